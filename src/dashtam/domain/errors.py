@@ -1,0 +1,94 @@
+"""What Dashtam refuses: one class for each thing a caller can do differently."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong in what was sent.
+
+    ``place`` names a parameter, or points into a body as a JSON pointer (RFC 6901).
+    """
+
+    place: str
+    code: str
+    detail: str
+
+
+class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a failure of the program
+    """Dashtam will not do what was asked; ``str()`` is a sentence for the user."""
+
+    detail = "This cannot be done."
+
+    def __init__(self, detail: str | None = None, faults: tuple[Fault, ...] = ()) -> None:
+        super().__init__(detail or self.detail)
+        self.faults = faults
+
+
+class Invalid(Refusal):
+    """What was sent cannot be understood."""
+
+    detail = "What was sent cannot be understood."
+
+
+class InvalidDateRange(Invalid):
+    """The period ends before it starts, or holds more than one answer may."""
+
+    detail = "start_date must be before end_date."
+
+
+class Unauthorized(Refusal):
+    """Nobody is signed in."""
+
+    detail = "Sign in, and send the access token as a bearer token."
+
+
+class Forbidden(Refusal):
+    """The user may not do this."""
+
+    detail = "You are not allowed to do this."
+
+
+class NotFound(Refusal):
+    """There is no such thing, or it is another user's."""
+
+    detail = "Not found"
+
+
+class Conflict(Refusal):
+    """The state of things does not allow it now."""
+
+    detail = "This conflicts with what is there."
+
+
+class Unprocessable(Refusal):
+    """What was sent is well formed and breaks a rule."""
+
+    detail = "What was sent breaks a rule."
+
+
+class InvalidAmount(Unprocessable):
+    """The text is not an amount of money."""
+
+    detail = (
+        "An amount is plain digits, at most 20 before the point and 18 behind it,"
+        " with a minus sign where it is negative."
+    )
+
+
+class UnknownCurrency(Unprocessable):
+    """The code is not one of ISO 4217."""
+
+    detail = "A currency is a three-letter code of ISO 4217, like USD."
+
+
+class AccountNotFound(NotFound):
+    """No account has this id."""
+
+    detail = "Account not found"
+
+
+class AccountForbidden(Forbidden):
+    """The account is another user's."""
+
+    detail = "You are not allowed to see this account."

@@ -1,0 +1,126 @@
+"""Currencies and exact amounts of money."""
+
+import re
+from dataclasses import dataclass
+from decimal import (
+    Context,
+    Decimal,
+    DivisionByZero,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+)
+from typing import Self
+
+from dashtam.domain.errors import InvalidAmount, UnknownCurrency
+
+# Wide enough for every sum of 20 + 18 digit amounts; a sum that would not be exact is an error.
+EXACT = Context(prec=60, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
+
+_AMOUNT = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,18})?", re.ASCII)
+
+# ISO 4217 minor digits other than two. Where the standard says "N.A." (metals, SDR) none are added.
+_DIGITS = dict.fromkeys(
+    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+    " XAG XAU XBA XBB XBC XBD XDR XPD XPT XSU XUA".split(),
+    0,
+)
+_DIGITS |= dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3)
+_DIGITS |= dict.fromkeys("CLF UYW".split(), 4)
+
+# Every code of ISO 4217 list one, but for XTS (tests) and XXX (no currency).
+_CODES = frozenset(
+    "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN"
+    " BZD CAD CDF CHE CHF CHW CLF CLP CNY COP COU CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR"
+    " FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY"
+    " KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU"
+    " MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON"
+    " RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP"
+    " TRY TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS VED VES VND VUV WST XAD XAF XAG XAU XBA XBB"
+    " XBC XBD XCD XCG XDR XOF XPD XPF XPT XSU XUA YER ZAR ZMW ZWG".split()
+)
+
+# Currencies that have ended, and still stand in statements of their time.
+_ENDED = frozenset(
+    "ANG ATS BEF BGN BYR CUC CYP DEM EEK ESP FIM FRF GRD HRK IEP ITL LTL LUF LVL MRO MTL NLG PTE"
+    " ROL SIT SKK SLL STD TRL VEF ZWL".split()
+)
+_DIGITS |= dict.fromkeys("BEF BYR ESP ITL LUF PTE TRL".split(), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Currency:
+    """A currency of ISO 4217, in use or ended, with its number of minor digits."""
+
+    code: str
+    digits: int
+
+    @classmethod
+    def of(cls, code: str) -> Self:
+        """Return the currency with this three-letter code, in capitals.
+
+        Raises:
+            UnknownCurrency: ISO 4217 has, and had, no such code.
+        """
+        if code not in _CODES and code not in _ENDED:
+            raise UnknownCurrency
+        return cls(code, _DIGITS.get(code, 2))
+
+
+def parse_amount(text: str) -> Decimal:
+    """Return the amount written in plain ASCII digits, with its own fraction digits.
+
+    At most 20 digits before the point and 18 behind it; minus zero becomes zero.
+
+    Raises:
+        InvalidAmount: the text is anything else (NaN, an exponent, separators, other scripts).
+    """
+    if not _AMOUNT.fullmatch(text):
+        raise InvalidAmount
+    amount = Decimal(text)
+    return amount if amount else abs(amount)
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An exact amount of one currency."""
+
+    amount: Decimal
+    currency: Currency
+
+    def __add__(self, other: "Money") -> "Money":
+        """Return the exact sum of two amounts of the same currency."""
+        assert self.currency == other.currency, "only money of one currency adds up"
+        return Money(EXACT.add(self.amount, other.amount), self.currency)
+
+    def __sub__(self, other: "Money") -> "Money":
+        """Return the exact difference of two amounts of the same currency."""
+        assert self.currency == other.currency, "only money of one currency can be compared"
+        return Money(EXACT.subtract(self.amount, other.amount), self.currency)
+
+    def __str__(self) -> str:
+        """Return plain digits, at least the currency's minor ones, never an exponent or ``-0``."""
+        amount = self.amount if self.amount else abs(self.amount)
+        exponent = amount.as_tuple().exponent
+        assert isinstance(exponent, int), "an amount is finite"
+        if -exponent < self.currency.digits:
+            amount = amount.quantize(Decimal(1).scaleb(-self.currency.digits), context=EXACT)
+        return format(amount, "f")
+
+
+def percent_change(old: Decimal, new: Decimal) -> float | None:
+    """Return ``(new - old) / abs(old) * 100``, rounded half away from zero to two decimals.
+
+    None where ``old`` is zero or the percent would reach 10^12. Never ``-0.0``.
+    """
+    if not old:
+        return None
+    numerator, denominator = EXACT.subtract(new, old).as_integer_ratio()
+    old_numerator, old_denominator = abs(old).as_integer_ratio()
+    dividend = abs(numerator) * old_denominator * 10_000
+    divisor = denominator * old_numerator
+    hundredths = (2 * dividend + divisor) // (2 * divisor)
+    if hundredths >= 10**14:
+        return None
+    percent = hundredths / 100
+    return -percent if numerator < 0 and hundredths else percent

@@ -1,0 +1,1 @@
+"""How Dashtam reaches the world: the adapters behind the ports."""

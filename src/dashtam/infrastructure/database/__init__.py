@@ -1,0 +1,1 @@
+"""The database: tables, one query module per noun, and the only commit."""

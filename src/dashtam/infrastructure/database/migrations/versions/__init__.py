@@ -1,0 +1,1 @@
+"""One module per revision, each whole or not at all."""

@@ -1,0 +1,1 @@
+"""Token buckets: in memory, and shared through Redis or Valkey."""

@@ -1,0 +1,1 @@
+"""The command: operate Dashtam and work with its data from a terminal."""

@@ -1,0 +1,1 @@
+"""Which routes there are, what each demands, and how they are mounted."""
