@@ -82,6 +82,18 @@ class UnknownCurrency(Unprocessable):
     detail = "A currency is a three-letter code of ISO 4217, like USD."
 
 
+class UnreadableFile(Unprocessable):
+    """Nothing in the statement file can be used; the sentence says why."""
+
+    detail = "Nothing in this file can be used."
+
+
+class MappingNeeded(Unprocessable):
+    """The file can be read once a mapping says what its columns mean; the faults name what."""
+
+    detail = "A mapping must say what the columns of this file mean."
+
+
 class AccountNotFound(NotFound):
     """No account has this id."""
 
@@ -92,3 +104,19 @@ class AccountForbidden(Forbidden):
     """The account is another user's."""
 
     detail = "You are not allowed to see this account."
+
+
+class RateLimited(Refusal):
+    """Too many requests; ``retry_after_s`` whole seconds from now one passes."""
+
+    detail = "Too many requests."
+
+    def __init__(self, retry_after_s: int, detail: str | None = None) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class Unavailable(Refusal):
+    """Something that Dashtam needs is away; the same request may work in a moment."""
+
+    detail = "The database is not available at the moment. Nothing was changed; try again soon."

@@ -78,7 +78,7 @@ def parse_amount(text: str) -> Decimal:
     if not _AMOUNT.fullmatch(text):
         raise InvalidAmount
     amount = Decimal(text)
-    return amount if amount else abs(amount)
+    return amount or abs(amount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Money:
 
     def __str__(self) -> str:
         """Return plain digits, at least the currency's minor ones, never an exponent or ``-0``."""
-        amount = self.amount if self.amount else abs(self.amount)
+        amount = self.amount or abs(self.amount)
         exponent = amount.as_tuple().exponent
         assert isinstance(exponent, int), "an amount is finite"
         if -exponent < self.currency.digits:

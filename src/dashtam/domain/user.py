@@ -20,6 +20,39 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """One sign-in and all the refresh tokens that came of it.
+
+    ``generation`` counts the refresh tokens from 0; only the newest one's hash is kept.
+    ``rotated_at`` is when the newest was handed out.
+    """
+
+    id: SessionId
+    user_id: UserId
+    generation: int
+    refresh_hash: bytes
+    rotated_at: datetime
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+    address: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A long-lived, read-only token by its name; the token itself is kept as a hash alone."""
+
+    id: AccessTokenId
+    user_id: UserId
+    name: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """Who is calling: a user, in a session (``session_id``) or with a read-only token (None)."""
 

@@ -1,0 +1,83 @@
+"""What use cases ask of the world outside the database; ``records`` holds the rest."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO, Protocol
+
+from dashtam.application.rate_limits import Buckets, RatePolicy
+from dashtam.application.records import Database
+from dashtam.domain.statement import Statement
+from dashtam.domain.user import Principal, SessionId, UserId
+
+Clock = Callable[[], datetime]
+"""Returns the present instant, aware and in UTC."""
+
+
+class Passwords(Protocol):
+    """Password hashes; slow on purpose, so never more than a few at a time."""
+
+    def hash(self, password: str) -> str:
+        """Return a hash to keep."""
+
+    def verify(self, password: str, kept: str | None) -> bool:
+        """Tell whether the password is the kept hash's; None takes as long and is never right."""
+
+    def is_common(self, password: str, email: str) -> bool:
+        """Tell whether a guesser would try this password early."""
+
+
+class Signer(Protocol):
+    """Short-lived access tokens."""
+
+    def issue(self, user_id: UserId, session_id: SessionId, now: datetime) -> str:
+        """Return a signed token, good for ``ACCESS_TOKEN_S`` seconds."""
+
+    def verify(self, token: str, now: datetime) -> Principal | None:
+        """Return whose token it is, None unless it is one of ours and still good."""
+
+
+class Secrets(Protocol):
+    """What is derived from keys that lie outside the database."""
+
+    def random(self) -> bytes:
+        """Return 32 random bytes."""
+
+    def derive(self, purpose: str, data: bytes) -> bytes:
+        """Return the 32-byte HMAC of the data under the key for this purpose."""
+
+
+class StatementFiles(Protocol):
+    """Reads statement files, in a process that can do no harm."""
+
+    def read(
+        self, file: BinaryIO, *, format: str | None, mapping: Mapping[str, str], now: datetime
+    ) -> Iterator[Statement]:
+        """Yield the statements of a file, long ones in pieces.
+
+        Raises:
+            Unprocessable: nothing in the file can be read, with the reason.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the operator decided."""
+
+    registration: str
+    setup_code: str | None
+    policies: Mapping[str, RatePolicy]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything that use cases may ask for."""
+
+    database: Database
+    clock: Clock
+    passwords: Passwords
+    signer: Signer
+    secrets: Secrets
+    buckets: Buckets
+    statement_files: StatementFiles
+    rules: Rules

@@ -1,0 +1,366 @@
+"""What use cases ask of the database: one protocol per noun, and the work that holds them."""
+
+# ruff: noqa: D102 - the properties of Work say all in their names and types
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+from uuid import UUID
+
+from dashtam.domain.account import Account, AccountId
+from dashtam.domain.audit import AuditLine
+from dashtam.domain.balance_snapshot import BalanceSnapshot, SnapshotSource
+from dashtam.domain.connection import Connection, ConnectionId
+from dashtam.domain.hash_chain import Chain, Link
+from dashtam.domain.holding import Holding
+from dashtam.domain.money import Currency
+from dashtam.domain.period import Period
+from dashtam.domain.statement import Position, Reading
+from dashtam.domain.sync import Sync, SyncId
+from dashtam.domain.user import AccessToken, AccessTokenId, Session, SessionId, User, UserId
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a list something stands: its id, and its name where the list is by name."""
+
+    id: UUID
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which stretch of a list is asked for: at most ``limit``, behind ``after`` (None: from the top)."""
+
+    limit: int
+    after: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[T]):
+    """A stretch of a list, how many there are in all, and the last one's place (None: no more)."""
+
+    items: Sequence[T]
+    total: int
+    last: Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedSnapshots:
+    """Snapshots of one account, oldest first, with whose it is and in what currency."""
+
+    owner: UserId
+    currency: Currency
+    snapshots: Sequence[BalanceSnapshot]
+
+
+@dataclass(frozen=True, slots=True)
+class LatestBalance:
+    """An account with its newest snapshot and the one before; None where there is none."""
+
+    account: Account
+    newest: BalanceSnapshot | None
+    previous: BalanceSnapshot | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The newest reading that stands at an instant, and the run that recorded it."""
+
+    reading: Reading
+    sync_id: SyncId
+
+
+class BalanceSnapshots(Protocol):
+    """Every statement on ``balance_snapshots``; what was retracted stands in ``links`` alone."""
+
+    def latest(self, user_id: UserId) -> Sequence[LatestBalance]:
+        """Return each of the user's accounts with its newest two snapshots, in no order."""
+
+    def latest_of(self, account_ids: Sequence[AccountId]) -> Mapping[AccountId, BalanceSnapshot]:
+        """Return the newest snapshot of each account that has any."""
+
+    def within(
+        self, account_id: AccountId, period: Period, source: SnapshotSource | None, limit: int
+    ) -> OwnedSnapshots | None:
+        """Return the first ``limit`` snapshots of the period, None if there is no such account."""
+
+    def count_within(
+        self, account_id: AccountId, period: Period, source: SnapshotSource | None
+    ) -> int:
+        """Return how many snapshots of the account lie in the period."""
+
+    def newest(
+        self, account_id: AccountId, source: SnapshotSource | None, limit: int
+    ) -> OwnedSnapshots | None:
+        """Return the account's newest ``limit`` snapshots, None if there is no such account."""
+
+    def standing(
+        self, account_id: AccountId, instants: Sequence[datetime]
+    ) -> Mapping[datetime, Standing]:
+        """Return what stands at those of the instants at which anything was recorded."""
+
+    def any_of(self, account_id: AccountId) -> bool:
+        """Tell whether the account has a snapshot that stands."""
+
+    def all_of(self, account_id: AccountId) -> Iterator[BalanceSnapshot]:
+        """Yield the account's snapshots, oldest first, without holding them all."""
+
+    def links(self, account_id: AccountId) -> Iterator[Link]:
+        """Yield the account's records in order of recording, the retracted too."""
+
+    def add(self, links: Iterable[Link]) -> None:
+        """Record the snapshots."""
+
+
+class Accounts(Protocol):
+    """Every statement on ``accounts``."""
+
+    def get(self, account_id: AccountId) -> Account | None:
+        """Return the account, whoever owns it."""
+
+    def of_user(self, user_id: UserId, page: Page) -> Listed[Account]:
+        """Return the user's accounts by name (code points), then id."""
+
+    def find(
+        self, connection_id: ConnectionId, external_id: str, currency: Currency
+    ) -> Account | None:
+        """Return the account with this identity."""
+
+    def add(self, account: Account) -> None:
+        """Keep a new account, its chain empty."""
+
+    def change(self, account: Account) -> None:
+        """Keep what its owner changed: name, type, sign, hidden, closed, and ``updated_at``."""
+
+    def chain(self, account_id: AccountId) -> Chain:
+        """Return where the account's chain ends, and lock the account until the work is done."""
+
+    def extend_chain(self, account_id: AccountId, chain: Chain, synced_at: datetime) -> None:
+        """Keep where the chain ends now, and when the account was last synced."""
+
+    def every_id(self) -> Iterator[AccountId]:
+        """Yield the id of every account of everyone, in order."""
+
+
+class Holdings(Protocol):
+    """Every statement on ``holdings``."""
+
+    def of_account(self, account_id: AccountId, page: Page) -> Listed[Holding]:
+        """Return the account's positions by symbol, then id."""
+
+    def of_user(self, user_id: UserId, page: Page) -> Listed[Holding]:
+        """Return the positions of all the user's accounts by symbol, then id."""
+
+    def replace(
+        self, account_id: AccountId, positions: Sequence[Position], as_of: datetime
+    ) -> None:
+        """Put these in place of the account's, unless those are of a later instant."""
+
+
+class Connections(Protocol):
+    """Every statement on ``connections``."""
+
+    def get(self, connection_id: ConnectionId) -> Connection | None:
+        """Return the connection, whoever owns it."""
+
+    def of_user(self, user_id: UserId, page: Page) -> Listed[Connection]:
+        """Return the user's connections by name (code points), then id."""
+
+    def find(self, user_id: UserId, institution: str) -> Connection | None:
+        """Return the user's file or manual connection with this institution key."""
+
+    def add(self, connection: Connection) -> None:
+        """Keep a new connection."""
+
+    def synced(self, connection_id: ConnectionId, at: datetime) -> None:
+        """Keep when the connection was last synced."""
+
+
+class Syncs(Protocol):
+    """Every statement on ``syncs`` and ``retractions``."""
+
+    def get(self, sync_id: SyncId) -> Sync | None:
+        """Return the run, whoever set it going."""
+
+    def of_connection(self, connection_id: ConnectionId, page: Page) -> Listed[Sync]:
+        """Return the connection's runs, newest first."""
+
+    def of_user(self, user_id: UserId, page: Page) -> Listed[Sync]:
+        """Return the user's runs, newest first."""
+
+    def add(self, sync: Sync) -> None:
+        """Keep a new run."""
+
+    def finish(self, sync: Sync) -> None:
+        """Keep how the run ended."""
+
+    def retract(self, sync: Sync, at: datetime) -> None:
+        """Append a retraction of the run."""
+
+
+class Users(Protocol):
+    """Every statement on ``users``."""
+
+    def get(self, user_id: UserId) -> User | None:
+        """Return the user."""
+
+    def by_email(self, email: str) -> User | None:
+        """Return the user with this e-mail, compared without case."""
+
+    def every(self) -> Sequence[User]:
+        """Return everyone, by e-mail."""
+
+    def any(self) -> bool:
+        """Tell whether there is a user at all."""
+
+    def password_hash(self, user_id: UserId) -> str | None:
+        """Return the user's password hash, None when there is no such user."""
+
+    def add(self, user: User, password_hash: str) -> bool:
+        """Keep a new user; False when the e-mail is taken."""
+
+    def set_password(self, user_id: UserId, password_hash: str, at: datetime) -> None:
+        """Keep another password hash."""
+
+    def erase(self, user_id: UserId, at: datetime) -> int:
+        """Remove all that is the user's, and return how many snapshots that were."""
+
+
+class Sessions(Protocol):
+    """Every statement on ``sessions``."""
+
+    def get(self, session_id: SessionId) -> Session | None:
+        """Return the session."""
+
+    def locked(self, session_id: SessionId) -> Session | None:
+        """Return the session, and lock it until the work is done."""
+
+    def is_live(self, session_id: SessionId, user_id: UserId, now: datetime) -> bool:
+        """Tell whether the session is this user's, not revoked and not expired."""
+
+    def of_user(self, user_id: UserId, now: datetime, page: Page) -> Listed[Session]:
+        """Return the user's live sessions, newest first."""
+
+    def add(self, session: Session) -> None:
+        """Keep a new session."""
+
+    def rotate(self, session: Session) -> None:
+        """Keep the session's next refresh token, and when it was last used."""
+
+    def revoke(self, session_id: SessionId, at: datetime) -> None:
+        """End the session."""
+
+    def revoke_all(self, user_id: UserId, at: datetime, but: SessionId | None = None) -> None:
+        """End the user's sessions, all but one."""
+
+
+class AccessTokens(Protocol):
+    """Every statement on ``access_tokens``."""
+
+    def by_hash(self, token_hash: bytes, now: datetime) -> AccessToken | None:
+        """Return the token with this hash, unless it was revoked or has expired."""
+
+    def of_user(self, user_id: UserId, now: datetime, page: Page) -> Listed[AccessToken]:
+        """Return the user's live tokens, newest first."""
+
+    def get(self, token_id: AccessTokenId) -> AccessToken | None:
+        """Return the token, unless it was revoked."""
+
+    def add(self, token: AccessToken, token_hash: bytes) -> None:
+        """Keep a new token by its hash."""
+
+    def used(self, token_id: AccessTokenId, at: datetime) -> None:
+        """Keep when the token was last used."""
+
+    def revoke(self, token_id: AccessTokenId, at: datetime) -> None:
+        """End the token."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """The first answer under an idempotency key; ``status`` is None while it is being made."""
+
+    fingerprint: bytes
+    lease_until: datetime
+    status: int | None
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class IdempotencyKeys(Protocol):
+    """Every statement on ``idempotency_keys``; a key is the user's, for one route."""
+
+    def get(self, user_id: UserId, route: str, key: str, now: datetime) -> KeptAnswer | None:
+        """Return what is kept under the key, unless it is older than a day."""
+
+    def claim(
+        self, user_id: UserId, route: str, key: str, answer: KeptAnswer, now: datetime
+    ) -> None:
+        """Take the key for a request that is being answered."""
+
+    def keep(self, user_id: UserId, route: str, key: str, answer: KeptAnswer) -> None:
+        """Keep the answer under a key that was claimed."""
+
+    def free(self, user_id: UserId, route: str, key: str) -> None:
+        """Let the key be used again."""
+
+
+class AuditLog(Protocol):
+    """Every statement on ``audit_log``."""
+
+    def add(self, line: AuditLine) -> None:
+        """Append a line."""
+
+    def newest(self, limit: int, user_id: UserId | None = None) -> Sequence[AuditLine]:
+        """Return the newest lines, newest first, of one user or of everyone."""
+
+
+class Work(Protocol):
+    """One transaction: what it can ask for, at one instant.
+
+    ``now`` is the instant at which the work began, the same for all that it does.
+    """
+
+    @property
+    def now(self) -> datetime: ...
+    @property
+    def balance_snapshots(self) -> BalanceSnapshots: ...
+    @property
+    def accounts(self) -> Accounts: ...
+    @property
+    def holdings(self) -> Holdings: ...
+    @property
+    def connections(self) -> Connections: ...
+    @property
+    def syncs(self) -> Syncs: ...
+    @property
+    def users(self) -> Users: ...
+    @property
+    def sessions(self) -> Sessions: ...
+    @property
+    def access_tokens(self) -> AccessTokens: ...
+    @property
+    def idempotency_keys(self) -> IdempotencyKeys: ...
+    @property
+    def audit_log(self) -> AuditLog: ...
+
+    def new_id(self) -> UUID:
+        """Return a new id that sorts by time of making (UUID version 7)."""
+
+    def random_id(self) -> UUID:
+        """Return a new id that tells nothing (UUID version 4)."""
+
+
+class Database(Protocol):
+    """Where work is done. What leaves the ``with`` block by an exception was never done."""
+
+    def read(self) -> AbstractContextManager[Work]:
+        """Open work that only reads, on one consistent state."""
+
+    def write(self) -> AbstractContextManager[Work]:
+        """Open work that may write; committed whole when the block is left."""

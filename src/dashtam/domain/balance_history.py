@@ -1,0 +1,105 @@
+"""The arithmetic of history: changes, summaries, totals by currency."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+
+from dashtam.domain.balance_snapshot import BalanceSnapshot
+from dashtam.domain.money import Currency, Money, percent_change
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a balance gained or lost; ``percent`` is None where it cannot be told."""
+
+    amount: Money
+    percent: float | None
+
+    @classmethod
+    def between(cls, earlier: BalanceSnapshot, later: BalanceSnapshot) -> "Change | None":
+        """Return the change from one snapshot to another, None across a change of currency."""
+        if earlier.balance.currency != later.balance.currency:
+            return None
+        return cls(
+            later.balance - earlier.balance,
+            percent_change(earlier.balance.amount, later.balance.amount),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedSnapshot:
+    """A snapshot beside its change since the one before it; None where there is none."""
+
+    snapshot: BalanceSnapshot
+    change: Change | None
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceHistory:
+    """Snapshots of one account in the order of the answer, and what they add up to.
+
+    ``start`` and ``end`` are the earliest and the latest balance of the answer, None when it is
+    empty; ``currency`` is then the account's.
+    """
+
+    snapshots: Sequence[ChangedSnapshot]
+    currency: Currency
+    start: Money | None
+    end: Money | None
+    change: Change | None
+
+
+def history(snapshots: Sequence[BalanceSnapshot], currency: Currency) -> BalanceHistory:
+    """Return the history of snapshots given oldest first, each changed since the one before.
+
+    The first has no change, so that the changes add up to the whole.
+    """
+    changed = [ChangedSnapshot(snapshot, None) for snapshot in snapshots[:1]]
+    changed += [
+        ChangedSnapshot(later, Change.between(earlier, later))
+        for earlier, later in pairwise(snapshots)
+    ]
+    return _summarised(changed, snapshots, currency)
+
+
+def recent(snapshots: Sequence[BalanceSnapshot], limit: int, currency: Currency) -> BalanceHistory:
+    """Return the history of at most ``limit`` snapshots, newest first.
+
+    Args:
+        snapshots: oldest first; one more than ``limit`` where the account has it, so that the
+            oldest of the answer has something to change from.
+        limit: how many the answer holds.
+        currency: the account's.
+    """
+    shown = snapshots[-limit:]
+    changed = history(snapshots, currency).snapshots[-limit:]
+    return _summarised(changed[::-1], shown, currency)
+
+
+def _summarised(
+    changed: Sequence[ChangedSnapshot], ascending: Sequence[BalanceSnapshot], currency: Currency
+) -> BalanceHistory:
+    if not ascending:
+        return BalanceHistory((), currency, None, None, None)
+    first, last = ascending[0], ascending[-1]
+    return BalanceHistory(
+        snapshots=changed,
+        currency=last.balance.currency,
+        start=first.balance,
+        end=last.balance,
+        change=Change.between(first, last),
+    )
+
+
+def totals_by_currency(balances: Iterable[Money]) -> dict[str, Money]:
+    """Return the exact sum of the balances in each currency, by code in alphabetical order."""
+    totals: dict[Currency, Money] = {}
+    for balance in balances:
+        zero = Money(Decimal(0), balance.currency)
+        totals[balance.currency] = totals.get(balance.currency, zero) + balance
+    return {total.currency.code: total for total in sorted(totals.values(), key=_code)}
+
+
+def _code(money: Money) -> str:
+    return money.currency.code

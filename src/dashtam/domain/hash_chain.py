@@ -1,0 +1,104 @@
+"""The hash chain that ties an account's snapshots together in order of recording."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from hashlib import sha256
+
+from dashtam.domain.account import AccountId
+from dashtam.domain.balance_snapshot import SnapshotId, SnapshotSource
+from dashtam.domain.money import Currency
+from dashtam.domain.statement import Reading
+from dashtam.domain.sync import SyncId
+
+GENESIS = bytes(32)
+"""What the first link of every chain is tied to."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A snapshot as it is stored: the reading as reported, and its place in the account's chain.
+
+    ``sequence`` counts the account's snapshots from 1 in order of recording.
+    """
+
+    id: SnapshotId
+    account_id: AccountId
+    sequence: int
+    sync_id: SyncId
+    source: SnapshotSource
+    currency: Currency
+    reading: Reading
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A record with what ties it to all that was recorded of its account before (32 bytes)."""
+
+    record: Record
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Where an account's chain ends: how many links it has, and the last one (32 bytes)."""
+
+    length: int
+    head: bytes
+
+
+def digest(previous: bytes, record: Record) -> bytes:
+    """Return the SHA-256 over the previous digest and everything that is stored of the record."""
+    reading = record.reading
+    return sha256(
+        previous
+        + "\n".join(
+            (
+                record.id.hex,
+                record.account_id.hex,
+                str(record.sequence),
+                record.sync_id.hex,
+                record.source,
+                record.currency.code,
+                _text(reading.balance),
+                _text(reading.available_balance),
+                _text(reading.holdings_value),
+                _text(reading.cash_value),
+                _instant(reading.captured_at),
+                _instant(reading.as_of),
+                _instant(record.created_at),
+            )
+        ).encode("ascii")
+    ).digest()
+
+
+def broken_at(chain: Chain, links: Iterable[Link]) -> int | None:
+    """Return the sequence number at which the stored links stop being the chain, None if nowhere.
+
+    Args:
+        chain: what the account says of its chain.
+        links: every stored link, in order of recording.
+    """
+    previous, length = GENESIS, 0
+    for stored in links:
+        length += 1
+        record = stored.record
+        if record.sequence != length or digest(previous, record) != stored.digest:
+            return length
+        previous = stored.digest
+    if length != chain.length or previous != chain.head:
+        return length + 1
+    return None
+
+
+def _text(amount: Decimal | None) -> str:
+    return "" if amount is None else format(amount, "f")
+
+
+def _instant(instant: datetime | None) -> str:
+    return "" if instant is None else str((instant - _EPOCH) // _MICROSECOND)

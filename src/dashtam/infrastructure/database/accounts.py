@@ -1,0 +1,107 @@
+"""The statements on accounts."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from dashtam.application.records import Listed, Page
+from dashtam.domain.account import Account, AccountId, AccountType
+from dashtam.domain.connection import ConnectionId
+from dashtam.domain.hash_chain import GENESIS, Chain
+from dashtam.domain.money import Currency
+from dashtam.domain.user import UserId
+from dashtam.infrastructure.database.rows import page_of
+from dashtam.infrastructure.database.tables import accounts
+
+_CHANGEABLE = ("name", "account_type", "balance_sign", "is_hidden", "closed_at", "updated_at")
+
+
+class Accounts:
+    """Every statement on ``accounts``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get(self, account_id: AccountId) -> Account | None:
+        """Return the account, whoever owns it."""
+        statement = select(accounts).where(accounts.c.id == account_id)
+        row = self._connection.execute(statement).one_or_none()
+        return row and account_of(row)
+
+    def of_user(self, user_id: UserId, page: Page) -> Listed[Account]:
+        """Return the user's accounts by name (code points), then id."""
+        statement = select(accounts).where(accounts.c.user_id == user_id)
+        by = (accounts.c.name, accounts.c.id)
+        return page_of(self._connection, statement, page, account_of, by=by)
+
+    def find(
+        self, connection_id: ConnectionId, external_id: str, currency: Currency
+    ) -> Account | None:
+        """Return the account with this identity."""
+        statement = select(accounts).where(
+            accounts.c.connection_id == connection_id,
+            accounts.c.external_id == external_id,
+            accounts.c.currency == currency.code,
+        )
+        row = self._connection.execute(statement).one_or_none()
+        return row and account_of(row)
+
+    def add(self, account: Account) -> None:
+        """Keep a new account, its chain empty."""
+        values = asdict(account) | {
+            "currency": account.currency.code,
+            "chain_length": 0,
+            "chain_head": GENESIS,
+        }
+        self._connection.execute(insert(accounts), values)
+
+    def change(self, account: Account) -> None:
+        """Keep what its owner changed: name, type, sign, hidden, closed, and ``updated_at``."""
+        values = {name: getattr(account, name) for name in _CHANGEABLE}
+        self._connection.execute(update(accounts).where(accounts.c.id == account.id).values(values))
+
+    def chain(self, account_id: AccountId) -> Chain:
+        """Return where the account's chain ends, and lock the account until the work is done."""
+        statement = (
+            select(accounts.c.chain_length, accounts.c.chain_head)
+            .where(accounts.c.id == account_id)
+            .with_for_update()
+        )
+        row = self._connection.execute(statement).one()
+        return Chain(row.chain_length, row.chain_head)
+
+    def extend_chain(self, account_id: AccountId, chain: Chain, synced_at: datetime) -> None:
+        """Keep where the chain ends now, and when the account was last synced."""
+        self._connection.execute(
+            update(accounts)
+            .where(accounts.c.id == account_id)
+            .values(chain_length=chain.length, chain_head=chain.head, last_synced_at=synced_at)
+        )
+
+    def every_id(self) -> Iterator[AccountId]:
+        """Yield the id of every account of everyone, in order."""
+        yield from map(AccountId, self._connection.scalars(select(accounts.c.id).order_by("id")))
+
+
+def account_of(row: Row[Any]) -> Account:
+    """Return the account of a row of ``accounts``."""
+    return Account(
+        id=row.id,
+        user_id=row.user_id,
+        connection_id=row.connection_id,
+        external_id=row.external_id,
+        name=row.name,
+        institution=row.institution,
+        account_type=AccountType(row.account_type),
+        number_masked=row.number_masked,
+        currency=Currency.of(row.currency),
+        balance_sign=row.balance_sign,
+        is_hidden=row.is_hidden,
+        closed_at=row.closed_at,
+        last_synced_at=row.last_synced_at,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

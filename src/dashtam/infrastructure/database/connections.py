@@ -1,0 +1,70 @@
+"""The statements on connections."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection as SqlConnection
+from sqlalchemy import Row, insert, select, update
+
+from dashtam.application.records import Listed, Page
+from dashtam.domain.connection import Connection, ConnectionId, ConnectionState, ProviderKind
+from dashtam.domain.user import UserId
+from dashtam.infrastructure.database.rows import page_of
+from dashtam.infrastructure.database.tables import connections
+
+
+class Connections:
+    """Every statement on ``connections``."""
+
+    def __init__(self, connection: SqlConnection) -> None:
+        self._connection = connection
+
+    def get(self, connection_id: ConnectionId) -> Connection | None:
+        """Return the connection, whoever owns it."""
+        statement = select(connections).where(connections.c.id == connection_id)
+        row = self._connection.execute(statement).one_or_none()
+        return row and _connection_of(row)
+
+    def of_user(self, user_id: UserId, page: Page) -> Listed[Connection]:
+        """Return the user's connections by name (code points), then id."""
+        statement = select(connections).where(connections.c.user_id == user_id)
+        by = (connections.c.name, connections.c.id)
+        return page_of(self._connection, statement, page, _connection_of, by=by)
+
+    def find(self, user_id: UserId, institution: str) -> Connection | None:
+        """Return the user's connection with this institution key."""
+        statement = select(connections).where(
+            connections.c.user_id == user_id, connections.c.institution == institution
+        )
+        row = self._connection.execute(statement).one_or_none()
+        return row and _connection_of(row)
+
+    def add(self, connection: Connection) -> None:
+        """Keep a new connection."""
+        self._connection.execute(insert(connections), asdict(connection))
+
+    def synced(self, connection_id: ConnectionId, at: datetime) -> None:
+        """Keep when the connection was last synced."""
+        self._connection.execute(
+            update(connections)
+            .where(connections.c.id == connection_id)
+            .values(last_synced_at=at, updated_at=at)
+        )
+
+
+def _connection_of(row: Row[Any]) -> Connection:
+    return Connection(
+        id=row.id,
+        user_id=row.user_id,
+        provider=row.provider,
+        kind=ProviderKind(row.kind),
+        institution=row.institution,
+        name=row.name,
+        state=ConnectionState(row.state),
+        detail=row.detail,
+        last_synced_at=row.last_synced_at,
+        next_sync_at=row.next_sync_at,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

@@ -1,0 +1,39 @@
+"""How the rows of a list become a page of it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Column, Connection, Row, Select, func, select, tuple_
+
+from dashtam.application.records import Listed, Page, Place
+
+T = TypeVar("T")
+
+
+def page_of(
+    connection: Connection,
+    statement: Select[Any],
+    page: Page,
+    build: Callable[[Row[Any]], T],
+    *,
+    by: Sequence[Column[Any]],
+    newest_first: bool = False,
+) -> Listed[T]:
+    """Return one page of what the statement selects, in the order of ``by``.
+
+    ``by`` is the id alone or the name and the id; with ``newest_first`` it is the other way round.
+    """
+    total = connection.scalar(select(func.count()).select_from(statement.subquery())) or 0
+    if page.after is not None:
+        place = (page.after.id,) if len(by) == 1 else (page.after.name, page.after.id)
+        key = tuple_(*by)
+        statement = statement.where(key < place if newest_first else key > place)
+    order = [column.desc() if newest_first else column.asc() for column in by]
+    rows = connection.execute(statement.order_by(*order).limit(page.limit + 1)).all()
+    last = _place(rows[page.limit - 1], by) if len(rows) > page.limit else None
+    return Listed([build(row) for row in rows[: page.limit]], total, last)
+
+
+def _place(row: Row[Any], by: Sequence[Column[Any]]) -> Place:
+    values = [getattr(row, column.name) for column in by]
+    return Place(id=values[-1], name=values[0] if len(values) > 1 else "")

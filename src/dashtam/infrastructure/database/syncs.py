@@ -1,0 +1,94 @@
+"""The statements on syncs, and on the retractions that take them back."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, Select, insert, select, update
+
+from dashtam.application.records import Listed, Page
+from dashtam.domain.connection import ConnectionId
+from dashtam.domain.sync import AccountOutcome, Sync, SyncId, SyncKind, SyncState
+from dashtam.domain.user import UserId
+from dashtam.infrastructure.database.rows import page_of
+from dashtam.infrastructure.database.tables import retractions, syncs
+
+_BY_AGE = (syncs.c.id,)
+
+
+class Syncs:
+    """Every statement on ``syncs`` and ``retractions``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get(self, sync_id: SyncId) -> Sync | None:
+        """Return the run, whoever set it going."""
+        row = self._connection.execute(_runs().where(syncs.c.id == sync_id)).one_or_none()
+        return row and _sync_of(row)
+
+    def of_connection(self, connection_id: ConnectionId, page: Page) -> Listed[Sync]:
+        """Return the connection's runs, newest first."""
+        return self._newest_first(_runs().where(syncs.c.connection_id == connection_id), page)
+
+    def of_user(self, user_id: UserId, page: Page) -> Listed[Sync]:
+        """Return the user's runs, newest first."""
+        return self._newest_first(_runs().where(syncs.c.user_id == user_id), page)
+
+    def _newest_first(self, statement: Select[Any], page: Page) -> Listed[Sync]:
+        return page_of(self._connection, statement, page, _sync_of, by=_BY_AGE, newest_first=True)
+
+    def add(self, sync: Sync) -> None:
+        """Keep a new run."""
+        self._connection.execute(insert(syncs), _row_of(sync))
+
+    def finish(self, sync: Sync) -> None:
+        """Keep how the run ended."""
+        self._connection.execute(update(syncs).where(syncs.c.id == sync.id).values(_row_of(sync)))
+
+    def retract(self, sync: Sync, at: datetime) -> None:
+        """Append a retraction of the run."""
+        self._connection.execute(insert(retractions), {"sync_id": sync.id, "retracted_at": at})
+
+
+def _runs() -> Select[Any]:
+    return select(syncs, retractions.c.retracted_at).outerjoin(
+        retractions, retractions.c.sync_id == syncs.c.id
+    )
+
+
+def _sync_of(row: Row[Any]) -> Sync:
+    return Sync(
+        id=row.id,
+        user_id=row.user_id,
+        connection_id=row.connection_id,
+        kind=SyncKind(row.kind),
+        source=row.source,
+        state=SyncState(row.state),
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        recorded=row.recorded,
+        skipped=row.skipped,
+        accounts=msgspec.json.decode(row.accounts, type=tuple[AccountOutcome, ...]),
+        code=row.code,
+        detail=row.detail,
+        retracted_at=row.retracted_at,
+    )
+
+
+def _row_of(sync: Sync) -> dict[str, object]:
+    return {
+        "id": sync.id,
+        "user_id": sync.user_id,
+        "connection_id": sync.connection_id,
+        "kind": sync.kind,
+        "source": sync.source,
+        "state": sync.state,
+        "started_at": sync.started_at,
+        "finished_at": sync.finished_at,
+        "recorded": sync.recorded,
+        "skipped": sync.skipped,
+        "accounts": msgspec.json.encode(sync.accounts).decode(),
+        "code": sync.code,
+        "detail": sync.detail,
+    }

@@ -1,0 +1,219 @@
+"""The schema, the same for SQLite and PostgreSQL."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from dashtam.infrastructure.database.columns import NAME, Amount, Id, Instant, Source
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pk",
+        "fk": "%(table_name)s_%(column_0_name)s_fk",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ix": "%(table_name)s_%(column_0_N_name)s_ix",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+    }
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("email", Text, nullable=False),
+    Column("email_key", NAME, nullable=False, unique=True),
+    Column("password_hash", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id"), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("refresh_hash", LargeBinary(32), nullable=False),
+    Column("rotated_at", Instant, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("last_used_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+    Column("address", Text, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Index(None, "user_id"),
+)
+
+access_tokens = Table(
+    "access_tokens",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("token_hash", LargeBinary(32), nullable=False, unique=True),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("last_used_at", Instant),
+    Column("revoked_at", Instant),
+    Index(None, "user_id"),
+)
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id"), nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("institution", Text, nullable=False),
+    Column("name", NAME, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("detail", Text),
+    Column("credentials", LargeBinary),
+    Column("last_synced_at", Instant),
+    Column("next_sync_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    UniqueConstraint("user_id", "institution"),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id"), nullable=False),
+    Column("connection_id", Id, ForeignKey("connections.id"), nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("name", NAME, nullable=False),
+    Column("institution", Text, nullable=False),
+    Column("account_type", Text, nullable=False),
+    Column("number_masked", Text),
+    Column("currency", Text, nullable=False),
+    Column("balance_sign", SmallInteger, nullable=False),
+    Column("is_hidden", Boolean, nullable=False),
+    Column("closed_at", Instant),
+    Column("last_synced_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("chain_length", BigInteger, nullable=False),
+    Column("chain_head", LargeBinary(32), nullable=False),
+    CheckConstraint("balance_sign IN (1, -1)", name="balance_sign"),
+    UniqueConstraint("connection_id", "external_id", "currency"),
+    Index(None, "user_id", "name", "id"),
+)
+
+holdings = Table(
+    "holdings",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("account_id", Id, ForeignKey("accounts.id"), nullable=False),
+    Column("symbol", NAME, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("asset_type", Text, nullable=False),
+    Column("quantity", Amount, nullable=False),
+    Column("price", Amount),
+    Column("market_value", Amount),
+    Column("cost_basis", Amount),
+    Column("currency", Text, nullable=False),
+    Column("as_of", Instant, nullable=False),
+    Index(None, "account_id", "symbol", "id"),
+)
+
+syncs = Table(
+    "syncs",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id"), nullable=False),
+    Column("connection_id", Id, ForeignKey("connections.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("source", Source, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("lease_until", Instant),
+    Column("recorded", Integer, nullable=False),
+    Column("skipped", Integer, nullable=False),
+    Column("accounts", Text, nullable=False),
+    Column("code", Text),
+    Column("detail", Text),
+    Index(None, "connection_id", "id"),
+    Index(None, "user_id", "id"),
+)
+
+balance_snapshots = Table(
+    "balance_snapshots",
+    metadata,
+    Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True),
+    Column("captured_at", Instant, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", Id, nullable=False),
+    Column("sync_id", Id, ForeignKey("syncs.id"), nullable=False),
+    Column("source", Source, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("balance", Amount, nullable=False),
+    Column("available_balance", Amount),
+    Column("holdings_value", Amount),
+    Column("cash_value", Amount),
+    Column("as_of", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("link", LargeBinary(32), nullable=False),
+    CheckConstraint("source BETWEEN 1 AND 5", name="source"),
+    CheckConstraint("sequence > 0", name="sequence"),
+    # The rows lie in the order in which they are asked for.
+    sqlite_with_rowid=False,
+)
+
+retractions = Table(
+    "retractions",
+    metadata,
+    Column("sync_id", Id, ForeignKey("syncs.id"), primary_key=True),
+    Column("retracted_at", Instant, nullable=False),
+)
+
+# Whoever is named here may have his rows removed; nobody else's can be.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("user_id", Id, primary_key=True),
+    Column("erased_at", Instant, nullable=False),
+    Column("snapshots", BigInteger, nullable=False),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("user_id", Id, ForeignKey("users.id"), primary_key=True),
+    Column("route", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", LargeBinary(32), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("lease_until", Instant, nullable=False),
+    Column("status", SmallInteger),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index(None, "created_at"),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("user_id", Id),
+    Column("event", Text, nullable=False),
+    Column("subject", Id),
+    Column("address", Text, nullable=False),
+    Index(None, "user_id", "id"),
+)

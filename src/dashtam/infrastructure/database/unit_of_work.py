@@ -1,0 +1,103 @@
+"""Transactions: the one place where anything is committed."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from threading import Lock
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from uuid_utils.compat import uuid7
+
+from dashtam.domain.errors import Unavailable
+from dashtam.infrastructure.database.access_tokens import AccessTokens
+from dashtam.infrastructure.database.accounts import Accounts
+from dashtam.infrastructure.database.audit_log import AuditLog
+from dashtam.infrastructure.database.balance_snapshots import BalanceSnapshots
+from dashtam.infrastructure.database.connections import Connections
+from dashtam.infrastructure.database.engine import WRITES
+from dashtam.infrastructure.database.holdings import Holdings
+from dashtam.infrastructure.database.idempotency_keys import IdempotencyKeys
+from dashtam.infrastructure.database.sessions import Sessions
+from dashtam.infrastructure.database.syncs import Syncs
+from dashtam.infrastructure.database.users import Users
+
+
+class SqlWork:
+    """One transaction, with every noun's statements on its connection."""
+
+    def __init__(self, connection: Connection, now: datetime) -> None:
+        self.now = now
+        self.balance_snapshots = BalanceSnapshots(connection)
+        self.accounts = Accounts(connection)
+        self.holdings = Holdings(connection)
+        self.connections = Connections(connection)
+        self.syncs = Syncs(connection)
+        self.users = Users(connection)
+        self.sessions = Sessions(connection)
+        self.access_tokens = AccessTokens(connection)
+        self.idempotency_keys = IdempotencyKeys(connection)
+        self.audit_log = AuditLog(connection)
+
+    def new_id(self) -> UUID:
+        """Return a new id that sorts by time of making (UUID version 7)."""
+        return uuid7()
+
+    def random_id(self) -> UUID:
+        """Return a new id that tells nothing (UUID version 4)."""
+        return uuid4()
+
+
+class SqlDatabase:
+    """A SQLite or PostgreSQL database, by the clock that is passed in."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], datetime]) -> None:
+        self._reading = _for_reading(engine)
+        self._writing = engine.execution_options(**{WRITES: True})
+        self._clock = clock
+        # SQLite has one writer at a time: wait for it here, in turn, rather than by polling there.
+        self._turn = Lock() if engine.dialect.name == "sqlite" else None
+
+    @contextmanager
+    def read(self) -> Iterator[SqlWork]:
+        """Open work that only reads, on one consistent state.
+
+        Raises:
+            Unavailable: the database cannot be reached.
+        """
+        with _answering(), self._reading.begin() as connection:
+            yield SqlWork(connection, self._clock())
+
+    @contextmanager
+    def write(self) -> Iterator[SqlWork]:
+        """Open work that may write; committed whole when the block is left.
+
+        Raises:
+            Unavailable: the database cannot be reached, or its disk is full.
+        """
+        if self._turn:
+            with self._turn:
+                yield from self._write()
+        else:
+            yield from self._write()
+
+    def _write(self) -> Iterator[SqlWork]:
+        with _answering(), self._writing.begin() as connection:
+            yield SqlWork(connection, self._clock())
+
+
+def _for_reading(engine: Engine) -> Engine:
+    # SQLite's plain BEGIN reads one state throughout; PostgreSQL wants to be told.
+    if engine.dialect.name == "sqlite":
+        return engine
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        raise Unavailable from error
