@@ -1,0 +1,33 @@
+# Written with no container engine at hand and not built since: report what does not hold.
+FROM python:3.13-slim AS build
+
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1
+RUN python -m venv /opt/dashtam
+ENV PATH=/opt/dashtam/bin:$PATH
+
+# The dependencies change less often than the sources, so they are a layer of their own.
+COPY requirements/run.txt /build/requirements/run.txt
+RUN pip install --require-hashes -r /build/requirements/run.txt
+
+COPY pyproject.toml README.md LICENSE /build/
+COPY src /build/src
+RUN pip install --no-deps --no-build-isolation /build
+
+
+FROM python:3.13-slim
+
+# The number is fixed, so that the owner of a mounted folder can be set to it.
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin dashtam \
+    && install -d -o dashtam -g dashtam -m 0700 /data
+COPY --from=build /opt/dashtam /opt/dashtam
+
+ENV PATH=/opt/dashtam/bin:$PATH PYTHONUNBUFFERED=1
+USER dashtam
+VOLUME /data
+EXPOSE 8000
+
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/livez', timeout=4)"]
+
+ENTRYPOINT ["dashtam"]
+CMD ["serve", "--host", "0.0.0.0", "--data", "/data"]
