@@ -1,0 +1,33 @@
+"""What a rate limit may say."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashtam.application.rate_limits import LARGEST, POLICIES, RatePolicy, parse_policy
+
+
+def test_the_policies_are_those_of_the_contract() -> None:
+    assert {policy.name: (policy.capacity, policy.per_minute) for policy in POLICIES} == {
+        "API_READ": (100, 100),
+        "API_WRITE": (60, 60),
+        "SYNC": (10, 5),
+        "AUTH": (30, 30),
+        "AUTH_FAILURES": (10, 10),
+    }
+
+
+@given(st.integers(1, LARGEST), st.integers(1, LARGEST))
+def test_a_policy_is_read_from_its_text(capacity: int, per_minute: int) -> None:
+    assert parse_policy("SYNC", f" {capacity}/{per_minute}\n") == RatePolicy(
+        "SYNC", capacity, per_minute
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "100", "0/1", "1/0", "-1/5", "1.5/2", "1/2/3", "1 / 2", "1000001/1", "1/9999999", "1/٣"],
+)
+def test_anything_else_is_refused_by_the_name_of_the_policy(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^SYNC: "):
+        parse_policy("SYNC", text)

