@@ -1,0 +1,52 @@
+"""Identities: how an account of a statement file is found again and called."""
+
+import re
+
+from dashtam.domain.account import AccountType
+from dashtam.domain.money import Currency
+from dashtam.domain.statement import Identity
+from dashtam.infrastructure.providers.fields import clean
+
+_TITLES = {
+    AccountType.CHECKING: "Checking",
+    AccountType.SAVINGS: "Savings",
+    AccountType.MONEY_MARKET: "Money market",
+    AccountType.CD: "Certificate of deposit",
+    AccountType.LINE_OF_CREDIT: "Line of credit",
+    AccountType.CREDIT_CARD: "Credit card",
+    AccountType.LOAN: "Loan",
+    AccountType.BROKERAGE: "Brokerage",
+    AccountType.PLAN_401K: "401(k)",
+}
+_BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?")
+_VISIBLE = 4
+
+
+def numbered(
+    institution: tuple[str, str],
+    external_id: str,
+    account_type: AccountType | None,
+    currency: Currency,
+) -> Identity:
+    """Return the identity of an account known by its number, which ends ``external_id``.
+
+    ``institution`` is its key and its name for people.
+    """
+    key, name = institution
+    masked = f"••••{clean(external_id)[-_VISIBLE:]}" if external_id else None
+    title = "Account" if account_type is None else _TITLES[account_type]
+    return Identity(
+        institution_key=clean(key),
+        institution=clean(name),
+        external_id=clean(external_id),
+        name=f"{title} {masked}" if masked else title,
+        account_type=account_type,
+        number_masked=masked,
+        currency=currency,
+    )
+
+
+def bic(text: str) -> str | None:
+    """Return the bank's BIC (ISO 9362) without the branch ``XXX``, None where it is none."""
+    text = text.strip()
+    return text.removesuffix("XXX") if _BIC.fullmatch(text) else None
