@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NewType
+from unicodedata import normalize
 from uuid import UUID
 
 UserId = NewType("UserId", UUID)
@@ -17,6 +18,11 @@ class User:
     id: UserId
     email: str
     created_at: datetime
+
+
+def email_key(email: str) -> str:
+    """Return what two spellings of one e-mail have in common: no outer blanks, no case."""
+    return normalize("NFC", normalize("NFC", email.strip()).casefold())
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +60,14 @@ class AccessToken:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is calling: a user, in a session (``session_id``) or with a read-only token (None)."""
+    """Who is calling: a user, in a session (``session_id``) or with a read-only token (None).
+
+    ``unnoted`` is the read-only token whose last use was not written down for a while.
+    """
 
     user_id: UserId
     session_id: SessionId | None
+    unnoted: AccessTokenId | None = None
 
     @property
     def may_write(self) -> bool:

@@ -1,0 +1,28 @@
+"""Every statement on ``audit_log``."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from sqlalchemy import Connection, insert, select
+
+from dashtam.domain.audit import AuditLine
+from dashtam.domain.user import UserId
+from dashtam.infrastructure.database.tables import audit_log
+
+
+class AuditLog:
+    """The audit log, over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, line: AuditLine) -> None:
+        """Append a line."""
+        self._connection.execute(insert(audit_log).values(asdict(line)))
+
+    def newest(self, limit: int, user_id: UserId | None = None) -> Sequence[AuditLine]:
+        """Return the newest lines, newest first, of one user or of everyone."""
+        statement = select(audit_log).order_by(audit_log.c.id.desc()).limit(limit)
+        if user_id is not None:
+            statement = statement.where(audit_log.c.user_id == user_id)
+        return [AuditLine(*row) for row in self._connection.execute(statement)]

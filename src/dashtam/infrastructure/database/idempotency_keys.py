@@ -1,0 +1,99 @@
+"""Every statement on ``idempotency_keys``."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from dashtam.application.records import KeptAnswer
+from dashtam.domain.errors import Conflict
+from dashtam.domain.user import UserId
+from dashtam.infrastructure.database.tables import idempotency_keys
+
+_KEPT: Final = timedelta(hours=24)
+_headers = msgspec.json.Decoder(dict[str, str])
+
+
+class IdempotencyKeys:
+    """Idempotency keys, over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get(self, user_id: UserId, route: str, key: str, now: datetime) -> KeptAnswer | None:
+        """Return what is kept under the key, unless it is older than a day."""
+        row = self._connection.execute(
+            select(idempotency_keys).where(
+                _named(user_id, route, key), idempotency_keys.c.created_at > now - _KEPT
+            )
+        ).one_or_none()
+        if row is None:
+            return None
+        return KeptAnswer(
+            fingerprint=row.fingerprint,
+            lease_until=row.lease_until,
+            status=row.status,
+            headers=_headers.decode(row.headers),
+            body=row.body,
+        )
+
+    def claim(
+        self, user_id: UserId, route: str, key: str, answer: KeptAnswer, now: datetime
+    ) -> None:
+        """Take the key for a request that is being answered; the user's spent keys go.
+
+        Raises:
+            Conflict: somebody else took it at the same moment.
+        """
+        self._connection.execute(delete(idempotency_keys).where(_spent(user_id, now)))
+        statement = insert(idempotency_keys).values(
+            user_id=user_id,
+            route=route,
+            key=key,
+            fingerprint=answer.fingerprint,
+            created_at=now,
+            lease_until=answer.lease_until,
+            status=answer.status,
+            headers=_text(answer),
+            body=answer.body,
+        )
+        try:
+            with self._connection.begin_nested():
+                self._connection.execute(statement)
+        except IntegrityError:
+            msg = "The first request with this Idempotency-Key is still being answered."
+            raise Conflict(msg) from None
+
+    def keep(self, user_id: UserId, route: str, key: str, answer: KeptAnswer) -> None:
+        """Keep the answer under a key that was claimed."""
+        self._connection.execute(
+            update(idempotency_keys)
+            .where(_named(user_id, route, key))
+            .values(status=answer.status, headers=_text(answer), body=answer.body)
+        )
+
+    def free(self, user_id: UserId, route: str, key: str) -> None:
+        """Let the key be used again."""
+        self._connection.execute(delete(idempotency_keys).where(_named(user_id, route, key)))
+
+
+def _named(user_id: UserId, route: str, key: str) -> ColumnElement[bool]:
+    return and_(
+        idempotency_keys.c.user_id == user_id,
+        idempotency_keys.c.route == route,
+        idempotency_keys.c.key == key,
+    )
+
+
+def _spent(user_id: UserId, now: datetime) -> ColumnElement[bool]:
+    interrupted = and_(idempotency_keys.c.status.is_(None), idempotency_keys.c.lease_until <= now)
+    return and_(
+        idempotency_keys.c.user_id == user_id,
+        or_(idempotency_keys.c.created_at <= now - _KEPT, interrupted),
+    )
+
+
+def _text(answer: KeptAnswer) -> str:
+    return msgspec.json.encode(dict(answer.headers)).decode()
