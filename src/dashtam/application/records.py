@@ -34,7 +34,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which stretch of a list is asked for: at most ``limit``, behind ``after`` (None: from the top)."""
+    """Which stretch of a list is asked for: ``limit`` at most, behind ``after`` (None: its top)."""
 
     limit: int
     after: Place | None = None
@@ -221,8 +221,14 @@ class Users(Protocol):
     def password_hash(self, user_id: UserId) -> str | None:
         """Return the user's password hash, None when there is no such user."""
 
+    def locked_password_hash(self, user_id: UserId) -> str | None:
+        """Return the user's password hash, and lock it until the work is done."""
+
     def add(self, user: User, password_hash: str) -> bool:
         """Keep a new user; False when the e-mail is taken."""
+
+    def add_first(self, user: User, password_hash: str) -> bool:
+        """Keep the first user of all; False when there is one already."""
 
     def set_password(self, user_id: UserId, password_hash: str, at: datetime) -> None:
         """Keep another password hash."""
