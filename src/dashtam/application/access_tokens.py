@@ -1,0 +1,107 @@
+"""Long-lived tokens that only read: for scripts and for the dashboards of others."""
+
+from base64 import urlsafe_b64encode
+from datetime import timedelta
+from hashlib import sha256
+from typing import Final
+
+from dashtam.application.audit_log import HERE, note
+from dashtam.application.ports import Secrets
+from dashtam.application.records import Listed, Page, Work
+from dashtam.domain.errors import Fault, NotFound, Unauthorized, Unprocessable
+from dashtam.domain.user import AccessToken, AccessTokenId, Principal, UserId
+
+PREFIX: Final = "dta_"
+LONGEST_NAME: Final = 100
+LONGEST_DAYS: Final = 3650
+USE_NOTED_EVERY: Final = timedelta(minutes=1)
+
+_LENGTH: Final = len(PREFIX) + 43
+
+
+def create(
+    work: Work,
+    secrets: Secrets,
+    user_id: UserId,
+    name: str,
+    expires_in_days: int | None,
+    *,
+    address: str = HERE,
+) -> tuple[AccessToken, str]:
+    """Make a token and return it with its text, which cannot be had again.
+
+    Without ``expires_in_days`` it is good until it is revoked.
+
+    Raises:
+        Unprocessable: the name or the days break a rule.
+    """
+    name = name.strip()
+    _refuse_faults(name, expires_in_days)
+    text = PREFIX + urlsafe_b64encode(secrets.random()).decode().rstrip("=")
+    token = AccessToken(
+        id=AccessTokenId(work.new_id()),
+        user_id=user_id,
+        name=name,
+        created_at=work.now,
+        expires_at=None if expires_in_days is None else work.now + timedelta(days=expires_in_days),
+        last_used_at=None,
+    )
+    work.access_tokens.add(token, _hash(text))
+    note(work, "access_token_created", user_id, token.id, address)
+    return token, text
+
+
+def authenticate(work: Work, text: str) -> Principal:
+    """Return who reads with this token.
+
+    Raises:
+        Unauthorized: it is not good, or no longer.
+    """
+    if len(text) != _LENGTH or not text.isascii():
+        raise Unauthorized
+    token = work.access_tokens.by_hash(_hash(text), work.now)
+    if token is None:
+        raise Unauthorized
+    noted = token.last_used_at
+    is_unnoted = noted is None or work.now - noted >= USE_NOTED_EVERY
+    return Principal(token.user_id, None, token.id if is_unnoted else None)
+
+
+def note_use(work: Work, principal: Principal) -> None:
+    """Write down that the principal's token is in use, where that was not done for a while."""
+    if principal.unnoted is not None:
+        work.access_tokens.used(principal.unnoted, work.now)
+
+
+def of_user(work: Work, user_id: UserId, page: Page) -> Listed[AccessToken]:
+    """Return the user's live tokens, newest first."""
+    return work.access_tokens.of_user(user_id, work.now, page)
+
+
+def revoke(work: Work, user_id: UserId, token_id: AccessTokenId, address: str = HERE) -> None:
+    """End a token; it is refused from now on.
+
+    Raises:
+        NotFound: there is no such token, or it is another user's.
+    """
+    token = work.access_tokens.get(token_id)
+    if token is None or token.user_id != user_id:
+        raise NotFound
+    work.access_tokens.revoke(token_id, work.now)
+    note(work, "access_token_revoked", user_id, token_id, address)
+
+
+def _hash(text: str) -> bytes:
+    return sha256(text.encode()).digest()
+
+
+def _refuse_faults(name: str, days: int | None) -> None:
+    faults = []
+    if not (1 <= len(name) <= LONGEST_NAME and name.isprintable()):
+        detail = f"A name has 1 to {LONGEST_NAME} printable characters."
+        faults.append(Fault("/name", "invalid", detail))
+    if days is not None and not 1 <= days <= LONGEST_DAYS:
+        detail = f"A token is good for 1 to {LONGEST_DAYS} days."
+        faults.append(Fault("/expires_in_days", "out_of_range", detail))
+    if faults:
+        raise Unprocessable(faults[0].detail, tuple(faults))

@@ -1,0 +1,75 @@
+"""Password hashes by Argon2id, and which passwords are too common."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore, Lock
+from typing import Final
+from unicodedata import normalize
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from dashtam.domain.errors import Unavailable
+
+AT_A_TIME: Final = 2
+PATIENCE_S: Final = 10
+
+_READ_BY_ZXCVBN: Final = 72
+_GOOD_SCORE: Final = 3
+
+
+class Passwords:
+    """Argon2id with the parameters that OWASP names: 19 MiB, two passes, one lane."""
+
+    def __init__(self, memory_kib: int = 19456, passes: int = 2) -> None:
+        self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
+        # Nobody's: 16 zero bytes of salt and 32 of hash, at the same cost as a real one.
+        self._nobodys = f"$argon2id$v=19$m={memory_kib},t={passes},p=1${'A' * 22}${'A' * 43}"
+        self._turns = BoundedSemaphore(AT_A_TIME)
+        self._scoring = Lock()
+
+    def hash(self, password: str) -> str:
+        """Return a hash to keep.
+
+        Raises:
+            Unavailable: too many others wait for theirs.
+        """
+        with self._turn():
+            return self._hasher.hash(_bytes(password))
+
+    def verify(self, password: str, kept: str | None) -> bool:
+        """Tell whether the password is the kept hash's; None takes as long and is never right.
+
+        Raises:
+            Unavailable: too many others wait for theirs.
+        """
+        with self._turn():
+            try:
+                return self._hasher.verify(kept or self._nobodys, _bytes(password))
+            except (VerificationError, InvalidHashError):
+                return False
+
+    def is_common(self, password: str, email: str) -> bool:
+        """Tell whether a guesser would try this password early."""
+        from zxcvbn import zxcvbn  # noqa: PLC0415 - its word lists are large, and rarely needed
+
+        local, _, domain = email.partition("@")
+        # It keeps what it is told about the user in a place that all threads share.
+        with self._scoring:
+            found = zxcvbn(password[:_READ_BY_ZXCVBN], [email, local, domain, "dashtam"])
+        return bool(found["score"] < _GOOD_SCORE)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._turns.acquire(timeout=PATIENCE_S):
+            msg = "Too many people are signing in at the moment. Try again soon."
+            raise Unavailable(msg)
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+
+def _bytes(password: str) -> bytes:
+    # One password, whichever way a keyboard composes its letters.
+    return normalize("NFC", password).encode("utf-8", "surrogatepass")
