@@ -89,7 +89,7 @@ def currency(field: str, text: str) -> Currency:
         Unusable: ``unknown_currency``.
     """
     try:
-        return Currency.of(text.strip())
+        return Currency.of(text.strip().upper())
     except UnknownCurrency:
         if text.strip():
             detail = f"{field} is not a three-letter currency code of ISO 4217."
