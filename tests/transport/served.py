@@ -1,6 +1,7 @@
 """A small application behind the real server, in a thread or in a process of its own."""
 
 import asyncio
+import signal
 import socket
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashtam.presentation.connection import Patience
 from dashtam.presentation.server import listen, make, serve
@@ -54,20 +55,22 @@ async def answer(send: Send, body: bytes) -> None:
 
 
 @contextmanager
-def running(patience: Patience = SHORT) -> Iterator[int]:
+def running(
+    patience: Patience = SHORT, app: ASGIApp = app, log_level: str = "critical"
+) -> Iterator[int]:
     """Yield the port of a server in a thread of this process."""
     ready = threading.Event()
     with ExitStack() as stack:
         (listening,) = (stack.enter_context(found) for found in listen("127.0.0.1", 0))
         port: int = listening.getsockname()[1]
-        server = make(app, started=ready.set, log_level="critical", patience=patience)
+        server = make(app, started=ready.set, log_level=log_level, patience=patience)
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         try:
             assert ready.wait(10)
             yield port
         finally:
-            server.should_exit = True
+            server.handle_exit(signal.SIGTERM, None)
             thread.join(15)
             assert not thread.is_alive()
 

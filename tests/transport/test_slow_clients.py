@@ -228,6 +228,15 @@ def test_headers_are_measured_apart_from_the_body_they_come_with(port: int) -> N
     assert received.count(b"HTTP/1.1 200 OK") == 4
 
 
+def test_an_upgrade_that_is_not_offered_changes_nothing(port: int) -> None:
+    upgrade = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: \r\n\r\n"
+    with connect(port, GET[:-2] + upgrade) as wire:
+        assert read_answer(wire) == b"0"
+        wire.sendall(LAST_GET)
+        received, _ = read_until_closed(wire)
+    assert received.startswith((b"HTTP/1.1 200 OK", BARE_400))
+
+
 def test_a_body_in_tiny_chunks_passes(port: int) -> None:
     with connect(port, CHUNKED + b"1\r\nx\r\n" * 20_000 + b"0\r\n\r\n") as wire:
         assert read_answer(wire) == b"20000"

@@ -133,3 +133,4 @@ def _signals_end_the_server_only() -> Iterator[None]:
 
 def _ignore(number: int, frame: FrameType | None) -> None:
     """Do nothing; a function, because uvicorn's own handler takes its place meanwhile."""
+    del number, frame

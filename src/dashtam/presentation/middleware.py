@@ -1,0 +1,187 @@
+"""The edge of the application: what holds for every request, before and after all else."""
+
+import asyncio
+import re
+import time
+import traceback
+import uuid
+from typing import Final
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.typing import FilteringBoundLogger
+
+from dashtam.presentation.problems import (
+    INTERNAL_ERROR,
+    PAYLOAD_TOO_LARGE,
+    UNAVAILABLE,
+    VALIDATION_FAILED,
+    Problems,
+    ProblemType,
+)
+
+IMPORTS_PATH: Final = "/api/v1/imports"
+MAX_TARGET_BYTES: Final = 16 * 1024
+_LOGGED_PATH_CHARACTERS: Final = 200
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+_OWN_HEADERS: Final = frozenset({b"x-request-id", b"x-content-type-options"})
+
+
+class Edge:
+    """Names each request, bounds what it may send, answers for what fails, and logs its end.
+
+    The name is in ``scope["state"]["trace_id"]``, the header ``X-Request-Id`` and every log line;
+    one that a client sends is not taken over. What fails is answered by a problem and goes no
+    further, so that nothing above prints it again.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        problems: Problems,
+        log: FilteringBoundLogger,
+        max_body_bytes: int = 1024 * 1024,
+        max_import_bytes: int = 10 * 1024 * 1024,
+    ) -> None:
+        self.app = app
+        self.problems = problems
+        self.log = log
+        self._max_body_bytes = max_body_bytes
+        self._max_import_bytes = max_import_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what is not a request; see to one request from its beginning to its end."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        is_import = scope["path"] == IMPORTS_PATH
+        max_bytes = self._max_import_bytes if is_import else self._max_body_bytes
+        started = time.perf_counter()
+        exchange = _Exchange(self, scope, receive, send, max_bytes)
+        await exchange.run()
+        self.log.info(
+            "request_finished",
+            method=scope["method"],
+            path=scope["path"][:_LOGGED_PATH_CHARACTERS],
+            status=exchange.status,
+            took_s=round(time.perf_counter() - started, 6),
+            trace_id=exchange.trace_id,
+        )
+
+
+class _Exchange:
+    """One request and its answer; ``status`` is None as long as there is no answer."""
+
+    def __init__(
+        self, edge: Edge, scope: Scope, receive: Receive, send: Send, max_bytes: int
+    ) -> None:
+        self.trace_id = uuid.uuid4().hex
+        self.status: int | None = None
+        self._edge = edge
+        self._scope = scope
+        self._client_receive = receive
+        self._client_send = send
+        self._max_bytes = max_bytes
+        self._read_bytes = 0
+        self._is_over = False  # The client went, or has its answer whatever the application does.
+        scope.setdefault("state", {})["trace_id"] = self.trace_id
+
+    async def run(self) -> None:
+        try:
+            if self._target_bytes() > MAX_TARGET_BYTES:
+                await self._answer(VALIDATION_FAILED, "The address is longer than 16 KiB.")
+            elif self._declared_bytes() > self._max_bytes:
+                await self._refuse_body()
+            else:
+                await self._edge.app(self._scope, self._receive, self._send)
+                if self.status is None and not self._is_over:
+                    await self._fail("no answer", "")
+        except ClientDisconnect:
+            # It was told so by _receive, for either reason, and there is nobody to tell it to.
+            self._is_over = True
+        except asyncio.CancelledError:
+            # Only a server that stops cancels a request, and it takes no notice of what it gets.
+            await self._answer(UNAVAILABLE, "The server is stopping. Try again in a moment.")
+        except Exception as trouble:  # noqa: BLE001 - nothing may pass the edge
+            await self._fail(_names(trouble), _frames(trouble))
+
+    async def _receive(self) -> Message:
+        if self._is_over:
+            return {"type": "http.disconnect"}
+        message = await self._client_receive()
+        self._read_bytes += len(message.get("body", b""))
+        if message["type"] == "http.disconnect":
+            self._is_over = True
+        elif self._read_bytes > self._max_bytes:
+            await self._refuse_body()
+            return {"type": "http.disconnect"}
+        return message
+
+    async def _send(self, message: Message) -> None:
+        if self._is_over:
+            return
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message = {**message, "headers": self._headers(message)}
+        await self._client_send(message)
+
+    def _headers(self, message: Message) -> list[tuple[bytes, bytes]]:
+        return [
+            *(header for header in message.get("headers", ()) if header[0] not in _OWN_HEADERS),
+            (b"x-request-id", self.trace_id.encode()),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+
+    async def _refuse_body(self) -> None:
+        detail = f"A body may have {self._max_bytes:,} bytes here."
+        await self._answer(PAYLOAD_TOO_LARGE, detail)
+
+    async def _fail(self, error: str, frames: str) -> None:
+        self._edge.log.error(
+            "request_failed",
+            method=self._scope["method"],
+            path=self._scope["path"][:_LOGGED_PATH_CHARACTERS],
+            error=error,
+            frames=frames,
+            trace_id=self.trace_id,
+        )
+        await self._answer(INTERNAL_ERROR, "Something went wrong here. It was logged.")
+
+    async def _answer(self, kind: ProblemType, detail: str) -> None:
+        """Answer with a problem, unless an answer began already, and listen to nobody else."""
+        if self.status is None and not self._is_over:
+            path = self._scope["path"]
+            response = self._edge.problems.response(
+                kind, detail, instance=path, trace_id=self.trace_id
+            )
+            await response(self._scope, self._client_receive, self._send)
+        self._is_over = True
+
+    def _target_bytes(self) -> int:
+        raw_path = self._scope.get("raw_path") or self._scope["path"].encode()
+        return len(raw_path) + len(b"?") + len(self._scope["query_string"])
+
+    def _declared_bytes(self) -> int:
+        for name, value in self._scope["headers"]:
+            # Any other length cannot be understood here; what then comes is counted.
+            if name == b"content-length" and _LENGTH.fullmatch(value):
+                return int(value)
+        return 0
+
+
+def _names(trouble: BaseException) -> str:
+    """Return the classes of an exception and of what it came from, without their texts.
+
+    The texts may quote what no log may hold: statements of SQL come with their values.
+    """
+    origin = trouble.__cause__ or trouble.__context__
+    name = f"{type(trouble).__module__}.{type(trouble).__qualname__}"
+    return name if origin is None else f"{name} from {type(origin).__qualname__}"
+
+
+def _frames(trouble: BaseException) -> str:
+    """Return where it happened, innermost last: places and lines of code, no values."""
+    origin = trouble.__cause__ or trouble.__context__
+    before = "" if origin is None else "".join(traceback.format_tb(origin.__traceback__)) + "then\n"
+    return before + "".join(traceback.format_tb(trouble.__traceback__))
