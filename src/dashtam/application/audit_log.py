@@ -1,5 +1,6 @@
-"""Writing down who did what."""
+"""Writing down who did what, and reading it."""
 
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -25,3 +26,8 @@ def note(
             address=address,
         )
     )
+
+
+def newest(work: Work, limit: int, user_id: UserId | None = None) -> Sequence[AuditLine]:
+    """Return the newest lines, newest first, of one user or of everyone."""
+    return work.audit_log.newest(limit, user_id)

@@ -51,7 +51,7 @@ class StatementFiles(Protocol):
     """Reads statement files, in a process that can do no harm."""
 
     def read(
-        self, file: BinaryIO, *, format: str | None, mapping: Mapping[str, str], now: datetime
+        self, file: BinaryIO, file_format: str | None, mapping: Mapping[str, str], now: datetime
     ) -> Iterator[Statement]:
         """Yield the statements of a file, long ones in pieces.
 

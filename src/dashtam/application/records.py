@@ -95,9 +95,13 @@ class BalanceSnapshots(Protocol):
         """Return how many snapshots of the account lie in the period."""
 
     def newest(
-        self, account_id: AccountId, source: SnapshotSource | None, limit: int
+        self,
+        account_id: AccountId,
+        source: SnapshotSource | None,
+        limit: int,
+        until: datetime | None = None,
     ) -> OwnedSnapshots | None:
-        """Return the account's newest ``limit`` snapshots, None if there is no such account."""
+        """Return the newest ``limit`` snapshots up to an instant, None if there is no account."""
 
     def standing(
         self, account_id: AccountId, instants: Sequence[datetime]
@@ -201,6 +205,12 @@ class Syncs(Protocol):
 
     def retract(self, sync: Sync, at: datetime) -> None:
         """Append a retraction of the run."""
+
+    def recorded_by_sync(self) -> Iterator[tuple[SyncId, int, int]]:
+        """Yield every run of everyone: how much it says it recorded, and how much there is."""
+
+    def retractions(self) -> Sequence[SyncId]:
+        """Return every run that was retracted."""
 
 
 class Users(Protocol):
@@ -354,6 +364,9 @@ class Work(Protocol):
     def idempotency_keys(self) -> IdempotencyKeys: ...
     @property
     def audit_log(self) -> AuditLog: ...
+
+    def undo(self) -> None:
+        """Have the work end as if it had never been done."""
 
     def new_id(self) -> UUID:
         """Return a new id that sorts by time of making (UUID version 7)."""

@@ -1,0 +1,116 @@
+"""Reading history: the latest balances, a period, the most recent."""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Final
+
+from dashtam.application.records import LatestBalance, OwnedSnapshots, Work
+from dashtam.domain import balance_history
+from dashtam.domain.account import Account, AccountId
+from dashtam.domain.balance_history import BalanceHistory, Change, ChangedSnapshot
+from dashtam.domain.balance_snapshot import BalanceSnapshot, SnapshotSource
+from dashtam.domain.errors import AccountForbidden, AccountNotFound, InvalidDateRange
+from dashtam.domain.money import Money
+from dashtam.domain.period import Period
+from dashtam.domain.user import UserId
+
+MOST_ROWS: Final = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class LatestBalances:
+    """The newest snapshot of each account, and the exact totals by currency code."""
+
+    snapshots: Sequence[ChangedSnapshot]
+    totals: dict[str, Money]
+
+
+def latest(work: Work, user_id: UserId, include: AbstractSet[str] = frozenset()) -> LatestBalances:
+    """Return the newest snapshot of each of the user's accounts that has any, by account name.
+
+    Hidden and closed accounts are left out, of the totals too, unless ``include`` names them
+    (``hidden``, ``closed``).
+    """
+    shown = [
+        _changed(balance)
+        for balance in sorted(work.balance_snapshots.latest(user_id), key=_by_name)
+        if balance.newest is not None and _is_shown(balance.account, include)
+    ]
+    balances = [changed.snapshot.balance for changed in shown]
+    return LatestBalances(shown, balance_history.totals_by_currency(balances))
+
+
+def history(
+    work: Work,
+    user_id: UserId,
+    account_id: AccountId,
+    period: Period,
+    source: SnapshotSource | None = None,
+) -> BalanceHistory:
+    """Return an account's snapshots captured in the period, oldest first.
+
+    Raises:
+        AccountNotFound: no account has this id.
+        AccountForbidden: it is another user's.
+        InvalidDateRange: the period holds more than 50,000 snapshots.
+    """
+    snapshots = work.balance_snapshots
+    found = _owned(snapshots.within(account_id, period, source, MOST_ROWS + 1), user_id)
+    if len(found.snapshots) > MOST_ROWS:
+        raise _too_many(snapshots.count_within(account_id, period, source))
+    return balance_history.history(found.snapshots, found.currency)
+
+
+def recent(
+    work: Work,
+    user_id: UserId,
+    account_id: AccountId,
+    limit: int,
+    source: SnapshotSource | None = None,
+) -> BalanceHistory:
+    """Return an account's most recent snapshots, newest first, at most ``limit``.
+
+    Raises:
+        AccountNotFound: no account has this id.
+        AccountForbidden: it is another user's.
+    """
+    # One more than asked for, so that the oldest shown has something to change from.
+    found = _owned(work.balance_snapshots.newest(account_id, source, limit + 1), user_id)
+    return balance_history.recent(found.snapshots, limit, found.currency)
+
+
+def changed_since(previous: BalanceSnapshot | None, snapshot: BalanceSnapshot) -> ChangedSnapshot:
+    """Return the snapshot with its change since the one before, None where there is none."""
+    change = None if previous is None else Change.between(previous, snapshot)
+    return ChangedSnapshot(snapshot, change)
+
+
+def _owned(found: OwnedSnapshots | None, user_id: UserId) -> OwnedSnapshots:
+    if found is None:
+        raise AccountNotFound
+    if found.owner != user_id:
+        raise AccountForbidden
+    return found
+
+
+def _too_many(count: int) -> InvalidDateRange:
+    return InvalidDateRange(
+        f"This range holds {count} snapshots, and an answer holds at most {MOST_ROWS}:"
+        " ask for a shorter range."
+    )
+
+
+def _is_shown(account: Account, include: AbstractSet[str]) -> bool:
+    return (not account.is_hidden or "hidden" in include) and (
+        account.closed_at is None or "closed" in include
+    )
+
+
+def _by_name(balance: LatestBalance) -> tuple[str, str]:
+    return balance.account.name, balance.account.id.hex
+
+
+def _changed(balance: LatestBalance) -> ChangedSnapshot:
+    assert balance.newest is not None, "only accounts with a snapshot are shown"
+    return changed_since(balance.previous, balance.newest)

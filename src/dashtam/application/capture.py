@@ -1,0 +1,105 @@
+"""The only writer of snapshots."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from dashtam.application.records import Standing, Work
+from dashtam.domain.account import Account
+from dashtam.domain.balance_snapshot import SnapshotId, SnapshotSource
+from dashtam.domain.hash_chain import Chain, Link, Record, digest
+from dashtam.domain.statement import Reading
+from dashtam.domain.sync import SyncId
+
+_BATCH = 1_000
+
+
+@dataclass(slots=True)
+class Captured:
+    """What came of readings: recorded, skipped as already known, or at odds with this very run."""
+
+    recorded: int = 0
+    skipped: int = 0
+    conflicts: list[Reading] = field(default_factory=list)
+    last: Record | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """One run's right to record one account's readings, all from one source."""
+
+    work: Work
+    account: Account
+    sync_id: SyncId
+    source: SnapshotSource
+
+    def typed(self, reading: Reading) -> Captured:
+        """Record what the owner typed; it is never skipped."""
+        captured = Captured()
+        self._record([reading], captured)
+        return captured
+
+    def reported(self, readings: Iterable[Reading]) -> Captured:
+        """Record what a file or a backfill reports: at most one snapshot for each instant.
+
+        A reading that says what stands at its instant already is skipped. One that differs from
+        what stands is recorded, and being later stands last; one that differs from another reading
+        of the same run is a conflict, and the first of them stands.
+        """
+        captured = Captured()
+        readings = iter(readings)
+        while batch := list(islice(readings, _BATCH)):
+            self._record(self._news(batch, captured), captured)
+        return captured
+
+    def _news(self, batch: Sequence[Reading], captured: Captured) -> list[Reading]:
+        instants = [reading.captured_at for reading in batch]
+        standing = dict(self.work.balance_snapshots.standing(self.account.id, instants))
+        news: list[Reading] = []
+        for reading in batch:
+            known = standing.get(reading.captured_at)
+            if known and _amounts(known.reading) == _amounts(reading):
+                captured.skipped += 1
+            elif known and known.sync_id == self.sync_id:
+                captured.conflicts.append(reading)
+            else:
+                standing[reading.captured_at] = Standing(reading, self.sync_id)
+                news.append(reading)
+        return news
+
+    def _record(self, readings: Sequence[Reading], captured: Captured) -> None:
+        if not readings:
+            return
+        work = self.work
+        chain = work.accounts.chain(self.account.id)
+        links = list(self._links(chain, readings))
+        work.balance_snapshots.add(links)
+        end = Chain(chain.length + len(links), links[-1].digest)
+        work.accounts.extend_chain(self.account.id, end, work.now)
+        captured.recorded += len(links)
+        captured.last = links[-1].record
+
+    def _links(self, chain: Chain, readings: Iterable[Reading]) -> Iterator[Link]:
+        previous = chain.head
+        for sequence, reading in enumerate(readings, chain.length + 1):
+            record = Record(
+                id=SnapshotId(self.work.new_id()),
+                account_id=self.account.id,
+                sequence=sequence,
+                sync_id=self.sync_id,
+                source=self.source,
+                currency=self.account.currency,
+                reading=reading,
+                created_at=self.work.now,
+            )
+            previous = digest(previous, record)
+            yield Link(record, previous)
+
+
+def _amounts(reading: Reading) -> tuple[object, ...]:
+    return (
+        reading.balance,
+        reading.available_balance,
+        reading.holdings_value,
+        reading.cash_value,
+    )

@@ -1,0 +1,75 @@
+"""Connections: the ties through which balances arrive."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from dashtam.application.audit_log import note
+from dashtam.application.records import Listed, Page, Work
+from dashtam.domain.connection import (
+    Connection,
+    ConnectionId,
+    ConnectionState,
+    ProviderKind,
+)
+from dashtam.domain.errors import NotFound
+from dashtam.domain.user import UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Institution:
+    """Whom a connection is to: its key, its name for people, and how its balances arrive."""
+
+    key: str
+    name: str
+    provider: str
+    kind: ProviderKind
+
+
+MANUAL: Final = Institution("manual", "Typed by hand", "manual", ProviderKind.MANUAL)
+
+
+class ConnectionNotFound(NotFound):
+    """The user has no connection with this id."""
+
+    detail = "Connection not found"
+
+
+def of(work: Work, user_id: UserId, connection_id: ConnectionId) -> Connection:
+    """Return the user's connection.
+
+    Raises:
+        ConnectionNotFound: there is none with this id, or it is another user's.
+    """
+    connection = work.connections.get(connection_id)
+    if connection is None or connection.user_id != user_id:
+        raise ConnectionNotFound
+    return connection
+
+
+def of_user(work: Work, user_id: UserId, page: Page) -> Listed[Connection]:
+    """Return the user's connections by name, then id."""
+    return work.connections.of_user(user_id, page)
+
+
+def connection_of_institution(work: Work, user_id: UserId, to: Institution) -> Connection:
+    """Return the user's one connection to the institution, made on first sight."""
+    found = work.connections.find(user_id, to.key)
+    if found is not None:
+        return found
+    connection = Connection(
+        id=ConnectionId(work.new_id()),
+        user_id=user_id,
+        provider=to.provider,
+        kind=to.kind,
+        institution=to.key,
+        name=to.name,
+        state=ConnectionState.ACTIVE,
+        detail=None,
+        last_synced_at=None,
+        next_sync_at=None,
+        created_at=work.now,
+        updated_at=work.now,
+    )
+    work.connections.add(connection)
+    note(work, "connection_created", user_id, connection.id)
+    return connection

@@ -1,0 +1,52 @@
+"""Instants as they are written in requests (RFC 3339)."""
+
+import re
+from datetime import UTC, datetime, time, timedelta
+
+from dashtam.domain.errors import Invalid
+
+_INSTANT = re.compile(
+    r"(?P<day>\d{4}-\d{2}-\d{2})"
+    r"(?:[Tt](?P<time>\d{2}:\d{2}:\d{2})(?:\.(?P<fraction>\d{1,9}))?"
+    # A plus sign that nobody encoded arrives as a space.
+    r"(?P<offset>[Zz]|[-+ ]\d{2}:\d{2})?)?",
+    re.ASCII,
+)
+
+FORM = "2025-01-31T10:00:00Z, 2025-01-31T10:00:00+01:00 or 2025-01-31"
+
+START_OF_DAY = time(0, tzinfo=UTC)
+NOON = time(12, tzinfo=UTC)
+END_OF_DAY = time(23, 59, 59, 999_999, tzinfo=UTC)
+
+
+class InvalidInstant(Invalid):
+    """The text is not an instant."""
+
+    detail = f"Write an instant like {FORM}."
+
+
+def parse_instant(text: str, *, day_means: time) -> datetime:
+    """Return the instant in UTC; without an offset it is UTC, and a bare date is ``day_means``.
+
+    Digits of the fraction beyond microseconds are cut off.
+
+    Raises:
+        InvalidInstant: the text is anything else, or an instant outside the years 1 to 9999.
+    """
+    match = _INSTANT.fullmatch(text)
+    if match is None:
+        raise InvalidInstant
+    try:
+        return _instant(match, day_means)
+    except (ValueError, OverflowError) as error:
+        raise InvalidInstant from error
+
+
+def _instant(match: re.Match[str], day_means: time) -> datetime:
+    if match["time"] is None:
+        return datetime.combine(datetime.fromisoformat(match["day"]), day_means)
+    offset = (match["offset"] or "Z").upper().replace(" ", "+")
+    instant = datetime.fromisoformat(f"{match['day']}T{match['time']}{offset}")
+    microseconds = int((match["fraction"] or "0")[:6].ljust(6, "0"))
+    return instant.astimezone(UTC) + timedelta(microseconds=microseconds)

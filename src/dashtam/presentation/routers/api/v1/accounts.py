@@ -1,0 +1,237 @@
+"""Accounts on the wire, and the balances that their owners type."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from dashtam.application import accounts
+from dashtam.application.accounts import AccountBalance, AccountChanges, ManualAccount
+from dashtam.application.records import Work
+from dashtam.domain.account import Account, AccountId, AccountType
+from dashtam.domain.errors import Fault, Refusal, Unprocessable
+from dashtam.domain.money import Currency, parse_amount
+from dashtam.domain.statement import Reading
+from dashtam.presentation.instants import NOON, parse_instant
+from dashtam.presentation.parameters import path_id, write_cursor
+from dashtam.presentation.routers.api.v1.routes.route import Answer, Call
+from dashtam.presentation.snapshots import snapshot_shape
+from dashtam.presentation.wire import (
+    AmountText,
+    CurrencyCode,
+    Input,
+    InstantText,
+    Name,
+    Shape,
+    amount_text,
+)
+
+ACCOUNT_ID = path_id("Account unique identifier.")
+
+Sign = Annotated[
+    Literal[1, -1],
+    Meta(description="-1 where the source reports what is owed as a positive number."),
+]
+
+
+class AccountShape(Shape):
+    """An account with its newest balance (null before the first snapshot)."""
+
+    id: UUID
+    connection_id: UUID
+    name: str
+    institution: str
+    account_type: AccountType
+    account_number_masked: str | None
+    currency: CurrencyCode
+    balance: AmountText | None
+    available_balance: AmountText | None
+    balance_sign: Sign
+    is_hidden: bool
+    closed_at: datetime | None
+    last_synced_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class AccountList(Shape):
+    """A page of accounts, by name."""
+
+    accounts: list[AccountShape]
+    total_count: int
+    next_cursor: str | None
+
+
+class NewAccount(Input):
+    """A manual account with its first balance; debts are typed negative."""
+
+    name: Name
+    account_type: AccountType
+    currency: CurrencyCode
+    balance: AmountText
+    captured_at: InstantText | None = None
+
+
+class AccountPatch(Input):
+    """What to change of an account (a merge patch); `closed_at: null` opens it again."""
+
+    name: Name | UnsetType = UNSET
+    account_type: AccountType | UnsetType = UNSET
+    balance_sign: Sign | UnsetType = UNSET
+    is_hidden: bool | UnsetType = UNSET
+    closed_at: InstantText | UnsetType | None = UNSET
+
+
+class TypedSnapshot(Input):
+    """A balance that the owner types; it may be of the past, not of the future."""
+
+    balance: AmountText
+    available_balance: AmountText | None = None
+    holdings_value: AmountText | None = None
+    cash_value: AmountText | None = None
+    captured_at: InstantText | None = None
+
+
+def list_accounts(call: Call) -> Answer:
+    """List accounts.
+
+    The user's accounts, by name, hidden and closed ones too, each with its newest balance.
+    """
+    found = accounts.of_user(call.work, call.user_id, call.page())
+    return Answer(
+        AccountList(
+            accounts=[_shape(balance) for balance in found.items],
+            total_count=found.total,
+            next_cursor=write_cursor(found.last),
+        )
+    )
+
+
+def get_account(call: Call) -> Answer:
+    """Get an account."""
+    return Answer(_shape(accounts.with_balance(call.work, _owned(call))))
+
+
+def create_account(call: Call) -> Answer:
+    """Make a manual account.
+
+    For what no provider knows: a house, a pension, cash. Its first balance is recorded with it.
+    """
+    body = call.body(NewAccount)
+    reading = Reading(_captured_at(body.captured_at, call.work), _amount(body.balance, "/balance"))
+    try:
+        currency = Currency.of(body.currency)
+    except Refusal as refusal:
+        raise _refused(refusal, "/currency") from None
+    described = ManualAccount(body.name, body.account_type, currency)
+    made = accounts.create_manual(call.work, call.user_id, described, reading)
+    location = {"Location": f"{call.request.path}/{made.account.id}"}
+    return Answer(_shape(made), headers=location)
+
+
+def change_account(call: Call) -> Answer:
+    """Change an account.
+
+    Rename it, set its type or the sign of its balances, hide it or close it. Changing the sign
+    turns the account's whole history on the next read, and rewrites nothing.
+    """
+    account = _owned(call)
+    changed = accounts.change(call.work, account, _changes(call.body(AccountPatch)))
+    return Answer(_shape(accounts.with_balance(call.work, changed)))
+
+
+def type_balance(call: Call) -> Answer:
+    """Type a balance.
+
+    Records a snapshot of a manual account, or of one that files feed. `Location` names the run by
+    which it can be retracted.
+    """
+    account = _owned(call)
+    body = call.body(TypedSnapshot)
+    reading = Reading(
+        captured_at=_captured_at(body.captured_at, call.work),
+        balance=_amount(body.balance, "/balance"),
+        available_balance=_optional_amount(body.available_balance, "/available_balance"),
+        holdings_value=_optional_amount(body.holdings_value, "/holdings_value"),
+        cash_value=_optional_amount(body.cash_value, "/cash_value"),
+    )
+    typed = accounts.type_balance(call.work, account, reading)
+    return Answer(
+        snapshot_shape(typed.snapshot), headers={"Location": f"/api/v1/syncs/{typed.sync_id}"}
+    )
+
+
+def _owned(call: Call) -> Account:
+    return accounts.owned(call.work, call.user_id, AccountId(call.value(ACCOUNT_ID)))
+
+
+def _shape(balance: AccountBalance) -> AccountShape:
+    account, newest = balance.account, balance.newest
+    return AccountShape(
+        id=account.id,
+        connection_id=account.connection_id,
+        name=account.name,
+        institution=account.institution,
+        account_type=account.account_type,
+        account_number_masked=account.number_masked,
+        currency=account.currency.code,
+        balance=None if newest is None else str(newest.balance),
+        available_balance=None if newest is None else amount_text(newest.available_balance),
+        balance_sign=account.balance_sign,
+        is_hidden=account.is_hidden,
+        closed_at=account.closed_at,
+        last_synced_at=account.last_synced_at,
+        created_at=account.created_at,
+        updated_at=account.updated_at,
+    )
+
+
+def _changes(patch: AccountPatch) -> AccountChanges:
+    given = {
+        name: value
+        for name, value in msgspec.structs.asdict(patch).items()
+        if value is not UNSET and name != "closed_at"
+    }
+    changes = msgspec.convert(given, AccountChanges)
+    if not isinstance(patch.closed_at, UnsetType):
+        changes["closed_at"] = _optional_instant(patch.closed_at)
+    return changes
+
+
+def _captured_at(text: str | None, work: Work) -> datetime:
+    now = work.now.replace(microsecond=0)
+    if text is None:
+        return now
+    captured_at = _instant(text, "/captured_at")
+    is_day = "T" not in text.upper()
+    # Noon of today is today's balance, also in the morning.
+    return min(captured_at, now) if is_day and captured_at.date() == now.date() else captured_at
+
+
+def _instant(text: str, pointer: str) -> datetime:
+    try:
+        return parse_instant(text, day_means=NOON).astimezone(UTC)
+    except Refusal as refusal:
+        raise _refused(refusal, pointer) from None
+
+
+def _optional_instant(text: str | None) -> datetime | None:
+    return None if text is None else _instant(text, "/closed_at")
+
+
+def _amount(text: str, pointer: str) -> Decimal:
+    try:
+        return parse_amount(text)
+    except Refusal as refusal:
+        raise _refused(refusal, pointer) from None
+
+
+def _optional_amount(text: str | None, pointer: str) -> Decimal | None:
+    return None if text is None else _amount(text, pointer)
+
+
+def _refused(refusal: Refusal, pointer: str) -> Unprocessable:
+    return Unprocessable(str(refusal), (Fault(pointer, "invalid", str(refusal)),))

@@ -1,0 +1,100 @@
+"""Balance snapshots on the wire: the latest, a history, the most recent."""
+
+from dashtam.application import balance_snapshots
+from dashtam.domain.account import AccountId
+from dashtam.domain.balance_history import BalanceHistory
+from dashtam.domain.period import Period
+from dashtam.presentation.parameters import (
+    END_DATE,
+    INCLUDE,
+    SOURCE,
+    START_DATE,
+    limit,
+    path_id,
+)
+from dashtam.presentation.routers.api.v1.routes.route import Answer, Call
+from dashtam.presentation.snapshots import Percent, Snapshot, snapshot_shape
+from dashtam.presentation.wire import AmountText, CurrencyCode, Shape, amount_text
+
+ACCOUNT_ID = path_id("Account unique identifier.")
+LIMIT = limit(default=30)
+
+
+class LatestSnapshots(Shape):
+    """The most recent snapshot of each account."""
+
+    snapshots: list[Snapshot]
+    total_count: int
+    total_balance_by_currency: dict[str, AmountText]
+
+
+class SnapshotHistory(Shape):
+    """Snapshots of one account, and what they add up to."""
+
+    snapshots: list[Snapshot]
+    total_count: int
+    start_balance: AmountText | None
+    end_balance: AmountText | None
+    total_change_amount: AmountText | None
+    total_change_percent: Percent | None
+    currency: CurrencyCode
+
+
+def get_latest_snapshots(call: Call) -> Answer:
+    """Get latest snapshots.
+
+    The most recent balance snapshot of each of the user's accounts, by account name, and the
+    exact totals by currency. The changes compare to the previous snapshot of the same account.
+    Accounts that are hidden or closed are left out unless `include` names them.
+    """
+    latest = balance_snapshots.latest(call.work, call.user_id, call.value(INCLUDE))
+    return Answer(
+        LatestSnapshots(
+            snapshots=[snapshot_shape(changed) for changed in latest.snapshots],
+            total_count=len(latest.snapshots),
+            total_balance_by_currency={code: str(total) for code, total in latest.totals.items()},
+        )
+    )
+
+
+def get_balance_history(call: Call) -> Answer:
+    """Get balance history.
+
+    An account's snapshots captured within a range, both ends included, oldest first. Each change
+    compares to the snapshot before it in the answer, so that the changes add up to
+    `total_change_amount`; the first has none.
+    """
+    period = Period(call.value(START_DATE), call.value(END_DATE))
+    account_id = AccountId(call.value(ACCOUNT_ID))
+    history = balance_snapshots.history(
+        call.work, call.user_id, account_id, period, call.optional(SOURCE)
+    )
+    return Answer(_history_shape(history))
+
+
+def list_balance_snapshots(call: Call) -> Answer:
+    """List recent snapshots.
+
+    An account's most recent snapshots, newest first. Each change compares to the snapshot before
+    it in the account's whole series, also where that one lies beyond `limit`.
+    """
+    history = balance_snapshots.recent(
+        call.work,
+        call.user_id,
+        AccountId(call.value(ACCOUNT_ID)),
+        call.value(LIMIT),
+        call.optional(SOURCE),
+    )
+    return Answer(_history_shape(history))
+
+
+def _history_shape(history: BalanceHistory) -> SnapshotHistory:
+    return SnapshotHistory(
+        snapshots=[snapshot_shape(changed) for changed in history.snapshots],
+        total_count=len(history.snapshots),
+        start_balance=amount_text(history.start),
+        end_balance=amount_text(history.end),
+        total_change_amount=None if history.change is None else str(history.change.amount),
+        total_change_percent=None if history.change is None else history.change.percent,
+        currency=history.currency.code,
+    )

@@ -1,0 +1,82 @@
+"""Holdings on the wire."""
+
+from datetime import datetime
+from uuid import UUID
+
+from dashtam.application import accounts, holdings
+from dashtam.application.records import Listed
+from dashtam.domain.account import AccountId
+from dashtam.domain.holding import Holding
+from dashtam.presentation.parameters import path_id, write_cursor
+from dashtam.presentation.routers.api.v1.routes.route import Answer, Call
+from dashtam.presentation.wire import CurrencyCode, Shape, decimal_text
+
+ACCOUNT_ID = path_id("Account unique identifier.")
+
+
+class HoldingShape(Shape):
+    """One current position; numbers are exact decimals in plain digits."""
+
+    id: UUID
+    account_id: UUID
+    symbol: str
+    name: str
+    asset_type: str
+    quantity: str
+    price: str | None
+    market_value: str | None
+    cost_basis: str | None
+    currency: CurrencyCode
+    as_of: datetime
+
+
+class HoldingList(Shape):
+    """A page of positions, by symbol."""
+
+    holdings: list[HoldingShape]
+    total_count: int
+    next_cursor: str | None
+
+
+def list_account_holdings(call: Call) -> Answer:
+    """List an account's holdings.
+
+    What the account's positions are now, as they were last reported.
+    """
+    account = accounts.owned(call.work, call.user_id, AccountId(call.value(ACCOUNT_ID)))
+    return _answer(holdings.of_account(call.work, account, call.page()))
+
+
+def list_holdings(call: Call) -> Answer:
+    """List holdings.
+
+    The current positions of all the user's accounts.
+    """
+    return _answer(holdings.of_user(call.work, call.user_id, call.page()))
+
+
+def _answer(found: Listed[Holding]) -> Answer:
+    return Answer(
+        HoldingList(
+            holdings=[_shape(holding) for holding in found.items],
+            total_count=found.total,
+            next_cursor=write_cursor(found.last),
+        )
+    )
+
+
+def _shape(holding: Holding) -> HoldingShape:
+    position = holding.position
+    return HoldingShape(
+        id=holding.id,
+        account_id=holding.account_id,
+        symbol=position.symbol,
+        name=position.name,
+        asset_type=position.asset_type,
+        quantity=format(position.quantity, "f"),
+        price=decimal_text(position.price),
+        market_value=decimal_text(position.market_value),
+        cost_basis=decimal_text(position.cost_basis),
+        currency=position.currency.code,
+        as_of=position.as_of,
+    )

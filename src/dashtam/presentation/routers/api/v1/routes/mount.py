@@ -1,0 +1,184 @@
+"""The registry's routes, mounted: one ASGI endpoint for each path."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final, TypeVar
+
+import anyio.to_thread
+import msgspec
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route as HttpRoute
+from starlette.types import Receive, Scope, Send
+
+from dashtam.application.ports import World
+from dashtam.application.rate_limits import AUTH
+from dashtam.domain.errors import Invalid, Refusal, Unprocessable
+from dashtam.presentation.addresses import Networks, client_address
+from dashtam.presentation.problems import (
+    METHOD_NOT_ALLOWED,
+    UNSUPPORTED_MEDIA_TYPE,
+    Problems,
+    Rejection,
+)
+from dashtam.presentation.routers.api.v1.routes.route import Request, Route, Upload
+from dashtam.presentation.routers.api.v1.routes.turn import Turn
+
+T = TypeVar("T")
+
+BASE_PATH: Final = "/api/v1"
+
+
+def mount(
+    routes: Iterable[Route],
+    *,
+    world: World,
+    problems: Problems,
+    trusted_proxies: Networks,
+    threads: int,
+) -> list[HttpRoute]:
+    """Return one route of the framework for each path, literal segments before parameters.
+
+    At most ``threads`` requests are worked on at once; signing in, which is slow on purpose, has
+    four threads of its own, so that it cannot keep others waiting.
+    """
+    by_path: dict[str, dict[str, Route]] = {}
+    for route in routes:
+        by_path.setdefault(route.path, {})[route.method] = route
+    workers = Workers(threads)
+    return [
+        HttpRoute(
+            BASE_PATH + path,
+            Endpoint(by_path[path], world, problems, trusted_proxies, workers),
+        )
+        for path in sorted(by_path, key=_literal_first)
+    ]
+
+
+def _literal_first(path: str) -> list[tuple[bool, str]]:
+    return [(segment.startswith("{"), segment) for segment in path.split("/")]
+
+
+class Workers:
+    """The threads in which calls are worked on."""
+
+    def __init__(self, threads: int) -> None:
+        self._all = anyio.CapacityLimiter(threads)
+        self._signing_in = anyio.CapacityLimiter(4)
+
+    async def run(self, route: Route, work: Callable[..., T], *args: object) -> T:
+        """Return what the function returns, called in a thread."""
+        limiter = self._signing_in if route.rate_limit is AUTH else self._all
+        return await anyio.to_thread.run_sync(work, *args, limiter=limiter)
+
+
+class Endpoint:
+    """Everything that one path answers, as an ASGI application."""
+
+    def __init__(
+        self,
+        routes: Mapping[str, Route],
+        world: World,
+        problems: Problems,
+        trusted_proxies: Networks,
+        workers: Workers,
+    ) -> None:
+        self._routes = routes
+        self._world = world
+        self._problems = problems
+        self._trusted_proxies = trusted_proxies
+        self._workers = workers
+        methods = {*routes, "OPTIONS"} | ({"HEAD"} if "GET" in routes else set())
+        self._allow = ", ".join(sorted(methods))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        http = HttpRequest(scope, receive)
+        response = await self._respond(http)
+        await response(scope, receive, send)
+
+    async def _respond(self, http: HttpRequest) -> Response:
+        if http.method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": self._allow})
+        request = self._request_of(http)
+        route = self._routes.get("GET" if http.method == "HEAD" else http.method)
+        if route is None:
+            return self._problems.response(
+                METHOD_NOT_ALLOWED,
+                f"This path answers {self._allow}.",
+                instance=request.path,
+                trace_id=request.trace_id,
+                headers={"Allow": self._allow},
+            )
+        turn = Turn(route, request, self._world, self._problems)
+        if not route.takes_body:
+            return await self._workers.run(route, turn.answer)
+        refused = await self._workers.run(route, turn.admit)
+        return refused or await self._answer_body(http, route, turn, request)
+
+    async def _answer_body(
+        self, http: HttpRequest, route: Route, turn: Turn, request: Request
+    ) -> Response:
+        read = _read_upload if route.upload is not None else _read_json
+        try:
+            body, fingerprint = await read(http)
+        except Refusal as refusal:
+            return turn.refuse(refusal)
+        whole = replace(request, body=body, fingerprint=fingerprint)
+        try:
+            return await self._workers.run(route, turn.answer_body, whole)
+        finally:
+            await http.close()
+
+    def _request_of(self, http: HttpRequest) -> Request:
+        return Request(
+            method=http.method,
+            path=http.scope["path"],
+            path_values=http.path_params,
+            query=http.scope["query_string"],
+            headers=http.headers,
+            address=client_address(http, self._trusted_proxies),
+            trace_id=http.scope.get("state", {}).get("trace_id", ""),
+        )
+
+
+async def _read_json(http: HttpRequest) -> tuple[Any, bytes]:
+    if not _is(http, "application/json"):
+        detail = "Send the body as application/json."
+        raise Rejection(UNSUPPORTED_MEDIA_TYPE, detail)
+    raw = await http.body()
+    try:
+        return msgspec.json.decode(raw), hashlib.sha256(raw).digest()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        detail = "The body is not JSON."
+        raise Invalid(detail) from error
+
+
+async def _read_upload(http: HttpRequest) -> tuple[Upload, bytes]:
+    if not _is(http, "multipart/form-data"):
+        detail = "Send the file as multipart/form-data."
+        raise Rejection(UNSUPPORTED_MEDIA_TYPE, detail)
+    try:
+        form = await http.form(max_files=1, max_fields=20, max_part_size=64 * 1024)
+    except (HTTPException, MultiPartException) as error:
+        detail = "The form cannot be read."
+        raise Invalid(detail) from error
+    upload = form.get("file")
+    if not isinstance(upload, UploadFile):
+        detail = "The form needs a file in its field `file`."
+        raise Unprocessable(detail)
+    texts = {name: text for name, text in form.items() if isinstance(text, str)}
+    digest = hashlib.sha256(msgspec.json.encode(texts, order="sorted"))
+    while chunk := await upload.read(1 << 20):
+        digest.update(chunk)
+    await upload.seek(0)
+    return Upload(upload.file, texts), digest.digest()
+
+
+def _is(http: HttpRequest, media_type: str) -> bool:
+    given = http.headers.get("content-type", "")
+    return given.split(";", 1)[0].strip().lower() == media_type

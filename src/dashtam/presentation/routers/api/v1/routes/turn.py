@@ -1,0 +1,233 @@
+"""One request's way through one route: admitted, performed, answered; in this one place."""
+
+import hashlib
+from collections.abc import Mapping
+from functools import partial
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+from starlette.responses import Response, StreamingResponse
+
+from dashtam.application import access_tokens, sessions
+from dashtam.application.ports import World
+from dashtam.application.rate_limits import Spent
+from dashtam.application.records import KeptAnswer, Work
+from dashtam.domain.errors import Conflict, Forbidden, RateLimited, Refusal, Unauthorized
+from dashtam.domain.user import Principal
+from dashtam.presentation.parameters import read_parameters
+from dashtam.presentation.problems import NOT_ACCEPTABLE, Problems, Rejection, kind_of
+from dashtam.presentation.routers.api.v1.routes.idempotency import IdempotencyKey, key_of
+from dashtam.presentation.routers.api.v1.routes.route import (
+    Answer,
+    Auth,
+    Call,
+    Request,
+    Route,
+    Transaction,
+)
+
+_SERVER_FAULT: Final = 500
+_SHOWN_ONCE: Final = "This request was answered before, with a secret that is shown only once."
+
+
+class Turn:
+    """One request of one route. Every method may block, and is called in a worker thread."""
+
+    def __init__(self, route: Route, request: Request, world: World, problems: Problems) -> None:
+        self._route = route
+        self._request = request
+        self._world = world
+        self._problems = problems
+        self._caller: Principal | None = None
+        self._spent: Spent | None = None
+        self._values: Mapping[str, object] = {}
+
+    def answer(self) -> Response:
+        """Return the answer of a route that takes no body."""
+        try:
+            if self._route.transaction is not Transaction.READ:
+                with self._world.database.read() as work:
+                    self._admit(work)
+                return self._perform()
+            with self._world.database.read() as work:
+                self._admit(work)
+                answer = self._route.handler(self._call(work))
+            self._note_use()
+            return self._respond(answer)
+        except Refusal as refusal:
+            return self.refuse(refusal)
+
+    def admit(self) -> Response | None:
+        """Settle who calls, before his body is read; return the answer if he may not."""
+        try:
+            with self._world.database.read() as work:
+                self._admit(work)
+        except Refusal as refusal:
+            return self.refuse(refusal)
+        return None
+
+    def answer_body(self, request: Request) -> Response:
+        """Return the answer to the request, once admitted, with its body."""
+        self._request = request
+        try:
+            return self._perform()
+        except Refusal as refusal:
+            return self.refuse(refusal)
+
+    def refuse(self, refusal: Refusal) -> Response:
+        """Return the answer that tells of a refusal."""
+        return self._problems.refused(
+            refusal,
+            instance=self._request.path,
+            trace_id=self._request.trace_id,
+            headers=self._limit_headers(),
+        )
+
+    def _admit(self, work: Work) -> None:
+        """Check in the order of the contract: 401, 429, 400; what is refused first is answered."""
+        if self._route.auth is not Auth.NOBODY:
+            self._caller = self._authenticated(work)
+        self._spend()
+        if self._caller and not self._caller.may_write and self._route.auth is Auth.SESSION:
+            detail = "A read-only token only reads. Sign in to do this."
+            raise Forbidden(detail)
+        request = self._request
+        self._values = read_parameters(self._route.parameters, request.path_values, request.query)
+        _check_accept(request.headers.get("accept"), self._route.media_type)
+
+    def _note_use(self) -> None:
+        if self._caller and self._caller.unnoted:
+            with self._world.database.write() as work:
+                access_tokens.note_use(work, self._caller)
+
+    def _authenticated(self, work: Work) -> Principal:
+        scheme, _, token = self._request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthorized
+        return sessions.authenticate(work, self._world.signer, token.strip())
+
+    def _spend(self) -> None:
+        policy = self._world.rules.policies[self._route.rate_limit.name]
+        key = f"user:{self._caller.user_id}" if self._caller else f"address:{self._request.address}"
+        self._spent = self._world.buckets.spend(policy, key)
+        if self._spent.retry_after_s is not None:
+            raise RateLimited(self._spent.retry_after_s)
+
+    def _perform(self) -> Response:
+        key = None
+        if self._caller:
+            key = key_of(self._world, self._route, self._request, self._caller.user_id)
+        if key is None:
+            return self._respond(self._handle(None))
+        with self._world.database.write() as work:
+            kept = key.claim(work)
+        if kept:
+            return self._repeat(kept)
+        return self._answer_once(key)
+
+    def _answer_once(self, key: IdempotencyKey) -> Response:
+        try:
+            return self._respond(self._handle(key))
+        except Refusal as refusal:
+            response = self.refuse(refusal)
+            with self._world.database.write() as work:
+                if kind_of(refusal).status < _SERVER_FAULT:
+                    _keep_response(key, work, response)
+                else:
+                    key.free(work)
+            return response
+        except BaseException:
+            with self._world.database.write() as work:
+                key.free(work)
+            raise
+
+    def _handle(self, key: IdempotencyKey | None) -> Answer:
+        if self._route.transaction is Transaction.OWN:
+            return self._route.handler(self._call(None, key))
+        with self._world.database.write() as work:
+            answer = self._route.handler(self._call(work, key))
+            if key:
+                self._keep(key, work, answer)
+        return answer
+
+    def _call(self, work: Work | None, key: IdempotencyKey | None = None) -> Call:
+        call = Call(self._world, self._request, self._caller, self._values, work)
+        if key:
+            call.keep = partial(self._keep, key)
+        return call
+
+    def _keep(self, key: IdempotencyKey, work: Work, answer: Answer) -> None:
+        if self._route.shows_secret:
+            _keep_response(key, work, self.refuse(Conflict(_SHOWN_ONCE)))
+            return
+        headers = dict(answer.headers) | {"content-type": answer.media_type}
+        key.keep(work, answer.status or self._route.status, headers, _json(answer))
+
+    def _repeat(self, kept: KeptAnswer) -> Response:
+        headers = self._own_headers() | dict(kept.headers)
+        return Response(kept.body, kept.status or 200, headers=headers)
+
+    def _respond(self, answer: Answer) -> Response:
+        status = answer.status or self._route.status
+        headers = self._own_headers() | dict(answer.headers)
+        if status == HTTPStatus.NO_CONTENT:
+            return Response(status_code=status, headers=headers)
+        if answer.chunks is not None:
+            return StreamingResponse(answer.chunks, status, headers, answer.media_type)
+        body = _json(answer)
+        if self._route.conditional:
+            headers["ETag"] = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+            if _matches(self._request.headers.get("if-none-match"), headers["ETag"]):
+                return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        return Response(body, status, headers=headers, media_type=answer.media_type)
+
+    def _own_headers(self) -> dict[str, str]:
+        return {"Cache-Control": "no-store"} | self._limit_headers()
+
+    def _limit_headers(self) -> dict[str, str]:
+        spent = self._spent
+        if spent is None:
+            # Nobody's bucket was touched: say what a full one looks like.
+            policy = self._world.rules.policies[self._route.rate_limit.name]
+            now = int(self._world.clock().timestamp())
+            spent = Spent(True, policy.capacity, policy.capacity, now, None)  # noqa: FBT003 - the field is its first
+        return {
+            "X-RateLimit-Limit": str(spent.limit),
+            "X-RateLimit-Remaining": str(spent.remaining),
+            "X-RateLimit-Reset": str(spent.reset_at),
+        }
+
+
+def _keep_response(key: IdempotencyKey, work: Work, response: Response) -> None:
+    headers = {"content-type": response.headers["content-type"]}
+    key.keep(work, response.status_code, headers, bytes(response.body))
+
+
+def _json(answer: Answer) -> bytes:
+    return b"" if answer.body is None else msgspec.json.encode(answer.body)
+
+
+def _matches(if_none_match: str | None, etag: str) -> bool:
+    if if_none_match is None:
+        return False
+    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return "*" in tags or etag in tags
+
+
+def _check_accept(accept: str | None, media_type: str) -> None:
+    if not accept:
+        return
+    kind = media_type.split(";", 1)[0]
+    accepted = {kind, kind.split("/", 1)[0] + "/*", "*/*", "application/problem+json"}
+    for entry in accept.split(","):
+        name, *options = [part.strip().lower() for part in entry.split(";")]
+        if name in accepted and not any(_is_zero(option) for option in options):
+            return
+    detail = f"This is answered as {kind} only."
+    raise Rejection(NOT_ACCEPTABLE, detail)
+
+
+def _is_zero(option: str) -> bool:
+    name, _, weight = option.partition("=")
+    return name.strip() == "q" and weight.strip("0. ") == "" and weight.strip() != ""

@@ -1,0 +1,56 @@
+"""Types of fields that many wire shapes share: amounts, texts, instants."""
+
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from dashtam.domain.money import Money
+
+AMOUNT_PATTERN = r"^-?[0-9]{1,20}(\.[0-9]{1,18})?$"
+
+AmountText = Annotated[
+    str,
+    Meta(
+        description="An exact amount in plain digits, at least the currency's own fraction digits.",
+        pattern=AMOUNT_PATTERN,
+        examples=["25000.00"],
+    ),
+]
+
+CurrencyCode = Annotated[
+    str, Meta(description="ISO 4217 currency code.", pattern="^[A-Z]{3}$", examples=["USD"])
+]
+
+# No control characters: PostgreSQL cannot hold NUL, and no name has any.
+Name = Annotated[
+    str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["Checking"])
+]
+
+InstantText = Annotated[
+    str,
+    Meta(
+        description="An instant (RFC 3339); a bare date is 12:00:00Z of that day.",
+        max_length=64,
+        examples=["2025-12-26T10:00:00Z"],
+    ),
+]
+
+
+class Shape(msgspec.Struct, kw_only=True):
+    """What is sent to clients: fields in the order in which they are written."""
+
+
+class Input(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What clients send: a field that nobody knows is an error."""
+
+
+def amount_text(money: Money | None) -> str | None:
+    """Return the amount as it is written, None where there is none."""
+    return None if money is None else str(money)
+
+
+def decimal_text(amount: Decimal | None) -> str | None:
+    """Return a quantity as it is written: plain digits, never an exponent."""
+    return None if amount is None else format(amount, "f")
