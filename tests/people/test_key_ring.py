@@ -1,0 +1,177 @@
+import multiprocessing
+import os
+import signal
+import stat
+import time
+from base64 import urlsafe_b64encode
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from dashtam.domain.user import SessionId, UserId
+from dashtam.infrastructure.security.access_tokens import Signer
+from dashtam.infrastructure.security.key_ring import (
+    KeyRing,
+    KeyRingUnreadable,
+    LiveKeyRing,
+    create,
+    rotate,
+)
+from dashtam.infrastructure.security.secrets import Secrets
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+ME, MINE = UserId(uuid4()), SessionId(uuid4())
+
+spawn = multiprocessing.get_context("spawn")
+
+
+def signer_of(keys: LiveKeyRing) -> Signer:
+    return Signer(keys, "issuer", "audience")
+
+
+def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "ring.json"
+    create(path, NOW)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    rotate(path, NOW)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_second_start_finds_the_ring_of_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "ring.json"
+    assert create(path, NOW) == create(path, NOW) == KeyRing.load(path)
+
+
+def test_processes_that_start_together_agree_on_one_ring(tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "ring.json"
+    with spawn.Pool(4) as pool:
+        rings = pool.starmap(create, [(path, NOW)] * 16, chunksize=1)
+    assert set(rings) == {KeyRing.load(path)}
+
+
+def rotate_for_ever(path: Path) -> None:
+    while True:
+        rotate(path, NOW + timedelta(days=1))
+
+
+def test_a_killed_rotation_leaves_a_ring(tmp_path: Path) -> None:
+    path = tmp_path / "ring.json"
+    secret = create(path, NOW).secret
+    for round_ in range(5):
+        process = spawn.Process(target=rotate_for_ever, args=(path,))
+        process.start()
+        before = KeyRing.load(path)
+        while KeyRing.load(path) == before:
+            time.sleep(0.001)
+        time.sleep(0.0007 * round_)
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        assert KeyRing.load(path).secret == secret
+        rotate(path, NOW + timedelta(days=2))
+
+
+def test_tokens_outlive_a_rotation_until_they_expire(tmp_path: Path) -> None:
+    path = tmp_path / "ring.json"
+    create(path, NOW)
+    signer = signer_of(LiveKeyRing.at(path))
+    old = signer.issue(ME, MINE, NOW)
+    rotate(path, NOW)
+    new = signer_of(LiveKeyRing.at(path)).issue(ME, MINE, NOW)
+    assert old.partition(".")[0] != new.partition(".")[0]
+    last_s = NOW + timedelta(seconds=899)
+    assert signer.verify(old, last_s) is not None
+    assert signer.verify(new, last_s) is not None
+    assert signer.verify(old, NOW + timedelta(seconds=900)) is None
+
+
+def test_a_running_verifier_knows_a_new_key_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "ring.json"
+    create(path, NOW)
+    seconds = [0.0]
+    running = LiveKeyRing(KeyRing.load(path), path, lambda: seconds[0])
+    rotated = rotate(path, NOW)
+    assert running.ring() != rotated
+    token = signer_of(LiveKeyRing.at(path)).issue(ME, MINE, NOW)
+    assert signer_of(running).verify(token, NOW) is not None
+    assert running.ring() == rotated
+
+
+def test_a_running_issuer_signs_with_the_new_key_a_second_later(tmp_path: Path) -> None:
+    path = tmp_path / "ring.json"
+    create(path, NOW)
+    seconds = [0.0]
+    running = LiveKeyRing(KeyRing.load(path), path, lambda: seconds[0])
+    rotated = rotate(path, NOW)
+    seconds[0] = 1.0
+    assert running.ring() == rotated
+
+
+@pytest.mark.parametrize("broken", [None, b"", b"{}"])
+def test_a_running_process_keeps_its_ring_when_the_file_breaks(
+    tmp_path: Path, broken: bytes | None
+) -> None:
+    path = tmp_path / "ring.json"
+    ring = create(path, NOW)
+    running = LiveKeyRing.at(path)
+    path.unlink()
+    if broken is not None:
+        path.write_bytes(broken)
+    assert running.newest() == ring
+
+
+def test_a_retired_key_leaves_when_its_tokens_are_over() -> None:
+    ring = KeyRing.new(NOW).rotated(NOW)
+    first, second = ring.signing
+    assert [key["kid"] for key in ring.jwks(NOW)["keys"]] == [second.kid, first.kid]
+    later = NOW + timedelta(hours=1)
+    assert [key["kid"] for key in ring.jwks(later)["keys"]] == [second.kid]
+    assert first not in ring.rotated(later).signing
+
+
+def test_public_keys_are_json_web_keys() -> None:
+    ring = KeyRing.new(NOW)
+    (key,) = ring.jwks(NOW)["keys"]
+    assert key == {
+        "kty": "OKP",
+        "crv": "Ed25519",
+        "x": urlsafe_b64encode(ring.current.verifies.public_bytes_raw()).decode().rstrip("="),
+        "kid": ring.current.kid,
+        "use": "sig",
+        "alg": "EdDSA",
+    }
+
+
+def test_a_ring_reads_what_it_wrote_and_shows_nothing_by_accident() -> None:
+    ring = KeyRing.new(NOW).rotated(NOW)
+    assert KeyRing.parse(ring.text) == ring
+    assert KeyRing.parse(ring.text.decode()) == ring
+    assert repr(ring.secret) not in repr(ring)
+    assert repr(ring.current.private) not in repr(ring)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"", b"{}", b"[]", b"\xff", b'{"version": 2, "secret": "", "signing": []}',
+        b'{"version": 1, "secret": "AAAA", "signing": []}',
+        b'{"version": 1, "secret": "' + b"A" * 43 + b'=", "signing": []}',
+    ],
+)  # fmt: skip
+def test_anything_else_is_no_ring(text: bytes) -> None:
+    with pytest.raises(KeyRingUnreadable):
+        KeyRing.parse(text)
+
+
+def test_derivations_differ_by_purpose_and_outlive_rotations(tmp_path: Path) -> None:
+    path = tmp_path / "ring.json"
+    create(path, NOW)
+    before = Secrets(LiveKeyRing.at(path))
+    rotate(path, NOW)
+    after = Secrets(LiveKeyRing.at(path))
+    assert before.derive("a", b"data") == after.derive("a", b"data")
+    assert len({before.derive(p, d) for p, d in (("a", b"bc"), ("ab", b"c"), ("b", b"bc"))}) == 3
+    assert before.random() != before.random()

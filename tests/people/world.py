@@ -1,0 +1,168 @@
+"""A world for the tests of people: everything is real but the clock."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Barrier, Lock, Thread
+from typing import BinaryIO, TypeVar
+
+from sqlalchemy import text
+
+from dashtam.application import sessions, users
+from dashtam.application.ports import Rules, World
+from dashtam.application.rate_limits import POLICIES
+from dashtam.application.sessions import TokenPair
+from dashtam.domain.errors import Unprocessable
+from dashtam.domain.statement import Statement
+from dashtam.domain.user import User
+from dashtam.infrastructure.database.engine import open_engine
+from dashtam.infrastructure.database.unit_of_work import SqlDatabase
+from dashtam.infrastructure.rate_limit.memory import MemoryBuckets
+from dashtam.infrastructure.security.access_tokens import Signer
+from dashtam.infrastructure.security.key_ring import LiveKeyRing, create
+from dashtam.infrastructure.security.passwords import Passwords
+from dashtam.infrastructure.security.secrets import Secrets
+
+T = TypeVar("T")
+
+EMAIL = "Ann@example.org"
+PASSWORD = "a pelican under nine bridges"  # noqa: S105 - nobody's
+ADDRESS = "192.0.2.7"
+
+
+@dataclass
+class SetClock:
+    """A clock that stands still until a test moves it."""
+
+    now: datetime = datetime(2026, 11, 22, 12, 0, 0, 250_000, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_s(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    def monotonic_ns(self) -> int:
+        return int(self.now.timestamp() * 1_000_000_000)
+
+
+@dataclass
+class CountingPasswords:
+    """The real hashes at a small price, counted."""
+
+    real: Passwords = field(default_factory=lambda: Passwords(memory_kib=8, passes=1))
+    calls: int = 0
+    lock: Lock = field(default_factory=Lock)
+
+    def hash(self, password: str) -> str:
+        self.count()
+        return self.real.hash(password)
+
+    def verify(self, password: str, kept: str | None) -> bool:
+        self.count()
+        return self.real.verify(password, kept)
+
+    def is_common(self, password: str, email: str) -> bool:
+        return self.real.is_common(password, email)
+
+    def count(self) -> None:
+        with self.lock:
+            self.calls += 1
+
+
+class NoStatementFiles:
+    """Nothing here reads a file."""
+
+    def read(
+        self,
+        file: BinaryIO,  # noqa: ARG002 - as the port has it
+        file_format: str | None,  # noqa: ARG002 - as the port has it
+        mapping: Mapping[str, str],  # noqa: ARG002 - as the port has it
+        now: datetime,  # noqa: ARG002 - as the port has it
+    ) -> Iterator[Statement]:
+        raise Unprocessable
+
+
+@dataclass
+class Stage:
+    """The world, and the parts of it that a test moves or counts."""
+
+    world: World
+    clock: SetClock
+    passwords: CountingPasswords
+    ring: Path
+
+    def decide(self, registration: str, setup_code: str | None = None) -> None:
+        rules = replace(self.world.rules, registration=registration, setup_code=setup_code)
+        self.world = replace(self.world, rules=rules)
+
+    def register(self, email: str = EMAIL, password: str = PASSWORD) -> User:
+        return users.register(
+            self.world, email, password, setup_code=None, needs_setup_code=False, address=ADDRESS
+        )
+
+    def sign_in(self, email: str = EMAIL, password: str = PASSWORD) -> TokenPair:
+        return sessions.sign_in(self.world, email, password, ADDRESS, "a browser")
+
+    def events(self) -> list[str]:
+        with self.world.database.read() as work:
+            return [line.event for line in reversed(work.audit_log.newest(1000))]
+
+
+def stage(database_url: str, folder: Path) -> Iterator[Stage]:
+    clock = SetClock()
+    passwords = CountingPasswords()
+    ring = folder / "keys" / "ring.json"
+    create(ring, clock())
+    keys = LiveKeyRing.at(ring)
+    engine = open_engine(database_url, pool_size=25)
+    world = World(
+        database=SqlDatabase(engine, clock),
+        clock=clock,
+        passwords=passwords,
+        signer=Signer(keys, "https://dashtam.example", "dashtam"),
+        secrets=Secrets(keys),
+        buckets=MemoryBuckets(clock.monotonic_ns),
+        statement_files=NoStatementFiles(),
+        rules=Rules("open", None, {policy.name: policy for policy in POLICIES}),
+    )
+    try:
+        yield Stage(world, clock, passwords, ring)
+    finally:
+        engine.dispose()
+
+
+def at_once(times: int, act: Callable[[int], T]) -> list[T | Exception]:
+    """Return what came of doing something in so many threads that start together."""
+    outcomes: list[T | Exception] = []
+    start = Barrier(times)
+
+    def run(number: int) -> None:
+        start.wait()
+        try:
+            outcomes.append(act(number))
+        except Exception as error:  # noqa: BLE001 - the test looks at it
+            outcomes.append(error)
+
+    threads = [Thread(target=run, args=(number,)) for number in range(times)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes
+
+
+def everything_stored(database_url: str) -> str:
+    """Return each value of each column of the people's tables, as text."""
+    engine = open_engine(database_url)
+    try:
+        with engine.connect() as connection:
+            rows = [
+                list(row)
+                for table in ("users", "sessions", "access_tokens", "audit_log")
+                for row in connection.execute(text(f"SELECT * FROM {table}"))  # noqa: S608 - see the list
+            ]
+    finally:
+        engine.dispose()
+    return repr(rows)
