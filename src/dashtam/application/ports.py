@@ -1,6 +1,7 @@
 """What use cases ask of the world outside the database; ``records`` holds the rest."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Protocol
@@ -47,13 +48,38 @@ class Secrets(Protocol):
         """Return the 32-byte HMAC of the data under the key for this purpose."""
 
 
+@dataclass(frozen=True, slots=True)
+class FileFormat:
+    """A kind of statement file that is understood."""
+
+    slug: str
+    name: str
+    extensions: Sequence[str]
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatementFile:
+    """A file, read to its end: its format, and its statements, long ones in pieces."""
+
+    file_format: str
+    statements: Iterator[Statement]
+
+
 class StatementFiles(Protocol):
     """Reads statement files, in a process that can do no harm."""
 
+    def formats(self) -> Sequence[FileFormat]:
+        """Return every format that is understood."""
+
     def read(
-        self, file: BinaryIO, file_format: str | None, mapping: Mapping[str, str], now: datetime
-    ) -> Iterator[Statement]:
-        """Yield the statements of a file, long ones in pieces.
+        self,
+        file: BinaryIO,
+        file_format: str | None,
+        mapping: Mapping[str, object],
+        now: datetime,
+    ) -> AbstractContextManager[StatementFile]:
+        """Read a file; without a format its content decides.
 
         Raises:
             Unprocessable: nothing in the file can be read, with the reason.
@@ -62,11 +88,12 @@ class StatementFiles(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the operator decided."""
+    """What the operator decided; ``public_url`` is None where only this machine reaches us."""
 
     registration: str
     setup_code: str | None
     policies: Mapping[str, RatePolicy]
+    public_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

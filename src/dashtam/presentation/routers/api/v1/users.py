@@ -1,0 +1,95 @@
+"""Users on the wire: registering, and the one who is signed in."""
+
+from datetime import datetime
+from typing import Annotated
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from msgspec import Meta
+
+from dashtam.application import users
+from dashtam.domain.user import User
+from dashtam.presentation.addresses import is_loopback
+from dashtam.presentation.routers.api.v1.routes.route import Answer, Call
+from dashtam.presentation.wire import Input, Shape
+
+Password = Annotated[
+    str,
+    Meta(
+        description="12 to 256 characters, and not one that is easy to guess.",
+        examples=["a pelican under nine bridges"],
+    ),
+]
+
+
+class Registration(Input):
+    """Who registers; the first user of a server that others can reach sends its setup code."""
+
+    email: Annotated[str, Meta(examples=["ann@example.org"])]
+    password: Password
+    setup_code: str | None = None
+
+
+class PasswordChange(Input):
+    """The password that holds, and the one that shall."""
+
+    password: str
+    new_password: Password
+
+
+class UserShape(Shape):
+    """Someone who keeps accounts here."""
+
+    id: UUID
+    email: str
+    created_at: datetime
+
+
+def create_user(call: Call) -> Answer:
+    """Register.
+
+    By default for the first user alone; the operator decides.
+    """
+    body = call.body(Registration)
+    user = users.register(
+        call.world,
+        body.email,
+        body.password,
+        setup_code=body.setup_code,
+        needs_setup_code=_is_within_reach(call),
+        address=call.request.address,
+    )
+    return Answer(_shape(user))
+
+
+def get_user(call: Call) -> Answer:
+    """Get the signed-in user."""
+    return Answer(_shape(users.of(call.work, call.user_id)))
+
+
+def change_user(call: Call) -> Answer:
+    """Change the password.
+
+    Every other session of the user ends.
+    """
+    body = call.body(PasswordChange)
+    user = users.change_password(
+        call.world, call.principal, body.password, body.new_password, call.request.address
+    )
+    return Answer(_shape(user))
+
+
+def _is_within_reach(call: Call) -> bool:
+    # A proxy on this machine makes everyone look local, so whatever tells of one counts too.
+    public = urlsplit(call.world.rules.public_url or "").hostname
+    headers = call.request.headers
+    return (
+        not is_loopback(call.request.address)
+        or "x-forwarded-for" in headers
+        or "forwarded" in headers
+        or not (public in {None, "localhost"} or is_loopback(public or ""))
+    )
+
+
+def _shape(user: User) -> UserShape:
+    return UserShape(id=user.id, email=user.email, created_at=user.created_at)

@@ -1,0 +1,79 @@
+"""Token pairs on the wire: both in the body, or the refresh token in a cookie."""
+
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
+
+from msgspec import UNSET, Meta, UnsetType
+
+from dashtam.application.ports import Rules
+from dashtam.application.sessions import ACCESS_TOKEN_S, SESSION_LASTS, TokenPair
+from dashtam.domain.errors import Forbidden
+from dashtam.presentation.routers.api.v1.routes.route import Answer, Call, Request
+from dashtam.presentation.wire import Shape
+
+COOKIE: Final = "dashtam_refresh"
+
+_PATH: Final = "/api/v1/tokens"
+
+
+class TokenPairShape(Shape):
+    """An access token for every request, and a refresh token that brings the next pair."""
+
+    access_token: str
+    refresh_token: (
+        Annotated[str, Meta(description="Left out where it is sent as a cookie.")] | UnsetType
+    ) = UNSET
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105 - its kind, not the token
+    expires_in: Annotated[int, Meta(description="Seconds.")] = ACCESS_TOKEN_S
+
+
+def pair_answer(call: Call, pair: TokenPair, *, in_cookie: bool) -> Answer:
+    """Return the pair, the refresh token in the body or in a cookie that no script can read."""
+    if not in_cookie:
+        return Answer(
+            TokenPairShape(access_token=pair.access_token, refresh_token=pair.refresh_token)
+        )
+    lasts_s = int(SESSION_LASTS.total_seconds())
+    cookie = _cookie(call.world.rules, pair.refresh_token, lasts_s)
+    return Answer(TokenPairShape(access_token=pair.access_token), headers={"Set-Cookie": cookie})
+
+
+def ended_cookie(call: Call) -> dict[str, str]:
+    """Return the header that makes a browser forget the refresh token."""
+    return {"Set-Cookie": _cookie(call.world.rules, "", 0)}
+
+
+def cookie_of(call: Call) -> str | None:
+    """Return the refresh token of the cookie, None where there is none.
+
+    Raises:
+        Forbidden: a page that is not ours makes the browser send it.
+    """
+    token = _cookie_value(call.request)
+    if token is not None and not _is_own(call.request, call.world.rules):
+        detail = "The cookie counts only for requests with our own Origin."
+        raise Forbidden(detail)
+    return token
+
+
+def _cookie(rules: Rules, value: str, lasts_s: int) -> str:
+    cookie = f"{COOKIE}={value}; HttpOnly; SameSite=Strict; Path={_PATH}; Max-Age={lasts_s}"
+    is_https = rules.public_url is not None and urlsplit(rules.public_url).scheme == "https"
+    return f"{cookie}; Secure" if is_https else cookie
+
+
+def _cookie_value(request: Request) -> str | None:
+    for cookie in request.headers.get("cookie", "").split(";"):
+        name, _, value = cookie.strip().partition("=")
+        if name == COOKIE and value:
+            return value
+    return None
+
+
+def _is_own(request: Request, rules: Rules) -> bool:
+    origin = request.headers.get("origin", "")
+    if rules.public_url is not None:
+        public = urlsplit(rules.public_url)
+        return origin == f"{public.scheme}://{public.netloc}"
+    host = request.headers.get("host", "")
+    return bool(host) and origin in {f"http://{host}", f"https://{host}"}
