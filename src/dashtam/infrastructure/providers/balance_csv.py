@@ -177,7 +177,7 @@ class _Table:
         code = _cell(row, self._layout.currency)
         if code is None:
             code = self._columns.currency_code or "USD"
-        key = (account, code)
+        key = (account, code.upper())
         book = self._books.get(key)
         if book is None:
             if len(self._books) >= MAX_ACCOUNTS:

@@ -66,10 +66,14 @@ def read(file: BinaryIO, now: datetime) -> Iterator[Statement]:
 def _statement(source: Element, now: datetime) -> Iterator[Statement]:
     closings = [bal for bal in source.findall("Bal") if _kind(bal) == "CLBD"]
     available = [bal for bal in source.findall("Bal") if _kind(bal) == "CLAV"]
+    # Where a balance's currency cannot be told, its problem goes to the account's own.
+    own = _named(source.findtext("Acct/Ccy", ""))
     readings: dict[Currency, list[Reading]] = {}
     problems: dict[Currency, list[Problem]] = {}
     for closing in closings:
         currency = _named(_code(closing))
+        if currency == NO_CURRENCY:
+            currency = own
         told = problems.setdefault(currency, [])
         try:
             reading = _reading(source, closing, available, now, told)
@@ -77,8 +81,7 @@ def _statement(source: Element, now: datetime) -> Iterator[Statement]:
         except Unusable as unusable:
             told.append(unusable.problem())
     if not closings:
-        currency = _named(source.findtext("Acct/Ccy", ""))
-        problems[currency] = [fields.missing_balance(field="Bal CLBD").problem()]
+        problems[own] = [fields.missing_balance(field="Bal CLBD").problem()]
     for currency, told in problems.items():
         yield from _pieces(source, currency, readings.get(currency, []), told)
 
@@ -93,7 +96,7 @@ def _pieces(
         name = servicer.findtext("Nm", "").strip()
     identity = numbered(
         (bank or "camt053", name or bank or "camt.053"),
-        _number(source),
+        ("", _number(source)),
         _TYPES.get(source.findtext("Acct/Tp/Cd", "").strip()),
         currency,
     )

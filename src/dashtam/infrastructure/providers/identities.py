@@ -24,16 +24,19 @@ _VISIBLE = 4
 
 def numbered(
     institution: tuple[str, str],
-    external_id: str,
+    number: tuple[str, str],
     account_type: AccountType | None,
     currency: Currency,
 ) -> Identity:
-    """Return the identity of an account known by its number, which ends ``external_id``.
+    """Return the identity of an account that is known by its number.
 
-    ``institution`` is its key and its name for people.
+    ``institution`` is its key and its name for people; ``number`` is what distinguishes equal
+    numbers within it (a bank's or a broker's id, or nothing) and the account's own.
     """
     key, name = institution
-    masked = f"••••{clean(external_id)[-_VISIBLE:]}" if external_id else None
+    holder, own = number
+    external_id = f"{holder}/{own}" if holder and own else own
+    masked = f"••••{clean(own).replace(' ', '')[-_VISIBLE:]}" if own else None
     title = "Account" if account_type is None else _TITLES[account_type]
     return Identity(
         institution_key=clean(key),

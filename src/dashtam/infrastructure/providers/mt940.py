@@ -36,6 +36,7 @@ _END = re.compile(r"-(?:XXX)?")
 _CONTROLS = "\x01\x03 \t"
 _LONGEST_AMOUNT = 16
 
+_OPENING = ("60F", "60M", "60")
 _FINAL, _INTERMEDIATE = ("62F", "62"), "62M"
 _LAST = (*_FINAL, _INTERMEDIATE, "64", "65")
 
@@ -156,7 +157,7 @@ def _read_page(page: _Page, accounts: dict[tuple[str, str, str], _Account], now:
     for closing in reversed(told):
         _read_closing(page, closing, accounts, now)
     if not told:
-        currency = _currency_of(page.first("60F", "60M", "60"))
+        currency = _currency_of(page.first(*_OPENING))
         problem = fields.missing_balance(field=":62F:").problem(page.lines[0][0])
         _account(page, currency, accounts).problems.append(problem)
 
@@ -167,7 +168,10 @@ def _read_closing(
     accounts: dict[tuple[str, str, str], _Account],
     now: datetime,
 ) -> None:
-    account = _account(page, _currency_of(closing.text), accounts)
+    told = _currency_of(closing.text)
+    if told == NO_CURRENCY:
+        told = _currency_of(page.first(*_OPENING))
+    account = _account(page, told, accounts)
     try:
         _require_number(account.identity)
         currency, day, balance = _balance(f":{closing.tag}:", closing.text)
@@ -200,11 +204,11 @@ def _account(
     bank = bic(before)
     if bank:
         number = after
-    if len(number) > len(currency.code):
-        # The Netherlands' banks write the currency behind the number.
-        number = number.removesuffix(currency.code)
+    # The Netherlands' banks write the currency behind the number.
+    if number[:-3] and number.endswith(currency.code):
+        number = number[:-3]
     bank = bank or page.bank
-    identity = numbered((bank or "mt940", bank or "MT940"), number, None, currency)
+    identity = numbered((bank or "mt940", bank or "MT940"), ("", number), None, currency)
     key = (identity.institution_key, identity.external_id, currency.code)
     return accounts.setdefault(key, _Account(identity))
 

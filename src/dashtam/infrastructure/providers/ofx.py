@@ -103,12 +103,11 @@ def _require_number(source: AccountStatement) -> None:
 
 def _identity(source: AccountStatement, document: Document, currency: Currency) -> Identity:
     holder = source.get("BANKACCTFROM", "BANKID") or source.get("INVACCTFROM", "BROKERID")
-    number = _number(source)
     organisation = document.signon.get("ORG", "")
     institution = "/".join(filter(None, (organisation, document.signon.get("FID", ""))))
     return numbered(
         (institution or document.signon.get("INTU.BID") or "ofx", organisation or "OFX"),
-        f"{holder}/{number}" if holder and number else number,
+        (holder, _number(source)),
         _account_type(source),
         currency,
     )

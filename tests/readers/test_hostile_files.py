@@ -1,0 +1,161 @@
+"""Hostile files stop their own reader, in time, and nothing else."""
+
+import io
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import pytest
+
+from dashtam.domain.errors import Refusal
+from dashtam.infrastructure.providers import statement_files
+from dashtam.infrastructure.providers.statement_files import read_statements
+from readers.printed import NOW
+
+CAMT = b'<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02">'
+LAUGHS = (
+    b'<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY lol0 "lol">'
+    + b"".join(b'<!ENTITY lol%d "%s">' % (i, b"&lol%d;" % (i - 1) * 10) for i in range(1, 10))
+    + b"]>"
+)
+MONARCH = b"Date,Balance,Account\n"
+TWO_DAYS = MONARCH + b"2025-01-01,1.00,A\n2025-01-02,2.00,A\n"
+SLOW = "took longer"
+
+
+def refusal_of(file: BinaryIO, slug: str | None = None) -> str:
+    with pytest.raises(Refusal) as refusal:
+        list(read_statements(file, slug, None, NOW))
+    return str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        LAUGHS + CAMT + b"&lol9;</Document>",
+        CAMT + b"<![CDATA[" * 16_000,
+        CAMT + b"<a>" * 2_000_000,
+        CAMT + b"<Stmt>" * 100_000 + b"</Stmt>" * 100_000 + b"</Document>",
+        b"<OFX><STMTRS>" + b"<![CDATA[" * 16_000,
+        b"<OFX><STMTRS>" + b"<!--" * 1_000_000,
+        b"<OFX>" + b"<STMTRS>" * 1_000_000,
+        b"<OFX>" + b"<A" * 1_000_000,
+        b"<OFX><STMTRS><CURDEF>" + b"&amp;" * 1_000_000,
+        b"<OFX>" + b"x" * 40_000_000,
+        b":20:A\n:25:B\n" + b":60F:\n" * 1_000_000,
+        b":20:A\n:25:B\n:62F:C250101EUR" + b"1" * 10_000_000,
+        b"{1:" * 1_000_000 + b"\n:20:A\n",
+        MONARCH + b'"' + b"2025-01-01,1.00,A\n" * 100_000,
+        MONARCH + b"2025-01-01," + b"1" * 60_000 + b",A\n",
+        MONARCH + b"2025-01-01,1.00,A" * 6_000_000,
+        MONARCH + b"," * 60_000 + b"\n",
+    ],
+    ids=range(17),
+)
+def test_a_bomb_is_contained(bomb: bytes) -> None:
+    started_at = time.monotonic()
+    assert refusal_of(io.BytesIO(bomb))
+    assert time.monotonic() - started_at < statement_files.MAX_WAIT_S + 1
+
+
+def test_a_line_of_a_gigabyte_is_contained() -> None:
+    with tempfile.TemporaryFile() as file:
+        file.write(MONARCH)
+        file.truncate(2**30)
+        assert "longer than 64 KiB" in refusal_of(file, "balance_csv")
+
+
+def test_a_hundred_thousand_rows_come_through_whole() -> None:
+    rows = b"".join(b"2025-01-%02d,%d.25,A\n" % (1 + i % 28, i) for i in range(100_000))
+    pieces = read_statements(io.BytesIO(MONARCH + rows), None, None, NOW)
+    balances = [str(reading.balance) for piece in pieces for reading in piece.readings]
+    assert balances == [f"{i}.25" for i in range(100_000)]
+
+
+@pytest.fixture
+def instead_of_the_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Let a shell script run where the reader would."""
+
+    def install(script: str) -> None:
+        program = tmp_path / "reader"
+        program.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\n{script}\n")
+        program.chmod(0o700)
+        monkeypatch.setattr(sys, "executable", str(program))
+        monkeypatch.setattr(statement_files, "MAX_WAIT_S", 0.5)
+
+    return install
+
+
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        ("exec /bin/sleep 60", SLOW),
+        ("exec 1>&-; exec /bin/sleep 60", "made its reader fail"),
+        ("kill -XCPU $$", SLOW),
+        ("kill -SEGV $$", "made its reader fail"),
+        ("exit 3", "more memory"),
+        ("exit 0", "made its reader fail"),
+        ("echo 4111111111111111", "made its reader fail"),
+        ("while :; do echo '{}'; done", "more than can be recorded"),
+        ("exec /bin/cat /dev/zero", "more than can be recorded"),
+    ],
+)
+def test_a_reader_that_fails_is_a_refusal_in_plain_words(
+    instead_of_the_reader: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    script: str,
+    sentence: str,
+) -> None:
+    instead_of_the_reader(script)
+    monkeypatch.setattr(statement_files, "MAX_ANSWER_BYTES", 100_000)
+    refused = refusal_of(io.BytesIO(TWO_DAYS))
+    assert sentence in refused
+    assert "4111" not in refused
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_who_stops_listening_ends_the_reader() -> None:
+    statements = read_statements(
+        io.BytesIO(MONARCH + b"2025-01-01,1.00,A\n" * 50_000), None, None, NOW
+    )
+    next(statements)
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    before = set(children.read_text().split())
+    assert isinstance(statements, Generator)
+    statements.close()
+    assert len(before - set(children.read_text().split())) == 1
+
+
+def test_files_of_every_kind_are_read_from_their_start(tmp_path: Path) -> None:
+    path = tmp_path / "balances"
+    path.write_bytes(TWO_DAYS)
+    with path.open("rb") as real, tempfile.SpooledTemporaryFile() as spooled:
+        real.read(7)
+        spooled.write(TWO_DAYS)
+        files: list[BinaryIO] = [real, cast("BinaryIO", spooled), io.BytesIO(TWO_DAYS)]
+        for file in files:
+            (statement,) = read_statements(file, None, None, NOW)
+            assert len(statement.readings) == 2
+
+
+def test_a_pipe_is_read() -> None:
+    source, sink = os.pipe()
+    with os.fdopen(sink, "wb") as pipe:
+        pipe.write(TWO_DAYS)
+    with os.fdopen(source, "rb") as file:
+        (statement,) = read_statements(file, None, None, NOW)
+    assert len(statement.readings) == 2
+
+
+def test_nothing_of_the_file_is_left_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    list(read_statements(io.BytesIO(TWO_DAYS), None, None, NOW))
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,99 @@
+import io
+from collections.abc import Mapping
+from decimal import Decimal
+
+import pytest
+
+from dashtam.domain.errors import MappingNeeded, Refusal, UnreadableFile
+from dashtam.domain.statement import Statement
+from dashtam.infrastructure.providers import catalog
+from readers.printed import NOW
+
+AMBIGUOUS = 'Date,Balance,Account,Currency\n03/04/2025,"1,234",A,USD\n'
+
+
+def read(
+    text: str, mapping: Mapping[str, object] | None = None, encoding: str = "utf-8"
+) -> list[Statement]:
+    file = io.BytesIO(text.encode(encoding))
+    return list(catalog.read(file, format="balance_csv", mapping=mapping, now=NOW))
+
+
+@pytest.mark.parametrize(
+    ("date_format", "decimal", "day", "balance"),
+    [
+        ("DD/MM/YYYY", ".", "2025-04-03", "1234"),
+        ("MM/DD/YYYY", ",", "2025-03-04", "1.234"),
+        ("%d/%m/%Y", ",", "2025-04-03", "1.234"),
+    ],
+)
+def test_a_mapping_settles_what_the_rows_do_not(
+    date_format: str, decimal: str, day: str, balance: str
+) -> None:
+    (statement,) = read(AMBIGUOUS, {"date_format": date_format, "decimal": decimal})
+    (reading,) = statement.readings
+    assert reading.captured_at.isoformat() == f"{day}T12:00:00+00:00"
+    assert reading.balance == Decimal(balance)
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        {"colour": "blue"},
+        {"sign": 2},
+        {"decimal": ".", "thousands": "."},
+        {"date": "No such column"},
+        {"date": 9},
+        {"date": 0},
+        {"date_format": "DD/MM"},
+        {"date_format": "%d %d %m %Y"},
+        {"date_format": "%q"},
+        {"currency_code": "DOLLARS"},
+        {"encoding": "rot13"},
+    ],
+)
+def test_a_mapping_that_fits_nothing_is_refused_by_the_place_that_is_wrong(
+    mapping: dict[str, object],
+) -> None:
+    with pytest.raises(MappingNeeded) as refusal:
+        read("Date,Balance,Account\n2025-01-01,1.00,A\n", mapping)
+    assert refusal.value.faults[0].place.startswith("/mapping")
+
+
+def test_a_currency_of_the_mapping_overrides_monarchs() -> None:
+    (statement,) = read("Date,Balance,Account\n2025-01-01,1,A\n", {"currency_code": "CAD"})
+    assert statement.identity.currency.code == "CAD"
+
+
+def test_an_encoding_of_the_mapping_is_obeyed() -> None:
+    mapping = {"encoding": "windows-1250"}
+    (statement,) = read("Date,Balance,Account\n2025-01-01,1,Úspory č\n", mapping, "cp1250")
+    assert statement.identity.name == "Úspory č"
+
+
+def test_grouping_in_another_way_than_the_mapping_says_is_refused() -> None:
+    with pytest.raises(UnreadableFile, match="groups its digits"):
+        read(AMBIGUOUS, {"date_format": "DD/MM/YYYY", "decimal": ".", "thousands": "'"})
+
+
+def test_more_accounts_than_anybody_has_are_refused() -> None:
+    rows = "".join(f"2025-01-01,1.00,{number}\n" for number in range(1_001))
+    with pytest.raises(UnreadableFile, match=r"1,000 accounts"):
+        read(f"Date,Balance,Account\n{rows}")
+
+
+def test_a_mapping_that_fits_hardly_any_row_is_refused() -> None:
+    with pytest.raises(UnreadableFile, match=r"10,000 rows"):
+        read("Date,Balance,Account\n2025-01-01,1.00,A\n" + "x,1.00,A\n" * 10_001)
+
+
+def test_long_accounts_come_in_pieces_of_a_thousand() -> None:
+    rows = "2025-01-01,1.00,A\n2025-01-01,2.00,B\n" * 1_500
+    pieces = read(f"Date,Balance,Account\n{rows}")
+    assert [len(piece.readings) for piece in pieces] == [1_000, 1_000, 500, 500]
+    assert [piece.identity.external_id for piece in pieces] == ["A", "B", "A", "B"]
+
+
+def test_an_unknown_format_is_refused() -> None:
+    with pytest.raises(Refusal, match="not known"):
+        list(catalog.read(io.BytesIO(b"x"), format="xls", mapping=None, now=NOW))
