@@ -129,7 +129,6 @@ class _Table:
         self._layout = source.layout
         self._columns = columns
         self._books: dict[tuple[str, str], _Book] = {}
-        self._currencies: dict[str, Currency] = {}
         self._pending = 0
         self._problems = 0
         day, self._separator = _styles(source, columns)
