@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from dashtam.application.records import Listed, Page
 from dashtam.domain.account import Account, AccountId, AccountType
@@ -13,7 +12,7 @@ from dashtam.domain.connection import ConnectionId
 from dashtam.domain.hash_chain import GENESIS, Chain
 from dashtam.domain.money import Currency
 from dashtam.domain.user import UserId
-from dashtam.infrastructure.database.rows import page_of
+from dashtam.infrastructure.database.rows import AnyRow, one_of, page_of
 from dashtam.infrastructure.database.tables import accounts
 
 _CHANGEABLE = ("name", "account_type", "balance_sign", "is_hidden", "closed_at", "updated_at")
@@ -28,8 +27,7 @@ class Accounts:
     def get(self, account_id: AccountId) -> Account | None:
         """Return the account, whoever owns it."""
         statement = select(accounts).where(accounts.c.id == account_id)
-        row = self._connection.execute(statement).one_or_none()
-        return row and account_of(row)
+        return one_of(self._connection, statement, account_of)
 
     def of_user(self, user_id: UserId, page: Page) -> Listed[Account]:
         """Return the user's accounts by name (code points), then id."""
@@ -46,8 +44,7 @@ class Accounts:
             accounts.c.external_id == external_id,
             accounts.c.currency == currency.code,
         )
-        row = self._connection.execute(statement).one_or_none()
-        return row and account_of(row)
+        return one_of(self._connection, statement, account_of)
 
     def add(self, account: Account) -> None:
         """Keep a new account, its chain empty."""
@@ -86,7 +83,7 @@ class Accounts:
         yield from map(AccountId, self._connection.scalars(select(accounts.c.id).order_by("id")))
 
 
-def account_of(row: Row[Any]) -> Account:
+def account_of(row: AnyRow) -> Account:
     """Return the account of a row of ``accounts``."""
     return Account(
         id=row.id,

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, insert, select
 
 from dashtam.application.records import LatestBalance, OwnedSnapshots, Standing
 from dashtam.domain.account import AccountId
@@ -16,6 +16,7 @@ from dashtam.domain.period import Period
 from dashtam.domain.statement import Reading
 from dashtam.domain.user import UserId
 from dashtam.infrastructure.database.accounts import account_of
+from dashtam.infrastructure.database.rows import AnyRow
 from dashtam.infrastructure.database.tables import accounts, balance_snapshots, retractions
 
 _s = balance_snapshots.c
@@ -123,12 +124,19 @@ class BalanceSnapshots:
         return self._connection.scalar(statement) or 0
 
     def newest(
-        self, account_id: AccountId, source: SnapshotSource | None, limit: int
+        self,
+        account_id: AccountId,
+        source: SnapshotSource | None,
+        limit: int,
+        until: datetime | None = None,
     ) -> OwnedSnapshots | None:
-        """Return the account's newest ``limit`` snapshots, None if there is no such account."""
-        statement = _owned(account_id, source)
+        """Return the newest ``limit`` snapshots up to an instant, None if there is no account."""
+        conditions = [] if until is None else [_s.captured_at <= until]
+        statement = _owned(account_id, source, *conditions)
         found = self._owned_snapshots(statement.order_by(*_NEWEST_FIRST).limit(limit))
-        return found and OwnedSnapshots(found.owner, found.currency, found.snapshots[::-1])
+        if found is None:
+            return None
+        return OwnedSnapshots(found.owner, found.currency, found.snapshots[::-1])
 
     def _owned_snapshots(self, statement: Select[Any]) -> OwnedSnapshots | None:
         rows = self._connection.execute(statement).all()
@@ -175,7 +183,7 @@ class BalanceSnapshots:
         )
         yield from map(_link_of, self._streamed(statement))
 
-    def _streamed(self, statement: Select[Any]) -> Iterator[Row[Any]]:
+    def _streamed(self, statement: Select[Any]) -> Iterator[AnyRow]:
         options = {"yield_per": _BATCH}
         yield from self._connection.execute(statement, execution_options=options)
 
@@ -205,7 +213,7 @@ def _owned(
     )
 
 
-def _snapshot_of(row: Row[Any]) -> BalanceSnapshot:
+def _snapshot_of(row: AnyRow) -> BalanceSnapshot:
     currency = Currency.of(row.currency)
 
     def money(amount: Decimal | None) -> Money | None:
@@ -224,7 +232,7 @@ def _snapshot_of(row: Row[Any]) -> BalanceSnapshot:
     )
 
 
-def _reading_of(row: Row[Any]) -> Reading:
+def _reading_of(row: AnyRow) -> Reading:
     return Reading(
         captured_at=row.captured_at,
         balance=row.balance,
@@ -235,7 +243,7 @@ def _reading_of(row: Row[Any]) -> Reading:
     )
 
 
-def _link_of(row: Row[Any]) -> Link:
+def _link_of(row: AnyRow) -> Link:
     record = Record(
         id=row.id,
         account_id=row.account_id,

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, DateTime, Dialect, LargeBinary, Numeric, SmallInteger, Text
@@ -10,8 +10,6 @@ from sqlalchemy import Uuid as SqlUuid
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from dashtam.domain.balance_snapshot import SnapshotSource
-
-V = TypeVar("V")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -23,7 +21,7 @@ class Id(TypeDecorator[UUID]):
     impl = LargeBinary
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[object]:
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Return the type that this database has."""
         if dialect.name == "postgresql":
             return dialect.type_descriptor(SqlUuid())
@@ -44,7 +42,7 @@ class Instant(TypeDecorator[datetime]):
     impl = BigInteger
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[object]:
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Return the type that this database has."""
         if dialect.name == "postgresql":
             return dialect.type_descriptor(DateTime(timezone=True))
@@ -57,7 +55,9 @@ class Instant(TypeDecorator[datetime]):
         return (value - _EPOCH) // _MICROSECOND
 
     def process_result_value(
-        self, value: datetime | int | None, dialect: Dialect
+        self,
+        value: datetime | int | None,
+        dialect: Dialect,  # noqa: ARG002 - SQLAlchemy passes it
     ) -> datetime | None:
         """Return the instant in UTC."""
         if isinstance(value, int):
@@ -74,7 +74,7 @@ class Amount(TypeDecorator[Decimal]):
     impl = Text
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[object]:
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Return the type that this database has."""
         if dialect.name == "postgresql":
             return dialect.type_descriptor(Numeric())

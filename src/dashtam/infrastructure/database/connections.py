@@ -2,15 +2,14 @@
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection as SqlConnection
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import insert, select, update
 
 from dashtam.application.records import Listed, Page
 from dashtam.domain.connection import Connection, ConnectionId, ConnectionState, ProviderKind
 from dashtam.domain.user import UserId
-from dashtam.infrastructure.database.rows import page_of
+from dashtam.infrastructure.database.rows import AnyRow, one_of, page_of
 from dashtam.infrastructure.database.tables import connections
 
 
@@ -23,8 +22,7 @@ class Connections:
     def get(self, connection_id: ConnectionId) -> Connection | None:
         """Return the connection, whoever owns it."""
         statement = select(connections).where(connections.c.id == connection_id)
-        row = self._connection.execute(statement).one_or_none()
-        return row and _connection_of(row)
+        return one_of(self._connection, statement, _connection_of)
 
     def of_user(self, user_id: UserId, page: Page) -> Listed[Connection]:
         """Return the user's connections by name (code points), then id."""
@@ -37,8 +35,7 @@ class Connections:
         statement = select(connections).where(
             connections.c.user_id == user_id, connections.c.institution == institution
         )
-        row = self._connection.execute(statement).one_or_none()
-        return row and _connection_of(row)
+        return one_of(self._connection, statement, _connection_of)
 
     def add(self, connection: Connection) -> None:
         """Keep a new connection."""
@@ -53,7 +50,7 @@ class Connections:
         )
 
 
-def _connection_of(row: Row[Any]) -> Connection:
+def _connection_of(row: AnyRow) -> Connection:
     return Connection(
         id=row.id,
         user_id=row.user_id,

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 from uuid_utils.compat import uuid7
 
 from dashtam.application.records import Listed, Page
@@ -14,7 +13,7 @@ from dashtam.domain.holding import Holding
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import Position
 from dashtam.domain.user import UserId
-from dashtam.infrastructure.database.rows import page_of
+from dashtam.infrastructure.database.rows import AnyRow, page_of
 from dashtam.infrastructure.database.tables import accounts, holdings
 
 _BY_SYMBOL = (holdings.c.symbol, holdings.c.id)
@@ -55,7 +54,7 @@ class Holdings:
             self._connection.execute(insert(holdings), rows)
 
 
-def _holding_of(row: Row[Any]) -> Holding:
+def _holding_of(row: AnyRow) -> Holding:
     position = Position(
         symbol=row.symbol,
         name=row.name,

@@ -1,7 +1,7 @@
 """How the rows of a list become a page of it."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import Column, Connection, Row, Select, func, select, tuple_
 
@@ -9,12 +9,22 @@ from dashtam.application.records import Listed, Page, Place
 
 T = TypeVar("T")
 
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+
+
+def one_of(
+    connection: Connection, statement: Select[Any], build: Callable[[AnyRow], T]
+) -> T | None:
+    """Return the one thing that the statement selects, None where there is none."""
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else build(row)
+
 
 def page_of(
     connection: Connection,
     statement: Select[Any],
     page: Page,
-    build: Callable[[Row[Any]], T],
+    build: Callable[[AnyRow], T],
     *,
     by: Sequence[Column[Any]],
     newest_first: bool = False,
@@ -34,6 +44,6 @@ def page_of(
     return Listed([build(row) for row in rows[: page.limit]], total, last)
 
 
-def _place(row: Row[Any], by: Sequence[Column[Any]]) -> Place:
+def _place(row: AnyRow, by: Sequence[Column[Any]]) -> Place:
     values = [getattr(row, column.name) for column in by]
     return Place(id=values[-1], name=values[0] if len(values) > 1 else "")

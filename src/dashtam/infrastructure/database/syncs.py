@@ -1,17 +1,18 @@
 """The statements on syncs, and on the retractions that take them back."""
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Select, func, insert, select, update
 
 from dashtam.application.records import Listed, Page
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.sync import AccountOutcome, Sync, SyncId, SyncKind, SyncState
 from dashtam.domain.user import UserId
-from dashtam.infrastructure.database.rows import page_of
-from dashtam.infrastructure.database.tables import retractions, syncs
+from dashtam.infrastructure.database.rows import AnyRow, one_of, page_of
+from dashtam.infrastructure.database.tables import balance_snapshots, retractions, syncs
 
 _BY_AGE = (syncs.c.id,)
 
@@ -24,8 +25,7 @@ class Syncs:
 
     def get(self, sync_id: SyncId) -> Sync | None:
         """Return the run, whoever set it going."""
-        row = self._connection.execute(_runs().where(syncs.c.id == sync_id)).one_or_none()
-        return row and _sync_of(row)
+        return one_of(self._connection, _runs().where(syncs.c.id == sync_id), _sync_of)
 
     def of_connection(self, connection_id: ConnectionId, page: Page) -> Listed[Sync]:
         """Return the connection's runs, newest first."""
@@ -50,6 +50,26 @@ class Syncs:
         """Append a retraction of the run."""
         self._connection.execute(insert(retractions), {"sync_id": sync.id, "retracted_at": at})
 
+    def recorded_by_sync(self) -> Iterator[tuple[SyncId, int, int]]:
+        """Yield every run of everyone: how much it says it recorded, and how much there is."""
+        stored = (
+            select(balance_snapshots.c.sync_id, func.count().label("stored"))
+            .group_by(balance_snapshots.c.sync_id)
+            .subquery()
+        )
+        statement = (
+            select(syncs.c.id, syncs.c.recorded, func.coalesce(stored.c.stored, 0))
+            .outerjoin(stored, stored.c.sync_id == syncs.c.id)
+            .order_by(syncs.c.id)
+        )
+        for sync_id, recorded, found in self._connection.execute(statement):
+            yield sync_id, recorded, found
+
+    def retractions(self) -> Sequence[SyncId]:
+        """Return every run that was retracted."""
+        statement = select(retractions.c.sync_id).order_by(retractions.c.sync_id)
+        return [SyncId(sync_id) for sync_id in self._connection.scalars(statement)]
+
 
 def _runs() -> Select[Any]:
     return select(syncs, retractions.c.retracted_at).outerjoin(
@@ -57,7 +77,7 @@ def _runs() -> Select[Any]:
     )
 
 
-def _sync_of(row: Row[Any]) -> Sync:
+def _sync_of(row: AnyRow) -> Sync:
     return Sync(
         id=row.id,
         user_id=row.user_id,

@@ -30,6 +30,7 @@ class SqlWork:
 
     def __init__(self, connection: Connection, now: datetime) -> None:
         self.now = now
+        self.undone = False
         self.balance_snapshots = BalanceSnapshots(connection)
         self.accounts = Accounts(connection)
         self.holdings = Holdings(connection)
@@ -40,6 +41,10 @@ class SqlWork:
         self.access_tokens = AccessTokens(connection)
         self.idempotency_keys = IdempotencyKeys(connection)
         self.audit_log = AuditLog(connection)
+
+    def undo(self) -> None:
+        """Have the work end as if it had never been done."""
+        self.undone = True
 
     def new_id(self) -> UUID:
         """Return a new id that sorts by time of making (UUID version 7)."""
@@ -84,8 +89,11 @@ class SqlDatabase:
             yield from self._write()
 
     def _write(self) -> Iterator[SqlWork]:
-        with _answering(), self._writing.begin() as connection:
-            yield SqlWork(connection, self._clock())
+        with _answering(), self._writing.connect() as connection, connection.begin() as begun:
+            work = SqlWork(connection, self._clock())
+            yield work
+            if work.undone:
+                begun.rollback()
 
 
 def _for_reading(engine: Engine) -> Engine:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import BinaryIO
 
 from dashtam.domain.errors import Fault, InvalidAmount, MappingNeeded, UnreadableFile
-from dashtam.domain.money import Currency, parse_amount
+from dashtam.domain.money import parse_amount
 from dashtam.domain.statement import Identity, Problem, Reading, Statement
 from dashtam.infrastructure.providers import fields
 from dashtam.infrastructure.providers.columns import ColumnMapping, Layout, layout_of, mapping_of

@@ -1,0 +1,21 @@
+"""The command ``dashtam``, also as ``python -m dashtam``."""
+
+import sys
+
+
+def main() -> None:
+    """Run the command line."""
+    from dashtam.presentation.cli.main import run  # noqa: PLC0415 - see below
+
+    run(_open)
+
+
+def _open(given: object) -> object:
+    # The application is loaded only for commands that need it: `--help` answers at once.
+    from dashtam.bootstrap import Installation  # noqa: PLC0415 - see above
+
+    return Installation.open(given)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,207 @@
+"""Imports on the wire: a statement file comes in, what became of it goes out."""
+
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from dashtam.application import accounts, connections, imports
+from dashtam.application.imports import AccountImport, Destination, Import
+from dashtam.application.ports import FileFormat
+from dashtam.application.records import Work
+from dashtam.domain.account import AccountId
+from dashtam.domain.connection import ConnectionId
+from dashtam.domain.errors import AccountForbidden, AccountNotFound, Fault, Unprocessable
+from dashtam.domain.statement import Problem
+from dashtam.presentation.routers.api.v1.routes.route import Answer, Call, Upload
+from dashtam.presentation.wire import CurrencyCode, Shape
+
+FORM: Final = {
+    "file": "The statement file.",
+    "format": "Its format, when its content should not decide; see `GET /imports/formats`.",
+    "mapping": "How the columns of a CSV file are to be read, as a JSON object.",
+    "account_id": "The account to record into, for a file of one account.",
+    "connection_id": "The connection under which accounts are found or made.",
+    "dry_run": "`true` tells what would be recorded, and records nothing.",
+}
+
+_BOOLEANS: Final = {"true": True, "false": False, "1": True, "0": False}
+
+Line = Annotated[int | None, Meta(description="Counted from 1; null where it is not one line.")]
+
+
+class ImportProblem(Shape):
+    """A line that could not be used, and why; never what stood there."""
+
+    line: Line
+    code: str
+    detail: str
+
+
+class ImportedAccount(Shape):
+    """What the import did to one account; `account_id` is null for a new one in a dry run."""
+
+    account_id: UUID | None
+    name: str
+    currency: CurrencyCode
+    is_new: bool
+    recorded: int
+    skipped: int
+    refused: int
+    problems: list[ImportProblem]
+
+
+class ImportShape(Shape):
+    """What an import did; `id` is the run's, null in a dry run."""
+
+    id: UUID | None
+    format: str
+    dry_run: bool
+    recorded: int
+    skipped: int
+    refused: int
+    accounts: list[ImportedAccount]
+
+
+class FormatShape(Shape):
+    """A format of statement files that is understood."""
+
+    slug: str
+    name: str
+    extensions: list[str]
+    description: str
+
+
+class FormatList(Shape):
+    """Every format that is understood."""
+
+    formats: list[FormatShape]
+    total_count: int
+
+
+def import_file(call: Call) -> Answer:
+    """Import a statement file.
+
+    OFX or QFX, MT940, camt.053 or a CSV of balances, told apart by content. All that can be used
+    is recorded in one transaction, and each line that cannot is told with its reason; known
+    readings are skipped. Accounts are found again by their identity and made on first sight.
+    """
+    upload: Upload = call.request.body
+    form = _Form(upload.texts)
+    with call.world.database.read() as work:
+        to = _destination(work, call, form, "")
+    files = call.world.statement_files
+    statements = files.read(upload.file, form.text("format"), form.mapping(), call.world.clock())
+    with statements as file, call.world.database.write() as work:
+        to = _destination(work, call, form, file.file_format)
+        done = imports.record(work, to, file.statements)
+        answer = Answer(_shape(done, is_dry=form.is_dry))
+        if form.is_dry:
+            work.undo()
+        else:
+            answer = Answer(answer.body, headers={"Location": f"/api/v1/syncs/{done.sync_id}"})
+            call.keep(work, answer)
+    if form.is_dry:
+        with call.world.database.write() as work:
+            call.keep(work, answer)
+    return answer
+
+
+def list_import_formats(call: Call) -> Answer:
+    """List import formats.
+
+    What `POST /imports` understands.
+    """
+    formats = [_format_shape(known) for known in call.world.statement_files.formats()]
+    return Answer(FormatList(formats=formats, total_count=len(formats)))
+
+
+class _Form:
+    """The texts beside the file."""
+
+    def __init__(self, texts: Any) -> None:
+        self._texts = texts
+        unknown = sorted(set(texts) - set(FORM))
+        if unknown:
+            detail = f"This form has no field {unknown[0]!r}."
+            raise Unprocessable(detail, (Fault(f"/{unknown[0]}", "unknown_field", detail),))
+        self.is_dry = self._boolean("dry_run")
+
+    def text(self, name: str) -> str | None:
+        """Return a field, None where it is empty or not there."""
+        return self._texts.get(name) or None
+
+    def mapping(self) -> dict[str, Any]:
+        """Return how columns are to be read."""
+        try:
+            return msgspec.json.decode(self.text("mapping") or "{}", type=dict[str, Any])
+        except (msgspec.DecodeError, RecursionError):
+            detail = "The mapping is a JSON object."
+            raise Unprocessable(detail, (Fault("/mapping", "invalid", detail),)) from None
+
+    def id(self, name: str) -> UUID | None:
+        """Return a field that is an id."""
+        try:
+            return msgspec.convert(self.text(name), UUID | None)
+        except msgspec.ValidationError:
+            detail = "An id is a UUID."
+            raise Unprocessable(detail, (Fault(f"/{name}", "invalid", detail),)) from None
+
+    def _boolean(self, name: str) -> bool:
+        text = self.text(name) or "false"
+        if text not in _BOOLEANS:
+            detail = "Write true or false."
+            raise Unprocessable(detail, (Fault(f"/{name}", "invalid", detail),))
+        return _BOOLEANS[text]
+
+
+def _destination(work: Work, call: Call, form: _Form, file_format: str) -> Destination:
+    account_id, connection_id = form.id("account_id"), form.id("connection_id")
+    try:
+        account = account_id and accounts.owned(work, call.user_id, AccountId(account_id))
+    except AccountForbidden:
+        # Only under /accounts/{id} does a foreign account differ from one that is not there.
+        raise AccountNotFound from None
+    connection = connection_id and connections.of(work, call.user_id, ConnectionId(connection_id))
+    return Destination(call.user_id, file_format, account or None, connection or None)
+
+
+def _shape(done: Import, *, is_dry: bool) -> ImportShape:
+    return ImportShape(
+        id=None if is_dry else done.sync_id,
+        format=done.file_format,
+        dry_run=is_dry,
+        recorded=done.recorded,
+        skipped=done.skipped,
+        refused=done.refused,
+        accounts=[_account_shape(account, is_dry=is_dry) for account in done.accounts],
+    )
+
+
+def _account_shape(done: AccountImport, *, is_dry: bool) -> ImportedAccount:
+    return ImportedAccount(
+        account_id=None if is_dry and done.is_new else done.account.id,
+        name=done.account.name,
+        currency=done.account.currency.code,
+        is_new=done.is_new,
+        recorded=done.recorded,
+        skipped=done.skipped,
+        refused=done.refused,
+        problems=[_problem_shape(problem) for problem in done.problems],
+    )
+
+
+def _problem_shape(problem: Problem) -> ImportProblem:
+    return ImportProblem(line=problem.line, code=problem.code, detail=problem.detail)
+
+
+def _format_shape(known: FileFormat) -> FormatShape:
+    return FormatShape(
+        slug=known.slug,
+        name=known.name,
+        extensions=list(known.extensions),
+        description=known.description,
+    )
+
+
