@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from dashtam.application.rate_limits import API_READ, API_WRITE, SYNC
+from dashtam.application.rate_limits import API_READ, API_WRITE, AUTH, SYNC
 from dashtam.presentation.parameters import (
     END_DATE,
     INCLUDE,
@@ -16,24 +16,31 @@ from dashtam.presentation.problems import (
     INVALID_DATE_RANGE,
     NOT_FOUND,
     PAYLOAD_TOO_LARGE,
+    UNAUTHORIZED,
     UNPROCESSABLE,
     UNSUPPORTED_MEDIA_TYPE,
 )
 from dashtam.presentation.routers.api.v1 import (
+    access_tokens,
     accounts,
     balance_snapshots,
     connections,
     holdings,
     imports,
+    sessions,
     syncs,
+    tokens,
+    users,
 )
 from dashtam.presentation.routers.api.v1.routes.route import Auth, Route, Transaction
 from dashtam.presentation.snapshots import Snapshot
+from dashtam.presentation.token_pairs import TokenPairShape
 
 _SNAPSHOTS: Final = "Balance Snapshots"
 _ACCOUNTS: Final = "Accounts"
 _SYNCS: Final = "Connections and syncs"
 _IMPORTS: Final = "Imports and export"
+_PEOPLE: Final = "Users and sessions"
 _BODY: Final = (UNSUPPORTED_MEDIA_TYPE, UNPROCESSABLE, PAYLOAD_TOO_LARGE)
 
 ROUTES: Final = (
@@ -243,5 +250,137 @@ ROUTES: Final = (
         rate_limit=API_READ,
         tag=_IMPORTS,
         answer=imports.FormatList,
+    ),
+    Route(
+        method="POST",
+        path="/users",
+        handler=users.create_user,
+        auth=Auth.NOBODY,
+        rate_limit=AUTH,
+        tag=_PEOPLE,
+        body=users.Registration,
+        answer=users.UserShape,
+        status=201,
+        errors=(FORBIDDEN, CONFLICT, *_BODY),
+        transaction=Transaction.OWN,
+    ),
+    Route(
+        method="GET",
+        path="/users/me",
+        handler=users.get_user,
+        auth=Auth.READER,
+        rate_limit=API_READ,
+        tag=_PEOPLE,
+        answer=users.UserShape,
+    ),
+    Route(
+        method="PATCH",
+        path="/users/me",
+        handler=users.change_user,
+        auth=Auth.SESSION,
+        rate_limit=API_WRITE,
+        tag=_PEOPLE,
+        body=users.PasswordChange,
+        answer=users.UserShape,
+        errors=(FORBIDDEN, *_BODY),
+        transaction=Transaction.OWN,
+    ),
+    Route(
+        method="POST",
+        path="/sessions",
+        handler=sessions.create_session,
+        auth=Auth.NOBODY,
+        rate_limit=AUTH,
+        tag=_PEOPLE,
+        body=sessions.SignIn,
+        answer=TokenPairShape,
+        status=201,
+        errors=(UNAUTHORIZED, *_BODY),
+        transaction=Transaction.OWN,
+    ),
+    Route(
+        method="GET",
+        path="/sessions",
+        handler=sessions.list_sessions,
+        auth=Auth.SESSION,
+        rate_limit=API_READ,
+        tag=_PEOPLE,
+        parameters=PAGE,
+        answer=sessions.SessionList,
+        errors=(FORBIDDEN,),
+    ),
+    Route(
+        method="DELETE",
+        path="/sessions/current",
+        handler=sessions.delete_current_session,
+        auth=Auth.SESSION,
+        rate_limit=API_WRITE,
+        tag=_PEOPLE,
+        status=204,
+        errors=(FORBIDDEN,),
+        transaction=Transaction.WRITE,
+    ),
+    Route(
+        method="DELETE",
+        path="/sessions/{id}",
+        handler=sessions.delete_session,
+        auth=Auth.SESSION,
+        rate_limit=API_WRITE,
+        tag=_PEOPLE,
+        parameters=(sessions.SESSION_ID,),
+        status=204,
+        errors=(FORBIDDEN, NOT_FOUND),
+        transaction=Transaction.WRITE,
+    ),
+    Route(
+        method="POST",
+        path="/tokens",
+        handler=tokens.create_tokens,
+        auth=Auth.NOBODY,
+        rate_limit=AUTH,
+        tag=_PEOPLE,
+        body=tokens.Refresh,
+        answer=TokenPairShape,
+        status=201,
+        errors=(UNAUTHORIZED, FORBIDDEN, *_BODY),
+        transaction=Transaction.OWN,
+    ),
+    Route(
+        method="GET",
+        path="/access-tokens",
+        handler=access_tokens.list_access_tokens,
+        auth=Auth.SESSION,
+        rate_limit=API_READ,
+        tag=_PEOPLE,
+        parameters=PAGE,
+        answer=access_tokens.AccessTokenList,
+        errors=(FORBIDDEN,),
+    ),
+    Route(
+        method="POST",
+        path="/access-tokens",
+        handler=access_tokens.create_access_token,
+        auth=Auth.SESSION,
+        rate_limit=API_WRITE,
+        tag=_PEOPLE,
+        body=access_tokens.NewAccessToken,
+        answer=access_tokens.CreatedAccessToken,
+        status=201,
+        errors=(FORBIDDEN, CONFLICT, *_BODY),
+        transaction=Transaction.WRITE,
+        idempotent=True,
+        shows_secret=True,
+    ),
+    Route(
+        method="DELETE",
+        path="/access-tokens/{id}",
+        handler=access_tokens.delete_access_token,
+        auth=Auth.SESSION,
+        rate_limit=API_WRITE,
+        tag=_PEOPLE,
+        parameters=(access_tokens.ACCESS_TOKEN_ID,),
+        status=204,
+        errors=(FORBIDDEN, NOT_FOUND),
+        transaction=Transaction.WRITE,
     ),
 )
