@@ -79,6 +79,7 @@ class BalanceSnapshots:
             .order_by(*_NEWEST_FIRST)
             .limit(1)
             .offset(1)
+            .correlate(accounts)
             .scalar_subquery()
         )
         newest = (
@@ -86,6 +87,7 @@ class BalanceSnapshots:
             .where(_s.account_id == accounts.c.id, _STANDS)
             .order_by(*_NEWEST_FIRST)
             .limit(1)
+            .correlate(accounts)
             .scalar_subquery()
         )
         statement = (
