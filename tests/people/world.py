@@ -1,11 +1,11 @@
 """A world for the tests of people: everything is real but the clock."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier, Lock, Thread
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import text
 
@@ -13,11 +13,10 @@ from dashtam.application import sessions, users
 from dashtam.application.ports import Rules, World
 from dashtam.application.rate_limits import POLICIES
 from dashtam.application.sessions import TokenPair
-from dashtam.domain.errors import Unprocessable
-from dashtam.domain.statement import Statement
 from dashtam.domain.user import User
 from dashtam.infrastructure.database.engine import open_engine
 from dashtam.infrastructure.database.unit_of_work import SqlDatabase
+from dashtam.infrastructure.providers.spool import StatementFiles
 from dashtam.infrastructure.rate_limit.memory import MemoryBuckets
 from dashtam.infrastructure.security.access_tokens import Signer
 from dashtam.infrastructure.security.key_ring import LiveKeyRing, create
@@ -71,19 +70,6 @@ class CountingPasswords:
             self.calls += 1
 
 
-class NoStatementFiles:
-    """Nothing here reads a file."""
-
-    def read(
-        self,
-        file: BinaryIO,  # noqa: ARG002 - as the port has it
-        file_format: str | None,  # noqa: ARG002 - as the port has it
-        mapping: Mapping[str, str],  # noqa: ARG002 - as the port has it
-        now: datetime,  # noqa: ARG002 - as the port has it
-    ) -> Iterator[Statement]:
-        raise Unprocessable
-
-
 @dataclass
 class Stage:
     """The world, and the parts of it that a test moves or counts."""
@@ -124,7 +110,7 @@ def stage(database_url: str, folder: Path) -> Iterator[Stage]:
         signer=Signer(keys, "https://dashtam.example", "dashtam"),
         secrets=Secrets(keys),
         buckets=MemoryBuckets(clock.monotonic_ns),
-        statement_files=NoStatementFiles(),
+        statement_files=StatementFiles(),
         rules=Rules("open", None, {policy.name: policy for policy in POLICIES}),
     )
     try:

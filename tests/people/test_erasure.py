@@ -1,0 +1,129 @@
+from decimal import Decimal
+from threading import Barrier, Thread
+
+import pytest
+from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from dashtam.application import access_tokens, accounts, syncs, users
+from dashtam.application.accounts import ManualAccount
+from dashtam.application.records import KeptAnswer
+from dashtam.domain.account import Account, AccountType
+from dashtam.domain.errors import AccountNotFound, Unauthorized
+from dashtam.domain.money import Currency
+from dashtam.domain.statement import Position, Reading
+from dashtam.domain.user import User
+from dashtam.infrastructure.database.engine import open_engine
+from dashtam.infrastructure.database.tables import metadata
+from people.world import ADDRESS, Stage
+
+USD = Currency.of("USD")
+
+
+def with_everything(people: Stage, email: str) -> Account:
+    """Return an account of a new user who has a row in every table."""
+    user = people.register(email)
+    people.sign_in(email)
+    now = people.clock()
+    with people.world.database.write() as work:
+        access_tokens.create(work, people.world.secrets, user.id, "script", None)
+        answer = KeptAnswer(bytes(32), now, 201, {"content-type": "text/plain"}, b"kept")
+        work.idempotency_keys.claim(user.id, "POST /x", "key", answer, now)
+        described = ManualAccount("Cash", AccountType.CASH, USD)
+        made = accounts.create_manual(work, user.id, described, reading(people, "1.00"))
+        typed = accounts.type_balance(work, made.account, reading(people, "2.00"))
+        syncs.retract(work, user.id, typed.sync_id)
+        position = Position(
+            symbol="X", name="X", asset_type="stock", quantity=Decimal(1), price=None,
+            market_value=None, cost_basis=None, currency=USD, as_of=now,
+        )  # fmt: skip
+        work.holdings.replace(made.account.id, [position], now)
+    return made.account
+
+
+def reading(people: Stage, balance: str) -> Reading:
+    return Reading(people.clock(), Decimal(balance))
+
+
+def counts(database_url: str) -> dict[str, int]:
+    engine = open_engine(database_url)
+    try:
+        with engine.connect() as connection:
+            return {name: count(connection, name) for name in metadata.tables}
+    finally:
+        engine.dispose()
+
+
+def count(connection: Connection, name: str) -> int:
+    return connection.scalar(select(func.count()).select_from(metadata.tables[name])) or 0
+
+
+def owner(people: Stage, account: Account) -> User:
+    with people.world.database.read() as work:
+        return users.of(work, account.user_id)
+
+
+def test_an_erased_user_leaves_nothing_but_that_it_was_done(
+    people: Stage, database_url: str
+) -> None:
+    with_everything(people, "kept@example.org")
+    before = counts(database_url)
+    assert all(before[name] for name in before if name != "erasures"), before
+    account = with_everything(people, "gone@example.org")
+    user = owner(people, account)
+    with people.world.database.write() as work:
+        assert users.erase(work, user, ADDRESS) == 2
+    assert counts(database_url) == before | {
+        "erasures": 1,
+        "audit_log": before["audit_log"] + 1,
+    }
+    with people.world.database.read() as work:
+        line = work.audit_log.newest(1)[0]
+        with pytest.raises(Unauthorized):
+            users.of(work, user.id)
+    assert (line.event, line.user_id, line.subject) == ("user_erased", None, user.id)
+
+
+def test_nobody_elses_snapshots_can_be_removed_with_them(people: Stage, database_url: str) -> None:
+    with_everything(people, "kept@example.org")
+    gone = with_everything(people, "gone@example.org")
+    with people.world.database.write() as work:
+        users.erase(work, owner(people, gone))
+    engine = open_engine(database_url)
+    try:
+        for name in ("balance_snapshots", "retractions", "audit_log", "erasures"):
+            with pytest.raises(DBAPIError), engine.begin() as connection:
+                connection.execute(metadata.tables[name].delete())
+    finally:
+        engine.dispose()
+
+
+def test_an_erasure_amid_recording_leaves_no_orphan(people: Stage, database_url: str) -> None:
+    account = with_everything(people, "gone@example.org")
+    user = owner(people, account)
+    start = Barrier(5)
+    refused: list[Exception] = []
+
+    def record() -> None:
+        start.wait()
+        try:
+            for _ in range(200):
+                with people.world.database.write() as work:
+                    mine = accounts.owned(work, user.id, account.id)
+                    accounts.type_balance(work, mine, reading(people, "3.00"))
+        except Exception as error:  # noqa: BLE001 - the test looks at it
+            refused.append(error)
+
+    threads = [Thread(target=record) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    start.wait()
+    with people.world.database.write() as work:
+        users.erase(work, user)
+    for thread in threads:
+        thread.join()
+    left = counts(database_url)
+    assert not any(left[name] for name in left if name not in {"erasures", "audit_log"}), left
+    # Who had begun on PostgreSQL finds what he refers to gone, and nothing of his is kept.
+    assert all(isinstance(error, AccountNotFound | IntegrityError) for error in refused), refused
+    assert len(refused) == 4
