@@ -88,12 +88,18 @@ class StatementFiles(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the operator decided; ``public_url`` is None where only this machine reaches us."""
+    """What the operator decided.
+
+    ``is_local`` says that only this machine reaches us, ``has_https`` that people reach us by
+    https; ``origins`` are those of our own pages, beside the host that is asked.
+    """
 
     registration: str
     setup_code: str | None
     policies: Mapping[str, RatePolicy]
-    public_url: str | None = None
+    is_local: bool = True
+    has_https: bool = False
+    origins: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

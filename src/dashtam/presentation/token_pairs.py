@@ -58,8 +58,7 @@ def cookie_of(call: Call) -> str | None:
 
 def _cookie(rules: Rules, value: str, lasts_s: int) -> str:
     cookie = f"{COOKIE}={value}; HttpOnly; SameSite=Strict; Path={_PATH}; Max-Age={lasts_s}"
-    is_https = rules.public_url is not None and urlsplit(rules.public_url).scheme == "https"
-    return f"{cookie}; Secure" if is_https else cookie
+    return f"{cookie}; Secure" if rules.has_https else cookie
 
 
 def _cookie_value(request: Request) -> str | None:
@@ -71,9 +70,12 @@ def _cookie_value(request: Request) -> str | None:
 
 
 def _is_own(request: Request, rules: Rules) -> bool:
-    origin = request.headers.get("origin", "")
-    if rules.public_url is not None:
-        public = urlsplit(rules.public_url)
-        return origin == f"{public.scheme}://{public.netloc}"
+    # A page of another host cannot make a browser send our cookie under that host's name.
     host = request.headers.get("host", "")
-    return bool(host) and origin in {f"http://{host}", f"https://{host}"}
+    own = {f"http://{host}", f"https://{host}"} | {_origin(url) for url in rules.origins}
+    return request.headers.get("origin", "") in own
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
