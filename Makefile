@@ -38,7 +38,7 @@ test: $(DEVELOP) ## the checks, then every test on both databases
 	if [ $$checked -ne 0 ]; then echo "The tests passed; make check found the faults above them."; fi; \
 	exit $$checked
 
-prove: export DASHTAM_PROVE = 1
+prove: export PROVE = 1
 prove: PYTEST += -o faulthandler_timeout=0
 prove: test ## the same with every proof at full length
 

@@ -131,7 +131,7 @@ def valkey_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def proof() -> Callable[[int], int]:
     """Give how often a proof repeats: a tenth of its full figure, all of it under `make prove`."""
-    asked = os.environ.get("DASHTAM_PROVE") == "1"  # noqa: TID251 (no setting of the application)
+    asked = os.environ.get("PROVE") == "1"  # noqa: TID251 (no setting of the application)
     return lambda full: full if asked else max(1, full // 10)
 
 

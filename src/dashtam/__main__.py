@@ -1,6 +1,10 @@
 """The command ``dashtam``, also as ``python -m dashtam``."""
 
-import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dashtam.bootstrap import Installation
 
 
 def main() -> None:
@@ -10,7 +14,7 @@ def main() -> None:
     run(_open)
 
 
-def _open(given: object) -> object:
+def _open(given: Mapping[str, object]) -> "Installation":
     # The application is loaded only for commands that need it: `--help` answers at once.
     from dashtam.bootstrap import Installation  # noqa: PLC0415 - see above
 
@@ -18,4 +22,4 @@ def _open(given: object) -> object:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,32 +1,40 @@
 """Settings become the running application: the one place where ports meet adapters."""
 
-import secrets
-import sys
+import base64
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property
+from ipaddress import ip_address
+from pathlib import Path
 
+import msgspec
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp
 
 from dashtam import __version__
 from dashtam.application.ports import Rules, World
 from dashtam.application.rate_limits import Buckets
-from dashtam.infrastructure import logs
-from dashtam.infrastructure.database import migrate
-from dashtam.infrastructure.database.engine import open_engine
+from dashtam.domain.errors import Refusal
+from dashtam.infrastructure import checks, logs
+from dashtam.infrastructure.database import backups, health, migrate
+from dashtam.infrastructure.database.engine import open_engine, sqlite_path
 from dashtam.infrastructure.database.unit_of_work import SqlDatabase
+from dashtam.infrastructure.metrics import Metrics
 from dashtam.infrastructure.providers.spool import StatementFiles
 from dashtam.infrastructure.rate_limit.memory import MemoryBuckets
 from dashtam.infrastructure.rate_limit.shared import SharedBuckets
 from dashtam.infrastructure.security import key_ring
 from dashtam.infrastructure.security.access_tokens import Signer
-from dashtam.infrastructure.security.key_ring import KeyRing, LiveKeyRing
+from dashtam.infrastructure.security.key_ring import KeyRing, KeyRingUnreadable, LiveKeyRing
 from dashtam.infrastructure.security.passwords import Passwords
 from dashtam.infrastructure.security.secrets import Secrets
 from dashtam.presentation.app import Surroundings, make_app
-from dashtam.settings import InvalidSettings, Settings
+from dashtam.presentation.cli.installation import Check, Option
+from dashtam.presentation.server import serve
+from dashtam.settings import PREFIX, Settings, read_settings
+
+_SECRET_OPTIONS = frozenset({"key_ring", "setup_code", "database_url", "redis_url"})
 
 
 def now() -> datetime:
@@ -34,23 +42,71 @@ def now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - the clock itself
 
 
-class Installation:
-    """One Dashtam as its settings say: the world of its use cases, and what it can be asked.
+class NoKeyRing(Refusal):
+    """In production nothing secret is made up on the way."""
 
-    Nothing is connected to, and no file is made, before it is needed.
-    """
+    detail = (
+        "There is no key ring, and in production none is made up. Make one with"
+        " `dashtam keys create`, keep a copy away from the database, and start again."
+    )
+
+
+class Installation:
+    """One Dashtam as its settings say. Nothing is opened or made before it is needed."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.engine: Engine = open_engine(settings.database, pool_size=settings.database_pool)
-        self.database = SqlDatabase(self.engine, now)
-        self.buckets: Buckets = (
-            SharedBuckets(settings.redis_url) if settings.redis_url else MemoryBuckets()
-        )
-        self.ring = _open_ring(settings)
+
+    @classmethod
+    def open(cls, given: Mapping[str, object]) -> "Installation":
+        """Read the settings, those of the command line first.
+
+        Raises:
+            InvalidSettings: an option is unknown, or has a value that it cannot have.
+        """
+        return cls(read_settings(given))
+
+    @cached_property
+    def database(self) -> SqlDatabase:
+        """The database, its schema brought up to date."""
+        self.upgrade()
+        return SqlDatabase(self._engine, now)
+
+    @cached_property
+    def ring(self) -> LiveKeyRing:
+        """The key ring; made on first use, but never in production."""
+        settings = self.settings
+        try:
+            if settings.key_ring is not None:
+                return LiveKeyRing(KeyRing.parse(settings.key_ring))
+            if not settings.key_ring_path.exists():
+                if settings.is_production:
+                    raise NoKeyRing
+                self.create_keys()
+            return LiveKeyRing.at(settings.key_ring_path)
+        except (KeyRingUnreadable, OSError) as error:
+            raise _unreadable(settings.key_ring_path, error) from None
+
+    @cached_property
+    def _engine(self) -> Engine:
+        path = sqlite_path(self.settings.database)
+        if path is not None:
+            _make_private(path.parent)
+        return open_engine(self.settings.database, pool_size=self.settings.database_pool)
+
+    @cached_property
+    def _buckets(self) -> Buckets:
+        url = self.settings.redis_url
+        return SharedBuckets(url) if url else MemoryBuckets()
+
+    @cached_property
+    def _setup_code(self) -> str:
+        # Derived, so that every process of this installation asks for the same one.
+        derived = Secrets(self.ring).derive("setup-code", b"")
+        return self.settings.setup_code or base64.b32encode(derived[:10]).decode().lower()
 
     def world(self) -> World:
-        """Return everything that use cases may ask for."""
+        """Return what use cases ask for; the database is brought up to date first."""
         settings = self.settings
         return World(
             database=self.database,
@@ -58,11 +114,162 @@ class Installation:
             passwords=Passwords(),
             signer=Signer(self.ring, settings.issuer, settings.audience),
             secrets=Secrets(self.ring),
-            buckets=self.buckets,
+            buckets=self._buckets,
             statement_files=StatementFiles(),
             rules=Rules(
                 registration=settings.registration,
-                setup_code=settings.setup_code or secrets.token_urlsafe(9),
+                setup_code=self._setup_code,
+                is_local=_is_loopback(settings.host) and settings.public_url is None,
+                has_https=(settings.public_url or "").startswith("https:"),
+                origins=[
+                    *([settings.public_url] if settings.public_url else []),
+                    *settings.origins,
+                ],
                 policies=settings.policies,
             ),
         )
+
+    def app(self) -> ASGIApp:
+        """Return the ASGI application."""
+        settings, metrics = self.settings, Metrics()
+        return make_app(
+            self.world(),
+            Surroundings(
+                version=__version__,
+                threads=settings.database_pool,
+                public_url=settings.public_url,
+                trusted_proxies=settings.proxies,
+                cors_origins=settings.origins,
+                errors_url=settings.errors_url,
+                is_ready=lambda: health.is_current(self._engine),
+                jwks=lambda: self.ring.ring().jwks(now()),
+                observe=metrics.observe,
+                metrics=metrics.text if settings.metrics else None,
+                close=self._engine.dispose,
+                log=structlog.get_logger(),
+            ),
+        )
+
+    def serve(self, started: Callable[[Mapping[str, str]], None]) -> None:
+        """Serve until told to stop; ``started`` hears the address, and the first user's code."""
+        settings = self.settings
+        logs.set_up(settings.log_level)
+        told = {"url": settings.public_url or f"http://{_in_url(settings.host)}:{settings.port}"}
+        app = self.app()
+        with self.database.read() as work:
+            if settings.registration == "first_user" and not work.users.any():
+                told["setup_code"] = self._setup_code
+        with backups.in_use(self.settings.data):
+            serve(app, host=settings.host, port=settings.port, started=lambda: started(told))
+
+    def options(self) -> Sequence[Option]:
+        """Return every setting."""
+        defaults = msgspec.structs.asdict(Settings())
+        return [
+            Option(
+                variable=PREFIX + name.upper(),
+                value=_shown(name, value),
+                default=_shown("", defaults[name]),
+                is_set=value != defaults[name],
+                sentence=sentence,
+            )
+            for (name, value), sentence in zip(
+                msgspec.structs.asdict(self.settings).items(), Settings.sentences(), strict=True
+            )
+        ]
+
+    def warnings(self) -> Sequence[str]:
+        """Return what the operator should know before others use this installation."""
+        settings = self.settings
+        said = []
+        if settings.is_production and settings.registration == "open":
+            said.append("Anyone who reaches this installation can register (registration=open).")
+        if not _is_loopback(settings.host) and not (settings.public_url or "").startswith("https"):
+            said.append("Others can reach this address, and public_url is not https: passwords"
+                        " and tokens travel in the clear unless a proxy adds TLS.")  # fmt: skip
+        return said
+
+    def upgrade(self) -> tuple[str | None, str]:
+        """Bring the schema to today's; return the revision before (None: empty) and the one now."""
+        engine = self._engine
+        is_file = sqlite_path(self.settings.database) is not None
+        if is_file and not health.is_current(engine) and health.holds_anything(engine):
+            self.backup(self.settings.data / "backups")
+        return migrate.upgrade_engine(engine), migrate.HEAD
+
+    def backup(self, folder: Path) -> Path:
+        """Write the database and the key ring into a new folder inside this one; return it."""
+        ring = self.settings.key_ring_path
+        return backups.write(self._engine, ring if ring.exists() else None, folder, now())
+
+    def restore(self, backup: Path) -> None:
+        """Put a backup in the place of what is there, which is kept aside."""
+        self._engine.dispose()
+        backups.restore(
+            backup,
+            database=sqlite_path(self.settings.database),
+            ring=self.settings.key_ring_path,
+            data=self.settings.data,
+            now=now(),
+        )
+
+    def create_keys(self) -> Path:
+        """Make the key ring if there is none; return where it lies."""
+        path = self.settings.key_ring_path
+        _make_private(self.settings.data)
+        key_ring.create(path, now())
+        return path
+
+    def rotate_keys(self) -> str:
+        """Make a new signing key, sign nobody out, and return the new key's id."""
+        if self.settings.key_ring is not None:
+            detail = f"The key ring is given by {PREFIX}KEY_RING: rotate it where that comes from."
+            raise Refusal(detail)
+        path = self.settings.key_ring_path
+        try:
+            return key_ring.rotate(path, now()).current.kid
+        except (KeyRingUnreadable, OSError) as error:
+            raise _unreadable(path, error) from None
+
+    def checks(self) -> Sequence[Check]:
+        """Look at everything that can go wrong, and tell what was found."""
+        settings = self.settings
+        found = [
+            checks.folder(settings.data),
+            checks.key_ring(settings.key_ring_path, given=settings.key_ring is not None),
+            checks.schema(self._engine),
+            checks.clock(self._engine, now()),
+            checks.shared_limits(settings.redis_url),
+        ]
+        return [
+            *(Check(check.name, check.is_well, check.found, check.advice) for check in found),
+            *(Check("settings", is_well=False, found=warning) for warning in self.warnings()),
+        ]
+
+
+def _unreadable(path: Path, error: Exception) -> Refusal:
+    reason = "it is not readable" if isinstance(error, OSError) else str(error)
+    return Refusal(f"The key ring at {path} cannot be used: {reason}.".replace("..", "."))
+
+
+def _make_private(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _shown(name: str, value: object) -> str:
+    if name in _SECRET_OPTIONS and value is not None:
+        return "(hidden)"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)

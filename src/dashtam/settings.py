@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
@@ -13,6 +13,7 @@ from msgspec import Meta
 from platformdirs import user_data_path
 
 from dashtam.application.rate_limits import POLICIES, RatePolicy, parse_policy
+from dashtam.domain.errors import Refusal
 
 PREFIX: Final = "DASHTAM_"
 
@@ -21,7 +22,7 @@ _RATE_LIMIT: Final = "RATE_LIMIT_"
 _LEAST_SECRET: Final = 12
 
 
-class InvalidSettings(Exception):  # noqa: N818 - named for what is wrong
+class InvalidSettings(Refusal):
     """An option cannot be used; ``str()`` says which and why, a line each."""
 
 
@@ -65,7 +66,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "first_user"
     setup_code: Annotated[
         str | None,
-        Meta(description="What the first user must know off loopback; made up and printed if not set."),
+        Meta(description="What the first user must know off loopback; printed if not set."),
     ] = None
     key_ring: Annotated[
         str | None,
@@ -87,6 +88,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         dict[str, str],
         Meta(description="DASHTAM_RATE_LIMIT_<POLICY>=capacity/per_minute, such as 100/100."),
     ] = msgspec.field(default_factory=dict)
+
+    @classmethod
+    def sentences(cls) -> list[str]:
+        """Return what each option is for, in their order."""
+        hints = get_type_hints(cls, include_extras=True)
+        return [hints[name].__metadata__[0].description for name in cls.__struct_fields__]
 
     @property
     def is_production(self) -> bool:
@@ -117,6 +124,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def origins(self) -> list[str]:
         """The origins whose pages may call the API."""
         return _entries(self.cors_origins)
+
+    @property
+    def own_origins(self) -> list[str]:
+        """The origins whose pages may use the refresh cookie."""
+        public = urlsplit(self.public_url or f"http://{self.host}:{self.port}")
+        return [f"{public.scheme}://{public.netloc}", *self.origins]
 
     @property
     def policies(self) -> dict[str, RatePolicy]:
@@ -151,13 +164,17 @@ def read_settings(
         msg = f"There is no option {names}. `dashtam config` lists them all."
         raise InvalidSettings(msg)
     try:
-        settings = msgspec.convert(values, Settings, strict=False)
+        settings = msgspec.convert(values, Settings, strict=False, dec_hook=_read)
     except msgspec.ValidationError as error:
         raise InvalidSettings(_sentence(str(error))) from None
     faults = list(_faults(settings))
     if faults:
         raise InvalidSettings("\n".join(faults))
     return settings
+
+
+def _read(kind: type[Path], text: object) -> Path:
+    return kind(str(text)).expanduser()
 
 
 def _texts(environ: Mapping[str, str]) -> dict[str, object]:

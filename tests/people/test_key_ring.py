@@ -4,6 +4,7 @@ import signal
 import stat
 import time
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -57,16 +58,16 @@ def rotate_for_ever(path: Path) -> None:
         rotate(path, NOW + timedelta(days=1))
 
 
-def test_a_killed_rotation_leaves_a_ring(tmp_path: Path) -> None:
+def test_a_killed_rotation_leaves_a_ring(tmp_path: Path, proof: Callable[[int], int]) -> None:
     path = tmp_path / "ring.json"
     secret = create(path, NOW).secret
-    for round_ in range(5):
+    for round_ in range(proof(20)):
         process = spawn.Process(target=rotate_for_ever, args=(path,))
         process.start()
         before = KeyRing.load(path)
         while KeyRing.load(path) == before:
             time.sleep(0.001)
-        time.sleep(0.0007 * round_)
+        time.sleep(0.0003 * round_)
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
         process.join()

@@ -111,7 +111,14 @@ def stage(database_url: str, folder: Path) -> Iterator[Stage]:
         secrets=Secrets(keys),
         buckets=MemoryBuckets(clock.monotonic_ns),
         statement_files=StatementFiles(),
-        rules=Rules("open", None, {policy.name: policy for policy in POLICIES}),
+        rules=Rules(
+            registration="open",
+            setup_code=None,
+            is_local=True,
+            has_https=False,
+            origins=(),
+            policies={policy.name: policy for policy in POLICIES},
+        ),
     )
     try:
         yield Stage(world, clock, passwords, ring)

@@ -90,16 +90,16 @@ class StatementFiles(Protocol):
 class Rules:
     """What the operator decided.
 
-    ``is_local`` says that only this machine reaches us, ``has_https`` that people reach us by
-    https; ``origins`` are those of our own pages, beside the host that is asked.
+    ``is_local`` where only this machine reaches us. ``origins`` are those of our own pages, and of
+    others that may call the API.
     """
 
     registration: str
     setup_code: str | None
+    is_local: bool
+    has_https: bool
+    origins: Sequence[str]
     policies: Mapping[str, RatePolicy]
-    is_local: bool = True
-    has_https: bool = False
-    origins: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import msgspec
@@ -36,6 +36,7 @@ class Surroundings:
     errors_url: str
     is_ready: Callable[[], bool]
     jwks: Callable[[], Mapping[str, Any]]
+    observe: Callable[[str, int, float], None]
     metrics: Callable[[], bytes] | None
     close: Callable[[], None]
     log: FilteringBoundLogger
@@ -44,7 +45,7 @@ class Surroundings:
 def make_app(world: World, around: Surroundings) -> ASGIApp:
     """Return the application, ready to be served."""
     problems = Problems(around.errors_url)
-    openapi = cache(lambda: msgspec.json.encode(_openapi(around)))
+    openapi = cache(partial(_openapi, around))
     system = System(problems, around.is_ready, around.jwks, openapi, around.metrics)
     routes: list[BaseRoute] = [
         *mount(
@@ -57,7 +58,9 @@ def make_app(world: World, around: Surroundings) -> ASGIApp:
         *system.routes(),
         *Pages(problems, openapi).routes(),
     ]
-    app: ASGIApp = Router(routes, redirect_slashes=False, default=_Nowhere(problems), lifespan=_lifespan(around.close))
+    app: ASGIApp = Router(
+        routes, redirect_slashes=False, default=_Nowhere(problems), lifespan=_lifespan(around.close)
+    )
     if around.cors_origins:
         app = CORSMiddleware(
             app,
@@ -67,11 +70,14 @@ def make_app(world: World, around: Surroundings) -> ASGIApp:
             expose_headers=["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
                             "Retry-After", "ETag", "Location", "X-Request-Id"],
         )  # fmt: skip
-    return Edge(app, problems=problems, log=around.log)
+    return Edge(app, problems=problems, log=around.log, observe=around.observe)
 
 
-def _openapi(around: Surroundings) -> dict[str, Any]:
-    return document(ROUTES, version=around.version, server=around.public_url, errors_url=around.errors_url)
+def _openapi(around: Surroundings) -> bytes:
+    described = document(
+        ROUTES, version=around.version, server=around.public_url, errors_url=around.errors_url
+    )
+    return msgspec.json.encode(described)
 
 
 class _Nowhere:
@@ -98,5 +104,3 @@ def _lifespan(close: Callable[[], None]) -> Callable[[Any], Any]:
         close()
 
     return lifespan
-
-

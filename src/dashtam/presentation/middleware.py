@@ -5,6 +5,7 @@ import re
 import time
 import traceback
 import uuid
+from collections.abc import Callable
 from typing import Final
 
 from starlette.requests import ClientDisconnect
@@ -41,12 +42,14 @@ class Edge:
         *,
         problems: Problems,
         log: FilteringBoundLogger,
+        observe: Callable[[str, int, float], None] = lambda _method, _status, _took_s: None,
         max_body_bytes: int = 1024 * 1024,
         max_import_bytes: int = 10 * 1024 * 1024,
     ) -> None:
         self.app = app
         self.problems = problems
         self.log = log
+        self._observe = observe
         self._max_body_bytes = max_body_bytes
         self._max_import_bytes = max_import_bytes
 
@@ -60,12 +63,14 @@ class Edge:
         started = time.perf_counter()
         exchange = _Exchange(self, scope, receive, send, max_bytes)
         await exchange.run()
+        took_s = time.perf_counter() - started
+        self._observe(scope["method"], exchange.status or 0, took_s)
         self.log.info(
             "request_finished",
             method=scope["method"],
             path=scope["path"][:_LOGGED_PATH_CHARACTERS],
             status=exchange.status,
-            took_s=round(time.perf_counter() - started, 6),
+            took_s=round(took_s, 6),
             trace_id=exchange.trace_id,
         )
 

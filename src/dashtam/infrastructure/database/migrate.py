@@ -21,12 +21,6 @@ def revision(connection: Connection) -> str | None:
     return connection.scalar(select(_version.c.version_num))
 
 
-def is_current(engine: Engine) -> bool:
-    """Tell whether the schema is today's."""
-    with engine.connect() as connection:
-        return revision(connection) == HEAD
-
-
 def upgrade(url: str) -> str | None:
     """Bring the database to today's schema and return the revision it was at before.
 

@@ -58,12 +58,12 @@ class Syncs:
             .subquery()
         )
         statement = (
-            select(syncs.c.id, syncs.c.recorded, func.coalesce(stored.c.stored, 0))
+            select(syncs.c.id, syncs.c.recorded, func.coalesce(stored.c.stored, 0).label("stored"))
             .outerjoin(stored, stored.c.sync_id == syncs.c.id)
             .order_by(syncs.c.id)
         )
-        for sync_id, recorded, found in self._connection.execute(statement):
-            yield sync_id, recorded, found
+        for row in self._connection.execute(statement):
+            yield SyncId(row.id), row.recorded, row.stored
 
     def retractions(self) -> Sequence[SyncId]:
         """Return every run that was retracted."""

@@ -91,6 +91,13 @@ class SharedBuckets:
         self._circuit.answered()
         return spent
 
+    def answers(self) -> bool:
+        """Tell whether the server answers now."""
+        try:
+            return bool(self._server.ping())
+        except self._troubles:
+            return False
+
     def close(self) -> None:
         """Let go of the connections."""
         self._server.close()

@@ -1,5 +1,6 @@
 """Imports on the wire: a statement file comes in, what became of it goes out."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -120,7 +121,7 @@ def list_import_formats(call: Call) -> Answer:
 class _Form:
     """The texts beside the file."""
 
-    def __init__(self, texts: Any) -> None:
+    def __init__(self, texts: Mapping[str, str]) -> None:
         self._texts = texts
         unknown = sorted(set(texts) - set(FORM))
         if unknown:
