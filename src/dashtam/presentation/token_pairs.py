@@ -1,5 +1,6 @@
 """Token pairs on the wire: both in the body, or the refresh token in a cookie."""
 
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
@@ -8,7 +9,6 @@ from msgspec import UNSET, Meta, UnsetType
 from dashtam.application.ports import Rules
 from dashtam.application.sessions import ACCESS_TOKEN_S, SESSION_LASTS, TokenPair
 from dashtam.domain.errors import Forbidden
-from dashtam.presentation.routers.api.v1.routes.route import Answer, Call, Request
 from dashtam.presentation.wire import Shape
 
 COOKIE: Final = "dashtam_refresh"
@@ -27,30 +27,34 @@ class TokenPairShape(Shape):
     expires_in: Annotated[int, Meta(description="Seconds.")] = ACCESS_TOKEN_S
 
 
-def pair_answer(call: Call, pair: TokenPair, *, in_cookie: bool) -> Answer:
-    """Return the pair, the refresh token in the body or in a cookie that no script can read."""
+def pair_shape(pair: TokenPair, *, in_cookie: bool) -> TokenPairShape:
+    """Return what the body says of the pair."""
+    if in_cookie:
+        return TokenPairShape(access_token=pair.access_token)
+    return TokenPairShape(access_token=pair.access_token, refresh_token=pair.refresh_token)
+
+
+def pair_headers(pair: TokenPair, rules: Rules, *, in_cookie: bool) -> dict[str, str]:
+    """Return the headers that say the rest: a cookie that no script can read."""
     if not in_cookie:
-        return Answer(
-            TokenPairShape(access_token=pair.access_token, refresh_token=pair.refresh_token)
-        )
+        return {}
     lasts_s = int(SESSION_LASTS.total_seconds())
-    cookie = _cookie(call.world.rules, pair.refresh_token, lasts_s)
-    return Answer(TokenPairShape(access_token=pair.access_token), headers={"Set-Cookie": cookie})
+    return {"Set-Cookie": _cookie(rules, pair.refresh_token, lasts_s)}
 
 
-def ended_cookie(call: Call) -> dict[str, str]:
+def ended_cookie(rules: Rules) -> dict[str, str]:
     """Return the header that makes a browser forget the refresh token."""
-    return {"Set-Cookie": _cookie(call.world.rules, "", 0)}
+    return {"Set-Cookie": _cookie(rules, "", 0)}
 
 
-def cookie_of(call: Call) -> str | None:
-    """Return the refresh token of the cookie, None where there is none.
+def refresh_cookie(headers: Mapping[str, str], rules: Rules) -> str | None:
+    """Return the refresh token of the request's cookie, None where there is none.
 
     Raises:
         Forbidden: a page that is not ours makes the browser send it.
     """
-    token = _cookie_value(call.request)
-    if token is not None and not _is_own(call.request, call.world.rules):
+    token = _cookie_value(headers)
+    if token is not None and not _is_own(headers, rules):
         detail = "The cookie counts only for requests with our own Origin."
         raise Forbidden(detail)
     return token
@@ -61,19 +65,19 @@ def _cookie(rules: Rules, value: str, lasts_s: int) -> str:
     return f"{cookie}; Secure" if rules.has_https else cookie
 
 
-def _cookie_value(request: Request) -> str | None:
-    for cookie in request.headers.get("cookie", "").split(";"):
+def _cookie_value(headers: Mapping[str, str]) -> str | None:
+    for cookie in headers.get("cookie", "").split(";"):
         name, _, value = cookie.strip().partition("=")
         if name == COOKIE and value:
             return value
     return None
 
 
-def _is_own(request: Request, rules: Rules) -> bool:
+def _is_own(headers: Mapping[str, str], rules: Rules) -> bool:
     # A page of another host cannot make a browser send our cookie under that host's name.
-    host = request.headers.get("host", "")
+    host = headers.get("host", "")
     own = {f"http://{host}", f"https://{host}"} | {_origin(url) for url in rules.origins}
-    return request.headers.get("origin", "") in own
+    return headers.get("origin", "") in own
 
 
 def _origin(url: str) -> str:

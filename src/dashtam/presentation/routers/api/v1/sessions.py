@@ -10,7 +10,7 @@ from dashtam.application import sessions
 from dashtam.domain.user import Principal, Session, SessionId
 from dashtam.presentation.parameters import path_id, write_cursor
 from dashtam.presentation.routers.api.v1.routes.route import NO_CONTENT, Answer, Call
-from dashtam.presentation.token_pairs import ended_cookie, pair_answer
+from dashtam.presentation.token_pairs import ended_cookie, pair_headers, pair_shape
 from dashtam.presentation.wire import Input, Shape
 
 SESSION_ID = path_id("Session unique identifier.")
@@ -53,7 +53,10 @@ def create_session(call: Call) -> Answer:
     body = call.body(SignIn)
     user_agent = call.request.headers.get("user-agent", "")
     pair = sessions.sign_in(call.world, body.email, body.password, call.request.address, user_agent)
-    return pair_answer(call, pair, in_cookie=body.cookie)
+    return Answer(
+        pair_shape(pair, in_cookie=body.cookie),
+        headers=pair_headers(pair, call.world.rules, in_cookie=body.cookie),
+    )
 
 
 def list_sessions(call: Call) -> Answer:
@@ -84,7 +87,7 @@ def delete_session(call: Call) -> Answer:
 def delete_current_session(call: Call) -> Answer:
     """Sign out."""
     sessions.sign_out(call.work, call.principal, call.request.address)
-    return Answer(status=204, headers=ended_cookie(call))
+    return Answer(status=204, headers=ended_cookie(call.world.rules))
 
 
 def _shape(session: Session, principal: Principal) -> SessionShape:

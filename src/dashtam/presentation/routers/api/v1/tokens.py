@@ -3,7 +3,7 @@
 from dashtam.application import sessions
 from dashtam.domain.errors import Unauthorized
 from dashtam.presentation.routers.api.v1.routes.route import Answer, Call
-from dashtam.presentation.token_pairs import cookie_of, pair_answer
+from dashtam.presentation.token_pairs import pair_headers, pair_shape, refresh_cookie
 from dashtam.presentation.wire import Input
 
 
@@ -20,8 +20,12 @@ def create_tokens(call: Call) -> Answer:
     that a lost answer does no harm; after that its reuse ends the session.
     """
     sent = call.body(Refresh).refresh_token
-    token = cookie_of(call) if sent is None else sent
+    rules, in_cookie = call.world.rules, sent is None
+    token = refresh_cookie(call.request.headers, rules) if sent is None else sent
     if token is None:
         raise Unauthorized
     pair = sessions.refresh(call.world, token, call.request.address)
-    return pair_answer(call, pair, in_cookie=sent is None)
+    return Answer(
+        pair_shape(pair, in_cookie=in_cookie),
+        headers=pair_headers(pair, rules, in_cookie=in_cookie),
+    )
