@@ -62,16 +62,7 @@ def create_access_token(call: Call) -> Answer:
         body.expires_in_days,
         address=call.request.address,
     )
-    return Answer(
-        CreatedAccessToken(
-            id=token.id,
-            name=token.name,
-            created_at=token.created_at,
-            expires_at=token.expires_at,
-            last_used_at=token.last_used_at,
-            token=text,
-        )
-    )
+    return Answer(created_shape(token, text))
 
 
 def list_access_tokens(call: Call) -> Answer:
@@ -82,7 +73,7 @@ def list_access_tokens(call: Call) -> Answer:
     found = access_tokens.of_user(call.work, call.user_id, call.page())
     return Answer(
         AccessTokenList(
-            access_tokens=[_shape(token) for token in found.items],
+            access_tokens=[access_token_shape(token) for token in found.items],
             total_count=found.total,
             next_cursor=write_cursor(found.last),
         )
@@ -96,11 +87,24 @@ def delete_access_token(call: Call) -> Answer:
     return NO_CONTENT
 
 
-def _shape(token: AccessToken) -> AccessTokenShape:
+def access_token_shape(token: AccessToken) -> AccessTokenShape:
+    """Return a token as it is sent, without its text."""
     return AccessTokenShape(
         id=token.id,
         name=token.name,
         created_at=token.created_at,
         expires_at=token.expires_at,
         last_used_at=token.last_used_at,
+    )
+
+
+def created_shape(token: AccessToken, text: str) -> CreatedAccessToken:
+    """Return a new token as it is sent, with its text."""
+    return CreatedAccessToken(
+        id=token.id,
+        name=token.name,
+        created_at=token.created_at,
+        expires_at=token.expires_at,
+        last_used_at=token.last_used_at,
+        token=text,
     )

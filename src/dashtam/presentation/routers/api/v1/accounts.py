@@ -103,7 +103,7 @@ def list_accounts(call: Call) -> Answer:
     found = accounts.of_user(call.work, call.user_id, call.page())
     return Answer(
         AccountList(
-            accounts=[_shape(balance) for balance in found.items],
+            accounts=[account_shape(balance) for balance in found.items],
             total_count=found.total,
             next_cursor=write_cursor(found.last),
         )
@@ -112,7 +112,7 @@ def list_accounts(call: Call) -> Answer:
 
 def get_account(call: Call) -> Answer:
     """Get an account."""
-    return Answer(_shape(accounts.with_balance(call.work, _owned(call))))
+    return Answer(account_shape(accounts.with_balance(call.work, _owned(call))))
 
 
 def create_account(call: Call) -> Answer:
@@ -129,7 +129,7 @@ def create_account(call: Call) -> Answer:
     described = ManualAccount(body.name, body.account_type, currency)
     made = accounts.create_manual(call.work, call.user_id, described, reading)
     location = {"Location": f"{call.request.path}/{made.account.id}"}
-    return Answer(_shape(made), headers=location)
+    return Answer(account_shape(made), headers=location)
 
 
 def change_account(call: Call) -> Answer:
@@ -140,7 +140,7 @@ def change_account(call: Call) -> Answer:
     """
     account = _owned(call)
     changed = accounts.change(call.work, account, _changes(call.body(AccountPatch)))
-    return Answer(_shape(accounts.with_balance(call.work, changed)))
+    return Answer(account_shape(accounts.with_balance(call.work, changed)))
 
 
 def type_balance(call: Call) -> Answer:
@@ -168,7 +168,8 @@ def _owned(call: Call) -> Account:
     return accounts.owned(call.work, call.user_id, AccountId(call.value(ACCOUNT_ID)))
 
 
-def _shape(balance: AccountBalance) -> AccountShape:
+def account_shape(balance: AccountBalance) -> AccountShape:
+    """Return an account as it is sent."""
     account, newest = balance.account, balance.newest
     return AccountShape(
         id=account.id,

@@ -1,6 +1,7 @@
 """Balance snapshots on the wire: the latest, a history, the most recent."""
 
 from dashtam.application import balance_snapshots
+from dashtam.application.balance_snapshots import LatestBalances
 from dashtam.domain.account import AccountId
 from dashtam.domain.balance_history import BalanceHistory
 from dashtam.domain.period import Period
@@ -48,13 +49,7 @@ def get_latest_snapshots(call: Call) -> Answer:
     Accounts that are hidden or closed are left out unless `include` names them.
     """
     latest = balance_snapshots.latest(call.work, call.user_id, call.value(INCLUDE))
-    return Answer(
-        LatestSnapshots(
-            snapshots=[snapshot_shape(changed) for changed in latest.snapshots],
-            total_count=len(latest.snapshots),
-            total_balance_by_currency={code: str(total) for code, total in latest.totals.items()},
-        )
-    )
+    return Answer(latest_shape(latest))
 
 
 def get_balance_history(call: Call) -> Answer:
@@ -69,7 +64,7 @@ def get_balance_history(call: Call) -> Answer:
     history = balance_snapshots.history(
         call.work, call.user_id, account_id, period, call.optional(SOURCE)
     )
-    return Answer(_history_shape(history))
+    return Answer(history_shape(history))
 
 
 def list_balance_snapshots(call: Call) -> Answer:
@@ -85,10 +80,20 @@ def list_balance_snapshots(call: Call) -> Answer:
         call.value(LIMIT),
         call.optional(SOURCE),
     )
-    return Answer(_history_shape(history))
+    return Answer(history_shape(history))
 
 
-def _history_shape(history: BalanceHistory) -> SnapshotHistory:
+def latest_shape(latest: LatestBalances) -> LatestSnapshots:
+    """Return the latest balances as they are sent."""
+    return LatestSnapshots(
+        snapshots=[snapshot_shape(changed) for changed in latest.snapshots],
+        total_count=len(latest.snapshots),
+        total_balance_by_currency={code: str(total) for code, total in latest.totals.items()},
+    )
+
+
+def history_shape(history: BalanceHistory) -> SnapshotHistory:
+    """Return a history as it is sent."""
     return SnapshotHistory(
         snapshots=[snapshot_shape(changed) for changed in history.snapshots],
         total_count=len(history.snapshots),

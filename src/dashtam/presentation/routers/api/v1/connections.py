@@ -43,7 +43,7 @@ def list_connections(call: Call) -> Answer:
     found = connections.of_user(call.work, call.user_id, call.page())
     return Answer(
         ConnectionList(
-            connections=[_shape(connection) for connection in found.items],
+            connections=[connection_shape(connection) for connection in found.items],
             total_count=found.total,
             next_cursor=write_cursor(found.last),
         )
@@ -53,10 +53,11 @@ def list_connections(call: Call) -> Answer:
 def get_connection(call: Call) -> Answer:
     """Get a connection."""
     connection_id = ConnectionId(call.value(CONNECTION_ID))
-    return Answer(_shape(connections.of(call.work, call.user_id, connection_id)))
+    return Answer(connection_shape(connections.of(call.work, call.user_id, connection_id)))
 
 
-def _shape(connection: Connection) -> ConnectionShape:
+def connection_shape(connection: Connection) -> ConnectionShape:
+    """Return a connection as it is sent."""
     return ConnectionShape(
         id=connection.id,
         provider=connection.provider,

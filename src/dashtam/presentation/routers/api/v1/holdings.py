@@ -58,14 +58,15 @@ def list_holdings(call: Call) -> Answer:
 def _answer(found: Listed[Holding]) -> Answer:
     return Answer(
         HoldingList(
-            holdings=[_shape(holding) for holding in found.items],
+            holdings=[holding_shape(holding) for holding in found.items],
             total_count=found.total,
             next_cursor=write_cursor(found.last),
         )
     )
 
 
-def _shape(holding: Holding) -> HoldingShape:
+def holding_shape(holding: Holding) -> HoldingShape:
+    """Return a position as it is sent."""
     position = holding.position
     return HoldingShape(
         id=holding.id,

@@ -97,7 +97,7 @@ def import_file(call: Call) -> Answer:
     with statements as file, call.world.database.write() as work:
         to = _destination(work, call, form, file.file_format)
         done = imports.record(work, to, file.statements)
-        answer = Answer(_shape(done, is_dry=form.is_dry))
+        answer = Answer(import_shape(done, is_dry=form.is_dry))
         if form.is_dry:
             work.undo()
         else:
@@ -168,7 +168,8 @@ def _destination(work: Work, call: Call, form: _Form, file_format: str) -> Desti
     return Destination(call.user_id, file_format, account or None, connection or None)
 
 
-def _shape(done: Import, *, is_dry: bool) -> ImportShape:
+def import_shape(done: Import, *, is_dry: bool) -> ImportShape:
+    """Return what an import did as it is sent."""
     return ImportShape(
         id=None if is_dry else done.sync_id,
         format=done.file_format,
@@ -204,5 +205,3 @@ def _format_shape(known: FileFormat) -> FormatShape:
         extensions=list(known.extensions),
         description=known.description,
     )
-
-

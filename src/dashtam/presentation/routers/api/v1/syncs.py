@@ -73,7 +73,7 @@ def get_sync(call: Call) -> Answer:
 
     A run with what it did to each account.
     """
-    return Answer(_shape(syncs.of(call.work, call.user_id, SyncId(call.value(SYNC_ID)))))
+    return Answer(sync_shape(syncs.of(call.work, call.user_id, SyncId(call.value(SYNC_ID)))))
 
 
 def retract_sync(call: Call) -> Answer:
@@ -89,14 +89,15 @@ def retract_sync(call: Call) -> Answer:
 def _answer(found: Listed[Sync]) -> Answer:
     return Answer(
         SyncList(
-            syncs=[_shape(sync) for sync in found.items],
+            syncs=[sync_shape(sync) for sync in found.items],
             total_count=found.total,
             next_cursor=write_cursor(found.last),
         )
     )
 
 
-def _shape(sync: Sync) -> SyncShape:
+def sync_shape(sync: Sync) -> SyncShape:
+    """Return a run as it is sent."""
     return SyncShape(
         id=sync.id,
         connection_id=sync.connection_id,

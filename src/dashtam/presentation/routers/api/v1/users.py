@@ -57,12 +57,12 @@ def create_user(call: Call) -> Answer:
         needs_setup_code=_is_within_reach(call),
         address=call.request.address,
     )
-    return Answer(_shape(user))
+    return Answer(user_shape(user))
 
 
 def get_user(call: Call) -> Answer:
     """Get the signed-in user."""
-    return Answer(_shape(users.of(call.work, call.user_id)))
+    return Answer(user_shape(users.of(call.work, call.user_id)))
 
 
 def change_user(call: Call) -> Answer:
@@ -74,7 +74,7 @@ def change_user(call: Call) -> Answer:
     user = users.change_password(
         call.world, call.principal, body.password, body.new_password, call.request.address
     )
-    return Answer(_shape(user))
+    return Answer(user_shape(user))
 
 
 def _is_within_reach(call: Call) -> bool:
@@ -84,5 +84,6 @@ def _is_within_reach(call: Call) -> bool:
     return proxied or not call.world.rules.is_local
 
 
-def _shape(user: User) -> UserShape:
+def user_shape(user: User) -> UserShape:
+    """Return a user as they are sent."""
     return UserShape(id=user.id, email=user.email, created_at=user.created_at)

@@ -25,6 +25,7 @@ from dashtam.presentation.routers.api.v1 import (
     accounts,
     balance_snapshots,
     connections,
+    exports,
     holdings,
     imports,
     sessions,
@@ -250,6 +251,15 @@ ROUTES: Final = (
         rate_limit=API_READ,
         tag=_IMPORTS,
         answer=imports.FormatList,
+    ),
+    Route(
+        method="GET",
+        path="/export",
+        handler=exports.export_data,
+        auth=Auth.READER,
+        rate_limit=API_READ,
+        tag=_IMPORTS,
+        answer=exports.ExportShape,
     ),
     Route(
         method="POST",

@@ -1,0 +1,59 @@
+"""Export: all of one's own data, in bounded memory."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from dashtam.application import accounts, connections, holdings, syncs, users
+from dashtam.application.accounts import AccountBalance
+from dashtam.application.balance_snapshots import changed_since
+from dashtam.application.pages import every
+from dashtam.application.records import Work
+from dashtam.domain.balance_history import ChangedSnapshot
+from dashtam.domain.balance_snapshot import BalanceSnapshot
+from dashtam.domain.connection import Connection
+from dashtam.domain.holding import Holding
+from dashtam.domain.sync import Sync
+from dashtam.domain.user import User, UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """Everything of one user; each stream is read once, while the work is open.
+
+    ``syncs`` are newest first, retracted ones among them. ``balance_snapshots`` stand account by
+    account, each oldest first and changed since the one before; what was retracted is left out.
+    """
+
+    at: datetime
+    user: User
+    connections: Iterator[Connection]
+    accounts: Iterator[AccountBalance]
+    holdings: Iterator[Holding]
+    syncs: Iterator[Sync]
+    balance_snapshots: Iterator[ChangedSnapshot]
+
+
+def export(work: Work, user_id: UserId) -> Export:
+    """Return all of the user's own data.
+
+    Raises:
+        Unauthorized: there is no such user any more.
+    """
+    return Export(
+        at=work.now,
+        user=users.of(work, user_id),
+        connections=every(lambda page: connections.of_user(work, user_id, page)),
+        accounts=every(lambda page: accounts.of_user(work, user_id, page)),
+        holdings=every(lambda page: holdings.of_user(work, user_id, page)),
+        syncs=every(lambda page: syncs.of_user(work, user_id, page)),
+        balance_snapshots=_snapshots(work, user_id),
+    )
+
+
+def _snapshots(work: Work, user_id: UserId) -> Iterator[ChangedSnapshot]:
+    for account in every(lambda page: work.accounts.of_user(user_id, page)):
+        previous: BalanceSnapshot | None = None
+        for snapshot in work.balance_snapshots.all_of(account.id):
+            yield changed_since(previous, snapshot)
+            previous = snapshot

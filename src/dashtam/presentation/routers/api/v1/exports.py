@@ -1,0 +1,91 @@
+"""The export on the wire: all of one's own data as one document, written piece by piece."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from itertools import chain
+from tempfile import SpooledTemporaryFile
+from typing import Any, Final, Literal, TypeVar
+
+import msgspec
+
+from dashtam.application.export import export
+from dashtam.application.records import Work
+from dashtam.domain.user import UserId
+from dashtam.presentation.routers.api.v1.accounts import AccountShape, account_shape
+from dashtam.presentation.routers.api.v1.connections import ConnectionShape, connection_shape
+from dashtam.presentation.routers.api.v1.holdings import HoldingShape, holding_shape
+from dashtam.presentation.routers.api.v1.routes.route import Answer, Call
+from dashtam.presentation.routers.api.v1.syncs import SyncShape, sync_shape
+from dashtam.presentation.routers.api.v1.users import UserShape, user_shape
+from dashtam.presentation.snapshots import Snapshot, snapshot_shape
+from dashtam.presentation.wire import Shape
+
+T = TypeVar("T")
+
+_IN_MEMORY_BYTES: Final = 1024 * 1024
+_CHUNK_BYTES: Final = 64 * 1024
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class ExportShape(Shape):
+    """All of one user's data; retracted runs are listed, their snapshots are not."""
+
+    format: Literal["dashtam_export"]
+    version: Literal[1]
+    exported_at: datetime
+    user: UserShape
+    connections: list[ConnectionShape]
+    accounts: list[AccountShape]
+    holdings: list[HoldingShape]
+    syncs: list[SyncShape]
+    balance_snapshots: list[Snapshot]
+
+
+def export_data(call: Call) -> Answer:
+    """Export all data.
+
+    Everything that is the user's, as one document: connections, accounts, holdings, syncs and
+    every snapshot that stands, account by account, oldest first.
+    """
+    # A slow client reads from here, when the transaction is long over.
+    spool = SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed with the last chunk
+    try:
+        for piece in export_pieces(call.work, call.user_id):
+            spool.write(piece)
+        spool.seek(0)
+    except BaseException:
+        spool.close()
+        raise
+    name = f"dashtam-export-{call.work.now.date()}.json"
+    return Answer(
+        chunks=_chunks(spool),
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def export_pieces(work: Work, user_id: UserId) -> Iterator[bytes]:
+    """Yield the document piece by piece, a line for each thing in it, while the work is open."""
+    everything = export(work, user_id)
+    yield b'{"format":"dashtam_export","version":1,"exported_at":' + _encode(everything.at)
+    yield b',\n"user":' + _encode(user_shape(everything.user))
+    yield from _list("connections", everything.connections, connection_shape)
+    yield from _list("accounts", everything.accounts, account_shape)
+    yield from _list("holdings", everything.holdings, holding_shape)
+    yield from _list("syncs", everything.syncs, sync_shape)
+    yield from _list("balance_snapshots", everything.balance_snapshots, snapshot_shape)
+    yield b"}\n"
+
+
+def _list(name: str, things: Iterable[T], shape: Callable[[T], Any]) -> Iterator[bytes]:
+    yield f',\n"{name}":['.encode()
+    separators = chain([b"\n"], iter(lambda: b",\n", None))
+    for separator, thing in zip(separators, things, strict=False):
+        yield separator + _encode(shape(thing))
+    yield b"]"
+
+
+def _chunks(spool: "SpooledTemporaryFile[bytes]") -> Iterator[bytes]:
+    with spool:
+        while chunk := spool.read(_CHUNK_BYTES):
+            yield chunk
