@@ -10,6 +10,7 @@ from dashtam.presentation.routers.api.v1 import (
     accounts,
     balance_snapshots,
     connections,
+    exports,
     holdings,
     imports,
     sessions,
@@ -226,6 +227,17 @@ EXAMPLES: Final[Mapping[type[msgspec.Struct], Mapping[str, Any]]] = {
     syncs.SyncShape: _SYNC,
     syncs.SyncList: _page("syncs", _SYNC),
     imports.ImportShape: _IMPORT,
+    exports.ExportShape: {
+        "format": "dashtam_export",
+        "version": 1,
+        "exported_at": _CAPTURED_AT,
+        "user": _USER,
+        "connections": [_CONNECTION],
+        "accounts": [_ACCOUNT],
+        "holdings": [_HOLDING],
+        "syncs": [_SYNC],
+        "balance_snapshots": [_LATEST],
+    },
     imports.FormatList: {"formats": [_FORMAT], "total_count": 1},
     users.Registration: {"email": "ann@example.org", "password": _PASSWORD},
     users.PasswordChange: {"password": _PASSWORD, "new_password": "seven lamps and a slow canoe"},
@@ -250,6 +262,6 @@ BY_HANDLER: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 
 FORM: Final[Mapping[str, str]] = {
-    "file": "Date,Balance\n2025-01-15,20000.00\n2025-06-15,22500.00\n",
+    "file": "Date,Balance,Account\n2025-01-15,20000.00,Brokerage\n",
     "account_id": _ACCOUNT_ID,
 }
