@@ -19,7 +19,15 @@ from dashtam.domain.money import Currency
 from dashtam.domain.period import Period
 from dashtam.domain.statement import Position, Reading
 from dashtam.domain.sync import Sync, SyncId
-from dashtam.domain.user import AccessToken, AccessTokenId, Session, SessionId, User, UserId
+from dashtam.domain.user import (
+    AccessToken,
+    AccessTokenId,
+    Erasure,
+    Session,
+    SessionId,
+    User,
+    UserId,
+)
 
 T = TypeVar("T")
 
@@ -147,8 +155,8 @@ class Accounts(Protocol):
     def extend_chain(self, account_id: AccountId, chain: Chain, synced_at: datetime) -> None:
         """Keep where the chain ends now, and when the account was last synced."""
 
-    def every_id(self) -> Iterator[AccountId]:
-        """Yield the id of every account of everyone, in order."""
+    def chains(self) -> Iterator[tuple[AccountId, Chain]]:
+        """Yield every account of everyone, by id, with where its chain ends; lock nothing."""
 
 
 class Holdings(Protocol):
@@ -246,6 +254,9 @@ class Users(Protocol):
     def erase(self, user_id: UserId, at: datetime) -> int:
         """Remove all that is the user's, and return how many snapshots that were."""
 
+    def erasures(self) -> Sequence[Erasure]:
+        """Return every erasure, oldest first."""
+
 
 class Sessions(Protocol):
     """Every statement on ``sessions``."""
@@ -334,6 +345,9 @@ class AuditLog(Protocol):
 
     def newest(self, limit: int, user_id: UserId | None = None) -> Sequence[AuditLine]:
         """Return the newest lines, newest first, of one user or of everyone."""
+
+    def subjects_of(self, event: str) -> Iterator[UUID]:
+        """Yield what the event happened to, once for each line that tells of it."""
 
 
 class Work(Protocol):

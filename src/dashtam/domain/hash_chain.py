@@ -1,6 +1,6 @@
 """The hash chain that ties an account's snapshots together in order of recording."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -77,23 +77,34 @@ def digest(previous: bytes, record: Record) -> bytes:
     ).digest()
 
 
-def broken_at(chain: Chain, links: Iterable[Link]) -> int | None:
-    """Return the sequence number at which the stored links stop being the chain, None if nowhere.
+def broken_at(chain: Chain, links: Iterable[Link]) -> Iterator[int]:
+    """Yield the sequence numbers at which the stored links are not what was recorded.
+
+    A link that fits what stands before it is sound, also behind one that is not. Of links that are
+    missing in one place the first is told, at the end as the number after the last.
 
     Args:
         chain: what the account says of its chain.
         links: every stored link, in order of recording.
     """
-    previous, length = GENESIS, 0
+    expected, ends = 1, {GENESIS}
     for stored in links:
-        length += 1
-        record = stored.record
-        if record.sequence != length or digest(previous, record) != stored.digest:
-            return length
-        previous = stored.digest
-    if length != chain.length or previous != chain.head:
-        return length + 1
-    return None
+        sequence = stored.record.sequence
+        if sequence > expected:
+            yield expected
+            # What this link was tied to is gone, so that nobody can say whether it fits.
+            expected, ends = sequence + 1, {stored.digest}
+            continue
+        made = {digest(end, stored.record) for end in ends}
+        if sequence == expected and stored.digest in made:
+            ends = {stored.digest}
+        else:
+            yield sequence
+            # Whether the record or the digest is wrong, the next link is not wrong by that.
+            ends = {stored.digest} | made | (ends if sequence < expected else set())
+        expected = max(expected, sequence + 1)
+    if expected != chain.length + 1 or chain.head not in ends:
+        yield expected
 
 
 def _text(amount: Decimal | None) -> str:

@@ -20,6 +20,15 @@ class User:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """That all of a user's rows were removed, and how many snapshots were among them."""
+
+    user_id: UserId
+    erased_at: datetime
+    snapshots: int
+
+
 def email_key(email: str) -> str:
     """Return what two spellings of one e-mail have in common: no outer blanks, no case."""
     return normalize("NFC", normalize("NFC", email.strip()).casefold())

@@ -17,6 +17,8 @@ from dashtam.infrastructure.database.tables import accounts
 
 _CHANGEABLE = ("name", "account_type", "balance_sign", "is_hidden", "closed_at", "updated_at")
 
+_BATCH = 1_000
+
 
 class Accounts:
     """Every statement on ``accounts``."""
@@ -78,9 +80,13 @@ class Accounts:
             .values(chain_length=chain.length, chain_head=chain.head, last_synced_at=synced_at)
         )
 
-    def every_id(self) -> Iterator[AccountId]:
-        """Yield the id of every account of everyone, in order."""
-        yield from map(AccountId, self._connection.scalars(select(accounts.c.id).order_by("id")))
+    def chains(self) -> Iterator[tuple[AccountId, Chain]]:
+        """Yield every account of everyone, by id, with where its chain ends; lock nothing."""
+        ends = accounts.c.id, accounts.c.chain_length, accounts.c.chain_head
+        statement = select(*ends).order_by(accounts.c.id)
+        options = {"yield_per": _BATCH}
+        for row in self._connection.execute(statement, execution_options=options):
+            yield AccountId(row.id), Chain(row.chain_length, row.chain_head)
 
 
 def account_of(row: AnyRow) -> Account:

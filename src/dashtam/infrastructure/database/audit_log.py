@@ -1,7 +1,8 @@
 """Every statement on ``audit_log``."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from uuid import UUID
 
 from sqlalchemy import Connection, insert, select
 
@@ -26,3 +27,10 @@ class AuditLog:
         if user_id is not None:
             statement = statement.where(audit_log.c.user_id == user_id)
         return [AuditLine(*row) for row in self._connection.execute(statement)]
+
+    def subjects_of(self, event: str) -> Iterator[UUID]:
+        """Yield what the event happened to, once for each line that tells of it."""
+        statement = select(audit_log.c.subject).where(audit_log.c.event == event)
+        for subject in self._connection.scalars(statement.order_by(audit_log.c.id)):
+            if subject is not None:
+                yield subject

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from dashtam.domain.user import User, UserId, email_key
+from dashtam.domain.user import Erasure, User, UserId, email_key
 from dashtam.infrastructure.database.rows import AnyRow, one_of
 from dashtam.infrastructure.database.tables import (
     access_tokens,
@@ -117,6 +117,11 @@ class Users:
         for table, whose in _everything_of(user_id):
             self._connection.execute(delete(table).where(whose))
         return snapshots
+
+    def erasures(self) -> Sequence[Erasure]:
+        """Return every erasure, oldest first."""
+        statement = select(erasures).order_by(erasures.c.erased_at, erasures.c.user_id)
+        return [Erasure(*row) for row in self._connection.execute(statement)]
 
     def _lock(self, user_id: UserId) -> None:
         # Whoever is recording for this user finishes first, and nobody starts: a row that refers
