@@ -8,8 +8,8 @@ from msgspec import Meta
 
 from dashtam.application import access_tokens
 from dashtam.domain.user import AccessToken, AccessTokenId
+from dashtam.presentation.call import NO_CONTENT, Answer, Call
 from dashtam.presentation.parameters import path_id, write_cursor
-from dashtam.presentation.routers.api.v1.routes.route import NO_CONTENT, Answer, Call
 from dashtam.presentation.wire import Input, Name, Shape
 
 ACCESS_TOKEN_ID = path_id("Access token unique identifier.")

@@ -15,9 +15,9 @@ from dashtam.domain.account import Account, AccountId, AccountType
 from dashtam.domain.errors import Fault, Refusal, Unprocessable
 from dashtam.domain.money import Currency, parse_amount
 from dashtam.domain.statement import Reading
+from dashtam.presentation.call import Answer, Call
 from dashtam.presentation.instants import NOON, parse_instant
 from dashtam.presentation.parameters import path_id, write_cursor
-from dashtam.presentation.routers.api.v1.routes.route import Answer, Call
 from dashtam.presentation.snapshots import snapshot_shape
 from dashtam.presentation.wire import (
     AmountText,

@@ -5,6 +5,7 @@ from dashtam.application.balance_snapshots import LatestBalances
 from dashtam.domain.account import AccountId
 from dashtam.domain.balance_history import BalanceHistory
 from dashtam.domain.period import Period
+from dashtam.presentation.call import Answer, Call
 from dashtam.presentation.parameters import (
     END_DATE,
     INCLUDE,
@@ -13,7 +14,6 @@ from dashtam.presentation.parameters import (
     limit,
     path_id,
 )
-from dashtam.presentation.routers.api.v1.routes.route import Answer, Call
 from dashtam.presentation.snapshots import Percent, Snapshot, snapshot_shape
 from dashtam.presentation.wire import AmountText, CurrencyCode, Shape, amount_text
 

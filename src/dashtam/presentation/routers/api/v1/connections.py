@@ -5,8 +5,8 @@ from uuid import UUID
 
 from dashtam.application import connections
 from dashtam.domain.connection import Connection, ConnectionId, ConnectionState
+from dashtam.presentation.call import Answer, Call
 from dashtam.presentation.parameters import path_id, write_cursor
-from dashtam.presentation.routers.api.v1.routes.route import Answer, Call
 from dashtam.presentation.wire import Shape
 
 CONNECTION_ID = path_id("Connection unique identifier.")

@@ -11,10 +11,10 @@ import msgspec
 from dashtam.application.export import export
 from dashtam.application.records import Work
 from dashtam.domain.user import UserId
+from dashtam.presentation.call import Answer, Call
 from dashtam.presentation.routers.api.v1.accounts import AccountShape, account_shape
 from dashtam.presentation.routers.api.v1.connections import ConnectionShape, connection_shape
 from dashtam.presentation.routers.api.v1.holdings import HoldingShape, holding_shape
-from dashtam.presentation.routers.api.v1.routes.route import Answer, Call
 from dashtam.presentation.routers.api.v1.syncs import SyncShape, sync_shape
 from dashtam.presentation.routers.api.v1.users import UserShape, user_shape
 from dashtam.presentation.snapshots import Snapshot, snapshot_shape

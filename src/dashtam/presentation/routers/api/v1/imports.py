@@ -15,7 +15,7 @@ from dashtam.domain.account import AccountId
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.errors import AccountForbidden, AccountNotFound, Fault, Unprocessable
 from dashtam.domain.statement import Problem
-from dashtam.presentation.routers.api.v1.routes.route import Answer, Call, Upload
+from dashtam.presentation.call import Answer, Call, Upload
 from dashtam.presentation.wire import CurrencyCode, Shape
 
 FORM: Final = {

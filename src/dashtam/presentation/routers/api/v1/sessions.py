@@ -8,8 +8,8 @@ from msgspec import Meta
 
 from dashtam.application import sessions
 from dashtam.domain.user import Principal, Session, SessionId
+from dashtam.presentation.call import NO_CONTENT, Answer, Call
 from dashtam.presentation.parameters import path_id, write_cursor
-from dashtam.presentation.routers.api.v1.routes.route import NO_CONTENT, Answer, Call
 from dashtam.presentation.token_pairs import ended_cookie, pair_headers, pair_shape
 from dashtam.presentation.wire import Input, Shape
 

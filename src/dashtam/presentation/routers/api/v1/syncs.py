@@ -8,8 +8,8 @@ from dashtam.application.records import Listed
 from dashtam.domain.balance_snapshot import SnapshotSource
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.sync import AccountOutcome, Sync, SyncId, SyncState
+from dashtam.presentation.call import NO_CONTENT, Answer, Call
 from dashtam.presentation.parameters import path_id, write_cursor
-from dashtam.presentation.routers.api.v1.routes.route import NO_CONTENT, Answer, Call
 from dashtam.presentation.wire import Shape
 
 SYNC_ID = path_id("Sync unique identifier.")

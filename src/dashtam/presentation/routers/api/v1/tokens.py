@@ -2,7 +2,7 @@
 
 from dashtam.application import sessions
 from dashtam.domain.errors import Unauthorized
-from dashtam.presentation.routers.api.v1.routes.route import Answer, Call
+from dashtam.presentation.call import Answer, Call
 from dashtam.presentation.token_pairs import pair_headers, pair_shape, refresh_cookie
 from dashtam.presentation.wire import Input
 

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from dashtam.application import users
 from dashtam.domain.user import User
-from dashtam.presentation.routers.api.v1.routes.route import Answer, Call
+from dashtam.presentation.call import Answer, Call
 from dashtam.presentation.wire import Input, Shape
 
 Password = Annotated[

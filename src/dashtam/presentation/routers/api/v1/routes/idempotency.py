@@ -9,7 +9,8 @@ from dashtam.application.ports import World
 from dashtam.application.records import KeptAnswer, Work
 from dashtam.domain.errors import Conflict, Fault, Invalid, Unprocessable
 from dashtam.domain.user import UserId
-from dashtam.presentation.routers.api.v1.routes.route import Request, Route
+from dashtam.presentation.call import Request
+from dashtam.presentation.routers.api.v1.routes.route import Route
 
 HEADER: Final = "idempotency-key"
 

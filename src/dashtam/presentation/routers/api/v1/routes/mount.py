@@ -19,13 +19,14 @@ from dashtam.application.ports import World
 from dashtam.application.rate_limits import AUTH
 from dashtam.domain.errors import Invalid, Refusal, Unprocessable
 from dashtam.presentation.addresses import Networks, client_address
+from dashtam.presentation.call import Request, Upload
 from dashtam.presentation.problems import (
     METHOD_NOT_ALLOWED,
     UNSUPPORTED_MEDIA_TYPE,
     Problems,
     Rejection,
 )
-from dashtam.presentation.routers.api.v1.routes.route import Request, Route, Upload
+from dashtam.presentation.routers.api.v1.routes.route import Route
 from dashtam.presentation.routers.api.v1.routes.turn import Turn
 
 T = TypeVar("T")

@@ -1,22 +1,16 @@
-"""What an entry of the registry says, and what its handler is given and gives."""
+"""What an entry of the registry says."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any, BinaryIO, Final, TypeVar
+from typing import Any
 
 import msgspec
 
-from dashtam.application.ports import World
 from dashtam.application.rate_limits import RatePolicy
-from dashtam.application.records import Page, Work
-from dashtam.domain.errors import Fault, Unprocessable
-from dashtam.domain.user import Principal, UserId
-from dashtam.presentation.parameters import CURSOR, PAGE_LIMIT, Parameter
+from dashtam.presentation.call import Answer, Call
+from dashtam.presentation.parameters import Parameter
 from dashtam.presentation.problems import ProblemType
-
-T = TypeVar("T")
-S = TypeVar("S", bound=msgspec.Struct)
 
 
 class Auth(Enum):
@@ -33,110 +27,6 @@ class Transaction(Enum):
     READ = "one that only reads"
     WRITE = "one that is committed whole with the answer"
     OWN = "those that its use case opens by itself"
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A form with one file (``file``) and the texts beside it."""
-
-    file: BinaryIO
-    texts: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What arrived, before anyone looked at what it means.
-
-    ``address`` is the client's. ``body`` is the JSON value, an upload, or None where the route
-    takes neither.
-    """
-
-    method: str
-    path: str
-    path_values: Mapping[str, str]
-    query: bytes
-    headers: Mapping[str, str]
-    address: str
-    trace_id: str
-    body: Any = None
-    fingerprint: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a handler gives: a shape to be written as JSON, or chunks of another media type."""
-
-    body: msgspec.Struct | None = None
-    status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    chunks: Iterable[bytes] | None = None
-    media_type: str = "application/json"
-
-
-@dataclass(slots=True)
-class Call:
-    """One call of one route, by someone who may make it, with parameters that could be read."""
-
-    world: World
-    request: Request
-    caller: Principal | None
-    values: Mapping[str, Any]
-    work_or_none: Work | None = None
-    keep: Callable[[Work, Answer], None] = lambda _work, _answer: None
-    """Keeps the answer under the call's idempotency key, inside the work that it tells of."""
-
-    @property
-    def work(self) -> Work:
-        """The work that the route's entry asks for."""
-        assert self.work_or_none is not None, "a route with Transaction.OWN opens its own"
-        return self.work_or_none
-
-    @property
-    def principal(self) -> Principal:
-        """Who is calling, in whose session."""
-        assert self.caller is not None, "only routes with Auth.NOBODY have no caller"
-        return self.caller
-
-    @property
-    def user_id(self) -> UserId:
-        """Who is calling."""
-        return self.principal.user_id
-
-    def value(self, parameter: Parameter[T]) -> T:
-        """Return the value of a parameter that is required or has a default."""
-        value: T = self.values[parameter.name]
-        return value
-
-    def optional(self, parameter: Parameter[T]) -> T | None:
-        """Return the value of a parameter, None when it was left out."""
-        value: T | None = self.values[parameter.name]
-        return value
-
-    def page(self) -> Page:
-        """Return which stretch of a list is asked for (``PAGE`` among the route's parameters)."""
-        return Page(self.value(PAGE_LIMIT), self.optional(CURSOR))
-
-    def body(self, shape: type[S]) -> S:
-        """Return the body in this shape.
-
-        Raises:
-            Unprocessable: a field breaks a rule, is missing or is not known.
-        """
-        try:
-            return msgspec.convert(self.request.body, shape)
-        except msgspec.ValidationError as error:
-            raise _broken(str(error)) from None
-
-
-def _broken(message: str) -> Unprocessable:
-    # msgspec ends its sentence with the place: "Expected `str`, got `int` - at `$.balance`".
-    sentence, _, place = message.partition(" - at ")
-    pointer = (
-        place.strip("`").removeprefix("$").replace(".", "/").replace("[", "/").replace("]", "")
-    )
-    return Unprocessable(
-        f"The body breaks a rule: {sentence}.", (Fault(pointer or "/", "invalid", sentence),)
-    )
 
 
 Handler = Callable[[Call], Answer]
@@ -171,6 +61,3 @@ class Route:
     def takes_body(self) -> bool:
         """Whether there is a body to read."""
         return self.body is not None or self.upload is not None
-
-
-NO_CONTENT: Final = Answer(status=204)

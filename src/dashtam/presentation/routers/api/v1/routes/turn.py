@@ -15,17 +15,11 @@ from dashtam.application.rate_limits import Spent
 from dashtam.application.records import KeptAnswer, Work
 from dashtam.domain.errors import Conflict, Forbidden, RateLimited, Refusal, Unauthorized
 from dashtam.domain.user import Principal
+from dashtam.presentation.call import Answer, Call, Request
 from dashtam.presentation.parameters import read_parameters
 from dashtam.presentation.problems import NOT_ACCEPTABLE, Problems, Rejection, kind_of
 from dashtam.presentation.routers.api.v1.routes.idempotency import IdempotencyKey, key_of
-from dashtam.presentation.routers.api.v1.routes.route import (
-    Answer,
-    Auth,
-    Call,
-    Request,
-    Route,
-    Transaction,
-)
+from dashtam.presentation.routers.api.v1.routes.route import Auth, Route, Transaction
 
 _SERVER_FAULT: Final = 500
 _SHOWN_ONCE: Final = "This request was answered before, with a secret that is shown only once."
