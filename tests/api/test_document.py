@@ -1,6 +1,7 @@
 """The document's own JSON, field for field and in its order."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
