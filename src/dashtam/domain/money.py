@@ -10,7 +10,6 @@ from decimal import (
     InvalidOperation,
     Overflow,
 )
-from typing import Self
 
 from dashtam.domain.errors import InvalidAmount, UnknownCurrency
 
@@ -55,16 +54,20 @@ class Currency:
     code: str
     digits: int
 
-    @classmethod
-    def of(cls, code: str) -> Self:
+    @staticmethod
+    def of(code: str) -> "Currency":
         """Return the currency with this three-letter code, in capitals.
 
         Raises:
             UnknownCurrency: ISO 4217 has, and had, no such code.
         """
-        if code not in _CODES and code not in _ENDED:
-            raise UnknownCurrency
-        return cls(code, _DIGITS.get(code, 2))
+        try:
+            return _CURRENCIES[code]
+        except KeyError:
+            raise UnknownCurrency from None
+
+
+_CURRENCIES = {code: Currency(code, _DIGITS.get(code, 2)) for code in _CODES | _ENDED}
 
 
 def parse_amount(text: str) -> Decimal:
@@ -98,14 +101,18 @@ class Money:
         assert self.currency == other.currency, "only money of one currency can be compared"
         return Money(EXACT.subtract(self.amount, other.amount), self.currency)
 
+    def __neg__(self) -> "Money":
+        """Return the opposite amount, digit for digit."""
+        return Money(self.amount.copy_negate(), self.currency)
+
     def __str__(self) -> str:
         """Return plain digits, at least the currency's minor ones, never an exponent or ``-0``."""
-        amount = self.amount or abs(self.amount)
-        exponent = amount.as_tuple().exponent
-        assert isinstance(exponent, int), "an amount is finite"
-        if -exponent < self.currency.digits:
-            amount = amount.quantize(Decimal(1).scaleb(-self.currency.digits), context=EXACT)
-        return format(amount, "f")
+        text = format(self.amount, "f")
+        if not self.amount:
+            text = text.removeprefix("-")
+        whole, _, fraction = text.partition(".")
+        missing = self.currency.digits - len(fraction)
+        return f"{whole}.{fraction}{'0' * missing}" if missing > 0 else text
 
 
 def percent_change(old: Decimal, new: Decimal) -> float | None:
@@ -116,7 +123,7 @@ def percent_change(old: Decimal, new: Decimal) -> float | None:
     if not old:
         return None
     numerator, denominator = EXACT.subtract(new, old).as_integer_ratio()
-    old_numerator, old_denominator = abs(old).as_integer_ratio()
+    old_numerator, old_denominator = old.copy_abs().as_integer_ratio()
     dividend = abs(numerator) * old_denominator * 10_000
     divisor = denominator * old_numerator
     hundredths = (2 * dividend + divisor) // (2 * divisor)

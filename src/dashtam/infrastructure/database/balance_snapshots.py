@@ -217,21 +217,22 @@ def _owned(
 
 def _snapshot_of(row: AnyRow) -> BalanceSnapshot:
     currency = Currency.of(row.currency)
-
-    def money(amount: Decimal | None) -> Money | None:
-        return None if amount is None else Money(amount, currency)
-
+    balance = Money(row.balance, currency)
     return BalanceSnapshot(
         id=row.id,
         account_id=row.account_id,
-        balance=Money(row.balance if row.balance_sign == 1 else -row.balance, currency),
-        available_balance=money(row.available_balance),
-        holdings_value=money(row.holdings_value),
-        cash_value=money(row.cash_value),
+        balance=balance if row.balance_sign == 1 else -balance,
+        available_balance=_money(row.available_balance, currency),
+        holdings_value=_money(row.holdings_value, currency),
+        cash_value=_money(row.cash_value, currency),
         source=row.source,
         captured_at=row.captured_at,
         created_at=row.created_at,
     )
+
+
+def _money(amount: Decimal | None, currency: Currency) -> Money | None:
+    return None if amount is None else Money(amount, currency)
 
 
 def _reading_of(row: AnyRow) -> Reading:

@@ -1,8 +1,10 @@
 """Column types that hold the same values, exactly, in SQLite and in PostgreSQL."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 from sqlalchemy import BigInteger, DateTime, Dialect, LargeBinary, Numeric, SmallInteger, Text
@@ -11,61 +13,102 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from dashtam.domain.balance_snapshot import SnapshotSource
 
+V = TypeVar("V")
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-class Id(TypeDecorator[UUID]):
+class _Kept(TypeDecorator[V]):
+    """A value that PostgreSQL has a type for, and that SQLite keeps as something simpler.
+
+    Values go through one function each way, without SQLAlchemy's own steps between: there are
+    very many of them in a history.
+    """
+
+    in_postgresql: ClassVar[TypeEngine[Any]]
+    in_sqlite: ClassVar[TypeEngine[Any]]
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return the type that this database has."""
+        kept = self.in_postgresql if dialect.name == "postgresql" else self.in_sqlite
+        return dialect.type_descriptor(kept)
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[V | None], object] | None:
+        """Return what turns a value into the driver's."""
+        write = _as_it_is if dialect.name == "postgresql" else self.write
+        return partial(_unless_none, write)
+
+    def result_processor(
+        self,
+        dialect: Dialect,
+        coltype: object,  # noqa: ARG002 - SQLAlchemy passes it
+    ) -> Callable[[object], V | None] | None:
+        """Return what turns the driver's value back."""
+        read = self.read_native if dialect.name == "postgresql" else self.read
+        return partial(_unless_none, read)
+
+    def write(self, value: V) -> object:
+        """Return what SQLite keeps."""
+        raise NotImplementedError
+
+    def read(self, kept: Any) -> V:  # noqa: ANN401 - the driver's
+        """Return the value of what SQLite keeps."""
+        raise NotImplementedError
+
+    def read_native(self, kept: Any) -> V:  # noqa: ANN401 - the driver's
+        """Return the value of what PostgreSQL keeps."""
+        value: V = kept
+        return value
+
+
+def _as_it_is(value: object) -> object:
+    return value
+
+
+def _unless_none(convert: Callable[[Any], Any], value: object) -> Any:  # noqa: ANN401 - of any column
+    return None if value is None else convert(value)
+
+
+class Id(_Kept[UUID]):
     """A UUID: ``uuid`` in PostgreSQL, 16 bytes in SQLite."""
 
     impl = LargeBinary
     cache_ok = True
+    in_postgresql = SqlUuid()
+    in_sqlite = LargeBinary(16)
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Return the type that this database has."""
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(SqlUuid())
-        return dialect.type_descriptor(LargeBinary(16))
+    def write(self, value: UUID) -> bytes:
+        """Return the 16 bytes."""
+        return value.bytes
 
-    def process_bind_param(self, value: UUID | None, dialect: Dialect) -> object:
-        """Return what the driver takes."""
-        return value if value is None or dialect.name == "postgresql" else value.bytes
-
-    def process_result_value(self, value: UUID | bytes | None, dialect: Dialect) -> UUID | None:  # noqa: ARG002 - SQLAlchemy passes it
+    def read(self, kept: bytes) -> UUID:
         """Return the id."""
-        return UUID(bytes=value) if isinstance(value, bytes) else value
+        return UUID(bytes=kept)
 
 
-class Instant(TypeDecorator[datetime]):
+class Instant(_Kept[datetime]):
     """An aware UTC instant: ``timestamptz`` in PostgreSQL, microseconds since 1970 in SQLite."""
 
     impl = BigInteger
     cache_ok = True
+    in_postgresql = DateTime(timezone=True)
+    in_sqlite = BigInteger()
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Return the type that this database has."""
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(DateTime(timezone=True))
-        return dialect.type_descriptor(BigInteger())
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> object:
-        """Return what the driver takes."""
-        if value is None or dialect.name == "postgresql":
-            return value
+    def write(self, value: datetime) -> int:
+        """Return the microseconds."""
         return (value - _EPOCH) // _MICROSECOND
 
-    def process_result_value(
-        self,
-        value: datetime | int | None,
-        dialect: Dialect,  # noqa: ARG002 - SQLAlchemy passes it
-    ) -> datetime | None:
-        """Return the instant in UTC."""
-        if isinstance(value, int):
-            return _EPOCH + value * _MICROSECOND
-        return None if value is None else value.astimezone(UTC)
+    def read(self, kept: int) -> datetime:
+        """Return the instant."""
+        return _EPOCH + timedelta(microseconds=kept)
+
+    def read_native(self, kept: datetime) -> datetime:
+        """Return the instant, by our own clock's name for UTC."""
+        return kept.astimezone(UTC)
 
 
-class Amount(TypeDecorator[Decimal]):
+class Amount(_Kept[Decimal]):
     """An exact amount with its own fraction digits: ``numeric`` in PostgreSQL, text in SQLite.
 
     SQLAlchemy's own ``Numeric`` goes through float on SQLite, and would lose digits.
@@ -73,20 +116,16 @@ class Amount(TypeDecorator[Decimal]):
 
     impl = Text
     cache_ok = True
+    in_postgresql = Numeric()
+    in_sqlite = Text()
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Return the type that this database has."""
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(Numeric())
-        return dialect.type_descriptor(Text())
+    def write(self, value: Decimal) -> str:
+        """Return plain digits."""
+        return format(value, "f")
 
-    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> object:
-        """Return what the driver takes."""
-        return value if value is None or dialect.name == "postgresql" else format(value, "f")
-
-    def process_result_value(self, value: Decimal | str | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002 - SQLAlchemy passes it
+    def read(self, kept: str) -> Decimal:
         """Return the amount, digit for digit as it was stored."""
-        return Decimal(value) if isinstance(value, str) else value
+        return Decimal(kept)
 
 
 class Source(TypeDecorator[SnapshotSource]):
@@ -95,23 +134,23 @@ class Source(TypeDecorator[SnapshotSource]):
     impl = SmallInteger
     cache_ok = True
 
-    CODES = {  # noqa: RUF012 - a constant of the class
-        SnapshotSource.ACCOUNT_SYNC: 1,
-        SnapshotSource.HOLDINGS_SYNC: 2,
-        SnapshotSource.MANUAL_SYNC: 3,
-        SnapshotSource.SCHEDULED_SYNC: 4,
-        SnapshotSource.INITIAL_CONNECTION: 5,
-    }
-    SOURCES = {code: source for source, code in CODES.items()}  # noqa: RUF012 - its mirror image
-
     def process_bind_param(self, value: SnapshotSource | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy passes it
         """Return the number."""
-        return None if value is None else self.CODES[value]
+        return None if value is None else _CODES[value]
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> SnapshotSource | None:  # noqa: ARG002 - SQLAlchemy passes it
         """Return the source."""
-        return None if value is None else self.SOURCES[value]
+        return None if value is None else _SOURCES[value]
 
+
+_CODES = {
+    SnapshotSource.ACCOUNT_SYNC: 1,
+    SnapshotSource.HOLDINGS_SYNC: 2,
+    SnapshotSource.MANUAL_SYNC: 3,
+    SnapshotSource.SCHEDULED_SYNC: 4,
+    SnapshotSource.INITIAL_CONNECTION: 5,
+}
+_SOURCES = {code: source for source, code in _CODES.items()}
 
 # Names sort by code point in both: SQLite compares bytes of UTF-8 by itself.
 NAME = Text().with_variant(Text(collation="C"), "postgresql")
