@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tomllib
 from collections import defaultdict
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -127,6 +128,14 @@ def test_the_generator_writes_the_samples_that_are_here(tmp_path: Path) -> None:
     written = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     here = [*STATEMENTS, *(path.name for path in EXAMPLES.glob(f"*{MAPPED}"))]
     assert written == {name: (EXAMPLES / name).read_bytes() for name in here}
+
+
+def test_the_wheel_carries_every_sample() -> None:
+    project = tomllib.loads((EXAMPLES.parent / "pyproject.toml").read_text())
+    carried = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    here = [*STATEMENTS, *(path.name for path in EXAMPLES.glob(f"*{MAPPED}"))]
+    expected = {f"examples/{name}": f"dashtam/examples/{name}" for name in here}
+    assert {name: to for name, to in carried.items() if name.startswith("examples/")} == expected
 
 
 def test_the_samples_are_small() -> None:
