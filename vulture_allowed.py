@@ -35,3 +35,9 @@ PROPERTY
 CRYPTO
 CASH
 OTHER
+
+# html.parser, in a test
+handle_data
+handle_endtag
+handle_startendtag
+handle_starttag
