@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Final, cast
 
 import click
+import msgspec
 
 from dashtam.application import accounts as owned
 from dashtam.application.accounts import AccountBalance, AccountChanges, ManualAccount
@@ -20,6 +21,7 @@ from dashtam.presentation.cli.tables import answer, instant_text, table
 from dashtam.presentation.instants import NOON
 from dashtam.presentation.routers.api.v1.accounts import AccountList, account_shape
 from dashtam.presentation.snapshots import snapshot_shape
+from dashtam.presentation.wire import Name
 
 _TYPE: Final = click.Choice([str(known) for known in AccountType])
 # A debt such as -500 is an amount, not an option.
@@ -61,6 +63,22 @@ class Code(click.ParamType[Currency]):
             self.fail(str(refusal), param, ctx)
 
 
+class AccountName(click.ParamType[str]):
+    """A name as the API takes it."""
+
+    name = "text"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return the name."""
+        try:
+            return msgspec.convert(value, Name)
+        except msgspec.ValidationError:
+            detail = "A name has 1 to 200 characters, and no control characters."
+            self.fail(detail, param, ctx)
+
+
 @click.group(cls=Noun)
 def accounts() -> None:
     """List accounts, keep them by hand, change them."""
@@ -100,7 +118,7 @@ def _state(account: Account) -> str:
 
 
 @accounts.command(context_settings=_AMOUNTS)
-@click.argument("name")
+@click.argument("name", type=AccountName())
 @click.argument("balance", type=Amount())
 @click.option("--currency", type=Code(), required=True, help="A code such as USD.")
 @click.option("--type", "account_type", type=_TYPE, default="other", show_default=True)
@@ -161,7 +179,7 @@ def record(
 
 @accounts.command()
 @click.argument("account")
-@click.option("--name", help="Call it this.")
+@click.option("--name", type=AccountName(), help="Call it this.")
 @click.option("--type", "account_type", type=_TYPE, help="What kind of account it is.")
 @click.option("--sign", type=click.Choice(["1", "-1"]), help="-1: its source tells debts as sums.")
 @click.option(

@@ -12,7 +12,7 @@ from click.shell_completion import CompletionItem
 
 from dashtam.domain.errors import Refusal
 from dashtam.presentation.cli.installation import Opener
-from dashtam.presentation.cli.invocation import COMMON_OPTIONS, Invocation, Noun, say
+from dashtam.presentation.cli.invocation import COMMON_OPTIONS, Invocation, Noun, fault_lines, say
 
 EXIT_INTERRUPTED: Final = 130
 
@@ -98,9 +98,7 @@ class Dashtam(Noun):
 
 
 def _refused(refusal: Refusal) -> click.ClickException:
-    said = [str(refusal)]
-    said += [fault.detail for fault in refusal.faults if fault.detail not in said[0]]
-    return _Sentence("\n".join(said))
+    return _Sentence("\n".join([str(refusal), *fault_lines(refusal)]))
 
 
 def _failed(error: Exception, invocation: Invocation) -> click.ClickException:
