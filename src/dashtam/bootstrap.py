@@ -121,10 +121,8 @@ class Installation:
                 setup_code=self._setup_code,
                 is_local=_is_loopback(settings.host) and settings.public_url is None,
                 has_https=(settings.public_url or "").startswith("https:"),
-                origins=[
-                    *([settings.public_url] if settings.public_url else []),
-                    *settings.origins,
-                ],
+                base_path=settings.base_path,
+                origins=settings.own_origins,
                 policies=settings.policies,
             ),
         )
@@ -161,6 +159,11 @@ class Installation:
                 told["setup_code"] = self._setup_code
         with backups.in_use(self.settings.data):
             serve(app, host=settings.host, port=settings.port, started=lambda: started(told))
+
+    def close(self) -> None:
+        """Let go of the database, where anything was asked of it."""
+        if "_engine" in self.__dict__:
+            self._engine.dispose()
 
     def options(self) -> Sequence[Option]:
         """Return every setting."""

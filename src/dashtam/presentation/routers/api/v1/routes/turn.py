@@ -159,12 +159,12 @@ class Turn:
         key.keep(work, answer.status or self._route.status, headers, _json(answer))
 
     def _repeat(self, kept: KeptAnswer) -> Response:
-        headers = self._own_headers() | dict(kept.headers)
+        headers = self._own_headers() | self._located(kept.headers)
         return Response(kept.body, kept.status or 200, headers=headers)
 
     def _respond(self, answer: Answer) -> Response:
         status = answer.status or self._route.status
-        headers = self._own_headers() | dict(answer.headers)
+        headers = self._own_headers() | self._located(answer.headers)
         if status == HTTPStatus.NO_CONTENT:
             return Response(status_code=status, headers=headers)
         if answer.chunks is not None:
@@ -175,6 +175,11 @@ class Turn:
             if _matches(self._request.headers.get("if-none-match"), headers["ETag"]):
                 return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
         return Response(body, status, headers=headers, media_type=answer.media_type)
+
+    def _located(self, headers: Mapping[str, str]) -> dict[str, str]:
+        if "Location" not in headers:
+            return dict(headers)
+        return dict(headers) | {"Location": self._world.rules.base_path + headers["Location"]}
 
     def _own_headers(self) -> dict[str, str]:
         return {"Cache-Control": "no-store"} | self._limit_headers()
