@@ -245,7 +245,7 @@ def _account_of(work: Work, connection: Connection, identity: Identity) -> Accou
         account_type=identity.account_type or AccountType.OTHER,
         number_masked=identity.number_masked,
         currency=identity.currency,
-        balance_sign=1,
+        balance_sign=identity.balance_sign,
         is_hidden=False,
         closed_at=None,
         last_synced_at=None,

@@ -28,8 +28,7 @@ class StatementFiles:
     def formats(self) -> Sequence[FileFormat]:
         """Return every format that is understood."""
         return [
-            FileFormat(known.slug, known.name, known.extensions, known.summary)
-            for known in FORMATS
+            FileFormat(known.slug, known.name, known.extensions, known.summary) for known in FORMATS
         ]
 
     @contextmanager
