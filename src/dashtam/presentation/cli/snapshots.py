@@ -67,7 +67,8 @@ def history(
 ) -> None:
     """Show how the balance of an account went.
 
-    A chart and a table, oldest first. ACCOUNT is an id or the beginning of a name. Each change is the one since the line before.
+    A chart and a table, oldest first. ACCOUNT is an id or the beginning of a name. Each change is
+    the one since the line before.
     """
     period = Period(start, end)
     with invocation.world.database.read() as work:

@@ -63,8 +63,8 @@ def _row(sync: Sync) -> tuple[str, ...]:
 def retract(invocation: Invocation, sync_id: UUID) -> None:
     """Take back what an import or a typed balance recorded.
 
-    `dashtam syncs list` names the runs. No reading shows it any more; what was recorded stays in the database, and the same
-    file can be imported again.
+    `dashtam syncs list` names the runs. No reading shows it any more; what was recorded stays in
+    the database, and the same file can be imported again.
     """
     database = invocation.world.database
     with database.read() as work:
