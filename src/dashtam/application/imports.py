@@ -99,6 +99,8 @@ def record(work: Work, to: Destination, statements: Iterable[Statement]) -> Impo
         NothingUsable: not one balance can be recorded; with the reasons.
         WrongAccount: an account was named, and the file is not of it alone.
     """
+    # Two imports at once would each take the other's accounts and balances for unknown.
+    work.users.hold(to.user_id)
     recording = _Recording(work, to, SyncId(work.new_id()))
     for statement in statements:
         recording.take(statement)
