@@ -46,6 +46,8 @@ class StatementFiles:
             detail = f"This format is not known: {', '.join(_SLUGS[:-1])} and {_SLUGS[-1]} are."
             raise UnreadableFile(detail, (Fault("/format", "unknown_format", detail),))
         with SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as spool:
-            spool.writelines(line + b"\n" for line in read_encoded(file, slug, mapping, now))
+            # Line by line: after many at once it would look only once at how long it has become.
+            for line in read_encoded(file, slug, mapping, now):
+                spool.write(line + b"\n")
             spool.seek(0)
             yield StatementFile(slug, map(decoded, spool))
