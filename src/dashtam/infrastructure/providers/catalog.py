@@ -31,7 +31,7 @@ FORMATS = (
         "OFX / QFX",
         (".ofx", ".qfx"),
         ProviderKind.FILE,
-        "What banks, cards, lenders and brokers offer for Quicken or Money, positions included.",
+        "What banks, cards and brokers offer for Quicken or Money, positions included.",
     ),
     Format(
         "mt940",
