@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, reject, seed, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi import checks as openapi_checks
@@ -25,12 +25,11 @@ CHECKS = [
     openapi_checks.content_type_conformance,
     openapi_checks.response_headers_conformance,
     openapi_checks.response_schema_conformance,
-    openapi_checks.negative_data_rejection,
 ]
 
 
-def cases(route: Any, own: Belongings) -> st.SearchStrategy[Any]:  # noqa: ANN401 - see below
-    """Requests that keep to the document and requests that do not, with ids that are real."""
+def cases(route: Any, own: Belongings) -> st.SearchStrategy[Any]:  # noqa: ANN401 - schemathesis's
+    """Requests that keep to the document or do not, with a real id to put in or None."""
     operation = SCHEMA["/api/v1" + route.path][route.method]
     signed_in = {"Authorization": f"Bearer {own.person.token}"}
     modes = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
@@ -38,17 +37,10 @@ def cases(route: Any, own: Belongings) -> st.SearchStrategy[Any]:  # noqa: ANN40
         [operation.as_strategy(generation_mode=mode, headers=signed_in) for mode in modes]
     )
     if "{id}" not in route.path:
-        return found
-    ids = st.sampled_from(list(own.ids.values()))
-    mine = st.just(own.ids[kind_of(route)])
-    return st.tuples(found, st.none() | ids | mine).map(with_id)
-
-
-def with_id(drawn: tuple[Any, str | None]) -> Any:  # noqa: ANN401 - schemathesis's case
-    case, number = drawn
-    if number is not None:
-        case.path_parameters = {**case.path_parameters, "id": number}
-    return case
+        return st.tuples(found, st.none())
+    return st.tuples(
+        found, st.none() | st.sampled_from([own.ids[kind_of(route)], *own.ids.values()])
+    )
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
@@ -72,16 +64,24 @@ def test_answers_are_as_the_document_says(
         database=None,
     )
     @given(cases(route, own))
-    def check(case: Any) -> None:  # noqa: ANN401 - schemathesis's case
+    def check(drawn: tuple[Any, str | None]) -> None:
+        case, number = drawn
+        if number is not None:
+            case.path_parameters = {**case.path_parameters, "id": number}
         kwargs = case.as_transport_kwargs(base_url="http://127.0.0.1:8000")
         kwargs.pop("cookies", None)
-        # What a header cannot hold is not sent by anybody.
         # What a header cannot hold is not sent by anybody.
         kwargs["headers"] = [
             (name.encode("latin-1", "replace"), str(value).encode("latin-1", "replace"))
             for name, value in kwargs["headers"].items()
         ]
-        response = api.client.request(**kwargs)
-        case.validate_response(response, checks=CHECKS)
+        request = api.client.build_request(**kwargs)
+        try:
+            request.read()
+        except (AttributeError, TypeError):
+            reject()  # A form that the test's client cannot write.
+        # A real id may have mended what was broken.
+        checks = CHECKS if number else [*CHECKS, openapi_checks.negative_data_rejection]
+        case.validate_response(api.client.send(request), checks=checks)
 
     check()
