@@ -77,3 +77,4 @@ total_balance_by_currency
 total_change_amount
 total_change_percent
 total_count
+pytestmark

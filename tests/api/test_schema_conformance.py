@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi import checks as openapi_checks
 
-from api.test_ownership import Belongings, belongings, kind_of
+from api.test_ownership import Belongings, belongings, kind_of, name_of
 from api_client import Api
 from dashtam.presentation.routers.api.v1.routes.openapi import text
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
+from dashtam.presentation.routers.api.v1.routes.route import Route
 
 # Erasing ourselves from the session that we use would end the test.
 LEFT_OUT = {("DELETE", "/sessions/current"), ("DELETE", "/sessions/{id}")}
@@ -28,7 +29,7 @@ CHECKS = [
 ]
 
 
-def cases(route: Any, own: Belongings) -> st.SearchStrategy[Any]:  # noqa: ANN401 - schemathesis's
+def cases(route: Route, own: Belongings) -> st.SearchStrategy[Any]:
     """Requests that keep to the document or do not, with a real id to put in or None."""
     operation = SCHEMA["/api/v1" + route.path][route.method]
     signed_in = {"Authorization": f"Bearer {own.person.token}"}
@@ -44,21 +45,22 @@ def cases(route: Any, own: Belongings) -> st.SearchStrategy[Any]:  # noqa: ANN40
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
-@pytest.mark.parametrize(
-    "route",
-    [route for route in ROUTES if (route.method, route.path) not in LEFT_OUT],
-    ids=lambda route: f"{route.method} {route.path}",
-)
 def test_answers_are_as_the_document_says(
-    api: Api,
-    proof: Callable[[int], int],
-    route: Any,  # noqa: ANN401 - see below
+    api: Api, proof: Callable[[int], int], subtests: pytest.Subtests
 ) -> None:
     own = belongings(api, "ada")
+    for route in ROUTES:
+        if (route.method, route.path) not in LEFT_OUT:
+            with subtests.test(route=name_of(route)):
+                conform(api, own, route, proof(100))
+
+
+def conform(api: Api, own: Belongings, route: Route, examples: int) -> None:
+    """Send so many requests of one route, and hold their answers against the document."""
 
     @seed(9457)
     @settings(
-        max_examples=proof(100),
+        max_examples=examples,
         phases=[Phase.generate],
         suppress_health_check=[*HealthCheck],
         database=None,
