@@ -37,7 +37,7 @@ def with_everything(people: Stage, email: str) -> Account:
             symbol="X", name="X", asset_type="stock", quantity=Decimal(1), price=None,
             market_value=None, cost_basis=None, currency=USD, as_of=now,
         )  # fmt: skip
-        work.holdings.replace(made.account.id, [position], now)
+        work.holdings.replace(made.account.id, [position], now, typed.sync_id)
     return made.account
 
 

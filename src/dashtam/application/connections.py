@@ -53,7 +53,7 @@ def of_user(work: Work, user_id: UserId, page: Page) -> Listed[Connection]:
 
 def connection_of_institution(work: Work, user_id: UserId, to: Institution) -> Connection:
     """Return the user's one connection to the institution, made on first sight."""
-    found = work.connections.find(user_id, to.key)
+    found = work.connections.find(user_id, to.kind, to.key)
     if found is not None:
         return found
     connection = Connection(

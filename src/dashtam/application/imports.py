@@ -206,7 +206,7 @@ class _Recording:
         self, account: Account, positions: Sequence[Position], statement: Statement
     ) -> None:
         as_of = max(reading.captured_at for reading in statement.readings)
-        self._work.holdings.replace(account.id, positions, as_of)
+        self._work.holdings.replace(account.id, positions, as_of, self._sync_id)
 
     def finish(self) -> Import:
         """End the run."""
@@ -229,8 +229,8 @@ class _Recording:
                 accounts=tuple(_outcome(account) for account in accounts),
             )
         )
-        for connection_id in {account.account.connection_id for account in accounts}:
-            self._work.connections.synced(connection_id, self._work.now)
+        for imported in accounts:
+            self._work.accounts.synced(imported.account.id, self._work.now)
         note(self._work, "file_imported", self._to.user_id, self._sync_id)
         return done
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.audit import AuditLine
 from dashtam.domain.balance_snapshot import BalanceSnapshot, SnapshotSource
-from dashtam.domain.connection import Connection, ConnectionId
+from dashtam.domain.connection import Connection, ConnectionId, ProviderKind
 from dashtam.domain.hash_chain import Chain, Link
 from dashtam.domain.holding import Holding
 from dashtam.domain.money import Currency
@@ -152,8 +152,11 @@ class Accounts(Protocol):
     def chain(self, account_id: AccountId) -> Chain:
         """Return where the account's chain ends, and lock the account until the work is done."""
 
-    def extend_chain(self, account_id: AccountId, chain: Chain, synced_at: datetime) -> None:
-        """Keep where the chain ends now, and when the account was last synced."""
+    def extend_chain(self, account_id: AccountId, chain: Chain) -> None:
+        """Keep where the chain ends now."""
+
+    def synced(self, account_id: AccountId, at: datetime) -> None:
+        """Keep when a run last reached the account and its connection."""
 
     def chains(self) -> Iterator[tuple[AccountId, Chain]]:
         """Yield every account of everyone, by id, with where its chain ends; lock nothing."""
@@ -169,9 +172,16 @@ class Holdings(Protocol):
         """Return the positions of all the user's accounts by symbol, then id."""
 
     def replace(
-        self, account_id: AccountId, positions: Sequence[Position], as_of: datetime
+        self,
+        account_id: AccountId,
+        positions: Sequence[Position],
+        as_of: datetime,
+        sync_id: SyncId,
     ) -> None:
-        """Put these in place of the account's, unless those are of a later instant."""
+        """Put what a run tells in place of the account's, unless that is of a later instant."""
+
+    def retract(self, sync: Sync) -> None:
+        """Forget what the run told: nothing is known of these accounts' positions any more."""
 
 
 class Connections(Protocol):
@@ -183,14 +193,11 @@ class Connections(Protocol):
     def of_user(self, user_id: UserId, page: Page) -> Listed[Connection]:
         """Return the user's connections by name (code points), then id."""
 
-    def find(self, user_id: UserId, institution: str) -> Connection | None:
-        """Return the user's file or manual connection with this institution key."""
+    def find(self, user_id: UserId, kind: ProviderKind, institution: str) -> Connection | None:
+        """Return the user's connection of this kind with this institution key."""
 
     def add(self, connection: Connection) -> None:
         """Keep a new connection."""
-
-    def synced(self, connection_id: ConnectionId, at: datetime) -> None:
-        """Keep when the connection was last synced."""
 
 
 class Syncs(Protocol):
@@ -216,6 +223,9 @@ class Syncs(Protocol):
 
     def recorded_by_sync(self) -> Iterator[tuple[SyncId, int, int]]:
         """Yield every run of everyone: how much it says it recorded, and how much there is."""
+
+    def unknown(self) -> Iterator[tuple[SyncId, int]]:
+        """Yield every run that snapshots name and that there is not, with how many name it."""
 
     def retractions(self) -> Sequence[SyncId]:
         """Return every run that was retracted."""

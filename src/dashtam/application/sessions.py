@@ -82,7 +82,7 @@ def refresh(world: World, refresh_token: str, address: str = "") -> TokenPair:
 def authenticate(work: Work, signer: Signer, token: str) -> Principal:
     """Return whose token it is: an access token of a live session, or a read-only token.
 
-    Where ``unnoted`` is set, the caller passes the principal on to ``access_tokens.note_use``.
+    Where ``unnoted`` is set, the caller passes the principal on to ``access_tokens.Uses``.
 
     Raises:
         Unauthorized: the token is not good, or no longer.
