@@ -2,7 +2,7 @@ from decimal import Decimal
 from threading import Barrier, Thread
 
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from dashtam.application import access_tokens, accounts, syncs, users
@@ -127,3 +127,23 @@ def test_an_erasure_amid_recording_leaves_no_orphan(people: Stage, database_url:
     # Whoever had begun on PostgreSQL is nobody any more.
     assert all(isinstance(error, AccountNotFound | Unauthorized) for error in refused), refused
     assert len(refused) == 4
+
+
+def test_no_row_that_goes_is_looked_for_in_a_whole_table(database_url: str) -> None:
+    engine = open_engine(database_url)
+    inspector = inspect(engine)
+    unindexed = [
+        (table, key["constrained_columns"])
+        for table in inspector.get_table_names()
+        for key in inspector.get_foreign_keys(table)
+        if not any(
+            columns[: len(key["constrained_columns"])] == key["constrained_columns"]
+            for columns in [
+                inspector.get_pk_constraint(table)["constrained_columns"],
+                *(index["column_names"] for index in inspector.get_indexes(table)),
+                *(unique["column_names"] for unique in inspector.get_unique_constraints(table)),
+            ]
+        )
+    ]
+    engine.dispose()
+    assert unindexed == []

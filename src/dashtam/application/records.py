@@ -377,11 +377,14 @@ class AuditLog(Protocol):
 class Work(Protocol):
     """One transaction: what it can ask for, at one instant.
 
-    ``now`` is the instant at which the work began, the same for all that it does.
+    ``now`` is the instant at which the work began, the same for all that it does. ``address`` is
+    that of the client who asked for it, empty for who works on this machine.
     """
 
     @property
     def now(self) -> datetime: ...
+    @property
+    def address(self) -> str: ...
     @property
     def balance_snapshots(self) -> BalanceSnapshots: ...
     @property
@@ -403,8 +406,8 @@ class Work(Protocol):
     @property
     def audit_log(self) -> AuditLog: ...
 
-    def undo(self) -> None:
-        """Have the work end as if it had never been done."""
+    def trial(self) -> AbstractContextManager[None]:
+        """Do what is in the ``with`` block as if it counted, and undo it at its end."""
 
     def new_id(self) -> UUID:
         """Return a new id that sorts by time of making (UUID version 7)."""
@@ -419,5 +422,5 @@ class Database(Protocol):
     def read(self) -> AbstractContextManager[Work]:
         """Open work that only reads, on one consistent state."""
 
-    def write(self) -> AbstractContextManager[Work]:
-        """Open work that may write; committed whole when the block is left."""
+    def write(self, address: str = "") -> AbstractContextManager[Work]:
+        """Open work that may write, asked for from the address; committed whole at the end."""

@@ -28,9 +28,10 @@ from dashtam.infrastructure.database.users import Users
 class SqlWork:
     """One transaction, with every noun's statements on its connection."""
 
-    def __init__(self, connection: Connection, now: datetime) -> None:
+    def __init__(self, connection: Connection, now: datetime, address: str = "") -> None:
         self.now = now
-        self.undone = False
+        self.address = address
+        self._connection = connection
         self.balance_snapshots = BalanceSnapshots(connection)
         self.accounts = Accounts(connection)
         self.holdings = Holdings(connection)
@@ -42,9 +43,12 @@ class SqlWork:
         self.idempotency_keys = IdempotencyKeys(connection)
         self.audit_log = AuditLog(connection)
 
-    def undo(self) -> None:
-        """Have the work end as if it had never been done."""
-        self.undone = True
+    @contextmanager
+    def trial(self) -> Iterator[None]:
+        """Do what is in the ``with`` block as if it counted, and undo it at its end."""
+        with self._connection.begin_nested() as nested:
+            yield
+            nested.rollback()
 
     def new_id(self) -> UUID:
         """Return a new id that sorts by time of making (UUID version 7)."""
@@ -76,24 +80,21 @@ class SqlDatabase:
             yield SqlWork(connection, self._clock())
 
     @contextmanager
-    def write(self) -> Iterator[SqlWork]:
-        """Open work that may write; committed whole when the block is left.
+    def write(self, address: str = "") -> Iterator[SqlWork]:
+        """Open work that may write, asked for from the address; committed whole at the end.
 
         Raises:
             Unavailable: the database cannot be reached, or its disk is full.
         """
         if self._turn:
             with self._turn:
-                yield from self._write()
+                yield from self._write(address)
         else:
-            yield from self._write()
+            yield from self._write(address)
 
-    def _write(self) -> Iterator[SqlWork]:
-        with _answering(), self._writing.connect() as connection, connection.begin() as begun:
-            work = SqlWork(connection, self._clock())
-            yield work
-            if work.undone:
-                begun.rollback()
+    def _write(self, address: str) -> Iterator[SqlWork]:
+        with _answering(), self._writing.begin() as connection:
+            yield SqlWork(connection, self._clock(), address)
 
 
 def _for_reading(engine: Engine) -> Engine:
