@@ -47,7 +47,8 @@ def test_its_use_is_written_down_once_a_minute(people: Stage) -> None:
         found = authenticate(people, text)
         assert (found.unnoted is not None) == is_due
         with people.world.database.write() as work:
-            access_tokens.note_use(work, found)
+            if found.unnoted is not None:
+                work.access_tokens.used(found.unnoted, work.now)
     with people.world.database.read() as work:
         assert access_tokens.of_user(work, user.id, Page(1)).items[0].last_used_at == work.now
 
