@@ -154,6 +154,9 @@ def path_id(described: str) -> Parameter[UUID]:
     )
 
 
+ACCOUNT_ID: Final = path_id("Account unique identifier.")
+CONNECTION_ID: Final = path_id("Connection unique identifier.")
+
 _INSTANT_SCHEMA: Final = {"type": "string", "format": "date-time"}
 
 START_DATE: Final[Parameter[datetime]] = Parameter(

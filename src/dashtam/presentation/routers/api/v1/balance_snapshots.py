@@ -7,17 +7,16 @@ from dashtam.domain.balance_history import BalanceHistory
 from dashtam.domain.period import Period
 from dashtam.presentation.call import Answer, Call
 from dashtam.presentation.parameters import (
+    ACCOUNT_ID,
     END_DATE,
     INCLUDE,
     SOURCE,
     START_DATE,
     limit,
-    path_id,
 )
 from dashtam.presentation.snapshots import Percent, Snapshot, snapshot_shape
 from dashtam.presentation.wire import AmountText, CurrencyCode, Shape, amount_text
 
-ACCOUNT_ID = path_id("Account unique identifier.")
 LIMIT = limit(default=30)
 
 

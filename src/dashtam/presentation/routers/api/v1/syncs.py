@@ -9,11 +9,10 @@ from dashtam.domain.balance_snapshot import SnapshotSource
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.sync import AccountOutcome, Sync, SyncId, SyncState
 from dashtam.presentation.call import NO_CONTENT, Answer, Call
-from dashtam.presentation.parameters import path_id, write_cursor
+from dashtam.presentation.parameters import CONNECTION_ID, path_id, write_cursor
 from dashtam.presentation.wire import Shape
 
 SYNC_ID = path_id("Sync unique identifier.")
-CONNECTION_ID = path_id("Connection unique identifier.")
 
 
 class AccountResult(Shape):

@@ -1,9 +1,14 @@
-"""Every route of the API: one entry each, and no route without one."""
+"""Every route of the API: one entry each, and no route without one.
+
+An entry names the errors that are its own; those of its kind follow from it (``errors_of``).
+"""
 
 from typing import Final
 
 from dashtam.application.rate_limits import API_READ, API_WRITE, AUTH, SYNC
 from dashtam.presentation.parameters import (
+    ACCOUNT_ID,
+    CONNECTION_ID,
     END_DATE,
     INCLUDE,
     PAGE,
@@ -15,10 +20,7 @@ from dashtam.presentation.problems import (
     FORBIDDEN,
     INVALID_DATE_RANGE,
     NOT_FOUND,
-    PAYLOAD_TOO_LARGE,
     UNAUTHORIZED,
-    UNPROCESSABLE,
-    UNSUPPORTED_MEDIA_TYPE,
 )
 from dashtam.presentation.routers.api.v1 import (
     access_tokens,
@@ -42,7 +44,6 @@ _ACCOUNTS: Final = "Accounts"
 _SYNCS: Final = "Connections and syncs"
 _IMPORTS: Final = "Imports and export"
 _PEOPLE: Final = "Users and sessions"
-_BODY: Final = (UNSUPPORTED_MEDIA_TYPE, UNPROCESSABLE, PAYLOAD_TOO_LARGE)
 
 ROUTES: Final = (
     Route(
@@ -63,7 +64,7 @@ ROUTES: Final = (
         auth=Auth.READER,
         rate_limit=API_READ,
         tag=_SNAPSHOTS,
-        parameters=(balance_snapshots.ACCOUNT_ID, START_DATE, END_DATE, SOURCE),
+        parameters=(ACCOUNT_ID, START_DATE, END_DATE, SOURCE),
         answer=balance_snapshots.SnapshotHistory,
         errors=(INVALID_DATE_RANGE, FORBIDDEN, NOT_FOUND),
         conditional=True,
@@ -75,7 +76,7 @@ ROUTES: Final = (
         auth=Auth.READER,
         rate_limit=API_READ,
         tag=_SNAPSHOTS,
-        parameters=(balance_snapshots.ACCOUNT_ID, balance_snapshots.LIMIT, SOURCE),
+        parameters=(ACCOUNT_ID, balance_snapshots.LIMIT, SOURCE),
         answer=balance_snapshots.SnapshotHistory,
         errors=(FORBIDDEN, NOT_FOUND),
         conditional=True,
@@ -87,11 +88,11 @@ ROUTES: Final = (
         auth=Auth.SESSION,
         rate_limit=API_WRITE,
         tag=_SNAPSHOTS,
-        parameters=(accounts.ACCOUNT_ID,),
+        parameters=(ACCOUNT_ID,),
         body=accounts.TypedSnapshot,
         answer=Snapshot,
         status=201,
-        errors=(FORBIDDEN, NOT_FOUND, CONFLICT, *_BODY),
+        errors=(NOT_FOUND,),
         transaction=Transaction.WRITE,
         idempotent=True,
     ),
@@ -115,7 +116,6 @@ ROUTES: Final = (
         body=accounts.NewAccount,
         answer=accounts.AccountShape,
         status=201,
-        errors=(FORBIDDEN, CONFLICT, *_BODY),
         transaction=Transaction.WRITE,
         idempotent=True,
     ),
@@ -126,7 +126,7 @@ ROUTES: Final = (
         auth=Auth.READER,
         rate_limit=API_READ,
         tag=_ACCOUNTS,
-        parameters=(accounts.ACCOUNT_ID,),
+        parameters=(ACCOUNT_ID,),
         answer=accounts.AccountShape,
         errors=(FORBIDDEN, NOT_FOUND),
     ),
@@ -137,10 +137,10 @@ ROUTES: Final = (
         auth=Auth.SESSION,
         rate_limit=API_WRITE,
         tag=_ACCOUNTS,
-        parameters=(accounts.ACCOUNT_ID,),
+        parameters=(ACCOUNT_ID,),
         body=accounts.AccountPatch,
         answer=accounts.AccountShape,
-        errors=(FORBIDDEN, NOT_FOUND, *_BODY),
+        errors=(NOT_FOUND,),
         transaction=Transaction.WRITE,
     ),
     Route(
@@ -150,7 +150,7 @@ ROUTES: Final = (
         auth=Auth.READER,
         rate_limit=API_READ,
         tag=_ACCOUNTS,
-        parameters=(holdings.ACCOUNT_ID, *PAGE),
+        parameters=(ACCOUNT_ID, *PAGE),
         answer=holdings.HoldingList,
         errors=(FORBIDDEN, NOT_FOUND),
     ),
@@ -181,7 +181,7 @@ ROUTES: Final = (
         auth=Auth.READER,
         rate_limit=API_READ,
         tag=_SYNCS,
-        parameters=(connections.CONNECTION_ID,),
+        parameters=(CONNECTION_ID,),
         answer=connections.ConnectionShape,
         errors=(NOT_FOUND,),
     ),
@@ -192,7 +192,7 @@ ROUTES: Final = (
         auth=Auth.READER,
         rate_limit=API_READ,
         tag=_SYNCS,
-        parameters=(syncs.CONNECTION_ID, *PAGE),
+        parameters=(CONNECTION_ID, *PAGE),
         answer=syncs.SyncList,
         errors=(NOT_FOUND,),
     ),
@@ -226,7 +226,7 @@ ROUTES: Final = (
         tag=_SYNCS,
         parameters=(syncs.SYNC_ID,),
         status=204,
-        errors=(FORBIDDEN, NOT_FOUND, CONFLICT),
+        errors=(NOT_FOUND, CONFLICT),
         transaction=Transaction.WRITE,
     ),
     Route(
@@ -239,7 +239,7 @@ ROUTES: Final = (
         upload=imports.FORM,
         answer=imports.ImportShape,
         status=201,
-        errors=(FORBIDDEN, NOT_FOUND, CONFLICT, *_BODY),
+        errors=(NOT_FOUND,),
         transaction=Transaction.OWN,
         idempotent=True,
     ),
@@ -271,7 +271,7 @@ ROUTES: Final = (
         body=users.Registration,
         answer=users.UserShape,
         status=201,
-        errors=(FORBIDDEN, CONFLICT, *_BODY),
+        errors=(FORBIDDEN, CONFLICT),
         transaction=Transaction.OWN,
     ),
     Route(
@@ -292,7 +292,6 @@ ROUTES: Final = (
         tag=_PEOPLE,
         body=users.PasswordChange,
         answer=users.UserShape,
-        errors=(FORBIDDEN, *_BODY),
         transaction=Transaction.OWN,
     ),
     Route(
@@ -305,7 +304,7 @@ ROUTES: Final = (
         body=sessions.SignIn,
         answer=TokenPairShape,
         status=201,
-        errors=(UNAUTHORIZED, *_BODY),
+        errors=(UNAUTHORIZED,),
         transaction=Transaction.OWN,
     ),
     Route(
@@ -317,7 +316,6 @@ ROUTES: Final = (
         tag=_PEOPLE,
         parameters=PAGE,
         answer=sessions.SessionList,
-        errors=(FORBIDDEN,),
     ),
     Route(
         method="DELETE",
@@ -327,7 +325,6 @@ ROUTES: Final = (
         rate_limit=API_WRITE,
         tag=_PEOPLE,
         status=204,
-        errors=(FORBIDDEN,),
         transaction=Transaction.WRITE,
     ),
     Route(
@@ -339,7 +336,7 @@ ROUTES: Final = (
         tag=_PEOPLE,
         parameters=(sessions.SESSION_ID,),
         status=204,
-        errors=(FORBIDDEN, NOT_FOUND),
+        errors=(NOT_FOUND,),
         transaction=Transaction.WRITE,
     ),
     Route(
@@ -352,7 +349,7 @@ ROUTES: Final = (
         body=tokens.Refresh,
         answer=TokenPairShape,
         status=201,
-        errors=(UNAUTHORIZED, FORBIDDEN, *_BODY),
+        errors=(UNAUTHORIZED, FORBIDDEN),
         transaction=Transaction.OWN,
     ),
     Route(
@@ -364,7 +361,6 @@ ROUTES: Final = (
         tag=_PEOPLE,
         parameters=PAGE,
         answer=access_tokens.AccessTokenList,
-        errors=(FORBIDDEN,),
     ),
     Route(
         method="POST",
@@ -376,7 +372,6 @@ ROUTES: Final = (
         body=access_tokens.NewAccessToken,
         answer=access_tokens.CreatedAccessToken,
         status=201,
-        errors=(FORBIDDEN, CONFLICT, *_BODY),
         transaction=Transaction.WRITE,
         idempotent=True,
         shows_secret=True,
@@ -390,7 +385,7 @@ ROUTES: Final = (
         tag=_PEOPLE,
         parameters=(access_tokens.ACCESS_TOKEN_ID,),
         status=204,
-        errors=(FORBIDDEN, NOT_FOUND),
+        errors=(NOT_FOUND,),
         transaction=Transaction.WRITE,
     ),
 )
