@@ -108,6 +108,7 @@ def change(work: Work, account: Account, changes: AccountChanges) -> Account:
         detail = "An account cannot have been closed in the future."
         raise Unprocessable(detail, (Fault("/closed_at", "future", detail),))
     changed = replace(account, **changes, updated_at=work.now)
+    changed = replace(changed, name=changed.name.strip())
     work.accounts.change(changed)
     note(work, "account_changed", account.user_id, account.id)
     return changed
@@ -129,7 +130,7 @@ def create_manual(
         user_id=user_id,
         connection_id=connection.id,
         external_id=str(account_id),
-        name=described.name,
+        name=described.name.strip(),
         institution="",
         account_type=described.account_type,
         number_masked=None,
