@@ -5,10 +5,14 @@ from typing import Final
 from dashtam.application.rate_limits import API_READ, API_WRITE, AUTH, SYNC
 from dashtam.presentation.parameters import (
     END_DATE,
+    GROUP_BY,
     INCLUDE,
+    INTERVAL,
+    MAX_POINTS,
     PAGE,
     SOURCE,
     START_DATE,
+    TZ,
 )
 from dashtam.presentation.problems import (
     CONFLICT,
@@ -31,6 +35,7 @@ from dashtam.presentation.routers.api.v1 import (
     sessions,
     syncs,
     tokens,
+    total_history,
     users,
 )
 from dashtam.presentation.routers.api.v1.routes.route import Auth, Route, Transaction
@@ -63,7 +68,15 @@ ROUTES: Final = (
         auth=Auth.READER,
         rate_limit=API_READ,
         tag=_SNAPSHOTS,
-        parameters=(balance_snapshots.ACCOUNT_ID, START_DATE, END_DATE, SOURCE),
+        parameters=(
+            balance_snapshots.ACCOUNT_ID,
+            START_DATE,
+            END_DATE,
+            SOURCE,
+            INTERVAL,
+            TZ,
+            MAX_POINTS,
+        ),
         answer=balance_snapshots.SnapshotHistory,
         errors=(INVALID_DATE_RANGE, FORBIDDEN, NOT_FOUND),
         conditional=True,
@@ -78,6 +91,29 @@ ROUTES: Final = (
         parameters=(balance_snapshots.ACCOUNT_ID, balance_snapshots.LIMIT, SOURCE),
         answer=balance_snapshots.SnapshotHistory,
         errors=(FORBIDDEN, NOT_FOUND),
+        conditional=True,
+    ),
+    Route(
+        method="GET",
+        path="/accounts/{id}/balance-snapshots/{snapshot_id}/sync",
+        handler=syncs.get_snapshot_sync,
+        auth=Auth.READER,
+        rate_limit=API_READ,
+        tag=_SNAPSHOTS,
+        parameters=(syncs.ACCOUNT_ID, syncs.SNAPSHOT_ID),
+        answer=syncs.SyncShape,
+        errors=(FORBIDDEN, NOT_FOUND),
+    ),
+    Route(
+        method="GET",
+        path="/balance-history",
+        handler=total_history.get_total_history,
+        auth=Auth.READER,
+        rate_limit=API_READ,
+        tag=_SNAPSHOTS,
+        parameters=(START_DATE, END_DATE, total_history.EVERY, TZ, GROUP_BY, MAX_POINTS),
+        answer=total_history.TotalHistory,
+        errors=(INVALID_DATE_RANGE,),
         conditional=True,
     ),
     Route(
