@@ -45,7 +45,8 @@ def numbered(
     key, name = institution
     holder, own = number
     external_id = f"{holder}/{own}" if holder and own else own
-    masked = f"••••{clean(own).replace(' ', '')[-_VISIBLE:]}" if own else None
+    shown = "".join(filter(str.isalnum, own))[-_VISIBLE:]
+    masked = f"••••{shown}" if shown else None
     title = "Account" if account_type is None else _TITLES[account_type]
     return Identity(
         institution_key=clean(key),

@@ -87,7 +87,10 @@ def accounts() -> None:
 @accounts.command("list")
 @pass_invocation
 def list_accounts(invocation: Invocation) -> None:
-    """List all accounts with their newest balance, hidden and closed ones too."""
+    """List all accounts with their newest balance.
+
+    Hidden and closed ones too.
+    """
     with invocation.world.database.read() as work:
         user = chosen_user(invocation, work)
         found = list(every(lambda page: owned.of_user(work, user.id, page)))
@@ -133,7 +136,10 @@ def add(
     account_type: str,
     at: datetime | None,
 ) -> None:
-    """Make an account that is kept by hand, with its first balance; debts are negative."""
+    """Make an account kept by hand, with its first balance.
+
+    A debt is negative.
+    """
     described = ManualAccount(name, AccountType(account_type), currency)
     with invocation.world.database.write() as work:
         user = chosen_user(invocation, work)
@@ -157,7 +163,10 @@ def record(
     at: datetime | None,
     **parts: Decimal | None,
 ) -> None:
-    """Record a balance of an account that no live connection feeds; debts are negative."""
+    """Record a balance of an account kept by hand or by files.
+
+    A debt is negative.
+    """
     with invocation.world.database.write() as work:
         mine = chosen_account(work, chosen_user(invocation, work), account)
         reading = Reading(
@@ -189,7 +198,7 @@ def record(
 @click.option("--reopen", is_flag=True, help="It is not closed after all.")
 @pass_invocation
 def change(invocation: Invocation, /, account: str, *, reopen: bool, **given: object) -> None:
-    """Rename an account, set its type or sign, hide, show, close or reopen it."""
+    """Rename, hide, close or reopen an account, or set its type."""
     changes = {name: value for name, value in given.items() if value is not None}
     if "sign" in changes:
         changes["balance_sign"] = cast("BalanceSign", int(str(changes.pop("sign"))))

@@ -102,11 +102,12 @@ def import_files(
     files: Sequence[Path],
     **given: Any,  # noqa: ANN401 - click passes them by name, and Choices knows them
 ) -> None:
-    """Record the balances in statement files: OFX, QFX, MT940, camt.053, CSV.
+    """Record the balances in statement files.
 
-    Of a folder, every file in it with a name that statements have. Each file is recorded whole or
-    not at all; what is known already is skipped, and each line that cannot be used is told. Exit
-    status 3 when some files or lines were refused, 1 when nothing could be used.
+    OFX, QFX, MT940, camt.053 and CSV are told apart by content. Of a folder, every file in it with
+    a name that statements have. Each file is recorded whole or not at all; what is known already is
+    skipped, and each line that cannot be used is told. Exit status 3 when some files or lines were
+    refused, 1 when nothing could be used.
     """
     choices = Choices(mapping=given.pop("mapping") or {}, **given)
     outcomes = list(_outcomes(invocation, _files_in(invocation, files), choices))

@@ -58,6 +58,11 @@ def say(text: str) -> None:
     click.echo(text, err=True)
 
 
+def printable(text: str) -> str:
+    """Return the text with question marks for what could move the cursor or colour the screen."""
+    return "".join(one if one.isprintable() or one == "\n" else "?" for one in text)
+
+
 def fault_lines(refusal: Refusal) -> list[str]:
     """Return what a refusal says beyond its sentence, a line for each thing that is wrong."""
     sentence, faults = str(refusal), refusal.faults
