@@ -267,6 +267,7 @@ EXAMPLES: Final[Mapping[type[msgspec.Struct], Mapping[str, Any]]] = {
     imports.FormatList: {"formats": [_FORMAT], "total_count": 1},
     users.Registration: {"email": "ann@example.org", "password": _PASSWORD},
     users.PasswordChange: {"password": _PASSWORD, "new_password": "seven lamps and a slow canoe"},
+    users.RegistrationState: {"is_open": False, "has_users": True, "needs_setup_code": False},
     users.UserShape: _USER,
     sessions.SignIn: {"email": "ann@example.org", "password": _PASSWORD},
     sessions.SessionList: _page("sessions", _SESSION),

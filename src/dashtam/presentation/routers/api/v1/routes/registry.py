@@ -312,6 +312,16 @@ ROUTES: Final = (
     ),
     Route(
         method="GET",
+        path="/registration",
+        handler=users.get_registration,
+        auth=Auth.NOBODY,
+        rate_limit=AUTH,
+        tag=_PEOPLE,
+        answer=users.RegistrationState,
+        transaction=Transaction.OWN,
+    ),
+    Route(
+        method="GET",
         path="/users/me",
         handler=users.get_user,
         auth=Auth.READER,
