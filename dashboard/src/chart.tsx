@@ -151,6 +151,7 @@ function place(root: HTMLElement, u: uPlot | null, { points, earlier, cursor }: 
   line.hidden = dot.hidden = !point;
   other.hidden = !before;
   if (!point) return;
+  dot.classList.toggle("is-debt", point.value < 0);
   const ratio = devicePixelRatio;
   const left = u.bbox.left / ratio;
   const top = u.bbox.top / ratio;

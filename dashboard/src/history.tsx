@@ -38,7 +38,8 @@ export interface HistoryProps {
   readonly tools?: ComponentChildren;
   /** What stands in place of the line when there is none. */
   readonly empty: ComponentChildren;
-  readonly hasTable?: boolean;
+  /** Whether the totals stand above with their changes, and no table of snapshots below. */
+  readonly isOfTotals?: boolean;
 }
 
 const DAY_S = 86_400;
@@ -73,7 +74,7 @@ export function History(props: HistoryProps): JSX.Element {
         )}
       </div>
       <Ranges {...props} />
-      {props.hasTable && points.length > 0 && <PointTable points={points} currency={currency} />}
+      {props.isOfTotals && points.length > 0 && <PointTable points={points} currency={currency} />}
     </section>
   );
 }
@@ -86,6 +87,7 @@ function Readout({
   cursor,
   isComparing,
   isStacked,
+  isOfTotals,
 }: HistoryProps & { cursor: number | null }): JSX.Element {
   const first = points[0];
   const at = points[cursor ?? points.length - 1];
@@ -97,8 +99,15 @@ function Readout({
         <span class="readout-when">{cursor === null ? `${showDay(first.at)} – ${showDay(at.at)}` : showTime(at)}</span>
         <span class="readout-what">
           {cursor !== null && <Amount text={at.balance} currency={currency} />}
-          <ChangeShown change={changeBetween(first.balance, at.balance)} currency={currency} />
+          {!(isOfTotals && cursor === null) && (
+            <ChangeShown change={changeBetween(first.balance, at.balance)} currency={currency} />
+          )}
         </span>
+        {cursor !== null && (at.carried ?? 0) > 0 && (
+          <span class="readout-when wide-only">
+            {at.carried} of {at.accounts} accounts without news that day
+          </span>
+        )}
       </div>
       {isStacked && at.cashText !== null && at.holdingsText !== null && (
         <div class="readout-more">
@@ -121,11 +130,6 @@ function Readout({
           ) : (
             <span class="quiet">nothing was recorded</span>
           )}
-        </div>
-      )}
-      {cursor !== null && (at.carried ?? 0) > 0 && (
-        <div class="readout-more quiet">
-          {at.carried} of {at.accounts} accounts carried forward from their last balance
         </div>
       )}
     </div>

@@ -13,7 +13,7 @@ import { count } from "./words";
 const TAKEN_BACK: readonly Sync["source"][] = ["initial_connection", "account_sync", "holdings_sync", "manual_sync"];
 
 export function canBeRetracted(sync: Sync): boolean {
-  return sync.retracted_at === null && sync.state !== "running" && TAKEN_BACK.includes(sync.source);
+  return sync.retracted_at === null && sync.recorded > 0 && TAKEN_BACK.includes(sync.source);
 }
 
 export function Retract({ sync, close }: { sync: Sync; close: () => void }): JSX.Element {

@@ -1046,7 +1046,7 @@ export interface components {
         };
         /**
          * RegistrationState
-         * @description Who may register now; `needs_setup_code` where the first user must prove whose server it is.
+         * @description Who may register; `needs_setup_code` where the first user must prove whose server it is.
          */
         RegistrationState: {
             is_open: boolean;

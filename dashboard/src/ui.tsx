@@ -59,7 +59,7 @@ export function ChangeShown({
   return (
     <span class={`change ${direction}`}>
       {!(isShort && change.percent) && <Amount text={change.amount} currency={currency} signed />}
-      {change.percent !== null && (
+      {change.percent !== null && signOf(change.amount) !== 0 && (
         <span class="percent">{formatPercent(change.percent, locale)}</span>
       )}
     </span>

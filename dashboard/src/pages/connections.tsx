@@ -104,7 +104,7 @@ function ConnectionCard({
           <p class="quiet">
             {providerName(connection.provider)}
             {accounts && ` · ${count(accounts.length, "account")}`}
-            {connection.last_synced_at && ` · last balance recorded ${showAgo(connection.last_synced_at)}`}
+            {connection.last_synced_at && ` · last synced ${showAgo(connection.last_synced_at)}`}
             {connection.next_sync_at && ` · next sync ${showAgo(connection.next_sync_at)}`}
           </p>
         </div>

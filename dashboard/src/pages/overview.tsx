@@ -31,8 +31,8 @@ export function Overview(): JSX.Element {
   );
   const sparklines = useResource(`shapes/${key}`, (signal) => shapes(span, signal));
 
-  const sums = Object.entries(latest.data?.total_balance_by_currency ?? {});
-  const chosen = sums.some(([code]) => code === currency) ? currency! : mostUsed(sums, accounts.data);
+  const sums = byUse(latest.data?.total_balance_by_currency ?? {}, accounts.data);
+  const chosen = sums.some(([code]) => code === currency) ? currency : (sums[0]?.[0] ?? null);
   const series = history.data?.find((found) => found.currency === chosen);
   const before = useMemo(
     () => (isComparing ? moved(earlier.data?.find((found) => found.currency === chosen)) : undefined),
@@ -73,7 +73,7 @@ export function Overview(): JSX.Element {
           isComparing={isComparing}
           onCompare={setIsComparing}
           isLoading={history.isLoading || earlier.isLoading}
-          hasTable
+          isOfTotals
           empty={history.isLoading ? <Waiting lines={1} /> : history.failure ? null : <p>Nothing was recorded in this range.</p>}
         />
       )}
@@ -270,14 +270,14 @@ function subtotals(
   return [...byCurrency].sort().map(([currency, balances]) => [currency, sum(balances)]);
 }
 
-/** The currency of most accounts; amounts of two currencies cannot be compared. */
-function mostUsed(
-  sums: readonly [string, string][],
+/** The currency of most accounts first: amounts of two currencies cannot be compared. */
+function byUse(
+  sums: Readonly<Record<string, string>>,
   accounts: readonly Account[] | undefined,
-): string | null {
+): [string, string][] {
   const uses = (currency: string): number =>
     accounts?.filter((account) => account.currency === currency).length ?? 0;
-  return [...sums].sort(([a], [b]) => uses(b) - uses(a) || (a < b ? -1 : 1))[0]?.[0] ?? null;
+  return Object.entries(sums).sort(([a], [b]) => uses(b) - uses(a) || (a < b ? -1 : 1));
 }
 
 function moved(series: TotalSeries | undefined): Point[] {

@@ -220,6 +220,7 @@ function Sessions(): JSX.Element {
 }
 
 function Password(): JSX.Element {
+  const user = useResource("user", (signal) => get("/api/v1/users/me", { signal }));
   const [failure, setFailure] = useState<Failure>();
   const [isDone, setIsDone] = useState(false);
   const submit = async (form: HTMLFormElement): Promise<void> => {
@@ -242,6 +243,7 @@ function Password(): JSX.Element {
     <section class="block">
       <header>
         <h2>Password</h2>
+        <span class="quiet">{user.data?.email}</span>
       </header>
       <form
         onSubmit={(event) => {
@@ -249,6 +251,7 @@ function Password(): JSX.Element {
           void submit(event.currentTarget);
         }}
       >
+        <input class="unseen" tabIndex={-1} aria-hidden="true" readOnly autoComplete="username" value={user.data?.email ?? ""} />
         <div class="fields">
           <Field label="Password now" fault={faultAt(failure, "/password")}>
             {(ids) => <input {...ids} type="password" name="password" autoComplete="current-password" required />}

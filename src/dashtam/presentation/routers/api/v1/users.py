@@ -36,7 +36,7 @@ class PasswordChange(Input):
 
 
 class RegistrationState(Shape):
-    """Who may register now; `needs_setup_code` where the first user must prove whose server it is."""
+    """Who may register; `needs_setup_code` where the first user must prove whose server it is."""
 
     is_open: bool
     has_users: bool
