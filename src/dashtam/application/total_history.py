@@ -11,13 +11,10 @@ from dashtam.application.records import RecordedSpan, Work
 from dashtam.domain.errors import InvalidDateRange
 from dashtam.domain.interval import Calendar
 from dashtam.domain.period import Period
-from dashtam.domain.thinning import Measure, thinned
 from dashtam.domain.total_history import (
     AccountSeries,
-    BalancePoint,
     Course,
     Frame,
-    TotalPoint,
     TotalSeries,
     account_points,
     total_points,
@@ -35,7 +32,6 @@ _TOO_MANY_POINTS: Final = (
     " max_points, or for a shorter range."
 )
 
-P = TypeVar("P", TotalPoint, BalancePoint)
 S = TypeVar("S", TotalSeries, AccountSeries)
 
 
@@ -59,7 +55,6 @@ class _Plan:
     spans: Sequence[RecordedSpan]
     until: datetime | None
     frame: Frame
-    most: int | None
 
     def course(self, span: RecordedSpan) -> Course:
         balances = self.work.balance_snapshots.balances(span.account, self.frame.start, self.until)
@@ -68,12 +63,6 @@ class _Plan:
         if closed_at is not None and self.until is None:
             closed_at = min(closed_at, self.work.now)
         return Course(balances, closed_at)
-
-    def shown(self, points: Sequence[P]) -> Sequence[P]:
-        if self.most is None or not points:
-            return points
-        measure: Measure[P] = Measure(attrgetter("at"), attrgetter("balance.amount"))
-        return thinned(points, self.most, points[-1].at, measure)
 
 
 def by_currency(work: Work, user_id: UserId, asked: Range) -> Sequence[TotalSeries]:
@@ -89,7 +78,7 @@ def by_currency(work: Work, user_id: UserId, asked: Range) -> Sequence[TotalSeri
     spans = sorted(plan.spans, key=attrgetter("account.currency.code"))
     return _bounded(
         TotalSeries(
-            currency, plan.shown(total_points(map(plan.course, held), plan.frame, currency))
+            currency, total_points(map(plan.course, held), plan.frame, currency, asked.most)
         )
         for currency, held in groupby(spans, attrgetter("account.currency"))
     )
@@ -108,7 +97,7 @@ def by_account(work: Work, user_id: UserId, asked: Range) -> Sequence[AccountSer
         AccountSeries(
             span.account.id,
             span.account.currency,
-            plan.shown(account_points(plan.course(span), plan.frame, span.account.currency)),
+            account_points(plan.course(span), plan.frame, span.account.currency, asked.most),
         )
         for span in sorted(plan.spans, key=attrgetter("account.name", "account.id.hex"))
     )
@@ -125,7 +114,7 @@ def _plan(work: Work, user_id: UserId, asked: Range) -> _Plan:
         known = max([work.now, *(span.last_at for span in spans)])
         end = min(end, asked.calendar.last_instant(known))
     frame = Frame(start, _ends(asked.calendar, start, end))
-    return _Plan(work, spans, None if reaches_present else end, frame, asked.most)
+    return _Plan(work, spans, None if reaches_present else end, frame)
 
 
 def _ends(calendar: Calendar, start: datetime, end: datetime) -> Sequence[datetime]:

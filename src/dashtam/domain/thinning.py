@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import chain, islice
-from operator import itemgetter
 from typing import Generic, TypeVar
 
 from dashtam.domain.interval import Calendar
@@ -15,6 +14,7 @@ T = TypeVar("T")
 # The first, the last, the smallest and the largest.
 _KEPT_OF_EACH = 4
 _SHORTEST = timedelta(microseconds=1)
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,39 +54,45 @@ def thinned(values: Iterable[T], most: int, end: datetime, measure: Measure[T]) 
     shown = list(islice(values, most + 1))
     if len(shown) <= most:
         return shown
-    kept: dict[int, _Stretch[T]] = {}
     start = measure.instant(shown[0])
     count = max(1, most // _KEPT_OF_EACH)
     length = max((end - start) / count, _SHORTEST)
-    for numbered in enumerate(chain(shown, values)):
-        index = min((measure.instant(numbered[1]) - start) // length, count - 1)
-        amount = measure.amount(numbered[1])
-        stretch = kept.get(index)
-        if stretch is None:
-            kept[index] = _Stretch(numbered, amount)
+    stretches: list[_Stretch[T]] = []
+    for value in chain(shown, values):
+        at, amount = measure.instant(value), measure.amount(value)
+        if stretches and at <= stretches[-1].end:
+            stretches[-1].add(value, amount)
         else:
-            stretch.add(numbered, amount)
-    every = most >= _KEPT_OF_EACH
-    return [value for stretch in kept.values() for value in stretch.kept(every=every)]
+            following = (at - start) // length + 1
+            is_last = following >= count
+            last_instant = _END_OF_TIME if is_last else start + following * length - _SHORTEST
+            stretches.append(_Stretch(value, amount, last_instant))
+    if most < _KEPT_OF_EACH:
+        return [stretches[0].first, stretches[-1].last]
+    return [value for stretch in stretches for value in stretch.kept()]
 
 
 class _Stretch(Generic[T]):
-    """What stays of one stretch, each value with its number among all."""
+    """What stays of the values up to an instant, each with its place among them."""
 
-    def __init__(self, first: tuple[int, T], amount: Decimal) -> None:
-        self._first = self._last = self._smallest = self._largest = first
+    def __init__(self, first: T, amount: Decimal, end: datetime) -> None:
+        self.first = self.last = first
+        self.end = end
+        self._count = 1
+        self._smallest = self._largest = (0, first)
         self._least = self._most = amount
 
-    def add(self, numbered: tuple[int, T], amount: Decimal) -> None:
+    def add(self, value: T, amount: Decimal) -> None:
         """Take in the next value."""
-        self._last = numbered
+        self.last = value
         if amount < self._least:
-            self._smallest, self._least = numbered, amount
+            self._smallest, self._least = (self._count, value), amount
         elif amount > self._most:
-            self._largest, self._most = numbered, amount
+            self._largest, self._most = (self._count, value), amount
+        self._count += 1
 
-    def kept(self, *, every: bool) -> list[T]:
-        """Return what stays, in order: all four, or the first and the last alone."""
-        extremes = (self._smallest, self._largest) if every else ()
-        kept = dict([self._first, self._last, *extremes])
-        return [value for _, value in sorted(kept.items(), key=itemgetter(0))]
+    def kept(self) -> list[T]:
+        """Return the first, the last, the smallest and the largest, each once, in order."""
+        ends = (0, self.first), (self._count - 1, self.last)
+        kept = dict([*ends, self._smallest, self._largest])
+        return [kept[place] for place in sorted(kept)]

@@ -1,13 +1,18 @@
 """Balances over time: at the end of each interval, of each account and of all together."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import chain, repeat
+from operator import itemgetter
+from typing import TypeVar
 
 from dashtam.domain.account import AccountId
 from dashtam.domain.money import EXACT, Currency, Money
+from dashtam.domain.thinning import Measure, thinned
+
+Numbered = TypeVar("Numbered", tuple[int, Decimal], tuple[int, "_Total"])
 
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 _ZERO = Decimal(0)
@@ -75,6 +80,10 @@ class Frame:
     start: datetime
     ends: Sequence[datetime]
 
+    def measure(self, amount: Callable[[Numbered], Decimal]) -> Measure[Numbered]:
+        """Return how values that begin with the number of their interval are looked at."""
+        return Measure(lambda numbered: self.ends[numbered[0]], amount)
+
 
 class _Total:
     """A sum that is being added up."""
@@ -87,20 +96,28 @@ class _Total:
         self.carried = 0
 
 
-def account_points(course: Course, frame: Frame, currency: Currency) -> list[BalancePoint]:
-    """Return what the account held at the end of each interval (see ``total_points``)."""
-    return [
-        BalancePoint(frame.ends[index], Money(amount, currency))
-        for index, amount, _ in _held(course, frame)
-    ]
+def account_points(
+    course: Course, frame: Frame, currency: Currency, most: int | None = None
+) -> list[BalancePoint]:
+    """Return what the account held at the end of each interval.
+
+    Of more than ``most`` points, those stay that a chart would show (see ``thinning``).
+    """
+    held = [(index, amount) for index, amount, _ in _held(course, frame)]
+    if most is not None and held:
+        held = thinned(held, most, frame.ends[held[-1][0]], frame.measure(itemgetter(1)))
+    return [BalancePoint(frame.ends[index], Money(amount, currency)) for index, amount in held]
 
 
-def total_points(courses: Iterable[Course], frame: Frame, currency: Currency) -> list[TotalPoint]:
+def total_points(
+    courses: Iterable[Course], frame: Frame, currency: Currency, most: int | None = None
+) -> list[TotalPoint]:
     """Return what accounts of one currency held together at the end of each interval.
 
     Each account's last balance is carried forward; before its first there is nothing, and nothing
     from its closing on. Where no account counts there is no point. The courses are read one after
-    the other, so that only the sums are held.
+    the other, so that only the sums are held. Of more than ``most`` points, those stay that a
+    chart would show (see ``thinning``).
     """
     totals: dict[int, _Total] = {}
     for course in courses:
@@ -111,10 +128,17 @@ def total_points(courses: Iterable[Course], frame: Frame, currency: Currency) ->
             total.amount = EXACT.add(total.amount, amount)
             total.accounts += 1
             total.carried += is_carried
+    found = sorted(totals.items(), key=itemgetter(0))
+    if most is not None and found:
+        found = thinned(found, most, frame.ends[found[-1][0]], frame.measure(_amount))
     return [
         TotalPoint(frame.ends[index], Money(total.amount, currency), total.accounts, total.carried)
-        for index, total in sorted(totals.items())
+        for index, total in found
     ]
+
+
+def _amount(numbered: tuple[int, _Total]) -> Decimal:
+    return numbered[1].amount
 
 
 def _held(course: Course, frame: Frame) -> Iterator[tuple[int, Decimal, bool]]:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal,
     select,
 )
 
@@ -27,6 +28,7 @@ from dashtam.domain.sync import SyncId
 from dashtam.domain.user import UserId
 from dashtam.infrastructure.database.accounts import account_of
 from dashtam.infrastructure.database.chain_links import link_of, reading_of, row_of
+from dashtam.infrastructure.database.columns import Instant
 from dashtam.infrastructure.database.rows import AnyRow
 from dashtam.infrastructure.database.tables import accounts, balance_snapshots, retractions
 
@@ -209,7 +211,7 @@ class BalanceSnapshots:
         )
         statement = (
             select(_s.captured_at, _s.balance)
-            .where(of_account, _s.captured_at >= func.coalesce(before, since))
+            .where(of_account, _s.captured_at >= func.coalesce(before, literal(since, Instant)))
             .order_by(*_OLDEST_FIRST)
         )
         if until is not None:
