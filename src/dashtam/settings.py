@@ -126,6 +126,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return _entries(self.cors_origins)
 
     @property
+    def base_path(self) -> str:
+        """What stands before our paths in public_url, empty where nothing does."""
+        return urlsplit(self.public_url or "").path.rstrip("/")
+
+    @property
     def own_origins(self) -> list[str]:
         """The origins whose pages may use the refresh cookie."""
         public = urlsplit(self.public_url or f"http://{self.host}:{self.port}")

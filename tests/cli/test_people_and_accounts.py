@@ -51,7 +51,7 @@ def test_a_token_is_printed_alone_and_once(terminal: CommandLine) -> None:
 def test_an_account_is_found_by_its_name_or_id_alone(terminal: CommandLine) -> None:
     for name in ("Car", "Card", "Savings"):
         terminal("accounts", "add", name, "1", "--currency", "usd")
-    assert terminal.json("snapshots", "sav")["total_count"] == 1
+    assert terminal.json("snapshots", "saving")["total_count"] == 1
     assert terminal.json("snapshots", "CAR")["total_count"] == 1
     said = terminal.refused("snapshots", "ca")
     assert said.startswith("Several accounts can be meant by 'ca': Car (")

@@ -26,7 +26,7 @@ from dashtam.infrastructure.providers.columns import ColumnMapping, Layout, layo
 from dashtam.infrastructure.providers.days import DayEvidence, Reader, reader_of
 from dashtam.infrastructure.providers.documents import encoding_of, head_of
 from dashtam.infrastructure.providers.fields import NO_CURRENCY, Separator, Unusable
-from dashtam.infrastructure.providers.row_order import OrderedRows, OrderEvidence, UnorderedRows
+from dashtam.infrastructure.providers.row_order import OrderEvidence, Rows, UnorderedRows
 from dashtam.infrastructure.providers.rows import Source, cell
 
 MAX_ACCOUNTS = 1_000
@@ -42,7 +42,7 @@ class _Book:
 
     identity: Identity
     order: OrderEvidence = field(default_factory=OrderEvidence)
-    rows: OrderedRows | UnorderedRows = field(default_factory=UnorderedRows)
+    rows: Rows = field(default_factory=UnorderedRows)
     readings: list[Reading] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 

@@ -55,7 +55,7 @@ class OrderEvidence:
         else:
             self._falls = True
 
-    def rows(self) -> "OrderedRows | UnorderedRows":
+    def rows(self) -> Rows:
         """Return what takes the rows; unordered ones must have been seen before they are told."""
         if self._rises == self._falls and self._count > 1:
             return UnorderedRows()
