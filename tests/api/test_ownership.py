@@ -216,6 +216,6 @@ def test_without_a_token_every_route_is_401_and_spends_nobodys_tokens(
     assert bob.get("/accounts").headers["X-RateLimit-Remaining"] == "99999"
 
 
-def test_a_route_that_needs_nobody_signed_in_is_one_of_three() -> None:
+def test_a_route_that_needs_nobody_signed_in_is_one_of_four() -> None:
     open_routes = {name_of(route) for route in ROUTES if route.auth is Auth.NOBODY}
-    assert open_routes == {"POST /users", "POST /sessions", "POST /tokens"}
+    assert open_routes == {"GET /registration", "POST /users", "POST /sessions", "POST /tokens"}

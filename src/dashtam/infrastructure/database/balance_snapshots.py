@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
@@ -86,8 +87,8 @@ class BalanceSnapshots:
     def _newest_two(self, which: ColumnElement[bool]) -> dict[AccountId, list[BalanceSnapshot]]:
         # Where the second newest was captured: read from there on, an account gives two rows, or
         # a few more where several share that instant.
-        second = _captured_of_account(_NEWEST_FIRST, place=1)
-        newest = _captured_of_account(_NEWEST_FIRST)
+        second = _captured(accounts.c.id, _NEWEST_FIRST, place=1)
+        newest = _captured(accounts.c.id, _NEWEST_FIRST)
         statement = (
             select(accounts.c.balance_sign, *_SHOWN)
             .join_from(accounts, balance_snapshots, _s.account_id == accounts.c.id)
@@ -127,11 +128,10 @@ class BalanceSnapshots:
         self, account_id: AccountId, period: Period, source: SnapshotSource | None
     ) -> Iterator[BalanceSnapshot]:
         """Yield the account's snapshots of the period, oldest first, without holding them all."""
-        within = _s.captured_at.between(period.start, period.end)
-        statement = _signed(account_id).where(within).order_by(*_OLDEST_FIRST)
+        within: ColumnElement[bool] = _s.captured_at.between(period.start, period.end)
         if source is not None:
-            statement = statement.where(_s.source == source)
-        yield from map(_snapshot_of, self._streamed(statement))
+            within &= _s.source == source
+        yield from self._each(account_id, within)
 
     def newest(
         self,
@@ -178,13 +178,23 @@ class BalanceSnapshots:
 
     def all_of(self, account_id: AccountId) -> Iterator[BalanceSnapshot]:
         """Yield the account's snapshots, oldest first, without holding them all."""
-        statement = _signed(account_id).order_by(*_OLDEST_FIRST)
+        yield from self._each(account_id)
+
+    def _each(
+        self, account_id: AccountId, *conditions: ColumnElement[bool]
+    ) -> Iterator[BalanceSnapshot]:
+        statement = (
+            select(accounts.c.balance_sign, *_SHOWN)
+            .join_from(accounts, balance_snapshots, _s.account_id == accounts.c.id)
+            .where(_s.account_id == account_id, _STANDS, *conditions)
+            .order_by(*_OLDEST_FIRST)
+        )
         yield from map(_snapshot_of, self._streamed(statement))
 
     def spans(self, user_id: UserId) -> Sequence[RecordedSpan]:
         """Return each of the user's accounts that has a snapshot, in no order."""
-        first = _captured_of_account(_OLDEST_FIRST).label("first_at")
-        last = _captured_of_account(_NEWEST_FIRST).label("last_at")
+        first = _captured(accounts.c.id, _OLDEST_FIRST).label("first_at")
+        last = _captured(accounts.c.id, _NEWEST_FIRST).label("last_at")
         statement = select(accounts, first, last).where(accounts.c.user_id == user_id)
         return [
             RecordedSpan(account_of(row), row.first_at, row.last_at)
@@ -195,23 +205,15 @@ class BalanceSnapshots:
     def balances(
         self, account: Account, since: datetime, until: datetime | None
     ) -> Iterator[tuple[datetime, Decimal]]:
-        """Yield when each balance was captured and how much it was, oldest first.
+        """Yield when each balance was captured and how much it was, from the last before ``since``.
 
-        The first is the last one before ``since``, where there is any; ``until`` is included, and
-        None means all that follow.
+        They are oldest first; ``until`` is included, and None means all that follow.
         """
-        of_account = and_(_s.account_id == account.id, _STANDS)
-        before = (
-            select(_s.captured_at)
-            .where(of_account, _s.captured_at < since)
-            .order_by(*_NEWEST_FIRST)
-            .limit(1)
-            .correlate(None)
-            .scalar_subquery()
-        )
+        before = _captured(account.id, _NEWEST_FIRST, _s.captured_at < since)
+        from_then_on = _s.captured_at >= func.coalesce(before, literal(since, Instant))
         statement = (
             select(_s.captured_at, _s.balance)
-            .where(of_account, _s.captured_at >= func.coalesce(before, literal(since, Instant)))
+            .where(_s.account_id == account.id, _STANDS, from_then_on)
             .order_by(*_OLDEST_FIRST)
         )
         if until is not None:
@@ -247,26 +249,21 @@ class BalanceSnapshots:
             self._connection.execute(insert(balance_snapshots), rows)
 
 
-def _captured_of_account(
-    order: Sequence[ColumnElement[Any]], place: int = 0
+def _captured(
+    of: AccountId | ColumnElement[UUID],
+    order: Sequence[ColumnElement[Any]],
+    *conditions: ColumnElement[bool],
+    place: int = 0,
 ) -> ScalarSelect[datetime]:
-    """Return when the first in this order of an account's snapshots was captured, or a later."""
+    """Return when the snapshot at this place of an order of the account's was captured."""
     return (
         select(_s.captured_at)
-        .where(_s.account_id == accounts.c.id, _STANDS)
+        .where(_s.account_id == of, _STANDS, *conditions)
         .order_by(*order)
         .limit(1)
         .offset(place)
         .correlate(accounts)
         .scalar_subquery()
-    )
-
-
-def _signed(account_id: AccountId) -> Select[Any]:
-    return (
-        select(accounts.c.balance_sign, *_SHOWN)
-        .join_from(accounts, balance_snapshots, _s.account_id == accounts.c.id)
-        .where(_s.account_id == account_id, _STANDS)
     )
 
 
