@@ -80,3 +80,4 @@ total_change_amount
 total_change_percent
 total_count
 tz
+pytestmark

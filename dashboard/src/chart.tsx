@@ -3,7 +3,6 @@
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import "uplot/dist/uPlot.min.css";
 
 import { layout, type Layout } from "./chart-layout";
 import { nearest, tableOf, type Point } from "./chart-data";

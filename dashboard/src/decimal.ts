@@ -40,7 +40,7 @@ export function sum(texts: Iterable<string>): string {
 
 export interface Change {
   readonly amount: string;
-  /** With two decimals, rounded half away from zero as the API does; null where it began at zero. */
+  /** As the API's: two decimals, half away from zero; null from zero, and from 10^12 on. */
   readonly percent: string | null;
 }
 
@@ -50,12 +50,15 @@ export function changeBetween(from: string, to: string): Change {
   return { amount: printDecimal(change), percent: percentOf(change, start) };
 }
 
+const BEYOND_PERCENT = 10n ** 14n;
+
 function percentOf(change: Decimal, base: Decimal): string | null {
   if (base.units === 0n) return null;
   const scale = Math.max(change.scale, base.scale);
   const numerator = unitsAt(change, scale) * 10_000n;
   const denominator = absolute(unitsAt(base, scale));
   const hundredths = (absolute(numerator) * 2n + denominator) / (denominator * 2n);
+  if (hundredths >= BEYOND_PERCENT) return null;
   return printDecimal({ units: numerator < 0n ? -hundredths : hundredths, scale: 2 });
 }
 

@@ -13,7 +13,6 @@ const POLL_MS = 2_000;
 
 /** The providers that connect themselves; none where this server knows of none. */
 export async function liveProviders(signal: AbortSignal): Promise<readonly Provider[]> {
-  if (!__HAS_PROVIDERS__) return [];
   const answer = await request("GET", "/api/v1/providers", { signal });
   const { providers } = (await answer.json()) as { providers: readonly Provider[] };
   return providers.filter((provider) => provider.kind === "api");

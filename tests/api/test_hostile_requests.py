@@ -1,16 +1,13 @@
 """What is sent to the three snapshot endpoints to break them, and the exact answer to each."""
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from api.problem_form import assert_limit_headers, assert_problem
+from api.hostile import ask, assert_names
+from api.problem_form import assert_problem
 from api_client import Person
 
 YEAR = "start_date=2025-01-01&end_date=2025-12-31"
@@ -146,19 +143,6 @@ NO_IDS = [
     "true",
     "'%20OR%20'1'='1",
 ]
-
-
-def ask(person: Person, path: str, query: str = "") -> Any:  # noqa: ANN401 - what httpx gives
-    """Send exactly this, without anything being encoded on the way."""
-    answer = person.get(f"{path}?{query}" if query else path)
-    assert answer.status_code < 500, answer.text
-    assert_limit_headers(answer)
-    return answer
-
-
-def assert_names(answer: Any, status: int, *parameters: str) -> None:  # noqa: ANN401 - see above
-    problem = assert_problem(answer, status, "validation_failed")
-    assert sorted({fault["parameter"] for fault in problem["errors"]}) == sorted(parameters)
 
 
 @pytest.fixture
@@ -351,87 +335,3 @@ def test_a_body_where_none_is_wanted_is_not_looked_at(ada: Person, account_id: s
     path = f"/accounts/{account_id}/balance-snapshots"
     answer = ada.request("GET", path, content=b"[" * 1000)
     assert (answer.status_code, answer.json()["total_count"]) == (200, 2)
-
-
-# Texts near to what is meant: dates that may be none, with offsets that may be none.
-numbers = st.integers(0, 99).map("{:02}".format) | st.sampled_from(["0", "00", "60", "24", "29"])
-years = st.sampled_from(["0000", "0001", "1969", "1970", "2024", "2025", "9999", "10000", "25"])
-dates = st.builds("{}-{}-{}".format, years, numbers, numbers)
-times = st.builds("{}{}:{}:{}{}".format, st.sampled_from("Tt _"), numbers, numbers, numbers,
-                  st.sampled_from(["", ".5", ".999999999", ",5", "."]))  # fmt: skip
-offsets = st.sampled_from(["", "Z", "z", "+00:00", " 01:00", "-23:59", "+24:00", "-0100", "EST"])
-near_instants = dates | st.builds("{}{}{}".format, dates, times, offsets)
-texts = st.text(max_size=40) | near_instants | st.integers().map(str) | st.floats().map(str)
-plain = st.text(st.characters(codec="utf-8"), max_size=40)
-instants = near_instants | plain | st.integers().map(str) | st.datetimes().map(datetime.isoformat)
-names = st.sampled_from(["start_date", "end_date", "source", "limit", "include", "cursor", "x"])
-raw = st.binary(max_size=12).map(quote)
-sources = st.sampled_from(["manual_sync", "initial_connection", "", "x", "0"])
-values = instants.map(quote) | raw | sources | st.integers(-2, 200).map(str)
-
-
-def expected_instant(text: str, *, is_end: bool) -> datetime | None:
-    """What the contract says of the text, by another reading than the application's."""
-    text = text.replace("t", "T").replace("z", "Z")
-    day, has_time, rest = text.partition("T")
-    if not re.fullmatch(r"[0-9]{4}(-[0-9]{2}){2}", day):
-        return None
-    found = re.fullmatch(
-        r"([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,9})?(Z|[-+ ][0-9]{2}:[0-9]{2})?", rest
-    )
-    try:
-        if not has_time:
-            date = datetime.strptime(day + "+0000", "%Y-%m-%d%z")
-            return date + timedelta(days=1, microseconds=-1) if is_end else date
-        if found is None:
-            return None
-        clock, fraction, offset = found.groups()
-        zone = {None: "+0000", "Z": "+0000"}.get(offset) or offset.replace(" ", "+")
-        read = datetime.strptime(f"{day}T{clock}{zone}", "%Y-%m-%dT%H:%M:%S%z")
-        micros = int(((fraction or ".") + "000000")[1:7])
-        return read.astimezone(UTC) + timedelta(microseconds=micros)
-    except (ValueError, OverflowError):
-        if (has_time, is_end, day) == ("", True, "9999-12-31"):
-            return datetime.max.replace(tzinfo=UTC)
-        return None
-
-
-def test_no_pair_of_dates_makes_another_answer_than_the_contracts(
-    ada: Person, account_id: str, proof: Callable[[int], int]
-) -> None:
-    path = f"/accounts/{account_id}/balance-history"
-
-    @settings(max_examples=proof(5_000), suppress_health_check=[*HealthCheck])
-    @given(instants, instants)
-    def check(start: str, end: str) -> None:
-        answer = ask(ada, path, f"start_date={quote(start)}&end_date={quote(end)}")
-        first = expected_instant(start, is_end=False)
-        last = expected_instant(end, is_end=True)
-        if first is None or last is None:
-            wrong = {"start_date": first, "end_date": last}
-            assert_names(answer, 400, *(name for name, at in wrong.items() if at is None))
-        elif first >= last:
-            assert_problem(answer, 400, "invalid_date_range")
-        else:
-            assert answer.status_code == 200
-
-    check()
-
-
-def test_no_query_and_no_id_makes_anything_but_200_400_or_404(
-    ada: Person, account_id: str, proof: Callable[[int], int]
-) -> None:
-    ids = st.sampled_from([account_id, str(ada.id), "x"]) | plain.map(lambda t: quote(t, safe=""))
-    queries = st.lists(st.builds("{}={}".format, names, values), max_size=5).map("&".join)
-    ends = st.sampled_from(["balance-history", "balance-snapshots", "", "holdings"])
-
-    @settings(max_examples=proof(5_000), suppress_health_check=[*HealthCheck])
-    @given(ids, ends, queries)
-    def check(number: str, end: str, query: str) -> None:
-        path = f"/accounts/{number}/{end}" if end else "/balance-snapshots"
-        answer = ada.get(f"{path}?{query}")
-        if answer.status_code != 200:
-            assert answer.status_code in {400, 404}
-            assert_problem(answer, answer.status_code, limited=answer.status_code == 400)
-
-    check()

@@ -1,10 +1,12 @@
 """A request that is sent again, at once or later, is done once."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from threading import Barrier, Event
 from typing import Any
@@ -17,6 +19,9 @@ from api.readings import column
 from api_client import Api, Person
 from dashtam.application.ports import World
 from dashtam.application.verification import verify
+from dashtam.bootstrap import Installation
+from dashtam.domain.errors import Unavailable
+from dashtam.presentation.routers.api.v1.routes import idempotency
 from people.world import at_once
 
 NEW = {"name": "Giro", "account_type": "checking", "currency": "EUR", "balance": "1.00"}
@@ -176,8 +181,6 @@ def stalling(
     start_api: Callable[..., Api], monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Api, Stalling]:
     """The application with a reader of files that waits."""
-    from dashtam.bootstrap import Installation  # noqa: PLC0415 - only to be wrapped
-
     made: list[Stalling] = []
     world_of = Installation.world
 
@@ -213,6 +216,64 @@ def test_a_failure_between_frees_the_key(stalling: tuple[Api, Stalling]) -> None
     assert "31415926" not in failed.text
     files.trouble = None
     assert ada.post("/imports", files=upload(), headers=headers).status_code == 201
+
+
+def test_who_outlives_the_lease_of_his_key_has_done_nothing(
+    stalling: tuple[Api, Stalling], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "_LEASE", timedelta(milliseconds=50))
+    api, files = stalling
+    ada, headers = api.person(), key()
+    with ThreadPoolExecutor(2) as pool:
+        ask = partial(ada.post, "/imports", files=upload(), headers=headers)
+        first = pool.submit(ask)
+        assert files.reached.wait(10)
+        files.reached.clear()
+        time.sleep(0.1)
+        second = pool.submit(ask)
+        assert files.reached.wait(10)
+        files.go_on.set()
+        assert_problem(first.result(), 409, "conflict")
+        assert second.result().status_code == 201
+    assert ada.get("/syncs").json()["total_count"] == 1
+    assert ask().content == second.result().content
+
+
+class Forgetful:
+    """A database whose answer to one of the next commits is lost on the way."""
+
+    def __init__(self, world: World) -> None:
+        self._real = world.database
+        self.read = self._real.read
+        self.until_lost = 0
+
+    @contextmanager
+    def write(self) -> Iterator[Any]:
+        with self._real.write() as work:
+            yield work
+        self.until_lost -= 1
+        if self.until_lost == 0:
+            raise Unavailable
+
+
+def test_a_commit_whose_answer_was_lost_is_not_done_again(
+    start_api: Callable[..., Api], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Forgetful] = []
+    world_of = Installation.world
+
+    def world(installation: Installation) -> World:
+        real = world_of(installation)
+        made.append(Forgetful(real))
+        return replace(real, database=made[-1])
+
+    monkeypatch.setattr(Installation, "world", world)
+    ada, headers = start_api().person(), key()
+    # The first commit takes the key, the second makes the account and keeps the answer.
+    made[0].until_lost = 2
+    assert ada.post("/accounts", json=NEW, headers=headers).status_code == 503
+    assert ada.post("/accounts", json=NEW, headers=headers).status_code == 201
+    assert ada.get("/accounts").json()["total_count"] == 1
 
 
 def test_many_accounts_made_at_once_by_someone_new_share_one_connection(

@@ -42,6 +42,11 @@ CAMT = """<?xml version="1.0" encoding="UTF-8"?>
 </Svcr></Acct><Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">20.00</Amt>
 <CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2025-01-03</Dt></Dt></Bal></Stmt></BkToCstmrStmt></Document>
 """
+LOAN = (
+    "<LOANSTMTTRNRS><LOANSTMTRS><CURDEF>USD</CURDEF><LOANACCTFROM><LOANACCTID>L-77001</LOANACCTID>"
+    "<LOANACCTTYPE>MORTGAGE</LOANACCTTYPE></LOANACCTFROM><PRINBAL><BALAMT>{owed}</BALAMT>"
+    "<DTASOF>{day}</DTASOF></PRINBAL></LOANSTMTRS></LOANSTMTTRNRS>"
+)
 SLUGS = ["ofx", "mt940", "camt053", "balance_csv"]
 
 
@@ -77,6 +82,10 @@ def counts(answer: dict[str, Any]) -> Sequence[int]:
 
 def closed(number: str = "0012345", balance: str = "10.00", day: str = "20250101") -> str:
     return CLOSED.format(bank="123", number=number, balance=balance, day=day)
+
+
+def loan(owed: str, day: str) -> str:
+    return OFX_2.format(statements=LOAN.format(owed=owed, day=day))
 
 
 def test_a_dry_run_tells_the_same_and_records_nothing(ada: Person) -> None:
@@ -272,12 +281,39 @@ def test_balances_of_a_day_without_an_order_are_refused_together(ada: Person) ->
 
 
 def test_a_loans_principal_counts_as_a_debt(ada: Person) -> None:
-    loan = (
-        "<LOANSTMTTRNRS><LOANSTMTRS><CURDEF>USD</CURDEF><LOANACCTFROM><LOANACCTID>L-77001</LOANACCTID>"
-        "<LOANACCTTYPE>MORTGAGE</LOANACCTTYPE></LOANACCTFROM><PRINBAL><BALAMT>250000.00</BALAMT>"
-        "<DTASOF>20250301</DTASOF></PRINBAL></LOANSTMTRS></LOANSTMTTRNRS>"
-    )
-    done = imported(ada, OFX_2.format(statements=loan))
+    done = imported(ada, loan("250000.00", "20250301"))
     account = ada.get(f"/accounts/{done['accounts'][0]['account_id']}").json()
     assert (account["account_type"], account["balance_sign"]) == ("mortgage", -1)
     assert balances(ada, account["id"]) == ["-250000.00"]
+
+
+def test_a_loans_principal_stays_a_debt_in_an_account_kept_by_hand(ada: Person) -> None:
+    account_id = ada.account("-251000", account_type="mortgage")
+    imported(ada, loan("250000.00", "20250301"), account_id=account_id)
+    again = imported(ada, loan("250000.00", "20250301"), account_id=account_id)
+    assert balances(ada, account_id) == ["-251000.00", "-250000.00"]
+    assert counts(again) == (0, 1, 0)
+
+
+@pytest.mark.parametrize("first", ["0.00", "1200.00", "-1200.00"])
+@pytest.mark.parametrize("then", ["800.00", "-800.00"])
+def test_a_loans_principal_is_a_debt_whatever_its_first_file_said(
+    ada: Person, first: str, then: str
+) -> None:
+    done = imported(ada, loan(first, "20250301"))
+    imported(ada, loan(then, "20250401"))
+    account_id = done["accounts"][0]["account_id"]
+    owed = "0.00" if first == "0.00" else "-1200.00"
+    assert balances(ada, account_id) == [owed, "-800.00"]
+
+
+def test_an_owners_sign_stands_where_the_file_does_not_tell_one(ada: Person) -> None:
+    done = imported(ada, MONARCH + "2025-01-01,500.00,Card\n")
+    account_id = done["accounts"][0]["account_id"]
+    ada.patch(f"/accounts/{account_id}", json={"balance_sign": -1})
+    rows = MONARCH + "2025-01-01,500.00,Card\n2025-02-01,400.00,Card\n"
+    assert counts(imported(ada, rows)) == (1, 1, 0)
+    assert balances(ada, account_id) == ["-500.00", "-400.00"]
+    told = imported(ada, MONARCH + "2025-03-01,300.00,Card\n", mapping='{"sign": -1}')
+    assert told["accounts"][0]["account_id"] == account_id
+    assert balances(ada, account_id)[-1] == "-300.00"

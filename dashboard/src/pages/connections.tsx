@@ -7,7 +7,7 @@ import type { Account, Connection, Failure, Sync } from "../api";
 import { AddAccount } from "../add-account";
 import { Connect } from "../connect";
 import { showAgo, showMinute } from "../instant";
-import { liveProviders, refresh } from "../live";
+import { liveProviders, refresh, type Provider } from "../live";
 import { allAccounts, allConnections, someSyncs } from "../questions";
 import { asFailure, everythingChanged, useResource } from "../resource";
 import { Retract, canBeRetracted } from "../retract";
@@ -15,6 +15,9 @@ import { Link } from "../router";
 import { Badge, Failed, Heading, Icon, Waiting } from "../ui";
 import { CONNECTION_STATES, SOURCES, SYNC_STATES, count, providerName } from "../words";
 
+// Settled when the page is built, so that what this API cannot do is not sent either.
+const HAS_PROVIDERS = __HAS_PROVIDERS__;
+const none = (): Promise<readonly Provider[]> => Promise.resolve([]);
 const FIRST_RUNS = 100;
 const RUNS_SHOWN = 3;
 
@@ -28,7 +31,7 @@ export function Connections(): JSX.Element {
   const connections = useResource("connections", allConnections);
   const accounts = useResource("accounts", allAccounts);
   const runs = useResource("syncs", (signal) => someSyncs(FIRST_RUNS, signal));
-  const providers = useResource("providers", liveProviders);
+  const providers = useResource(HAS_PROVIDERS ? "providers" : null, HAS_PROVIDERS ? liveProviders : none);
   const [isAdding, setIsAdding] = useState(false);
   const [isConnecting, setIsConnecting] = useState(false);
   const [retracting, setRetracting] = useState<Sync | null>(null);
@@ -73,7 +76,7 @@ export function Connections(): JSX.Element {
       ))}
       {runs.failure && <Failed failure={runs.failure} retry={runs.reload} />}
       {isAdding && <AddAccount close={() => setIsAdding(false)} />}
-      {isConnecting && <Connect providers={providers.data ?? []} close={() => setIsConnecting(false)} />}
+      {HAS_PROVIDERS && isConnecting && <Connect providers={providers.data ?? []} close={() => setIsConnecting(false)} />}
       {retracting && <Retract sync={retracting} close={() => setRetracting(null)} />}
     </>
   );
@@ -113,7 +116,7 @@ function ConnectionCard({
             {CONNECTION_STATES[connection.state]}
           </Badge>
         )}
-        {isLive && connection.state !== "disconnected" && <Refresh connection={connection} />}
+        {HAS_PROVIDERS && isLive && connection.state !== "disconnected" && <Refresh connection={connection} />}
       </header>
       {(connection.detail || remedy) && (
         <div class="notice is-warn">

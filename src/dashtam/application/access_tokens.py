@@ -34,9 +34,11 @@ def create(
 
     Raises:
         Unprocessable: the name or the days break a rule.
+        Unauthorized: there is no such user any more.
     """
     name = name.strip()
     _refuse_faults(name, expires_in_days)
+    work.users.require(user_id)
     text = PREFIX + urlsafe_b64encode(secrets.random()).decode().rstrip("=")
     token = AccessToken(
         id=AccessTokenId(work.new_id()),

@@ -199,9 +199,7 @@ def _record_typed(work: Work, account: Account, reading: Reading, source: Snapsh
         )
     )
     # Stored the way the account's source would report it, so that it reads back as it was typed.
-    is_turned = account.balance_sign == -1
-    balance = reading.balance.copy_negate() if is_turned and reading.balance else reading.balance
-    reported = replace(reading, balance=balance)
+    reported = reading.turned() if account.balance_sign == -1 else reading
     Capture(work, account, sync_id, source).typed(reported)
     note(work, "balance_typed", account.user_id, sync_id)
     return sync_id

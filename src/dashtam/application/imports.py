@@ -12,7 +12,7 @@ from dashtam.domain.balance_snapshot import SnapshotSource
 from dashtam.domain.connection import Connection, ProviderKind
 from dashtam.domain.errors import Fault, Unprocessable
 from dashtam.domain.money import Currency
-from dashtam.domain.statement import Identity, Position, Problem, Statement
+from dashtam.domain.statement import Identity, Position, Problem, Reading, Statement
 from dashtam.domain.sync import AccountOutcome, Sync, SyncId, SyncKind, SyncState
 from dashtam.domain.user import UserId
 
@@ -195,7 +195,7 @@ class _Recording:
 
     def _capture(self, done: AccountImport, statement: Statement) -> None:
         capture = Capture(self._work, done.account, self._sync_id, done.source)
-        captured = capture.reported(statement.readings)
+        captured = capture.reported(_as_the_account_has_them(statement, done.account))
         done.recorded += captured.recorded
         done.skipped += captured.skipped
         done.refuse(_conflict() for _ in captured.conflicts)
@@ -235,6 +235,16 @@ class _Recording:
         return done
 
 
+def _as_the_account_has_them(statement: Statement, account: Account) -> Sequence[Reading]:
+    """Return the readings so that a debt reads back as one, whichever sign the account carries.
+
+    Where the source's own sign is not known, the account's is taken to be it.
+    """
+    if statement.identity.balance_sign in {None, account.balance_sign}:
+        return statement.readings
+    return [reading.turned() for reading in statement.readings]
+
+
 def _source(statement: Statement, *, first: bool) -> SnapshotSource:
     if first:
         return SnapshotSource.INITIAL_CONNECTION
@@ -254,7 +264,7 @@ def _account_of(work: Work, connection: Connection, identity: Identity) -> Accou
         account_type=identity.account_type or AccountType.OTHER,
         number_masked=identity.number_masked,
         currency=identity.currency,
-        balance_sign=identity.balance_sign,
+        balance_sign=identity.balance_sign or 1,
         is_hidden=False,
         closed_at=None,
         last_synced_at=None,

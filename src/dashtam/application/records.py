@@ -272,8 +272,19 @@ class Users(Protocol):
     def locked_password_hash(self, user_id: UserId) -> str | None:
         """Return the user's password hash, and lock it until the work is done."""
 
+    def require(self, user_id: UserId) -> None:
+        """Have an erasure of the user wait until the work is done.
+
+        Raises:
+            Unauthorized: there is no such user any more.
+        """
+
     def hold(self, user_id: UserId) -> None:
-        """Have everyone else who records for this user wait until the work is done."""
+        """Have everyone else who records for this user wait until the work is done.
+
+        Raises:
+            Unauthorized: there is no such user any more.
+        """
 
     def add(self, user: User, password_hash: str) -> bool:
         """Keep a new user; False when the e-mail is taken."""
@@ -360,14 +371,14 @@ class IdempotencyKeys(Protocol):
 
     def claim(
         self, user_id: UserId, route: str, key: str, answer: KeptAnswer, now: datetime
-    ) -> None:
-        """Take the key for a request that is being answered."""
+    ) -> bool:
+        """Take the key for a request that is being answered; False when somebody else has it."""
 
-    def keep(self, user_id: UserId, route: str, key: str, answer: KeptAnswer) -> None:
-        """Keep the answer under a key that was claimed."""
+    def keep(self, user_id: UserId, route: str, key: str, answer: KeptAnswer) -> bool:
+        """Keep the answer; False when the claim with this lease does not hold any more."""
 
-    def free(self, user_id: UserId, route: str, key: str) -> None:
-        """Let the key be used again."""
+    def free(self, user_id: UserId, route: str, key: str, lease_until: datetime) -> None:
+        """Let the key be used again, unless an answer is kept or the claim is another's."""
 
 
 class AuditLog(Protocol):

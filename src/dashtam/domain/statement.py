@@ -1,7 +1,7 @@
 """Statements: what a source reports of one account."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -22,6 +22,10 @@ class Reading:
     holdings_value: Decimal | None = None
     cash_value: Decimal | None = None
     as_of: datetime | None = None
+
+    def turned(self) -> "Reading":
+        """Return the reading as a source with the opposite sign for what is owed reports it."""
+        return replace(self, balance=self.balance.copy_negate() if self.balance else self.balance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,9 @@ class Identity:
     ``institution_key`` groups files of one institution (an OFX ``FI``, a BIC, else the format's
     name); ``institution`` is that institution's name for people. ``account_type`` is None where
     the source does not tell.
+
+    ``balance_sign`` is -1 where the source is known to report what is owed as a positive number, 1
+    where it is known not to, and None where nothing is known of it.
     """
 
     institution_key: str
@@ -67,7 +74,7 @@ class Identity:
     account_type: AccountType | None
     number_masked: str | None
     currency: Currency
-    balance_sign: BalanceSign = 1
+    balance_sign: BalanceSign | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, sel
 from sqlalchemy.exc import IntegrityError
 
 from dashtam.application.records import KeptAnswer
-from dashtam.domain.errors import Conflict
 from dashtam.domain.user import UserId
 from dashtam.infrastructure.database.tables import idempotency_keys
 
@@ -41,11 +40,10 @@ class IdempotencyKeys:
 
     def claim(
         self, user_id: UserId, route: str, key: str, answer: KeptAnswer, now: datetime
-    ) -> None:
-        """Take the key for a request that is being answered; the user's spent keys go.
+    ) -> bool:
+        """Take the key for a request that is being answered; False when somebody else has it.
 
-        Raises:
-            Conflict: somebody else took it at the same moment.
+        The user's spent keys go.
         """
         self._connection.execute(delete(idempotency_keys).where(_spent(user_id, now)))
         statement = insert(idempotency_keys).values(
@@ -63,20 +61,23 @@ class IdempotencyKeys:
             with self._connection.begin_nested():
                 self._connection.execute(statement)
         except IntegrityError:
-            msg = "The first request with this Idempotency-Key is still being answered."
-            raise Conflict(msg) from None
+            return False
+        return True
 
-    def keep(self, user_id: UserId, route: str, key: str, answer: KeptAnswer) -> None:
-        """Keep the answer under a key that was claimed."""
-        self._connection.execute(
+    def keep(self, user_id: UserId, route: str, key: str, answer: KeptAnswer) -> bool:
+        """Keep the answer; False when the claim with this lease does not hold any more."""
+        changed = self._connection.execute(
             update(idempotency_keys)
-            .where(_named(user_id, route, key))
+            .where(_named(user_id, route, key), _claimed(answer.lease_until))
             .values(status=answer.status, headers=_text(answer), body=answer.body)
         )
+        return changed.rowcount == 1
 
-    def free(self, user_id: UserId, route: str, key: str) -> None:
-        """Let the key be used again."""
-        self._connection.execute(delete(idempotency_keys).where(_named(user_id, route, key)))
+    def free(self, user_id: UserId, route: str, key: str, lease_until: datetime) -> None:
+        """Let the key be used again, unless an answer is kept or the claim is another's."""
+        self._connection.execute(
+            delete(idempotency_keys).where(_named(user_id, route, key), _claimed(lease_until))
+        )
 
 
 def _named(user_id: UserId, route: str, key: str) -> ColumnElement[bool]:
@@ -85,6 +86,10 @@ def _named(user_id: UserId, route: str, key: str) -> ColumnElement[bool]:
         idempotency_keys.c.route == route,
         idempotency_keys.c.key == key,
     )
+
+
+def _claimed(lease_until: datetime) -> ColumnElement[bool]:
+    return and_(idempotency_keys.c.status.is_(None), idempotency_keys.c.lease_until == lease_until)
 
 
 def _spent(user_id: UserId, now: datetime) -> ColumnElement[bool]:

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from dashtam.domain.errors import Unauthorized
 from dashtam.domain.user import Erasure, User, UserId, email_key
 from dashtam.infrastructure.database.rows import AnyRow, one_of
 from dashtam.infrastructure.database.tables import (
@@ -67,13 +68,33 @@ class Users:
 
     def locked_password_hash(self, user_id: UserId) -> str | None:
         """Return the user's password hash, and lock it until the work is done."""
-        return self._connection.scalar(_password_hash(user_id).with_for_update())
+        # FOR NO KEY UPDATE: other changes of the password wait, what refers to the user does not.
+        return self._connection.scalar(_password_hash(user_id).with_for_update(key_share=True))
+
+    def require(self, user_id: UserId) -> None:
+        """Have an erasure of the user wait until the work is done.
+
+        Raises:
+            Unauthorized: there is no such user any more.
+        """
+        # FOR KEY SHARE, as a foreign key would take it: of all that locks the row only an erasure
+        # waits for it.
+        found = select(users.c.id).where(users.c.id == user_id)
+        if self._connection.scalar(found.with_for_update(read=True, key_share=True)) is None:
+            raise Unauthorized
 
     def hold(self, user_id: UserId) -> None:
-        """Have everyone else who records for this user wait until the work is done."""
-        # Rows that refer to the user, such as a new session, need not wait.
-        held = select(users.c.id).where(users.c.id == user_id).with_for_update(key_share=True)
-        self._connection.execute(held)
+        """Have everyone else who records for this user wait until the work is done.
+
+        Raises:
+            Unauthorized: there is no such user any more.
+        """
+        # Not the user's row: whoever signs in locks that, and must not wait behind an import.
+        # SQLite has one writer at a time anyway.
+        if self._connection.dialect.name == "postgresql":
+            lock = int.from_bytes(user_id.bytes[8:], signed=True)
+            self._connection.execute(select(func.pg_advisory_xact_lock(lock)))
+        self.require(user_id)
 
     def add(self, user: User, password_hash: str) -> bool:
         """Keep a new user; False when the e-mail is taken."""

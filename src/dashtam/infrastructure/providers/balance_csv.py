@@ -227,6 +227,8 @@ class _Table:
             account_type=None,
             number_masked=None,
             currency=currency,
+            # The mapping turned the balances, so they are known to be as they count.
+            balance_sign=1 if self._columns.sign < 0 else None,
         )
 
     def _instant(self, row: list[str], identity: Identity) -> datetime:

@@ -2,7 +2,11 @@
 
 Read by our own hand: the libraries refuse what real banks write, or invent numbers.
 Amounts and dates follow OFX 2.3, sections 3.2.8 and 3.2.9. Of several balances of one account at
-one instant the last of the file counts. A loan's principal (``PRINBAL``) is what is owed.
+one instant the last of the file counts.
+
+A loan's principal (``PRINBAL``) is what is owed, and a lender never owes it: most write it as a
+positive number (zero when it is paid off), some as a negative one. So the sign of what is there
+tells how this lender writes, and zero is taken for the way of most.
 """
 
 import re
@@ -126,8 +130,9 @@ def _statement(
     except Unusable as unusable:
         problems.append(unusable.problem())
     identity = _identity(source, document, currency)
-    if source.kind == "LOANSTMTRS" and any(reading.balance > 0 for reading in readings):
-        identity = replace(identity, balance_sign=-1)
+    if source.kind == "LOANSTMTRS":
+        owed_is_negative = any(reading.balance < 0 for reading in readings)
+        identity = replace(identity, balance_sign=1 if owed_is_negative else -1)
     yield from fields.pieces(identity, readings, problems, positions)
 
 

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from dashtam.application.ports import World
@@ -24,6 +24,15 @@ class AnsweringStill(Conflict):
     detail = "The first request with this Idempotency-Key is still being answered."
 
 
+class TookTooLong(Conflict):
+    """The request did not end while its key was its own, so somebody else may have the key."""
+
+    detail = (
+        "This request took so long that its Idempotency-Key was free again. It was not done;"
+        " send it again."
+    )
+
+
 class KeyOfAnother(Unprocessable):
     """The key was used for a different request."""
 
@@ -39,13 +48,15 @@ class IdempotencyKey:
     key: str
     fingerprint: bytes
 
-    def claim(self, work: Work) -> KeptAnswer | None:
-        """Return the answer that is kept under the key; None when the key is now ours to answer.
+    def claim(self, work: Work) -> "KeptAnswer | Claim":
+        """Return the answer that is kept under the key, or the claim by which it is ours to answer.
 
         Raises:
             KeyOfAnother: the key stands for a request with another body.
             AnsweringStill: the request that took the key is still running.
+            Unauthorized: the user was erased meanwhile.
         """
+        work.users.require(self.user_id)
         kept = work.idempotency_keys.get(self.user_id, self.route, self.key, work.now)
         if kept is not None:
             if kept.fingerprint != self.fingerprint:
@@ -54,18 +65,39 @@ class IdempotencyKey:
                 return kept
             if kept.lease_until > work.now:
                 raise AnsweringStill
-        claim = KeptAnswer(self.fingerprint, work.now + _LEASE, None, {}, b"")
-        work.idempotency_keys.claim(self.user_id, self.route, self.key, claim, work.now)
-        return None
+        lease_until = work.now + _LEASE
+        claim = KeptAnswer(self.fingerprint, lease_until, None, {}, b"")
+        if not work.idempotency_keys.claim(self.user_id, self.route, self.key, claim, work.now):
+            raise AnsweringStill
+        return Claim(self, lease_until)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A key that one request has to answer. Its lease is as good as a name: no other has it."""
+
+    key: IdempotencyKey
+    lease_until: datetime
 
     def keep(self, work: Work, status: int, headers: dict[str, str], body: bytes) -> None:
-        """Keep the answer, in the work that it tells of."""
-        answer = KeptAnswer(self.fingerprint, work.now, status, headers, body)
-        work.idempotency_keys.keep(self.user_id, self.route, self.key, answer)
+        """Keep the answer, in the work that it tells of.
+
+        Raises:
+            TookTooLong: the key is another's by now, and what the work did must not stand.
+        """
+        key = self.key
+        answer = KeptAnswer(key.fingerprint, self.lease_until, status, headers, body)
+        if not work.idempotency_keys.keep(key.user_id, key.route, key.key, answer):
+            raise TookTooLong
 
     def free(self, work: Work) -> None:
-        """Let the key be used again, since nothing was done."""
-        work.idempotency_keys.free(self.user_id, self.route, self.key)
+        """Let the key be used again where nothing was done.
+
+        What seems to have failed may have been committed, answer and all, when only the word of it
+        was lost on the way: then the answer stays.
+        """
+        key = self.key
+        work.idempotency_keys.free(key.user_id, key.route, key.key, self.lease_until)
 
 
 def key_of(world: World, route: Route, request: Request, user_id: UserId) -> IdempotencyKey | None:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from typing import Final
@@ -18,7 +19,7 @@ from dashtam.domain.user import Principal
 from dashtam.presentation.call import Answer, Call, Request
 from dashtam.presentation.parameters import read_parameters
 from dashtam.presentation.problems import NOT_ACCEPTABLE, Problems, Rejection, kind_of
-from dashtam.presentation.routers.api.v1.routes.idempotency import IdempotencyKey, key_of
+from dashtam.presentation.routers.api.v1.routes.idempotency import Claim, TookTooLong, key_of
 from dashtam.presentation.routers.api.v1.routes.route import Auth, Route, Transaction
 
 _SERVER_FAULT: Final = 500
@@ -115,48 +116,49 @@ class Turn:
         if key is None:
             return self._respond(self._handle(None))
         with self._world.database.write() as work:
-            kept = key.claim(work)
-        if kept:
-            return self._repeat(kept)
-        return self._answer_once(key)
+            found = key.claim(work)
+        if isinstance(found, KeptAnswer):
+            return self._repeat(found)
+        return self._answer_once(found)
 
-    def _answer_once(self, key: IdempotencyKey) -> Response:
+    def _answer_once(self, claim: Claim) -> Response:
         try:
-            return self._respond(self._handle(key))
+            return self._respond(self._handle(claim))
         except Refusal as refusal:
             response = self.refuse(refusal)
-            with self._world.database.write() as work:
+            # A refusal is true whoever has the key by now.
+            with suppress(TookTooLong), self._world.database.write() as work:
                 if kind_of(refusal).status < _SERVER_FAULT:
-                    _keep_response(key, work, response)
+                    _keep_response(claim, work, response)
                 else:
-                    key.free(work)
+                    claim.free(work)
             return response
         except BaseException:
             with self._world.database.write() as work:
-                key.free(work)
+                claim.free(work)
             raise
 
-    def _handle(self, key: IdempotencyKey | None) -> Answer:
+    def _handle(self, claim: Claim | None) -> Answer:
         if self._route.transaction is Transaction.OWN:
-            return self._route.handler(self._call(None, key))
+            return self._route.handler(self._call(None, claim))
         with self._world.database.write() as work:
-            answer = self._route.handler(self._call(work, key))
-            if key:
-                self._keep(key, work, answer)
+            answer = self._route.handler(self._call(work, claim))
+            if claim:
+                self._keep(claim, work, answer)
         return answer
 
-    def _call(self, work: Work | None, key: IdempotencyKey | None = None) -> Call:
+    def _call(self, work: Work | None, claim: Claim | None = None) -> Call:
         call = Call(self._world, self._request, self._caller, self._values, work)
-        if key:
-            call.keep = partial(self._keep, key)
+        if claim:
+            call.keep = partial(self._keep, claim)
         return call
 
-    def _keep(self, key: IdempotencyKey, work: Work, answer: Answer) -> None:
+    def _keep(self, claim: Claim, work: Work, answer: Answer) -> None:
         if self._route.shows_secret:
-            _keep_response(key, work, self.refuse(Conflict(_SHOWN_ONCE)))
+            _keep_response(claim, work, self.refuse(Conflict(_SHOWN_ONCE)))
             return
         headers = dict(answer.headers) | {"content-type": answer.media_type}
-        key.keep(work, answer.status or self._route.status, headers, _json(answer))
+        claim.keep(work, answer.status or self._route.status, headers, _json(answer))
 
     def _repeat(self, kept: KeptAnswer) -> Response:
         headers = self._own_headers() | self._located(kept.headers)
@@ -198,9 +200,9 @@ class Turn:
         }
 
 
-def _keep_response(key: IdempotencyKey, work: Work, response: Response) -> None:
+def _keep_response(claim: Claim, work: Work, response: Response) -> None:
     headers = {"content-type": response.headers["content-type"]}
-    key.keep(work, response.status_code, headers, bytes(response.body))
+    claim.keep(work, response.status_code, headers, bytes(response.body))
 
 
 def _json(answer: Answer) -> bytes:
