@@ -13,9 +13,8 @@ import { Setup } from "./pages/setup";
 import { areAmountsHidden, isDark, theme } from "./preferences";
 import { everythingChanged } from "./resource";
 import { Link, path } from "./router";
-import { resume, standing } from "./session";
+import { obstacle, resume, standing } from "./session";
 import { Failed, Heading, Icon, Mark, Waiting, type IconName } from "./ui";
-import { Failure } from "./api";
 
 const isOnline = signal(navigator.onLine);
 addEventListener("online", () => {
@@ -46,9 +45,9 @@ export function App(): JSX.Element {
           <div class="gate-card">
             <header>
               <Mark />
-              <h1>Dashtam is out of reach</h1>
+              <h1>{obstacle.value?.isOffline ? "Dashtam is out of reach" : "Dashtam is not well"}</h1>
             </header>
-            <Failed failure={new Failure(0, "")} retry={() => void resume()} />
+            <Failed failure={obstacle.value!} retry={() => void resume()} />
           </div>
         </main>
       );

@@ -7,6 +7,8 @@ import { Failure, requestAsNobody, type Shapes } from "./api";
 export type Standing = "unknown" | "signed-in" | "signed-out" | "ended" | "unreachable";
 
 export const standing = signal<Standing>("unknown");
+/** Why the session could not be taken up, where it may still stand. */
+export const obstacle = signal<Failure | null>(null);
 
 // Not a secret: it saves a stranger's first visit a request that could only be refused.
 const HINT = "dashtam.session";
@@ -59,7 +61,10 @@ async function renew(): Promise<string> {
     return keep((await answer.json()) as Shapes["TokenPair"]);
   } catch (trouble) {
     if (trouble instanceof Failure && [401, 403].includes(trouble.status)) forget("ended");
-    else if (standing.value === "unknown") standing.value = "unreachable";
+    else if (standing.value === "unknown" || standing.value === "unreachable") {
+      obstacle.value = trouble instanceof Failure ? trouble : new Failure(0, "");
+      standing.value = "unreachable";
+    }
     throw trouble;
   }
 }

@@ -24,7 +24,7 @@ export function Amount({
   const { before, whole, fraction, after } = amountParts(text, currency, { locale, signed, hidden });
   if (hidden) {
     return (
-      <span class="amount is-hidden">
+      <span class={isLarge ? "amount is-large is-hidden" : "amount is-hidden"}>
         <span aria-hidden="true">
           {before}
           {whole}

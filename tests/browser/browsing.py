@@ -1,6 +1,5 @@
 """A real server, a real browser, and a person in front of it."""
 
-import json
 import os
 import re
 import shutil
@@ -11,17 +10,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 from urllib.error import URLError
-from urllib.request import Request, urlopen
+from urllib.request import urlopen
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright
+from playwright.sync_api import Browser, ConsoleMessage, FilePayload, Page, Playwright
 from playwright.sync_api import Request as Sent
 
 EMAIL: Final = "ann@example.org"
-PASSWORD: Final = "a pelican under nine bridges"
+PASSWORD: Final = "a pelican under nine bridges"  # noqa: S105 - of nobody
 STARTS_WITHIN_S: Final = 60
 AXE: Final = Path(__file__).parents[2] / "dashboard/node_modules/axe-core/axe.min.js"
 FLAGS: Final = (
@@ -42,9 +41,11 @@ class BrowserMissingError(Exception):
 def chromium() -> str:
     """Return where Chromium is, and install Debian's first where that can be done."""
     found = _installed_chromium()
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+    apt_get = shutil.which("apt-get")
+    if found is None and os.geteuid() == 0 and apt_get:
         for command in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
-            subprocess.run(["apt-get", "-qq", *command], check=False, capture_output=True)
+            program = [apt_get, "-qq", *command]
+            subprocess.run(program, check=False, capture_output=True)
         found = _installed_chromium()
     if found is None:
         msg = (
@@ -75,11 +76,9 @@ class Served:
     ) -> Any:  # noqa: ANN401 - JSON
         """Send one request and return what its answer holds, None where it is empty."""
         own = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        body = (
-            sent if isinstance(sent, bytes) else None if sent is None else json.dumps(sent).encode()
-        )
         own |= {"Content-Type": "application/json"} | dict(headers or {})
-        request = Request(f"{self.url}/api/v1{path}", body, own, method=method)  # noqa: S310 - ours
+        body = sent if isinstance(sent, bytes) or sent is None else json.dumps(sent).encode()
+        request = Request(f"{self.url}/api/v1{path}", body, own, method=method)
         with urlopen(request, timeout=STARTS_WITHIN_S) as answer:  # noqa: S310 - ours
             return json.loads(answer.read() or b"null")
 
@@ -90,31 +89,23 @@ class Served:
         self.token = pair["access_token"]
 
     def account(self, name: str, currency: str, *balances: str, kind: str = "checking") -> str:
-        """Make a manual account with a balance a month, the last one today's."""
-        account_id = ""
-        for months, balance in zip(range(len(balances) - 1, -1, -1), balances, strict=True):
-            day = (datetime.now(UTC).date() - timedelta(days=30 * months)).isoformat()  # noqa: TID251 - the browser's clock is the real one
-            if account_id:
-                typed = {"balance": balance, "captured_at": day}
-                self.ask("POST", f"/accounts/{account_id}/balance-snapshots", typed)
-            else:
-                described = {"name": name, "account_type": kind, "currency": currency}
-                made = self.ask(
-                    "POST", "/accounts", {**described, "balance": balance, "captured_at": day}
-                )
-                account_id = made["id"]
+        """Make a manual account with a balance every 30 days, the last one today's."""
+        today = datetime.now(UTC).date()
+        days = [today - timedelta(days=30 * back) for back in range(len(balances))][::-1]
+        described = {"name": name, "account_type": kind, "currency": currency}
+        first = {"balance": balances[0], "captured_at": days[0].isoformat()}
+        account_id: str = self.ask("POST", "/accounts", described | first)["id"]
+        for day, balance in zip(days[1:], balances[1:], strict=True):
+            typed = {"balance": balance, "captured_at": day.isoformat()}
+            self.ask("POST", f"/accounts/{account_id}/balance-snapshots", typed)
         return account_id
 
     def import_file(self, name: str, content: bytes) -> Any:  # noqa: ANN401 - JSON
         """Import a statement."""
         edge = "of-the-form"
-        body = (
-            (
-                f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
-            ).encode()
-            + content
-            + f"\r\n--{edge}--\r\n".encode()
-        )
+        described = f'Content-Disposition: form-data; name="file"; filename="{name}"'
+        before = f"--{edge}\r\n{described}\r\n\r\n".encode()
+        body = before + content + f"\r\n--{edge}--\r\n".encode()
         kind = {"Content-Type": f"multipart/form-data; boundary={edge}"}
         return self.ask("POST", "/imports", body, kind)
 
@@ -216,6 +207,11 @@ class Person:
 
 
 Opening = Callable[..., Person]
+
+
+def payload(name: str, content: bytes) -> FilePayload:
+    """Return a file as somebody chooses it."""
+    return FilePayload(name=name, mimeType="text/csv", buffer=content)
 
 
 def plain(shown: str) -> str:

@@ -5,6 +5,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
+
 from browser.browsing import (
     DESKTOP,
     PHONE,
@@ -15,7 +17,6 @@ from browser.browsing import (
     launch,
     serving,
 )
-from playwright.sync_api import Browser, sync_playwright
 
 
 @pytest.fixture(scope="session")

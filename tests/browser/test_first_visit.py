@@ -3,6 +3,8 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from playwright.sync_api import expect
+
 from browser.browsing import (
     EMAIL,
     LOOKS,
@@ -10,10 +12,10 @@ from browser.browsing import (
     Opening,
     Person,
     balance_in,
+    payload,
     plain,
     statement,
 )
-from playwright.sync_api import expect
 
 TODAY = datetime.now(UTC).date()  # noqa: TID251 - the browser's clock is the real one
 DAYS = 800
@@ -36,8 +38,7 @@ def import_statement(person: Person, content: bytes) -> None:
     page.get_by_role("link", name="Import a statement").click()
     expect(page.get_by_text("Choose files")).to_be_visible()
     assert person.faults() == []
-    file = {"name": "everyday.csv", "mimeType": "text/csv", "buffer": content}
-    page.locator("input[type=file]").set_input_files(file)  # type: ignore[arg-type] - a payload
+    page.locator("input[type=file]").set_input_files(payload("everyday.csv", content))
     expect(page.get_by_text(f"{DAYS} balances to record")).to_be_visible()
     assert person.faults() == []
     page.get_by_role("button", name="Import", exact=True).click()
@@ -51,6 +52,33 @@ def find_balance(person: Person, day: date, balance: str) -> None:
     answer = page.locator(".finder-answer data")
     expect(answer).to_have_attribute("value", balance)
     assert plain(answer.inner_text()) == balance
+
+
+def see_which_sync_recorded_it(person: Person) -> None:
+    page, served = person.page, person.served
+    page.get_by_role("button", name="Which sync recorded it").click()
+    dialog = page.get_by_role("dialog")
+    pair = served.ask("POST", "/sessions", {"email": EMAIL, "password": PASSWORD})
+    served.token = pair["access_token"]
+    (sync,) = served.ask("GET", "/syncs")["syncs"]
+    expect(dialog.get_by_text(sync["id"])).to_be_visible()
+    expect(dialog.get_by_text(f"{DAYS} balances")).to_be_visible()
+    assert person.faults() == []
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+
+def take_it_back(person: Person) -> None:
+    page = person.page
+    person.visit("Connections")
+    assert person.faults() == []
+    page.get_by_role("button", name="Retract the sync").click()
+    assert person.faults() == []
+    page.get_by_role("button", name="Retract", exact=True).click()
+    expect(page.get_by_text("Retracted")).to_be_visible()
+    person.visit("Overview")
+    expect(page.get_by_role("heading", name="No account is shown")).to_be_visible()
+    assert person.served.ask("GET", "/balance-snapshots")["total_balance_by_currency"] == {}
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=str)
@@ -72,26 +100,8 @@ def test_a_stranger_finds_the_way_from_nothing_to_history_and_back(
     assert person.faults() == []
     assert person.overflow() <= 0
 
-    page.get_by_role("button", name="Which sync recorded it").click()
-    dialog = page.get_by_role("dialog")
-    run = person.served
-    run.token = run.ask("POST", "/sessions", {"email": EMAIL, "password": PASSWORD})["access_token"]
-    (sync,) = run.ask("GET", "/syncs")["syncs"]
-    expect(dialog.get_by_text(sync["id"])).to_be_visible()
-    expect(dialog.get_by_text(f"{DAYS} balances")).to_be_visible()
-    assert person.faults() == []
-    page.keyboard.press("Escape")
-    expect(dialog).to_be_hidden()
-
-    person.visit("Connections")
-    assert person.faults() == []
-    page.get_by_role("button", name="Retract the sync").click()
-    assert person.faults() == []
-    page.get_by_role("button", name="Retract", exact=True).click()
-    expect(page.get_by_text("Retracted")).to_be_visible()
-    person.visit("Overview")
-    expect(page.get_by_role("heading", name="No account is shown")).to_be_visible()
-    assert run.ask("GET", "/balance-snapshots")["total_balance_by_currency"] == {}
+    see_which_sync_recorded_it(person)
+    take_it_back(person)
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=str)

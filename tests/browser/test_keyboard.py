@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from browser.browsing import EMAIL, PASSWORD, Opening, Person, balance_in, statement
 from playwright.sync_api import expect
+
+from browser.browsing import EMAIL, PASSWORD, Opening, Person, balance_in, statement
 
 TODAY = datetime.now(UTC).date()  # noqa: TID251 - the browser's clock is the real one
 MOST_STEPS = 80
@@ -31,8 +32,7 @@ def step_to(person: Person, name: str) -> None:
     raise AssertionError(name)
 
 
-def test_all_of_it_works_without_a_pointer(opening: Opening) -> None:
-    person = opening()
+def sign_up(person: Person) -> bytes:
     page, keys = person.page, person.page.keyboard
     person.open()
     page.get_by_label("E-mail").wait_for()
@@ -49,6 +49,11 @@ def test_all_of_it_works_without_a_pointer(opening: Opening) -> None:
     person.served.import_file("everyday.csv", content)
     page.reload()
     page.get_by_role("link", name="Everyday").wait_for()
+    return content
+
+
+def read_history(person: Person, content: bytes) -> None:
+    page, keys = person.page, person.page.keyboard
     step_to(person, "Skip to the page")
     keys.press("Enter")
     step_to(person, "Everyday")
@@ -73,6 +78,9 @@ def test_all_of_it_works_without_a_pointer(opening: Opening) -> None:
     keys.press("Space")
     expect(page.get_by_text("A year earlier", exact=True)).to_be_visible()
 
+
+def take_it_back(person: Person) -> None:
+    page, keys = person.page, person.page.keyboard
     step_to(person, "Which sync recorded")
     keys.press("Enter")
     page.get_by_role("button", name="Retract this sync").wait_for()
@@ -89,3 +97,10 @@ def test_all_of_it_works_without_a_pointer(opening: Opening) -> None:
     expect(page.get_by_role("button", name="Hide amounts")).to_have_attribute(
         "aria-pressed", "true"
     )
+
+
+def test_all_of_it_works_without_a_pointer(opening: Opening) -> None:
+    person = opening()
+    read_history(person, sign_up(person))
+    take_it_back(person)
+    assert person.faults() == []

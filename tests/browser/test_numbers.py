@@ -5,8 +5,9 @@ import re
 from typing import Any
 
 import pytest
-from browser.browsing import DESKTOP, PHONE, Opening, Person, Served, plain
 from playwright.sync_api import expect
+
+from browser.browsing import DESKTOP, PHONE, Opening, Person, Served, plain
 
 ACCOUNTS = {
     "Yen": ("JPY", ["123456", "1234567", "0", "500"]),

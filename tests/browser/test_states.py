@@ -4,8 +4,9 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from browser.browsing import LOOKS, Opening, Served, balance_in, statement
 from playwright.sync_api import Route, expect
+
+from browser.browsing import LOOKS, Opening, Served, balance_in, payload, statement
 
 TODAY = datetime.now(UTC).date()  # noqa: TID251 - the browser's clock is the real one
 
@@ -59,14 +60,14 @@ def test_without_a_network_what_was_loaded_stays(
     page.evaluate("navigator.serviceWorker.ready.then(() => undefined)")
     total = page.locator(".total data").first
     expect(total).to_have_attribute("value", balance_in(history, TODAY))
-    page.context.set_offline(True)  # noqa: FBT003 - Playwright's form
+    page.context.set_offline(True)
     expect(page.get_by_text("You are offline.")).to_be_visible()
     expect(total).to_be_visible()
     assert person.faults() == []
     page.reload()
     expect(page.get_by_role("heading", name="Dashtam is out of reach")).to_be_visible()
     assert person.faults() == []
-    page.context.set_offline(False)  # noqa: FBT003 - Playwright's form
+    page.context.set_offline(False)
     expect(page.locator(".total data").first).to_be_visible()
 
 
@@ -146,8 +147,8 @@ def test_a_file_that_cannot_be_read_says_line_and_reason(opening: Opening, serve
     bad = b"Tag;Betrag\n01/02/2026;1,50\n02/02/2026;2,50\n"
     page.locator("input[type=file]").set_input_files(
         [
-            {"name": "good.csv", "mimeType": "text/csv", "buffer": good.encode()},
-            {"name": "bad.csv", "mimeType": "text/csv", "buffer": bad},
+            payload("good.csv", good.encode()),
+            payload("bad.csv", bad),
         ]
     )
     expect(page.get_by_text(re.compile(r"^Line \d+:")).first).to_be_visible()

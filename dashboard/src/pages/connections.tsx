@@ -18,7 +18,7 @@ import { CONNECTION_STATES, SOURCES, SYNC_STATES, count, providerName } from "..
 // Settled when the page is built, so that what this API cannot do is not sent either.
 const HAS_PROVIDERS = __HAS_PROVIDERS__;
 const none = (): Promise<readonly Provider[]> => Promise.resolve([]);
-const FIRST_RUNS = 100;
+const MOST_RUNS = 300;
 const RUNS_SHOWN = 3;
 
 const REMEDIES: Partial<Record<Connection["state"], string>> = {
@@ -30,7 +30,7 @@ const REMEDIES: Partial<Record<Connection["state"], string>> = {
 export function Connections(): JSX.Element {
   const connections = useResource("connections", allConnections);
   const accounts = useResource("accounts", allAccounts);
-  const runs = useResource("syncs", (signal) => someSyncs(FIRST_RUNS, signal));
+  const runs = useResource("syncs", (signal) => someSyncs(MOST_RUNS, signal));
   const providers = useResource(HAS_PROVIDERS ? "providers" : null, HAS_PROVIDERS ? liveProviders : none);
   const [isAdding, setIsAdding] = useState(false);
   const [isConnecting, setIsConnecting] = useState(false);
@@ -97,7 +97,7 @@ function ConnectionCard({
 }): JSX.Element {
   const [isWhole, setIsWhole] = useState(false);
   const remedy = REMEDIES[connection.state];
-  const shown = isWhole ? runs : runs?.slice(0, RUNS_SHOWN);
+  const shown = isWhole ? runs : runs?.filter(hasNews).slice(0, RUNS_SHOWN);
   const names = new Map(accounts?.map((account) => [account.id, account.name]));
   return (
     <section class="card" aria-label={connection.name}>
@@ -143,13 +143,18 @@ function ConnectionCard({
           ))}
         </ul>
       )}
-      {runs && runs.length > RUNS_SHOWN && (
+      {runs && shown && (isWhole || runs.length > shown.length) && (
         <button type="button" class="ghost has-word" aria-expanded={isWhole} onClick={() => setIsWhole(!isWhole)}>
           {isWhole ? "Show fewer" : `Show all ${runs.length} runs`}
         </button>
       )}
     </section>
   );
+}
+
+/** A file that held nothing new is told only to whoever asks for every run. */
+function hasNews(run: Sync): boolean {
+  return run.recorded > 0 || run.state !== "succeeded";
 }
 
 function Run({

@@ -3,14 +3,14 @@
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 
-import { get, type Account, type Import } from "../api";
+import { get, type Account, type Failure, type Import } from "../api";
 import { drop, intakes, record, retry, take, type Intake, type Stage } from "../intake";
 import { MappingForm } from "../mapping-form";
 import { allAccounts } from "../questions";
 import { useResource } from "../resource";
 import { Link } from "../router";
 import { Badge, Failed, Heading, Icon } from "../ui";
-import { count } from "../words";
+import { count, providerName } from "../words";
 
 const BUSY: readonly Stage[] = ["trying", "recording"];
 const PROBLEMS_SHOWN = 5;
@@ -154,7 +154,7 @@ function FileCard({ intake, accounts }: { intake: Intake; accounts: readonly Acc
       {failure && (stage === "refused" || stage === "failed") && (
         <>
           <Failed failure={failure} />
-          <Problems problems={(failure.problem?.errors ?? []).map((fault) => ({ line: lineOf(fault.pointer), detail: fault.detail ?? "" }))} />
+          <Problems problems={reasons(failure)} />
         </>
       )}
       {outcome && (stage === "tried" || stage === "recorded") && <Outcome outcome={outcome} />}
@@ -264,8 +264,8 @@ function told({ stage, outcome, file, waitsUntil }: Intake): string {
       return "Nothing was recorded.";
     case "tried":
       return outcome!.recorded === 0
-        ? `Everything in this ${outcome!.format} file is known already.`
-        : `${outcome!.format}, ${size(file.size)}: ${count(outcome!.recorded, "balance")} to record`;
+        ? "Everything in this file is known already."
+        : `${providerName(outcome!.format).replace(/ files$/, "")}, ${size(file.size)}: ${count(outcome!.recorded, "balance")} to record`;
     case "recorded":
       return `${count(outcome!.recorded, "balance")} recorded`;
   }
@@ -273,6 +273,13 @@ function told({ stage, outcome, file, waitsUntil }: Intake): string {
 
 function size(bytes: number): string {
   return bytes < 1024 * 1024 ? `${Math.max(1, Math.round(bytes / 1024))} KiB` : `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}
+
+/** What is wrong beyond what the failure itself says. */
+function reasons(failure: Failure): { line: number | null; detail: string }[] {
+  return (failure.problem?.errors ?? [])
+    .map((fault) => ({ line: lineOf(fault.pointer), detail: fault.detail ?? "" }))
+    .filter(({ line, detail }) => line !== null || detail !== failure.message);
 }
 
 function lineOf(pointer: string | null | undefined): number | null {
