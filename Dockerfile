@@ -1,4 +1,11 @@
 # Written with no container engine at hand and not built since: report what does not hold.
+FROM python:3.13-slim AS dashboard
+
+COPY dashboard /build/dashboard
+COPY docs/openapi.json /build/docs/openapi.json
+RUN python /build/dashboard/build_dashboard.py
+
+
 FROM python:3.13-slim AS build
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1
@@ -12,6 +19,9 @@ RUN pip install --require-hashes -r /build/requirements/run.txt
 COPY pyproject.toml README.md LICENSE /build/
 COPY src /build/src
 COPY examples /build/examples
+COPY hatch_build.py /build/
+COPY dashboard /build/dashboard
+COPY --from=dashboard /build/src/dashtam/presentation/web/dist /build/src/dashtam/presentation/web/dist
 RUN pip install --no-deps --no-build-isolation /build
 
 

@@ -20,19 +20,28 @@ LOCK = $(PY) -m uv pip compile -q --universal --python-version 3.11 --generate-h
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 	--extra postgres --extra redis --group build
 
-CHECKS = lint formatted types architecture dependencies unused spelling
+CHECKS = lint formatted types architecture dependencies unused spelling typescript
+
+DASHBOARD = src/dashtam/presentation/web/dist/index.html
+DASHBOARD_SOURCES = $(shell find dashboard/src dashboard/public dashboard/packing -type f) \
+	dashboard/index.html dashboard/package.json dashboard/package-lock.json dashboard/vite.config.ts
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help demo test prove check $(CHECKS) format openapi lock clean
+.PHONY: help demo dashboard screenshots test prove check $(CHECKS) format openapi lock clean
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(RUN) ## install, then serve sample data from .demo/ (PORT=8000)
+demo: $(RUN) $(DASHBOARD) ## install, then serve sample data from .demo/ (PORT=8000)
 	@$(VENV)/bin/dashtam demo --data .demo --port $(PORT)
 
-test: $(DEVELOP) ## the checks, then every test on both databases
+dashboard: $(DASHBOARD) ## build the web page into the package
+
+screenshots: $(DEVELOP) $(DASHBOARD) ## photograph the dashboard into docs/images
+	@$(PY) tests/browser/screenshots.py docs/images
+
+test: $(DEVELOP) $(DASHBOARD) ## the checks, then every test on both databases
 	@$(MAKE) --no-print-directory check; checked=$$?; \
 	$(PYTEST) $(TESTS) || exit $$?; \
 	if [ $$checked -ne 0 ]; then echo "The tests passed; make check found the faults above them."; fi; \
@@ -60,6 +69,8 @@ dependencies:
 	$(call inspect,$(PY) -m deptry .)
 unused:
 	$(call inspect,$(PY) -m vulture)
+typescript:
+	$(call inspect,$(PY) dashboard/build_dashboard.py check)
 spelling:
 	$(call inspect,$(VENV)/bin/codespell)
 
@@ -78,6 +89,10 @@ lock: $(DEVELOP) ## write the lock files from pyproject.toml
 clean: ## remove the environment, the caches and the demonstration's data
 	rm -rf $(VENV) .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(DASHBOARD): $(DASHBOARD_SOURCES) docs/openapi.json | $(PY)
+	@echo "Building the dashboard (about half a minute, the first time)."
+	@$(PY) dashboard/build_dashboard.py
 
 # The development environment holds everything that the demonstration needs, so it marks both.
 $(DEVELOP): requirements/develop.txt pyproject.toml | $(PY)

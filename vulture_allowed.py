@@ -67,14 +67,17 @@ change_amount
 change_percent
 dry_run
 end_balance
+end_date
 expires_in
 exported_at
 jti
 next_cursor
 start_balance
+start_date
 token_type
 total_balance_by_currency
 total_change_amount
 total_change_percent
 total_count
+tz
 pytestmark

@@ -257,6 +257,11 @@ def test_more_than_50_000_rows_are_refused_with_their_number_and_the_way_out(
     answer = ada.get(path, params=whole)
     problem = assert_problem(answer, 400, "invalid_date_range")
     assert "50001" in problem["detail"]
-    assert "shorter range" in problem["detail"]
+    for way_out in ("interval", "max_points", "shorter range"):
+        assert way_out in problem["detail"]
+    thinned = ada.get(path, params=whole | {"max_points": "400"}).json()
+    assert 2 <= thinned["total_count"] <= 400
+    assert thinned["total_change_amount"] == "-1.00"
+    assert ada.get(path, params=whole | {"interval": "day"}).json()["total_count"] == 41
     most = ada.get(path, params=whole | {"end_date": "2019-01-01"}).json()
     assert most["total_count"] == 50_000

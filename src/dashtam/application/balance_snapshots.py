@@ -1,8 +1,10 @@
 """Reading history: the latest balances, a period, the most recent."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import islice
+from operator import attrgetter
 from typing import Final
 
 from dashtam.application.records import LatestBalance, OwnedSnapshots, Work
@@ -11,11 +13,16 @@ from dashtam.domain.account import Account, AccountId
 from dashtam.domain.balance_history import BalanceHistory, Change, ChangedSnapshot
 from dashtam.domain.balance_snapshot import BalanceSnapshot, SnapshotSource
 from dashtam.domain.errors import AccountForbidden, AccountNotFound, InvalidDateRange
+from dashtam.domain.interval import Calendar
 from dashtam.domain.money import Money
 from dashtam.domain.period import Period
+from dashtam.domain.thinning import Measure, last_of_each, thinned
 from dashtam.domain.user import UserId
 
 MOST_ROWS: Final = 50_000
+
+_INSTANT: Final = attrgetter("captured_at")
+_MEASURE: Final[Measure[BalanceSnapshot]] = Measure(_INSTANT, attrgetter("balance.amount"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,20 @@ class LatestBalances:
 
     snapshots: Sequence[ChangedSnapshot]
     totals: dict[str, Money]
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """How much of a history is shown: the last snapshot of each interval, and at most so many.
+
+    None means all. Of many, those stay that a chart would show (see ``thinning``).
+    """
+
+    calendar: Calendar | None = None
+    most: int | None = None
+
+
+ALL: Final = Detail()
 
 
 def latest(work: Work, user_id: UserId, include: AbstractSet[str] = frozenset()) -> LatestBalances:
@@ -47,15 +68,21 @@ def history(
     account_id: AccountId,
     period: Period,
     source: SnapshotSource | None = None,
+    detail: Detail = ALL,
 ) -> BalanceHistory:
     """Return an account's snapshots captured in the period, oldest first.
 
     Raises:
         AccountNotFound: no account has this id.
         AccountForbidden: it is another user's.
-        InvalidDateRange: the period holds more than 50,000 snapshots.
+        InvalidDateRange: these would be more than 50,000 snapshots.
     """
     snapshots = work.balance_snapshots
+    if detail != ALL:
+        newest = _owned(snapshots.newest(account_id, source, 1, period.end), user_id)
+        every = snapshots.each_within(account_id, period, source)
+        shown = _shown(every, newest.snapshots, detail)
+        return balance_history.history(shown, newest.currency)
     found = _owned(snapshots.within(account_id, period, source, MOST_ROWS + 1), user_id)
     if len(found.snapshots) > MOST_ROWS:
         raise _too_many(snapshots.count_within(account_id, period, source))
@@ -80,6 +107,20 @@ def recent(
     return balance_history.recent(found.snapshots, limit, found.currency)
 
 
+def _shown(
+    every: Iterator[BalanceSnapshot], newest: Sequence[BalanceSnapshot], detail: Detail
+) -> Sequence[BalanceSnapshot]:
+    if detail.calendar is not None:
+        every = last_of_each(every, detail.calendar, _INSTANT)
+    if detail.most is not None and newest:
+        return thinned(every, detail.most, newest[0].captured_at, _MEASURE)
+    shown = list(islice(every, MOST_ROWS))
+    more = sum(1 for _ in every)
+    if more:
+        raise _too_many(MOST_ROWS + more)
+    return shown
+
+
 def changed_since(previous: BalanceSnapshot | None, snapshot: BalanceSnapshot) -> ChangedSnapshot:
     """Return the snapshot with its change since the one before, None where there is none."""
     change = None if previous is None else Change.between(previous, snapshot)
@@ -96,8 +137,8 @@ def _owned(found: OwnedSnapshots | None, user_id: UserId) -> OwnedSnapshots:
 
 def _too_many(count: int) -> InvalidDateRange:
     return InvalidDateRange(
-        f"This range holds {count} snapshots, and an answer holds at most {MOST_ROWS}:"
-        " ask for a shorter range."
+        f"This would be {count} snapshots, and an answer holds at most {MOST_ROWS}:"
+        " ask for an interval (day, week, month), for max_points, or for a shorter range."
     )
 
 

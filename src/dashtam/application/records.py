@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.audit import AuditLine
-from dashtam.domain.balance_snapshot import BalanceSnapshot, SnapshotSource
+from dashtam.domain.balance_snapshot import BalanceSnapshot, SnapshotId, SnapshotSource
 from dashtam.domain.connection import Connection, ConnectionId, ProviderKind
 from dashtam.domain.hash_chain import Chain, Link
 from dashtam.domain.holding import Holding
@@ -76,6 +77,15 @@ class LatestBalance:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedSpan:
+    """An account, and when the first and the last of its snapshots were captured."""
+
+    account: Account
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """The newest reading that stands at an instant, and the run that recorded it."""
 
@@ -102,6 +112,11 @@ class BalanceSnapshots(Protocol):
     ) -> int:
         """Return how many snapshots of the account lie in the period."""
 
+    def each_within(
+        self, account_id: AccountId, period: Period, source: SnapshotSource | None
+    ) -> Iterator[BalanceSnapshot]:
+        """Yield the account's snapshots of the period, oldest first, without holding them all."""
+
     def newest(
         self,
         account_id: AccountId,
@@ -121,6 +136,21 @@ class BalanceSnapshots(Protocol):
 
     def all_of(self, account_id: AccountId) -> Iterator[BalanceSnapshot]:
         """Yield the account's snapshots, oldest first, without holding them all."""
+
+    def spans(self, user_id: UserId) -> Sequence[RecordedSpan]:
+        """Return each of the user's accounts that has a snapshot, in no order."""
+
+    def balances(
+        self, account: Account, since: datetime, until: datetime | None
+    ) -> Iterator[tuple[datetime, Decimal]]:
+        """Yield when each balance was captured and how much it was, oldest first.
+
+        The first is the last one before ``since``, where there is any; ``until`` is included, and
+        None means all that follow.
+        """
+
+    def sync_of(self, account_id: AccountId, snapshot_id: SnapshotId) -> SyncId | None:
+        """Return the run that recorded a snapshot of the account, be it retracted."""
 
     def links(self, account_id: AccountId) -> Iterator[Link]:
         """Yield the account's records in order of recording, the retracted too."""

@@ -1,7 +1,10 @@
 """Syncs: reading the runs that recorded balances, and taking one back."""
 
+from dashtam.application import accounts
 from dashtam.application.audit_log import note
 from dashtam.application.records import Listed, Page, Work
+from dashtam.domain.account import AccountId
+from dashtam.domain.balance_snapshot import SnapshotId
 from dashtam.domain.connection import Connection
 from dashtam.domain.errors import Conflict, NotFound
 from dashtam.domain.sync import Sync, SyncId, SyncKind
@@ -14,6 +17,12 @@ class SyncNotFound(NotFound):
     detail = "Sync not found"
 
 
+class SnapshotNotFound(NotFound):
+    """The account has no snapshot with this id."""
+
+    detail = "Snapshot not found"
+
+
 def of(work: Work, user_id: UserId, sync_id: SyncId) -> Sync:
     """Return the user's run.
 
@@ -24,6 +33,23 @@ def of(work: Work, user_id: UserId, sync_id: SyncId) -> Sync:
     if sync is None or sync.user_id != user_id:
         raise SyncNotFound
     return sync
+
+
+def of_snapshot(
+    work: Work, user_id: UserId, account_id: AccountId, snapshot_id: SnapshotId
+) -> Sync:
+    """Return the run that recorded a snapshot of the user's account, be it retracted since.
+
+    Raises:
+        AccountNotFound: no account has this id.
+        AccountForbidden: it is another user's.
+        SnapshotNotFound: the account has no snapshot with this id.
+    """
+    account = accounts.owned(work, user_id, account_id)
+    sync_id = work.balance_snapshots.sync_of(account.id, snapshot_id)
+    if sync_id is None:
+        raise SnapshotNotFound
+    return of(work, user_id, sync_id)
 
 
 def of_connection(work: Work, connection: Connection, page: Page) -> Listed[Sync]:

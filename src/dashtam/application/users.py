@@ -1,5 +1,6 @@
 """People: who may register, how a password is changed, and how somebody is forgotten."""
 
+from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Final
 
@@ -16,6 +17,15 @@ LONGEST_EMAIL: Final = 254
 
 _CLOSED = "Registration is closed."
 _WRONG_PASSWORD = "The password is not right."  # noqa: S105 - a sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """Whether somebody may register, and whether it takes the operator's setup code."""
+
+    is_open: bool
+    has_users: bool
+    needs_setup_code: bool
 
 
 def register(
@@ -53,6 +63,19 @@ def register(
             raise Conflict(msg)
         note(work, "user_registered", user.id, user.id, address)
     return user
+
+
+def registration(world: World, *, needs_setup_code: bool) -> Registration:
+    """Return who may register at this moment."""
+    rule = world.rules.registration
+    with world.database.read() as work:
+        has_users = work.users.any()
+    is_open = rule == "open" or (rule == "first_user" and not has_users)
+    return Registration(
+        is_open=is_open,
+        has_users=has_users,
+        needs_setup_code=needs_setup_code and rule == "first_user" and not has_users,
+    )
 
 
 def is_address(email: str) -> bool:

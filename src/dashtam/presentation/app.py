@@ -21,6 +21,7 @@ from dashtam.presentation.routers.api.v1.routes.mount import mount
 from dashtam.presentation.routers.api.v1.routes.openapi import document
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
 from dashtam.presentation.routers.system import System, trace_id
+from dashtam.presentation.web.dashboard import Dashboard
 from dashtam.presentation.web.pages import Pages
 
 
@@ -56,6 +57,8 @@ def make_app(world: World, around: Surroundings) -> ASGIApp:
             threads=around.threads,
         ),
         *system.routes(),
+        # Where the dashboard is built, it answers at / before the plain page does.
+        *Dashboard(problems, world.rules.base_path).routes(),
         *Pages(problems, openapi).routes(),
     ]
     app: ASGIApp = Router(

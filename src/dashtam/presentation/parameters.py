@@ -7,20 +7,25 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final, Generic, Literal, TypeVar
 from urllib.parse import parse_qsl
 from uuid import UUID
+from zoneinfo import ZoneInfo, available_timezones
 
 from dashtam.application.records import Place
 from dashtam.domain.balance_snapshot import SnapshotSource
 from dashtam.domain.errors import Fault, Invalid, Refusal
+from dashtam.domain.interval import Interval
 from dashtam.presentation.instants import END_OF_DAY, START_OF_DAY, parse_instant
 
 T = TypeVar("T")
 
+GROUPS: Final = ("currency", "account")
+
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _WHOLE = re.compile(r"[0-9]{1,4}")
+_POINTS = re.compile(r"[1-9][0-9]{0,4}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +129,41 @@ def _parse_include(text: str) -> AbstractSet[str]:
     return wanted
 
 
+def _parse_interval(text: str) -> Interval:
+    try:
+        return Interval(text)
+    except ValueError as error:
+        detail = f"An interval is one of {', '.join(Interval)}."
+        raise Invalid(detail) from error
+
+
+def _parse_group_by(text: str) -> str:
+    if text not in GROUPS:
+        detail = f"Group by one of {', '.join(GROUPS)}."
+        raise Invalid(detail)
+    return text
+
+
+def _parse_max_points(text: str) -> int:
+    if not _POINTS.fullmatch(text) or not 2 <= int(text) <= 10_000:  # noqa: PLR2004 - the sentence says so
+        detail = "Write a whole number from 2 to 10000."
+        raise Invalid(detail)
+    return int(text)
+
+
+def _parse_zone(text: str) -> ZoneInfo:
+    if text not in _zones():
+        detail = f"{text[:64]!r} is no time zone. Write the name of one, like Europe/Berlin."
+        raise Invalid(detail)
+    return ZoneInfo(text)
+
+
+@cache
+def _zones() -> AbstractSet[str]:
+    # What a machine calls its own is another zone on the next.
+    return available_timezones() - {"localtime", "Factory"}
+
+
 def write_cursor(place: Place | None) -> str | None:
     """Return the text by which a client asks for what comes behind this place."""
     if place is None:
@@ -141,10 +181,10 @@ def _parse_cursor(text: str) -> Place:
         raise Invalid(detail) from error
 
 
-def path_id(described: str) -> Parameter[UUID]:
-    """Return the parameter ``id`` of a path, described for people."""
+def path_id(described: str, name: str = "id") -> Parameter[UUID]:
+    """Return a parameter of a path that is an id, described for people."""
     return Parameter(
-        name="id",
+        name=name,
         place="path",
         parse=_parse_uuid,
         schema={"type": "string", "format": "uuid"},
@@ -192,6 +232,43 @@ INCLUDE: Final[Parameter[AbstractSet[str]]] = Parameter(
     description="Accounts that are otherwise left out: hidden, closed, or both with a comma.",
     example="hidden,closed",
     default=frozenset(),
+)
+
+INTERVAL: Final[Parameter[Interval]] = Parameter(
+    name="interval",
+    parse=_parse_interval,
+    schema={"type": "string", "enum": list(Interval)},
+    description="Only the last of each day, week (ISO 8601, from Monday on) or month in `tz`.",
+    example="day",
+)
+
+TZ: Final[Parameter[ZoneInfo]] = Parameter(
+    name="tz",
+    parse=_parse_zone,
+    schema={"type": "string", "default": "UTC"},
+    description="The time zone in which an `interval` begins, by its IANA name. Bare dates stay"
+    " UTC.",
+    example="Europe/Berlin",
+    default=ZoneInfo("UTC"),
+)
+
+MAX_POINTS: Final[Parameter[int]] = Parameter(
+    name="max_points",
+    parse=_parse_max_points,
+    schema={"type": "integer", "minimum": 2, "maximum": 10_000},
+    description="At most so many, each as it was recorded: where there are more, the range is cut"
+    " into stretches of equal length, and the first, the last, the smallest and the largest of"
+    " each stay (below 4, the first and the last of all).",
+    example="400",
+)
+
+GROUP_BY: Final[Parameter[str]] = Parameter(
+    name="group_by",
+    parse=_parse_group_by,
+    schema={"type": "string", "enum": list(GROUPS), "default": "currency"},
+    description="Whether there is a series of each currency, or of each account.",
+    example="currency",
+    default="currency",
 )
 
 CURSOR: Final[Parameter[Place]] = Parameter(

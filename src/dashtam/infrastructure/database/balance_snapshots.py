@@ -4,18 +4,32 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    Select,
+    and_,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+)
 
-from dashtam.application.records import LatestBalance, OwnedSnapshots, Standing
-from dashtam.domain.account import AccountId
-from dashtam.domain.balance_snapshot import BalanceSnapshot, SnapshotSource
-from dashtam.domain.hash_chain import Link, Record
+from dashtam.application.records import LatestBalance, OwnedSnapshots, RecordedSpan, Standing
+from dashtam.domain.account import Account, AccountId
+from dashtam.domain.balance_snapshot import BalanceSnapshot, SnapshotId, SnapshotSource
+from dashtam.domain.hash_chain import Link
 from dashtam.domain.money import Currency, Money
 from dashtam.domain.period import Period
-from dashtam.domain.statement import Reading
+from dashtam.domain.sync import SyncId
 from dashtam.domain.user import UserId
 from dashtam.infrastructure.database.accounts import account_of
+from dashtam.infrastructure.database.chain_links import link_of, reading_of, row_of
+from dashtam.infrastructure.database.columns import Instant
 from dashtam.infrastructure.database.rows import AnyRow
 from dashtam.infrastructure.database.tables import accounts, balance_snapshots, retractions
 
@@ -73,23 +87,8 @@ class BalanceSnapshots:
     def _newest_two(self, which: ColumnElement[bool]) -> dict[AccountId, list[BalanceSnapshot]]:
         # Where the second newest was captured: read from there on, an account gives two rows, or
         # a few more where several share that instant.
-        second = (
-            select(_s.captured_at)
-            .where(_s.account_id == accounts.c.id, _STANDS)
-            .order_by(*_NEWEST_FIRST)
-            .limit(1)
-            .offset(1)
-            .correlate(accounts)
-            .scalar_subquery()
-        )
-        newest = (
-            select(_s.captured_at)
-            .where(_s.account_id == accounts.c.id, _STANDS)
-            .order_by(*_NEWEST_FIRST)
-            .limit(1)
-            .correlate(accounts)
-            .scalar_subquery()
-        )
+        second = _captured(accounts.c.id, _NEWEST_FIRST, place=1)
+        newest = _captured(accounts.c.id, _NEWEST_FIRST)
         statement = (
             select(accounts.c.balance_sign, *_SHOWN)
             .join_from(accounts, balance_snapshots, _s.account_id == accounts.c.id)
@@ -124,6 +123,15 @@ class BalanceSnapshots:
         if source is not None:
             statement = statement.where(_s.source == source)
         return self._connection.scalar(statement) or 0
+
+    def each_within(
+        self, account_id: AccountId, period: Period, source: SnapshotSource | None
+    ) -> Iterator[BalanceSnapshot]:
+        """Yield the account's snapshots of the period, oldest first, without holding them all."""
+        within: ColumnElement[bool] = _s.captured_at.between(period.start, period.end)
+        if source is not None:
+            within &= _s.source == source
+        yield from self._each(account_id, within)
 
     def newest(
         self,
@@ -161,7 +169,7 @@ class BalanceSnapshots:
             .order_by(*_OLDEST_FIRST)
         )
         rows = self._connection.execute(statement)
-        return {row.captured_at: Standing(_reading_of(row), row.sync_id) for row in rows}
+        return {row.captured_at: Standing(reading_of(row), row.sync_id) for row in rows}
 
     def any_of(self, account_id: AccountId) -> bool:
         """Tell whether the account has a snapshot that stands."""
@@ -170,20 +178,64 @@ class BalanceSnapshots:
 
     def all_of(self, account_id: AccountId) -> Iterator[BalanceSnapshot]:
         """Yield the account's snapshots, oldest first, without holding them all."""
+        yield from self._each(account_id)
+
+    def _each(
+        self, account_id: AccountId, *conditions: ColumnElement[bool]
+    ) -> Iterator[BalanceSnapshot]:
         statement = (
             select(accounts.c.balance_sign, *_SHOWN)
             .join_from(accounts, balance_snapshots, _s.account_id == accounts.c.id)
-            .where(_s.account_id == account_id, _STANDS)
+            .where(_s.account_id == account_id, _STANDS, *conditions)
             .order_by(*_OLDEST_FIRST)
         )
         yield from map(_snapshot_of, self._streamed(statement))
+
+    def spans(self, user_id: UserId) -> Sequence[RecordedSpan]:
+        """Return each of the user's accounts that has a snapshot, in no order."""
+        first = _captured(accounts.c.id, _OLDEST_FIRST).label("first_at")
+        last = _captured(accounts.c.id, _NEWEST_FIRST).label("last_at")
+        statement = select(accounts, first, last).where(accounts.c.user_id == user_id)
+        return [
+            RecordedSpan(account_of(row), row.first_at, row.last_at)
+            for row in self._connection.execute(statement)
+            if row.first_at is not None
+        ]
+
+    def balances(
+        self, account: Account, since: datetime, until: datetime | None
+    ) -> Iterator[tuple[datetime, Decimal]]:
+        """Yield when each balance was captured and how much it was, from the last before ``since``.
+
+        They are oldest first; ``until`` is included, and None means all that follow.
+        """
+        before = _captured(account.id, _NEWEST_FIRST, _s.captured_at < since)
+        from_then_on = _s.captured_at >= func.coalesce(before, literal(since, Instant))
+        statement = (
+            select(_s.captured_at, _s.balance)
+            .where(_s.account_id == account.id, _STANDS, from_then_on)
+            .order_by(*_OLDEST_FIRST)
+        )
+        if until is not None:
+            statement = statement.where(_s.captured_at <= until)
+        for captured_at, balance in self._streamed(statement):
+            yield captured_at, balance if account.balance_sign == 1 else balance.copy_negate()
+
+    def sync_of(self, account_id: AccountId, snapshot_id: SnapshotId) -> SyncId | None:
+        """Return the run that recorded a snapshot of the account, be it retracted.
+
+        Snapshots are found by account and instant, never by id: this looks through those of the
+        one account.
+        """
+        statement = select(_s.sync_id).where(_s.account_id == account_id, _s.id == snapshot_id)
+        return self._connection.scalar(statement.limit(1))
 
     def links(self, account_id: AccountId) -> Iterator[Link]:
         """Yield the account's records in order of recording, the retracted too."""
         statement = (
             select(balance_snapshots).where(_s.account_id == account_id).order_by(_s.sequence)
         )
-        yield from map(_link_of, self._streamed(statement))
+        yield from map(link_of, self._streamed(statement))
 
     def _streamed(self, statement: Select[Any]) -> Iterator[AnyRow]:
         options = {"yield_per": _BATCH}
@@ -192,9 +244,27 @@ class BalanceSnapshots:
 
     def add(self, links: Iterable[Link]) -> None:
         """Record the snapshots."""
-        rows = [_row_of(link) for link in links]
+        rows = [row_of(link) for link in links]
         if rows:
             self._connection.execute(insert(balance_snapshots), rows)
+
+
+def _captured(
+    of: AccountId | ColumnElement[UUID],
+    order: Sequence[ColumnElement[Any]],
+    *conditions: ColumnElement[bool],
+    place: int = 0,
+) -> ScalarSelect[datetime]:
+    """Return when the snapshot at this place of an order of the account's was captured."""
+    return (
+        select(_s.captured_at)
+        .where(_s.account_id == of, _STANDS, *conditions)
+        .order_by(*order)
+        .limit(1)
+        .offset(place)
+        .correlate(accounts)
+        .scalar_subquery()
+    )
 
 
 def _owned(
@@ -234,48 +304,3 @@ def _snapshot_of(row: AnyRow) -> BalanceSnapshot:
 
 def _money(amount: Decimal | None, currency: Currency) -> Money | None:
     return None if amount is None else Money(amount, currency)
-
-
-def _reading_of(row: AnyRow) -> Reading:
-    return Reading(
-        captured_at=row.captured_at,
-        balance=row.balance,
-        available_balance=row.available_balance,
-        holdings_value=row.holdings_value,
-        cash_value=row.cash_value,
-        as_of=row.as_of,
-    )
-
-
-def _link_of(row: AnyRow) -> Link:
-    record = Record(
-        id=row.id,
-        account_id=row.account_id,
-        sequence=row.sequence,
-        sync_id=row.sync_id,
-        source=row.source,
-        currency=Currency.of(row.currency),
-        reading=_reading_of(row),
-        created_at=row.created_at,
-    )
-    return Link(record, row.link)
-
-
-def _row_of(link: Link) -> dict[str, object]:
-    record, reading = link.record, link.record.reading
-    return {
-        "account_id": record.account_id,
-        "captured_at": reading.captured_at,
-        "sequence": record.sequence,
-        "id": record.id,
-        "sync_id": record.sync_id,
-        "source": record.source,
-        "currency": record.currency.code,
-        "balance": reading.balance,
-        "available_balance": reading.available_balance,
-        "holdings_value": reading.holdings_value,
-        "cash_value": reading.cash_value,
-        "as_of": reading.as_of,
-        "created_at": record.created_at,
-        "link": link.digest,
-    }

@@ -1,17 +1,21 @@
 """Balance snapshots on the wire: the latest, a history, the most recent."""
 
 from dashtam.application import balance_snapshots
-from dashtam.application.balance_snapshots import LatestBalances
+from dashtam.application.balance_snapshots import Detail, LatestBalances
 from dashtam.domain.account import AccountId
 from dashtam.domain.balance_history import BalanceHistory
+from dashtam.domain.interval import Calendar
 from dashtam.domain.period import Period
 from dashtam.presentation.call import Answer, Call
 from dashtam.presentation.parameters import (
     ACCOUNT_ID,
     END_DATE,
     INCLUDE,
+    INTERVAL,
+    MAX_POINTS,
     SOURCE,
     START_DATE,
+    TZ,
     limit,
 )
 from dashtam.presentation.snapshots import Percent, Snapshot, snapshot_shape
@@ -57,11 +61,17 @@ def get_balance_history(call: Call) -> Answer:
     An account's snapshots captured within a range, both ends included, oldest first. Each change
     compares to the snapshot before it in the answer, so that the changes add up to
     `total_change_amount`; the first has none.
+
+    `interval` and `max_points` leave snapshots out, and never make up or average any: the changes
+    are those between the snapshots that are shown.
     """
     period = Period(call.value(START_DATE), call.value(END_DATE))
     account_id = AccountId(call.value(ACCOUNT_ID))
+    interval = call.optional(INTERVAL)
+    calendar = None if interval is None else Calendar(interval, call.value(TZ))
+    detail = Detail(calendar, call.optional(MAX_POINTS))
     history = balance_snapshots.history(
-        call.work, call.user_id, account_id, period, call.optional(SOURCE)
+        call.work, call.user_id, account_id, period, call.optional(SOURCE), detail
     )
     return Answer(history_shape(history))
 

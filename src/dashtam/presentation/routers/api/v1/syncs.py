@@ -5,14 +5,16 @@ from uuid import UUID
 
 from dashtam.application import connections, syncs
 from dashtam.application.records import Listed
-from dashtam.domain.balance_snapshot import SnapshotSource
+from dashtam.domain.account import AccountId
+from dashtam.domain.balance_snapshot import SnapshotId, SnapshotSource
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.sync import AccountOutcome, Sync, SyncId, SyncState
 from dashtam.presentation.call import NO_CONTENT, Answer, Call
-from dashtam.presentation.parameters import CONNECTION_ID, path_id, write_cursor
+from dashtam.presentation.parameters import ACCOUNT_ID, CONNECTION_ID, path_id, write_cursor
 from dashtam.presentation.wire import Shape
 
 SYNC_ID = path_id("Sync unique identifier.")
+SNAPSHOT_ID = path_id("Snapshot unique identifier.", name="snapshot_id")
 
 
 class AccountResult(Shape):
@@ -73,6 +75,17 @@ def get_sync(call: Call) -> Answer:
     A run with what it did to each account.
     """
     return Answer(sync_shape(syncs.of(call.work, call.user_id, SyncId(call.value(SYNC_ID)))))
+
+
+def get_snapshot_sync(call: Call) -> Answer:
+    """Get a snapshot's sync.
+
+    The run that recorded a balance snapshot: a sync, an import or a typed balance. A snapshot that
+    was retracted has its run too, with `retracted_at`.
+    """
+    account_id = AccountId(call.value(ACCOUNT_ID))
+    snapshot_id = SnapshotId(call.value(SNAPSHOT_ID))
+    return Answer(sync_shape(syncs.of_snapshot(call.work, call.user_id, account_id, snapshot_id)))
 
 
 def retract_sync(call: Call) -> Answer:

@@ -35,6 +35,14 @@ class PasswordChange(Input):
     new_password: Password
 
 
+class RegistrationState(Shape):
+    """Who may register; `needs_setup_code` where the first user must prove whose server it is."""
+
+    is_open: bool
+    has_users: bool
+    needs_setup_code: bool
+
+
 class UserShape(Shape):
     """Someone who keeps accounts here."""
 
@@ -58,6 +66,22 @@ def create_user(call: Call) -> Answer:
         address=call.request.address,
     )
     return Answer(user_shape(user))
+
+
+def get_registration(call: Call) -> Answer:
+    """Get who may register.
+
+    For a page that greets whoever opens it first: whether somebody has registered yet, whether
+    anybody still may, and whether that takes the setup code that the server printed.
+    """
+    state = users.registration(call.world, needs_setup_code=_is_within_reach(call))
+    return Answer(
+        RegistrationState(
+            is_open=state.is_open,
+            has_users=state.has_users,
+            needs_setup_code=state.needs_setup_code,
+        )
+    )
 
 
 def get_user(call: Call) -> Answer:

@@ -16,6 +16,7 @@ from dashtam.presentation.routers.api.v1 import (
     sessions,
     syncs,
     tokens,
+    total_history,
     users,
 )
 from dashtam.presentation.snapshots import Snapshot
@@ -209,6 +210,31 @@ EXAMPLES: Final[Mapping[type[msgspec.Struct], Mapping[str, Any]]] = {
         "total_balance_by_currency": {"USD": "25000.00"},
     },
     balance_snapshots.SnapshotHistory: _HISTORY,
+    total_history.TotalHistory: {
+        "series": [
+            {
+                "currency": "USD",
+                "points": [
+                    {
+                        "at": "2025-12-25T22:59:59.999999Z",
+                        "balance": "24500.00",
+                        "accounts": 1,
+                        "carried": 1,
+                    },
+                    {
+                        "at": "2025-12-26T22:59:59.999999Z",
+                        "balance": "25000.00",
+                        "accounts": 1,
+                        "carried": 0,
+                    },
+                ],
+            },
+        ],
+        "start_date": "2025-12-25T00:00:00Z",
+        "end_date": "2025-12-26T22:59:59.999999Z",
+        "interval": "day",
+        "tz": "Europe/Berlin",
+    },
     Snapshot: _LATEST | {"source": "manual_sync"},
     accounts.TypedSnapshot: {"balance": "25000.00", "captured_at": _CAPTURED_AT},
     accounts.AccountShape: _ACCOUNT,
@@ -241,6 +267,7 @@ EXAMPLES: Final[Mapping[type[msgspec.Struct], Mapping[str, Any]]] = {
     imports.FormatList: {"formats": [_FORMAT], "total_count": 1},
     users.Registration: {"email": "ann@example.org", "password": _PASSWORD},
     users.PasswordChange: {"password": _PASSWORD, "new_password": "seven lamps and a slow canoe"},
+    users.RegistrationState: {"is_open": False, "has_users": True, "needs_setup_code": False},
     users.UserShape: _USER,
     sessions.SignIn: {"email": "ann@example.org", "password": _PASSWORD},
     sessions.SessionList: _page("sessions", _SESSION),

@@ -1,0 +1,78 @@
+/** Exact decimals: the API's amounts are text, and stay exact through every sum and percent. */
+
+export interface Decimal {
+  readonly units: bigint;
+  /** How many of the units' last digits stand behind the point. */
+  readonly scale: number;
+}
+
+const FORM = /^(-?)([0-9]+)(?:\.([0-9]+))?$/;
+
+export function parseDecimal(text: string): Decimal {
+  const match = FORM.exec(text);
+  if (!match) throw new RangeError("This is not a plain decimal.");
+  const [, sign, whole, fraction = ""] = match;
+  const units = BigInt(`${whole}${fraction}`);
+  return { units: sign ? -units : units, scale: fraction.length };
+}
+
+export function printDecimal({ units, scale }: Decimal): string {
+  const digits = absolute(units).toString().padStart(scale + 1, "0");
+  const whole = digits.slice(0, digits.length - scale);
+  const fraction = digits.slice(digits.length - scale);
+  return `${units < 0n ? "-" : ""}${whole}${scale > 0 ? `.${fraction}` : ""}`;
+}
+
+export function add(a: Decimal, b: Decimal): Decimal {
+  const scale = Math.max(a.scale, b.scale);
+  return { units: unitsAt(a, scale) + unitsAt(b, scale), scale };
+}
+
+export function subtract(a: Decimal, b: Decimal): Decimal {
+  return add(a, { units: -b.units, scale: b.scale });
+}
+
+export function sum(texts: Iterable<string>): string {
+  let total: Decimal = { units: 0n, scale: 0 };
+  for (const text of texts) total = add(total, parseDecimal(text));
+  return printDecimal(total);
+}
+
+export interface Change {
+  readonly amount: string;
+  /** As the API's: two decimals, half away from zero; null from zero, and from 10^12 on. */
+  readonly percent: string | null;
+}
+
+export function changeBetween(from: string, to: string): Change {
+  const start = parseDecimal(from);
+  const change = subtract(parseDecimal(to), start);
+  return { amount: printDecimal(change), percent: percentOf(change, start) };
+}
+
+const BEYOND_PERCENT = 10n ** 14n;
+
+function percentOf(change: Decimal, base: Decimal): string | null {
+  if (base.units === 0n) return null;
+  const scale = Math.max(change.scale, base.scale);
+  const numerator = unitsAt(change, scale) * 10_000n;
+  const denominator = absolute(unitsAt(base, scale));
+  const hundredths = (absolute(numerator) * 2n + denominator) / (denominator * 2n);
+  if (hundredths >= BEYOND_PERCENT) return null;
+  return printDecimal({ units: numerator < 0n ? -hundredths : hundredths, scale: 2 });
+}
+
+/** -1, 0 or 1. */
+export function signOf(text: string): -1 | 0 | 1 {
+  const { units } = parseDecimal(text);
+  if (units === 0n) return 0;
+  return units < 0n ? -1 : 1;
+}
+
+function unitsAt({ units, scale }: Decimal, wanted: number): bigint {
+  return units * 10n ** BigInt(wanted - scale);
+}
+
+function absolute(units: bigint): bigint {
+  return units < 0n ? -units : units;
+}

@@ -1,0 +1,102 @@
+/** Recorded balances, newest first, each with where it came from. */
+
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+
+import type { Snapshot, SnapshotHistory } from "./api";
+import { showDay, showMinute } from "./instant";
+import { Amount, ChangeShown, Icon } from "./ui";
+import { SOURCES, count } from "./words";
+
+const FIRST_ROWS = 20;
+const MORE_ROWS = 200;
+
+export function SnapshotTable({
+  history,
+  onShow,
+  onSave,
+}: {
+  history: SnapshotHistory;
+  onShow: (snapshot: Snapshot) => void;
+  onSave: () => void;
+}): JSX.Element {
+  const [rows, setRows] = useState(FIRST_ROWS);
+  const newestFirst = history.snapshots.toReversed();
+  const left = newestFirst.length - rows;
+  return (
+    <section class="block">
+      <header>
+        <h2>Balances</h2>
+        <button type="button" class="ghost has-word" onClick={onSave}>
+          <Icon name="download" /> Save as CSV
+        </button>
+      </header>
+      <p class="quiet">
+        {count(newestFirst.length, "balance")} in this range. Each change is since the row below.
+      </p>
+      <table class="figures">
+        <thead>
+          <tr>
+            <th scope="col">Day</th>
+            <th scope="col" class="number">
+              Balance
+            </th>
+            <th scope="col" class="number">
+              Change
+            </th>
+            <th scope="col" class="wide-only">
+              Source
+            </th>
+            <th scope="col">
+              <span class="unseen">Details</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {newestFirst.slice(0, rows).map((snapshot) => (
+            <tr key={snapshot.id}>
+              <th scope="row">
+                <time dateTime={snapshot.captured_at} title={showMinute(snapshot.captured_at)}>
+                  {showDay(snapshot.captured_at)}
+                </time>
+              </th>
+              <td class="number">
+                <Amount text={snapshot.balance} currency={snapshot.currency} />
+              </td>
+              <td class="number">
+                <Changed snapshot={snapshot} />
+              </td>
+              <td class="wide-only quiet">{SOURCES[snapshot.source]}</td>
+              <td class="tail">
+                <button
+                  type="button"
+                  class="ghost"
+                  aria-label={`Which sync recorded ${showDay(snapshot.captured_at)}`}
+                  onClick={() => onShow(snapshot)}
+                >
+                  <Icon name="on" />
+                </button>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {left > 0 && (
+        <button type="button" class="button is-small" onClick={() => setRows(rows + MORE_ROWS)}>
+          Show {Math.min(left, MORE_ROWS)} more
+        </button>
+      )}
+    </section>
+  );
+}
+
+export function Changed({ snapshot }: { snapshot: Snapshot }): JSX.Element | null {
+  if (snapshot.change_amount === null) return null;
+  const percent = snapshot.change_percent;
+  return (
+    <ChangeShown
+      change={{ amount: snapshot.change_amount, percent: percent === null ? null : percent.toFixed(2) }}
+      currency={snapshot.currency}
+    />
+  );
+}

@@ -1,0 +1,181 @@
+"""What the page does when something is missing: the network, the session, an answer, news."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from browser.browsing import LOOKS, Opening, Served, balance_in, payload, statement
+
+TODAY = datetime.now(UTC).date()  # noqa: TID251 - the browser's clock is the real one
+
+
+@pytest.fixture
+def history(served: Served) -> bytes:
+    served.register()
+    content = statement(400, TODAY)
+    served.import_file("everyday.csv", content)
+    return content
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=str)
+def test_a_failing_answer_is_told_with_a_way_on(
+    opening: Opening, history: bytes, look: tuple[str, tuple[int, int]]
+) -> None:
+    person = opening(*look)
+    person.expected.append("503")
+    page = person.page
+    person.sign_in()
+    page.route("**/balance-history?*", fail)
+    page.reload()
+    expect(page.get_by_text("The database is resting.").first).to_be_visible()
+    assert person.faults() == []
+    page.unroute("**/balance-history?*")
+    page.get_by_role("button", name="Try again").first.click()
+    expect(page.locator(".canvas")).to_be_visible()
+    assert balance_in(history, TODAY)
+
+
+def fail(route: Route) -> None:
+    problem = {
+        "type": "https://api.dashtam.com/errors/unavailable",
+        "title": "Unavailable",
+        "status": 503,
+        "detail": "The database is resting.",
+        "instance": "/api/v1/balance-history",
+        "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+    }
+    route.fulfill(status=503, json=problem, content_type="application/problem+json")
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=str)
+def test_without_a_network_what_was_loaded_stays(
+    opening: Opening, history: bytes, look: tuple[str, tuple[int, int]]
+) -> None:
+    person = opening(*look)
+    person.expected.append("net::ERR_INTERNET_DISCONNECTED")
+    page = person.page
+    person.sign_in()
+    page.evaluate("navigator.serviceWorker.ready.then(() => undefined)")
+    total = page.locator(".total data").first
+    expect(total).to_have_attribute("value", balance_in(history, TODAY))
+    page.context.set_offline(True)
+    expect(page.get_by_text("You are offline.")).to_be_visible()
+    expect(total).to_be_visible()
+    assert person.faults() == []
+    page.reload()
+    expect(page.get_by_role("heading", name="Dashtam is out of reach")).to_be_visible()
+    assert person.faults() == []
+    page.context.set_offline(False)
+    expect(page.locator(".total data").first).to_be_visible()
+
+
+def test_nothing_of_the_user_is_kept_on_the_disk(opening: Opening, history: bytes) -> None:
+    person = opening()
+    page = person.page
+    person.sign_in()
+    page.evaluate("navigator.serviceWorker.ready.then(() => undefined)")
+    kept = page.evaluate(
+        "caches.keys().then((names) => Promise.all(names.map((name) => caches.open(name)"
+        ".then((one) => one.keys())))).then((all) => all.flat().map((one) => one.url))"
+    )
+    assert kept
+    assert not [url for url in kept if "/api/" in url]
+    stored = page.evaluate("JSON.stringify({ ...localStorage, ...sessionStorage })")
+    assert "eyJ" not in stored
+    assert page.evaluate("document.cookie") == ""
+    assert balance_in(history, TODAY) not in stored
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=str)
+def test_a_session_that_was_ended_leads_to_signing_in(
+    opening: Opening, history: bytes, look: tuple[str, tuple[int, int]]
+) -> None:
+    person = opening(*look)
+    person.expected.append("401")
+    page = person.page
+    person.sign_in()
+    for session in person.served.ask("GET", "/sessions")["sessions"]:
+        if not session["is_current"]:
+            person.served.ask("DELETE", f"/sessions/{session['id']}")
+    page.get_by_role("link", name="Everyday").click()
+    expect(page.get_by_text("You were signed out.")).to_be_visible()
+    assert person.faults() == []
+    assert history
+
+
+def test_signing_out_leaves_nothing_behind(opening: Opening, history: bytes) -> None:
+    person = opening()
+    page = person.page
+    person.sign_in()
+    person.visit("Settings")
+    page.get_by_role("button", name="Sign out here").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert page.locator("data").count() == 0
+    page.reload()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert history
+
+
+def test_two_windows_keep_one_session(opening: Opening, history: bytes) -> None:
+    person = opening()
+    person.sign_in()
+    for _ in range(3):
+        person.page.reload()
+        person.page.locator(".total data").first.wait_for()
+    assert history
+
+
+def test_old_news_is_called_stale(opening: Opening, served: Served) -> None:
+    served.register()
+    served.import_file("old.csv", statement(90, TODAY - timedelta(days=60)))
+    person = opening()
+    person.sign_in()
+    expect(person.page.get_by_text("Stale")).to_be_visible()
+    assert person.faults() == []
+
+
+def test_a_file_that_cannot_be_read_says_line_and_reason(opening: Opening, served: Served) -> None:
+    served.register()
+    person = opening()
+    person.expected.append("422")
+    page = person.page
+    person.sign_in()
+    person.visit("Import")
+    good = statement(3, TODAY).decode().replace("Everyday\n", "Everyday\nnonsense,1,Everyday\n", 1)
+    bad = b"Tag;Betrag\n01/02/2026;1,50\n02/02/2026;2,50\n"
+    page.locator("input[type=file]").set_input_files(
+        [
+            payload("good.csv", good.encode()),
+            payload("bad.csv", bad),
+        ]
+    )
+    expect(page.get_by_text(re.compile(r"^Line \d+:")).first).to_be_visible()
+    expect(page.get_by_role("heading", name="How to read the columns")).to_be_visible()
+    assert person.faults() == []
+    card = page.get_by_role("region", name="bad.csv", exact=True)
+    card.get_by_label("Column of the date").fill("Tag")
+    card.get_by_label("How dates are written").fill("DD/MM/YYYY")
+    card.get_by_label("Column of the balance").fill("Betrag")
+    card.get_by_label("Sign before fractions").select_option(",")
+    card.get_by_label("or one account for all rows").fill("Sparbuch")
+    card.get_by_label("or one currency for all rows").fill("EUR")
+    card.get_by_role("button", name="Read it like this").click()
+    expect(card.get_by_text("2 balances to record")).to_be_visible()
+    page.get_by_role("button", name="Import all 2 files").click()
+    expect(page.get_by_role("link", name="See the overview")).to_be_visible()
+
+
+def test_it_can_be_installed(opening: Opening, served: Served) -> None:
+    person = opening()
+    person.open()
+    link = person.page.locator("link[rel=manifest]").get_attribute("href")
+    manifest = person.page.evaluate(f"fetch('/{link}').then((answer) => answer.json())")
+    assert manifest["display"] == "standalone"
+    for icon in manifest["icons"]:
+        status = person.page.evaluate(f"fetch('/{icon['src']}').then((answer) => answer.status)")
+        assert status == 200
+    assert person.page.evaluate("navigator.serviceWorker.ready.then((one) => one.scope)") == (
+        f"{served.url}/"
+    )

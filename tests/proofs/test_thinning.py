@@ -1,0 +1,83 @@
+"""Leaving values out: what stays is what a chart of all of them would show."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashtam.domain.interval import Calendar, Interval
+from dashtam.domain.thinning import Measure, last_of_each, thinned
+
+Value = tuple[datetime, Decimal, int]
+
+FIRST = datetime(2025, 1, 1, tzinfo=UTC)
+MEASURE: Measure[Value] = Measure(itemgetter(0), itemgetter(1))
+
+steps = st.one_of(st.just(0), st.integers(0, 10**6), st.integers(0, 10**12))
+
+
+@st.composite
+def series(draw: st.DrawFn) -> list[Value]:
+    drawn = draw(st.lists(st.tuples(steps, st.integers(-9, 9)), max_size=120))
+    at, values = FIRST, []
+    for number, (step, amount) in enumerate(drawn):
+        at += timedelta(microseconds=step)
+        values.append((at, Decimal(amount), number))
+    return values
+
+
+def thin(values: list[Value], most: int) -> list[Value]:
+    end = values[-1][0] if values else FIRST
+    return thinned(iter(values), most, end, MEASURE)
+
+
+@given(series(), st.integers(2, 130))
+def test_what_stays_is_recorded_in_order_and_no_more_than_asked(
+    values: list[Value], most: int
+) -> None:
+    kept = thin(values, most)
+    assert len(kept) <= most
+    assert kept == [value for value in values if value in set(kept)]
+    assert len(values) > most or kept == values
+
+
+@given(series(), st.integers(2, 130))
+def test_the_first_and_the_last_stay(values: list[Value], most: int) -> None:
+    kept = thin(values, most)
+    assert (kept[:1], kept[-1:]) == (values[:1], values[-1:])
+
+
+@given(series(), st.integers(4, 100))
+def test_each_stretch_keeps_its_first_last_smallest_and_largest(
+    values: list[Value], most: int
+) -> None:
+    if len(values) <= most:
+        return
+    count = most // 4
+    # The stretch by the rule itself, but for where rounding the length to microseconds may put it.
+    length = max((values[-1][0] - values[0][0]) / count, timedelta(microseconds=1))
+
+    def stretch(value: Value) -> int:
+        return min(int((value[0] - values[0][0]) // length), count - 1)
+
+    kept = thin(values, most)
+    for _, group in groupby(values, stretch):
+        members = list(group)
+        amounts = [value[1] for value in members]
+        assert {members[0], members[-1]} <= set(kept)
+        of_these = [value[1] for value in kept if value in members]
+        assert (min(of_these), max(of_these)) == (min(amounts), max(amounts))
+        assert len(of_these) <= 4
+
+
+@given(series(), st.sampled_from(Interval), st.sampled_from(["UTC", "America/New_York"]))
+def test_the_last_of_each_interval_stays(
+    values: list[Value], interval: Interval, name: str
+) -> None:
+    calendar = Calendar(interval, ZoneInfo(name))
+    expected = {calendar.last_instant(value[0]): value for value in values}
+    assert list(last_of_each(values, calendar, MEASURE.instant)) == list(expected.values())
