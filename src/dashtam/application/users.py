@@ -83,6 +83,8 @@ def change_password(
 ) -> User:
     """Put a new password in place of the one that the user names; the other sessions end.
 
+    Read-only tokens stay good: the scripts that have them know no password.
+
     Raises:
         Unprocessable: the old password is wrong, or the new one breaks a rule.
         RateLimited: the old one was wrong too often.
@@ -106,7 +108,9 @@ def change_password(
 
 
 def reset_password(world: World, user: User, new_password: str) -> None:
-    """Give a user who forgot it another password, from the command line; all sessions end.
+    """Give a user another password, from the command line; all sessions and tokens end.
+
+    Who forgot his password may as well have lost it to somebody who made tokens of his own.
 
     Raises:
         Unprocessable: the password breaks a rule.
@@ -115,6 +119,7 @@ def reset_password(world: World, user: User, new_password: str) -> None:
     new_hash = world.passwords.hash(new_password)
     with world.database.write() as work:
         _set_password(work, user, new_hash, None)
+        work.access_tokens.revoke_all(user.id, work.now)
         note(work, "password_reset", user.id, user.id)
 
 
