@@ -135,7 +135,7 @@ def test_a_revoked_session_is_refused_at_once(people: Stage) -> None:
     kept, ended = people.sign_in(), people.sign_in()
     me = principal(people, kept.access_token)
     with people.world.database.write() as work:
-        sessions.revoke(work, me, ended.session.id, ADDRESS)
+        sessions.revoke(work, me, ended.session.id)
     with pytest.raises(Unauthorized):
         principal(people, ended.access_token)
     with pytest.raises(Unauthorized):
@@ -148,7 +148,7 @@ def test_signing_out_ends_this_session_alone(people: Stage) -> None:
     people.register()
     kept, ended = people.sign_in(), people.sign_in()
     with people.world.database.write() as work:
-        sessions.sign_out(work, Principal(ended.session.user_id, ended.session.id), ADDRESS)
+        sessions.sign_out(work, Principal(ended.session.user_id, ended.session.id))
     with pytest.raises(Unauthorized):
         principal(people, ended.access_token)
     principal(people, kept.access_token)
@@ -160,7 +160,7 @@ def test_nobody_ends_the_session_of_another(people: Stage) -> None:
     bob = people.register("bob@example.org")
     for session_id in (ann.session.id, SessionId(bob.id)):
         with pytest.raises(NotFound), people.world.database.write() as work:
-            sessions.revoke(work, Principal(bob.id, None), session_id, ADDRESS)
+            sessions.revoke(work, Principal(bob.id, None), session_id)
     principal(people, ann.access_token)
 
 
