@@ -251,8 +251,8 @@ class Forgetful:
         self.until_lost = 0
 
     @contextmanager
-    def write(self) -> Iterator[Any]:
-        with self._real.write() as work:
+    def write(self, address: str = "") -> Iterator[Any]:
+        with self._real.write(address) as work:
             yield work
         self.until_lost -= 1
         if self.until_lost == 0:

@@ -30,10 +30,10 @@ class Away:
             yield work
 
     @contextmanager
-    def write(self) -> Iterator[Any]:
+    def write(self, address: str = "") -> Iterator[Any]:
         if not self.writes:
             raise Unavailable
-        with self._real.write() as work:
+        with self._real.write(address) as work:
             yield work
 
 

@@ -148,3 +148,25 @@ def test_a_name_has_something_to_see(ada: Person, name: str) -> None:
     assert ada.patch(path, json={"name": name}).status_code == 422
     assert ada.patch(path, json={"name": "  House "}).json()["name"] == "House"
     assert ada.get(path).json()["name"] == "House"
+
+
+def test_the_log_tells_from_where_something_was_done(api: Api, ada: Person) -> None:
+    account_id = ada.account()
+    ada.type(account_id, "5.00", "2025-02-01T00:00:00Z")
+    ada.patch(f"/accounts/{account_id}", json={"name": "Other"})
+    done = upload(ada, ["2025-01-01,1,Giro,EUR"])
+    ada.delete(f"/syncs/{done['id']}")
+    ada.post("/access-tokens", json={"name": "script"}, headers={"Idempotency-Key": "1"})
+    with api.world.database.read() as work:
+        lines = work.audit_log.newest(100, ada.id)
+    events = {line.event: line.address for line in lines}
+    assert set(events) == {
+        "access_token_created",
+        "account_changed",
+        "account_created",
+        "balance_typed",
+        "connection_created",
+        "file_imported",
+        "sync_retracted",
+    }
+    assert set(events.values()) == {"testclient"}

@@ -4,7 +4,7 @@ from dashtam.application import access_tokens, sessions
 from dashtam.application.records import Page
 from dashtam.domain.errors import NotFound, Unauthorized, Unprocessable
 from dashtam.domain.user import AccessToken, Principal, UserId
-from people.world import ADDRESS, Stage, everything_stored
+from people.world import Stage, everything_stored
 
 DAY_S = 24 * 3600
 
@@ -13,9 +13,7 @@ def create(
     people: Stage, user_id: UserId, name: str = "my dashboard", days: int | None = None
 ) -> tuple[AccessToken, str]:
     with people.world.database.write() as work:
-        return access_tokens.create(
-            work, people.world.secrets, user_id, name, days, address=ADDRESS
-        )
+        return access_tokens.create(work, people.world.secrets, user_id, name, days)
 
 
 def authenticate(people: Stage, text: str) -> Principal:
@@ -25,7 +23,7 @@ def authenticate(people: Stage, text: str) -> Principal:
 
 def revoke(people: Stage, user_id: UserId, token: AccessToken) -> None:
     with people.world.database.write() as work:
-        access_tokens.revoke(work, user_id, token.id, ADDRESS)
+        access_tokens.revoke(work, user_id, token.id)
 
 
 def test_a_read_only_token_reads_and_never_writes(people: Stage) -> None:

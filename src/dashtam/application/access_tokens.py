@@ -7,7 +7,7 @@ from hashlib import sha256
 from threading import Lock, Thread
 from typing import Final
 
-from dashtam.application.audit_log import HERE, note
+from dashtam.application.audit_log import note
 from dashtam.application.ports import Secrets
 from dashtam.application.records import Database, Listed, Page, Work
 from dashtam.domain.errors import Fault, NotFound, Unauthorized, Unprocessable
@@ -27,8 +27,6 @@ def create(
     user_id: UserId,
     name: str,
     expires_in_days: int | None,
-    *,
-    address: str = HERE,
 ) -> tuple[AccessToken, str]:
     """Make a token and return it with its text, which cannot be had again.
 
@@ -51,7 +49,7 @@ def create(
         last_used_at=None,
     )
     work.access_tokens.add(token, _hash(text))
-    note(work, "access_token_created", user_id, token.id, address)
+    note(work, "access_token_created", user_id, token.id)
     return token, text
 
 
@@ -114,7 +112,7 @@ def of_user(work: Work, user_id: UserId, page: Page) -> Listed[AccessToken]:
     return work.access_tokens.of_user(user_id, work.now, page)
 
 
-def revoke(work: Work, user_id: UserId, token_id: AccessTokenId, address: str = HERE) -> None:
+def revoke(work: Work, user_id: UserId, token_id: AccessTokenId) -> None:
     """End a token; it is refused from now on.
 
     Raises:
@@ -124,7 +122,7 @@ def revoke(work: Work, user_id: UserId, token_id: AccessTokenId, address: str = 
     if token is None or token.user_id != user_id:
         raise NotFound
     work.access_tokens.revoke(token_id, work.now)
-    note(work, "access_token_revoked", user_id, token_id, address)
+    note(work, "access_token_revoked", user_id, token_id)
 
 
 def _hash(text: str) -> bytes:

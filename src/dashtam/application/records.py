@@ -361,6 +361,9 @@ class AccessTokens(Protocol):
     def revoke(self, token_id: AccessTokenId, at: datetime) -> None:
         """End the token."""
 
+    def revoke_all(self, user_id: UserId, at: datetime) -> None:
+        """End every token of the user."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:

@@ -19,6 +19,16 @@ AmountText = Annotated[
     ),
 ]
 
+# Sums and differences of amounts have more digits than any one that is sent or reported.
+SumText = Annotated[
+    str,
+    Meta(
+        description="An exact sum or difference in plain digits.",
+        pattern=r"^-?[0-9]{1,40}(\.[0-9]{1,18})?$",
+        examples=["25000.00"],
+    ),
+]
+
 CurrencyCode = Annotated[
     str, Meta(description="ISO 4217 currency code.", pattern="^[A-Z]{3}$", examples=["USD"])
 ]

@@ -1,14 +1,17 @@
 """Transactions: the one place where anything is committed."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from threading import Lock
+from typing import Final
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from structlog import get_logger
 from uuid_utils.compat import uuid7
 
 from dashtam.domain.errors import Unavailable
@@ -23,6 +26,18 @@ from dashtam.infrastructure.database.idempotency_keys import IdempotencyKeys
 from dashtam.infrastructure.database.sessions import Sessions
 from dashtam.infrastructure.database.syncs import Syncs
 from dashtam.infrastructure.database.users import Users
+
+_log = get_logger()
+
+_SQLITE_OUTAGES: Final = (
+    "SQLITE_BUSY",
+    "SQLITE_LOCKED",
+    "SQLITE_FULL",
+    "SQLITE_IOERR",
+    "SQLITE_CANTOPEN",
+    "SQLITE_READONLY",
+    "SQLITE_PROTOCOL",
+)
 
 
 class SqlWork:
@@ -109,4 +124,25 @@ def _answering() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
+        if not _is_outage(error):
+            raise
+        origin = getattr(error, "orig", None) or error
+        _log.warning("database_unavailable", error=type(origin).__name__, code=_code(origin))
         raise Unavailable from error
+
+
+def _is_outage(error: DBAPIError | PoolTimeout) -> bool:
+    """Tell whether the database is what is at fault, and not what we asked of it."""
+    if isinstance(error, PoolTimeout):
+        return True
+    if isinstance(error.orig, sqlite3.Error):
+        # SQLite says by the same class that a table is missing and that its disk is full.
+        return (_code(error.orig) or "").startswith(_SQLITE_OUTAGES)
+    return isinstance(error, OperationalError) or error.connection_invalidated
+
+
+def _code(origin: BaseException) -> str | None:
+    found: str | None = getattr(origin, "sqlite_errorname", None) or getattr(
+        origin, "sqlstate", None
+    )
+    return found

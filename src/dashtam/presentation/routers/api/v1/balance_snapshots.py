@@ -19,7 +19,7 @@ from dashtam.presentation.parameters import (
     limit,
 )
 from dashtam.presentation.snapshots import Percent, Snapshot, snapshot_shape
-from dashtam.presentation.wire import AmountText, CurrencyCode, Shape, amount_text
+from dashtam.presentation.wire import AmountText, CurrencyCode, Shape, SumText, amount_text
 
 LIMIT = limit(default=30)
 
@@ -29,7 +29,7 @@ class LatestSnapshots(Shape):
 
     snapshots: list[Snapshot]
     total_count: int
-    total_balance_by_currency: dict[str, AmountText]
+    total_balance_by_currency: dict[str, SumText]
 
 
 class SnapshotHistory(Shape):
@@ -39,7 +39,7 @@ class SnapshotHistory(Shape):
     total_count: int
     start_balance: AmountText | None
     end_balance: AmountText | None
-    total_change_amount: AmountText | None
+    total_change_amount: SumText | None
     total_change_percent: Percent | None
     currency: CurrencyCode
 

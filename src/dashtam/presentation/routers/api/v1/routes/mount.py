@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
 from starlette.routing import Route as HttpRoute
 from starlette.types import Receive, Scope, Send
 
@@ -62,6 +63,15 @@ def mount(
         )
         for path in sorted(by_path, key=_literal_first)
     ]
+
+
+def reads_body(routes: Iterable[BaseRoute], scope: Scope) -> bool:
+    """Tell whether the request will be answered by one of our endpoints that reads its body."""
+    for route in routes:
+        if route.matches(scope)[0] is Match.FULL:
+            endpoint = getattr(route, "endpoint", None)
+            return isinstance(endpoint, Endpoint) and endpoint.takes_body(scope["method"])
+    return False
 
 
 def _literal_first(path: str) -> list[tuple[bool, str]]:
@@ -115,6 +125,11 @@ class Endpoint:
         http = HttpRequest(scope, receive)
         response = await self._respond(http)
         await response(scope, receive, send)
+
+    def takes_body(self, method: str) -> bool:
+        """Tell whether a request by this method has a body to read."""
+        route = self._routes.get(method)
+        return route is not None and route.takes_body
 
     async def _respond(self, http: HttpRequest) -> Response:
         if http.method == "OPTIONS":

@@ -170,7 +170,7 @@ class Turn:
     def _handle(self, claim: Claim | None) -> Answer:
         if self._route.transaction is Transaction.OWN:
             return self._route.handler(self._call(None, claim))
-        with self._world.database.write() as work:
+        with self._world.database.write(self._request.address) as work:
             answer = self._route.handler(self._call(work, claim))
             if claim:
                 self._keep(claim, work, answer)
