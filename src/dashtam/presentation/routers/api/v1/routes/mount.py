@@ -91,6 +91,12 @@ class Workers:
         self._writing = anyio.CapacityLimiter(writing)
         self._signing_in = anyio.CapacityLimiter(signing_in)
 
+    @property
+    def limits(self) -> list[float]:
+        """How many threads there are of each kind."""
+        kinds = (self._reading, self._writing, self._signing_in)
+        return [kind.total_tokens for kind in kinds]
+
     async def run(
         self, route: Route, work: Callable[..., T], *args: object, writes: bool = False
     ) -> T:

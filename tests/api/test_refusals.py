@@ -1,0 +1,16 @@
+"""What holds of every refusal, and of the threads that answer."""
+
+import pytest
+
+from dashtam.domain.errors import Refusal
+from dashtam.presentation.problems import UNPROCESSABLE, kind_of
+from dashtam.presentation.routers.api.v1.routes.mount import Workers
+
+
+def test_a_refusal_of_no_class_of_its_own_is_422() -> None:
+    assert kind_of(Refusal("This cannot be done.")) is UNPROCESSABLE
+
+
+@pytest.mark.parametrize("threads", [5, 10, 100])
+def test_no_more_threads_work_than_there_are_connections(threads: int) -> None:
+    assert sum(Workers(threads).limits) < threads
