@@ -4,6 +4,8 @@ A provider is found through the entry-point group ``dashtam.providers``: the ent
 slug, its value an object with the attributes of ``Provider``.
 """
 
+# ruff: noqa: N818 - the name of an error says what is wrong
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
