@@ -11,6 +11,7 @@ RUN pip install --require-hashes -r /build/requirements/run.txt
 
 COPY pyproject.toml README.md LICENSE /build/
 COPY src /build/src
+COPY examples /build/examples
 RUN pip install --no-deps --no-build-isolation /build
 
 

@@ -30,7 +30,7 @@ from dashtam.infrastructure.security.key_ring import KeyRing, KeyRingUnreadable,
 from dashtam.infrastructure.security.passwords import Passwords
 from dashtam.infrastructure.security.secrets import Secrets
 from dashtam.presentation.app import Surroundings, make_app
-from dashtam.presentation.cli.installation import Check, Option
+from dashtam.presentation.cli.installation import Check, Key, Option
 from dashtam.presentation.server import serve
 from dashtam.settings import PREFIX, Settings, read_settings
 
@@ -230,6 +230,11 @@ class Installation:
             return key_ring.rotate(path, now()).current.kid
         except (KeyRingUnreadable, OSError) as error:
             raise _unreadable(path, error) from None
+
+    def keys(self) -> Sequence[Key]:
+        """Return the signing keys by which tokens are still verified, the one that signs first."""
+        verify = [key for key in self.ring.ring().signing if key.verifies_at(now())]
+        return [Key(key.kid, key.made_at, key.retired_at) for key in reversed(verify)]
 
     def checks(self) -> Sequence[Check]:
         """Look at everything that can go wrong, and tell what was found."""

@@ -1,1 +1,1 @@
-"""The command: operate Dashtam and work with its data from a terminal."""
+"""The command line: `dashtam NOUN VERB`, on the same use cases as the API."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -30,6 +31,15 @@ class Check:
     is_well: bool
     found: str
     advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A signing key by its id; ``retired_at`` is when another took over, None while it signs."""
+
+    id: str
+    made_at: datetime
+    retired_at: datetime | None
 
 
 class Installation(Protocol):
@@ -70,6 +80,9 @@ class Installation(Protocol):
     def rotate_keys(self) -> str:
         """Make a new signing key, sign nobody out, and return the new key's id."""
 
+    def keys(self) -> Sequence[Key]:
+        """Return the signing keys by which tokens are still verified, the one that signs first."""
+
     def checks(self) -> Sequence[Check]:
         """Look at everything that can go wrong, and tell what was found."""
 
@@ -82,4 +95,8 @@ class Installation(Protocol):
 
 
 Opener = Callable[[Mapping[str, object]], Installation]
-"""Opens an installation, some settings given on the command line (``data``, ``port`` and such)."""
+"""Opens an installation, some settings given on the command line (``data``, ``port`` and such).
+
+Raises:
+    Refusal: an option is unknown, or has a value that it cannot have.
+"""

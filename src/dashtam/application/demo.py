@@ -1,0 +1,148 @@
+"""The demonstration: a user of its own, sample statements, and a token to look at them with."""
+
+import io
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from dashtam.application import access_tokens, accounts, imports, users
+from dashtam.application.accounts import AccountChanges
+from dashtam.application.audit_log import note
+from dashtam.application.imports import Destination
+from dashtam.application.pages import every
+from dashtam.application.ports import StatementFile, World
+from dashtam.application.records import Work
+from dashtam.domain.account import Account, AccountType
+from dashtam.domain.errors import Refusal
+from dashtam.domain.period import Period
+from dashtam.domain.user import User, UserId
+
+EMAIL: Final = "demo@dashtam.local"
+TOKEN_NAME: Final = "dashtam demo"  # noqa: S105 - a name
+TOKEN_DAYS: Final = 1
+
+_YEAR: Final = timedelta(days=365)
+_EVER: Final = Period(datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
+_READERS: Final = 4
+
+# What the owner of the samples would say of accounts whose files do not say it, by external id.
+_SAID: Final[Mapping[str, AccountChanges]] = {
+    "Everyday checking": {"account_type": AccountType.CHECKING},
+    "Rainy day savings": {"account_type": AccountType.SAVINGS},
+    "Home loan": {"account_type": AccountType.MORTGAGE},
+    "Index portfolio": {"account_type": AccountType.BROKERAGE},
+    "Bausparvertrag": {"account_type": AccountType.SAVINGS},
+    "DE40999999990004471200": {"name": "Girokonto", "account_type": AccountType.CHECKING},
+    "DE22999999990004471233": {"name": "Tagesgeld", "account_type": AccountType.SAVINGS},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A statement file: its name, its bytes, and what its columns mean where that must be told."""
+
+    name: str
+    content: bytes
+    mapping: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What there is to look at: how much of it, and the last year of the longest history."""
+
+    accounts: int
+    snapshots: int
+    longest: Account
+    last_year: Period
+    token: str
+
+
+def prepare(world: World, password: str, samples: Iterable[Sample]) -> Demo:
+    """Have the user sign in with this password, the samples imported, and a new token.
+
+    Whatever is there already stays as it is: only the token is replaced.
+
+    Raises:
+        Refusal: there is nothing to import.
+    """
+    user = _user(world, password)
+    _import(world, user.id, list(samples))
+    with world.database.write() as work:
+        return _demo(work, user.id, _new_token(world, work, user.id))
+
+
+def _user(world: World, password: str) -> User:
+    with world.database.read() as work:
+        user = work.users.by_email(EMAIL)
+        kept = None if user is None else work.users.password_hash(user.id)
+    if user is None:
+        return _new_user(world, password)
+    if not world.passwords.verify(password, kept):
+        users.reset_password(world, user, password)
+    return user
+
+
+def _new_user(world: World, password: str) -> User:
+    password_hash = world.passwords.hash(password)
+    with world.database.write() as work:
+        user = User(UserId(work.random_id()), EMAIL, work.now)
+        # Not registered: that is for people, and the operator may have closed it.
+        if not work.users.add(user, password_hash):
+            detail = "Another demonstration is being made ready at this moment."
+            raise Refusal(detail)
+        note(work, "user_registered", user.id, user.id)
+    return user
+
+
+def _import(world: World, user_id: UserId, samples: list[Sample]) -> None:
+    """Record every sample, the files read side by side."""
+    now = world.clock()
+
+    def opened(sample: Sample) -> StatementFile:
+        file = io.BytesIO(sample.content)
+        return stack.enter_context(world.statement_files.read(file, None, sample.mapping, now))
+
+    with ExitStack() as stack, ThreadPoolExecutor(_READERS) as readers:
+        for read in readers.map(opened, samples):
+            with world.database.write() as work:
+                done = imports.record(work, Destination(user_id, read.file_format), read.statements)
+                for imported in done.accounts:
+                    said = _SAID.get(imported.account.external_id)
+                    if imported.is_new and said:
+                        accounts.change(work, imported.account, said)
+
+
+def _new_token(world: World, work: Work, user_id: UserId) -> str:
+    for token in list(every(lambda page: access_tokens.of_user(work, user_id, page))):
+        if token.name == TOKEN_NAME:
+            access_tokens.revoke(work, user_id, token.id)
+    _, text = access_tokens.create(work, world.secrets, user_id, TOKEN_NAME, TOKEN_DAYS)
+    return text
+
+
+def _demo(work: Work, user_id: UserId, token: str) -> Demo:
+    counted = 0
+    longest: tuple[int, Account, Period] | None = None
+    shown = list(every(lambda page: accounts.of_user(work, user_id, page)))
+    for one in shown:
+        if one.newest is None:
+            continue
+        counted += work.balance_snapshots.count_within(one.account.id, _EVER, None)
+        period = _year_until(one.newest.captured_at)
+        count = work.balance_snapshots.count_within(one.account.id, period, None)
+        if longest is None or count > longest[0]:
+            longest = (count, one.account, period)
+    if longest is None:
+        detail = "There are no sample statements to show."
+        raise Refusal(detail)
+    return Demo(len(shown), counted, longest[1], longest[2], token)
+
+
+def _year_until(last: datetime) -> Period:
+    """Return the year that ends with this day."""
+    midnight = last.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    end = midnight + timedelta(days=1, seconds=-1)
+    return Period(end + timedelta(seconds=1) - _YEAR, end)
