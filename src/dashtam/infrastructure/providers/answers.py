@@ -31,9 +31,9 @@ Record = dict[str, object]
 
 MAX_ACCOUNTS: Final = 10_000
 MAX_POSITIONS: Final = 10_000
-LONGEST_ID: Final = 200
 LONGEST_WAIT: Final = timedelta(days=7)
 
+_LONGEST_ID: Final = 200
 _LEAST_SECRET: Final = 4
 _NOT_UNDERSTOOD = "The provider's answer is not one that Dashtam understands."
 _TAG = re.compile(r"<[^<>]*>")
@@ -122,6 +122,11 @@ def text(source: Mapping[str, object], name: str) -> str:
     """Return the text or number at this name; empty where there is neither."""
     value = source.get(name)
     return value.strip() if isinstance(value, str) else ""
+
+
+def is_identifier(said: str) -> bool:
+    """Tell whether an account can be known by this."""
+    return 0 < len(said) <= _LONGEST_ID and said.isprintable()
 
 
 def optional_amount(field: str, source: Mapping[str, object], name: str) -> Decimal | None:

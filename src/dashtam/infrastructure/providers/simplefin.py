@@ -152,7 +152,7 @@ def _identity(source: Record, connection: Record) -> Identity:
         Unusable: it has no id, or no currency of ISO 4217.
     """
     external_id = text(source, "id")
-    if not external_id or len(external_id) > answers.LONGEST_ID:
+    if not answers.is_identifier(external_id):
         raise Unusable(code="missing_account", detail="id is missing: no account is told.")
     org = answers.record(source.get("org"))
     institution = (
@@ -194,7 +194,7 @@ def _account(source: Record, identity: Identity, now: datetime) -> AccountReport
         value = answers.value_of(positions, identity.currency)
         current = Reading(now, balance, available, holdings_value=value, as_of=as_of)
     elif not problems:
-        problems.append(fields.missing_balance("balance").problem())
+        problems.append(fields.missing_balance(field="balance").problem())
     return AccountReport(identity, current, (), positions, tuple(problems))
 
 
