@@ -9,13 +9,16 @@ from dashtam.application.providers import Cipher, Provider
 from dashtam.domain.connection import Connection
 from dashtam.domain.errors import Fault, Unprocessable
 
+Kept = Mapping[str, str]
+"""What a provider handed out, or what the user gave, by name."""
+
 _LONGEST_SENTENCE: Final = 300
 _SHORTEST_SECRET: Final = 4
 _USERINFO = re.compile(r"://[^\s/@]+@")
 _TAG = re.compile(r"<[^<>]{0,500}>")
 
 
-def check(provider: Provider, given: Mapping[str, str]) -> None:
+def check(provider: Provider, given: Kept) -> None:
     """Refuse credentials that are not those that the provider asks for.
 
     Raises:
@@ -36,22 +39,22 @@ def check(provider: Provider, given: Mapping[str, str]) -> None:
         raise Unprocessable(detail, tuple(faults))
 
 
-def seal(cipher: Cipher, connection: Connection, kept: Mapping[str, str]) -> bytes:
+def seal(cipher: Cipher, connection: Connection, kept: Kept) -> bytes:
     """Return the credentials, sealed for this connection of this owner alone."""
     return cipher.seal(json.dumps(dict(kept)).encode(), _place(connection))
 
 
-def opened(cipher: Cipher, connection: Connection, sealed: bytes) -> Mapping[str, str]:
+def opened(cipher: Cipher, connection: Connection, sealed: bytes) -> Kept:
     """Return the credentials that were sealed.
 
     Raises:
         Unsealable: they were not sealed for this connection, or their key is gone.
     """
-    kept: Mapping[str, str] = json.loads(cipher.open(sealed, _place(connection)))
+    kept: Kept = json.loads(cipher.open(sealed, _place(connection)))
     return kept
 
 
-def harmless(sentence: str, secrets: Mapping[str, str]) -> str:
+def harmless(sentence: str, secrets: Kept) -> str:
     """Return what a provider said, fit to be shown: one line, no markup, none of the secrets."""
     for secret in sorted(secrets.values(), key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:

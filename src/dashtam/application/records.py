@@ -248,10 +248,11 @@ class Connections(Protocol):
     def keep(self, live: LiveConnection) -> None:
         """Keep everything that changes of a connection, but the count of its requests."""
 
-    def spend(
-        self, connection_id: ConnectionId, fence: int, day: datetime, budget: int
-    ) -> bool:
+    def spend(self, connection_id: ConnectionId, fence: int, day: datetime, budget: int) -> bool:
         """Count one request on this day; False where the budget is spent or the claim is lost."""
+
+    def count_requests(self, connection_id: ConnectionId, day: datetime, requests: int) -> None:
+        """Begin the count of a day anew, with so many requests made already."""
 
     def remove(self, connection_id: ConnectionId) -> None:
         """Remove a connection that has no accounts, with its runs."""

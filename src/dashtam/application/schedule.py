@@ -32,7 +32,7 @@ def next_slot(slot: datetime | None, pace: Pace, now: datetime, chance: float) -
     """
     is_in_time = slot is not None and now - slot < pace.every / 2
     base = slot if slot is not None and is_in_time else now
-    return max(base + pace.every * (1 + (chance - 0.5) * _JITTER), now)
+    return base + pace.every * (1 + (chance - 0.5) * _JITTER)
 
 
 def retry_at(
@@ -42,7 +42,7 @@ def retry_at(
 
     A quarter of an hour, then twice as long each time, up to the provider's usual time.
     """
-    doubled = _FIRST_RETRY * 2 ** min(failures - 1, _MOST_DOUBLINGS)
+    doubled = _FIRST_RETRY * (1 << min(failures - 1, _MOST_DOUBLINGS))
     at = now + min(doubled, pace.every) * (0.75 + chance / 2)
     return at if paused_until is None else max(at, paused_until + _FIRST_RETRY * (chance / 10))
 
