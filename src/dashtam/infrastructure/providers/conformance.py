@@ -93,7 +93,7 @@ def report_faults(report: Report, now: datetime) -> Iterator[str]:
         if account.current is None and not account.problems:
             yield "An account has no balance, and no problem that says why."
         yield from _reading_faults(account, now)
-    if any(not isinstance(warning, str) or not warning.strip() for warning in report.warnings):
+    if not all(warning.strip() for warning in report.warnings):
         yield "A warning is a sentence."
 
 
