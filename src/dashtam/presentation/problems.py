@@ -7,6 +7,8 @@ from typing import Final
 import msgspec
 from starlette.responses import Response
 
+from dashtam.application.connecting import ConnectingFailed
+from dashtam.application.syncs import SyncFailed, SyncInterrupted, SyncRunning
 from dashtam.domain.errors import (
     Conflict,
     Fault,
@@ -60,6 +62,8 @@ _BY_REFUSAL: Final = (
     (Unprocessable, UNPROCESSABLE),
     (RateLimited, RATE_LIMITED),
     (Unavailable, UNAVAILABLE),
+    (SyncFailed, PROVIDER_ERROR),
+    (ConnectingFailed, PROVIDER_ERROR),
 )
 
 
@@ -145,6 +149,8 @@ class Problems:
             own["Retry-After"] = str(refusal.retry_after_s)
         if isinstance(refusal, Unavailable):
             own["Retry-After"] = "5"
+        if isinstance(refusal, SyncRunning | SyncFailed | SyncInterrupted):
+            own["Location"] = f"/api/v1/syncs/{refusal.sync_id}"
         if isinstance(refusal, Rejection):
             own |= refusal.headers
         return self.response(

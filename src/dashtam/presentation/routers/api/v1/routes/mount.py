@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import anyio.to_thread
@@ -26,6 +27,7 @@ from dashtam.presentation.problems import (
     Problems,
     Rejection,
 )
+from dashtam.presentation.routers.api.v1.routes.following import Followed
 from dashtam.presentation.routers.api.v1.routes.route import Route
 from dashtam.presentation.routers.api.v1.routes.turn import Turn
 
@@ -117,16 +119,27 @@ class Endpoint:
             )
         turn = Turn(route, request, self._world, self._problems)
         if not route.takes_body:
-            return await self._workers.run(route, turn.answer)
+            response = await self._workers.run(route, turn.answer)
+            return self._followed(response, route, http) if route.goes_on else response
         refused = await self._workers.run(route, turn.admit)
         return refused or await self._answer_body(http, route, turn, request)
+
+    def _followed(self, response: Response, route: Route, http: HttpRequest) -> Response:
+        if not isinstance(response, Followed):
+            return response
+        if http.method == "HEAD":
+            return Response(headers=response.headers, media_type=response.media_type)
+        response.run = partial(self._workers.run, route)
+        return response
 
     async def _answer_body(
         self, http: HttpRequest, route: Route, turn: Turn, request: Request
     ) -> Response:
-        read = _read_upload if route.upload is not None else _read_json
         try:
-            body, fingerprint = await read(http)
+            if route.upload is not None:
+                body, fingerprint = await _read_upload(http)
+            else:
+                body, fingerprint = await _read_json(http, may_be_empty=route.body_is_optional)
         except Refusal as refusal:
             return turn.refuse(refusal)
         whole = replace(request, body=body, fingerprint=fingerprint)
@@ -147,7 +160,9 @@ class Endpoint:
         )
 
 
-async def _read_json(http: HttpRequest) -> tuple[Any, bytes]:
+async def _read_json(http: HttpRequest, *, may_be_empty: bool) -> tuple[Any, bytes]:
+    if may_be_empty and not await http.body():
+        return {}, hashlib.sha256(b"{}").digest()
     if not _is(http, "application/json"):
         detail = "Send the body as application/json."
         raise Rejection(UNSUPPORTED_MEDIA_TYPE, detail)

@@ -36,7 +36,8 @@ Handler = Callable[[Call], Answer]
 class Route:
     """One route. ``auth`` and ``rate_limit`` have no default: nobody can forget them.
 
-    The handler's docstring is the route's text in the OpenAPI document.
+    The handler's docstring is the route's text in the OpenAPI document. ``responds_async`` where
+    `Prefer: respond-async` is honoured, ``goes_on`` where the answer may be one that is followed.
     """
 
     method: str
@@ -56,6 +57,9 @@ class Route:
     idempotent: bool = False
     shows_secret: bool = False
     conditional: bool = False
+    body_is_optional: bool = False
+    responds_async: bool = False
+    goes_on: bool = False
 
     @property
     def takes_body(self) -> bool:

@@ -18,6 +18,7 @@ from dashtam.domain.user import Principal
 from dashtam.presentation.call import Answer, Call, Request
 from dashtam.presentation.parameters import read_parameters
 from dashtam.presentation.problems import NOT_ACCEPTABLE, Problems, Rejection, kind_of
+from dashtam.presentation.routers.api.v1.routes.following import Followed
 from dashtam.presentation.routers.api.v1.routes.idempotency import IdempotencyKey, key_of
 from dashtam.presentation.routers.api.v1.routes.route import Auth, Route, Transaction
 
@@ -167,6 +168,8 @@ class Turn:
         headers = self._own_headers() | dict(answer.headers)
         if status == HTTPStatus.NO_CONTENT:
             return Response(status_code=status, headers=headers)
+        if answer.follow is not None:
+            return Followed(answer.follow, headers, answer.media_type)
         if answer.chunks is not None:
             return StreamingResponse(answer.chunks, status, headers, answer.media_type)
         body = _json(answer)
