@@ -41,7 +41,7 @@ def check(provider: Provider, given: Kept) -> None:
 
 def seal(cipher: Cipher, connection: Connection, kept: Kept) -> bytes:
     """Return the credentials, sealed for this connection of this owner alone."""
-    return cipher.seal(json.dumps(dict(kept)).encode(), _place(connection))
+    return cipher.seal(json.dumps(dict(kept)).encode(), place_of(connection))
 
 
 def opened(cipher: Cipher, connection: Connection, sealed: bytes) -> Kept:
@@ -50,7 +50,7 @@ def opened(cipher: Cipher, connection: Connection, sealed: bytes) -> Kept:
     Raises:
         Unsealable: they were not sealed for this connection, or their key is gone.
     """
-    kept: Kept = json.loads(cipher.open(sealed, _place(connection)))
+    kept: Kept = json.loads(cipher.open(sealed, place_of(connection)))
     return kept
 
 
@@ -64,5 +64,6 @@ def harmless(sentence: str, secrets: Kept) -> str:
     return line if len(line) <= _LONGEST_SENTENCE else line[: _LONGEST_SENTENCE - 1] + "…"
 
 
-def _place(connection: Connection) -> tuple[str, str, str, str]:
+def place_of(connection: Connection) -> tuple[str, str, str, str]:
+    """Return the one place at which the connection's credentials open."""
     return ("connections", str(connection.id), str(connection.user_id), "credentials")

@@ -131,6 +131,23 @@ class Connections:
             .values(requests_on=day, requests=requests)
         )
 
+    def sealed(self, after: ConnectionId | None, limit: int) -> Sequence[tuple[Connection, bytes]]:
+        """Return connections with their sealed credentials, by id, those behind ``after``."""
+        statement = select(connections).where(connections.c.credentials.is_not(None))
+        if after is not None:
+            statement = statement.where(connections.c.id > after)
+        rows = self._connection.execute(statement.order_by(connections.c.id).limit(limit))
+        return [(connection_of(row), row.credentials) for row in rows]
+
+    def reseal(self, connection_id: ConnectionId, before: bytes, anew: bytes) -> bool:
+        """Put sealed credentials in the place of others; False where those stand there no more."""
+        replaced = self._connection.execute(
+            update(connections)
+            .where(connections.c.id == connection_id, connections.c.credentials == before)
+            .values(credentials=anew)
+        )
+        return replaced.rowcount == 1
+
     def remove(self, connection_id: ConnectionId) -> None:
         """Remove a connection that has no accounts, with its runs."""
         self._connection.execute(delete(syncs).where(syncs.c.connection_id == connection_id))
