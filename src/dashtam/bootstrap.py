@@ -1,8 +1,11 @@
 """Settings become the running application: the one place where ports meet adapters."""
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
@@ -21,11 +24,15 @@ from dashtam.infrastructure.database import backups, health, migrate
 from dashtam.infrastructure.database.engine import open_engine, sqlite_path
 from dashtam.infrastructure.database.unit_of_work import SqlDatabase
 from dashtam.infrastructure.metrics import Metrics
+from dashtam.infrastructure.providers.http import Outbound
+from dashtam.infrastructure.providers.live import providers
 from dashtam.infrastructure.providers.spool import StatementFiles
 from dashtam.infrastructure.rate_limit.memory import MemoryBuckets
 from dashtam.infrastructure.rate_limit.shared import SharedBuckets
+from dashtam.infrastructure.scheduler import Threads, Worker
 from dashtam.infrastructure.security import key_ring
 from dashtam.infrastructure.security.access_tokens import Signer
+from dashtam.infrastructure.security.cipher import RingCipher
 from dashtam.infrastructure.security.key_ring import KeyRing, KeyRingUnreadable, LiveKeyRing
 from dashtam.infrastructure.security.passwords import Passwords
 from dashtam.infrastructure.security.secrets import Secrets
@@ -105,6 +112,10 @@ class Installation:
         derived = Secrets(self.ring).derive("setup-code", b"")
         return self.settings.setup_code or base64.b32encode(derived[:10]).decode().lower()
 
+    @cached_property
+    def _threads(self) -> Threads:
+        return Threads(structlog.get_logger())
+
     def world(self) -> World:
         """Return what use cases ask for; the database is brought up to date first."""
         settings = self.settings
@@ -116,6 +127,10 @@ class Installation:
             secrets=Secrets(self.ring),
             buckets=self._buckets,
             statement_files=StatementFiles(),
+            providers=providers(),
+            cipher=RingCipher(self.ring),
+            http_for=Outbound(settings.outbound, settings.outbound_ca_file).client,
+            background=self._threads,
             rules=Rules(
                 registration=settings.registration,
                 setup_code=self._setup_code,
@@ -126,6 +141,8 @@ class Installation:
                     *settings.origins,
                 ],
                 policies=settings.policies,
+                sync_spacing=timedelta(minutes=settings.sync_spacing_minutes),
+                sync_lease=timedelta(seconds=settings.sync_lease_s),
             ),
         )
 
@@ -159,8 +176,36 @@ class Installation:
         with self.database.read() as work:
             if settings.registration == "first_user" and not work.users.any():
                 told["setup_code"] = self._setup_code
-        with backups.in_use(self.settings.data):
+        with backups.in_use(self.settings.data), self._working():
             serve(app, host=settings.host, port=settings.port, started=lambda: started(told))
+            self._threads.wait()
+
+    def work(self, started: Callable[[], None]) -> None:
+        """Sync what is due until told to stop; ``started`` is called once it has begun."""
+        logs.set_up(self.settings.log_level)
+        worker = Worker(self.world(), structlog.get_logger())
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda _number, _frame: worker.stop())
+        with backups.in_use(self.settings.data):
+            started()
+            worker.run()
+        self._engine.dispose()
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """Have a worker beside the server, unless the settings say otherwise."""
+        if not self.settings.worker:
+            yield
+            return
+        worker = Worker(self.world(), structlog.get_logger())
+        thread = threading.Thread(target=worker.run, name="worker")
+        thread.start()
+        try:
+            yield
+        finally:
+            worker.stop()
+            thread.join()
+            self._engine.dispose()
 
     def options(self) -> Sequence[Option]:
         """Return every setting."""
@@ -244,6 +289,7 @@ class Installation:
             checks.key_ring(settings.key_ring_path, given=settings.key_ring is not None),
             checks.schema(self._engine),
             checks.clock(self._engine, now()),
+            checks.worker(self._engine, now()),
             checks.shared_limits(settings.redis_url),
         ]
         return [

@@ -70,6 +70,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Path | None,
         Meta(description="Certificate authorities (PEM) that providers' servers may have as well."),
     ] = None
+    worker: Annotated[
+        bool, Meta(description="Have `dashtam serve` do what `dashtam worker` does.")
+    ] = True
+    sync_spacing_minutes: Annotated[
+        int,
+        Meta(ge=0, le=1440, description="Minutes between two syncs of one kind, if not forced."),
+    ] = 15
+    sync_lease_s: Annotated[
+        int,
+        Meta(ge=3, le=600, description="Seconds without a sign of life that end a sync."),
+    ] = 60
     registration: Annotated[
         Literal["first_user", "open", "closed"],
         Meta(description="Who may register: the first user alone, everyone, or nobody."),

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from dashtam.application import accounts, connections, live_syncs, syncs
+from dashtam.application.live_results import Claim
 from dashtam.application.live_syncs import Wanted
 from dashtam.application.records import Listed, Work
 from dashtam.application.syncs import Following
@@ -91,7 +92,7 @@ def sync_accounts(call: Call) -> Answer:
     """
     order = call.body(AccountSyncOrder)
 
-    def begin(work: Work) -> live_syncs.Claim:
+    def begin(work: Work) -> Claim:
         connection = connections.of(work, call.user_id, ConnectionId(order.connection_id))
         wanted = Wanted(SnapshotSource.ACCOUNT_SYNC, is_forced=order.force,
                         address=call.request.address)  # fmt: skip
@@ -108,7 +109,7 @@ def sync_holdings(call: Call) -> Answer:
     """
     order = call.body(SyncOrder)
 
-    def begin(work: Work) -> live_syncs.Claim:
+    def begin(work: Work) -> Claim:
         account = accounts.owned(work, call.user_id, AccountId(call.value(ACCOUNT_ID)))
         connection = connections.of(work, call.user_id, account.connection_id)
         wanted = Wanted(SnapshotSource.HOLDINGS_SYNC, account, is_forced=order.force,
@@ -126,7 +127,7 @@ def sync_connection(call: Call) -> Answer:
     """
     order = call.body(SyncOrder)
 
-    def begin(work: Work) -> live_syncs.Claim:
+    def begin(work: Work) -> Claim:
         connection = connections.of(work, call.user_id, ConnectionId(call.value(CONNECTION_ID)))
         wanted = Wanted(SnapshotSource.MANUAL_SYNC, is_forced=order.force,
                         address=call.request.address)  # fmt: skip
@@ -168,7 +169,7 @@ class _Events:
         return Piece(b": \n\n" if self._silent % _HEARTBEAT_EVERY == 0 else b"")
 
 
-def _synced(call: Call, begin: Callable[[Work], live_syncs.Claim]) -> Answer:
+def _synced(call: Call, begin: Callable[[Work], Claim]) -> Answer:
     with call.world.database.write() as work:
         claim = begin(work)
         accepted = _answer_of(claim.sync, 202)

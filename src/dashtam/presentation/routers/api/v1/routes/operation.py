@@ -167,10 +167,6 @@ def _successes(route: Route) -> dict[str, Any]:
     if route.responds_async:
         accepted = {"headers": headers, "content": _content(route)}
         answers["202"] = {"description": _SUCCESS[202], **accepted}
-            "description": _SUCCESS[202],
-            "headers": headers,
-            "content": _content(route),
-        }
     return answers | ({"304": unchanged} if route.conditional else {})
 
 
