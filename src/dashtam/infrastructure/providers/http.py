@@ -208,6 +208,7 @@ class _Received(httpx2.SyncByteStream):
 
 
 def _failure(error: Exception) -> ProviderFailed:
-    if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+    # The library keeps what it stands for as its argument.
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in error.args):
         return ProviderFailed(_UNTRUSTED)
     return _Unreached(_UNREACHED)

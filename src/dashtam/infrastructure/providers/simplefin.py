@@ -215,6 +215,8 @@ def _positions(
 
 
 def _position(holding: Record, currency: Currency, as_of: datetime) -> Position:
+    # Written with a hyphen in some servers' answers, with an underscore in others'.
+    holding = {name.replace("-", "_"): value for name, value in holding.items()}
     quantity = answers.optional_amount("holdings.shares", holding, "shares")
     if quantity is None:
         raise Unusable(code="invalid_amount", detail="holdings.shares is missing.")
