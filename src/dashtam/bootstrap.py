@@ -16,7 +16,8 @@ from sqlalchemy import Engine
 from starlette.types import ASGIApp
 
 from dashtam import __version__
-from dashtam.application.ports import Rules, World
+from dashtam.application.ports import Rules, Spend, World
+from dashtam.application.providers import Http
 from dashtam.application.rate_limits import Buckets
 from dashtam.domain.errors import Refusal
 from dashtam.infrastructure import checks, logs
@@ -24,11 +25,11 @@ from dashtam.infrastructure.database import backups, health, migrate
 from dashtam.infrastructure.database.engine import open_engine, sqlite_path
 from dashtam.infrastructure.database.unit_of_work import SqlDatabase
 from dashtam.infrastructure.metrics import Metrics
-from dashtam.infrastructure.providers.http import Outbound
 from dashtam.infrastructure.providers.live import providers
 from dashtam.infrastructure.providers.spool import StatementFiles
 from dashtam.infrastructure.rate_limit.memory import MemoryBuckets
 from dashtam.infrastructure.rate_limit.shared import SharedBuckets
+from dashtam.infrastructure.resealing import reseal
 from dashtam.infrastructure.scheduler import Threads, Worker
 from dashtam.infrastructure.security import key_ring
 from dashtam.infrastructure.security.access_tokens import Signer
@@ -112,6 +113,13 @@ class Installation:
         derived = Secrets(self.ring).derive("setup-code", b"")
         return self.settings.setup_code or base64.b32encode(derived[:10]).decode().lower()
 
+    def _http_for(self, spend: Spend) -> Http:
+        # Its libraries are loaded by the first request to a provider, not by every command.
+        from dashtam.infrastructure.providers.http import Outbound  # noqa: PLC0415 - see above
+
+        settings = self.settings
+        return Outbound(settings.outbound, settings.outbound_ca_file).client(spend)
+
     @cached_property
     def _threads(self) -> Threads:
         return Threads(structlog.get_logger())
@@ -129,7 +137,7 @@ class Installation:
             statement_files=StatementFiles(),
             providers=providers(),
             cipher=RingCipher(self.ring),
-            http_for=Outbound(settings.outbound, settings.outbound_ca_file).client,
+            http_for=self._http_for,
             background=self._threads,
             rules=Rules(
                 registration=settings.registration,
@@ -266,15 +274,20 @@ class Installation:
         return path
 
     def rotate_keys(self) -> str:
-        """Make a new signing key, sign nobody out, and return the new key's id."""
+        """Make new keys, sign nobody out, seal credentials anew; return the signing key's id.
+
+        It can be killed at any moment and run again.
+        """
         if self.settings.key_ring is not None:
             detail = f"The key ring is given by {PREFIX}KEY_RING: rotate it where that comes from."
             raise Refusal(detail)
         path = self.settings.key_ring_path
         try:
-            return key_ring.rotate(path, now()).current.kid
+            ring = key_ring.rotate(path, now())
         except (KeyRingUnreadable, OSError) as error:
             raise _unreadable(path, error) from None
+        key_ring.forget_sealing_keys(path, now(), but=reseal(self.database, ring))
+        return ring.current.kid
 
     def keys(self) -> Sequence[Key]:
         """Return the signing keys by which tokens are still verified, the one that signs first."""

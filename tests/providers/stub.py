@@ -41,6 +41,12 @@ def said(
     return (LINE.join(line.encode() for line in lines) + LINE + LINE, content)
 
 
+def always(body: bytes | str | object, status: int = 200, *headers: tuple[str, str]) -> Script:
+    """Return the script that says the same to everyone."""
+    answer = said(body, status, *headers)
+    return lambda _: answer
+
+
 @dataclass(slots=True)
 class Stub:
     """The server; ``script`` may be exchanged at any time."""

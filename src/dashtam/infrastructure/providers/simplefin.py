@@ -31,7 +31,7 @@ _NAME: Final = "SimpleFIN"
 _TITLE: Final = "Setup token"
 _OK, _PAYMENT_REQUIRED, _FORBIDDEN = 200, 402, 403
 _LONGEST_ADDRESS: Final = 2048
-_ACCESS = re.compile(r"https://[^\s/@:]+:[^\s/@]+@[^\s/@?#]+(/[^\s?#]*)?", re.ASCII)
+_ACCESS = re.compile(r"(?=[!-~]+\Z)https://[^/@:]+:[^/@]+@[^/@?#]+(/[^?#]*)?")
 
 _NO_TOKEN = "This is not a SimpleFIN setup token: copy the whole of it."  # noqa: S105 - a sentence
 _USED = (
