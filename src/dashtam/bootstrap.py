@@ -113,12 +113,15 @@ class Installation:
         derived = Secrets(self.ring).derive("setup-code", b"")
         return self.settings.setup_code or base64.b32encode(derived[:10]).decode().lower()
 
-    def _http_for(self, spend: Spend) -> Http:
+    @cached_property
+    def _clients(self) -> Callable[[Spend], Http]:
         # Its libraries are loaded by the first request to a provider, not by every command.
         from dashtam.infrastructure.providers.http import Outbound  # noqa: PLC0415 - see above
 
-        settings = self.settings
-        return Outbound(settings.outbound, settings.outbound_ca_file).client(spend)
+        return Outbound(self.settings.outbound, self.settings.outbound_ca_file).client
+
+    def _http_for(self, spend: Spend) -> Http:
+        return self._clients(spend)
 
     @cached_property
     def _threads(self) -> Threads:

@@ -1,16 +1,16 @@
 """The live providers: ours, and those that other packages ship."""
 
+# ruff: noqa: PLC0415 - most commands ask no provider, and start sooner without them
+
 from collections.abc import Iterable, Mapping
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from structlog import get_logger
 
 from dashtam.application.providers import Provider
-from dashtam.infrastructure.providers.alpaca import Alpaca
-from dashtam.infrastructure.providers.conformance import shape_faults
-from dashtam.infrastructure.providers.demo import Demo
-from dashtam.infrastructure.providers.ibkr_flex import IbkrFlex
-from dashtam.infrastructure.providers.simplefin import SimpleFin
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "dashtam.providers"
 
@@ -18,14 +18,15 @@ _OTHER_NAME = "Its slug is not the name of its entry."
 _log = get_logger()
 
 
-def providers(others: Iterable[EntryPoint] | None = None) -> Mapping[str, Provider]:
+def providers(others: "Iterable[EntryPoint] | None" = None) -> Mapping[str, Provider]:
     """Return every live provider by its slug, ours first.
 
     One of another package that cannot be used is named in the log and left out: it takes nobody
     else down with it, and none takes the place of ours.
     """
-    ours: tuple[Provider, ...] = (SimpleFin(), IbkrFlex(), Alpaca(), Demo())
-    found = {provider.slug: provider for provider in ours}
+    from importlib.metadata import entry_points
+
+    found = {provider.slug: provider for provider in _ours()}
     for entry in entry_points(group=GROUP) if others is None else others:
         if entry.name in found:
             _log.error("provider_left_out", entry=entry.name, reason="Its name is taken.")
@@ -38,7 +39,18 @@ def providers(others: Iterable[EntryPoint] | None = None) -> Mapping[str, Provid
     return found
 
 
-def _loaded(entry: EntryPoint) -> Provider:
+def _ours() -> tuple[Provider, ...]:
+    from dashtam.infrastructure.providers.alpaca import Alpaca
+    from dashtam.infrastructure.providers.demo import Demo
+    from dashtam.infrastructure.providers.ibkr_flex import IbkrFlex
+    from dashtam.infrastructure.providers.simplefin import SimpleFin
+
+    return SimpleFin(), IbkrFlex(), Alpaca(), Demo()
+
+
+def _loaded(entry: "EntryPoint") -> Provider:
+    from dashtam.infrastructure.providers.conformance import shape_faults
+
     provider = entry.load()
     faults = list(shape_faults(provider))
     if faults:
