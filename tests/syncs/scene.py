@@ -173,6 +173,10 @@ def scene(database_url: str, folder: Path) -> Iterator[Scene]:
 def world_of(database: SqlDatabase, clock: Any, folder: Path) -> World:  # noqa: ANN401 - any clock
     ring = folder / "keys" / "ring.json"
     create(ring, clock())
+    return ring_world(database, clock, ring)
+
+
+def ring_world(database: SqlDatabase, clock: Any, ring: Path) -> World:  # noqa: ANN401 - any clock
     keys = LiveKeyRing.at(ring)
     return World(
         database=database,

@@ -174,7 +174,7 @@ def reconnect(
             requests=0,
         )
         note(work, "connection_reconnected", connection.user_id, connection.id, address)
-        wanted = Wanted(SnapshotSource.MANUAL_SYNC, is_forced=True, address=address)
+        wanted = Wanted(SnapshotSource.MANUAL_SYNC, is_due=True, address=address)
         claim = live_syncs.claim(work, world, renewed, wanted)
         work.connections.count_requests(connection.id, schedule.day_of(work.now), budget.requests)
     sync = live_syncs.complete(world, claim, _keeping(keep))

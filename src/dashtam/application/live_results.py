@@ -11,6 +11,7 @@ from dashtam.application.live_accounts import AccountResults
 from dashtam.application.ports import World
 from dashtam.application.providers import Provider, Report
 from dashtam.application.records import LiveConnection, Work
+from dashtam.domain.balance_snapshot import SnapshotSource
 from dashtam.domain.connection import ConnectionState
 from dashtam.domain.sync import AccountOutcome, Sync, SyncState
 
@@ -170,12 +171,13 @@ def _next_after_success(work: Work, world: World, claim: Claim) -> datetime:
     sync, connection = claim.sync, claim.live.connection
     pace = claim.provider.pace
     slot = connection.next_sync_at
+    is_first = sync.source is SnapshotSource.INITIAL_CONNECTION
+    if is_first or slot is None or (claim.live.failures and sync.due_at is None):
+        return schedule.first_slot(pace, work.now, chance(world))
     if sync.due_at is not None:
         return schedule.next_slot(sync.due_at, pace, work.now, chance(world))
-    if claim.live.failures == 0 and slot is not None and slot > sync.started_at:
-        # Who asks in between does not move the schedule.
-        return slot
-    return schedule.first_slot(pace, work.now, chance(world))
+    # Who asks in between does not move the schedule.
+    return slot
 
 
 def _state(failure: Failure) -> ConnectionState:

@@ -42,8 +42,8 @@ Keep = Callable[[Work, Sync], None]
 class Wanted:
     """A sync that is asked for: ``account`` for the holdings of that one alone.
 
-    ``is_forced`` leaves out our own spacing, never what the provider wants. ``is_due`` is the
-    worker's, for the slot at which the connection is due.
+    ``is_forced`` leaves out our own spacing, never what the provider wants. ``is_due`` is for the
+    slot at which the connection is due.
     """
 
     source: SnapshotSource

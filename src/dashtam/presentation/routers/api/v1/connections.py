@@ -99,7 +99,7 @@ def list_providers(call: Call) -> Answer:
     What balances can come from: live providers with the credentials that they ask for, formats of
     statement files, and typing.
     """
-    known = [_provider_shape(provider) for provider in connecting.known_providers(call.world)]
+    known = [provider_shape(provider) for provider in connecting.known_providers(call.world)]
     return Answer(ProviderList(providers=known, total_count=len(known)))
 
 
@@ -159,7 +159,8 @@ def _connected(connected: Connected) -> Answer:
     return Answer(shape, headers={"Location": f"/api/v1/connections/{connected.connection.id}"})
 
 
-def _provider_shape(provider: KnownProvider) -> ProviderShape:
+def provider_shape(provider: KnownProvider) -> ProviderShape:
+    """Return a provider as it is sent."""
     return ProviderShape(
         slug=provider.slug,
         name=provider.name,
