@@ -35,3 +35,45 @@ PROPERTY
 CRYPTO
 CASH
 OTHER
+
+# html.parser, in a test
+handle_data
+handle_endtag
+handle_startendtag
+handle_starttag
+
+# click, of a command group
+command_class
+format_commands
+get_command
+list_commands
+show
+
+# SQLAlchemy, in a column type and on the driver's connection
+bind_processor
+coltype
+isolation_level
+result_processor
+
+# The states of connections and syncs, read by their values
+FAILED
+FAILING
+NEEDS_REAUTHENTICATION
+
+# The claims of a token, and the fields of answers, which msgspec writes
+account_number_masked
+audit_lines
+change_amount
+change_percent
+dry_run
+end_balance
+expires_in
+exported_at
+jti
+next_cursor
+start_balance
+token_type
+total_balance_by_currency
+total_change_amount
+total_change_percent
+total_count

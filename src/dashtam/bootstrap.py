@@ -147,10 +147,8 @@ class Installation:
                 setup_code=self._setup_code,
                 is_local=_is_loopback(settings.host) and settings.public_url is None,
                 has_https=(settings.public_url or "").startswith("https:"),
-                origins=[
-                    *([settings.public_url] if settings.public_url else []),
-                    *settings.origins,
-                ],
+                base_path=settings.base_path,
+                origins=settings.own_origins,
                 policies=settings.policies,
                 sync_spacing=timedelta(minutes=settings.sync_spacing_minutes),
                 sync_lease=timedelta(seconds=settings.sync_lease_s),
@@ -216,6 +214,11 @@ class Installation:
         finally:
             worker.stop()
             thread.join()
+            self._engine.dispose()
+
+    def close(self) -> None:
+        """Let go of the database, where anything was asked of it."""
+        if "_engine" in self.__dict__:
             self._engine.dispose()
 
     def options(self) -> Sequence[Option]:

@@ -66,9 +66,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             description="Hosts in private networks that providers may use, with commas: nas:8443."
         ),
     ] = ""
-    outbound_ca_file: Annotated[
-        Path | None,
-        Meta(description="Certificate authorities (PEM) that providers' servers may have as well."),
+    outbound_ca: Annotated[
+        str | None,
+        Meta(description="Further certificate authorities of providers' servers, as PEM text."),
     ] = None
     worker: Annotated[
         bool, Meta(description="Have `dashtam serve` do what `dashtam worker` does.")
@@ -150,6 +150,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def outbound(self) -> frozenset[tuple[str, int]]:
         """The hosts in private networks, with their ports, that providers may be reached at."""
         return frozenset(_host_and_port(entry) for entry in _entries(self.outbound_hosts))
+
+    @property
+    def base_path(self) -> str:
+        """What stands before our paths in public_url, empty where nothing does."""
+        return urlsplit(self.public_url or "").path.rstrip("/")
 
     @property
     def own_origins(self) -> list[str]:
@@ -256,6 +261,8 @@ def _malformed(settings: Settings) -> Iterable[str]:
         _ = settings.outbound
     except ValueError:
         yield f"{PREFIX}OUTBOUND_HOSTS: entries like bridge.lan:8443, with commas between them."
+    if settings.outbound_ca and "-----BEGIN CERTIFICATE-----" not in settings.outbound_ca:
+        yield f"{PREFIX}OUTBOUND_CA: certificates in PEM, or _FILE with the name of such a file."
     if not settings.database.startswith(("sqlite:///", "postgresql+psycopg://")):
         yield f"{PREFIX}DATABASE_URL: begins with sqlite:/// or postgresql://."
     if settings.public_url and urlsplit(settings.public_url).scheme not in {"http", "https"}:

@@ -32,8 +32,8 @@ def start_api(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Api]]
 @pytest.fixture
 def api(start_api: Callable[..., Api]) -> Api:
     """The application as it is by default, its limits out of the way."""
-    return start_api(rate_limits={"API_READ": "100000/100000", "API_WRITE": "100000/100000",
-                                  "SYNC": "100000/100000"})  # fmt: skip
+    policies = ("API_READ", "API_WRITE", "SYNC", "AUTH")
+    return start_api(rate_limits=dict.fromkeys(policies, "100000/100000"))
 
 
 @pytest.fixture

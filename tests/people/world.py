@@ -124,6 +124,7 @@ def stage(database_url: str, folder: Path) -> Iterator[Stage]:
             setup_code=None,
             is_local=True,
             has_https=False,
+            base_path="",
             origins=(),
             policies={policy.name: policy for policy in POLICIES},
         ),

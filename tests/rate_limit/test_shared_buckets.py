@@ -142,11 +142,12 @@ def test_what_is_stored_shows_no_key_and_goes_when_the_bucket_is_full(
 
 
 def test_many_keys_are_many_buckets(buckets: SharedBuckets, valkey_url: str) -> None:
+    # Half empty, so that none is full again, and forgotten, before all are there.
     for number in range(1500):
-        assert buckets.spend(API_READ, f"user {number}").remaining == 99
+        assert buckets.spend(API_READ, f"user {number}", 50).remaining == 50
     with Redis.from_url(valkey_url) as client:
         assert client.dbsize() == 1500
-    assert buckets.spend(API_READ, "user 0").remaining <= 99
+    assert buckets.spend(API_READ, "user 0").remaining < 99
 
 
 def test_a_flushed_server_starts_afresh_without_a_word(

@@ -23,8 +23,9 @@ def printed(statements: Iterable[Statement]) -> str:
 def _statement(statement: Statement) -> Iterator[str]:
     who = statement.identity
     kind = who.account_type.value if who.account_type else "?"
+    owed = " | owed is positive" if who.balance_sign < 0 else ""
     yield f"{who.institution_key} | {who.institution} | {who.external_id}"
-    yield f"  {who.name} | {kind} | {who.number_masked} | {who.currency.code}"
+    yield f"  {who.name} | {kind} | {who.number_masked} | {who.currency.code}{owed}"
     for reading in statement.readings:
         told = {
             "available": reading.available_balance,

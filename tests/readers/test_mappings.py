@@ -1,5 +1,6 @@
 import io
 from collections.abc import Mapping
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -88,7 +89,8 @@ def test_a_mapping_that_fits_hardly_any_row_is_refused() -> None:
 
 
 def test_long_accounts_come_in_pieces_of_a_thousand() -> None:
-    rows = "2025-01-01,1.00,A\n2025-01-01,2.00,B\n" * 1_500
+    days = [date(2020, 1, 1) + timedelta(days=count) for count in range(1_500)]
+    rows = "".join(f"{day},1.00,A\n{day},2.00,B\n" for day in days)
     pieces = read(f"Date,Balance,Account\n{rows}")
     assert [len(piece.readings) for piece in pieces] == [1_000, 1_000, 500, 500]
     assert [piece.identity.external_id for piece in pieces] == ["A", "B", "A", "B"]

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -21,6 +21,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from sqlalchemy import Engine
 
 from dashtam.application import live_syncs
 from dashtam.application.live_syncs import Wanted
@@ -69,7 +70,7 @@ class Noted:
     fetching: Callable[[], None] = lambda: time.sleep(random.random() / 50)  # noqa: S311 - no secret
     slug: str = "noted"
     name: str = "Noted Bank"
-    credentials: tuple[CredentialField, ...] = (CredentialField("token", "Token"),)
+    credentials: Sequence[CredentialField] = (CredentialField("token", "Token"),)
 
     def connect(self, given: Mapping[str, str], http: Http) -> Mapping[str, str]:
         del http
@@ -120,10 +121,10 @@ def pace_of(order: Mapping[str, Any]) -> Pace:
     return Pace(timedelta(seconds=order.get("every_s", 3600)), 10**9)
 
 
-def world_of(order: Mapping[str, Any]) -> World:
+def world_of(order: Mapping[str, Any], engine: Engine | None = None) -> World:
     """Return the world of an order; keys and log lie in its folder."""
     folder = Path(order["folder"])
-    database = SqlDatabase(open_engine(order["url"], pool_size=20), now)
+    database = SqlDatabase(engine or open_engine(order["url"], pool_size=20), now)
     world = ring_world(database, now, folder / "keys" / "ring.json")
     provider = Noted(folder, pace_of(order))
     return replace(
@@ -178,7 +179,7 @@ def race(order: Mapping[str, Any]) -> None:
     folder = Path(order["folder"])
     for number in range(order["rounds"]):
         gate = folder / f"release-{number}"
-        provider = replace(world.providers["noted"], fetching=lambda gate=gate: _wait_for(gate))  # type: ignore[type-var, misc]
+        provider = replace(world.providers["noted"], fetching=lambda gate=gate: _wait_for(gate))  # type: ignore[type-var]
         scene = replace(world, providers={"noted": provider})
         _wait_for(folder / f"start-{number}")
         threads = [

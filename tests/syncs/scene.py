@@ -195,6 +195,7 @@ def ring_world(database: SqlDatabase, clock: Any, ring: Path) -> World:  # noqa:
             setup_code=None,
             is_local=True,
             has_https=False,
+            base_path="",
             origins=(),
             policies={
                 policy.name: replace(policy, capacity=GENEROUS, per_minute=GENEROUS)

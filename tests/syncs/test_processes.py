@@ -45,7 +45,8 @@ class Fleet:
 
     def __post_init__(self) -> None:
         create(self.folder / "keys" / "ring.json", process.now())
-        self.world: World = process.world_of(self.order())
+        self._engine = open_engine(self.url, pool_size=20)
+        self.world: World = process.world_of(self.order(), self._engine)
         self._ready = subprocess.Popen(
             [sys.executable, str(Path(process.__file__))],
             stdin=subprocess.PIPE,
@@ -106,6 +107,7 @@ class Fleet:
     def end(self) -> None:
         for pid in self.children:
             kill(pid)
+        self._engine.dispose()
         self._ready.kill()
         self._ready.wait()
         for pipe in (self._ready.stdin, self._ready.stdout):
@@ -162,7 +164,7 @@ def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
 def start_fleet(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Fleet]]:
     started: list[Fleet] = []
 
-    def start(**more: float) -> Fleet:
+    def start(**more: Any) -> Fleet:  # noqa: ANN401 - fields of Fleet
         started.append(Fleet(database_url, tmp_path, **more))
         return started[-1]
 

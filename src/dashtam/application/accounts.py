@@ -96,6 +96,9 @@ def change(work: Work, account: Account, changes: AccountChanges) -> Account:
     Raises:
         Unprocessable: the sign of a manual account, or a closing in the future.
     """
+    work.users.hold(account.user_id)
+    # What somebody else changed a moment ago stays changed.
+    account = owned(work, account.user_id, account.id)
     connection = work.connections.get(account.connection_id)
     manual = connection is not None and connection.kind is ProviderKind.MANUAL
     if manual and changes.get("balance_sign", 1) != 1:
@@ -119,6 +122,7 @@ def create_manual(
     Raises:
         Unprocessable: the balance is of the future.
     """
+    work.users.hold(user_id)
     connection = connection_of_institution(work, user_id, MANUAL)
     account_id = AccountId(work.random_id())
     account = Account(
@@ -151,6 +155,8 @@ def type_balance(work: Work, account: Account, reading: Reading) -> TypedBalance
         Conflict: a live connection feeds the account.
         Unprocessable: the balance is of the future.
     """
+    work.users.hold(account.user_id)
+    account = owned(work, account.user_id, account.id)
     connection = work.connections.get(account.connection_id)
     assert connection is not None, "every account has a connection"
     live = connection.kind is ProviderKind.API

@@ -19,6 +19,9 @@ from dashtam.domain.user import UserId
 _MOST_PROBLEMS = 100
 
 
+_Key = tuple[str, str, Currency]
+
+
 class NothingUsable(Unprocessable):
     """The file was read, and not one balance in it can be recorded."""
 
@@ -96,6 +99,8 @@ def record(work: Work, to: Destination, statements: Iterable[Statement]) -> Impo
         NothingUsable: not one balance can be recorded; with the reasons.
         WrongAccount: an account was named, and the file is not of it alone.
     """
+    # Two imports at once would each take the other's accounts and balances for unknown.
+    work.users.hold(to.user_id)
     recording = _Recording(work, to, SyncId(work.new_id()))
     for statement in statements:
         recording.take(statement)
@@ -109,8 +114,9 @@ class _Recording:
         self._work = work
         self._to = to
         self._sync_id = sync_id
-        self._by_identity: dict[tuple[str, str, Currency], AccountImport] = {}
-        self._homeless: list[Problem] = []
+        self._by_identity: dict[_Key, AccountImport] = {}
+        # What is told of an account before a balance of it is seen.
+        self._waiting: dict[_Key, list[Problem]] = {}
         self._connection: Connection | None = to.connection
 
     def take(self, statement: Statement) -> None:
@@ -121,9 +127,11 @@ class _Recording:
         if done is None:
             if not statement.readings:
                 # An account is made when a balance of it is seen, not before.
-                self._homeless.extend(statement.problems)
+                waiting = self._waiting.setdefault(key, [])
+                waiting += (_named(identity, problem) for problem in statement.problems)
                 return
             done = self._by_identity[key] = self._begin(statement)
+            done.refuse(self._waiting.pop(key, ()))
         done.refuse(statement.problems)
         self._capture(done, statement)
 
@@ -204,10 +212,11 @@ class _Recording:
         """End the run."""
         accounts = list(self._by_identity.values())
         done = Import(self._sync_id, self._to.file_format, accounts)
+        homeless = [problem for waiting in self._waiting.values() for problem in waiting]
         if not accounts or not done.recorded + done.skipped:
-            raise NothingUsable(faults=_faults(self._homeless, accounts))
-        # What belongs to no account is told with the first one.
-        accounts[0].refuse(self._homeless)
+            raise NothingUsable(faults=_faults(homeless, accounts))
+        # What belongs to no account of this import is told with the first one.
+        accounts[0].refuse(homeless)
         assert self._connection is not None, "there was a statement"
         self._work.syncs.finish(
             replace(
@@ -245,7 +254,7 @@ def _account_of(work: Work, connection: Connection, identity: Identity) -> Accou
         account_type=identity.account_type or AccountType.OTHER,
         number_masked=identity.number_masked,
         currency=identity.currency,
-        balance_sign=1,
+        balance_sign=identity.balance_sign,
         is_hidden=False,
         closed_at=None,
         last_synced_at=None,
@@ -273,10 +282,17 @@ def _conflict() -> Problem:
     )
 
 
+def _named(identity: Identity, problem: Problem) -> Problem:
+    """Return the problem as it reads where another account's are told."""
+    if problem.line is not None or not identity.external_id:
+        return problem
+    return replace(problem, detail=f"{identity.name}: {problem.detail}")
+
+
 def _faults(homeless: Sequence[Problem], accounts: Iterable[AccountImport]) -> tuple[Fault, ...]:
     problems = [*homeless, *(problem for done in accounts for problem in done.problems)]
     return tuple(
-        Fault("file", problem.code, _with_line(problem)) for problem in problems[:_MOST_PROBLEMS]
+        Fault("/file", problem.code, _with_line(problem)) for problem in problems[:_MOST_PROBLEMS]
     )
 
 

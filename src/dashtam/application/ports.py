@@ -106,7 +106,8 @@ class Background(Protocol):
 class Rules:
     """What the operator decided.
 
-    ``is_local`` where only this machine reaches us. ``origins`` are those of our own pages, and of
+    ``is_local`` where only this machine reaches us. ``base_path`` is what stands before our paths
+    where a proxy takes it away, empty elsewhere. ``origins`` are those of our own pages, and of
     others that may call the API. ``sync_spacing`` lies between two syncs by the same endpoint, and
     ``sync_lease`` is how long a sync goes on without a sign of life.
     """
@@ -115,6 +116,7 @@ class Rules:
     setup_code: str | None
     is_local: bool
     has_https: bool
+    base_path: str
     origins: Sequence[str]
     policies: Mapping[str, RatePolicy]
     sync_spacing: timedelta = timedelta(minutes=15)

@@ -324,6 +324,9 @@ class Users(Protocol):
     def locked_password_hash(self, user_id: UserId) -> str | None:
         """Return the user's password hash, and lock it until the work is done."""
 
+    def hold(self, user_id: UserId) -> None:
+        """Have everyone else who records for this user wait until the work is done."""
+
     def add(self, user: User, password_hash: str) -> bool:
         """Keep a new user; False when the e-mail is taken."""
 

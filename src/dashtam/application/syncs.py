@@ -78,6 +78,7 @@ def retract(work: Work, user_id: UserId, sync_id: SyncId) -> None:
         SyncNotFound: there is none with this id, or it is another user's.
         Conflict: the run was a live sync, which is what the provider said.
     """
+    work.users.hold(user_id)
     sync = of(work, user_id, sync_id)
     if sync.kind is SyncKind.LIVE:
         detail = "Only imports and typed balances can be retracted: a live sync is what was said."

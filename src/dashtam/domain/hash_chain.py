@@ -18,6 +18,9 @@ GENESIS = bytes(32)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
+# What a link behind wrong ones may be tied to: more would cost ever more to look through.
+_MOST_ENDS = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -80,8 +83,9 @@ def digest(previous: bytes, record: Record) -> bytes:
 def broken_at(chain: Chain, links: Iterable[Link]) -> Iterator[int]:
     """Yield the sequence numbers at which the stored links are not what was recorded.
 
-    A link that fits what stands before it is sound, also behind one that is not. Of links that are
-    missing in one place the first is told, at the end as the number after the last.
+    A link that fits what stands before it is sound, also behind one that is not (but for one behind
+    a long row of those). Of links that are missing in one place the first is told, at the end as
+    the number after the last.
 
     Args:
         chain: what the account says of its chain.
@@ -102,6 +106,7 @@ def broken_at(chain: Chain, links: Iterable[Link]) -> Iterator[int]:
             yield sequence
             # Whether the record or the digest is wrong, the next link is not wrong by that.
             ends = {stored.digest} | made | (ends if sequence < expected else set())
+            ends = ends if len(ends) <= _MOST_ENDS else {stored.digest}
         expected = max(expected, sequence + 1)
     if expected != chain.length + 1 or chain.head not in ends:
         yield expected

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from dashtam.domain.account import AccountType
+from dashtam.domain.account import AccountType, BalanceSign
 from dashtam.domain.money import Currency
 
 
@@ -67,6 +67,7 @@ class Identity:
     account_type: AccountType | None
     number_masked: str | None
     currency: Currency
+    balance_sign: BalanceSign = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ _INSTANT = re.compile(
     r"(?P<day>\d{4}-\d{2}-\d{2})"
     r"(?:[Tt](?P<time>\d{2}:\d{2}:\d{2})(?:\.(?P<fraction>\d{1,9}))?"
     # A plus sign that nobody encoded arrives as a space.
-    r"(?P<offset>[Zz]|[-+ ]\d{2}:\d{2})?)?",
+    r"(?P<offset>[Zz]|[-+ ]\d{2}:[0-5]\d)?)?",
     re.ASCII,
 )
 

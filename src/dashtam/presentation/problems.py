@@ -8,7 +8,7 @@ import msgspec
 from starlette.responses import Response
 
 from dashtam.application.connecting import ConnectingFailed
-from dashtam.application.syncs import SyncFailed, SyncInterrupted, SyncRunning
+from dashtam.application.syncs import SyncFailed
 from dashtam.domain.errors import (
     Conflict,
     Fault,
@@ -149,8 +149,6 @@ class Problems:
             own["Retry-After"] = str(refusal.retry_after_s)
         if isinstance(refusal, Unavailable):
             own["Retry-After"] = "5"
-        if isinstance(refusal, SyncRunning | SyncFailed | SyncInterrupted):
-            own["Location"] = f"/api/v1/syncs/{refusal.sync_id}"
         if isinstance(refusal, Rejection):
             own |= refusal.headers
         return self.response(

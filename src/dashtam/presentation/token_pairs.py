@@ -61,7 +61,8 @@ def refresh_cookie(headers: Mapping[str, str], rules: Rules) -> str | None:
 
 
 def _cookie(rules: Rules, value: str, lasts_s: int) -> str:
-    cookie = f"{COOKIE}={value}; HttpOnly; SameSite=Strict; Path={_PATH}; Max-Age={lasts_s}"
+    path = rules.base_path + _PATH
+    cookie = f"{COOKIE}={value}; HttpOnly; SameSite=Strict; Path={path}; Max-Age={lasts_s}"
     return f"{cookie}; Secure" if rules.has_https else cookie
 
 

@@ -135,8 +135,9 @@ class Accounts:
         ends = accounts.c.id, accounts.c.chain_length, accounts.c.chain_head
         statement = select(*ends).order_by(accounts.c.id)
         options = {"yield_per": _BATCH}
-        for row in self._connection.execute(statement, execution_options=options):
-            yield AccountId(row.id), Chain(row.chain_length, row.chain_head)
+        with self._connection.execute(statement, execution_options=options) as rows:
+            for row in rows:
+                yield AccountId(row.id), Chain(row.chain_length, row.chain_head)
 
 
 def account_of(row: AnyRow) -> Account:

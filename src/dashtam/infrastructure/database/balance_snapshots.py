@@ -187,7 +187,8 @@ class BalanceSnapshots:
 
     def _streamed(self, statement: Select[Any]) -> Iterator[AnyRow]:
         options = {"yield_per": _BATCH}
-        yield from self._connection.execute(statement, execution_options=options)
+        with self._connection.execute(statement, execution_options=options) as rows:
+            yield from rows
 
     def add(self, links: Iterable[Link]) -> None:
         """Record the snapshots."""

@@ -69,6 +69,12 @@ class Users:
         """Return the user's password hash, and lock it until the work is done."""
         return self._connection.scalar(_password_hash(user_id).with_for_update())
 
+    def hold(self, user_id: UserId) -> None:
+        """Have everyone else who records for this user wait until the work is done."""
+        # Rows that refer to the user, such as a new session, need not wait.
+        held = select(users.c.id).where(users.c.id == user_id).with_for_update(key_share=True)
+        self._connection.execute(held)
+
     def add(self, user: User, password_hash: str) -> bool:
         """Keep a new user; False when the e-mail is taken."""
         statement = insert(users).values(

@@ -1,40 +1,39 @@
 """Balance files: dates and balances in columns, as Monarch and many others export them.
 
 Monarch's file (``Date,Balance,Account``) names no currency: it is taken to be in US dollars unless
-a mapping says otherwise. Any other file must name its currency, in a column or in the mapping. Rows
-are read one by one, so that a file of a million rows takes no more memory than one of a thousand.
+a mapping says otherwise. Any other file must name its currency, in a column or in the mapping.
+
+Of several rows of an account at one instant the last in time counts, where the order of the
+account's dates tells which that is (see ``row_order``). Rows are read one by one, once for the
+order and once for the balances, so that a file of a million rows takes no more memory than one of a
+thousand.
 """
 
-import csv
-import io
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
+from operator import itemgetter
 from typing import BinaryIO
 
-from dashtam.domain.errors import Fault, InvalidAmount, MappingNeeded, UnreadableFile
-from dashtam.domain.money import parse_amount
+from dashtam.domain.errors import Fault, MappingNeeded, UnreadableFile
 from dashtam.domain.statement import Identity, Problem, Reading, Statement
-from dashtam.infrastructure.providers import fields
+from dashtam.infrastructure.providers import amounts, fields
+from dashtam.infrastructure.providers.amounts import AmountEvidence
 from dashtam.infrastructure.providers.columns import ColumnMapping, Layout, layout_of, mapping_of
 from dashtam.infrastructure.providers.days import DayEvidence, Reader, reader_of
 from dashtam.infrastructure.providers.documents import encoding_of, head_of
 from dashtam.infrastructure.providers.fields import NO_CURRENCY, Separator, Unusable
+from dashtam.infrastructure.providers.row_order import OrderEvidence, Rows, UnorderedRows
+from dashtam.infrastructure.providers.rows import Source, cell
 
 MAX_ACCOUNTS = 1_000
 MAX_PROBLEMS = 10_000
 
-_MAX_LINE = 64 * 1024
 _MAX_PENDING = 20_000
 _DAYS_REMEMBERED = 8_192
-_SIGNS = "$€£¥"
-_MONEY = re.compile(
-    rf"(?P<open>\()?\s*(?P<sign>[+\-\u2212]?)\s*[{_SIGNS}]?\s*(?P<inner>[+\-\u2212]?)"
-    rf"(?P<number>[0-9.,'\u2019 \u00a0\u202f]*[0-9.,])\s*[{_SIGNS}]?(?P<trail>-?)\s*(?P<close>\))?"
-)
 
 
 @dataclass(slots=True)
@@ -42,6 +41,8 @@ class _Book:
     """One account's rows that have not been handed on yet."""
 
     identity: Identity
+    order: OrderEvidence = field(default_factory=OrderEvidence)
+    rows: Rows = field(default_factory=UnorderedRows)
     readings: list[Reading] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -71,7 +72,7 @@ def read(
         faults = [Fault(f"/mapping/{name}", "required", detail) for name in ("date", "balance")]
         raise MappingNeeded(detail, tuple(faults))
     _require_context(layout, columns)
-    source = _Source(file, encoding, layout)
+    source = Source(file, encoding, layout)
     yield from _Table(source, columns, now).statements()
 
 
@@ -90,90 +91,112 @@ def _require_context(layout: Layout, columns: ColumnMapping) -> None:
             raise MappingNeeded(str(unusable), (fault,)) from None
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """The rows of values of a file; each iteration starts again from its beginning."""
-
-    file: BinaryIO
-    encoding: str
-    layout: Layout
-
-    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield each row that is not blank, with the number of its last line."""
-        self.file.seek(0)
-        text = io.TextIOWrapper(self.file, self.encoding, errors="replace", newline="")
-        reader = csv.reader(_lines(text), delimiter=self.layout.delimiter)
-        try:
-            for index, row in enumerate(reader):
-                if index >= self.layout.rows_above and any(row):
-                    yield reader.line_num, row
-        except csv.Error:
-            raise UnreadableFile(detail="A quoted field of this file does not end.") from None
-        finally:
-            text.detach()
-
-
-def _lines(text: io.TextIOWrapper) -> Iterator[str]:
-    # The file's length is its sender's choice; a line's is not.
-    while line := text.readline(_MAX_LINE):
-        if len(line) == _MAX_LINE and not line.endswith(("\n", "\r")):
-            raise UnreadableFile(detail="A line of this file is longer than 64 KiB.")
-        yield line
-
-
 class _Table:
     """The rows of a file, and what has been understood of its columns."""
 
-    def __init__(self, source: _Source, columns: ColumnMapping, now: datetime) -> None:
+    def __init__(self, source: Source, columns: ColumnMapping, now: datetime) -> None:
         self._source = source
         self._layout = source.layout
         self._columns = columns
         self._books: dict[tuple[str, str], _Book] = {}
-        self._pending = 0
+        self._by_cells: dict[object, _Book] = {}
         self._problems = 0
         day, self._separator = _styles(source, columns)
         self._day = lru_cache(_DAYS_REMEMBERED)(lambda text: fields.past("Date", day(text), now))
-        self._width = 1 + max(
-            index
-            for index in (self._layout.date, self._layout.balance, self._layout.account)
-            if index is not None
-        )
+        layout = source.layout
+        self._width = 1 + max(layout.date, layout.balance, layout.account or 0)
+        named = [index for index in (layout.account, layout.currency) if index is not None]
+        self._cells: Callable[[list[str]], object] = itemgetter(*named) if named else _no_cells
 
     def statements(self) -> Iterator[Statement]:
         """Yield the accounts' readings and problems."""
-        for line, row in self._source:
+        self._see_orders()
+        for count, (line, row) in enumerate(self._source, start=1):
             book = self._book(row)
-            try:
-                book.readings.append(self._reading(row, book.identity))
-            except Unusable as unusable:
-                book.problems.append(unusable.problem(line))
-                self._count_problem()
-            self._pending += 1
+            self._take(line, row, book)
             if len(book.readings) + len(book.problems) >= fields.MAX_READINGS:
-                self._pending -= len(book.readings) + len(book.problems)
                 yield book.take()
-            if self._pending >= _MAX_PENDING:
+            if count % _MAX_PENDING == 0:
                 yield from self._rest()
+        for book in self._books.values():
+            book.readings += book.rows.rest()
         yield from self._rest()
 
     def _rest(self) -> Iterator[Statement]:
-        self._pending = 0
         for book in self._books.values():
             if book.readings or book.problems:
                 yield book.take()
 
-    def _count_problem(self) -> None:
+    def _see_orders(self) -> None:
+        for _, row in self._source:
+            book = self._book(row)
+            try:
+                book.order.see(self._instant(row, book.identity))
+            except Unusable:
+                continue
+        unordered: dict[int, UnorderedRows] = {}
+        for book in self._books.values():
+            book.rows = book.order.rows()
+            if isinstance(book.rows, UnorderedRows):
+                unordered[id(book)] = book.rows
+        if unordered:
+            self._see_unordered(unordered)
+
+    def _see_unordered(self, unordered: Mapping[int, UnorderedRows]) -> None:
+        for _, row in self._source:
+            book = self._book(row)
+            rows = unordered.get(id(book))
+            if rows is None:
+                continue
+            try:
+                instant = self._instant(row, book.identity)
+            except Unusable:
+                continue
+            try:
+                rows.see(instant, self._reading(row, instant))
+            except Unusable as unusable:
+                if unusable.code != "missing_balance":
+                    rows.see(instant, None)
+
+    def _take(self, line: int, row: list[str], book: _Book) -> None:
+        instant: datetime | None = None
+        reading: Reading | None = None
+        try:
+            instant = self._instant(row, book.identity)
+            reading = self._reading(row, instant)
+        except Unusable as unusable:
+            self._refuse(line, book, unusable)
+            # An empty cell says nothing of the balance; any other may have been the closing one.
+            if instant is None or unusable.code == "missing_balance":
+                return
+        try:
+            standing = book.rows.told(instant, reading)
+        except Unusable as unusable:
+            self._refuse(line, book, unusable)
+            return
+        if standing is not None:
+            book.readings.append(standing)
+
+    def _refuse(self, line: int, book: _Book, unusable: Unusable) -> None:
+        book.problems.append(unusable.problem(line))
         self._problems += 1
         if self._problems > MAX_PROBLEMS:
             raise UnreadableFile(
                 detail="More than 10,000 rows cannot be used: the mapping does not fit this file."
             )
 
-    def _book(self, row: Sequence[str]) -> _Book:
-        account = _cell(row, self._layout.account)
+    def _book(self, row: list[str]) -> _Book:
+        # Most rows say who they are of in the same letters as one before.
+        try:
+            return self._by_cells[self._cells(row)]
+        except (KeyError, IndexError):
+            return self._book_of(row)
+
+    def _book_of(self, row: list[str]) -> _Book:
+        account = cell(row, self._layout.account)
         if account is None:
             account = self._columns.account_name or ""
-        code = _cell(row, self._layout.currency)
+        code = cell(row, self._layout.currency)
         if code is None:
             code = self._columns.currency_code or "USD"
         key = (account, code.upper())
@@ -184,6 +207,8 @@ class _Table:
                     detail="More than 1,000 accounts: is the account's column the right one?"
                 )
             book = self._books[key] = _Book(self._identity(account, code))
+            with suppress(IndexError):
+                self._by_cells[self._cells(row)] = book
         return book
 
     def _identity(self, account: str, code: str) -> Identity:
@@ -204,99 +229,53 @@ class _Table:
             currency=currency,
         )
 
-    def _reading(self, row: Sequence[str], identity: Identity) -> Reading:
+    def _instant(self, row: list[str], identity: Identity) -> datetime:
         if len(row) < self._width:
             raise Unusable(code="missing_column", detail="The row has too few columns.")
         if not identity.external_id:
             raise Unusable(code="missing_account", detail="Account is missing.")
-        if identity.currency == NO_CURRENCY:
-            fields.currency("Currency", _cell(row, self._layout.currency) or "")
-        captured_at = self._day(row[self._layout.date])
+        if identity.currency is NO_CURRENCY:
+            fields.currency("Currency", cell(row, self._layout.currency) or "")
+        return self._day(row[self._layout.date])
+
+    def _reading(self, row: list[str], instant: datetime) -> Reading:
         balance = self._amount("Balance", row[self._layout.balance])
         if balance is None:
             raise fields.missing_balance(field="Balance")
         return Reading(
-            captured_at,
+            instant,
             -balance if self._columns.sign < 0 and balance else balance,
-            self._amount("Available", _cell(row, self._layout.available)),
-            self._amount("Holdings", _cell(row, self._layout.holdings)),
-            self._amount("Cash", _cell(row, self._layout.cash)),
+            self._amount("Available", cell(row, self._layout.available)),
+            self._amount("Holdings", cell(row, self._layout.holdings)),
+            self._amount("Cash", cell(row, self._layout.cash)),
         )
 
     def _amount(self, name: str, text: str | None) -> Decimal | None:
         if not text:
             return None
-        if self._separator == ".":
-            try:
-                return parse_amount(text)
-            except InvalidAmount:
-                pass
-        if not text.strip():
-            return None
-        return _amount(name, text, self._separator, self._columns.thousands)
+        return amounts.amount(name, text, self._separator, self._columns.thousands)
 
 
-def _cell(row: Sequence[str], index: int | None) -> str | None:
-    """Return the cell without spaces around it, empty where the row is too short."""
-    if index is None:
-        return None
-    return row[index].strip() if index < len(row) else ""
+def _no_cells(_row: list[str]) -> None:
+    """Return what all rows have in common where none says who it is of."""
 
 
-def _styles(source: _Source, columns: ColumnMapping) -> tuple[Reader, Separator]:
+def _styles(source: Source, columns: ColumnMapping) -> tuple[Reader, Separator]:
     """Return how dates and amounts are written: as the mapping says, else as the rows prove.
 
     Raises:
         MappingNeeded: neither does.
     """
     days = DayEvidence()
-    separator: Separator | None = columns.decimal
-    is_ambiguous = False
+    balances = AmountEvidence(columns.decimal, columns.thousands)
     for _, row in source:
         is_day_settled = bool(columns.date_format) or days.is_settled
-        if is_day_settled and separator:
+        if is_day_settled and balances.is_settled:
             break
         if not is_day_settled:
-            days.see(_cell(row, source.layout.date) or "")
-        if separator is None:
-            text = _bare(_cell(row, source.layout.balance) or "")
-            separator = _proven(text, columns.thousands)
-            is_ambiguous = is_ambiguous or "," in text or "." in text
-    if separator is None and is_ambiguous:
-        detail = (
-            "Whether 1,234 has thousands or a fraction is not certain in this file:"
-            " a mapping must say decimal."
-        )
-        raise MappingNeeded(detail, (Fault("/mapping/decimal", "ambiguous_amount", detail),))
+            days.see(cell(row, source.layout.date) or "")
+        if not balances.is_settled:
+            balances.see(cell(row, source.layout.balance) or "")
+    separator = balances.separator()
     day = reader_of(columns.date_format) if columns.date_format else days.reader()
-    return day, separator or "."
-
-
-def _proven(text: str, thousands: str | None) -> Separator | None:
-    if thousands in {",", "."}:
-        return "." if thousands == "," else ","
-    separator = fields.separator_of(text)
-    try:
-        fields.amount("Balance", text, separator or ".")
-    except Unusable:
-        return None
-    return separator
-
-
-def _bare(text: str) -> str:
-    """Return the number without signs of currency, a minus before it where it is negative."""
-    match = _MONEY.fullmatch(text.strip())
-    if match is None or bool(match["open"]) != bool(match["close"]):
-        return text
-    signs = match["sign"] + match["inner"] + match["trail"] + (match["open"] or "")
-    if len(signs) > 1:
-        return text
-    return ("-" if signs in {"-", "\u2212", "("} else "") + match["number"]
-
-
-def _amount(name: str, text: str, separator: Separator, thousands: str | None) -> Decimal:
-    bare = _bare(text)
-    group = re.search(r"[0-9]([^0-9])[0-9]{3}", bare)
-    if thousands is not None and group and group[1] not in {separator, thousands}:
-        raise Unusable(code="invalid_amount", detail=f"{name} groups its digits in another way.")
-    return fields.amount(name, bare, separator)
+    return day, separator

@@ -1,11 +1,14 @@
 """camt.053: end-of-day statements in ISO 20022's XML, versions 2 to 13.
 
 The namespace names the version, and what is read here is the same in all of them: closing booked
-(CLBD) and closing available (CLAV) balances.
+(CLBD) and closing available (CLAV) balances. Of several closing balances of one instant a final one
+goes before an intermediate page's, then the highest sequence number and page, then the last of the
+file.
 """
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import BinaryIO
@@ -17,7 +20,7 @@ from defusedxml.ElementTree import iterparse
 from dashtam.domain.account import AccountType
 from dashtam.domain.errors import UnreadableFile
 from dashtam.domain.money import Currency
-from dashtam.domain.statement import Problem, Reading, Statement
+from dashtam.domain.statement import Identity, Problem, Reading, Statement
 from dashtam.infrastructure.providers import fields
 from dashtam.infrastructure.providers.fields import NO_CURRENCY, Unusable
 from dashtam.infrastructure.providers.identities import bic, numbered
@@ -26,6 +29,7 @@ _DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:Z|[+-][0-9]{2}:[0-9]{2})?")
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})?"
 )
+_NUMBER = re.compile(r"[0-9]{1,18}")
 # ISO 20022's external cash account types.
 _TYPES = {
     "CACC": AccountType.CHECKING,
@@ -36,22 +40,42 @@ _TYPES = {
 }
 
 
+@dataclass(slots=True)
+class _Account:
+    """What the file says of one account in one currency; each reading with its rank."""
+
+    identity: Identity
+    readings: list[tuple[tuple[int, ...], Reading]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+_Accounts = dict[tuple[str, str, str], _Account]
+
+
 def read(file: BinaryIO, now: datetime) -> Iterator[Statement]:
-    """Yield one statement for each currency of each ``Stmt``, in the order of the file.
+    """Yield each account's closing balances, one account for each currency of a ``Stmt``.
 
     Raises:
         UnreadableFile: it is not well-formed XML, declares entities, or has no ``Stmt``.
     """
+    accounts: _Accounts = {}
+    for source in _statements(file):
+        _read_statement(source, accounts, now)
+    if not accounts:
+        raise UnreadableFile(detail="There is no statement (Stmt) in this camt.053 file.")
+    for account in accounts.values():
+        closings = fields.last_of_instants(account.readings)
+        yield from fields.pieces(account.identity, closings, account.problems)
+
+
+def _statements(file: BinaryIO) -> Iterator[Element]:
     file.seek(0)
-    found = False
     try:
         for _, element in iterparse(file, forbid_dtd=True):
-            name = element.tag.rpartition("}")[2]
-            element.tag = name
-            if name == "Stmt":
-                found = True
-                yield from _statement(element, now)
-            if name in {"Stmt", "Ntry"}:
+            element.tag = element.tag.rpartition("}")[2]
+            if element.tag == "Stmt":
+                yield element
+            if element.tag in {"Stmt", "Ntry"}:
                 # Bookings are not wanted, and would fill the memory.
                 element.clear()
     except (ParseError, LookupError, ValueError) as error:
@@ -59,36 +83,36 @@ def read(file: BinaryIO, now: datetime) -> Iterator[Statement]:
             detail = "This XML file declares a document type or entities, which no statement does."
             raise UnreadableFile(detail) from None
         raise UnreadableFile(detail="This file is not well-formed XML.") from None
-    if not found:
-        raise UnreadableFile(detail="There is no statement (Stmt) in this camt.053 file.")
 
 
-def _statement(source: Element, now: datetime) -> Iterator[Statement]:
+def _read_statement(source: Element, accounts: _Accounts, now: datetime) -> None:
     closings = [bal for bal in source.findall("Bal") if _kind(bal) == "CLBD"]
     available = [bal for bal in source.findall("Bal") if _kind(bal) == "CLAV"]
     # Where a balance's currency cannot be told, its problem goes to the account's own.
     own = _named(source.findtext("Acct/Ccy", ""))
-    readings: dict[Currency, list[Reading]] = {}
-    problems: dict[Currency, list[Problem]] = {}
     for closing in closings:
         currency = _named(_code(closing))
-        if currency == NO_CURRENCY:
-            currency = own
-        told = problems.setdefault(currency, [])
+        account = _account(source, own if currency == NO_CURRENCY else currency, accounts)
         try:
-            reading = _reading(source, closing, available, now, told)
-            readings.setdefault(currency, []).append(reading)
+            reading = _reading(source, closing, available, now, account.problems)
         except Unusable as unusable:
-            told.append(unusable.problem())
+            account.problems.append(unusable.problem())
+        else:
+            account.readings.append((_rank(source, closing), reading))
     if not closings:
-        problems[own] = [fields.missing_balance(field="Bal CLBD").problem()]
-    for currency, told in problems.items():
-        yield from _pieces(source, currency, readings.get(currency, []), told)
+        problem = fields.missing_balance(field="Bal CLBD").problem()
+        _account(source, own, accounts).problems.append(problem)
 
 
-def _pieces(
-    source: Element, currency: Currency, readings: list[Reading], problems: list[Problem]
-) -> Iterator[Statement]:
+def _rank(source: Element, closing: Element) -> tuple[int, ...]:
+    is_final = closing.findtext("Tp/SubTp/Cd", "").strip() != "INTM"
+    sequence = source.findtext("ElctrncSeqNb") or source.findtext("LglSeqNb") or ""
+    page = source.findtext("StmtPgntn/PgNb") or ""
+    numbers = (text.strip() for text in (sequence, page))
+    return (int(is_final), *(int(text) if _NUMBER.fullmatch(text) else 0 for text in numbers))
+
+
+def _account(source: Element, currency: Currency, accounts: _Accounts) -> _Account:
     servicer = source.find("Acct/Svcr/FinInstnId")
     bank = name = ""
     if servicer is not None:
@@ -100,7 +124,8 @@ def _pieces(
         _TYPES.get(source.findtext("Acct/Tp/Cd", "").strip()),
         currency,
     )
-    return fields.pieces(identity, readings, problems)
+    key = (identity.institution_key, identity.external_id, currency.code)
+    return accounts.setdefault(key, _Account(identity))
 
 
 def _number(source: Element) -> str:

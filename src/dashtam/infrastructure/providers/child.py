@@ -16,7 +16,6 @@ from typing import Any
 import msgspec
 
 from dashtam.domain.errors import Fault, MappingNeeded, Refusal
-from dashtam.domain.statement import Statement
 
 CPU_S = 10
 MEMORY_BYTES = 256 * 1024 * 1024
@@ -26,6 +25,8 @@ EXIT_MEMORY = 3
 EXIT_CRASHED = 4
 
 _OPEN_FILES = 32
+
+_encoder = msgspec.json.Encoder()
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -37,9 +38,9 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line: a statement, or a refusal, or that everything has been said."""
+    """One line: a statement as JSON, or a refusal, or that everything has been said."""
 
-    statement: Statement | None = None
+    statement: msgspec.Raw = msgspec.Raw()
     detail: str | None = None
     faults: tuple[Fault, ...] = ()
     needs_mapping: bool = False
@@ -71,9 +72,8 @@ def _run(descriptor: int) -> None:
     # Nothing here makes reference cycles worth looking for, and every look costs.
     gc.disable()
     request = msgspec.json.decode(sys.stdin.buffer.read(), type=Request)
-    encoder = msgspec.json.Encoder()
     for answer in _answers(descriptor, request):
-        sys.stdout.buffer.write(encoder.encode(answer))
+        sys.stdout.buffer.write(_encoder.encode(answer))
         sys.stdout.buffer.write(b"\n")
     sys.stdout.buffer.flush()
 
@@ -87,7 +87,7 @@ def _answers(descriptor: int, request: Request) -> Iterator[Answer]:
             for statement in catalog.read(
                 file, format=request.format, mapping=request.mapping, now=request.now
             ):
-                yield Answer(statement=statement)
+                yield Answer(statement=msgspec.Raw(_encoder.encode(statement)))
         except Refusal as refusal:
             yield Answer(
                 detail=str(refusal),

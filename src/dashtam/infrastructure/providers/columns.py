@@ -110,7 +110,9 @@ def is_table(head: str) -> bool:
 def layout_of(head: str, mapping: ColumnMapping) -> Layout | None:
     """Return the layout of the file that starts so, None where dates or balances are not found."""
     lines = head.splitlines(keepends=True)[:_HEAD_ROWS]
-    for delimiter in [mapping.delimiter] if mapping.delimiter else _DELIMITERS:
+    # Where a comma stands before fractions, another sign more likely stands between columns.
+    likely = sorted(_DELIMITERS, key=lambda sign: sign == mapping.decimal)
+    for delimiter in [mapping.delimiter] if mapping.delimiter else likely:
         try:
             rows = list(csv.reader(lines, delimiter=delimiter))
         except csv.Error:

@@ -1,7 +1,7 @@
 """Fields: how statement files write amounts, instants and currencies, and how one is refused."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Literal
@@ -134,6 +134,17 @@ def clean(text: str, length: int = 200) -> str:
     """Return the printable characters on one line, cut to the length."""
     line = " ".join(text.split())
     return "".join(filter(str.isprintable, line))[:length]
+
+
+def last_of_instants(told: Iterable[tuple[tuple[int, ...], Reading]]) -> list[Reading]:
+    """Return for each instant the reading of the highest rank, of equal ranks the last."""
+    told = list(told)
+    last: dict[datetime, tuple[tuple[int, ...], Reading]] = {}
+    for rank, reading in told:
+        best = last.get(reading.captured_at)
+        if best is None or rank >= best[0]:
+            last[reading.captured_at] = rank, reading
+    return [reading for rank, reading in told if last[reading.captured_at][1] is reading]
 
 
 def pieces(

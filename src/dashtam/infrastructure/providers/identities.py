@@ -15,8 +15,17 @@ _TITLES = {
     AccountType.LINE_OF_CREDIT: "Line of credit",
     AccountType.CREDIT_CARD: "Credit card",
     AccountType.LOAN: "Loan",
+    AccountType.MORTGAGE: "Mortgage",
     AccountType.BROKERAGE: "Brokerage",
+    AccountType.IRA: "IRA",
+    AccountType.ROTH_IRA: "Roth IRA",
+    AccountType.SEP_IRA: "SEP IRA",
+    AccountType.SIMPLE_IRA: "SIMPLE IRA",
     AccountType.PLAN_401K: "401(k)",
+    AccountType.PLAN_403B: "403(b)",
+    AccountType.HSA: "Health savings",
+    AccountType.EDUCATION: "Education savings",
+    AccountType.TRUST: "Trust",
 }
 _BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?")
 _VISIBLE = 4
@@ -36,7 +45,8 @@ def numbered(
     key, name = institution
     holder, own = number
     external_id = f"{holder}/{own}" if holder and own else own
-    masked = f"••••{clean(own).replace(' ', '')[-_VISIBLE:]}" if own else None
+    shown = "".join(filter(str.isalnum, own))[-_VISIBLE:]
+    masked = f"••••{shown}" if shown else None
     title = "Account" if account_type is None else _TITLES[account_type]
     return Identity(
         institution_key=clean(key),

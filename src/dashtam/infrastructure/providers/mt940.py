@@ -1,6 +1,8 @@
 """MT940: end-of-day statements of banks, as SWIFT's category 9 of user manuals lays them out.
 
-Each closing balance is one reading, so that a file of many statements is a history. The library
+Each closing balance is one reading, so that a file of many statements is a history. Of several on
+one day a final one goes before an intermediate page's, then the highest statement number and page
+(``:28C:``), then the last of the file. The library
 reads the balances; what it would misread silently (an amount it cuts, a currency that is part of
 the amount, a path given for a text) never reaches it.
 """
@@ -32,6 +34,7 @@ _ENVELOPE = re.compile(r"-?\}?\{[0-9]:|-\}")
 _SENDER = re.compile(r"\{2:O[0-9]{13}([A-Z]{6}[A-Z0-9]{6})")
 _BASIC = re.compile(r"\{1:[AFL][0-9]{2}([A-Z]{6}[A-Z0-9]{6})")
 _HEADER = re.compile(r"(?:[0-9]{4} [0-9]{2})?([A-Z]{6}[A-Z0-9]{2})(?:[A-Z0-9]{3,4}[0-9]*)?")
+_NUMBER = re.compile(r"([0-9]{1,9})(?:/([0-9]{1,9}))?")
 _END = re.compile(r"-(?:XXX)?")
 _CONTROLS = "\x01\x03 \t"
 _LONGEST_AMOUNT = 16
@@ -66,27 +69,11 @@ class _Closing:
 
 @dataclass(slots=True)
 class _Account:
-    """What the file says of one account in one currency."""
+    """What the file says of one account in one currency; each reading with its rank."""
 
     identity: Identity
-    readings: dict[tuple[int, bool], Reading] = field(default_factory=dict)
+    readings: list[tuple[tuple[int, ...], Reading]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-
-    def closing(self) -> list[Reading]:
-        """Return the readings without intermediate pages of days that have a better one."""
-        final = {
-            reading.captured_at for (_, is_final), reading in self.readings.items() if is_final
-        }
-        last = {
-            reading.captured_at: line
-            for (line, is_final), reading in self.readings.items()
-            if not is_final
-        }
-        return [
-            reading
-            for (line, is_final), reading in self.readings.items()
-            if is_final or (reading.captured_at not in final and last[reading.captured_at] == line)
-        ]
 
 
 def read(file: BinaryIO, now: datetime) -> Iterator[Statement]:
@@ -101,7 +88,8 @@ def read(file: BinaryIO, now: datetime) -> Iterator[Statement]:
     if not accounts:
         raise UnreadableFile(detail="There is no statement with a balance in this MT940 file.")
     for account in accounts.values():
-        yield from fields.pieces(account.identity, account.closing(), account.problems)
+        closings = fields.last_of_instants(account.readings)
+        yield from fields.pieces(account.identity, closings, account.problems)
 
 
 def _pages(text: str) -> Iterator[_Page]:
@@ -187,8 +175,14 @@ def _read_closing(
             available = amount if own == currency else None
         except Unusable as unusable:
             account.problems.append(unusable.problem(line))
-    reading = Reading(captured_at, balance, available)
-    account.readings[closing.line, closing.tag in _FINAL] = reading
+    rank = (int(closing.tag in _FINAL), *_page_number(page))
+    account.readings.append((rank, Reading(captured_at, balance, available)))
+
+
+def _page_number(page: _Page) -> tuple[int, int]:
+    """Return the statement's number and the page's in it, zeros where they are not told."""
+    match = _NUMBER.fullmatch(page.first("28C", "28"))
+    return (int(match[1]), int(match[2] or 0)) if match else (0, 0)
 
 
 def _require_number(identity: Identity) -> None:

@@ -1,11 +1,13 @@
-"""OFX and QFX: balances of banks, cards, brokers and 401(k) plans, as their web sites export them.
+"""OFX and QFX: balances of banks, cards, loans, brokers and 401(k) plans, as web sites export them.
 
 Read by our own hand: the libraries refuse what real banks write, or invent numbers.
-Amounts and dates follow OFX 2.3, sections 3.2.8 and 3.2.9.
+Amounts and dates follow OFX 2.3, sections 3.2.8 and 3.2.9. Of several balances of one account at
+one instant the last of the file counts. A loan's principal (``PRINBAL``) is what is owed.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import BinaryIO
@@ -27,6 +29,21 @@ _TYPES = {
     "CREDITLINE": AccountType.LINE_OF_CREDIT,
     "CD": AccountType.CD,
 }
+# INVACCTINFO's USPRODUCTTYPE (OFX 2.3, section 13.6.2.1), and what brokers add to it.
+_PLANS = {
+    "401K": AccountType.PLAN_401K,
+    "403B": AccountType.PLAN_403B,
+    "TDA": AccountType.PLAN_403B,
+    "IRA": AccountType.IRA,
+    "ROTHIRA": AccountType.ROTH_IRA,
+    "ROTH": AccountType.ROTH_IRA,
+    "SARSEP": AccountType.SEP_IRA,
+    "SEPIRA": AccountType.SEP_IRA,
+    "SIMPLE": AccountType.SIMPLE_IRA,
+    "HSA": AccountType.HSA,
+    "529": AccountType.EDUCATION,
+    "TRUST": AccountType.TRUST,
+}
 _INSTANT = re.compile(
     r"(?P<day>[0-9]{8})(?:(?P<time>[0-9]{4}(?:[0-9]{2})?)(?:[.:](?P<fraction>[0-9]*))?)?"
     r"\s*(?:\[(?P<hours>[+-]?[0-9]{0,2})(?:[.:](?P<part>[0-9]{1,2}))?[+-]?(?::(?P<zone>[A-Za-z]*))?\])?"
@@ -36,6 +53,7 @@ _ZONES = {"GMT": 0, "UTC": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST":
 _ZONES |= {"MDT": -6, "PST": -8, "PDT": -7}
 # OFX writes parts of an hour as decimals; some banks write minutes.
 _MINUTES = {"": 0, "0": 0, "00": 0, "5": 30, "50": 30, "30": 30, "25": 15, "75": 45, "45": 45}
+_PUNCTUATION = re.compile(r"[^A-Za-z0-9]")
 _LONG_NUMBER = re.compile(r"[0-9]{5,}")
 _SHARES = ("UNITS", "MKTVAL")
 
@@ -57,9 +75,30 @@ def read(file: BinaryIO, now: datetime) -> Iterator[Statement]:
     refused = [
         Problem(None, "bank_error", _quoted(status.values.get("MESSAGE", ""))) for status in errors
     ]
-    for statement in document.statements:
-        yield from _statement(statement, document, now, refused)
+    statements: list[Statement] = []
+    for source in document.statements:
+        statements += _statement(source, document, now, refused)
         refused = []
+    yield from _last_of_instants(statements)
+
+
+def _last_of_instants(statements: Sequence[Statement]) -> Iterator[Statement]:
+    """Yield the statements without readings, and positions, that a later one replaces."""
+    last = {
+        (_key(statement.identity), reading.captured_at): reading
+        for statement in statements
+        for reading in statement.readings
+    }
+    for statement in statements:
+        key = _key(statement.identity)
+        if all(last[key, reading.captured_at] is reading for reading in statement.readings):
+            yield statement
+        elif statement.problems:
+            yield Statement(statement.identity, (), None, statement.problems)
+
+
+def _key(identity: Identity) -> tuple[str, str, Currency]:
+    return identity.institution_key, identity.external_id, identity.currency
 
 
 def _quoted(message: str) -> str:
@@ -86,14 +125,17 @@ def _statement(
             readings.append(_cash(source, currency, now, problems))
     except Unusable as unusable:
         problems.append(unusable.problem())
-    yield from fields.pieces(_identity(source, document, currency), readings, problems, positions)
+    identity = _identity(source, document, currency)
+    if source.kind == "LOANSTMTRS" and any(reading.balance > 0 for reading in readings):
+        identity = replace(identity, balance_sign=-1)
+    yield from fields.pieces(identity, readings, problems, positions)
 
 
 def _number(source: AccountStatement) -> str:
     for aggregate in ("BANKACCTFROM", "CCACCTFROM", "INVACCTFROM"):
         if number := source.get(aggregate, "ACCTID"):
             return number
-    return ""
+    return source.get("LOANACCTFROM", "LOANACCTID")
 
 
 def _require_number(source: AccountStatement) -> None:
@@ -108,38 +150,44 @@ def _identity(source: AccountStatement, document: Document, currency: Currency) 
     return numbered(
         (institution or document.signon.get("INTU.BID") or "ofx", organisation or "OFX"),
         (holder, _number(source)),
-        _account_type(source),
+        _account_type(source, document),
         currency,
     )
 
 
-def _account_type(source: AccountStatement) -> AccountType | None:
+def _account_type(source: AccountStatement, document: Document) -> AccountType | None:
+    if source.kind == "LOANSTMTRS":
+        told = source.get("LOANACCTFROM", "LOANACCTTYPE").upper()
+        return AccountType.MORTGAGE if told == "MORTGAGE" else AccountType.LOAN
     if source.kind == "INVSTMTRS":
         plan = source.aggregates & {"INV401K", "INV401KBAL"}
-        return AccountType.PLAN_401K if plan else AccountType.BROKERAGE
-    if source.kind == "CCSTMTRS" or source.get("CCACCTFROM", "ACCTID"):
+        told = document.investments.get(_number(source), {}).get("USPRODUCTTYPE", "")
+        usual = AccountType.PLAN_401K if plan else AccountType.BROKERAGE
+        return _PLANS.get(_PUNCTUATION.sub("", told).upper(), usual)
+    if _is_card(source):
         return AccountType.CREDIT_CARD
     return _TYPES.get(source.get("BANKACCTFROM", "ACCTTYPE").upper())
+
+
+def _is_card(source: AccountStatement) -> bool:
+    return source.kind == "CCSTMTRS" or bool(source.get("CCACCTFROM", "ACCTID"))
 
 
 def _cash(
     source: AccountStatement, currency: Currency, now: datetime, problems: list[Problem]
 ) -> Reading:
-    balance = _told(source, "LEDGERBAL", "BALAMT", currency)
+    place = "PRINBAL" if source.kind == "LOANSTMTRS" else "LEDGERBAL"
+    balance = _told(source, place, "BALAMT", currency)
     if balance is None:
-        raise fields.missing_balance(field="LEDGERBAL.BALAMT")
-    captured_at = _instant("LEDGERBAL.DTASOF", source.get("LEDGERBAL", "DTASOF"), now)
+        raise fields.missing_balance(field=f"{place}.BALAMT")
+    captured_at = _instant(f"{place}.DTASOF", source.get(place, "DTASOF"), now)
     try:
         available = _told(source, "AVAILBAL", "BALAMT", currency)
     except Unusable as unusable:
         problems.append(unusable.problem())
         available = None
     # A card's is the credit that is left at some banks and the debt at others.
-    if (
-        available is not None
-        and available <= 0
-        and _account_type(source) is AccountType.CREDIT_CARD
-    ):
+    if available is not None and available <= 0 and _is_card(source):
         available = None
     return Reading(captured_at, balance, available)
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-STATEMENTS = frozenset({"STMTRS", "CCSTMTRS", "INVSTMTRS"})
+STATEMENTS = frozenset({"STMTRS", "CCSTMTRS", "LOANSTMTRS", "INVSTMTRS"})
 POSITIONS = {
     "POSSTOCK": "stock",
     "POSMF": "mutual_fund",
@@ -26,9 +26,13 @@ _AGGREGATES = (
         " STMTTRNRS CCSTMTTRNRS INVSTMTTRNRS BANKACCTFROM CCACCTFROM INVACCTFROM BANKACCTTO"
         " CCACCTTO BANKTRANLIST STMTTRN LEDGERBAL AVAILBAL BALLIST BAL INVTRANLIST INVBANKTRAN"
         " INVOOLIST INVPOSLIST INVPOS SECID CURRENCY ORIGCURRENCY INVBAL INV401K INV401KBAL"
-        " SECLISTMSGSRSV1 SECLIST SECINFO MFINFO STOCKINFO DEBTINFO OPTINFO OTHERINFO".split()
+        " SECLISTMSGSRSV1 SECLIST SECINFO MFINFO STOCKINFO DEBTINFO OPTINFO OTHERINFO"
+        " LOANMSGSRSV1 LOANSTMTTRNRS LOANACCTFROM LOANTRANLIST LOANSTMTTRN PRINBAL"
+        " INVACCTINFO".split()
     )
 )
+# Lists of securities and of accounts, beside the statements.
+_ENTRIES = frozenset({"SECINFO", "INVACCTINFO"})
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9._-]*)([^<>]*)>([^<]*)")
 _START = re.compile(r"<OFX[\s>]", re.IGNORECASE)
 
@@ -71,12 +75,13 @@ class Status:
 
 @dataclass(slots=True)
 class Document:
-    """What an OFX file says, in its order; securities by their id."""
+    """What an OFX file says, in its order; securities and listed accounts by their id."""
 
     signon: dict[str, str] = field(default_factory=dict)
     statuses: list[Status] = field(default_factory=list)
     statements: list[AccountStatement] = field(default_factory=list)
     securities: dict[str, dict[str, str]] = field(default_factory=dict)
+    investments: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def parse(text: str) -> Document:
@@ -100,7 +105,7 @@ class _Walk:
         self._open: list[str] = []
         self._statement: AccountStatement | None = None
         self._holding: Holding | None = None
-        self._security: dict[str, str] | None = None
+        self._entry: dict[str, str] | None = None
 
     def open(self, name: str) -> None:
         """Open an aggregate; the one of its name that is still open ends here."""
@@ -111,8 +116,8 @@ class _Walk:
             self.document.statements.append(self._statement)
         elif name == "STATUS":
             self.document.statuses.append(Status("SONRS" in self._open))
-        elif name == "SECINFO":
-            self._security = {}
+        elif name in _ENTRIES:
+            self._entry = {}
         elif name in POSITIONS and self._statement is not None:
             self._holding = Holding(POSITIONS[name])
             self._statement.holdings.append(self._holding)
@@ -130,24 +135,29 @@ class _Walk:
                 self._statement = None
             elif closed in POSITIONS:
                 self._holding = None
-            elif closed == "SECINFO":
-                self._security = None
+            elif closed in _ENTRIES:
+                self._entry = None
 
     def value(self, name: str, value: str) -> None:
         """Keep a value where it belongs; the first of a name counts."""
         inside = self._open[-1] if self._open else ""
         if self._holding is not None:
             self._holding.values.setdefault(name, value)
-        elif self._security is not None:
-            self._security.setdefault(name, value)
-            if name == "UNIQUEID":
-                self.document.securities.setdefault(value, self._security)
+        elif self._entry is not None:
+            self._enter(self._entry, name, value)
         elif inside == "STATUS":
             self.document.statuses[-1].values.setdefault(name, value)
         elif self._statement is not None:
             self._statement.fields.setdefault((inside, name), value)
         elif "SONRS" in self._open:
             self.document.signon.setdefault(name, value)
+
+    def _enter(self, entry: dict[str, str], name: str, value: str) -> None:
+        entry.setdefault(name, value)
+        if name == "UNIQUEID":
+            self.document.securities.setdefault(value, entry)
+        elif name == "ACCTID":
+            self.document.investments.setdefault(value, entry)
 
 
 def _tags(text: str) -> Iterator[tuple[bool, str, str]]:

@@ -6,17 +6,14 @@ from datetime import datetime
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, Final
 
-import msgspec
-
 from dashtam.application.ports import FileFormat, StatementFile
-from dashtam.domain.statement import Statement
+from dashtam.domain.errors import Fault, UnreadableFile
 from dashtam.infrastructure.providers.catalog import FORMATS, detect
-from dashtam.infrastructure.providers.statement_files import read_statements
+from dashtam.infrastructure.providers.statement_files import decoded, read_encoded
 
 _IN_MEMORY_BYTES: Final = 4 * 1024 * 1024
 
-_encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Statement)
+_SLUGS: Final = tuple(known.slug for known in FORMATS)
 
 
 class StatementFiles:
@@ -28,8 +25,7 @@ class StatementFiles:
     def formats(self) -> Sequence[FileFormat]:
         """Return every format that is understood."""
         return [
-            FileFormat(known.slug, known.name, known.extensions, known.summary)
-            for known in FORMATS
+            FileFormat(known.slug, known.name, known.extensions, known.summary) for known in FORMATS
         ]
 
     @contextmanager
@@ -46,8 +42,12 @@ class StatementFiles:
             Unprocessable: nothing in the file can be read, with the reason.
         """
         slug = file_format or detect(file)
+        if slug not in _SLUGS:
+            detail = f"This format is not known: {', '.join(_SLUGS[:-1])} and {_SLUGS[-1]} are."
+            raise UnreadableFile(detail, (Fault("/format", "unknown_format", detail),))
         with SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as spool:
-            for statement in read_statements(file, slug, mapping, now):
-                spool.write(_encoder.encode(statement) + b"\n")
+            # Line by line: after many at once it would look only once at how long it has become.
+            for line in read_encoded(file, slug, mapping, now):
+                spool.write(line + b"\n")
             spool.seek(0)
-            yield StatementFile(slug, map(_decoder.decode, spool))
+            yield StatementFile(slug, map(decoded, spool))

@@ -11,8 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, suppress
 from datetime import datetime
 from typing import IO, BinaryIO
 
@@ -39,7 +39,8 @@ _ENDINGS = {
 }
 _LONG = "This file holds more than can be recorded at once."
 _CRASHED = "This file made its reader fail, so nothing of it was used."
-_decoder = msgspec.json.Decoder(child.Answer)
+_answer_decoder = msgspec.json.Decoder(child.Answer)
+_statement_decoder = msgspec.json.Decoder(Statement)
 
 
 def read_statements(
@@ -48,10 +49,26 @@ def read_statements(
     mapping: Mapping[str, object] | None,
     now: datetime,
 ) -> Iterator[Statement]:
-    """Yield what ``catalog.read`` yields, read in a limited process that ends with the iteration.
+    """Yield what ``catalog.read`` yields, read as ``read_encoded`` does.
 
-    Waiting is limited to 15 s in all; the time that the caller takes between two statements does
-    not count.
+    Raises:
+        UnreadableFile: nothing in it can be used, or reading it broke a limit or the reader.
+        MappingNeeded: it is a table that needs a mapping, or another one.
+    """
+    with closing(read_encoded(file, format, mapping, now)) as lines:
+        yield from map(decoded, lines)
+
+
+def read_encoded(
+    file: BinaryIO,
+    format: str | None,  # noqa: A002 - the word of the contract
+    mapping: Mapping[str, object] | None,
+    now: datetime,
+) -> Generator[bytes]:
+    """Yield what ``catalog.read`` yields, each statement in one line for ``decoded``.
+
+    It is read in a limited process that ends with the iteration. Waiting is limited to 15 s in all;
+    the time that the caller takes between two statements does not count.
 
     Raises:
         UnreadableFile: nothing in it can be used, or reading it broke a limit or the reader.
@@ -65,6 +82,18 @@ def read_statements(
             yield from _received(process)
         finally:
             process.kill()
+
+
+def decoded(line: bytes) -> Statement:
+    """Return the statement of a line.
+
+    Raises:
+        UnreadableFile: the reader wrote what is none.
+    """
+    try:
+        return _statement_decoder.decode(line)
+    except msgspec.DecodeError:
+        raise UnreadableFile(_CRASHED) from None
 
 
 def _real(file: BinaryIO) -> IO[bytes]:
@@ -106,23 +135,23 @@ def _started(source: IO[bytes], request: bytes) -> subprocess.Popen[bytes]:
     return process
 
 
-def _received(process: subprocess.Popen[bytes]) -> Iterator[Statement]:
-    """Yield the statements.
+def _received(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    """Yield the statements as they were written.
 
     Raises:
         Refusal: what the child refused with, or the reason for which it did not finish.
     """
     for line in _lines(process):
         try:
-            answer = _decoder.decode(line)
+            answer = _answer_decoder.decode(line)
         except msgspec.DecodeError:
             raise UnreadableFile(_CRASHED) from None
-        if answer.statement is not None:
-            yield answer.statement
-        elif answer.detail is not None:
+        if answer.detail is not None:
             raise _refusal(answer)
-        elif answer.is_done:
+        if answer.is_done:
             return
+        if statement := bytes(answer.statement):
+            yield statement
     with suppress(subprocess.TimeoutExpired):
         process.wait(_ENDING_S)
     raise UnreadableFile(_ENDINGS.get(process.returncode, _CRASHED))

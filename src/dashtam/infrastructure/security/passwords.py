@@ -23,8 +23,7 @@ class Passwords:
 
     def __init__(self, memory_kib: int = 19456, passes: int = 2) -> None:
         self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
-        # Nobody's: 16 zero bytes of salt and 32 of hash, at the same cost as a real one.
-        self._nobodys = f"$argon2id$v=19$m={memory_kib},t={passes},p=1${'A' * 22}${'A' * 43}"
+        self._nobodys = nobodys_hash(memory_kib, passes)
         self._turns = BoundedSemaphore(AT_A_TIME)
         self._scoring = Lock()
 
@@ -68,6 +67,12 @@ class Passwords:
             yield
         finally:
             self._turns.release()
+
+
+def nobodys_hash(memory_kib: int, passes: int) -> str:
+    """Return a hash that no password has, which takes as long to verify as a real one."""
+    # 16 zero bytes of salt and 32 of hash.
+    return f"$argon2id$v=19$m={memory_kib},t={passes},p=1${'A' * 22}${'A' * 43}"
 
 
 def _bytes(password: str) -> bytes:

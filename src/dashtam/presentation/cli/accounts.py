@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Final, cast
 
 import click
+import msgspec
 
 from dashtam.application import accounts as owned
 from dashtam.application.accounts import AccountBalance, AccountChanges, ManualAccount
@@ -20,6 +21,7 @@ from dashtam.presentation.cli.tables import answer, instant_text, table
 from dashtam.presentation.instants import NOON
 from dashtam.presentation.routers.api.v1.accounts import AccountList, account_shape
 from dashtam.presentation.snapshots import snapshot_shape
+from dashtam.presentation.wire import Name
 
 _TYPE: Final = click.Choice([str(known) for known in AccountType])
 # A debt such as -500 is an amount, not an option.
@@ -61,6 +63,22 @@ class Code(click.ParamType[Currency]):
             self.fail(str(refusal), param, ctx)
 
 
+class AccountName(click.ParamType[str]):
+    """A name as the API takes it."""
+
+    name = "text"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return the name."""
+        try:
+            return msgspec.convert(value, Name)
+        except msgspec.ValidationError:
+            detail = "A name has 1 to 200 characters, and no control characters."
+            self.fail(detail, param, ctx)
+
+
 @click.group(cls=Noun)
 def accounts() -> None:
     """List accounts, keep them by hand, change them."""
@@ -69,7 +87,10 @@ def accounts() -> None:
 @accounts.command("list")
 @pass_invocation
 def list_accounts(invocation: Invocation) -> None:
-    """List all accounts with their newest balance, hidden and closed ones too."""
+    """List all accounts with their newest balance.
+
+    Hidden and closed ones too.
+    """
     with invocation.world.database.read() as work:
         user = chosen_user(invocation, work)
         found = list(every(lambda page: owned.of_user(work, user.id, page)))
@@ -100,7 +121,7 @@ def _state(account: Account) -> str:
 
 
 @accounts.command(context_settings=_AMOUNTS)
-@click.argument("name")
+@click.argument("name", type=AccountName())
 @click.argument("balance", type=Amount())
 @click.option("--currency", type=Code(), required=True, help="A code such as USD.")
 @click.option("--type", "account_type", type=_TYPE, default="other", show_default=True)
@@ -115,7 +136,10 @@ def add(
     account_type: str,
     at: datetime | None,
 ) -> None:
-    """Make an account that is kept by hand, with its first balance; debts are negative."""
+    """Make an account kept by hand, with its first balance.
+
+    A debt is negative.
+    """
     described = ManualAccount(name, AccountType(account_type), currency)
     with invocation.world.database.write() as work:
         user = chosen_user(invocation, work)
@@ -139,7 +163,10 @@ def record(
     at: datetime | None,
     **parts: Decimal | None,
 ) -> None:
-    """Record a balance of an account that no live connection feeds; debts are negative."""
+    """Record a balance of an account kept by hand or by files.
+
+    A debt is negative.
+    """
     with invocation.world.database.write() as work:
         mine = chosen_account(work, chosen_user(invocation, work), account)
         reading = Reading(
@@ -161,7 +188,7 @@ def record(
 
 @accounts.command()
 @click.argument("account")
-@click.option("--name", help="Call it this.")
+@click.option("--name", type=AccountName(), help="Call it this.")
 @click.option("--type", "account_type", type=_TYPE, help="What kind of account it is.")
 @click.option("--sign", type=click.Choice(["1", "-1"]), help="-1: its source tells debts as sums.")
 @click.option(
@@ -171,7 +198,7 @@ def record(
 @click.option("--reopen", is_flag=True, help="It is not closed after all.")
 @pass_invocation
 def change(invocation: Invocation, /, account: str, *, reopen: bool, **given: object) -> None:
-    """Rename an account, set its type or sign, hide, show, close or reopen it."""
+    """Rename, hide, close or reopen an account, or set its type."""
     changes = {name: value for name, value in given.items() if value is not None}
     if "sign" in changes:
         changes["balance_sign"] = cast("BalanceSign", int(str(changes.pop("sign"))))

@@ -42,7 +42,10 @@ def db() -> None:
 @db.command()
 @pass_invocation
 def upgrade(invocation: Invocation) -> None:
-    """Bring the schema to what this version needs; a SQLite database is backed up first."""
+    """Bring the schema to what this version needs.
+
+    A SQLite database is backed up first.
+    """
     before, now = invocation.installation.upgrade()
     click.echo(
         f"The schema is at revision {now} already."
@@ -55,9 +58,10 @@ def upgrade(invocation: Invocation) -> None:
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), required=False)
 @pass_invocation
 def backup(invocation: Invocation, folder: Path | None) -> None:
-    """Write database and key ring into a new folder inside FOLDER, also while serving.
+    """Write database and key ring into a new folder inside FOLDER.
 
-    Without FOLDER it is `backups` in the data folder. A backup holds the keys: guard it.
+    Without FOLDER it is `backups` in the data folder. It can be done while serving. A backup holds
+    the keys: guard it.
     """
     installation = invocation.installation
     click.echo(installation.backup(folder or _data(invocation) / "backups"))
@@ -67,7 +71,10 @@ def backup(invocation: Invocation, folder: Path | None) -> None:
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @pass_invocation
 def restore(invocation: Invocation, folder: Path) -> None:
-    """Put a backup in the place of database and key ring; what was there is kept aside."""
+    """Put a backup in the place of database and key ring.
+
+    What was there is kept aside.
+    """
     invocation.make_sure(f"Put {folder} in the place of what is in {_data(invocation)}?")
     invocation.installation.restore(folder)
     say(f"{folder} is in place. `dashtam db verify` looks it over.")
@@ -77,10 +84,11 @@ def restore(invocation: Invocation, folder: Path) -> None:
 @click.pass_context
 @pass_invocation
 def verify_database(invocation: Invocation, context: click.Context) -> None:
-    """Check that every snapshot is what was recorded, and that none is missing.
+    """Check that every snapshot is what was recorded.
 
     Follows each account's hash chain from the first snapshot to the last, and compares what each
-    run says it recorded with what is there. Exit status 1 when anything is wrong.
+    run says it recorded with what is there, so that none can be missing. Exit status 1 when
+    anything is wrong.
     """
     report = verify(invocation.world.database)
     answer(invocation, _shape(report), lambda: _text(report))

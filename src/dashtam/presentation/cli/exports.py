@@ -14,7 +14,10 @@ from dashtam.presentation.routers.api.v1.exports import export_pieces
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Into this file.")
 @pass_invocation
 def export(invocation: Invocation, output: Path | None) -> None:
-    """Write all of one's own data as one JSON document, the same as `GET /export`."""
+    """Write all of one's own data as one JSON document.
+
+    The same as `GET /export`.
+    """
     with invocation.world.database.read() as work:
         pieces = export_pieces(work, chosen_user(invocation, work).id)
         if output is None:

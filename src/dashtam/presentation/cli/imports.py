@@ -15,7 +15,7 @@ from dashtam.application.records import Work
 from dashtam.domain.errors import Fault, Refusal
 from dashtam.domain.statement import Problem
 from dashtam.presentation.cli.chosen import chosen_account, chosen_connection, chosen_user
-from dashtam.presentation.cli.invocation import Invocation, Verb, pass_invocation
+from dashtam.presentation.cli.invocation import Invocation, Verb, fault_lines, pass_invocation
 from dashtam.presentation.cli.tables import answer, count_text
 from dashtam.presentation.routers.api.v1.imports import ImportShape, import_shape
 from dashtam.presentation.wire import Shape
@@ -102,11 +102,12 @@ def import_files(
     files: Sequence[Path],
     **given: Any,  # noqa: ANN401 - click passes them by name, and Choices knows them
 ) -> None:
-    """Record the balances in statement files: OFX, QFX, MT940, camt.053, CSV.
+    """Record the balances in statement files.
 
-    Of a folder, every file in it with a name that statements have. Each file is recorded whole or
-    not at all; what is known already is skipped, and each line that cannot be used is told. Exit
-    status 3 when some files or lines were refused, 1 when nothing could be used.
+    OFX, QFX, MT940, camt.053 and CSV are told apart by content. Of a folder, every file in it with
+    a name that statements have. Each file is recorded whole or not at all; what is known already is
+    skipped, and each line that cannot be used is told. Exit status 3 when some files or lines were
+    refused, 1 when nothing could be used.
     """
     choices = Choices(mapping=given.pop("mapping") or {}, **given)
     outcomes = list(_outcomes(invocation, _files_in(invocation, files), choices))
@@ -201,15 +202,14 @@ def _text(outcomes: Sequence[Outcome], choices: Choices) -> str:
 
 
 def _lines(outcome: Outcome, choices: Choices) -> Iterator[str]:
-    if outcome.done is None:
+    if outcome.refusal is not None:
         yield f"{outcome.path.name}: refused. {outcome.refusal}"
-        faults = outcome.refusal.faults if outcome.refusal else ()
-        yield from (f"    {fault.detail}" for fault in faults)
-        return
-    taken_back = "" if choices.is_dry else f"  (dashtam retract {outcome.done.sync_id})"
-    yield f"{outcome.path.name}: {outcome.done.file_format}{taken_back}"
-    for account in outcome.done.accounts:
-        yield from _account_lines(account)
+        yield from (f"    {line}" for line in fault_lines(outcome.refusal))
+    if outcome.done is not None:
+        taken_back = "" if choices.is_dry else f"  (dashtam retract {outcome.done.sync_id})"
+        yield f"{outcome.path.name}: {outcome.done.file_format}{taken_back}"
+        for account in outcome.done.accounts:
+            yield from _account_lines(account)
 
 
 def _account_lines(done: AccountImport) -> Iterator[str]:

@@ -48,6 +48,9 @@ class Installation(Protocol):
     def world(self) -> World:
         """Return what use cases ask for; the database is brought up to date first."""
 
+    def close(self) -> None:
+        """Let go of what was opened; it can be asked again afterwards."""
+
     def options(self) -> Sequence[Option]:
         """Return every setting."""
 

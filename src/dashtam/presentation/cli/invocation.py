@@ -28,7 +28,9 @@ class Invocation:
     @cached_property
     def installation(self) -> Installation:
         """The installation, opened when a verb first asks for it."""
-        return self.opener(self.given)
+        opened = self.opener(self.given)
+        click.get_current_context().find_root().call_on_close(opened.close)
+        return opened
 
     @cached_property
     def world(self) -> World:
@@ -54,6 +56,22 @@ class Invocation:
 def say(text: str) -> None:
     """Write something that is not the answer, where it does not get into the answer's way."""
     click.echo(text, err=True)
+
+
+def printable(text: str) -> str:
+    """Return the text with question marks for what could move the cursor or colour the screen."""
+    return "".join(one if one.isprintable() or one == "\n" else "?" for one in text)
+
+
+def fault_lines(refusal: Refusal) -> list[str]:
+    """Return what a refusal says beyond its sentence, a line for each thing that is wrong."""
+    sentence, faults = str(refusal), refusal.faults
+    if [fault.detail for fault in faults] == [sentence]:
+        return []
+    return [
+        f"{fault.place}: {fault.code if fault.detail == sentence else fault.detail}"
+        for fault in faults
+    ]
 
 
 def _take(name: str) -> Callable[[click.Context, click.Parameter, object], None]:

@@ -39,7 +39,7 @@ def rotate(invocation: Invocation) -> None:
 @keys.command("list")
 @pass_invocation
 def list_keys(invocation: Invocation) -> None:
-    """List the signing keys by id, the one that signs first; nothing secret is shown."""
+    """List the signing keys by id, the one that signs first."""
     found = list(invocation.installation.keys())
     answer(
         invocation,

@@ -12,7 +12,14 @@ from click.shell_completion import CompletionItem
 
 from dashtam.domain.errors import Refusal
 from dashtam.presentation.cli.installation import Opener
-from dashtam.presentation.cli.invocation import COMMON_OPTIONS, Invocation, Noun, say
+from dashtam.presentation.cli.invocation import (
+    COMMON_OPTIONS,
+    Invocation,
+    Noun,
+    fault_lines,
+    printable,
+    say,
+)
 
 EXIT_INTERRUPTED: Final = 130
 
@@ -27,10 +34,15 @@ class Entry:
 
 
 ENTRIES: Final[Mapping[str, Entry]] = {
-    "serve": Entry("operate", "Serve the API and the dashboard."),
-    "demo": Entry("demo", "Serve sample data, to look around in."),
+    "serve": Entry("operate", "Serve the API and the dashboard, until interrupted."),
+    "demo": Entry(
+        "demo",
+        "Serve sample data: three years of a household's accounts, with a user to sign in as.",
+    ),
     "import": Entry("imports", "Record the balances in statement files.", "import_files"),
-    "balances": Entry("snapshots", "Show the latest balance of each account, and the totals."),
+    "balances": Entry(
+        "snapshots", "Show the latest balance of each account, and the totals by currency."
+    ),
     "history": Entry("snapshots", "Show how the balance of an account went."),
     "snapshots": Entry("snapshots", "Show the most recent snapshots of an account."),
     "accounts": Entry("accounts", "List accounts, keep them by hand, change them."),
@@ -46,7 +58,7 @@ ENTRIES: Final[Mapping[str, Entry]] = {
     "keys": Entry("keys", "Make, rotate and list the keys that sign tokens."),
     "db": Entry("database", "Upgrade, back up, restore and verify the database."),
     "audit": Entry("operate", "Show who did what, newest first."),
-    "config": Entry("operate", "Show every option: what it is, and what it is for."),
+    "config": Entry("operate", "Show every option: its value, its default, and what it is for."),
     "doctor": Entry("operate", "Look for what is wrong, and tell what to do about it."),
     "version": Entry("about", "Show the version."),
     "completion": Entry("about", "Print what makes a shell complete this command."),
@@ -102,9 +114,7 @@ class Dashtam(Noun):
 
 
 def _refused(refusal: Refusal) -> click.ClickException:
-    said = [str(refusal)]
-    said += [fault.detail for fault in refusal.faults if fault.detail not in said[0]]
-    return _Sentence("\n".join(said))
+    return _Sentence("\n".join([str(refusal), *fault_lines(refusal)]))
 
 
 def _failed(error: Exception, invocation: Invocation) -> click.ClickException:
@@ -123,7 +133,7 @@ class _Sentence(click.ClickException):
     """What was refused, in words alone."""
 
     def show(self, file: IO[str] | None = None) -> None:
-        click.echo(self.format_message(), file=file, err=True)
+        click.echo(printable(self.format_message()), file=file, err=True)
 
 
 @click.group(cls=Dashtam, params=[*COMMON_OPTIONS], context_settings={"max_content_width": 100})

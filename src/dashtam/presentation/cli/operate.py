@@ -107,7 +107,10 @@ def _check_text(check: Check) -> str:
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @pass_invocation
 def audit(invocation: Invocation, limit: int) -> None:
-    """Show who did what, newest first: everyone, or --user alone."""
+    """Show who did what, newest first.
+
+    Everyone, or --user alone.
+    """
     with invocation.world.database.read() as work:
         email = invocation.email
         user_id = None if email is None else user_by_email(work, email).id

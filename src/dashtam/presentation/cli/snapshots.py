@@ -65,9 +65,10 @@ def _latest_text(latest: LatestBalances, names: dict[AccountId, str]) -> str:
 def history(
     invocation: Invocation, account: str, start: datetime, end: datetime, source: str | None
 ) -> None:
-    """Show how the balance of an account went, oldest first: a chart and a table.
+    """Show how the balance of an account went.
 
-    ACCOUNT is an id or the beginning of a name. Each change is the one since the line before.
+    A chart and a table, oldest first. ACCOUNT is an id or the beginning of a name. Each change is
+    the one since the line before.
     """
     period = Period(start, end)
     with invocation.world.database.read() as work:
@@ -83,9 +84,9 @@ def history(
 @click.option("--source", type=SOURCE, help="Only what was captured in this way.")
 @pass_invocation
 def snapshots(invocation: Invocation, account: str, limit: int, source: str | None) -> None:
-    """Show the most recent snapshots of an account, newest first.
+    """Show the most recent snapshots of an account.
 
-    ACCOUNT is an id or the beginning of a name.
+    Newest first. ACCOUNT is an id or the beginning of a name.
     """
     with invocation.world.database.read() as work:
         user = chosen_user(invocation, work)

@@ -61,10 +61,10 @@ def _row(sync: Sync) -> tuple[str, ...]:
 @click.argument("sync_id", type=click.UUID)
 @pass_invocation
 def retract(invocation: Invocation, sync_id: UUID) -> None:
-    """Take back what an import or a typed balance recorded: no reading shows it any more.
+    """Take back what an import or a typed balance recorded.
 
-    `dashtam syncs list` names the runs. What was recorded stays in the database, and the same
-    file can be imported again.
+    `dashtam syncs list` names the runs. No reading shows it any more; what was recorded stays in
+    the database, and the same file can be imported again.
     """
     database = invocation.world.database
     with database.read() as work:

@@ -8,7 +8,7 @@ from unicodedata import east_asian_width
 import click
 import msgspec
 
-from dashtam.presentation.cli.invocation import Invocation
+from dashtam.presentation.cli.invocation import Invocation, printable
 
 _GAP: Final = "  "
 _WIDE: Final = frozenset("WF")
@@ -16,15 +16,13 @@ _WIDE: Final = frozenset("WF")
 
 def answer(invocation: Invocation, shape: object, text: Callable[[], str]) -> None:
     """Write the answer: the shape as JSON where that was asked for, else the text."""
-    click.echo(msgspec.json.encode(shape).decode() if invocation.as_json else text())
+    as_json = invocation.as_json
+    click.echo(msgspec.json.encode(shape).decode() if as_json else printable(text()))
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: str = "") -> str:
-    """Return the rows in columns, those with a heading among ``numbers`` (by spaces) at the right.
-
-    Whatever could move the cursor or colour the screen is shown as a question mark.
-    """
-    lines = [list(headings), *([_printable(cell) for cell in row] for row in rows)]
+    """Return the rows in columns; those whose heading is a word of ``numbers`` at the right."""
+    lines = [headings, *rows]
     widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     at_the_right = [heading in numbers.split() for heading in headings]
     return "\n".join(_GAP.join(map(_padded, line, widths, at_the_right)).rstrip() for line in lines)
@@ -40,10 +38,6 @@ def instant_text(instant: datetime | None) -> str:
 def count_text(count: int, noun: str) -> str:
     """Return the count with its noun, in the plural where it is not one."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _width(text: str) -> int:

@@ -68,9 +68,9 @@ def create(invocation: Invocation, email: str) -> None:
 @click.argument("email")
 @pass_invocation
 def reset_password(invocation: Invocation, email: str) -> None:
-    """Give somebody another password; every session of theirs ends.
+    """Give somebody another password.
 
-    The password is asked for, or read from standard input.
+    It is asked for, or read from standard input. Every session of theirs ends.
     """
     user = _user(invocation, email)
     people.reset_password(invocation.world, user, _password())

@@ -16,6 +16,7 @@ from dashtam.presentation.web.markup import (
     text,
 )
 from dashtam.presentation.web.shapes import (
+    breakable,
     described,
     fields,
     kind,
@@ -132,7 +133,7 @@ class _Reference:
                 parameter["name"],
                 parameter["schema"],
                 parameter["description"],
-                is_required=parameter["required"],
+                mark="required" if parameter["required"] else "",
                 place=_PLACES.get(parameter["in"], ""),
             )
             for parameter in told.get("parameters", [])
@@ -146,7 +147,11 @@ class _Reference:
         for media_type, media in told.get("requestBody", {}).get("content", {}).items():
             schema = self._resolved(media["schema"])
             title = element("h4", text("Body "), element("small", text(media_type)))
-            pieces += [title, prose(schema.get("description", "")), fields(schema, "Body")]
+            pieces += [
+                title,
+                prose(schema.get("description", "")),
+                fields(schema, "Body", is_sent=True),
+            ]
         return joined(pieces)
 
     def _answer_shape(self, told: Json) -> Markup:
@@ -210,7 +215,9 @@ class _Reference:
                 "section",
                 element("h3", text(name), id=shape_anchor(name)),
                 prose(described(schema)),
-                fields(schema, name) if has_fields else element("p", kind(schema), class_="values"),
+                fields(schema, name, is_sent=False)
+                if has_fields
+                else element("p", kind(schema), class_="values"),
                 class_="shape",
             )
 
@@ -266,7 +273,7 @@ def _problems(response: Json) -> dict[str, Json]:
 def _error_row(slug: str, problem: Json) -> Markup:
     return element(
         "tr",
-        element("th", element("code", text(slug)), scope="row", id=f"error-{slug}"),
+        element("th", element("code", breakable(slug)), scope="row", id=f"error-{slug}"),
         element("td", text(str(problem["status"]))),
         element("td", inline(problem["detail"])),
     )

@@ -29,11 +29,13 @@ def kind(schema: Mapping[str, Any]) -> Markup:
     return _plain_kind(schema)
 
 
-def fields(schema: Mapping[str, Any], caption: str) -> Markup:
-    """Return a table of an object's fields."""
+def fields(schema: Mapping[str, Any], caption: str, *, is_sent: bool) -> Markup:
+    """Return a table of an object's fields: what must be sent is marked, or what may be missing."""
     required = schema.get("required", [])
     rows = [
-        row(name, field, described(field), is_required=name in required)
+        row(
+            name, field, described(field), mark=_mark(is_sent=is_sent, is_required=name in required)
+        )
         for name, field in schema.get("properties", {}).items()
     ]
     return table(caption, rows)
@@ -51,13 +53,13 @@ def table(caption: str, rows: list[Markup]) -> Markup:
 
 
 def row(
-    name: str, schema: Mapping[str, Any], description: str, *, is_required: bool, place: str = ""
+    name: str, schema: Mapping[str, Any], description: str, *, mark: str, place: str = ""
 ) -> Markup:
     """Return the row of a field or parameter."""
-    mark = element("span", text("required"), class_="required") if is_required else text("")
+    marked = element("span", text(mark), class_=mark) if mark else text("")
     return element(
         "tr",
-        element("th", element("code", _breakable(name)), mark, scope="row"),
+        element("th", element("code", breakable(name)), marked, scope="row"),
         element(
             "td",
             element("span", kind(schema), text(place and f", {place}"), class_="kind"),
@@ -72,8 +74,15 @@ def described(schema: Mapping[str, Any]) -> str:
     return next((choice["description"] for choice in choices if "description" in choice), "")
 
 
-def _breakable(name: str) -> Markup:
+def breakable(name: str) -> Markup:
+    """Return a name that may be broken behind each underscore."""
     return Markup(text(name).replace("_", "_<wbr>"))
+
+
+def _mark(*, is_sent: bool, is_required: bool) -> str:
+    if is_sent:
+        return "required" if is_required else ""
+    return "" if is_required else "optional"
 
 
 def _plain_kind(schema: Mapping[str, Any]) -> Markup:

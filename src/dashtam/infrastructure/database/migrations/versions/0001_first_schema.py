@@ -14,7 +14,7 @@ _APPEND_ONLY = {
     "balance_snapshots": "SELECT user_id FROM accounts WHERE id = OLD.account_id",
     "retractions": "SELECT user_id FROM syncs WHERE id = OLD.sync_id",
     "audit_log": "SELECT OLD.user_id",
-    "erasures": "SELECT NULL",
+    "erasures": "SELECT CAST(NULL AS uuid)",
 }
 
 _KEYS = {

@@ -28,7 +28,7 @@ from dashtam.presentation.problems import (
     Rejection,
 )
 from dashtam.presentation.routers.api.v1.routes.following import Followed
-from dashtam.presentation.routers.api.v1.routes.route import Route
+from dashtam.presentation.routers.api.v1.routes.route import Route, Transaction
 from dashtam.presentation.routers.api.v1.routes.turn import Turn
 
 T = TypeVar("T")
@@ -46,8 +46,9 @@ def mount(
 ) -> list[HttpRoute]:
     """Return one route of the framework for each path, literal segments before parameters.
 
-    At most ``threads`` requests are worked on at once; signing in, which is slow on purpose, has
-    four threads of its own, so that it cannot keep others waiting.
+    At most ``threads`` requests that read are worked on at once, and half as many that write;
+    signing in, which is slow on purpose, has four threads of its own. So none of these keeps the
+    others waiting.
     """
     by_path: dict[str, dict[str, Route]] = {}
     for route in routes:
@@ -71,11 +72,22 @@ class Workers:
 
     def __init__(self, threads: int) -> None:
         self._all = anyio.CapacityLimiter(threads)
+        # Those who write wait for each other, behind a long import for many seconds: they never
+        # take every thread, nor every connection to the database.
+        self._writing = anyio.CapacityLimiter(max(1, threads // 2))
         self._signing_in = anyio.CapacityLimiter(4)
+        # They hold nothing while a provider thinks, for a minute if it likes.
+        self._asking = anyio.CapacityLimiter(max(4, threads // 2))
 
-    async def run(self, route: Route, work: Callable[..., T], *args: object) -> T:
+    async def run(
+        self, route: Route, work: Callable[..., T], *args: object, writes: bool = False
+    ) -> T:
         """Return what the function returns, called in a thread."""
-        limiter = self._signing_in if route.rate_limit is AUTH else self._all
+        limiter = self._writing if writes else self._all
+        if route.rate_limit is AUTH:
+            limiter = self._signing_in
+        if route.asks_providers and writes:
+            limiter = self._asking
         return await anyio.to_thread.run_sync(work, *args, limiter=limiter)
 
 
@@ -119,7 +131,8 @@ class Endpoint:
             )
         turn = Turn(route, request, self._world, self._problems)
         if not route.takes_body:
-            response = await self._workers.run(route, turn.answer)
+            writes = route.transaction is not Transaction.READ
+            response = await self._workers.run(route, turn.answer, writes=writes)
             return self._followed(response, route, http) if route.goes_on else response
         refused = await self._workers.run(route, turn.admit)
         return refused or await self._answer_body(http, route, turn, request)
@@ -144,7 +157,7 @@ class Endpoint:
             return turn.refuse(refusal)
         whole = replace(request, body=body, fingerprint=fingerprint)
         try:
-            return await self._workers.run(route, turn.answer_body, whole)
+            return await self._workers.run(route, turn.answer_body, whole, writes=True)
         finally:
             await http.close()
 

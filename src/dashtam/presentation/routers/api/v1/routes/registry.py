@@ -187,6 +187,7 @@ ROUTES: Final = (
         errors=(FORBIDDEN, CONFLICT, PROVIDER_ERROR, *_BODY),
         transaction=Transaction.OWN,
         idempotent=True,
+        asks_providers=True,
     ),
     Route(
         method="GET",
@@ -221,6 +222,7 @@ ROUTES: Final = (
         answer=connections.ConnectionShape,
         errors=(FORBIDDEN, NOT_FOUND, CONFLICT, PROVIDER_ERROR, *_BODY),
         transaction=Transaction.OWN,
+        asks_providers=True,
     ),
     Route(
         method="DELETE",
@@ -250,6 +252,7 @@ ROUTES: Final = (
         transaction=Transaction.OWN,
         idempotent=True,
         responds_async=True,
+        asks_providers=True,
     ),
     Route(
         method="POST",
@@ -265,6 +268,7 @@ ROUTES: Final = (
         transaction=Transaction.OWN,
         idempotent=True,
         responds_async=True,
+        asks_providers=True,
     ),
     Route(
         method="POST",
@@ -282,6 +286,7 @@ ROUTES: Final = (
         transaction=Transaction.OWN,
         idempotent=True,
         responds_async=True,
+        asks_providers=True,
     ),
     Route(
         method="GET",

@@ -13,6 +13,7 @@ from dashtam.application import access_tokens, sessions
 from dashtam.application.ports import World
 from dashtam.application.rate_limits import Spent
 from dashtam.application.records import KeptAnswer, Work
+from dashtam.application.syncs import SyncFailed, SyncInterrupted, SyncRunning
 from dashtam.domain.errors import Conflict, Forbidden, RateLimited, Refusal, Unauthorized
 from dashtam.domain.user import Principal
 from dashtam.presentation.call import Answer, Call, Request
@@ -76,7 +77,7 @@ class Turn:
             refusal,
             instance=self._request.path,
             trace_id=self._request.trace_id,
-            headers=self._limit_headers(),
+            headers=self._limit_headers() | self._located(_run_of(refusal)),
         )
 
     def _admit(self, work: Work) -> None:
@@ -160,12 +161,12 @@ class Turn:
         key.keep(work, answer.status or self._route.status, headers, _json(answer))
 
     def _repeat(self, kept: KeptAnswer) -> Response:
-        headers = self._own_headers() | dict(kept.headers)
+        headers = self._own_headers() | self._located(kept.headers)
         return Response(kept.body, kept.status or 200, headers=headers)
 
     def _respond(self, answer: Answer) -> Response:
         status = answer.status or self._route.status
-        headers = self._own_headers() | dict(answer.headers)
+        headers = self._own_headers() | self._located(answer.headers)
         if status == HTTPStatus.NO_CONTENT:
             return Response(status_code=status, headers=headers)
         if answer.follow is not None:
@@ -178,6 +179,11 @@ class Turn:
             if _matches(self._request.headers.get("if-none-match"), headers["ETag"]):
                 return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
         return Response(body, status, headers=headers, media_type=answer.media_type)
+
+    def _located(self, headers: Mapping[str, str]) -> dict[str, str]:
+        if "Location" not in headers:
+            return dict(headers)
+        return dict(headers) | {"Location": self._world.rules.base_path + headers["Location"]}
 
     def _own_headers(self) -> dict[str, str]:
         return {"Cache-Control": "no-store"} | self._limit_headers()
@@ -199,6 +205,12 @@ class Turn:
 def _keep_response(key: IdempotencyKey, work: Work, response: Response) -> None:
     headers = {"content-type": response.headers["content-type"]}
     key.keep(work, response.status_code, headers, bytes(response.body))
+
+
+def _run_of(refusal: Refusal) -> dict[str, str]:
+    if isinstance(refusal, SyncRunning | SyncFailed | SyncInterrupted):
+        return {"Location": f"/api/v1/syncs/{refusal.sync_id}"}
+    return {}
 
 
 def _json(answer: Answer) -> bytes:

@@ -1,0 +1,283 @@
+"""Statement files through the door: what is recorded, what is told, and what is refused."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from api_client import Api, Person
+
+OFX_1 = """OFXHEADER:100
+DATA:OFXSGML
+VERSION:102
+
+<OFX><SIGNONMSGSRSV1><SONRS><FI><ORG>Harbour<FID>12</FI></SONRS></SIGNONMSGSRSV1>
+<BANKMSGSRSV1>{statements}</BANKMSGSRSV1></OFX>
+"""
+OFX_2 = """<?xml version="1.0" encoding="UTF-8"?>
+<?OFX OFXHEADER="200" VERSION="220" SECURITY="NONE" OLDFILEUID="NONE" NEWFILEUID="NONE"?>
+<OFX><SIGNONMSGSRSV1><SONRS><FI><ORG> Harbour </ORG><FID>12</FID></FI></SONRS></SIGNONMSGSRSV1>
+<BANKMSGSRSV1>{statements}</BANKMSGSRSV1></OFX>
+"""
+CLOSED = (
+    "<STMTTRNRS><STMTRS><CURDEF>USD</CURDEF><BANKACCTFROM><BANKID>{bank}</BANKID>"
+    "<ACCTID>{number}</ACCTID><ACCTTYPE>CHECKING</ACCTTYPE></BANKACCTFROM><LEDGERBAL>"
+    "<BALAMT>{balance}</BALAMT><DTASOF>{day}</DTASOF></LEDGERBAL></STMTRS></STMTTRNRS>"
+)
+MONARCH = "Date,Balance,Account\n"
+YEAR = MONARCH + "".join(f"2025-{month:02}-01,{month}00.50,Everyday\n" for month in range(1, 13))
+MT940 = """{{1:F01HARBDEFFAXXX0000000000}}{{2:O9400000250101HARBDEFFAXXX00000000002501010000N}}{{4:
+:20:A
+:25:DE89370400440532013000
+:28C:1/1
+:60F:C250101EUR0,
+:62F:C250102EUR{balance}
+-}}
+"""
+CAMT = """<?xml version="1.0" encoding="UTF-8"?>
+<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><Stmt><Acct><Id>
+<IBAN>DE89 3704 0044 0532 0130 00</IBAN></Id><Svcr><FinInstnId><BICFI>HARBDEFF</BICFI></FinInstnId>
+</Svcr></Acct><Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">20.00</Amt>
+<CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2025-01-03</Dt></Dt></Bal></Stmt></BkToCstmrStmt></Document>
+"""
+SLUGS = ["ofx", "mt940", "camt053", "balance_csv"]
+
+
+def send(person: Person, content: str, **fields: Any) -> Any:  # noqa: ANN401 - what httpx gives
+    """Send a statement file as a form does."""
+    texts = {name: str(value) for name, value in fields.items()}
+    return person.post("/imports", files={"file": ("file", content.encode())}, data=texts)
+
+
+def imported(person: Person, content: str, **fields: Any) -> Any:  # noqa: ANN401 - JSON
+    """Import a file that can be used."""
+    answer = send(person, content, **fields)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def refused(person: Person, content: str, **fields: Any) -> Any:  # noqa: ANN401 - JSON
+    """Send a file of which nothing can be used, and see that nothing came of it."""
+    before = person.get("/accounts").json(), person.get("/connections").json()
+    answer = send(person, content, **fields)
+    assert answer.status_code == 422, answer.text
+    assert (person.get("/accounts").json(), person.get("/connections").json()) == before
+    return answer.json()
+
+
+def balances(person: Person, account_id: str) -> list[str]:
+    return [row["balance"] for row in person.history(account_id)["snapshots"]]
+
+
+def counts(answer: dict[str, Any]) -> Sequence[int]:
+    return answer["recorded"], answer["skipped"], answer["refused"]
+
+
+def closed(number: str = "0012345", balance: str = "10.00", day: str = "20250101") -> str:
+    return CLOSED.format(bank="123", number=number, balance=balance, day=day)
+
+
+def test_a_dry_run_tells_the_same_and_records_nothing(ada: Person) -> None:
+    dry = imported(ada, YEAR + "2025-02-30,1,Everyday\n", dry_run="true")
+    assert dry["id"] is None
+    assert dry["dry_run"] is True
+    assert dry["accounts"][0]["account_id"] is None
+    assert ada.get("/accounts").json()["total_count"] == 0
+    assert ada.get("/connections").json()["total_count"] == 0
+    real = imported(ada, YEAR + "2025-02-30,1,Everyday\n", dry_run="false")
+    assert counts(dry) == counts(real) == (12, 0, 1)
+    told = real["accounts"][0] | {"account_id": None}
+    assert dry["accounts"] == [told]
+    assert told["problems"][0]["line"] == 14
+
+
+def test_the_same_file_again_is_skipped_and_a_corrected_one_stands_last(ada: Person) -> None:
+    first = imported(ada, YEAR)
+    account_id = first["accounts"][0]["account_id"]
+    assert first["accounts"][0]["is_new"] is True
+    again = imported(ada, YEAR)
+    assert counts(again) == (0, 12, 0)
+    assert again["accounts"][0]["is_new"] is False
+    corrected = imported(ada, YEAR.replace("-03-01,300.50", "-03-01,333.50"))
+    assert counts(corrected) == (1, 11, 0)
+    history = ada.history(account_id)["snapshots"]
+    assert [row["balance"] for row in history[2:4]] == ["300.50", "333.50"]
+    assert [row["source"] for row in history[2:4]] == ["initial_connection", "account_sync"]
+
+
+def test_a_run_can_be_followed_from_its_answer(ada: Person) -> None:
+    answer = send(ada, YEAR)
+    run = ada.client.get(
+        answer.headers["location"], headers={"Authorization": f"Bearer {ada.token}"}
+    ).json()
+    assert (run["id"], run["state"], run["recorded"]) == (answer.json()["id"], "succeeded", 12)
+
+
+def test_an_account_of_the_senders_choice_is_recorded_into(ada: Person) -> None:
+    account_id = ada.account()
+    done = imported(ada, YEAR, account_id=account_id)
+    assert done["accounts"][0]["account_id"] == account_id
+    assert len(balances(ada, account_id)) == 13
+    assert ada.get("/accounts").json()["total_count"] == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "currency"), [(YEAR, "EUR"), (YEAR + "2025-01-01,1.00,Savings\n", "USD")]
+)
+def test_a_file_that_does_not_fit_the_account_is_refused(
+    ada: Person, content: str, currency: str
+) -> None:
+    account_id = ada.account(currency=currency)
+    problem = refused(ada, content, account_id=account_id)
+    assert "another currency" in problem["detail"]
+    assert len(balances(ada, account_id)) == 1
+
+
+def test_a_connection_of_the_senders_choice_holds_the_accounts(ada: Person) -> None:
+    imported(ada, OFX_1.format(statements=closed()))
+    (connection,) = ada.get("/connections").json()["connections"]
+    done = imported(ada, YEAR, connection_id=connection["id"])
+    account = ada.get(f"/accounts/{done['accounts'][0]['account_id']}").json()
+    assert account["connection_id"] == connection["id"]
+    assert ada.get("/connections").json()["total_count"] == 1
+
+
+@pytest.mark.parametrize("name", ["account_id", "connection_id"])
+def test_a_destination_that_is_not_ones_own_is_not_found(api: Api, ada: Person, name: str) -> None:
+    eve = api.person("eve@example.com")
+    hers = eve.account()
+    foreign = {
+        "account_id": hers,
+        "connection_id": eve.get(f"/accounts/{hers}").json()["connection_id"],
+    }[name]
+    for chosen in (foreign, uuid4()):
+        answer = send(ada, YEAR, **{name: chosen})
+        assert answer.status_code == 404, answer.text
+    assert ada.get("/accounts").json()["total_count"] == 0
+    assert len(balances(eve, hers)) == 1
+
+
+def test_a_mapping_reads_what_no_header_names(ada: Person) -> None:
+    rows = "31.12.2024;1.234,50\n31.01.2025;-5,00\n"
+    mapping = {
+        "header": False,
+        "date": 1,
+        "date_format": "DD.MM.YYYY",
+        "balance": 2,
+        "decimal": ",",
+        "account_name": "Haushalt",
+        "currency_code": "EUR",
+        "sign": -1,
+    }
+    done = imported(ada, rows, format="balance_csv", mapping=json.dumps(mapping))
+    (account,) = done["accounts"]
+    assert (account["name"], account["currency"]) == ("Haushalt", "EUR")
+    assert balances(ada, account["account_id"]) == ["-1234.50", "5.00"]
+
+
+def test_a_table_without_a_mapping_is_told_what_is_missing(ada: Person) -> None:
+    problem = refused(ada, "Tag;Stand\n31.12.2024;1,50\n")
+    assert {fault["pointer"] for fault in problem["errors"]} == {
+        "/mapping/date",
+        "/mapping/balance",
+    }
+
+
+def test_an_unknown_format_is_answered_with_the_known_ones(ada: Person) -> None:
+    problem = refused(ada, YEAR, format="xls")
+    assert problem["errors"][0]["pointer"] == "/format"
+    for slug in SLUGS:
+        assert slug in problem["detail"]
+    assert [known["slug"] for known in ada.get("/imports/formats").json()["formats"]] == SLUGS
+
+
+def test_files_of_one_bank_share_its_connection_whatever_their_format(ada: Person) -> None:
+    first = imported(ada, MT940.format(balance="10,00"))
+    second = imported(ada, CAMT)
+    assert [first["format"], second["format"]] == ["mt940", "camt053"]
+    (connection,) = ada.get("/connections").json()["connections"]
+    assert connection["name"] == "HARBDEFF"
+    assert first["accounts"][0]["account_id"] == second["accounts"][0]["account_id"]
+    assert balances(ada, first["accounts"][0]["account_id"]) == ["10.00", "20.00"]
+
+
+def test_an_account_is_the_same_where_its_number_is_the_same_text(ada: Person) -> None:
+    told = [
+        imported(ada, OFX_1.format(statements=closed(day="20250101"))),
+        imported(ada, OFX_2.format(statements=closed(" 0012345 ", day="20250102"))),
+        imported(ada, OFX_2.format(statements=closed("\n0012345", day="20250103"))),
+    ]
+    assert len({answer["accounts"][0]["account_id"] for answer in told}) == 1
+    for other in ("12345", "00 12345", "0012345-1"):
+        done = imported(ada, OFX_2.format(statements=closed(other)))
+        assert done["accounts"][0]["is_new"] is True
+    assert ada.get("/connections").json()["total_count"] == 1
+
+
+def test_a_file_that_is_good_in_part_is_used_in_part(ada: Person) -> None:
+    statements = [
+        closed("111122223333", "4999444.x"),
+        closed("444455556666", "7.00"),
+        closed("777788889999", "8.00", "20991231"),
+        closed("", "9.00"),
+        closed("444455556666", "oops", "20250102"),
+        closed("121212121212").replace("USD", "950"),
+    ]
+    done = imported(ada, OFX_1.format(statements="".join(statements)))
+    assert counts(done) == (1, 0, 5)
+    (account,) = done["accounts"]
+    assert account["name"] == "Checking ••••6666"
+    assert [problem["detail"] for problem in account["problems"]] == [
+        "LEDGERBAL.BALAMT is not an amount of money.",
+        "Checking ••••3333: LEDGERBAL.BALAMT is not an amount of money.",
+        "Checking ••••9999: LEDGERBAL.DTASOF lies in the future.",
+        "ACCTID is missing: the account is not told.",
+        "Checking ••••1212: CURDEF is not a three-letter currency code of ISO 4217.",
+    ]
+    assert ada.get("/accounts").json()["total_count"] == 1
+    run = ada.get(f"/syncs/{done['id']}").json()
+    assert run["state"] == "partial"
+
+
+def test_rows_that_cannot_be_used_are_told_with_their_account(ada: Person) -> None:
+    rows = "x,1.00,Savings\n2025-01-01,1.00,Everyday\n2025-01-01,y,Jar\n2025-01-01,2.00,Savings\n"
+    done = imported(ada, MONARCH + rows)
+    told = {
+        account["name"]: [problem["line"] for problem in account["problems"]]
+        for account in done["accounts"]
+    }
+    # The jar has no balance, so its line is told with the first account.
+    assert told == {"Savings": [2, 4], "Everyday": []}
+    assert counts(done) == (2, 0, 2)
+
+
+def test_nothing_usable_is_refused_with_reasons_and_without_content(ada: Person) -> None:
+    rows = "2025-01-01,4999444.x,Everyday\n31-31-4999,5.00,Everyday\n2025-01-01,6.00,\n"
+    problem = refused(ada, MONARCH + rows)
+    assert [fault["detail"] for fault in problem["errors"]] == [
+        "Line 2: Balance is not an amount of money.",
+        "Line 3: Date is not a date of the calendar.",
+        "Line 4: Account is missing.",
+    ]
+    assert {fault["pointer"] for fault in problem["errors"]} == {"/file"}
+    assert "4999" not in json.dumps(problem)
+    assert "Everyday" not in json.dumps(problem)
+
+
+def test_balances_of_a_day_without_an_order_are_refused_together(ada: Person) -> None:
+    problem = refused(ada, MONARCH + "2025-01-01,1.00,A\n2025-01-01,2.00,A\n")
+    assert [fault["code"] for fault in problem["errors"]] == ["conflicting_balance"] * 2
+
+
+def test_a_loans_principal_counts_as_a_debt(ada: Person) -> None:
+    loan = (
+        "<LOANSTMTTRNRS><LOANSTMTRS><CURDEF>USD</CURDEF><LOANACCTFROM><LOANACCTID>L-77001</LOANACCTID>"
+        "<LOANACCTTYPE>MORTGAGE</LOANACCTTYPE></LOANACCTFROM><PRINBAL><BALAMT>250000.00</BALAMT>"
+        "<DTASOF>20250301</DTASOF></PRINBAL></LOANSTMTRS></LOANSTMTTRNRS>"
+    )
+    done = imported(ada, OFX_2.format(statements=loan))
+    account = ada.get(f"/accounts/{done['accounts'][0]['account_id']}").json()
+    assert (account["account_type"], account["balance_sign"]) == ("mortgage", -1)
+    assert balances(ada, account["id"]) == ["-250000.00"]

@@ -1,0 +1,87 @@
+"""Requests made from the OpenAPI document, and answers held against it."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, reject, seed, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi import checks as openapi_checks
+
+from api.test_ownership import Belongings, belongings, kind_of
+from api_client import Api
+from dashtam.presentation.routers.api.v1.routes.openapi import text
+from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
+
+# Erasing ourselves from the session that we use would end the test.
+LEFT_OUT = {("DELETE", "/sessions/current"), ("DELETE", "/sessions/{id}")}
+SCHEMA = schemathesis.openapi.from_dict(json.loads(text()))
+CHECKS = [
+    schemathesis.checks.not_a_server_error,
+    openapi_checks.status_code_conformance,
+    openapi_checks.content_type_conformance,
+    openapi_checks.response_headers_conformance,
+    openapi_checks.response_schema_conformance,
+]
+
+
+def cases(route: Any, own: Belongings) -> st.SearchStrategy[Any]:  # noqa: ANN401 - schemathesis's
+    """Requests that keep to the document or do not, with a real id to put in or None."""
+    operation = SCHEMA["/api/v1" + route.path][route.method]
+    signed_in = {"Authorization": f"Bearer {own.person.token}"}
+    modes = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+    found: st.SearchStrategy[Any] = st.one_of(
+        [operation.as_strategy(generation_mode=mode, headers=signed_in) for mode in modes]
+    )
+    if "{id}" not in route.path:
+        return st.tuples(found, st.none())
+    return st.tuples(
+        found, st.none() | st.sampled_from([own.ids[kind_of(route)], *own.ids.values()])
+    )
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+@pytest.mark.parametrize(
+    "route",
+    [route for route in ROUTES if (route.method, route.path) not in LEFT_OUT],
+    ids=lambda route: f"{route.method} {route.path}",
+)
+def test_answers_are_as_the_document_says(
+    api: Api,
+    proof: Callable[[int], int],
+    route: Any,  # noqa: ANN401 - see below
+) -> None:
+    own = belongings(api, "ada")
+
+    @seed(9457)
+    @settings(
+        max_examples=proof(100),
+        phases=[Phase.generate],
+        suppress_health_check=[*HealthCheck],
+        database=None,
+    )
+    @given(cases(route, own))
+    def check(drawn: tuple[Any, str | None]) -> None:
+        case, number = drawn
+        if number is not None:
+            case.path_parameters = {**case.path_parameters, "id": number}
+        kwargs = case.as_transport_kwargs(base_url="http://127.0.0.1:8000")
+        kwargs.pop("cookies", None)
+        # What a header cannot hold is not sent by anybody.
+        kwargs["headers"] = [
+            (name.encode("latin-1", "replace"), str(value).encode("latin-1", "replace"))
+            for name, value in kwargs["headers"].items()
+        ]
+        request = api.client.build_request(**kwargs)
+        try:
+            request.read()
+        except (AttributeError, TypeError):
+            reject()  # A form that the test's client cannot write.
+        # A real id may have mended what was broken.
+        checks = CHECKS if number else [*CHECKS, openapi_checks.negative_data_rejection]
+        case.validate_response(api.client.send(request), checks=checks)
+
+    check()

@@ -1,0 +1,109 @@
+from pathlib import Path
+from typing import Any
+
+from cli.conftest import PASSWORD, CommandLine
+
+GOOD = "Date,Balance,Account\n2025-01-01,100.00,Checking\n2025-02-01,90.10,Checking\n"
+BAD_LINE = f"{GOOD}2025-02-30,1,Checking\n"
+STRANGE = "When;What\n31.01.2025;12,50\n"
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    file = folder / name
+    file.write_text(text)
+    return file
+
+
+def counts(said: Any) -> list[int]:  # noqa: ANN401 - JSON
+    return [said[name] for name in ("recorded", "skipped", "refused")]
+
+
+def test_a_file_is_recorded_once(terminal: CommandLine, tmp_path: Path) -> None:
+    file = write(tmp_path, "a.csv", GOOD)
+    assert counts(terminal.json("import", file)) == [2, 0, 0]
+    again = terminal.json("import", file)
+    assert counts(again) == [0, 2, 0]
+    assert again["imports"][0]["result"]["accounts"][0]["name"] == "Checking"
+    assert "2 known already" in terminal("import", file)
+
+
+def test_a_dry_run_records_nothing(terminal: CommandLine, tmp_path: Path) -> None:
+    file = write(tmp_path, "a.csv", GOOD)
+    said = terminal.json("import", file, "--dry-run")
+    assert counts(said) == [2, 0, 0]
+    assert said["imports"][0]["result"]["id"] is None
+    assert terminal.json("accounts", "list")["total_count"] == 0
+    assert "dry run" in terminal("import", file, "--dry-run")
+
+
+def test_refused_lines_are_told_and_the_rest_is_recorded(
+    terminal: CommandLine, tmp_path: Path
+) -> None:
+    result = terminal.run("import", write(tmp_path, "a.csv", BAD_LINE))
+    assert result.exit_code == 3
+    assert "2 snapshots recorded, 0 known already, 1 refused" in result.stdout
+    assert "line 4: " in result.stdout
+
+
+def test_each_file_of_a_folder_stands_by_itself(terminal: CommandLine, tmp_path: Path) -> None:
+    folder = tmp_path / "statements"
+    write(folder, "a.csv", GOOD)
+    write(folder, "b.csv", STRANGE)
+    write(folder, "notes.md", "not a statement")
+    result = terminal.run("import", folder)
+    assert result.exit_code == 3
+    assert "b.csv: refused. " in result.stdout
+    assert "notes.md" not in result.stdout
+    assert terminal.json("accounts", "list")["total_count"] == 1
+
+
+def test_nothing_usable_is_refused(terminal: CommandLine, tmp_path: Path) -> None:
+    result = terminal.run("import", write(tmp_path, "b.csv", STRANGE), "--json")
+    assert result.exit_code == 1
+    assert '"result":null' in result.stdout
+    empty_folder = tmp_path / "empty"
+    empty_folder.mkdir()
+    assert terminal.refused("import", empty_folder) == (
+        "There is no statement file in this folder.\n"
+    )
+
+
+def test_a_mapping_reads_any_columns(terminal: CommandLine, tmp_path: Path) -> None:
+    file = write(tmp_path, "b.csv", STRANGE)
+    mapping = '{"date": "When", "balance": "What", "currency_code": "EUR", "account_name": "A"}'
+    kept = write(tmp_path, "mapping.json", mapping)
+    assert terminal.json("import", file, "--mapping", mapping)["recorded"] == 1
+    assert terminal.json("import", file, "--mapping", f"@{kept}")["skipped"] == 1
+    for wrong in ("[]", "{", f"@{tmp_path / 'nowhere'}"):
+        assert "--mapping" in terminal.refused("import", file, "--mapping", wrong, status=2)
+
+
+def test_a_file_can_go_into_an_account_that_is_there(terminal: CommandLine, tmp_path: Path) -> None:
+    file = write(tmp_path, "a.csv", GOOD)
+    terminal("accounts", "add", "Everyday", "1", "--currency", "USD")
+    terminal("import", file, "--account", "every")
+    assert terminal.json("history", "every", "--to", "2025-12-31")["total_count"] == 2
+    assert terminal.json("accounts", "list")["total_count"] == 1
+    assert terminal.refused("import", file, "--account", "x") == "There is no account 'x'.\n"
+
+
+def test_what_was_imported_can_be_taken_back_and_imported_again(
+    terminal: CommandLine, tmp_path: Path
+) -> None:
+    file = write(tmp_path, "a.csv", GOOD)
+    sync_id = terminal.json("import", file)["imports"][0]["result"]["id"]
+    assert "add --yes" in terminal.refused("retract", sync_id)
+    terminal("retract", sync_id, "--yes")
+    assert terminal.json("history", "checking")["total_count"] == 0
+    assert terminal.json("import", file)["recorded"] == 2
+    assert "all as recorded" in terminal("db", "verify")
+    assert terminal.json("audit")["audit_lines"][1]["event"] == "sync_retracted"
+
+
+def test_another_persons_import_cannot_be_retracted(terminal: CommandLine, tmp_path: Path) -> None:
+    file = write(tmp_path, "a.csv", GOOD)
+    sync_id = terminal.json("import", file)["imports"][0]["result"]["id"]
+    terminal("users", "create", "bob@example.org", typed=f"{PASSWORD}\n")
+    words = ("retract", sync_id, "--yes", "--user", "bob@example.org")
+    assert terminal.refused(*words) == "Sync not found\n"

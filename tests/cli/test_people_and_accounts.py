@@ -1,0 +1,89 @@
+from cli.conftest import EMAIL, PASSWORD, CommandLine
+
+BOB = "bob@example.org"
+
+
+def test_the_only_user_is_meant_and_of_several_one_must_be_named(empty: CommandLine) -> None:
+    assert "`dashtam users create EMAIL`" in empty.refused("balances")
+    empty("users", "create", EMAIL, typed=f"{PASSWORD}\n")
+    assert empty.json("balances")["total_count"] == 0
+    empty("users", "create", BOB, typed=f"{PASSWORD}\n")
+    assert f"--user ({EMAIL}, {BOB})" in empty.refused("balances")
+    assert empty.json("--user", BOB, "balances")["total_count"] == 0
+    assert "Nobody with the e-mail eve@" in empty.refused("balances", "--user", "eve@example.org")
+    assert [user["email"] for user in empty.json("users", "list")["users"]] == [EMAIL, BOB]
+
+
+def test_passwords_break_no_rule_and_e_mails_are_taken_once(terminal: CommandLine) -> None:
+    assert "12 to 256" in terminal.refused("users", "create", BOB, typed="short\n")
+    assert "easy to guess" in terminal.refused("users", "create", BOB, typed="password1234\n")
+    again = terminal.refused("users", "create", EMAIL.upper(), typed=f"{PASSWORD}\n")
+    assert "already" in again
+    assert "12 to 256" in terminal.refused("users", "reset-password", EMAIL, typed="short\n")
+    assert terminal("users", "reset-password", EMAIL, typed=f"{PASSWORD} more\n") == ""
+
+
+def test_an_erased_user_is_gone_and_verify_tells_of_it(terminal: CommandLine) -> None:
+    terminal("accounts", "add", "Cash", "5", "--currency", "USD")
+    assert "add --yes" in terminal.refused("users", "erase", EMAIL)
+    assert terminal.json("balances")["total_count"] == 1
+    result = terminal.run("users", "erase", EMAIL, "--yes")
+    assert (result.exit_code, result.stderr) == (0, f"{EMAIL} was removed, with 1 snapshot.\n")
+    assert terminal.json("users", "list")["total_count"] == 0
+    report = terminal.json("db", "verify")
+    assert (report["found"], report["erasures"][0]["snapshots"]) == (0, 1)
+    assert "erased 1 snapshot of user" in terminal("db", "verify")
+
+
+def test_a_token_is_printed_alone_and_once(terminal: CommandLine) -> None:
+    token = terminal("tokens", "create", "--read-only", "--days", "3", "--name", "grafana")
+    assert token.startswith("dta_")
+    assert len(token.split()) == 1
+    listed = terminal("tokens", "list")
+    assert "grafana" in listed
+    assert token.strip() not in listed
+    assert "add --yes" in terminal.refused("tokens", "revoke", "graf")
+    terminal("tokens", "revoke", "graf", "--yes")
+    assert terminal.json("tokens", "list")["total_count"] == 0
+    assert terminal.refused("tokens", "revoke", "graf") == "There is no token 'graf'.\n"
+
+
+def test_an_account_is_found_by_its_name_or_id_alone(terminal: CommandLine) -> None:
+    for name in ("Car", "Card", "Savings"):
+        terminal("accounts", "add", name, "1", "--currency", "usd")
+    assert terminal.json("snapshots", "saving")["total_count"] == 1
+    assert terminal.json("snapshots", "CAR")["total_count"] == 1
+    said = terminal.refused("snapshots", "ca")
+    assert said.startswith("Several accounts can be meant by 'ca': Car (")
+    account_id = terminal.json("accounts", "list")["accounts"][1]["id"]
+    assert terminal.json("snapshots", account_id)["snapshots"][0]["account_id"] == account_id
+    terminal("users", "create", BOB, typed=f"{PASSWORD}\n")
+    assert "There is no account" in terminal.refused("snapshots", account_id, "--user", BOB)
+
+
+def test_an_account_is_hidden_closed_renamed_and_shown_again(terminal: CommandLine) -> None:
+    terminal("accounts", "add", "Car", "-20000", "--currency", "EUR", "--type", "loan")
+    terminal("accounts", "change", "car", "--hide", "--name", "Lorry", "--type", "other")
+    assert terminal.json("balances")["total_count"] == 0
+    assert terminal.json("balances", "--hidden")["total_balance_by_currency"] == {
+        "EUR": "-20000.00"
+    }
+    changed = terminal.json("accounts", "change", "lorry", "--show", "--close", "2025-02-01")
+    assert (changed["closed_at"], changed["account_type"]) == ("2025-02-01T12:00:00Z", "other")
+    assert terminal.json("balances", "--closed")["total_count"] == 1
+    assert terminal.json("accounts", "change", "lorry", "--reopen")["closed_at"] is None
+    assert "type debts negative" in terminal.refused("accounts", "change", "lorry", "--sign", "-1")
+    assert "Say what to change" in terminal.refused("accounts", "change", "lorry", status=2)
+
+
+def test_an_amount_is_plain_digits(terminal: CommandLine) -> None:
+    for amount in ("1e5", "1,000", "--5", "0x1", "\u0661", "1.1234567890123456789"):
+        said = terminal.refused("accounts", "add", "Car", amount, "--currency", "USD", status=2)
+        assert "plain digits" in said
+    assert terminal.json("accounts", "list")["total_count"] == 0
+
+
+def test_a_balance_of_the_future_is_refused(terminal: CommandLine) -> None:
+    words = ("accounts", "add", "Car", "1", "--currency", "USD", "--at", "9999-01-01")
+    assert "future" in terminal.refused(*words)
+    assert "Write an instant like" in terminal.refused(*words[:-1], "yesterday", status=2)

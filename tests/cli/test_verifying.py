@@ -1,0 +1,259 @@
+"""What ``db verify`` finds after somebody changed the database behind Dashtam's back."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import Connection, and_, delete, insert, select, text, update
+
+from cli.conftest import CommandLine
+from dashtam.application import accounts, imports
+from dashtam.application.accounts import ManualAccount
+from dashtam.application.imports import Destination
+from dashtam.application.ports import World
+from dashtam.application.verification import Report, verify
+from dashtam.bootstrap import Installation
+from dashtam.domain.account import AccountId, AccountType
+from dashtam.domain.balance_snapshot import SnapshotSource
+from dashtam.domain.money import Currency
+from dashtam.domain.statement import Identity, Reading, Statement
+from dashtam.infrastructure.database.engine import open_engine
+from dashtam.infrastructure.database.tables import (
+    accounts as accounts_table,
+)
+from dashtam.infrastructure.database.tables import (
+    balance_snapshots,
+    erasures,
+    metadata,
+    retractions,
+)
+
+SNAPSHOTS_EACH = 20
+FIRST = datetime(2020, 1, 31, 12, tzinfo=UTC)
+USD = Currency.of("USD")
+_s = balance_snapshots.c
+
+Place = tuple[UUID, int]
+Forger = Callable[[], AbstractContextManager[Connection]]
+
+# Each changes one thing of a row to something that it certainly was not.
+CHANGES: tuple[Callable[[Any], dict[str, object]], ...] = (
+    lambda row: {"balance": row.balance + Decimal("0.01")},
+    lambda row: {"balance": row.balance.quantize(Decimal("0.0001"))},
+    lambda _row: {"available_balance": Decimal(1)},
+    lambda row: {"holdings_value": None if row.holdings_value else Decimal(0)},
+    lambda row: {"cash_value": None if row.cash_value else Decimal(7)},
+    lambda row: {"captured_at": row.captured_at + timedelta(microseconds=1)},
+    lambda row: {"created_at": row.created_at - timedelta(days=1)},
+    lambda row: {"as_of": row.created_at},
+    lambda _row: {"currency": "EUR"},
+    lambda _row: {"source": SnapshotSource.SCHEDULED_SYNC},
+    lambda _row: {"id": uuid4()},
+    lambda _row: {"link": bytes(32)},
+)
+
+
+@pytest.fixture
+def world(terminal: CommandLine, proof: Callable[[int], int]) -> Iterator[World]:
+    """A database with four snapshots for each that a proof changes."""
+    installation: Installation = terminal.open({})
+    made = installation.world()
+    with made.database.write() as work:
+        user_id = work.users.every()[0].id
+        for number in range(proof(1_000) * 4 // SNAPSHOTS_EACH):
+            imports.record(work, Destination(user_id, "ofx"), [statement(f"{number:05}")])
+    yield made
+    installation.close()
+
+
+def statement(number: str) -> Statement:
+    readings = [
+        Reading(FIRST + timedelta(days=day), Decimal(f"{number}.{day:02}"), cash_value=Decimal(day))
+        for day in range(SNAPSHOTS_EACH)
+    ]
+    identity = Identity("bank", "Bank", number, f"Account {number}", None, None, USD)
+    return Statement(identity, readings)
+
+
+@pytest.fixture
+def forger(database_url: str, terminal: CommandLine) -> Iterator[Forger]:
+    """Somebody with the database's own password, whom no trigger stops."""
+    del terminal
+    engine = open_engine(database_url)
+
+    @contextmanager
+    def at_work() -> Iterator[Connection]:
+        with engine.begin() as connection:
+            for name in ("balance_snapshots", "retractions", "audit_log", "erasures"):
+                drop_triggers(connection, name)
+            yield connection
+
+    yield at_work
+    engine.dispose()
+
+
+def drop_triggers(connection: Connection, name: str) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"ALTER TABLE {name} DISABLE TRIGGER USER"))
+        return
+    known = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :table"
+    for trigger in connection.scalars(text(known), {"table": name}).all():
+        connection.execute(text(f"DROP TRIGGER {trigger}"))
+
+
+def at(place: Place) -> Any:  # noqa: ANN401 - a condition
+    return and_(_s.account_id == place[0], _s.sequence == place[1])
+
+
+def places(connection: Connection) -> list[Place]:
+    rows = connection.execute(
+        select(_s.account_id, _s.sequence).order_by(_s.account_id, _s.sequence)
+    )
+    return [(row.account_id, row.sequence) for row in rows]
+
+
+def broken(report: Report) -> set[Place]:
+    return {
+        (finding.subject, finding.sequence)
+        for finding in report.findings
+        if finding.code == "chain_broken" and finding.subject and finding.sequence
+    }
+
+
+def codes(report: Report) -> set[str]:
+    return {finding.code for finding in report.findings}
+
+
+def test_every_changed_row_is_found_and_no_other(
+    world: World,
+    forger: Forger,
+    proof: Callable[[int], int],
+    terminal: CommandLine,
+) -> None:
+    assert verify(world.database).found == 0
+    random = Random(20261122)  # noqa: S311 - the same rows each time
+    with forger() as connection:
+        changed = random.sample(places(connection), proof(1_000))
+        for number, place in enumerate(changed):
+            row = connection.execute(select(balance_snapshots).where(at(place))).one()
+            values = CHANGES[number % len(CHANGES)](row)
+            connection.execute(update(balance_snapshots).where(at(place)).values(values))
+    report = verify(world.database)
+    assert broken(report) == set(changed)
+    assert (report.found, codes(report)) == (proof(1_000), {"chain_broken"})
+    result = terminal.run("db", "verify")
+    assert result.exit_code == 1
+    assert result.stdout.count("WRONG") == proof(1_000)
+
+
+def test_every_removed_row_is_found_by_chain_and_by_count(world: World, forger: Forger) -> None:
+    with forger() as connection:
+        first, middle, last = places(connection)[::SNAPSHOTS_EACH][:3]
+        gone = {first, (middle[0], SNAPSHOTS_EACH // 2), (last[0], SNAPSHOTS_EACH)}
+        for place in gone:
+            connection.execute(delete(balance_snapshots).where(at(place)))
+    report = verify(world.database)
+    assert broken(report) == gone
+    assert codes(report) == {"chain_broken", "miscounted"}
+    assert report.found == 6
+
+
+def test_an_added_row_is_found(world: World, forger: Forger) -> None:
+    with forger() as connection:
+        place, other = places(connection)[SNAPSHOTS_EACH - 1], places(connection)[-2]
+        for copied, sequence in ((place, SNAPSHOTS_EACH + 1), (other, other[1])):
+            found = connection.execute(select(balance_snapshots).where(at(copied)))
+            row = dict(found.mappings().one())
+            row |= {"sequence": sequence, "captured_at": FIRST - timedelta(days=1), "id": uuid4()}
+            connection.execute(insert(balance_snapshots).values(row))
+    report = verify(world.database)
+    assert {place[0], other[0]} == {account for account, _ in broken(report)}
+    assert "miscounted" in codes(report)
+
+
+def test_a_chain_that_was_cut_and_shortened_is_found_by_count(world: World, forger: Forger) -> None:
+    with forger() as connection:
+        account_id, last = places(connection)[SNAPSHOTS_EACH - 1]
+        before = connection.execute(select(_s.link).where(at((account_id, last - 1)))).scalar_one()
+        connection.execute(delete(balance_snapshots).where(at((account_id, last))))
+        connection.execute(
+            update(accounts_table)
+            .where(accounts_table.c.id == account_id)
+            .values(chain_length=last - 1, chain_head=before)
+        )
+    report = verify(world.database)
+    assert (report.found, codes(report)) == (1, {"miscounted"})
+
+
+def test_what_cannot_be_read_is_found_and_the_rest_is_still_checked(
+    world: World,
+    forger: Forger,
+) -> None:
+    with forger() as connection:
+        known = places(connection)
+        unreadable, changed = known[3], known[-1]
+        connection.execute(update(balance_snapshots).where(at(unreadable)).values(currency="ZZZ"))
+        connection.execute(update(balance_snapshots).where(at(changed)).values(balance=Decimal(1)))
+    report = verify(world.database)
+    assert broken(report) == {changed}
+    assert [f.subject for f in report.findings if f.code == "unreadable"] == [unreadable[0]]
+    assert report.found == 2
+
+
+def test_what_the_log_does_not_tell_is_found(
+    world: World, forger: Forger, terminal: CommandLine
+) -> None:
+    syncs = terminal.json("syncs", "list", "--limit", "2")["syncs"]
+    terminal("retract", syncs[0]["id"], "--yes")
+    assert verify(world.database).found == 0
+    with forger() as connection:
+        connection.execute(delete(retractions))
+        row = {"sync_id": UUID(syncs[1]["id"]), "retracted_at": FIRST}
+        connection.execute(insert(retractions).values(row))
+        user_id = connection.scalar(select(metadata.tables["users"].c.id))
+        for erased in (user_id, uuid4()):
+            values = {"user_id": erased, "erased_at": FIRST, "snapshots": 0}
+            connection.execute(insert(erasures).values(values))
+    report = verify(world.database)
+    found = [finding.code for finding in report.findings]
+    assert sorted(found) == [
+        "erasure_undone",
+        "erasure_unexplained",
+        "erasure_unexplained",
+        "retraction_missing",
+        "retraction_unexplained",
+    ]
+
+
+def test_a_clock_that_went_back_is_a_remark_and_nothing_wrong(world: World) -> None:
+    with world.database.write() as work:
+        later = work.users.every()[0]
+        described = ManualAccount("Cash", AccountType.CASH, USD)
+        made = accounts.create_manual(work, later.id, described, Reading(FIRST, Decimal(1)))
+        work.now -= timedelta(days=1)  # type: ignore[misc] # the clock of this work went back
+        mine = accounts.owned(work, later.id, AccountId(made.account.id))
+        accounts.type_balance(work, mine, Reading(FIRST, Decimal(2)))
+    report = verify(world.database)
+    assert (report.found, len(report.remarks)) == (0, 1)
+
+
+def test_an_account_that_went_without_its_snapshots_is_found(world: World, forger: Forger) -> None:
+    with forger() as connection:
+        disregard_keys(connection)
+        account_id = places(connection)[0][0]
+        connection.execute(delete(accounts_table).where(accounts_table.c.id == account_id))
+    assert codes(verify(world.database)) == {"orphaned"}
+
+
+def disregard_keys(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        return
+    # SQLite takes this between transactions only.
+    for statement in ("COMMIT", "PRAGMA foreign_keys = OFF", "BEGIN"):
+        connection.exec_driver_sql(statement)
