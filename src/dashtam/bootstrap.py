@@ -118,7 +118,7 @@ class Installation:
         # Its libraries are loaded by the first request to a provider, not by every command.
         from dashtam.infrastructure.providers.http import Outbound  # noqa: PLC0415 - see above
 
-        return Outbound(self.settings.outbound, self.settings.outbound_ca_file).client
+        return Outbound(self.settings.outbound, self.settings.outbound_ca).client
 
     def _http_for(self, spend: Spend) -> Http:
         return self._clients(spend)

@@ -48,7 +48,7 @@ def outbound(stub: Stub, ca_file: Path) -> Outbound:
     """The way out of an operator who listed the stub, under three names."""
     return Outbound(
         {(host, stub.port) for host in ("localhost", NAME, "other.example")},
-        ca_file,
+        ca_file.read_text(),
         resolver=resolver,
         total_s=2.0,
         sleep=lambda _: None,

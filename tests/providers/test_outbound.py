@@ -12,11 +12,36 @@ from dashtam import __version__
 from dashtam.application.providers import Http, HttpAnswer, ProviderFailed, ProviderRateLimited
 from dashtam.infrastructure.providers.answers import harmless, retry_after
 from dashtam.infrastructure.providers.http import MAX_DECODED_BYTES, Outbound
+from dashtam.settings import InvalidSettings, read_settings
 from providers.conftest import NAME, resolver
 from providers.stub import Asked, Stub, always, said
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SECRET = "planted-7d1c"  # noqa: S105 - nobody's
+
+
+@pytest.mark.parametrize("authorities", ["nonsense", "-----BEGIN CERTIFICATE-----\nA", "ä"])
+def test_authorities_that_are_none_are_a_refusal(stub: Stub, authorities: str) -> None:
+    out = Outbound({("localhost", stub.port)}, authorities)
+    assert "outbound_ca" in refusal_of(out.client(), stub.url())
+    assert stub.connections == 0
+
+
+def test_the_operator_lists_hosts_and_authorities(tmp_path: Path, ca_file: Path) -> None:
+    hosts = "bridge.lan:8443, [FD00::1]:443,NAS:1"
+    environ = {
+        "DASHTAM_DATA": str(tmp_path),
+        "DASHTAM_OUTBOUND_HOSTS": hosts,
+        "DASHTAM_OUTBOUND_CA_FILE": str(ca_file),
+    }
+    settings = read_settings(environ=environ)
+    assert settings.outbound == {("bridge.lan", 8443), ("fd00::1", 443), ("nas", 1)}
+    assert settings.outbound_ca == ca_file.read_text().strip()
+    for hosts in ("bridge.lan", "bridge.lan:", "a:99999", "a:b", "u@a:1", "https://a:1", "a:1/x"):
+        with pytest.raises(InvalidSettings, match="OUTBOUND_HOSTS"):
+            read_settings(environ=environ | {"DASHTAM_OUTBOUND_HOSTS": hosts})
+    with pytest.raises(InvalidSettings, match="OUTBOUND_CA"):
+        read_settings(environ={"DASHTAM_OUTBOUND_CA": "nonsense"})
 
 
 def refusal_of(http: Http, url: str, method: str = "GET") -> str:
@@ -71,7 +96,7 @@ def test_an_unknown_authority_is_refused(stub: Stub) -> None:
 
 
 def test_a_private_host_that_nobody_listed_is_refused(stub: Stub, ca_file: Path) -> None:
-    out = Outbound({("localhost", stub.port + 1)}, ca_file, resolver=resolver)
+    out = Outbound({("localhost", stub.port + 1)}, ca_file.read_text(), resolver=resolver)
     for host in ("localhost", "127.0.0.1", NAME):
         assert "private network" in refusal_of(out.client(), stub.url(host=host))
     assert stub.connections == 0

@@ -12,7 +12,6 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Final
 
 import httpcore2
@@ -44,23 +43,30 @@ class Outbound:
     def __init__(
         self,
         listed: Collection[tuple[str, int]] = (),
-        ca_file: Path | None = None,
+        authorities: str | None = None,
         *,
         resolver: Resolver = system_resolver,
         total_s: float = TOTAL_S,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._ca_file = ca_file
+        self._authorities = authorities
         self.guard = Guard(frozenset(listed), resolver)
         self.total_s = total_s
         self.sleep = sleep
 
     @cached_property
     def trust(self) -> ssl.SSLContext:
-        """The system's certificate authorities, and those of ``ca_file``."""
+        """The system's certificate authorities, and those that were given as PEM text.
+
+        Raises:
+            ProviderFailed: what was given is none.
+        """
         context = httpcore2.default_ssl_context()
-        if self._ca_file is not None:
-            context.load_verify_locations(self._ca_file)
+        if self._authorities:
+            try:
+                context.load_verify_locations(cadata=self._authorities)
+            except (ssl.SSLError, TypeError, ValueError):
+                raise ProviderFailed(_NO_AUTHORITIES) from None
         return context
 
     def client(self, spend: Callable[[], None] = lambda: None) -> Http:
@@ -136,6 +142,7 @@ class _Unreached(ProviderFailed):
 _SLOW = "The provider took longer to answer than it may."
 _UNREACHED = "The provider cannot be reached, or broke off its answer."
 _UNTRUSTED = "The provider's server has no valid certificate for its name."
+_NO_AUTHORITIES = "The setting outbound_ca holds no certificates that can be read."
 _UNSENDABLE = "What was given holds characters that cannot be sent."
 _LONG = "The provider's answer is longer than 5 MB."
 _GARBLED = "The provider's answer cannot be decoded."
