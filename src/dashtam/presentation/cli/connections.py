@@ -43,7 +43,7 @@ def list_providers(invocation: Invocation) -> None:
 
 @click.group(cls=Noun)
 def connections() -> None:
-    """Connect to providers, rename, reconnect and disconnect."""
+    """Connect to providers, reconnect, disconnect."""
 
 
 @connections.command("list")

@@ -43,7 +43,7 @@ def sync(
     force: bool,
     watch: bool,
 ) -> None:
-    """Ask a provider what the accounts hold now, and record it.
+    """Ask a provider what the accounts hold now.
 
     Exit status 3 when a part of it failed, 1 when all of it did.
     """
@@ -73,9 +73,9 @@ def sync(
 @click.command(cls=Verb)
 @pass_invocation
 def worker(invocation: Invocation) -> None:
-    """Sync every connection when it is due, until interrupted.
+    """Sync every connection when it is due.
 
-    `dashtam serve` does the same beside serving, unless the setting `worker` is off. Any number of
+    It goes on until it is interrupted. `dashtam serve` does the same beside serving, unless the setting `worker` is off. Any number of
     workers may run: each slot is served once.
     """
     invocation.installation.work(lambda: say("Syncing what is due. Ctrl-C stops it."))
