@@ -1,7 +1,6 @@
 """Settings become the running application: the one place where ports meet adapters."""
 
 import base64
-import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -193,11 +192,9 @@ class Installation:
         """Sync what is due until told to stop; ``started`` is called once it has begun."""
         logs.set_up(self.settings.log_level)
         worker = Worker(self.world(), structlog.get_logger())
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda _number, _frame: worker.stop())
         with backups.in_use(self.settings.data):
             started()
-            worker.run()
+            worker.run_until_signalled()
         self._engine.dispose()
 
     @contextmanager

@@ -130,7 +130,11 @@ def world_of(order: Mapping[str, Any], engine: Engine | None = None) -> World:
     return replace(
         world,
         providers={provider.slug: provider},
-        rules=replace(world.rules, sync_lease=LEASE, sync_spacing=timedelta()),
+        rules=replace(
+            world.rules,
+            sync_lease=timedelta(seconds=order["lease_s"]),
+            sync_spacing=timedelta(),
+        ),
     )
 
 
@@ -164,9 +168,8 @@ def work(order: Mapping[str, Any]) -> None:
     structlog.configure(processors=[_silent], logger_factory=structlog.ReturnLoggerFactory())
     effort = Effort(at_once=4, poll_s=0.02, finish_within_s=0.2)
     worker = Worker(world_of(order), structlog.get_logger(), effort)
-    signal.signal(signal.SIGTERM, lambda _number, _frame: worker.stop())
     note(Path(order["folder"]), "ready", os.getpid())
-    worker.run()
+    worker.run_until_signalled()
 
 
 def _silent(_logger: object, _name: str, event: Mapping[str, Any]) -> str:

@@ -58,13 +58,16 @@ class Fleet:
         assert self._ready.stdout.readline() == "ready\n"
 
     def order(self, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-        return {"url": self.url, "folder": str(self.folder), "every_s": self.every_s} | more
+        # What is not meant to be killed or paused has time, however busy the machine is.
+        order = {"url": self.url, "folder": str(self.folder), "every_s": self.every_s}
+        return order | {"lease_s": 60} | more
 
     def start(self, act: str, **more: Any) -> int:  # noqa: ANN401 - JSON
         """Start a process and return its id once it works."""
         assert self._ready.stdin
         assert self._ready.stdout
-        self._ready.stdin.write(json.dumps(self.order(act=act, **more)) + "\n")
+        order = self.order(act=act, **{"lease_s": LEASE_S} | more)
+        self._ready.stdin.write(json.dumps(order) + "\n")
         self._ready.stdin.flush()
         pid = int(self._ready.stdout.readline())
         self.children.append(pid)
@@ -221,7 +224,7 @@ def test_of_fifty_that_ask_at_once_one_syncs(
     fleet, rounds = start_fleet(), proof(100)
     connection = fleet.connect("token")
     for _ in range(5):
-        fleet.start("race", connection=str(connection.id), rounds=rounds, threads=10)
+        fleet.start("race", connection=str(connection.id), rounds=rounds, threads=10, lease_s=60)
     for number in range(rounds):
         (fleet.folder / f"start-{number}").touch()
 

@@ -1,5 +1,7 @@
 """The worker: it syncs what is due, in as many processes as there are, each slot once."""
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -63,6 +65,27 @@ class Worker:
                 self._is_over.wait(self.effort.poll_s)
         self._finish()
         self.log.info("worker_stopped")
+
+    def run_until_signalled(self) -> None:
+        """Work until SIGINT or SIGTERM; called by the main thread, before there are others.
+
+        The signals are waited for rather than handled: a handler runs in the midst of anything,
+        and could never take the locks that ``stop`` takes.
+        """
+        numbers = {signal.SIGINT, signal.SIGTERM}
+        signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+        thread = threading.Thread(target=self._run_and_wake, name="worker")
+        thread.start()
+        signal.sigwait(numbers)
+        self.stop()
+        thread.join()
+
+    def _run_and_wake(self) -> None:
+        try:
+            self.run()
+        finally:
+            # Whatever ended the work, the main thread must not wait for a signal any longer.
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def _look(self) -> bool:
         """Start one sync that is due; tell whether there may be more."""

@@ -75,8 +75,8 @@ def sync(
 def worker(invocation: Invocation) -> None:
     """Sync every connection when it is due.
 
-    It goes on until it is interrupted. `dashtam serve` does the same beside serving, unless the setting `worker` is off. Any number of
-    workers may run: each slot is served once.
+    It goes on until it is interrupted. `dashtam serve` does the same beside serving, unless the
+    setting `worker` is off. Any number of workers may run: each slot is served once.
     """
     invocation.installation.work(lambda: say("Syncing what is due. Ctrl-C stops it."))
 
