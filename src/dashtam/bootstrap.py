@@ -1,9 +1,10 @@
 """Settings become the running application: the one place where ports meet adapters."""
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from datetime import UTC, datetime
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,7 +15,8 @@ from sqlalchemy import Engine
 from starlette.types import ASGIApp
 
 from dashtam import __version__
-from dashtam.application.ports import Rules, World
+from dashtam.application.ports import Rules, Spend, World
+from dashtam.application.providers import Http
 from dashtam.application.rate_limits import Buckets
 from dashtam.domain.errors import Refusal
 from dashtam.infrastructure import checks, logs
@@ -22,11 +24,15 @@ from dashtam.infrastructure.database import backups, health, migrate
 from dashtam.infrastructure.database.engine import open_engine, sqlite_path
 from dashtam.infrastructure.database.unit_of_work import SqlDatabase
 from dashtam.infrastructure.metrics import Metrics
+from dashtam.infrastructure.providers.live import providers
 from dashtam.infrastructure.providers.spool import StatementFiles
 from dashtam.infrastructure.rate_limit.memory import MemoryBuckets
 from dashtam.infrastructure.rate_limit.shared import SharedBuckets
+from dashtam.infrastructure.resealing import reseal
+from dashtam.infrastructure.scheduler import Threads, Worker
 from dashtam.infrastructure.security import key_ring
 from dashtam.infrastructure.security.access_tokens import Signer
+from dashtam.infrastructure.security.cipher import RingCipher
 from dashtam.infrastructure.security.key_ring import KeyRing, KeyRingUnreadable, LiveKeyRing
 from dashtam.infrastructure.security.passwords import Passwords
 from dashtam.infrastructure.security.secrets import Secrets
@@ -114,6 +120,20 @@ class Installation:
         derived = Secrets(self.ring).derive("setup-code", b"")
         return self.settings.setup_code or base64.b32encode(derived[:10]).decode().lower()
 
+    @cached_property
+    def _clients(self) -> Callable[[Spend], Http]:
+        # Its libraries are loaded by the first request to a provider, not by every command.
+        from dashtam.infrastructure.providers.http import Outbound  # noqa: PLC0415 - see above
+
+        return Outbound(self.settings.outbound, self.settings.outbound_ca).client
+
+    def _http_for(self, spend: Spend) -> Http:
+        return self._clients(spend)
+
+    @cached_property
+    def _threads(self) -> Threads:
+        return Threads(structlog.get_logger())
+
     def world(self) -> World:
         """Return what use cases ask for; the database is brought up to date first."""
         settings = self.settings
@@ -125,6 +145,10 @@ class Installation:
             secrets=Secrets(self.ring),
             buckets=self._buckets,
             statement_files=StatementFiles(),
+            providers=providers(),
+            cipher=RingCipher(self.ring),
+            http_for=self._http_for,
+            background=self._threads,
             rules=Rules(
                 registration=settings.registration,
                 setup_code=self._setup_code,
@@ -133,6 +157,8 @@ class Installation:
                 base_path=settings.base_path,
                 origins=settings.own_origins,
                 policies=settings.policies,
+                sync_spacing=timedelta(minutes=settings.sync_spacing_minutes),
+                sync_lease=timedelta(seconds=settings.sync_lease_s),
             ),
         )
 
@@ -166,7 +192,33 @@ class Installation:
         with self.database.read() as work:
             if settings.registration == "first_user" and not work.users.any():
                 told["setup_code"] = self._setup_code
-        serve(app, host=settings.host, port=settings.port, started=lambda: started(told))
+        with self._working():
+            serve(app, host=settings.host, port=settings.port, started=lambda: started(told))
+            self._threads.wait()
+
+    def work(self, started: Callable[[], None]) -> None:
+        """Sync what is due until told to stop; ``started`` is called once it has begun."""
+        logs.set_up(self.settings.log_level)
+        worker = Worker(self.world(), structlog.get_logger())
+        started()
+        worker.run_until_signalled()
+        self._engine.dispose()
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """Have a worker beside the server, unless the settings say otherwise."""
+        if not self.settings.worker:
+            yield
+            return
+        worker = Worker(self.world(), structlog.get_logger())
+        thread = threading.Thread(target=worker.run, name="worker")
+        thread.start()
+        try:
+            yield
+        finally:
+            worker.stop()
+            thread.join()
+            self._engine.dispose()
 
     def close(self) -> None:
         """Let go of the database, where anything was asked of it."""
@@ -238,15 +290,20 @@ class Installation:
         return path
 
     def rotate_keys(self) -> str:
-        """Make a new signing key, sign nobody out, and return the new key's id."""
+        """Make new keys, sign nobody out, seal credentials anew; return the signing key's id.
+
+        It can be killed at any moment and run again.
+        """
         if self.settings.key_ring is not None:
             detail = f"The key ring is given by {PREFIX}KEY_RING: rotate it where that comes from."
             raise Refusal(detail)
         path = self.settings.key_ring_path
         try:
-            return key_ring.rotate(path, now()).current.kid
+            ring = key_ring.rotate(path, now())
         except (KeyRingUnreadable, OSError) as error:
             raise _unreadable(path, error) from None
+        key_ring.forget_sealing_keys(path, now(), but=reseal(self.database, ring))
+        return ring.current.kid
 
     def keys(self) -> Sequence[Key]:
         """Return the signing keys by which tokens are still verified, the one that signs first."""
@@ -261,6 +318,7 @@ class Installation:
             checks.key_ring(settings.key_ring_path, given=settings.key_ring is not None),
             checks.schema(self._engine),
             checks.clock(self._engine, now()),
+            checks.worker(self._engine, now()),
             checks.shared_limits(settings.redis_url),
         ]
         return [

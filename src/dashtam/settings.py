@@ -60,6 +60,27 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cors_origins: Annotated[
         str, Meta(description="Origins whose pages may call the API, with commas; none by default.")
     ] = ""
+    outbound_hosts: Annotated[
+        str,
+        Meta(
+            description="Hosts in private networks that providers may use, with commas: nas:8443."
+        ),
+    ] = ""
+    outbound_ca: Annotated[
+        str | None,
+        Meta(description="Further certificate authorities of providers' servers, as PEM text."),
+    ] = None
+    worker: Annotated[
+        bool, Meta(description="Have `dashtam serve` do what `dashtam worker` does.")
+    ] = True
+    sync_spacing_minutes: Annotated[
+        int,
+        Meta(ge=0, le=1440, description="Minutes between two syncs of one kind, if not forced."),
+    ] = 15
+    sync_lease_s: Annotated[
+        int,
+        Meta(ge=3, le=600, description="Seconds without a sign of life that end a sync."),
+    ] = 60
     registration: Annotated[
         Literal["first_user", "open", "closed"],
         Meta(description="Who may register: the first user alone, everyone, or nobody."),
@@ -124,6 +145,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def origins(self) -> list[str]:
         """The origins whose pages may call the API."""
         return _entries(self.cors_origins)
+
+    @property
+    def outbound(self) -> frozenset[tuple[str, int]]:
+        """The hosts in private networks, with their ports, that providers may be reached at."""
+        return frozenset(_host_and_port(entry) for entry in _entries(self.outbound_hosts))
 
     @property
     def base_path(self) -> str:
@@ -231,10 +257,23 @@ def _malformed(settings: Settings) -> Iterable[str]:
         _ = settings.proxies
     except ValueError:
         yield f"{PREFIX}TRUSTED_PROXIES: networks like 10.0.0.0/8, with commas between them."
+    try:
+        _ = settings.outbound
+    except ValueError:
+        yield f"{PREFIX}OUTBOUND_HOSTS: entries like bridge.lan:8443, with commas between them."
+    if settings.outbound_ca and "-----BEGIN CERTIFICATE-----" not in settings.outbound_ca:
+        yield f"{PREFIX}OUTBOUND_CA: certificates in PEM, or _FILE with the name of such a file."
     if not settings.database.startswith(("sqlite:///", "postgresql+psycopg://")):
         yield f"{PREFIX}DATABASE_URL: begins with sqlite:/// or postgresql://."
     if settings.public_url and urlsplit(settings.public_url).scheme not in {"http", "https"}:
         yield f"{PREFIX}PUBLIC_URL: begins with https:// or http://."
+
+
+def _host_and_port(entry: str) -> tuple[str, int]:
+    parts = urlsplit(f"//{entry}")
+    if not parts.hostname or not parts.port or parts.netloc != entry or "@" in entry:
+        raise ValueError(entry)
+    return parts.hostname, parts.port
 
 
 def _entries(text: str) -> list[str]:

@@ -8,6 +8,7 @@ from threading import Barrier, Lock, Thread
 from typing import TypeVar
 
 from sqlalchemy import text
+from structlog import get_logger
 
 from dashtam.application import sessions, users
 from dashtam.application.ports import Rules, World
@@ -16,9 +17,12 @@ from dashtam.application.sessions import TokenPair
 from dashtam.domain.user import User
 from dashtam.infrastructure.database.engine import open_engine
 from dashtam.infrastructure.database.unit_of_work import SqlDatabase
+from dashtam.infrastructure.providers.http import Outbound
 from dashtam.infrastructure.providers.spool import StatementFiles
 from dashtam.infrastructure.rate_limit.memory import MemoryBuckets
+from dashtam.infrastructure.scheduler import Threads
 from dashtam.infrastructure.security.access_tokens import Signer
+from dashtam.infrastructure.security.cipher import RingCipher
 from dashtam.infrastructure.security.key_ring import LiveKeyRing, create
 from dashtam.infrastructure.security.passwords import Passwords
 from dashtam.infrastructure.security.secrets import Secrets
@@ -111,6 +115,10 @@ def stage(database_url: str, folder: Path) -> Iterator[Stage]:
         secrets=Secrets(keys),
         buckets=MemoryBuckets(clock.monotonic_ns),
         statement_files=StatementFiles(),
+        providers={},
+        cipher=RingCipher(keys),
+        http_for=Outbound().client,
+        background=Threads(get_logger()),
         rules=Rules(
             registration="open",
             setup_code=None,

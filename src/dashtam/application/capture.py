@@ -1,17 +1,28 @@
 """The only writer of snapshots."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from itertools import islice
+from typing import Final
 
 from dashtam.application.records import Standing, Work
 from dashtam.domain.account import Account
 from dashtam.domain.balance_snapshot import SnapshotId, SnapshotSource
+from dashtam.domain.errors import Refusal
 from dashtam.domain.hash_chain import Chain, Link, Record, digest
 from dashtam.domain.statement import Reading
 from dashtam.domain.sync import SyncId
 
 _BATCH = 1_000
+_AHEAD_AT_MOST: Final = timedelta(minutes=5)
+_A_SECOND: Final = timedelta(seconds=1)
+
+
+class ClockBehind(Refusal):
+    """The clock shows a time well before that of a live snapshot."""
+
+    detail = "The clock is behind what was recorded already: nothing is recorded until it is right."
 
 
 @dataclass(slots=True)
@@ -37,6 +48,26 @@ class Capture:
         """Record what the owner typed; it is never skipped."""
         captured = Captured()
         self._record([reading], captured)
+        return captured
+
+    def live(self, reading: Reading, at: datetime) -> Captured:
+        """Record what a provider says now, as of the whole second in which it was asked (``at``).
+
+        At least a second after the account's last live snapshot, even if the clock went back.
+
+        Raises:
+            ClockBehind: that one is more than five minutes ahead of the clock.
+        """
+        captured_at = at.replace(microsecond=0)
+        last = self.work.accounts.last_live_at(self.account.id)
+        if last is not None:
+            if last - self.work.now > _AHEAD_AT_MOST:
+                raise ClockBehind
+            captured_at = max(captured_at, last + _A_SECOND)
+        # What the provider calls now is kept beside, where it says so.
+        captured = Captured()
+        self._record([replace(reading, captured_at=captured_at)], captured)
+        self.work.accounts.recorded_live(self.account.id, captured_at)
         return captured
 
     def reported(self, readings: Iterable[Reading]) -> Captured:

@@ -1,6 +1,6 @@
 """Connections: the ties through which balances arrive."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from dashtam.application.audit_log import note
@@ -13,6 +13,7 @@ from dashtam.domain.connection import (
     ProviderKind,
 )
 from dashtam.domain.errors import Conflict, NotFound
+from dashtam.domain.sync import Sync, SyncState
 from dashtam.domain.user import UserId
 
 
@@ -88,3 +89,69 @@ def connection_of_institution(work: Work, user_id: UserId, to: Institution) -> C
     work.connections.add(connection)
     note(work, "connection_created", user_id, connection.id)
     return connection
+
+
+def rename(work: Work, connection: Connection, name: str) -> Connection:
+    """Give the user's own connection another name, and return it as it is now."""
+    live = work.connections.locked(connection.id)
+    if live is None:
+        raise ConnectionNotFound
+    renamed = replace(live.connection, name=name, updated_at=work.now)
+    work.connections.keep(replace(live, connection=renamed))
+    note(work, "connection_changed", connection.user_id, connection.id)
+    return renamed
+
+
+def disconnect(work: Work, connection: Connection) -> None:
+    """Destroy the credentials of the user's own connection; its accounts and history stay.
+
+    A run that is under way ends here and records nothing. Twice is the same as once.
+
+    Raises:
+        Conflict: no provider feeds it, so that there is nothing to disconnect.
+    """
+    live = work.connections.locked(connection.id)
+    if live is None or live.connection.kind is not ProviderKind.API:
+        detail = "No provider feeds this connection: there is nothing to disconnect."
+        raise Conflict(detail)
+    if live.connection.state is ConnectionState.DISCONNECTED:
+        return
+    running = work.syncs.running(connection.id)
+    if running is not None:
+        work.syncs.finish(_ended(work, running))
+    disconnected = replace(
+        live.connection,
+        state=ConnectionState.DISCONNECTED,
+        detail=_DISCONNECTED,
+        next_sync_at=None,
+        updated_at=work.now,
+    )
+    work.connections.keep(
+        # The next fence is nobody's: whoever holds a claim finds that he lost it.
+        replace(
+            live,
+            connection=disconnected,
+            credentials=None,
+            fence=live.fence + 1,
+            failures=0,
+            paused_until=None,
+        )
+    )
+    note(work, "connection_disconnected", connection.user_id, connection.id)
+
+
+def _ended(work: Work, running: Sync) -> Sync:
+    return replace(
+        running,
+        state=SyncState.FAILED,
+        finished_at=work.now,
+        lease_until=None,
+        code="disconnected",
+        detail="The connection was disconnected meanwhile; nothing was recorded.",
+    )
+
+
+_DISCONNECTED: Final = (
+    "Its credentials are destroyed; its accounts and their history stay."
+    " Enter credentials to connect it again."
+)

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import BinaryIO, Protocol
 
+from dashtam.application.providers import Cipher, Http, Provider
 from dashtam.application.rate_limits import Buckets, RatePolicy
 from dashtam.application.records import Database
 from dashtam.domain.statement import Statement
@@ -86,13 +87,29 @@ class StatementFiles(Protocol):
         """
 
 
+Spend = Callable[[], None]
+"""Counts one request to a provider before it is sent.
+
+Raises:
+    ProviderError: it may not be sent.
+"""
+
+
+class Background(Protocol):
+    """Threads in which this process goes on with something after it has answered."""
+
+    def start(self, task: Callable[[], object]) -> None:
+        """Do the task in a thread of its own; when the process stops, it waits a while for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What the operator decided.
 
     ``is_local`` where only this machine reaches us. ``base_path`` is what stands before our paths
     where a proxy takes it away, empty elsewhere. ``origins`` are those of our own pages, and of
-    others that may call the API.
+    others that may call the API. ``sync_spacing`` lies between two syncs by the same endpoint, and
+    ``sync_lease`` is how long a sync goes on without a sign of life.
     """
 
     registration: str
@@ -102,11 +119,17 @@ class Rules:
     base_path: str
     origins: Sequence[str]
     policies: Mapping[str, RatePolicy]
+    sync_spacing: timedelta = timedelta(minutes=15)
+    sync_lease: timedelta = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Everything that use cases may ask for."""
+    """Everything that use cases may ask for.
+
+    ``providers`` are the live ones by slug. ``http_for`` returns the guarded way out to them; it
+    calls what it is given before each request that it sends, repeated ones too.
+    """
 
     database: Database
     clock: Clock
@@ -115,4 +138,8 @@ class World:
     secrets: Secrets
     buckets: Buckets
     statement_files: StatementFiles
+    providers: Mapping[str, Provider]
+    cipher: Cipher
+    http_for: Callable[[Spend], Http]
+    background: Background
     rules: Rules

@@ -93,6 +93,24 @@ class Standing:
     sync_id: SyncId
 
 
+@dataclass(frozen=True, slots=True)
+class LiveConnection:
+    """A connection to a provider, with what syncing it needs.
+
+    ``credentials`` are sealed, None once they are destroyed. ``fence`` counts the claims on it.
+    ``failures`` counts those since the last success. Before ``paused_until`` the provider does not
+    want to be asked. ``requests`` were made on the day (UTC) that began at ``requests_on``.
+    """
+
+    connection: Connection
+    credentials: bytes | None = None
+    fence: int = 0
+    failures: int = 0
+    paused_until: datetime | None = None
+    requests_on: datetime | None = None
+    requests: int = 0
+
+
 class BalanceSnapshots(Protocol):
     """Every statement on ``balance_snapshots``; what was retracted stands in ``links`` alone."""
 
@@ -182,6 +200,26 @@ class Accounts(Protocol):
     def chain(self, account_id: AccountId) -> Chain:
         """Return where the account's chain ends, and lock the account until the work is done."""
 
+    def of_connection(self, connection_id: ConnectionId) -> Sequence[Account]:
+        """Return all of the connection's accounts, by id."""
+
+    def elsewhere(
+        self, connection: Connection, external_id: str, currency: Currency
+    ) -> tuple[Account, Connection] | None:
+        """Return the account with this identity under another connection to the same provider.
+
+        Of several the one whose connection was made last.
+        """
+
+    def move(self, account_id: AccountId, connection_id: ConnectionId, at: datetime) -> None:
+        """Have another connection feed the account from now on."""
+
+    def last_live_at(self, account_id: AccountId) -> datetime | None:
+        """Return the ``captured_at`` of the account's last live snapshot."""
+
+    def recorded_live(self, account_id: AccountId, captured_at: datetime) -> None:
+        """Keep the ``captured_at`` of the account's last live snapshot."""
+
     def extend_chain(self, account_id: AccountId, chain: Chain) -> None:
         """Keep where the chain ends now."""
 
@@ -229,6 +267,33 @@ class Connections(Protocol):
     def add(self, connection: Connection) -> None:
         """Keep a new connection."""
 
+    def locked(self, connection_id: ConnectionId) -> LiveConnection | None:
+        """Return the connection, and lock it until the work is done."""
+
+    def locked_due(self, now: datetime) -> LiveConnection | None:
+        """Return the one that is due for longest and not being synced, and lock it.
+
+        One that somebody else has locked is passed over.
+        """
+
+    def any_due(self, now: datetime) -> bool:
+        """Tell whether a connection is due."""
+
+    def locked_overdue(self, before: datetime, limit: int) -> Sequence[LiveConnection]:
+        """Return those that have been due since before this instant, and lock them."""
+
+    def keep(self, live: LiveConnection) -> None:
+        """Keep everything that changes of a connection, but the count of its requests."""
+
+    def spend(self, connection_id: ConnectionId, fence: int, day: datetime, budget: int) -> bool:
+        """Count one request on this day; False where the budget is spent or the claim is lost."""
+
+    def count_requests(self, connection_id: ConnectionId, day: datetime, requests: int) -> None:
+        """Begin the count of a day anew, with so many requests made already."""
+
+    def remove(self, connection_id: ConnectionId) -> None:
+        """Remove a connection that has no accounts, with its runs."""
+
 
 class Syncs(Protocol):
     """Every statement on ``syncs`` and ``retractions``."""
@@ -247,6 +312,23 @@ class Syncs(Protocol):
 
     def finish(self, sync: Sync) -> None:
         """Keep how the run ended."""
+
+    def running(self, connection_id: ConnectionId) -> Sync | None:
+        """Return the connection's live run that has not ended, its lease run out or not."""
+
+    def expired(self, now: datetime, limit: int) -> Sequence[Sync]:
+        """Return live runs that have not ended, and whose lease ran out."""
+
+    def renew(self, sync_id: SyncId, until: datetime, now: datetime) -> bool:
+        """Prolong the lease of a running run; False where it ran out or the run has ended."""
+
+    def any_success(self, connection_id: ConnectionId) -> bool:
+        """Tell whether a live run of the connection ever recorded what was told."""
+
+    def last_success(
+        self, connection_id: ConnectionId, source: SnapshotSource, account_id: AccountId | None
+    ) -> datetime | None:
+        """Return when a live run of this source, and for this account, last ended well."""
 
     def retract(self, sync: Sync, at: datetime) -> None:
         """Append a retraction of the run."""

@@ -1,14 +1,21 @@
 """Syncs: reading the runs that recorded balances, and taking one back."""
 
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
 from dashtam.application import accounts
 from dashtam.application.audit_log import note
+from dashtam.application.ports import World
 from dashtam.application.records import Listed, Page, Work
 from dashtam.domain.account import AccountId
 from dashtam.domain.balance_snapshot import SnapshotId
 from dashtam.domain.connection import Connection
-from dashtam.domain.errors import Conflict, NotFound
-from dashtam.domain.sync import Sync, SyncId, SyncKind
+from dashtam.domain.errors import Conflict, NotFound, Refusal, Unavailable
+from dashtam.domain.sync import Sync, SyncId, SyncKind, SyncState
 from dashtam.domain.user import UserId
+
+INTERRUPTED: Final = "It was interrupted before its end, and recorded nothing."
 
 
 class SyncNotFound(NotFound):
@@ -23,6 +30,32 @@ class SnapshotNotFound(NotFound):
     detail = "Snapshot not found"
 
 
+class SyncRunning(Conflict):
+    """The connection is being synced, by the run ``sync_id``."""
+
+    detail = "This connection is being synced already."
+
+    def __init__(self, sync_id: SyncId) -> None:
+        super().__init__()
+        self.sync_id = sync_id
+
+
+class SyncFailed(Refusal):
+    """A run failed at the provider; it is kept as ``sync_id``."""
+
+    def __init__(self, sync: Sync) -> None:
+        super().__init__(f"{sync.detail} The run is kept as {sync.id}.")
+        self.sync_id = sync.id
+
+
+class SyncInterrupted(Unavailable):
+    """A run could not be brought to its end here; it is kept as ``sync_id``."""
+
+    def __init__(self, sync: Sync) -> None:
+        super().__init__(f"{sync.detail} The run is kept as {sync.id}.")
+        self.sync_id = sync.id
+
+
 def of(work: Work, user_id: UserId, sync_id: SyncId) -> Sync:
     """Return the user's run.
 
@@ -32,7 +65,7 @@ def of(work: Work, user_id: UserId, sync_id: SyncId) -> Sync:
     sync = work.syncs.get(sync_id)
     if sync is None or sync.user_id != user_id:
         raise SyncNotFound
-    return sync
+    return _as_of(sync, work.now)
 
 
 def of_snapshot(
@@ -54,12 +87,12 @@ def of_snapshot(
 
 def of_connection(work: Work, connection: Connection, page: Page) -> Listed[Sync]:
     """Return the connection's runs, newest first."""
-    return work.syncs.of_connection(connection.id, page)
+    return _listed(work.syncs.of_connection(connection.id, page), work.now)
 
 
 def of_user(work: Work, user_id: UserId, page: Page) -> Listed[Sync]:
     """Return the user's runs, newest first."""
-    return work.syncs.of_user(user_id, page)
+    return _listed(work.syncs.of_user(user_id, page), work.now)
 
 
 def retract(work: Work, user_id: UserId, sync_id: SyncId) -> None:
@@ -81,3 +114,73 @@ def retract(work: Work, user_id: UserId, sync_id: SyncId) -> None:
         # What an account holds now is no history: what this run said of it is not known any more.
         work.holdings.retract(sync)
         note(work, "sync_retracted", user_id, sync_id)
+
+
+def succeeded(sync: Sync) -> Sync:
+    """Return a run that ended, unless it failed.
+
+    Raises:
+        SyncFailed: the provider did not give what was asked.
+        SyncInterrupted: it was not the provider's fault.
+    """
+    if sync.state is not SyncState.FAILED:
+        return sync
+    if sync.code in {"interrupted", "clock_behind", "disconnected"}:
+        raise SyncInterrupted(sync)
+    raise SyncFailed(sync)
+
+
+def interrupt(work: Work, sync: Sync) -> None:
+    """End a run that nobody brings to its end."""
+    ended = replace(
+        sync,
+        state=SyncState.FAILED,
+        finished_at=work.now,
+        lease_until=None,
+        code="interrupted",
+        detail=INTERRUPTED,
+    )
+    work.syncs.finish(ended)
+    note(work, "sync_interrupted", sync.user_id, sync.id)
+
+
+class Following:
+    """A run as it goes on: asked again and again, it tells what is new."""
+
+    def __init__(self, world: World, user_id: UserId, sync_id: SyncId) -> None:
+        self._world = world
+        self._user_id = user_id
+        self._sync_id = sync_id
+        self._told: Sync | None = None
+
+    def news(self) -> Sync | None:
+        """Return the run, None where it is as it was when this was last asked.
+
+        Raises:
+            SyncNotFound: there is none with this id, or it is another user's.
+        """
+        with self._world.database.read() as work:
+            sync = of(work, self._user_id, self._sync_id)
+        # A renewed lease is no news.
+        seen = replace(sync, lease_until=None)
+        if seen == self._told:
+            return None
+        self._told = seen
+        return sync
+
+
+def _listed(found: Listed[Sync], now: datetime) -> Listed[Sync]:
+    return replace(found, items=[_as_of(sync, now) for sync in found.items])
+
+
+def _as_of(sync: Sync, now: datetime) -> Sync:
+    # Nobody may have come by yet who writes it down.
+    if sync.lease_until is None or sync.lease_until > now or sync.state is not SyncState.RUNNING:
+        return sync
+    return replace(
+        sync,
+        state=SyncState.FAILED,
+        finished_at=sync.lease_until,
+        code="interrupted",
+        detail=INTERRUPTED,
+    )

@@ -45,7 +45,12 @@ class AccountOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """One run. ``retracted_at`` is None unless its owner took its snapshots back."""
+    """One run. ``retracted_at`` is None unless its owner took its snapshots back.
+
+    The rest is None but for live ones. ``lease_until`` is how long a running one may go on, and
+    ``fence`` the number of its claim on the connection. ``account_id`` is the one account whose
+    holdings were asked for, ``due_at`` the slot of the schedule that the run stands for.
+    """
 
     id: SyncId
     user_id: UserId
@@ -61,3 +66,7 @@ class Sync:
     code: str | None
     detail: str | None
     retracted_at: datetime | None
+    lease_until: datetime | None = None
+    fence: int | None = None
+    account_id: AccountId | None = None
+    due_at: datetime | None = None

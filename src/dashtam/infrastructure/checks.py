@@ -16,6 +16,7 @@ from dashtam.infrastructure.security.key_ring import KeyRing, KeyRingUnreadable
 
 _LITTLE_ROOM_BYTES = 500 * 1024 * 1024
 _CLOCK_BEHIND = timedelta(minutes=5)
+_OVERDUE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,18 @@ def clock(engine: Engine, now: datetime) -> Finding:
         found = f"The newest snapshot was recorded at {newest:%Y-%m-%d %H:%M}Z, later than now."
         return Finding("clock", found, "Set the clock: syncs are refused until it is right.")
     return Finding("clock", f"{now:%Y-%m-%d %H:%M:%S}Z.")
+
+
+def worker(engine: Engine, now: datetime) -> Finding:
+    """Look at the schedule: is a connection waiting that a worker should have synced?"""
+    try:
+        overdue = health.overdue_connections(engine, now - _OVERDUE)
+    except SQLAlchemyError:
+        overdue = 0
+    if overdue:
+        found = f"{overdue:,} connection{'s have' if overdue > 1 else ' has'} been due for an hour."
+        return Finding("worker", found, "Run `dashtam serve` or `dashtam worker`.")
+    return Finding("worker", "No connection is waiting for its sync.")
 
 
 def shared_limits(redis_url: str | None) -> Finding:

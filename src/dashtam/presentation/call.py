@@ -45,13 +45,25 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """What is new of something that goes on; empty where nothing is."""
+
+    data: bytes
+    is_last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """What a handler gives: a shape to be written as JSON, or chunks of another media type."""
+    """What a handler gives: a shape to be written as JSON, or chunks of another media type.
+
+    ``follow`` is called again and again, in a worker thread, until it gives its last piece.
+    """
 
     body: msgspec.Struct | None = None
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     chunks: Iterable[bytes] | None = None
+    follow: Callable[[], Piece] | None = None
     media_type: str = "application/json"
 
 
@@ -97,6 +109,12 @@ class Call:
     def page(self) -> Page:
         """Return which stretch of a list is asked for (``PAGE`` among the route's parameters)."""
         return Page(self.value(PAGE_LIMIT), self.optional(CURSOR))
+
+    @property
+    def responds_async(self) -> bool:
+        """Whether the client would rather have an answer before the work is done (RFC 7240)."""
+        wanted = self.request.headers.get("prefer", "").lower()
+        return "respond-async" in {entry.split(";", 1)[0].strip() for entry in wanted.split(",")}
 
     def body(self, shape: type[S]) -> S:
         """Return the body in this shape.

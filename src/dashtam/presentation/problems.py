@@ -7,6 +7,8 @@ from typing import Final
 import msgspec
 from starlette.responses import Response
 
+from dashtam.application.connecting import ConnectingFailed
+from dashtam.application.syncs import SyncFailed
 from dashtam.domain.errors import (
     Conflict,
     Fault,
@@ -60,6 +62,8 @@ _BY_REFUSAL: Final = (
     (Unprocessable, UNPROCESSABLE),
     (RateLimited, RATE_LIMITED),
     (Unavailable, UNAVAILABLE),
+    (SyncFailed, PROVIDER_ERROR),
+    (ConnectingFailed, PROVIDER_ERROR),
 )
 
 

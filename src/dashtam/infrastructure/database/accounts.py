@@ -1,6 +1,6 @@
 """The statements on accounts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -8,10 +8,12 @@ from sqlalchemy import Connection, insert, select, update
 
 from dashtam.application.records import Listed, Page
 from dashtam.domain.account import Account, AccountId, AccountType
+from dashtam.domain.connection import Connection as TheirConnection
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.hash_chain import GENESIS, Chain
 from dashtam.domain.money import Currency
 from dashtam.domain.user import UserId
+from dashtam.infrastructure.database.connections import connection_of
 from dashtam.infrastructure.database.rows import AnyRow, one_of, page_of
 from dashtam.infrastructure.database.tables import accounts, connections
 
@@ -71,6 +73,54 @@ class Accounts:
         )
         row = self._connection.execute(statement).one()
         return Chain(row.chain_length, row.chain_head)
+
+    def of_connection(self, connection_id: ConnectionId) -> Sequence[Account]:
+        """Return all of the connection's accounts, by id."""
+        statement = select(accounts).where(accounts.c.connection_id == connection_id)
+        rows = self._connection.execute(statement.order_by(accounts.c.id))
+        return [account_of(row) for row in rows]
+
+    def elsewhere(
+        self, connection: TheirConnection, external_id: str, currency: Currency
+    ) -> tuple[Account, TheirConnection] | None:
+        """Return the account with this identity under another connection to the same provider.
+
+        Of several the one whose connection was made last.
+        """
+        others = (
+            select(connections)
+            .where(
+                connections.c.user_id == connection.user_id,
+                connections.c.provider == connection.provider,
+                connections.c.id != connection.id,
+            )
+            .order_by(connections.c.created_at.desc(), connections.c.id)
+        )
+        for row in self._connection.execute(others).all():
+            account = self.find(row.id, external_id, currency)
+            if account is not None:
+                return account, connection_of(row)
+        return None
+
+    def move(self, account_id: AccountId, connection_id: ConnectionId, at: datetime) -> None:
+        """Have another connection feed the account from now on."""
+        self._connection.execute(
+            update(accounts)
+            .where(accounts.c.id == account_id)
+            .values(connection_id=connection_id, updated_at=at)
+        )
+
+    def last_live_at(self, account_id: AccountId) -> datetime | None:
+        """Return the ``captured_at`` of the account's last live snapshot."""
+        statement = select(accounts.c.last_live_at).where(accounts.c.id == account_id)
+        last: datetime | None = self._connection.scalar(statement)
+        return last
+
+    def recorded_live(self, account_id: AccountId, captured_at: datetime) -> None:
+        """Keep the ``captured_at`` of the account's last live snapshot."""
+        self._connection.execute(
+            update(accounts).where(accounts.c.id == account_id).values(last_live_at=captured_at)
+        )
 
     def extend_chain(self, account_id: AccountId, chain: Chain) -> None:
         """Keep where the chain ends now."""

@@ -6,7 +6,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashtam.infrastructure.database import migrate
-from dashtam.infrastructure.database.tables import balance_snapshots, users
+from dashtam.infrastructure.database.tables import accounts, balance_snapshots, connections, users
 
 
 def is_reachable(engine: Engine) -> bool:
@@ -28,12 +28,22 @@ def is_current(engine: Engine) -> bool:
 
 
 def newest_recording(engine: Engine) -> datetime | None:
-    """Return when the newest snapshot was recorded, None when there is none."""
+    """Return the time of the newest recording, or live snapshot, by the clock of its moment."""
     with engine.connect() as connection:
-        newest: datetime | None = connection.scalar(
-            select(func.max(balance_snapshots.c.created_at))
+        found = (
+            connection.scalar(select(func.max(balance_snapshots.c.created_at))),
+            connection.scalar(select(func.max(accounts.c.last_live_at))),
         )
-        return newest
+        return max((instant for instant in found if instant is not None), default=None)
+
+
+def overdue_connections(engine: Engine, since: datetime) -> int:
+    """Return how many connections have been due for a sync since before this instant."""
+    statement = select(func.count()).where(
+        connections.c.next_sync_at < since, connections.c.state != "disconnected"
+    )
+    with engine.connect() as connection:
+        return connection.scalar(statement) or 0
 
 
 def holds_anything(engine: Engine) -> bool:

@@ -5,9 +5,11 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import Connection, Select, and_, func, insert, select, update
 
 from dashtam.application.records import Listed, Page
+from dashtam.domain.account import AccountId
+from dashtam.domain.balance_snapshot import SnapshotSource
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.sync import AccountOutcome, Sync, SyncId, SyncKind, SyncState
 from dashtam.domain.user import UserId
@@ -45,6 +47,48 @@ class Syncs:
     def finish(self, sync: Sync) -> None:
         """Keep how the run ended."""
         self._connection.execute(update(syncs).where(syncs.c.id == sync.id).values(_row_of(sync)))
+
+    def running(self, connection_id: ConnectionId) -> Sync | None:
+        """Return the connection's live run that has not ended, its lease run out or not."""
+        statement = _runs().where(syncs.c.connection_id == connection_id, _IS_RUNNING)
+        return one_of(self._connection, statement, _sync_of)
+
+    def expired(self, now: datetime, limit: int) -> Sequence[Sync]:
+        """Return live runs that have not ended, and whose lease ran out."""
+        statement = _runs().where(_IS_RUNNING, syncs.c.lease_until <= now)
+        rows = self._connection.execute(statement.order_by(syncs.c.connection_id).limit(limit))
+        return [_sync_of(row) for row in rows]
+
+    def renew(self, sync_id: SyncId, until: datetime, now: datetime) -> bool:
+        """Prolong the lease of a running run; False where it ran out or the run has ended."""
+        renewed = self._connection.execute(
+            update(syncs)
+            .where(syncs.c.id == sync_id, _IS_RUNNING, syncs.c.lease_until > now)
+            .values(lease_until=until)
+        )
+        return renewed.rowcount == 1
+
+    def any_success(self, connection_id: ConnectionId) -> bool:
+        """Tell whether a live run of the connection ever recorded what was told."""
+        statement = select(syncs.c.id).where(syncs.c.connection_id == connection_id, _WENT_WELL)
+        return self._connection.execute(statement.limit(1)).one_or_none() is not None
+
+    def last_success(
+        self, connection_id: ConnectionId, source: SnapshotSource, account_id: AccountId | None
+    ) -> datetime | None:
+        """Return when a live run of this source, and for this account, last ended well."""
+        statement = (
+            select(syncs.c.finished_at)
+            .where(
+                syncs.c.connection_id == connection_id,
+                syncs.c.source == source,
+                syncs.c.account_id == account_id,
+                _WENT_WELL,
+            )
+            .order_by(syncs.c.id.desc())
+        )
+        finished_at: datetime | None = self._connection.scalar(statement.limit(1))
+        return finished_at
 
     def retract(self, sync: Sync, at: datetime) -> None:
         """Append a retraction of the run."""
@@ -84,6 +128,13 @@ class Syncs:
         return [SyncId(sync_id) for sync_id in self._connection.scalars(statement)]
 
 
+_IS_RUNNING = and_(syncs.c.state == SyncState.RUNNING, syncs.c.kind == SyncKind.LIVE)
+_WENT_WELL = and_(
+    syncs.c.kind == SyncKind.LIVE,
+    syncs.c.state.in_([SyncState.SUCCEEDED, SyncState.PARTIAL]),
+)
+
+
 def _runs() -> Select[Any]:
     return select(syncs, retractions.c.retracted_at).outerjoin(
         retractions, retractions.c.sync_id == syncs.c.id
@@ -106,6 +157,10 @@ def _sync_of(row: AnyRow) -> Sync:
         code=row.code,
         detail=row.detail,
         retracted_at=row.retracted_at,
+        lease_until=row.lease_until,
+        fence=row.fence,
+        account_id=row.account_id,
+        due_at=row.due_at,
     )
 
 
@@ -124,4 +179,8 @@ def _row_of(sync: Sync) -> dict[str, object]:
         "accounts": msgspec.json.encode(sync.accounts).decode(),
         "code": sync.code,
         "detail": sync.detail,
+        "lease_until": sync.lease_until,
+        "fence": sync.fence,
+        "account_id": sync.account_id,
+        "due_at": sync.due_at,
     }

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from dashtam.infrastructure.database.columns import NAME, Amount, Id, Instant, Source
@@ -27,6 +28,8 @@ metadata = MetaData(
         "ck": "%(table_name)s_%(constraint_name)s_check",
     }
 )
+
+_RUNNING = text("state = 'running' AND kind = 'live'")
 
 users = Table(
     "users",
@@ -86,7 +89,13 @@ connections = Table(
     Column("next_sync_at", Instant),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    Column("fence", BigInteger, nullable=False, server_default="0"),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("paused_until", Instant),
+    Column("requests_on", Instant),
+    Column("requests", Integer, nullable=False, server_default="0"),
     UniqueConstraint("user_id", "kind", "institution"),
+    Index(None, "next_sync_at"),
 )
 
 accounts = Table(
@@ -112,6 +121,7 @@ accounts = Table(
     # As of when the holdings are, also where there are none, and the run that said so.
     Column("holdings_as_of", Instant),
     Column("holdings_sync_id", Id),
+    Column("last_live_at", Instant),
     CheckConstraint("balance_sign IN (1, -1)", name="balance_sign"),
     UniqueConstraint("connection_id", "external_id", "currency"),
     Index(None, "user_id", "name", "id"),
@@ -151,8 +161,19 @@ syncs = Table(
     Column("accounts", Text, nullable=False),
     Column("code", Text),
     Column("detail", Text),
+    Column("fence", BigInteger),
+    Column("account_id", Id),
+    Column("due_at", Instant),
     Index(None, "connection_id", "id"),
     Index(None, "user_id", "id"),
+    # One live run at a time, whatever the code above may think.
+    Index(
+        "syncs_running_connection_id_key",
+        "connection_id",
+        unique=True,
+        sqlite_where=_RUNNING,
+        postgresql_where=_RUNNING,
+    ),
 )
 
 balance_snapshots = Table(

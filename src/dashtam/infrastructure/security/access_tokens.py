@@ -12,7 +12,8 @@ from jwt.exceptions import InvalidTokenError
 
 from dashtam.application.sessions import ACCESS_TOKEN_S
 from dashtam.domain.user import Principal, SessionId, UserId
-from dashtam.infrastructure.security.key_ring import KeyRing, LiveKeyRing, SigningKey
+from dashtam.infrastructure.security.key_ring import KeyRing, LiveKeyRing
+from dashtam.infrastructure.security.keys import SigningKey
 
 LONGEST_TOKEN: Final = 4096
 

@@ -1,31 +1,26 @@
-"""The keys that lie outside the database: what signs access tokens, and the secret for derivations.
+"""The keys that lie outside the database: for access tokens, for derivations, for credentials.
 
 The ring is one JSON file, or the same text given by a setting.
 """
 
+import hmac
 import os
 import time
-from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cached_property
-from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from threading import Lock
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from structlog import get_logger
 
-from dashtam.application.sessions import ACCESS_TOKEN_S
+from dashtam.infrastructure.security.keys import SECRET_BYTES, SealingKey, SigningKey
 
-SECRET_BYTES: Final = 32
-
-# A little longer than a token lives: processes hear of a rotation one after the other.
-_VERIFIES_FOR: Final = timedelta(seconds=ACCESS_TOKEN_S + 60)
+_SEALS_FOR: Final = timedelta(days=1)
 _LOOK_EVERY_S: Final = 1.0
 
 _log = get_logger()
@@ -36,61 +31,17 @@ class KeyRingUnreadable(Exception):  # noqa: N818 - named for what is wrong
 
 
 @dataclass(frozen=True)
-class SigningKey:
-    """An Ed25519 key; ``retired_at`` is when another one took over (None: it signs)."""
-
-    private: bytes = field(repr=False)
-    made_at: datetime
-    retired_at: datetime | None = None
-
-    @cached_property
-    def signs(self) -> Ed25519PrivateKey:
-        """The private half."""
-        return Ed25519PrivateKey.from_private_bytes(self.private)
-
-    @cached_property
-    def verifies(self) -> Ed25519PublicKey:
-        """The public half."""
-        return self.signs.public_key()
-
-    @cached_property
-    def kid(self) -> str:
-        """The thumbprint of the public half (RFC 7638, with the members of RFC 8037)."""
-        members = f'{{"crv":"Ed25519","kty":"OKP","x":"{self._x}"}}'
-        return _base64url(sha256(members.encode()).digest())
-
-    @property
-    def jwk(self) -> dict[str, str]:
-        """The public half as a JSON Web Key."""
-        return {
-            "kty": "OKP",
-            "crv": "Ed25519",
-            "x": self._x,
-            "kid": self.kid,
-            "use": "sig",
-            "alg": "EdDSA",
-        }
-
-    def verifies_at(self, now: datetime) -> bool:
-        """Tell whether a token of this key can still be good."""
-        return self.retired_at is None or now < self.retired_at + _VERIFIES_FOR
-
-    @property
-    def _x(self) -> str:
-        return _base64url(self.verifies.public_bytes_raw())
-
-
-@dataclass(frozen=True)
 class KeyRing:
-    """Signing keys, the newest last, and the secret from which everything else is derived."""
+    """Keys that sign and keys that seal, each the newest last, and a secret to derive from."""
 
     secret: bytes = field(repr=False)
     signing: tuple[SigningKey, ...]
+    sealing: tuple[SealingKey, ...]
 
     @classmethod
     def new(cls, now: datetime) -> "KeyRing":
-        """Return a ring with one key and a secret that nobody has seen."""
-        return cls(os.urandom(SECRET_BYTES), (_new_key(now),))
+        """Return a ring with one key of each kind and a secret that nobody has seen."""
+        return cls(os.urandom(SECRET_BYTES), (_new_key(now),), (_new_sealing_key(now),))
 
     @classmethod
     def parse(cls, text: bytes | str) -> "KeyRing":
@@ -100,20 +51,23 @@ class KeyRing:
             KeyRingUnreadable: it is anything else.
         """
         try:
-            kept = msgspec.json.decode(text, type=_KeptRing)
+            kept = msgspec.json.decode(text, type=_KeptRing | _FirstKeptRing)
         except (msgspec.DecodeError, UnicodeDecodeError):
             msg = "The key ring is not the JSON text that Dashtam wrote."
             raise KeyRingUnreadable(msg) from None
         keys = tuple(SigningKey(key.private, key.made_at, key.retired_at) for key in kept.signing)
-        if {len(secret) for secret in (kept.secret, *(key.private for key in keys))} != {
-            SECRET_BYTES
-        }:
+        seals = _sealing_keys(kept)
+        secrets = (kept.secret, *(key.private for key in keys), *(key.key for key in seals))
+        if {len(secret) for secret in secrets} != {SECRET_BYTES}:
             msg = f"Each key and the secret of the key ring have {SECRET_BYTES} bytes."
             raise KeyRingUnreadable(msg)
         if not keys or keys[-1].retired_at is not None:
             msg = "The key ring has no key that signs."
             raise KeyRingUnreadable(msg)
-        return cls(kept.secret, keys)
+        if not seals:
+            msg = "The key ring has no key that seals."
+            raise KeyRingUnreadable(msg)
+        return cls(kept.secret, keys, seals)
 
     @classmethod
     def load(cls, path: Path) -> "KeyRing":
@@ -129,7 +83,8 @@ class KeyRing:
     def text(self) -> bytes:
         """The ring as it is kept: secret."""
         keys = [_KeptKey(key.private, key.made_at, key.retired_at) for key in self.signing]
-        kept = _KeptRing(version=1, secret=self.secret, signing=keys)
+        sealing = [_KeptSealingKey(key.key, key.made_at) for key in self.sealing]
+        kept = _KeptRing(secret=self.secret, signing=keys, sealing=sealing)
         return msgspec.json.format(msgspec.json.encode(kept)) + b"\n"
 
     @property
@@ -137,11 +92,37 @@ class KeyRing:
         """The key that signs."""
         return self.signing[-1]
 
+    @property
+    def seals(self) -> SealingKey:
+        """The key that seals."""
+        return self.sealing[-1]
+
+    def sealing_key(self, key_id: bytes) -> SealingKey | None:
+        """Return the key with this id, None if it is not on the ring."""
+        return next((key for key in self.sealing if key.id == key_id), None)
+
     def rotated(self, now: datetime) -> "KeyRing":
-        """Return the ring with a new key that signs; those whose tokens are all over are gone."""
+        """Return the ring with new keys that sign and seal.
+
+        Keys whose tokens are all over are gone. Keys that sealed stay, until what they sealed is
+        known to be sealed anew: see ``without_sealing_keys``.
+        """
         retired = replace(self.current, retired_at=now)
         live = (key for key in (*self.signing[:-1], retired) if key.verifies_at(now))
-        return KeyRing(self.secret, (*live, _new_key(now)))
+        sealing = (*self.sealing, _new_sealing_key(now))
+        return KeyRing(self.secret, (*live, _new_key(now)), sealing)
+
+    def without_sealing_keys(self, retired_before: datetime, but: Collection[bytes]) -> "KeyRing":
+        """Return the ring without keys that another took over from before this instant.
+
+        Those whose ids are in ``but`` stay, and so does the one that seals.
+        """
+        stay = [
+            key
+            for key, successor in pairwise(self.sealing)
+            if key.id in but or successor.made_at >= retired_before
+        ]
+        return replace(self, sealing=(*stay, self.seals))
 
     def jwks(self, now: datetime) -> dict[str, list[dict[str, str]]]:
         """Return the public halves as a JSON Web Key Set (RFC 7517), the newest first."""
@@ -164,6 +145,19 @@ def rotate(path: Path, now: datetime) -> KeyRing:
         ring = KeyRing.load(path).rotated(now)
         _write(path, ring)
         return ring
+
+
+def forget_sealing_keys(path: Path, now: datetime, but: Collection[bytes]) -> KeyRing:
+    """Take sealing keys off the ring that were retired a day ago, but for those with these ids.
+
+    A day, since a process that has not looked at the ring yet may still seal under an old one.
+    """
+    with _turn(path):
+        ring = KeyRing.load(path)
+        kept = ring.without_sealing_keys(now - _SEALS_FOR, but)
+        if kept != ring:
+            _write(path, kept)
+        return kept
 
 
 class LiveKeyRing:
@@ -228,18 +222,36 @@ class _KeptKey(msgspec.Struct, forbid_unknown_fields=True):
     retired_at: datetime | None
 
 
-class _KeptRing(msgspec.Struct, forbid_unknown_fields=True):
-    version: Literal[1]
+class _KeptSealingKey(msgspec.Struct, forbid_unknown_fields=True):
+    key: bytes
+    made_at: datetime
+
+
+class _FirstKeptRing(msgspec.Struct, forbid_unknown_fields=True, tag_field="version", tag=1):
     secret: bytes
     signing: list[_KeptKey]
 
 
+class _KeptRing(msgspec.Struct, forbid_unknown_fields=True, tag_field="version", tag=2):
+    secret: bytes
+    signing: list[_KeptKey]
+    sealing: list[_KeptSealingKey]
+
+
+def _sealing_keys(kept: _KeptRing | _FirstKeptRing) -> tuple[SealingKey, ...]:
+    if isinstance(kept, _KeptRing):
+        return tuple(SealingKey(key.key, key.made_at) for key in kept.sealing)
+    # Rings of the first version have none: one that all processes derive alike, without writing.
+    derived = hmac.digest(kept.secret, b"sealing-key", "sha256")
+    return tuple(SealingKey(derived, key.made_at) for key in kept.signing[:1])
+
+
+def _new_sealing_key(now: datetime) -> SealingKey:
+    return SealingKey(os.urandom(SECRET_BYTES), now)
+
+
 def _new_key(now: datetime) -> SigningKey:
     return SigningKey(os.urandom(SECRET_BYTES), now)
-
-
-def _base64url(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 import hmac
 import os
 
-from dashtam.infrastructure.security.key_ring import SECRET_BYTES, LiveKeyRing
+from dashtam.infrastructure.security.key_ring import LiveKeyRing
+from dashtam.infrastructure.security.keys import SECRET_BYTES
 
 
 class Secrets:

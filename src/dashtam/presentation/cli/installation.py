@@ -96,6 +96,9 @@ class Installation(Protocol):
         user needs one, ``setup_code``.
         """
 
+    def work(self, started: Callable[[], None]) -> None:
+        """Sync what is due until told to stop; ``started`` is called once, when it begins."""
+
 
 Opener = Callable[[Mapping[str, object]], Installation]
 """Opens an installation, some settings given on the command line (``data``, ``port`` and such).

@@ -1,13 +1,50 @@
 """Connections on the wire."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
-from dashtam.application import connections
-from dashtam.domain.connection import Connection, ConnectionId, ConnectionState
-from dashtam.presentation.call import Answer, Call
+from msgspec import UNSET, Meta, UnsetType, structs
+
+from dashtam.application import connecting, connections
+from dashtam.application.connecting import Connected, KnownProvider, NewConnection
+from dashtam.application.records import Work
+from dashtam.domain.connection import Connection, ConnectionId, ConnectionState, ProviderKind
+from dashtam.presentation.call import NO_CONTENT, Answer, Call
 from dashtam.presentation.parameters import CONNECTION_ID, write_cursor
-from dashtam.presentation.wire import Shape
+from dashtam.presentation.wire import Input, Name, Shape
+
+Credentials = Annotated[
+    dict[str, Annotated[str, Meta(max_length=8192)]],
+    Meta(
+        max_length=20,
+        description="What the provider asks for, by the names in `GET /providers`.",
+    ),
+]
+
+
+class CredentialShape(Shape):
+    """One thing that a provider asks for; what is `secret` is never shown again."""
+
+    name: str
+    title: str
+    secret: bool
+
+
+class ProviderShape(Shape):
+    """Where balances can come from: an interface, a format of files, or typing."""
+
+    slug: str
+    name: str
+    kind: ProviderKind
+    credentials: list[CredentialShape]
+
+
+class ProviderList(Shape):
+    """Everything that balances can come from."""
+
+    providers: list[ProviderShape]
+    total_count: int
 
 
 class ConnectionShape(Shape):
@@ -32,11 +69,112 @@ class ConnectionList(Shape):
     next_cursor: str | None
 
 
+class ConnectRequest(Input):
+    """A provider to connect to; without a name the connection has the provider's."""
+
+    provider: Annotated[str, Meta(max_length=100)]
+    credentials: Credentials
+    name: Name | None = None
+
+
+class ConnectionPatch(Input):
+    """What to change of a connection (a merge patch); `credentials` connects it again."""
+
+    name: Name | UnsetType = UNSET
+    credentials: Credentials | UnsetType = UNSET
+
+
+class ConnectedShape(ConnectionShape):
+    """A new connection, with its first run and how many accounts that found."""
+
+    sync_id: UUID
+    accounts_found: int
+
+
+def list_providers(call: Call) -> Answer:
+    """List providers.
+
+    What balances can come from: live providers with the credentials that they ask for, formats of
+    statement files, and typing.
+    """
+    known = [provider_shape(provider) for provider in connecting.known_providers(call.world)]
+    return Answer(ProviderList(providers=known, total_count=len(known)))
+
+
+def create_connection(call: Call) -> Answer:
+    """Connect to a provider.
+
+    Runs the first sync (`initial_connection`), with older balances where the provider has them.
+    Credentials that it does not take are 422, and nothing is kept. If the first sync fails for any
+    other reason, the connection is there with the state `failing` and is tried again by itself.
+    """
+    body = call.body(ConnectRequest)
+    new = NewConnection(body.provider, body.credentials, body.name, call.request.address)
+
+    def keep(work: Work, connected: Connected) -> None:
+        call.keep(work, _connected(connected))
+
+    return _connected(connecting.connect(call.world, call.user_id, new, keep))
+
+
+def change_connection(call: Call) -> Answer:
+    """Change a connection.
+
+    Rename it, or give it other credentials, also after it was disconnected: it is synced by them,
+    and its accounts and their history go on. Credentials that the provider does not take are 422,
+    and those before them stay.
+    """
+    patch = call.body(ConnectionPatch)
+    address = call.request.address
+    with call.world.database.write(address) as work:
+        connection = connections.of(work, call.user_id, ConnectionId(call.value(CONNECTION_ID)))
+        if not isinstance(patch.name, UnsetType):
+            connection = connections.rename(work, connection, patch.name)
+    if not isinstance(patch.credentials, UnsetType):
+        given = patch.credentials
+        connection = connecting.reconnect(call.world, connection, given, address=address).connection
+    return Answer(connection_shape(connection))
+
+
+def disconnect(call: Call) -> Answer:
+    """Disconnect.
+
+    Destroys the connection's credentials. Its accounts and their history stay, and go on if it is
+    connected again.
+    """
+    connection_id = ConnectionId(call.value(CONNECTION_ID))
+    connection = connections.of(call.work, call.user_id, connection_id)
+    connections.disconnect(call.work, connection)
+    return NO_CONTENT
+
+
+def _connected(connected: Connected) -> Answer:
+    shape = ConnectedShape(
+        **structs.asdict(connection_shape(connected.connection)),
+        sync_id=connected.sync.id,
+        accounts_found=len(connected.sync.accounts),
+    )
+    return Answer(shape, headers={"Location": f"/api/v1/connections/{connected.connection.id}"})
+
+
+def provider_shape(provider: KnownProvider) -> ProviderShape:
+    """Return a provider as it is sent."""
+    return ProviderShape(
+        slug=provider.slug,
+        name=provider.name,
+        kind=provider.kind,
+        credentials=[
+            CredentialShape(name=field.name, title=field.title, secret=field.is_secret)
+            for field in provider.credentials
+        ],
+    )
+
+
 def list_connections(call: Call) -> Answer:
     """List connections.
 
-    Where the user's accounts come from: one connection for each institution whose files were
-    imported, and one for the accounts that are kept by hand.
+    Where the user's accounts come from: one for each provider that was connected to, one for each
+    institution whose files were imported, and one for the accounts that are kept by hand.
     """
     found = connections.of_user(call.work, call.user_id, call.page())
     return Answer(

@@ -1,20 +1,39 @@
 """Syncs on the wire: the runs that recorded balances."""
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
+from typing import Annotated, Final
 from uuid import UUID
 
-from dashtam.application import connections, syncs
-from dashtam.application.records import Listed
+import msgspec
+from msgspec import Meta
+
+from dashtam.application import accounts, connections, live_syncs, syncs
+from dashtam.application.live_results import Claim
+from dashtam.application.live_syncs import Wanted
+from dashtam.application.records import Listed, Work
+from dashtam.application.syncs import Following
 from dashtam.domain.account import AccountId
 from dashtam.domain.balance_snapshot import SnapshotId, SnapshotSource
 from dashtam.domain.connection import ConnectionId
+from dashtam.domain.errors import Refusal
 from dashtam.domain.sync import AccountOutcome, Sync, SyncId, SyncState
-from dashtam.presentation.call import NO_CONTENT, Answer, Call
+from dashtam.presentation.call import NO_CONTENT, Answer, Call, Piece
 from dashtam.presentation.parameters import ACCOUNT_ID, CONNECTION_ID, path_id, write_cursor
-from dashtam.presentation.wire import Shape
+from dashtam.presentation.wire import Input, Shape
 
 SYNC_ID = path_id("Sync unique identifier.")
 SNAPSHOT_ID = path_id("Snapshot unique identifier.", name="snapshot_id")
+
+EVENT_STREAM: Final = "text/event-stream"
+
+_HEARTBEAT_EVERY: Final = 30
+
+Force = Annotated[
+    bool,
+    Meta(description="Sync although that was done in the last 15 minutes."),
+]
 
 
 class AccountResult(Shape):
@@ -49,6 +68,125 @@ class SyncList(Shape):
     syncs: list[SyncShape]
     total_count: int
     next_cursor: str | None
+
+
+class SyncOrder(Input):
+    """How to sync."""
+
+    force: Force = False
+
+
+class AccountSyncOrder(Input):
+    """Which connection to sync, and how."""
+
+    connection_id: UUID
+    force: Force = False
+
+
+def sync_accounts(call: Call) -> Answer:
+    """Sync a connection's accounts.
+
+    Asks the provider what every account of the connection holds, and records it with the source
+    `account_sync`. With `Prefer: respond-async` the answer is 202 and the run goes on.
+    """
+    order = call.body(AccountSyncOrder)
+
+    def begin(work: Work) -> Claim:
+        connection = connections.of(work, call.user_id, ConnectionId(order.connection_id))
+        wanted = Wanted(SnapshotSource.ACCOUNT_SYNC, is_forced=order.force,
+                        address=call.request.address)  # fmt: skip
+        return live_syncs.begin(work, call.world, connection, wanted)
+
+    return _synced(call, begin)
+
+
+def sync_holdings(call: Call) -> Answer:
+    """Sync an account's holdings.
+
+    Asks the provider for the account's positions and balance, and records them with the source
+    `holdings_sync`. With `Prefer: respond-async` the answer is 202 and the run goes on.
+    """
+    order = call.body(SyncOrder)
+
+    def begin(work: Work) -> Claim:
+        account = accounts.owned(work, call.user_id, AccountId(call.value(ACCOUNT_ID)))
+        connection = connections.of(work, call.user_id, account.connection_id)
+        wanted = Wanted(SnapshotSource.HOLDINGS_SYNC, account, is_forced=order.force,
+                        address=call.request.address)  # fmt: skip
+        return live_syncs.begin(work, call.world, connection, wanted)
+
+    return _synced(call, begin)
+
+
+def sync_connection(call: Call) -> Answer:
+    """Sync a connection.
+
+    What a user's Refresh does: everything that the provider tells is recorded, with the source
+    `manual_sync`. With `Prefer: respond-async` the answer is 202 and the run goes on.
+    """
+    order = call.body(SyncOrder)
+
+    def begin(work: Work) -> Claim:
+        connection = connections.of(work, call.user_id, ConnectionId(call.value(CONNECTION_ID)))
+        wanted = Wanted(SnapshotSource.MANUAL_SYNC, is_forced=order.force,
+                        address=call.request.address)  # fmt: skip
+        return live_syncs.begin(work, call.world, connection, wanted)
+
+    return _synced(call, begin)
+
+
+def follow_sync(call: Call) -> Answer:
+    """Follow a sync.
+
+    The run as server-sent events: `sync` with the run whenever it has changed, the last one when
+    it has ended. Comments keep the connection open meanwhile.
+    """
+    sync = syncs.of(call.work, call.user_id, SyncId(call.value(SYNC_ID)))
+    events = _Events(Following(call.world, call.user_id, sync.id))
+    return Answer(follow=events.next, media_type=EVENT_STREAM)
+
+
+class _Events:
+    """One client's following of one run."""
+
+    def __init__(self, following: Following) -> None:
+        self._following = following
+        self._silent = 0
+
+    def next(self) -> Piece:
+        """Return what is new, and now and then a sign of life."""
+        try:
+            sync = self._following.news()
+        except Refusal:
+            # It is gone, or the database is: the client asks for the run itself.
+            return Piece(b"", is_last=True)
+        if sync is not None:
+            self._silent = 0
+            data = msgspec.json.encode(sync_shape(sync))
+            return Piece(b"event: sync\ndata: " + data + b"\n\n", sync.state != SyncState.RUNNING)
+        self._silent += 1
+        return Piece(b": \n\n" if self._silent % _HEARTBEAT_EVERY == 0 else b"")
+
+
+def _synced(call: Call, begin: Callable[[Work], Claim]) -> Answer:
+    with call.world.database.write() as work:
+        claim = begin(work)
+        accepted = _answer_of(claim.sync, 202)
+        if call.responds_async:
+            call.keep(work, accepted)
+    if call.responds_async:
+        call.world.background.start(partial(live_syncs.complete, call.world, claim))
+        return accepted
+
+    def keep(work: Work, ended: Sync) -> None:
+        if ended.state is not SyncState.FAILED:
+            call.keep(work, _answer_of(ended, 201))
+
+    return _answer_of(live_syncs.run(call.world, claim, keep), 201)
+
+
+def _answer_of(sync: Sync, status: int) -> Answer:
+    return Answer(sync_shape(sync), status, {"Location": f"/api/v1/syncs/{sync.id}"})
 
 
 def list_connection_syncs(call: Call) -> Answer:

@@ -249,6 +249,36 @@ EXAMPLES: Final[Mapping[type[msgspec.Struct], Mapping[str, Any]]] = {
     accounts.AccountPatch: {"name": "Retirement", "account_type": "ira", "is_hidden": False},
     holdings.HoldingList: _page("holdings", _HOLDING),
     connections.ConnectionShape: _CONNECTION,
+    connections.ProviderList: {
+        "providers": [
+            {
+                "slug": "alpaca",
+                "name": "Alpaca",
+                "kind": "api",
+                "credentials": [
+                    {"name": "key_id", "title": "API key id", "secret": False},
+                    {"name": "secret_key", "title": "API secret key", "secret": True},
+                ],
+            },
+            {"slug": "ofx", "name": "OFX / QFX", "kind": "file", "credentials": []},
+        ],
+        "total_count": 2,
+    },
+    connections.ConnectRequest: {
+        "provider": "alpaca",
+        "credentials": {"key_id": "AK…", "secret_key": "…"},
+        "name": "Brokerage",
+    },
+    connections.ConnectionPatch: {"name": "Brokerage"},
+    connections.ConnectedShape: _CONNECTION
+    | {
+        "provider": "alpaca",
+        "next_sync_at": "2025-12-27T09:41:00Z",
+        "sync_id": _SYNC_ID,
+        "accounts_found": 1,
+    },
+    syncs.SyncOrder: {"force": False},
+    syncs.AccountSyncOrder: {"connection_id": _CONNECTION_ID, "force": False},
     connections.ConnectionList: _page("connections", _CONNECTION),
     syncs.SyncShape: _SYNC,
     syncs.SyncList: _page("syncs", _SYNC),

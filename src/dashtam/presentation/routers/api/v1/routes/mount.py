@@ -29,6 +29,7 @@ from dashtam.presentation.problems import (
     Problems,
     Rejection,
 )
+from dashtam.presentation.routers.api.v1.routes.following import Followed
 from dashtam.presentation.routers.api.v1.routes.route import Route, Transaction
 from dashtam.presentation.routers.api.v1.routes.turn import Turn
 
@@ -91,6 +92,9 @@ class Workers:
         self._writing = anyio.CapacityLimiter(writing)
         self._signing_in = anyio.CapacityLimiter(signing_in)
 
+        # They hold nothing while a provider thinks, for a minute if it likes.
+        self._asking = anyio.CapacityLimiter(max(4, threads // 2))
+
     @property
     def limits(self) -> list[float]:
         """How many threads there are of each kind."""
@@ -104,6 +108,8 @@ class Workers:
         limiter = self._writing if writes else self._reading
         if route.rate_limit is AUTH:
             limiter = self._signing_in
+        if route.asks_providers and writes:
+            limiter = self._asking
         return await anyio.to_thread.run_sync(work, *args, limiter=limiter)
 
 
@@ -153,16 +159,27 @@ class Endpoint:
         turn = self._begin(route, request)
         if not route.takes_body:
             writes = route.transaction is not Transaction.READ
-            return await self._workers.run(route, turn.answer, writes=writes)
+            response = await self._workers.run(route, turn.answer, writes=writes)
+            return self._followed(response, route, http) if route.goes_on else response
         refused = await self._workers.run(route, turn.admit)
         return refused or await self._answer_body(http, route, turn, request)
+
+    def _followed(self, response: Response, route: Route, http: HttpRequest) -> Response:
+        if not isinstance(response, Followed):
+            return response
+        if http.method == "HEAD":
+            return Response(headers=response.headers, media_type=response.media_type)
+        response.run = partial(self._workers.run, route)
+        return response
 
     async def _answer_body(
         self, http: HttpRequest, route: Route, turn: Turn, request: Request
     ) -> Response:
-        read = _read_upload if route.upload is not None else _read_json
         try:
-            body, fingerprint = await read(http)
+            if route.upload is not None:
+                body, fingerprint = await _read_upload(http)
+            else:
+                body, fingerprint = await _read_json(http, may_be_empty=route.body_is_optional)
         except Refusal as refusal:
             return turn.refuse(refusal)
         whole = replace(request, body=body, fingerprint=fingerprint)
@@ -183,7 +200,9 @@ class Endpoint:
         )
 
 
-async def _read_json(http: HttpRequest) -> tuple[Any, bytes]:
+async def _read_json(http: HttpRequest, *, may_be_empty: bool) -> tuple[Any, bytes]:
+    if may_be_empty and not await http.body():
+        return {}, hashlib.sha256(b"{}").digest()
     if not _is(http, "application/json"):
         detail = "Send the body as application/json."
         raise Rejection(UNSUPPORTED_MEDIA_TYPE, detail)

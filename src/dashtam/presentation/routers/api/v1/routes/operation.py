@@ -25,10 +25,16 @@ _SECURITY: Final[Mapping[Auth, list[dict[str, list[str]]]]] = {
 
 _SUCCESS: Final = {200: "Done", 201: "Made", 202: "Accepted", 204: "Done; the answer is empty"}
 
+_RUN: Final = "Where the run is."
+
 _LOCATIONS: Final = {
     "create_account": "Where the account is.",
     "type_balance": "Where the run is by which the balance can be retracted.",
     "import_file": "Where the run is; left out in a dry run.",
+    "create_connection": "Where the connection is.",
+    "sync_accounts": _RUN,
+    "sync_holdings": _RUN,
+    "sync_connection": _RUN,
 }
 
 _FORM_SCHEMAS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -56,6 +62,15 @@ _IF_NONE_MATCH: Final = {
     "description": "The ETag of the answer that the client holds; 304 when it is still the same.",
     "schema": {"type": "string"},
     "example": '"9b2d6c0c4f1e8a7d5b3f2e1c0a9d8b7f"',
+}
+
+_PREFER: Final = {
+    "name": "Prefer",
+    "in": "header",
+    "required": False,
+    "description": "`respond-async` answers 202 at once, with the run's address.",
+    "schema": {"type": "string"},
+    "example": "respond-async",
 }
 
 
@@ -91,6 +106,8 @@ def _parameters(route: Route) -> list[Mapping[str, Any]]:
         parameters.append(_IDEMPOTENCY_KEY)
     if route.conditional:
         parameters.append(_IF_NONE_MATCH)
+    if route.responds_async:
+        parameters.append(_PREFER)
     return parameters
 
 
@@ -109,7 +126,8 @@ def _parameter(parameter: Parameter[Any]) -> dict[str, Any]:
 def _request_body(route: Route) -> dict[str, Any] | None:
     if route.body is not None:
         media = {"schema": reference(route.body), "example": examples.EXAMPLES.get(route.body)}
-        return {"required": True, "content": {"application/json": _told(media)}}
+        required = not route.body_is_optional
+        return {"required": required, "content": {"application/json": _told(media)}}
     if route.upload is not None:
         form = {"schema": _form_schema(route.upload), "example": examples.FORM}
         return {"required": True, "content": {"multipart/form-data": form}}
@@ -146,6 +164,9 @@ def _successes(route: Route) -> dict[str, Any]:
         "content": _content(route),
     }
     answers = {str(route.status): _told(success)}
+    if route.responds_async:
+        accepted = {"headers": headers, "content": _content(route)}
+        answers["202"] = {"description": _SUCCESS[202], **accepted}
     return answers | ({"304": unchanged} if route.conditional else {})
 
 

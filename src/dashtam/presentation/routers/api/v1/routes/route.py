@@ -36,7 +36,9 @@ Handler = Callable[[Call], Answer]
 class Route:
     """One route. ``auth`` and ``rate_limit`` have no default: nobody can forget them.
 
-    The handler's docstring is the route's text in the OpenAPI document.
+    The handler's docstring is the route's text in the OpenAPI document. ``responds_async`` where
+    `Prefer: respond-async` is honoured, ``goes_on`` where the answer may be one that is followed,
+    ``asks_providers`` where it may take as long as somebody else takes.
     """
 
     method: str
@@ -56,6 +58,10 @@ class Route:
     idempotent: bool = False
     shows_secret: bool = False
     conditional: bool = False
+    body_is_optional: bool = False
+    responds_async: bool = False
+    goes_on: bool = False
+    asks_providers: bool = False
 
     @property
     def takes_body(self) -> bool:

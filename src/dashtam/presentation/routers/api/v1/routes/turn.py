@@ -15,6 +15,7 @@ from dashtam.application.access_tokens import Uses
 from dashtam.application.ports import World
 from dashtam.application.rate_limits import Spent, limited_part
 from dashtam.application.records import KeptAnswer, Work
+from dashtam.application.syncs import SyncFailed, SyncInterrupted, SyncRunning
 from dashtam.domain.errors import Conflict, Forbidden, RateLimited, Refusal, Unauthorized
 from dashtam.domain.user import Principal
 from dashtam.presentation.call import Answer, Call, Request
@@ -27,6 +28,7 @@ from dashtam.presentation.problems import (
     kind_of,
     told_again,
 )
+from dashtam.presentation.routers.api.v1.routes.following import Followed
 from dashtam.presentation.routers.api.v1.routes.idempotency import (
     Claim,
     TookTooLong,
@@ -93,7 +95,7 @@ class Turn:
             refusal,
             instance=self._request.path,
             trace_id=self._request.trace_id,
-            headers=self._limit_headers(),
+            headers=self._limit_headers() | self._located(_run_of(refusal)),
         )
 
     def _admit(self) -> None:
@@ -201,6 +203,8 @@ class Turn:
         headers = self._own_headers() | self._located(answer.headers)
         if status == HTTPStatus.NO_CONTENT:
             return Response(status_code=status, headers=headers)
+        if answer.follow is not None:
+            return Followed(answer.follow, headers, answer.media_type)
         if answer.chunks is not None:
             return StreamingResponse(answer.chunks, status, headers, answer.media_type)
         body = _json(answer)
@@ -235,6 +239,12 @@ class Turn:
 def _keep_response(claim: Claim, work: Work, response: Response) -> None:
     headers = {"content-type": response.headers["content-type"]}
     claim.keep(work, response.status_code, headers, bytes(response.body))
+
+
+def _run_of(refusal: Refusal) -> dict[str, str]:
+    if isinstance(refusal, SyncRunning | SyncFailed | SyncInterrupted):
+        return {"Location": f"/api/v1/syncs/{refusal.sync_id}"}
+    return {}
 
 
 def _json(answer: Answer) -> bytes:

@@ -1,0 +1,53 @@
+"""Leases: a sync goes on as long as its process gives signs of life."""
+
+from datetime import timedelta
+from threading import Event, Thread
+from types import TracebackType
+from typing import Final, Self
+
+from dashtam.application.ports import World
+from dashtam.domain.errors import Unavailable
+from dashtam.domain.sync import Sync
+
+_LONGEST: Final = timedelta(minutes=15)
+
+
+class Renewal:
+    """Keeps a run's lease alive while its process does, for a quarter of an hour at most.
+
+    A lease that ran out is not renewed: somebody else may have taken over.
+    """
+
+    def __init__(self, world: World, sync: Sync) -> None:
+        self._world = world
+        self._sync = sync
+        self._is_over = Event()
+        self._thread = Thread(target=self._renew, name=f"lease {sync.id}", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Start giving signs of life."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop it; what is left of the lease is for the result."""
+        self._is_over.set()
+        self._thread.join()
+
+    def _renew(self) -> None:
+        lease = self._world.rules.sync_lease
+        until_over = self._sync.started_at + _LONGEST
+        while not self._is_over.wait(lease.total_seconds() / 3):
+            try:
+                with self._world.database.write() as work:
+                    now = self._world.clock()
+                    if now > until_over or not work.syncs.renew(self._sync.id, now + lease, now):
+                        return
+            except Unavailable:
+                # The database may be back before the lease has run out.
+                continue

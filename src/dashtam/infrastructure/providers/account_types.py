@@ -1,0 +1,47 @@
+"""Account types, guessed from what accounts are called; their owners can correct them."""
+
+import re
+from typing import Final
+
+from dashtam.domain.account import AccountType
+
+# The first that fits stands: what is special comes before what is common.
+_WORDS: Final = tuple(
+    (kind, re.compile(rf"\b(?:{words})\b", re.IGNORECASE))
+    for kind, words in (
+        (AccountType.PLAN_401K, r"401 ?\(?k\)?"),
+        (AccountType.PLAN_403B, r"403 ?\(?b\)?"),
+        (AccountType.HSA, r"hsa|health savings?"),
+        (AccountType.EDUCATION, r"529|education|college|coverdell"),
+        (AccountType.ROTH_IRA, r"roth"),
+        (AccountType.SEP_IRA, r"sep[ -]ira"),
+        (AccountType.SIMPLE_IRA, r"simple[ -]ira"),
+        (AccountType.IRA, r"ira|rollover"),
+        (AccountType.PENSION, r"pension|retirement|altersvorsorge"),
+        (AccountType.LINE_OF_CREDIT, r"heloc|line of credit|credit line"),
+        (AccountType.MORTGAGE, r"mortgage|home loan|hypothek|baufinanzierung"),
+        (AccountType.LOAN, r"loan|auto finance|lease|darlehen|kredit"),
+        (AccountType.CD, r"cds?|certificate|term deposit|festgeld"),
+        (AccountType.MONEY_MARKET, r"money market|mma"),
+        (
+            AccountType.CREDIT_CARD,
+            r"(?:\w*card|kreditkarte|visa|mastercard|amex|american express|discover it)",
+        ),
+        (AccountType.SAVINGS, r"savings?|sparkonto|tagesgeld|sparbuch|livret"),
+        (AccountType.CHECKING, r"che(?:cking|quing)|cheque|current account|giro\w*|girokonto"),
+        (AccountType.TRUST, r"trust"),
+        (AccountType.CRYPTO, r"crypto|bitcoin|btc|ethereum|wallet"),
+        (
+            AccountType.BROKERAGE,
+            r"brokerage|invest\w*|individual|joint wros|stocks?|securities|depot|portfolio",
+        ),
+    )
+)
+
+
+def guess(name: str, *, has_positions: bool) -> AccountType | None:
+    """Return the type that the name tells of, None where it tells none."""
+    for kind, words in _WORDS:
+        if words.search(name):
+            return kind
+    return AccountType.BROKERAGE if has_positions else None

@@ -1,0 +1,256 @@
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import time
+from base64 import b64decode
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import create_engine, insert, select, update
+
+from dashtam.application.providers import Unsealable
+from dashtam.domain.connection import ProviderKind
+from dashtam.infrastructure.database.engine import open_engine
+from dashtam.infrastructure.database.tables import connections, users
+from dashtam.infrastructure.database.unit_of_work import SqlDatabase
+from dashtam.infrastructure.resealing import reseal
+from dashtam.infrastructure.security import key_ring
+from dashtam.infrastructure.security.cipher import RingCipher, key_id_of
+from dashtam.infrastructure.security.key_ring import KeyRing, KeyRingUnreadable, LiveKeyRing
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+PLACE = ("connections", "row-1", "owner-1", "credentials")
+PLAIN = b'{"token": "planted-c4nary"}'
+ROWS = 250
+
+spawn = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture
+def cipher() -> RingCipher:
+    return RingCipher(LiveKeyRing(KeyRing.new(NOW)))
+
+
+@given(st.binary(max_size=300), st.lists(st.text(max_size=20), max_size=5))
+def test_what_was_sealed_opens_at_its_place(plain: bytes, place: list[str]) -> None:
+    cipher = RingCipher(LiveKeyRing(KeyRing.new(NOW)))
+    assert cipher.open(cipher.seal(plain, place), place) == plain
+
+
+def test_sealed_text_shows_nothing_and_never_looks_the_same(cipher: RingCipher) -> None:
+    first, second = cipher.seal(PLAIN, PLACE), cipher.seal(PLAIN, PLACE)
+    assert b"canary" not in first
+    # Version and key are the same, and every byte behind them is new.
+    assert first[:9] == second[:9]
+    assert first[9:21] != second[9:21]
+    assert first[21:69] != second[21:69]
+    assert first[81:] != second[81:]
+
+
+def test_it_opens_at_no_other_place(cipher: RingCipher) -> None:
+    sealed = cipher.seal(PLAIN, PLACE)
+    others = [(*PLACE[:number], "other", *PLACE[number + 1 :]) for number in range(len(PLACE))]
+    # Parts that run together are other parts.
+    others += [
+        PLACE[:-1], (*PLACE, ""), ("connectionsrow-1", *PLACE[2:]), ("connections", "row-1owner-1",
+        "", "credentials"), tuple(reversed(PLACE)), ("".join(PLACE),), (),
+    ]  # fmt: skip
+    for other in others:
+        with pytest.raises(Unsealable):
+            cipher.open(sealed, other)
+
+
+def test_any_change_is_found(cipher: RingCipher) -> None:
+    sealed = cipher.seal(PLAIN, PLACE)
+    for place in range(len(sealed)):
+        changed = bytearray(sealed)
+        changed[place] ^= 1
+        with pytest.raises(Unsealable):
+            cipher.open(bytes(changed), PLACE)
+    for end in range(len(sealed)):
+        with pytest.raises(Unsealable):
+            cipher.open(sealed[:end], PLACE)
+
+
+def test_parts_of_two_texts_make_none(cipher: RingCipher) -> None:
+    first, second = cipher.seal(PLAIN, PLACE), cipher.seal(b"other", PLACE)
+    # Each data key opens its own text alone, though both belong to one place.
+    with pytest.raises(Unsealable):
+        cipher.open(first[:69] + second[69:], PLACE)
+
+
+def test_another_ring_opens_nothing(cipher: RingCipher) -> None:
+    other = RingCipher(LiveKeyRing(KeyRing.new(NOW)))
+    with pytest.raises(Unsealable, match="not on the key ring"):
+        other.open(cipher.seal(PLAIN, PLACE), PLACE)
+
+
+def test_a_rotation_reaches_a_running_process(tmp_path: Path) -> None:
+    path = tmp_path / "ring.json"
+    key_ring.create(path, NOW)
+    running = RingCipher(LiveKeyRing.at(path))
+    before = running.seal(PLAIN, PLACE)
+    key_ring.rotate(path, NOW)
+    anew = RingCipher(LiveKeyRing.at(path)).seal(PLAIN, PLACE)
+    assert key_id_of(anew) != key_id_of(before)
+    assert running.open(anew, PLACE) == running.open(before, PLACE) == PLAIN
+
+
+def first_version(ring: KeyRing) -> bytes:
+    kept = json.loads(ring.text)
+    del kept["sealing"]
+    return json.dumps(kept | {"version": 1}).encode()
+
+
+def test_a_ring_of_the_first_version_seals_the_same_in_every_process(tmp_path: Path) -> None:
+    text = first_version(KeyRing.new(NOW))
+    sealed = RingCipher(LiveKeyRing(KeyRing.parse(text))).seal(PLAIN, PLACE)
+    assert RingCipher(LiveKeyRing(KeyRing.parse(text))).open(sealed, PLACE) == PLAIN
+    path = tmp_path / "ring.json"
+    path.write_bytes(text)
+    ring = key_ring.rotate(path, NOW + timedelta(days=400))
+    assert json.loads(path.read_bytes())["version"] == 2
+    assert RingCipher(LiveKeyRing(ring)).open(sealed, PLACE) == PLAIN
+
+
+def test_the_ring_says_what_its_file_lacks() -> None:
+    kept = json.loads(KeyRing.new(NOW).text)
+    short: dict[str, object] = {"key": "AAAA", "made_at": "2026-01-01T00:00:00Z"}
+    changes: list[dict[str, object]] = [
+        {"sealing": []}, {"version": 3}, {"sealing": [{"key": "AAAA"}]}, {"sealing": [short]},
+    ]  # fmt: skip
+    for spoilt in changes:
+        with pytest.raises(KeyRingUnreadable) as caught:
+            KeyRing.parse(json.dumps(kept | spoilt))
+        assert kept["secret"] not in str(caught.value)
+
+
+def test_the_ring_is_not_shown() -> None:
+    ring = KeyRing.new(NOW)
+    secrets = [ring.secret, ring.seals.key, ring.current.private]
+    assert not any(repr(secret) in repr(ring) for secret in secrets)
+    assert b64decode(json.loads(ring.text)["sealing"][0]["key"]) == ring.seals.key
+
+
+def test_old_sealing_keys_go_a_day_after_nothing_needs_them(tmp_path: Path) -> None:
+    path = tmp_path / "ring.json"
+    first = key_ring.create(path, NOW).seals.id
+    second = key_ring.rotate(path, NOW + timedelta(hours=1)).seals.id
+
+    def kept(at: datetime, but: frozenset[bytes] = frozenset()) -> list[bytes]:
+        return [key.id for key in key_ring.forget_sealing_keys(path, at, but).sealing]
+
+    assert kept(NOW + timedelta(hours=24)) == [first, second]
+    assert kept(NOW + timedelta(days=9), frozenset({first})) == [first, second]
+    assert kept(NOW + timedelta(days=9)) == [second]
+    assert kept(NOW + timedelta(days=99)) == [second]
+
+
+def seeded(path: Path, cipher: RingCipher) -> None:
+    """Fill a database with sealed credentials, each row's its own."""
+    owner = uuid4()
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        connection.execute(
+            insert(users),
+            {
+                "id": owner, "email": "a@b.example", "email_key": "a@b.example",
+                "password_hash": "x", "created_at": NOW, "updated_at": NOW,
+            },
+        )  # fmt: skip
+        for number in range(ROWS):
+            row = uuid4()
+            place = ("connections", str(row), str(owner), "credentials")
+            connection.execute(
+                insert(connections),
+                {
+                    "id": row, "user_id": owner, "provider": "demo", "kind": ProviderKind.API,
+                    "institution": f"i{number}", "name": "n", "state": "active",
+                    "credentials": cipher.seal(f"secret {row}".encode(), place),
+                    "created_at": NOW, "updated_at": NOW,
+                },
+            )  # fmt: skip
+    engine.dispose()
+
+
+def sealed_rows(path: Path) -> list[tuple[UUID, UUID, bytes]]:
+    engine = create_engine(f"sqlite:///{path}")
+    statement = select(connections.c.id, connections.c.user_id, connections.c.credentials)
+    with engine.connect() as connection:
+        found = [(row[0], row[1], row[2]) for row in connection.execute(statement)]
+    engine.dispose()
+    return found
+
+
+def all_open(path: Path, cipher: RingCipher) -> bool:
+    return all(
+        cipher.open(sealed, ("connections", str(row), str(owner), "credentials"))
+        == f"secret {row}".encode()
+        for row, owner, sealed in sealed_rows(path)
+    )
+
+
+def rotate_all(database: Path, ring: Path) -> frozenset[bytes]:
+    engine = open_engine(f"sqlite:///{database}", pool_size=1)
+    try:
+        return reseal(SqlDatabase(engine, lambda: NOW), key_ring.rotate(ring, NOW))
+    finally:
+        engine.dispose()
+
+
+def test_a_killed_rotation_can_be_run_again(
+    migrated_sqlite: Path, tmp_path: Path, proof: Callable[[int], int]
+) -> None:
+    database, ring = tmp_path / "dashtam.db", tmp_path / "ring.json"
+    shutil.copyfile(migrated_sqlite, database)
+    key_ring.create(ring, NOW)
+    seeded(database, RingCipher(LiveKeyRing.at(ring)))
+    for round_ in range(proof(20)):
+        newest = KeyRing.load(ring).seals.id
+        process = spawn.Process(target=rotate_all, args=(database, ring))
+        process.start()
+        while KeyRing.load(ring).seals.id == newest and process.is_alive():
+            time.sleep(0.001)
+        time.sleep(0.01 * round_)
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        assert all_open(database, RingCipher(LiveKeyRing.at(ring)))
+    assert rotate_all(database, ring) == frozenset()
+    ids = {key_id_of(sealed) for _, _, sealed in sealed_rows(database)}
+    assert ids == {KeyRing.load(ring).seals.id}
+    key_ring.forget_sealing_keys(ring, NOW + timedelta(days=2), frozenset())
+    assert len(KeyRing.load(ring).sealing) == 1
+    assert all_open(database, RingCipher(LiveKeyRing.at(ring)))
+
+
+def test_what_does_not_open_is_left_alone_and_its_key_is_kept(
+    migrated_sqlite: Path, tmp_path: Path
+) -> None:
+    database, ring = tmp_path / "dashtam.db", tmp_path / "ring.json"
+    shutil.copyfile(migrated_sqlite, database)
+    old = key_ring.create(ring, NOW).seals.id
+    seeded(database, RingCipher(LiveKeyRing.at(ring)))
+    (first, _, one), (second, _, other), *_ = sealed_rows(database)
+    engine = create_engine(f"sqlite:///{database}")
+    with engine.begin() as connection:
+        for row, sealed in ((first, other), (second, one)):
+            change = update(connections).where(connections.c.id == row)
+            connection.execute(change.values(credentials=sealed))
+    engine.dispose()
+    assert rotate_all(database, ring) == {old}
+    swapped = [(row, sealed) for row, _, sealed in sealed_rows(database)]
+    assert (first, other) in swapped
+    assert (second, one) in swapped
+    ids = [key_id_of(sealed) for _, sealed in swapped]
+    assert ids.count(old) == 2
+    with pytest.raises(Unsealable):
+        all_open(database, RingCipher(LiveKeyRing.at(ring)))
+    assert len(set(ids)) == 2

@@ -1,0 +1,76 @@
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from dashtam.application.providers import Http
+from dashtam.infrastructure.providers.addresses import system_resolver
+from dashtam.infrastructure.providers.http import Outbound
+from providers.stub import Stub
+
+NAME = "bank.example"
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("authority") / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return path
+
+
+@pytest.fixture(scope="session")
+def context(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost", NAME, "127.0.0.1").configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def stub(context: ssl.SSLContext) -> Iterator[Stub]:
+    with Stub(context).serving() as stub:
+        yield stub
+
+
+def resolver(host: str, port: int) -> list[str]:
+    return ["127.0.0.1"] if host.endswith(".example") else system_resolver(host, port)
+
+
+@pytest.fixture
+def outbound(stub: Stub, ca_file: Path) -> Outbound:
+    """The way out of an operator who listed the stub, under three names."""
+    return Outbound(
+        {(host, stub.port) for host in ("localhost", NAME, "other.example")},
+        ca_file.read_text(),
+        resolver=resolver,
+        total_s=2.0,
+        sleep=lambda _: None,
+    )
+
+
+@pytest.fixture
+def http(outbound: Outbound) -> Http:
+    return outbound.client()
+
+
+@pytest.fixture
+def reached(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Where connections were opened to; none leaves this machine."""
+    found: list[tuple[str, int]] = []
+    real: Callable[..., socket.socket] = socket.create_connection
+
+    def connect(address: tuple[str, int], *rest: object, **options: object) -> socket.socket:
+        found.append(address)
+        if not address[0].startswith(("127.", "::1")):
+            raise ConnectionRefusedError
+        return real(address, *rest, **options)
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    return found

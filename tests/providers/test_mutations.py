@@ -1,0 +1,128 @@
+"""Whatever a provider answers, it is read or refused; no crash, no number that was not told."""
+
+import random
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from dashtam.application.providers import HttpAnswer, Provider, ProviderError, Report
+from dashtam.domain.statement import Reading
+from dashtam.infrastructure.providers.alpaca import Alpaca
+from dashtam.infrastructure.providers.conformance import report_faults
+from dashtam.infrastructure.providers.ibkr_flex import IbkrFlex
+from dashtam.infrastructure.providers.simplefin import SimpleFin
+from providers import flex
+from providers.bridge import PASSWORD, account, account_set
+from providers.stub import said
+from providers.test_alpaca import ACCOUNT, HELD, HISTORY
+from providers.test_simplefin import holding
+
+NOW = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
+ROUNDS = 6000
+
+POISON = [
+    b"NaN", b"1E400", b"-1e9", b"Infinity", b"1_000", b"null", b"true", b"[]", b"{}", b'""', b'"',
+    b"\0", b"\xff", b"\\ud800", b"\\u0000", b"9" * 400, b"0." + b"1" * 30, b"<", b">", b"</", b"&",
+    b"&amp;", b"<!DOCTYPE", b"[" * 500, b"USD", b"EUR", b"XXX", b"https://", b"-", b"+", b",", b".",
+    b":", b"}", b"]", b"20261399", b"99999999999999", b"-1", b"\xef\xbc\x91", b"BASE_SUMMARY",
+]  # fmt: skip
+
+
+def body_of(value: object) -> bytes:
+    return said(value)[1]
+
+
+class Scripted:
+    """Answers in turn, the last one for ever, one of them damaged."""
+
+    def __init__(self, bodies: Sequence[bytes], chance: random.Random) -> None:
+        self.bodies = list(bodies)
+        damaged = chance.randrange(len(bodies))
+        self.bodies[damaged] = mutated(bodies[damaged], chance)
+        self.status = chance.choice((200,) * 9 + (201, 204, 402, 403, 418, 429, 500, 503))
+        self.told = b"".join(self.bodies).decode("utf-8", "replace")
+
+    def request(self, *_: object, **__: object) -> HttpAnswer:
+        body = self.bodies.pop(0) if len(self.bodies) > 1 else self.bodies[0]
+        return HttpAnswer(self.status, {}, body)
+
+
+def mutated(content: bytes, chance: random.Random) -> bytes:
+    damaged = bytearray(content)
+    for _ in range(chance.randint(1, 5)):
+        place = chance.randrange(len(damaged) + 1)
+        length = chance.choice((0, 1, 1, 2, 6, 40))
+        damaged[place : place + length] = chance.choice((chance.choice(POISON), b"%d" % place, b""))
+    if chance.random() < 0.1:
+        del damaged[chance.randrange(len(damaged) + 1) :]
+    return bytes(damaged)
+
+
+def simplefin_answers() -> list[bytes]:
+    held = account(name="Fund", id="ACT-3", holdings=[holding(), holding(symbol="B")])
+    third = account(id="ACT-2", balance="-532.69", currency="EUR")
+    return [body_of(account_set(account(), third, held, errors=["Something"]))]
+
+
+def flex_answers() -> list[bytes]:
+    values = [flex.value(f"202611{day:02}", f"{day}01.25") for day in range(2, 21)]
+    held = [flex.position(), flex.position(symbol="BND")]
+    return [flex.success().encode(), flex.statement(*values, positions=held).encode()]
+
+
+def alpaca_answers() -> list[bytes]:
+    return [body_of(ACCOUNT), body_of([HELD, HELD]), body_of(HISTORY)]
+
+
+CASES: dict[str, tuple[Provider, dict[str, str], Callable[[], list[bytes]]]] = {
+    "simplefin": (
+        SimpleFin(),
+        {"access_url": f"https://user:{PASSWORD}@bridge.example/simplefin"},
+        simplefin_answers,
+    ),
+    "ibkr_flex": (IbkrFlex(sleep=lambda _: None), flex.KEPT, flex_answers),
+    "alpaca": (Alpaca(), {"key_id": "AK", "secret_key": PASSWORD}, alpaca_answers),
+}
+
+
+def numbers_in(text: str) -> set[str]:
+    # A mutation may stand in the middle of a number, so every run of digits counts.
+    return set(re.findall(r"[0-9]+(?:\.[0-9]+)?", text))
+
+
+def told_amounts(reading: Reading) -> list[Decimal | None]:
+    return [reading.balance, reading.available_balance, reading.cash_value]
+
+
+def check(report: Report, told: str) -> None:
+    assert list(report_faults(report, NOW)) == []
+    numbers = numbers_in(told)
+    for one in report.accounts:
+        readings = [*one.history, *([one.current] if one.current else [])]
+        amounts = [amount for reading in readings for amount in told_amounts(reading)]
+        amounts += [position.market_value for position in one.positions or ()]
+        for amount in amounts:
+            assert amount is None or format(abs(amount), "f") in numbers
+        for problem in one.problems:
+            assert not re.search(r"[0-9]{5}", problem.detail)
+
+
+@pytest.mark.parametrize("slug", CASES)
+def test_damaged_answers_are_read_or_refused(slug: str, proof: Callable[[int], int]) -> None:
+    provider, kept, answers = CASES[slug]
+    outcomes = {"read": 0, "refused": 0}
+    bodies = answers()
+    for seed in range(proof(ROUNDS)):
+        http = Scripted(bodies, random.Random(f"{slug}/{seed}"))  # noqa: S311 - repeatable
+        sentence = "Read."
+        try:
+            check(provider.fetch(kept, http, now=NOW, backfill=True), http.told)
+        except ProviderError as error:
+            sentence = str(error)
+        assert sentence
+        assert PASSWORD not in sentence
+        outcomes["read" if sentence == "Read." else "refused"] += 1
+    assert min(outcomes.values()) > 10

@@ -1,0 +1,129 @@
+"""A provider that does as a test tells it, and the way out that it uses."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from dashtam.application.providers import (
+    AccountReport,
+    CredentialField,
+    CredentialsRefused,
+    Http,
+    HttpAnswer,
+    Pace,
+    Report,
+)
+from dashtam.domain.account import AccountType
+from dashtam.domain.money import Currency
+from dashtam.domain.statement import Identity, Position, Problem, Reading
+
+SECRET = "canary-7c1d-token"  # noqa: S105 - planted, so that tests can look for it
+ACCESS = "canary-9f2e-access"
+
+Answer = Report | Exception | Callable[[], Report]
+
+
+def identity(number: str = "1", currency: str = "USD", institution: str = "bank") -> Identity:
+    return Identity(
+        institution_key=institution,
+        institution="Scripted Bank",
+        external_id=number,
+        name=f"Account {number}",
+        account_type=AccountType.CHECKING,
+        number_masked=None,
+        currency=Currency.of(currency),
+    )
+
+
+def account(
+    balance: str | None = "100.00",
+    number: str = "1",
+    currency: str = "USD",
+    **more: Any,  # noqa: ANN401 - fields of AccountReport
+) -> AccountReport:
+    at = more.pop("at", datetime.fromisoformat("2026-11-22T12:00:00Z"))
+    current = None if balance is None else Reading(at, Decimal(balance))
+    who = identity(number, currency, more.pop("institution", "bank"))
+    return AccountReport(who, current, **more)
+
+
+def position(symbol: str, value: str, at: datetime) -> Position:
+    return Position(
+        symbol=symbol,
+        name=symbol,
+        asset_type="etf",
+        quantity=Decimal(1),
+        price=None,
+        market_value=Decimal(value),
+        cost_basis=None,
+        currency=Currency.of("USD"),
+        as_of=at,
+    )
+
+
+def problem(detail: str = "It could not be read.") -> Problem:
+    return Problem(None, "broken", detail)
+
+
+@dataclass
+class Scripted:
+    """Gives the answers that are left in its script, then ``usual`` for ever."""
+
+    usual: Answer = field(default_factory=lambda: Report([account()]))
+    script: list[Answer] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
+    connecting: Exception | None = None
+    slug: str = "scripted"
+    name: str = "Scripted Bank"
+    credentials: Sequence[CredentialField] = (CredentialField("token", "Token"),)
+    pace: Pace = field(default_factory=lambda: Pace(timedelta(days=1), 24))
+    connects: int = 0
+    fetches: list[bool] = field(default_factory=list)
+    kept: Mapping[str, str] = field(default_factory=dict)
+    requests_each: int = 1
+
+    def connect(self, given: Mapping[str, str], http: Http) -> Mapping[str, str]:
+        self.connects += 1
+        http.request("POST", "https://bank.example/claim")
+        if self.connecting is not None:
+            raise self.connecting
+        if given["token"] in self.refused:
+            msg = f"<b>The token {given['token']} was used</b> at https://u:p@bank.example\n!"
+            raise CredentialsRefused(msg)
+        return {"access": f"{ACCESS}-{given['token']}"}
+
+    def fetch(
+        self, kept: Mapping[str, str], http: Http, *, now: datetime, backfill: bool
+    ) -> Report:
+        del now
+        self.kept = kept
+        self.fetches.append(backfill)
+        for _ in range(self.requests_each):
+            http.request("GET", "https://bank.example/accounts")
+        answer = self.script.pop(0) if self.script else self.usual
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, Report) else answer()
+
+
+class Nowhere:
+    """A way out that leads nowhere, and counts what would have gone out."""
+
+    def __init__(self, spend: Callable[[], None]) -> None:
+        self._spend = spend
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> HttpAnswer:
+        del method, url, params, headers, auth, content
+        self._spend()
+        return HttpAnswer(200, {}, b"")

@@ -1,0 +1,237 @@
+"""Processes that sync, for tests that kill and pause them; each is forked from one that is ready.
+
+Run as a program it reads orders from standard input, a JSON object a line, and prints the id of the
+process that carries out each.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Engine
+
+from dashtam.application import live_syncs
+from dashtam.application.live_syncs import Wanted
+from dashtam.application.ports import World
+from dashtam.application.providers import CredentialField, Http, Pace, Report
+from dashtam.application.records import Database, Work
+from dashtam.application.syncs import SyncRunning
+from dashtam.domain.balance_snapshot import SnapshotSource
+from dashtam.domain.connection import ConnectionId
+from dashtam.infrastructure.database.engine import open_engine
+from dashtam.infrastructure.database.unit_of_work import SqlDatabase
+from dashtam.infrastructure.scheduler import Effort, Worker
+from scripted_provider import account
+from syncs.scene import ring_world
+
+LEASE = timedelta(seconds=1)
+POINTS = [
+    *(
+        f"{which} {write}"
+        for write in ("claim", "request", "result")
+        for which in ("before", "after")
+    ),
+    "fetching",
+]
+
+
+def now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - these processes run by the real clock
+
+
+def note(folder: Path, *said: object) -> None:
+    """Append a line that outlives the process, whole or not at all."""
+    log = os.open(folder / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(log, (" ".join(map(str, said)) + "\n").encode())
+    finally:
+        os.close(log)
+
+
+@dataclass
+class Noted:
+    """A provider of two accounts for each token, that notes each balance before it tells it."""
+
+    folder: Path
+    pace: Pace
+    fetching: Callable[[], None] = lambda: time.sleep(random.random() / 50)  # noqa: S311 - no secret
+    slug: str = "noted"
+    name: str = "Noted Bank"
+    credentials: Sequence[CredentialField] = (CredentialField("token", "Token"),)
+
+    def connect(self, given: Mapping[str, str], http: Http) -> Mapping[str, str]:
+        del http
+        return given
+
+    def fetch(
+        self, kept: Mapping[str, str], http: Http, *, now: datetime, backfill: bool
+    ) -> Report:
+        del now, backfill
+        http.request("GET", "https://bank.example")
+        told = []
+        for number in "ab":
+            balance = Decimal(random.randrange(10**15)) / 100  # noqa: S311 - no secret
+            note(self.folder, "attempted", f"{balance:.2f}")
+            told.append(account(f"{balance:.2f}", f"{kept['token']}-{number}"))
+        self.fetching()
+        return Report(told)
+
+
+@dataclass
+class Fatal:
+    """A database at whose named write the process ends as if its plug were pulled."""
+
+    inner: Database
+    point: str
+    writes: int = 0
+
+    def read(self) -> Any:  # noqa: ANN401 - a context manager
+        return self.inner.read()
+
+    @contextmanager
+    def write(self, address: str = "") -> Iterator[Work]:
+        self.writes += 1
+        write = {1: "claim", 2: "request", 3: "result"}.get(self.writes, "")
+        with self.inner.write(address) as work:
+            yield work
+            if self.point == f"before {write}":
+                die()
+        if self.point == f"after {write}":
+            die()
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def pace_of(order: Mapping[str, Any]) -> Pace:
+    return Pace(timedelta(seconds=order.get("every_s", 3600)), 10**9)
+
+
+def world_of(order: Mapping[str, Any], engine: Engine | None = None) -> World:
+    """Return the world of an order; keys and log lie in its folder."""
+    folder = Path(order["folder"])
+    database = SqlDatabase(engine or open_engine(order["url"], pool_size=20), now)
+    world = ring_world(database, now, folder / "keys" / "ring.json")
+    provider = Noted(folder, pace_of(order))
+    return replace(
+        world,
+        providers={provider.slug: provider},
+        rules=replace(
+            world.rules,
+            sync_lease=timedelta(seconds=order["lease_s"]),
+            sync_spacing=timedelta(),
+        ),
+    )
+
+
+def sync(order: Mapping[str, Any]) -> None:
+    """Sync one connection, again and again unless a point is named at which to end."""
+    world = world_of(order)
+    point = order.get("point", "")
+    world = replace(world, database=Fatal(world.database, point))
+    if point == "fetching":
+        provider = replace(world.providers["noted"], fetching=die)  # type: ignore[type-var]
+        world = replace(world, providers={"noted": provider})
+    note(Path(order["folder"]), "ready", os.getpid())
+    while True:
+        try:
+            with world.database.write() as work:
+                connection = work.connections.get(ConnectionId(order["connection"]))
+                assert connection is not None
+                wanted = Wanted(SnapshotSource.MANUAL_SYNC, is_forced=True)
+                claim = live_syncs.begin(work, world, connection, wanted)
+        except SyncRunning:
+            time.sleep(0.02)
+            world.database.writes -= 1  # type: ignore[attr-defined]
+            continue
+        ended = live_syncs.complete(world, claim)
+        if ended.state == "succeeded":
+            note(Path(order["folder"]), "acked", ended.id)
+
+
+def work(order: Mapping[str, Any]) -> None:
+    """Do what a worker does."""
+    structlog.configure(processors=[_silent], logger_factory=structlog.ReturnLoggerFactory())
+    effort = Effort(at_once=4, poll_s=0.02, finish_within_s=0.2)
+    worker = Worker(world_of(order), structlog.get_logger(), effort)
+    note(Path(order["folder"]), "ready", os.getpid())
+    worker.run_until_signalled()
+
+
+def _silent(_logger: object, _name: str, event: Mapping[str, Any]) -> str:
+    return str(event["event"])
+
+
+def race(order: Mapping[str, Any]) -> None:
+    """Ask for a sync in several threads at once, in rounds that begin by the clock."""
+    world = world_of(order)
+    folder = Path(order["folder"])
+    for number in range(order["rounds"]):
+        gate = folder / f"release-{number}"
+        provider = replace(world.providers["noted"], fetching=lambda gate=gate: _wait_for(gate))  # type: ignore[type-var]
+        scene = replace(world, providers={"noted": provider})
+        _wait_for(folder / f"start-{number}")
+        threads = [
+            threading.Thread(target=_ask, args=(scene, order, number))
+            for _ in range(order["threads"])
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+def _ask(world: World, order: Mapping[str, Any], number: int) -> None:
+    folder = Path(order["folder"])
+    try:
+        with world.database.write() as work:
+            connection = work.connections.get(ConnectionId(order["connection"]))
+            assert connection is not None
+            wanted = Wanted(SnapshotSource.MANUAL_SYNC, is_forced=True)
+            claim = live_syncs.begin(work, world, connection, wanted)
+    except SyncRunning as refusal:
+        note(folder, "refused", number, refusal.sync_id)
+        return
+    note(folder, "begun", number, claim.sync.id)
+    note(folder, "ended", number, live_syncs.complete(world, claim).state)
+
+
+def _wait_for(gate: Path) -> None:
+    while not gate.exists():
+        time.sleep(0.005)
+
+
+def main() -> None:
+    """Fork a process for each order."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    for line in sys.stdin:
+        order = json.loads(line)
+        if "connection" in order:
+            order["connection"] = UUID(order["connection"])
+        pid = os.fork()
+        if pid == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            {"sync": sync, "work": work, "race": race}[order["act"]](order)
+            os._exit(0)
+        sys.stdout.write(f"{pid}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

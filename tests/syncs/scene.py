@@ -1,0 +1,205 @@
+"""A world with a scripted provider and a clock that a test moves, over HTTP and without."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from starlette.testclient import TestClient
+from structlog import get_logger
+
+from api_client import Person
+from dashtam.application import live_syncs, scheduled_syncs
+from dashtam.application.live_results import Claim
+from dashtam.application.live_syncs import Wanted
+from dashtam.application.ports import Rules, World
+from dashtam.application.rate_limits import POLICIES
+from dashtam.domain.balance_snapshot import SnapshotSource
+from dashtam.domain.connection import Connection, ConnectionId
+from dashtam.domain.sync import Sync
+from dashtam.domain.user import Session, SessionId, User, UserId
+from dashtam.infrastructure.database.engine import open_engine
+from dashtam.infrastructure.database.unit_of_work import SqlDatabase
+from dashtam.infrastructure.providers.spool import StatementFiles
+from dashtam.infrastructure.rate_limit.memory import MemoryBuckets
+from dashtam.infrastructure.scheduler import Threads
+from dashtam.infrastructure.security.access_tokens import Signer
+from dashtam.infrastructure.security.cipher import RingCipher
+from dashtam.infrastructure.security.key_ring import LiveKeyRing, create
+from dashtam.infrastructure.security.passwords import Passwords
+from dashtam.infrastructure.security.secrets import Secrets
+from dashtam.presentation.app import Surroundings, make_app
+from scripted_provider import SECRET, Nowhere, Scripted
+
+GENEROUS = 1_000_000
+
+
+@dataclass
+class SetClock:
+    now: datetime = datetime(2026, 11, 22, 12, 0, 0, 250_000, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+@dataclass
+class Scene:
+    world: World
+    clock: SetClock
+    provider: Scripted
+    database_url: str
+    people: int = 0
+    clients: list[TestClient] = field(default_factory=list)
+
+    def client(self) -> TestClient:
+        if not self.clients:
+            client = TestClient(
+                make_app(self.world, surroundings()),
+                base_url="http://127.0.0.1:8000",
+                raise_server_exceptions=False,
+            )
+            self.clients.append(client.__enter__())
+        return self.clients[0]
+
+    def person(self, email: str = "ada@example.com") -> Person:
+        with self.world.database.write() as work:
+            user = User(UserId(work.new_id()), email, work.now)
+            assert work.users.add(user, "nobody signs in with this")
+            session = Session(
+                id=SessionId(work.new_id()),
+                user_id=user.id,
+                generation=0,
+                refresh_hash=work.random_id().bytes * 2,
+                rotated_at=work.now,
+                created_at=work.now,
+                last_used_at=work.now,
+                expires_at=work.now + timedelta(days=3650),
+                revoked_at=None,
+                address="127.0.0.1",
+                user_agent="tests",
+            )
+            work.sessions.add(session)
+        return Resident(user.id, self.client(), "", self, session.id)
+
+    def connect(self, person: Person, token: str = SECRET, **more: Any) -> Any:  # noqa: ANN401 - an answer
+        body = {"provider": "scripted", "credentials": {"token": token}} | more
+        return person.post("/connections", json=body)
+
+    def connected(self, person: Person) -> Any:  # noqa: ANN401 - JSON
+        made = self.connect(person)
+        assert made.status_code == 201, made.text
+        return made.json()
+
+    def connection(self, connection_id: str) -> Connection:
+        with self.world.database.read() as work:
+            found = work.connections.get(ConnectionId(UUID(connection_id)))
+        assert found is not None
+        return found
+
+    def claim(self, connection_id: str) -> Claim:
+        with self.world.database.write() as work:
+            wanted = Wanted(SnapshotSource.MANUAL_SYNC, is_forced=True)
+            return live_syncs.begin(work, self.world, self.connection(connection_id), wanted)
+
+    def work_off(self, at_most: int = 100) -> list[Sync]:
+        """Do what one worker does, until nothing is due."""
+        done: list[Sync] = []
+        while len(done) < at_most and (claim := scheduled_syncs.claim_due(self.world)):
+            done.append(live_syncs.complete(self.world, claim))
+        return done
+
+    def query(self, statement: str) -> list[Any]:
+        engine = open_engine(self.database_url)
+        try:
+            with engine.connect() as connection:
+                return list(connection.execute(text(statement)))
+        finally:
+            engine.dispose()
+
+    def events(self) -> list[str]:
+        with self.world.database.read() as work:
+            return [line.event for line in reversed(work.audit_log.newest(1000))]
+
+
+@dataclass(frozen=True, slots=True)
+class Resident(Person):
+    """Someone whose access token is always fresh, however far the clock is moved."""
+
+    scene: Scene
+    session_id: SessionId
+
+    def request(self, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401 - what httpx gives
+        issued = self.scene.world.signer.issue(self.id, self.session_id, self.scene.clock())
+        headers = {"Authorization": f"Bearer {issued}"} | options.pop("headers", {})
+        return self.client.request(method, f"/api/v1{path}", headers=headers, **options)
+
+
+def surroundings() -> Surroundings:
+    return Surroundings(
+        version="0",
+        threads=20,
+        public_url=None,
+        trusted_proxies=[],
+        cors_origins=[],
+        errors_url="https://api.dashtam.com/errors/",
+        is_ready=lambda: True,
+        jwks=dict,
+        observe=lambda _method, _status, _took_s: None,
+        metrics=None,
+        close=lambda: None,
+        log=get_logger(),
+    )
+
+
+def scene(database_url: str, folder: Path) -> Iterator[Scene]:
+    clock, provider = SetClock(), Scripted()
+    engine = open_engine(database_url, pool_size=25)
+    made = Scene(world_of(SqlDatabase(engine, clock), clock, folder), clock, provider, database_url)
+    made.world = replace(made.world, providers={provider.slug: provider})
+    try:
+        yield made
+    finally:
+        for client in made.clients:
+            client.__exit__(None, None, None)
+        engine.dispose()
+
+
+def world_of(database: SqlDatabase, clock: Any, folder: Path) -> World:  # noqa: ANN401 - any clock
+    ring = folder / "keys" / "ring.json"
+    create(ring, clock())
+    return ring_world(database, clock, ring)
+
+
+def ring_world(database: SqlDatabase, clock: Any, ring: Path) -> World:  # noqa: ANN401 - any clock
+    keys = LiveKeyRing.at(ring)
+    return World(
+        database=database,
+        clock=clock,
+        passwords=Passwords(),
+        signer=Signer(keys, "https://dashtam.example", "dashtam"),
+        secrets=Secrets(keys),
+        buckets=MemoryBuckets(),
+        statement_files=StatementFiles(),
+        providers={},
+        cipher=RingCipher(keys),
+        http_for=Nowhere,
+        background=Threads(get_logger()),
+        rules=Rules(
+            registration="open",
+            setup_code=None,
+            is_local=True,
+            has_https=False,
+            base_path="",
+            origins=(),
+            policies={
+                policy.name: replace(policy, capacity=GENEROUS, per_minute=GENEROUS)
+                for policy in POLICIES
+            },
+        ),
+    )

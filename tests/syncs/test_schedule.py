@@ -1,0 +1,196 @@
+"""The schedule: each slot once, back-off, catching up, leases and fences."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api_client import Person
+from dashtam.application import live_syncs, schedule, scheduled_syncs
+from dashtam.application.providers import Pace, ProviderFailed, ProviderRateLimited, Report
+from dashtam.domain.sync import SyncState
+from scripted_provider import account
+from syncs.scene import Scene
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+DAILY = Pace(timedelta(days=1), 24)
+CHANCES = st.floats(0, 1, exclude_max=True)
+LEASE = timedelta(seconds=61)
+
+
+@given(CHANCES, st.timedeltas(timedelta(), timedelta(days=30)))
+def test_the_next_slot_is_ahead_and_about_a_day_away(chance: float, late: timedelta) -> None:
+    found = schedule.next_slot(NOW - late, DAILY, NOW, chance)
+    assert timedelta(hours=11) < found - NOW < timedelta(hours=25)
+
+
+@given(CHANCES, st.integers(1, 1000))
+def test_failures_are_retried_later_and_later_but_daily_at_least(
+    chance: float, failures: int
+) -> None:
+    found = schedule.retry_at(failures, DAILY, NOW, None, chance)
+    assert timedelta(minutes=11) < found - NOW <= timedelta(days=1.25)
+
+
+@given(CHANCES, st.integers(1, 20), st.timedeltas(timedelta(), timedelta(days=7)))
+def test_no_retry_comes_before_the_pause_ends(
+    chance: float, failures: int, pause: timedelta
+) -> None:
+    assert schedule.retry_at(failures, DAILY, NOW, NOW + pause, chance) >= NOW + pause
+
+
+def test_a_connection_is_synced_once_a_day(scene: Scene, ada: Person) -> None:
+    scene.connected(ada)
+    assert scene.work_off() == []
+    runs = []
+    for _ in range(60):
+        scene.clock.pass_(hours=4)
+        runs += scene.work_off()
+    assert 9 <= len(runs) <= 11
+    assert {run.source for run in runs} == {"scheduled_sync"}
+    assert len({run.due_at for run in runs}) == len(runs)
+
+
+def test_a_week_of_downtime_is_one_sync_for_each_spread_over_an_hour(
+    scene: Scene, ada: Person
+) -> None:
+    scene.provider.usual = lambda: Report([account(number=scene.provider.kept["access"])])
+    for number in range(20):
+        assert scene.connect(ada, f"token-{number}").status_code == 201
+    scene.clock.pass_(days=7)
+    assert scheduled_syncs.spread_overdue(scene.world) == 20
+    assert len(scene.work_off()) <= 1
+    waves = []
+    for _ in range(6):
+        scene.clock.pass_(minutes=10)
+        waves.append(len(scene.work_off()))
+    assert sum(waves) in {19, 20}
+    assert max(waves) <= 12
+    assert scheduled_syncs.spread_overdue(scene.world) == 0
+
+
+def test_failures_back_off_and_a_success_ends_it(scene: Scene, ada: Person) -> None:
+    made = scene.connected(ada)
+    scene.provider.usual = ProviderFailed("Down.")
+    scene.clock.pass_(days=1)
+    gaps = []
+    for _ in range(6):
+        assert len(scene.work_off()) == 1
+        next_sync_at = scene.connection(made["id"]).next_sync_at
+        assert next_sync_at is not None
+        gaps.append((next_sync_at - scene.clock()) / timedelta(minutes=15))
+        scene.clock.now = next_sync_at
+    assert all(0.75 * 2**n <= gap <= 1.25 * 2**n for n, gap in enumerate(gaps))
+    scene.provider.usual = Report([account()])
+    (run,) = scene.work_off()
+    assert run.state is SyncState.SUCCEEDED
+    assert scene.query("SELECT failures FROM connections") == [(0,)]
+
+
+def test_retry_after_is_kept_in_the_database(scene: Scene, ada: Person) -> None:
+    made = scene.connected(ada)
+    scene.provider.script = [ProviderRateLimited("Slow.", timedelta(hours=30))]
+    scene.clock.pass_(days=1)
+    assert len(scene.work_off()) == 1
+    scene.clock.pass_(hours=29)
+    assert scene.work_off() == []
+    scene.clock.pass_(hours=2)
+    assert [run.state for run in scene.work_off()] == ["succeeded"]
+    assert scene.connection(made["id"]).state == "active"
+
+
+def test_a_spent_budget_moves_the_slot_to_tomorrow(scene: Scene, ada: Person) -> None:
+    made = scene.connected(ada)
+    scene.clock.pass_(days=1)
+    scene.provider.requests_each = 24
+    assert ada.post(f"/connections/{made['id']}/syncs").status_code == 201
+    scene.clock.pass_(hours=11)
+    assert scene.work_off() == []
+    scene.clock.pass_(hours=3)
+    assert len(scene.work_off()) == 1
+
+
+def test_a_connection_whose_provider_is_gone_says_so(scene: Scene, ada: Person) -> None:
+    made = scene.connected(ada)
+    scene.world = replace(scene.world, providers={})
+    scene.clock.pass_(days=1)
+    assert scene.work_off() == []
+    shown = scene.connection(made["id"])
+    assert (shown.state, shown.detail) == (
+        "failing",
+        "The provider 'scripted' is not installed here any more.",
+    )
+
+
+def test_an_expired_lease_is_an_interrupted_run(scene: Scene, ada: Person) -> None:
+    made = scene.connected(ada)
+    claim = scene.claim(made["id"])
+    place = f"/syncs/{claim.sync.id}"
+    assert ada.get(place).json()["state"] == "running"
+    scene.clock.now += LEASE
+    shown = ada.get(place).json()
+    assert (shown["state"], shown["code"]) == ("failed", "interrupted")
+    with scene.world.database.write() as work:
+        assert live_syncs.reap(work, scene.world) == 1
+        assert live_syncs.reap(work, scene.world) == 0
+    assert scene.query("SELECT count(*) FROM syncs WHERE state = 'running'") == [(0,)]
+    assert ada.post(f"/connections/{made['id']}/syncs").status_code == 201
+
+
+def test_who_lost_his_lease_writes_nothing(scene: Scene, ada: Person) -> None:
+    made = scene.connected(ada)
+    slow = scene.claim(made["id"])
+    scene.clock.now += LEASE
+    ended = live_syncs.complete(scene.world, slow)
+    assert (ended.state, ended.code) == (SyncState.FAILED, "interrupted")
+    assert scene.query("SELECT count(*) FROM balance_snapshots") == [(1,)]
+
+
+def test_who_was_overtaken_writes_nothing_and_asks_nothing_more(scene: Scene, ada: Person) -> None:
+    made = scene.connected(ada)
+    slow = scene.claim(made["id"])
+    scene.clock.now += LEASE
+    quick = scene.claim(made["id"])
+    requests = scene.query("SELECT requests FROM connections")
+    assert live_syncs.complete(scene.world, slow).code == "interrupted"
+    assert scene.query("SELECT requests FROM connections") == requests
+    assert live_syncs.complete(scene.world, quick).state is SyncState.SUCCEEDED
+    assert scene.query("SELECT count(*) FROM balance_snapshots") == [(2,)]
+
+
+def test_a_released_slot_is_served_at_once_by_another(scene: Scene, ada: Person) -> None:
+    scene.connected(ada)
+    scene.clock.pass_(days=1)
+    claim = scheduled_syncs.claim_due(scene.world)
+    assert claim is not None
+    assert scheduled_syncs.claim_due(scene.world) is None
+    with scene.world.database.write() as work:
+        live_syncs.release(work, claim)
+    (run,) = scene.work_off()
+    assert run.due_at == claim.sync.due_at
+
+
+def test_an_erased_user_has_no_sync_that_ends(scene: Scene, ada: Person) -> None:
+    made = scene.connected(ada)
+    claim = scene.claim(made["id"])
+    with scene.world.database.write() as work:
+        work.users.erase(ada.id, work.now)
+    assert live_syncs.complete(scene.world, claim).state is SyncState.FAILED
+    assert scene.query("SELECT count(*) FROM syncs") == [(0,)]
+
+
+def test_an_answer_of_ten_thousand_accounts_is_recorded_whole(
+    scene: Scene, ada: Person, proof: Callable[[int], int]
+) -> None:
+    told = proof(10_000)
+    scene.provider.usual = Report([account(number=str(number)) for number in range(told)])
+    assert scene.connected(ada)["accounts_found"] == told
+    assert scene.query("SELECT count(*) FROM balance_snapshots") == [(told,)]
+
+
+def test_there_is_nothing_to_disconnect_from_a_manual_account(ada: Person) -> None:
+    ada.account()
+    (manual,) = ada.get("/connections").json()["connections"]
+    assert ada.delete(f"/connections/{manual['id']}").status_code == 409
