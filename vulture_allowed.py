@@ -77,3 +77,6 @@ total_balance_by_currency
 total_change_amount
 total_change_percent
 total_count
+
+# A field of a wire shape, read by msgspec
+accounts_found
