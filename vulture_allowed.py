@@ -81,3 +81,6 @@ total_change_percent
 total_count
 tz
 pytestmark
+
+# A field of a wire shape, read by msgspec
+accounts_found

@@ -79,13 +79,11 @@ class Scripted:
     name: str = "Scripted Bank"
     credentials: Sequence[CredentialField] = (CredentialField("token", "Token"),)
     pace: Pace = field(default_factory=lambda: Pace(timedelta(days=1), 24))
-    connects: int = 0
     fetches: list[bool] = field(default_factory=list)
     kept: Mapping[str, str] = field(default_factory=dict)
     requests_each: int = 1
 
     def connect(self, given: Mapping[str, str], http: Http) -> Mapping[str, str]:
-        self.connects += 1
         http.request("POST", "https://bank.example/claim")
         if self.connecting is not None:
             raise self.connecting

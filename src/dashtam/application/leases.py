@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from threading import Event, Thread
-from types import TracebackType
 from typing import Final, Self
 
 from dashtam.application.ports import World
@@ -29,12 +28,7 @@ class Renewal:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         """Stop it; what is left of the lease is for the result."""
         self._is_over.set()
         self._thread.join()
