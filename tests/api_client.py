@@ -137,7 +137,8 @@ class Api:
                 links.append(Link(record, previous))
             work.balance_snapshots.add(links)
             end = Chain(chain.length + len(links), previous)
-            work.accounts.extend_chain(account.id, end, work.now)
+            work.accounts.extend_chain(account.id, end)
+            work.accounts.synced(account.id, work.now)
 
 
 def _record(

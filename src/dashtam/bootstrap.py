@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import cached_property
 from ipaddress import ip_address
@@ -88,6 +89,14 @@ class Installation:
             raise _unreadable(settings.key_ring_path, error) from None
 
     @cached_property
+    def _held(self) -> ExitStack:
+        """The data folder, held from the first use of the database until ``close``."""
+        held = ExitStack()
+        if sqlite_path(self.settings.database) is not None:
+            held.enter_context(backups.in_use(self.settings.data))
+        return held
+
+    @cached_property
     def _engine(self) -> Engine:
         path = sqlite_path(self.settings.database)
         if path is not None:
@@ -143,7 +152,7 @@ class Installation:
                 jwks=lambda: self.ring.ring().jwks(now()),
                 observe=metrics.observe,
                 metrics=metrics.text if settings.metrics else None,
-                close=self._engine.dispose,
+                close=self.close,
                 log=structlog.get_logger(),
             ),
         )
@@ -151,19 +160,22 @@ class Installation:
     def serve(self, started: Callable[[Mapping[str, str]], None]) -> None:
         """Serve until told to stop; ``started`` hears the address, and the first user's code."""
         settings = self.settings
-        logs.set_up(settings.log_level)
+        logs.set_up(settings.log_level, debug=settings.debug)
         told = {"url": settings.public_url or f"http://{_in_url(settings.host)}:{settings.port}"}
         app = self.app()
         with self.database.read() as work:
             if settings.registration == "first_user" and not work.users.any():
                 told["setup_code"] = self._setup_code
-        with backups.in_use(self.settings.data):
-            serve(app, host=settings.host, port=settings.port, started=lambda: started(told))
+        serve(app, host=settings.host, port=settings.port, started=lambda: started(told))
 
     def close(self) -> None:
         """Let go of the database, where anything was asked of it."""
         if "_engine" in self.__dict__:
             self._engine.dispose()
+        self.__dict__.pop("database", None)
+        held: ExitStack | None = self.__dict__.pop("_held", None)
+        if held is not None:
+            held.close()
 
     def options(self) -> Sequence[Option]:
         """Return every setting."""
@@ -194,6 +206,7 @@ class Installation:
 
     def upgrade(self) -> tuple[str | None, str]:
         """Bring the schema to today's; return the revision before (None: empty) and the one now."""
+        _ = self._held
         engine = self._engine
         is_file = sqlite_path(self.settings.database) is not None
         if is_file and not health.is_current(engine) and health.holds_anything(engine):
@@ -202,12 +215,13 @@ class Installation:
 
     def backup(self, folder: Path) -> Path:
         """Write the database and the key ring into a new folder inside this one; return it."""
+        _ = self._held
         ring = self.settings.key_ring_path
         return backups.write(self._engine, ring if ring.exists() else None, folder, now())
 
     def restore(self, backup: Path) -> None:
         """Put a backup in the place of what is there, which is kept aside."""
-        self._engine.dispose()
+        self.close()
         backups.restore(
             backup,
             database=sqlite_path(self.settings.database),

@@ -70,7 +70,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     key_ring: Annotated[
         str | None,
-        Meta(description="The key ring itself, as `dashtam keys create --print` wrote it."),
+        Meta(description="The key ring itself, in place of a file: what key_ring.json holds."),
     ] = None
     issuer: Annotated[str, Meta(description="The issuer in access tokens.")] = "dashtam"
     audience: Annotated[str, Meta(description="The audience in access tokens.")] = "dashtam-api"
@@ -79,7 +79,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     )
     metrics: Annotated[bool, Meta(description="Serve /metrics for Prometheus.")] = False
     debug: Annotated[
-        bool, Meta(description="Write tracebacks to the log; never allowed in production.")
+        bool, Meta(description="Log what errors say, with tracebacks; never allowed in production.")
     ] = False
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="The least that is logged.")

@@ -59,8 +59,8 @@ class BrokenDatabase:
             yield BrokenWork(work, self)
 
     @contextmanager
-    def write(self) -> Iterator[Any]:
-        with self._real.write() as work:
+    def write(self, address: str = "") -> Iterator[Any]:
+        with self._real.write(address) as work:
             yield BrokenWork(work, self)
 
 

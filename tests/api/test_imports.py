@@ -3,11 +3,14 @@
 import json
 from collections.abc import Sequence
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import update
 
 from api_client import Api, Person
+from dashtam.infrastructure.database.engine import open_engine
+from dashtam.infrastructure.database.tables import metadata
 
 OFX_1 = """OFXHEADER:100
 DATA:OFXSGML
@@ -317,3 +320,61 @@ def test_an_owners_sign_stands_where_the_file_does_not_tell_one(ada: Person) -> 
     told = imported(ada, MONARCH + "2025-03-01,300.00,Card\n", mapping='{"sign": -1}')
     assert told["accounts"][0]["account_id"] == account_id
     assert balances(ada, account_id)[-1] == "-300.00"
+
+
+def test_a_run_that_finds_all_known_reaches_account_and_connection_alike(ada: Person) -> None:
+    account_id = imported(ada, YEAR)["accounts"][0]["account_id"]
+    assert synced(ada, account_id) == synced(ada, account_id)[::-1]
+    first = synced(ada, account_id)
+    assert counts(imported(ada, YEAR)) == (0, 12, 0)
+    again = synced(ada, account_id)
+    assert again[0] == again[1] > first[0]
+    ada.type(account_id, "5.00", "2025-12-25")
+    typed = synced(ada, account_id)
+    assert typed[0] == typed[1] > again[0]
+
+
+def synced(person: Person, account_id: str) -> Sequence[str]:
+    account = person.get(f"/accounts/{account_id}").json()
+    connection = person.get(f"/connections/{account['connection_id']}").json()
+    return [account["last_synced_at"], connection["last_synced_at"]]
+
+
+def test_a_bank_that_calls_itself_manual_gets_a_connection_of_its_own(ada: Person) -> None:
+    file = OFX_1.replace("<ORG>Harbour<FID>12", "<ORG>manual").format(statements=closed())
+    done = imported(ada, file)
+    mine = ada.get(f"/accounts/{ada.account()}").json()
+    banks = ada.get(f"/accounts/{done['accounts'][0]['account_id']}").json()
+    assert mine["connection_id"] != banks["connection_id"]
+    connections = ada.get("/connections").json()["connections"]
+    assert sorted(connection["provider"] for connection in connections) == ["manual", "ofx"]
+
+
+def test_a_destination_that_does_not_fit_is_refused(api: Api, ada: Person) -> None:
+    by_hand = ada.account()
+    manual = ada.get(f"/accounts/{by_hand}").json()["connection_id"]
+    problem = refused(ada, YEAR, connection_id=manual)
+    assert problem["errors"][0]["code"] == "not_of_files"
+    files = imported(ada, OFX_1.format(statements=closed()))["accounts"][0]["account_id"]
+    of_files = ada.get(f"/accounts/{files}").json()["connection_id"]
+    problem = refused(ada, YEAR, connection_id=of_files, account_id=by_hand)
+    assert problem["errors"][0]["code"] == "not_its_own"
+    make_live(api, of_files)
+    for answer in (
+        send(ada, YEAR, account_id=files),
+        ada.post(f"/accounts/{files}/balance-snapshots", json={"balance": "1.00"}),
+    ):
+        assert (answer.status_code, answer.json()["title"]) == (409, "Conflict")
+    assert refused(ada, YEAR, connection_id=of_files)["errors"][0]["code"] == "not_of_files"
+
+
+def make_live(api: Api, connection_id: str) -> None:
+    """Have the connection be one that a provider feeds; no route makes such a one yet."""
+    engine = open_engine(api.installation.settings.database)
+    with engine.begin() as connection:
+        connection.execute(
+            update(metadata.tables["connections"])
+            .where(metadata.tables["connections"].c.id == UUID(connection_id))
+            .values(kind="api")
+        )
+    engine.dispose()

@@ -116,6 +116,16 @@ def test_signing_in_is_limited_for_each_address(start_api: StartApi) -> None:
     assert sign_in(there).status_code == 422
 
 
+def test_all_addresses_of_one_ipv6_network_share_one_bucket(start_api: StartApi) -> None:
+    api = start_api(rate_limits={"AUTH": "3/1", "AUTH_FAILURES": "2/1"})
+    numbers = iter(range(1, 1000))
+    refused = [
+        sign_in(from_address(api, f"2001:db8:1:2::{next(numbers):x}")).status_code for _ in range(4)
+    ]
+    assert refused == [422, 422, 422, 429]
+    assert sign_in(from_address(api, "2001:db8:1:3::1")).status_code == 422
+
+
 def test_nobody_gets_a_new_bucket_by_what_he_writes_into_a_header(start_api: StartApi) -> None:
     api = start_api(rate_limits={"AUTH": "3/1"})
     client = from_address(api, "192.0.2.7")

@@ -1,5 +1,7 @@
 """How snapshots come to be: typed, imported, taken back; and with which source."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -123,3 +125,48 @@ def test_a_dry_run_tells_all_and_records_nothing(ada: Person) -> None:
     assert ada.get("/accounts").json()["total_count"] == 0
     assert ada.get("/connections").json()["total_count"] == 0
     assert ada.get("/syncs").json()["total_count"] == 0
+
+
+def test_an_account_can_be_closed_today_before_noon(
+    start_api: Callable[..., Api], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    morning = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
+    monkeypatch.setattr("dashtam.bootstrap.now", lambda: morning)
+    ada = start_api().person()
+    path = f"/accounts/{ada.account()}"
+    closed = ada.patch(path, json={"closed_at": "2026-11-22"})
+    assert (closed.status_code, closed.json()["closed_at"]) == (200, "2026-11-22T08:30:00Z")
+    assert ada.patch(path, json={"closed_at": "2026-11-22T08:31:00Z"}).status_code == 422
+    assert ada.patch(path, json={"closed_at": "2026-11-23"}).status_code == 422
+
+
+@pytest.mark.parametrize("name", [" ", "\u00a0\u2003", "\t", ""])
+def test_a_name_has_something_to_see(ada: Person, name: str) -> None:
+    body = {"name": name, "account_type": "cash", "currency": "USD", "balance": "1"}
+    assert ada.post("/accounts", json=body).status_code == 422
+    path = f"/accounts/{ada.account()}"
+    assert ada.patch(path, json={"name": name}).status_code == 422
+    assert ada.patch(path, json={"name": "  House "}).json()["name"] == "House"
+    assert ada.get(path).json()["name"] == "House"
+
+
+def test_the_log_tells_from_where_something_was_done(api: Api, ada: Person) -> None:
+    account_id = ada.account()
+    ada.type(account_id, "5.00", "2025-02-01T00:00:00Z")
+    ada.patch(f"/accounts/{account_id}", json={"name": "Other"})
+    done = upload(ada, ["2025-01-01,1,Giro,EUR"])
+    ada.delete(f"/syncs/{done['id']}")
+    ada.post("/access-tokens", json={"name": "script"}, headers={"Idempotency-Key": "1"})
+    with api.world.database.read() as work:
+        lines = work.audit_log.newest(100, ada.id)
+    events = {line.event: line.address for line in lines}
+    assert set(events) == {
+        "access_token_created",
+        "account_changed",
+        "account_created",
+        "balance_typed",
+        "connection_created",
+        "file_imported",
+        "sync_retracted",
+    }
+    assert set(events.values()) == {"testclient"}

@@ -1,6 +1,7 @@
 """The OpenAPI document: valid, complete, and the one that is among the docs."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from dashtam.presentation.problems import Problem
+from dashtam.presentation.routers.api.v1.routes.errors import errors_of
 from dashtam.presentation.routers.api.v1.routes.examples import BY_HANDLER, EXAMPLES
 from dashtam.presentation.routers.api.v1.routes.openapi import document, text
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
@@ -201,3 +203,9 @@ def test_the_only_server_is_this_installation(server: str | None, told: str) -> 
     described = document(ROUTES, version="1", server=server, errors_url="https://e.example/")
     assert described["servers"] == [{"url": told}]
     assert "https://e.example/not_found" in json.dumps(described)
+
+
+def test_an_entry_names_only_the_errors_that_do_not_follow_from_its_kind() -> None:
+    for route in ROUTES:
+        follow = errors_of(replace(route, errors=()))
+        assert not set(route.errors) & set(follow), route.path

@@ -1,5 +1,6 @@
 """A real server, a real browser, and a person in front of it."""
 
+import json
 import os
 import re
 import shutil
@@ -10,11 +11,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from playwright.sync_api import Browser, ConsoleMessage, FilePayload, Page, Playwright
 from playwright.sync_api import Request as Sent
@@ -78,7 +79,7 @@ class Served:
         own = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         own |= {"Content-Type": "application/json"} | dict(headers or {})
         body = sent if isinstance(sent, bytes) or sent is None else json.dumps(sent).encode()
-        request = Request(f"{self.url}/api/v1{path}", body, own, method=method)
+        request = Request(f"{self.url}/api/v1{path}", body, own, method=method)  # noqa: S310 - ours
         with urlopen(request, timeout=STARTS_WITHIN_S) as answer:  # noqa: S310 - ours
             return json.loads(answer.read() or b"null")
 
@@ -90,7 +91,7 @@ class Served:
 
     def account(self, name: str, currency: str, *balances: str, kind: str = "checking") -> str:
         """Make a manual account with a balance every 30 days, the last one today's."""
-        today = datetime.now(UTC).date()
+        today = datetime.now(UTC).date()  # noqa: TID251 - the browser's clock is the real one
         days = [today - timedelta(days=30 * back) for back in range(len(balances))][::-1]
         described = {"name": name, "account_type": kind, "currency": currency}
         first = {"balance": balances[0], "captured_at": days[0].isoformat()}

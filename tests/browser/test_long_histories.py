@@ -37,7 +37,7 @@ def test_they_open_and_pan_without_a_stutter(opening: Opening, served: Served) -
     person = opening()
     page = person.page
     answers: list[Response] = []
-    page.on("response", answers.append)
+    page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108 - Playwright keeps notes on what listens
     page.add_init_script(
         "window.stalls = [];"
         "new PerformanceObserver((list) => stalls.push(...list.getEntries().map((one) =>"

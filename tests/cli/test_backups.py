@@ -1,6 +1,11 @@
+import fcntl
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
-from cli.conftest import CommandLine
+import pytest
+
+from cli.conftest import EMAIL, CommandLine
 
 
 def test_a_backup_brings_back_what_was_there(terminal: CommandLine, database_url: str) -> None:
@@ -27,3 +32,74 @@ def test_what_is_no_backup_is_refused(terminal: CommandLine, tmp_path: Path) -> 
 def test_upgrading_tells_the_revision(empty: CommandLine) -> None:
     assert empty("db", "upgrade").startswith("The schema ")
     assert "already" in empty("db", "upgrade")
+
+
+@pytest.fixture
+def database(terminal: CommandLine, tmp_path: Path, database_url: str) -> Path:
+    """The database's file; nothing of this is for PostgreSQL."""
+    del terminal
+    if database_url.startswith("postgresql"):
+        pytest.skip("PostgreSQL has tools of its own")
+    return tmp_path / "dashtam.db"
+
+
+def test_what_was_there_is_kept_with_all_that_its_log_held(
+    terminal: CommandLine, database: Path
+) -> None:
+    backup = terminal("db", "backup").strip()
+    with closing(sqlite3.connect(database, isolation_level=None)) as killed:
+        killed.execute("PRAGMA wal_autocheckpoint = 0")
+        killed.execute("UPDATE users SET email = 'later@example.org'")
+        assert database.with_name("dashtam.db-wal").stat().st_size
+        terminal("db", "restore", backup, "--yes")
+    (kept,) = database.parent.glob("dashtam.db.before-*Z")
+    for path, email in ((kept, "later@example.org"), (database, EMAIL)):
+        with closing(sqlite3.connect(path)) as opened:
+            assert opened.execute("SELECT email FROM users").fetchall() == [(email,)]
+
+
+def test_what_cannot_be_read_is_kept_with_its_log(terminal: CommandLine, database: Path) -> None:
+    backup = terminal("db", "backup").strip()
+    log = database.with_name("dashtam.db-wal")
+    database.write_bytes(b"no database" * 1000)
+    log.write_bytes(b"its log")
+    terminal("db", "restore", backup, "--yes")
+    (kept,) = database.parent.glob("dashtam.db.before-*Z")
+    assert kept.read_bytes() == b"no database" * 1000
+    assert kept.with_name(f"{kept.name}-wal").read_bytes() == b"its log"
+    assert terminal.json("users", "list")["total_count"] == 1
+
+
+def test_a_restoration_that_stops_half_way_leaves_what_was_there(
+    terminal: CommandLine, database: Path
+) -> None:
+    backup = terminal("db", "backup").strip()
+    # Where the copy of the key ring, the second of two, would go.
+    (terminal.data / "keys" / ".key_ring.json.restoring").mkdir()
+    terminal.refused("db", "restore", backup, "--yes")
+    assert database.exists()
+    assert terminal.json("users", "list")["total_count"] == 1
+
+
+def test_nothing_is_restored_beneath_a_command_that_runs(
+    terminal: CommandLine, database: Path
+) -> None:
+    del database
+    backup = terminal("db", "backup").strip()
+    running = terminal.open({})
+    running.world()
+    assert "Dashtam is running" in terminal.refused("db", "restore", backup, "--yes")
+    running.close()
+    terminal("db", "restore", backup, "--yes")
+
+
+def test_no_schema_is_changed_while_a_backup_is_restored(
+    empty: CommandLine, database_url: str
+) -> None:
+    if database_url.startswith("postgresql"):
+        pytest.skip("PostgreSQL has tools of its own")
+    empty.data.mkdir()
+    with (empty.data / "serving.lock").open("w") as restoring:
+        fcntl.flock(restoring, fcntl.LOCK_EX)
+        for words in (["db", "upgrade"], ["balances"], ["db", "backup"]):
+            assert "being restored" in empty.refused(*words)

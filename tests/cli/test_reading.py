@@ -1,9 +1,16 @@
 """What the command answers is what the API answers."""
 
 import json
+import os
+import pty
+import subprocess
+import sys
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from starlette.testclient import TestClient
 
@@ -101,3 +108,39 @@ def test_what_others_wrote_cannot_move_the_cursor(terminal: CommandLine, tmp_pat
     file = tmp_path / "red\x1b[31m.csv"
     file.write_text(BALANCES.format("Checking"))
     assert terminal("import", file).startswith("red?[31m.csv: balance_csv")
+
+
+def test_the_chart_and_the_sum_stand_below_the_table(
+    filled: CommandLine, database_url: str
+) -> None:
+    told = in_a_terminal(database_url, "history", "Checking", "--data", str(filled.data))
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    assert lines[0].startswith("CAPTURED")
+    assert lines[-1].startswith("Checking: 3 snapshots, 100.00 to 0.00 USD")
+    assert len(lines) > 4 + 10
+
+
+def in_a_terminal(database_url: str, *words: str) -> str:
+    """Return what the command writes where somebody looks at it."""
+    leader, follower = pty.openpty()
+    told = b""
+    with subprocess.Popen(
+        [sys.executable, "-m", "dashtam", *words],
+        stdout=follower,
+        env=os.environ | {"DASHTAM_DATABASE_URL": database_url},  # noqa: TID251 - another process's
+    ):
+        os.close(follower)
+        # Linux answers the end of a terminal with an error.
+        with suppress(OSError):
+            while piece := os.read(leader, 65_536):
+                told += piece
+    os.close(leader)
+    return click.unstyle(told.decode())
+
+
+def test_an_account_can_be_closed_today(filled: CommandLine) -> None:
+    today = f"{datetime.now(UTC):%Y-%m-%d}"  # noqa: TID251 - the command's own clock
+    assert "closed" in filled("accounts", "change", "Villa", "--close", today)
+    assert "not blanks alone" in filled.refused(
+        "accounts", "add", " ", "5", "--currency", "USD", status=2
+    )

@@ -250,6 +250,17 @@ def test_an_account_that_went_without_its_snapshots_is_found(world: World, forge
     assert codes(verify(world.database)) == {"orphaned"}
 
 
+def test_a_run_that_went_without_its_snapshots_is_found(world: World, forger: Forger) -> None:
+    with forger() as connection:
+        run = connection.scalars(select(_s.sync_id).limit(1)).one()
+        syncs = metadata.tables["syncs"]
+        connection.execute(delete(syncs).where(syncs.c.id == run))
+    report = verify(world.database)
+    assert [(finding.code, finding.subject) for finding in report.findings] == [
+        ("sync_missing", run)
+    ]
+
+
 def disregard_keys(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL session_replication_role = replica"))

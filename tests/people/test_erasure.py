@@ -1,8 +1,9 @@
+from collections.abc import Sequence
 from decimal import Decimal
 from threading import Barrier, Thread
 
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Inspector, func, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from dashtam.application import access_tokens, accounts, syncs, users
@@ -15,7 +16,7 @@ from dashtam.domain.statement import Position, Reading
 from dashtam.domain.user import User
 from dashtam.infrastructure.database.engine import open_engine
 from dashtam.infrastructure.database.tables import metadata
-from people.world import ADDRESS, Stage
+from people.world import Stage
 
 USD = Currency.of("USD")
 
@@ -37,7 +38,7 @@ def with_everything(people: Stage, email: str) -> Account:
             symbol="X", name="X", asset_type="stock", quantity=Decimal(1), price=None,
             market_value=None, cost_basis=None, currency=USD, as_of=now,
         )  # fmt: skip
-        work.holdings.replace(made.account.id, [position], now)
+        work.holdings.replace(made.account.id, [position], now, typed.sync_id)
     return made.account
 
 
@@ -72,7 +73,7 @@ def test_an_erased_user_leaves_nothing_but_that_it_was_done(
     account = with_everything(people, "gone@example.org")
     user = owner(people, account)
     with people.world.database.write() as work:
-        assert users.erase(work, user, ADDRESS) == 2
+        assert users.erase(work, user) == 2
     assert counts(database_url) == before | {
         "erasures": 1,
         "audit_log": before["audit_log"] + 1,
@@ -127,3 +128,27 @@ def test_an_erasure_amid_recording_leaves_no_orphan(people: Stage, database_url:
     # Whoever had begun on PostgreSQL is nobody any more.
     assert all(isinstance(error, AccountNotFound | Unauthorized) for error in refused), refused
     assert len(refused) == 4
+
+
+def test_no_row_that_goes_is_looked_for_in_a_whole_table(database_url: str) -> None:
+    engine = open_engine(database_url)
+    inspector = inspect(engine)
+    unindexed = [
+        (table, key["constrained_columns"])
+        for table in inspector.get_table_names()
+        for key in inspector.get_foreign_keys(table)
+        if not any(
+            columns[: len(key["constrained_columns"])] == key["constrained_columns"]
+            for columns in indexed(inspector, table)
+        )
+    ]
+    engine.dispose()
+    assert unindexed == []
+
+
+def indexed(inspector: Inspector, table: str) -> list[Sequence[str | None]]:
+    return [
+        inspector.get_pk_constraint(table)["constrained_columns"],
+        *(index["column_names"] for index in inspector.get_indexes(table)),
+        *(unique["column_names"] for unique in inspector.get_unique_constraints(table)),
+    ]

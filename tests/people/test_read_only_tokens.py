@@ -4,7 +4,7 @@ from dashtam.application import access_tokens, sessions
 from dashtam.application.records import Page
 from dashtam.domain.errors import NotFound, Unauthorized, Unprocessable
 from dashtam.domain.user import AccessToken, Principal, UserId
-from people.world import ADDRESS, Stage, everything_stored
+from people.world import Stage, everything_stored
 
 DAY_S = 24 * 3600
 
@@ -13,9 +13,7 @@ def create(
     people: Stage, user_id: UserId, name: str = "my dashboard", days: int | None = None
 ) -> tuple[AccessToken, str]:
     with people.world.database.write() as work:
-        return access_tokens.create(
-            work, people.world.secrets, user_id, name, days, address=ADDRESS
-        )
+        return access_tokens.create(work, people.world.secrets, user_id, name, days)
 
 
 def authenticate(people: Stage, text: str) -> Principal:
@@ -25,7 +23,7 @@ def authenticate(people: Stage, text: str) -> Principal:
 
 def revoke(people: Stage, user_id: UserId, token: AccessToken) -> None:
     with people.world.database.write() as work:
-        access_tokens.revoke(work, user_id, token.id, ADDRESS)
+        access_tokens.revoke(work, user_id, token.id)
 
 
 def test_a_read_only_token_reads_and_never_writes(people: Stage) -> None:
@@ -47,7 +45,8 @@ def test_its_use_is_written_down_once_a_minute(people: Stage) -> None:
         found = authenticate(people, text)
         assert (found.unnoted is not None) == is_due
         with people.world.database.write() as work:
-            access_tokens.note_use(work, found)
+            if found.unnoted is not None:
+                work.access_tokens.used(found.unnoted, work.now)
     with people.world.database.read() as work:
         assert access_tokens.of_user(work, user.id, Page(1)).items[0].last_used_at == work.now
 

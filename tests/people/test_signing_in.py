@@ -1,6 +1,6 @@
 import pytest
 
-from dashtam.application import sessions, users
+from dashtam.application import access_tokens, sessions, users
 from dashtam.application.records import Page
 from dashtam.domain.errors import NotFound, RateLimited, Unauthorized, Unprocessable
 from dashtam.domain.user import Principal, SessionId
@@ -135,7 +135,7 @@ def test_a_revoked_session_is_refused_at_once(people: Stage) -> None:
     kept, ended = people.sign_in(), people.sign_in()
     me = principal(people, kept.access_token)
     with people.world.database.write() as work:
-        sessions.revoke(work, me, ended.session.id, ADDRESS)
+        sessions.revoke(work, me, ended.session.id)
     with pytest.raises(Unauthorized):
         principal(people, ended.access_token)
     with pytest.raises(Unauthorized):
@@ -148,7 +148,7 @@ def test_signing_out_ends_this_session_alone(people: Stage) -> None:
     people.register()
     kept, ended = people.sign_in(), people.sign_in()
     with people.world.database.write() as work:
-        sessions.sign_out(work, Principal(ended.session.user_id, ended.session.id), ADDRESS)
+        sessions.sign_out(work, Principal(ended.session.user_id, ended.session.id))
     with pytest.raises(Unauthorized):
         principal(people, ended.access_token)
     principal(people, kept.access_token)
@@ -160,7 +160,7 @@ def test_nobody_ends_the_session_of_another(people: Stage) -> None:
     bob = people.register("bob@example.org")
     for session_id in (ann.session.id, SessionId(bob.id)):
         with pytest.raises(NotFound), people.world.database.write() as work:
-            sessions.revoke(work, Principal(bob.id, None), session_id, ADDRESS)
+            sessions.revoke(work, Principal(bob.id, None), session_id)
     principal(people, ann.access_token)
 
 
@@ -211,11 +211,18 @@ def test_of_two_changes_at_the_same_moment_one_counts(people: Stage) -> None:
     assert sum(isinstance(outcome, Unprocessable) for outcome in outcomes) == 4
 
 
-def test_a_reset_password_ends_every_session(people: Stage) -> None:
+def test_a_reset_password_ends_every_session_and_token(people: Stage) -> None:
     user = people.register()
     pair = people.sign_in()
+    with people.world.database.write() as work:
+        _, script = access_tokens.create(work, people.world.secrets, user.id, "script", None)
+    me = principal(people, pair.access_token)
+    users.change_password(people.world, me, PASSWORD, ANOTHER, ADDRESS)
+    # Scripts go on after a change by the user, and not after one that somebody else had to make.
+    assert principal(people, script).user_id == user.id
     users.reset_password(people.world, user, ANOTHER)
-    with pytest.raises(Unauthorized):
-        principal(people, pair.access_token)
+    for token in (pair.access_token, script):
+        with pytest.raises(Unauthorized):
+            principal(people, token)
     people.sign_in(password=ANOTHER)
     assert "password_reset" in people.events()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx2
 
-READY_WITHIN_S = 30
+READY_WITHIN_S = 120
 
 
 @dataclass(slots=True)

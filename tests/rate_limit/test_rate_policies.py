@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashtam.application.rate_limits import LARGEST, POLICIES, RatePolicy, parse_policy
+from dashtam.application.rate_limits import (
+    LARGEST,
+    POLICIES,
+    RatePolicy,
+    limited_part,
+    parse_policy,
+)
 
 
 def test_the_policies_are_those_of_the_contract() -> None:
@@ -31,3 +37,19 @@ def test_a_policy_is_read_from_its_text(capacity: int, per_minute: int) -> None:
 def test_anything_else_is_refused_by_the_name_of_the_policy(text: str) -> None:
     with pytest.raises(ValueError, match=r"^SYNC: "):
         parse_policy("SYNC", text)
+
+
+@pytest.mark.parametrize(
+    ("address", "part"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2::7", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::7", "2001:db8:1:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_an_address_of_ipv6_counts_by_its_64(address: str, part: str) -> None:
+    assert limited_part(address) == part

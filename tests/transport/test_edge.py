@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from dashtam.presentation.middleware import Edge
+from dashtam.presentation.middleware import Bodies, Edge
 from dashtam.presentation.problems import Problems
 from transport.served import answer as send_answer
 from transport.served import app as counting_app
@@ -85,8 +85,7 @@ def ask(
             app,
             problems=Problems(),
             log=structlog.get_logger(),
-            max_body_bytes=100,
-            max_import_bytes=1000,
+            bodies=Bodies(max_bytes=100, max_import_bytes=1000),
         )
         asyncio.run(edge(scope, receive, send))
     return Answer(sent, [dict(entry) for entry in logs])

@@ -1,13 +1,15 @@
 """Long-lived tokens that only read: for scripts and for the dashboards of others."""
 
 from base64 import urlsafe_b64encode
+from contextlib import suppress
 from datetime import timedelta
 from hashlib import sha256
+from threading import Lock, Thread
 from typing import Final
 
-from dashtam.application.audit_log import HERE, note
+from dashtam.application.audit_log import note
 from dashtam.application.ports import Secrets
-from dashtam.application.records import Listed, Page, Work
+from dashtam.application.records import Database, Listed, Page, Work
 from dashtam.domain.errors import Fault, NotFound, Unauthorized, Unprocessable
 from dashtam.domain.user import AccessToken, AccessTokenId, Principal, UserId
 
@@ -25,8 +27,6 @@ def create(
     user_id: UserId,
     name: str,
     expires_in_days: int | None,
-    *,
-    address: str = HERE,
 ) -> tuple[AccessToken, str]:
     """Make a token and return it with its text, which cannot be had again.
 
@@ -49,7 +49,7 @@ def create(
         last_used_at=None,
     )
     work.access_tokens.add(token, _hash(text))
-    note(work, "access_token_created", user_id, token.id, address)
+    note(work, "access_token_created", user_id, token.id)
     return token, text
 
 
@@ -69,10 +69,42 @@ def authenticate(work: Work, text: str) -> Principal:
     return Principal(token.user_id, None, token.id if is_unnoted else None)
 
 
-def note_use(work: Work, principal: Principal) -> None:
-    """Write down that the principal's token is in use, where that was not done for a while."""
-    if principal.unnoted is not None:
-        work.access_tokens.used(principal.unnoted, work.now)
+class Uses:
+    """Uses of tokens that are to be written down, in a thread for which no reader waits."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = Lock()
+        self._waiting: set[AccessTokenId] = set()
+        self._is_writing = False
+
+    def note(self, principal: Principal) -> None:
+        """Have it written down soon that the principal's token is in use, if it is due.
+
+        What cannot be written now is told again by the token's next use.
+        """
+        if principal.unnoted is None:
+            return
+        with self._lock:
+            self._waiting.add(principal.unnoted)
+            if self._is_writing:
+                return
+            self._is_writing = True
+        Thread(target=self._write, name="token-uses", daemon=True).start()
+
+    def _write(self) -> None:
+        while used := self._next():
+            # Whatever fails ends here, at the thread's edge: no request may notice.
+            with suppress(Exception), self._database.write() as work:
+                # In one order, since others may lock the same rows.
+                for token_id in sorted(used):
+                    work.access_tokens.used(token_id, work.now)
+
+    def _next(self) -> set[AccessTokenId]:
+        with self._lock:
+            used, self._waiting = self._waiting, set()
+            self._is_writing = bool(used)
+            return used
 
 
 def of_user(work: Work, user_id: UserId, page: Page) -> Listed[AccessToken]:
@@ -80,7 +112,7 @@ def of_user(work: Work, user_id: UserId, page: Page) -> Listed[AccessToken]:
     return work.access_tokens.of_user(user_id, work.now, page)
 
 
-def revoke(work: Work, user_id: UserId, token_id: AccessTokenId, address: str = HERE) -> None:
+def revoke(work: Work, user_id: UserId, token_id: AccessTokenId) -> None:
     """End a token; it is refused from now on.
 
     Raises:
@@ -90,7 +122,7 @@ def revoke(work: Work, user_id: UserId, token_id: AccessTokenId, address: str = 
     if token is None or token.user_id != user_id:
         raise NotFound
     work.access_tokens.revoke(token_id, work.now)
-    note(work, "access_token_revoked", user_id, token_id, address)
+    note(work, "access_token_revoked", user_id, token_id)
 
 
 def _hash(text: str) -> bytes:

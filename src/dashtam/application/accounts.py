@@ -8,16 +8,15 @@ from typing import TypedDict
 from dashtam.application.audit_log import note
 from dashtam.application.balance_snapshots import changed_since
 from dashtam.application.capture import Capture
-from dashtam.application.connections import MANUAL, connection_of_institution
+from dashtam.application.connections import MANUAL, connection_of_institution, refuse_live
 from dashtam.application.records import Listed, Page, Work
 from dashtam.domain.account import Account, AccountId, AccountType, BalanceSign
 from dashtam.domain.balance_history import ChangedSnapshot
 from dashtam.domain.balance_snapshot import BalanceSnapshot, SnapshotSource
-from dashtam.domain.connection import ConnectionState, ProviderKind
+from dashtam.domain.connection import ProviderKind
 from dashtam.domain.errors import (
     AccountForbidden,
     AccountNotFound,
-    Conflict,
     Fault,
     Unprocessable,
 )
@@ -109,6 +108,7 @@ def change(work: Work, account: Account, changes: AccountChanges) -> Account:
         detail = "An account cannot have been closed in the future."
         raise Unprocessable(detail, (Fault("/closed_at", "future", detail),))
     changed = replace(account, **changes, updated_at=work.now)
+    changed = replace(changed, name=changed.name.strip())
     work.accounts.change(changed)
     note(work, "account_changed", account.user_id, account.id)
     return changed
@@ -130,7 +130,7 @@ def create_manual(
         user_id=user_id,
         connection_id=connection.id,
         external_id=str(account_id),
-        name=described.name,
+        name=described.name.strip(),
         institution="",
         account_type=described.account_type,
         number_masked=None,
@@ -157,12 +157,7 @@ def type_balance(work: Work, account: Account, reading: Reading) -> TypedBalance
     """
     work.users.hold(account.user_id)
     account = owned(work, account.user_id, account.id)
-    connection = work.connections.get(account.connection_id)
-    assert connection is not None, "every account has a connection"
-    live = connection.kind is ProviderKind.API
-    if live and connection.state is not ConnectionState.DISCONNECTED:
-        detail = "A live connection records this account's balances. Disconnect it to type them."
-        raise Conflict(detail)
+    refuse_live(work, account)
     first = not work.balance_snapshots.any_of(account.id)
     source = SnapshotSource.INITIAL_CONNECTION if first else SnapshotSource.MANUAL_SYNC
     sync_id = _record_typed(work, account, reading, source)
@@ -201,5 +196,6 @@ def _record_typed(work: Work, account: Account, reading: Reading, source: Snapsh
     # Stored the way the account's source would report it, so that it reads back as it was typed.
     reported = reading.turned() if account.balance_sign == -1 else reading
     Capture(work, account, sync_id, source).typed(reported)
+    work.accounts.synced(account.id, work.now)
     note(work, "balance_typed", account.user_id, sync_id)
     return sync_id

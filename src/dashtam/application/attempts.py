@@ -1,7 +1,7 @@
 """How often a password may be guessed: failures have a bucket of their own."""
 
 from dashtam.application.ports import World
-from dashtam.application.rate_limits import AUTH_FAILURES, RatePolicy
+from dashtam.application.rate_limits import AUTH_FAILURES, RatePolicy, limited_part
 from dashtam.domain.errors import RateLimited
 from dashtam.domain.user import email_key
 
@@ -36,5 +36,5 @@ def _policy(world: World) -> RatePolicy:
 
 def _key(world: World, email: str, address: str) -> str:
     # A derived key: buckets may lie on a server, and an e-mail does not belong there.
-    named = f"{email_key(email)}\n{address}".encode("utf-8", "surrogatepass")
+    named = f"{email_key(email)}\n{limited_part(address)}".encode("utf-8", "surrogatepass")
     return world.secrets.derive("auth-failures", named).hex()

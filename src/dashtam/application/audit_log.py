@@ -12,10 +12,8 @@ HERE: Final = ""
 """The address of who works on this machine, by the command line."""
 
 
-def note(
-    work: Work, event: str, user_id: UserId | None, subject: UUID | None = None, address: str = HERE
-) -> None:
-    """Append a line to the audit log, as of now."""
+def note(work: Work, event: str, user_id: UserId | None, subject: UUID | None = None) -> None:
+    """Append a line to the audit log: as of now, and from where the work was asked for."""
     work.audit_log.add(
         AuditLine(
             id=work.new_id(),
@@ -23,7 +21,7 @@ def note(
             user_id=user_id,
             event=event,
             subject=subject,
-            address=address,
+            address=work.address,
         )
     )
 

@@ -75,7 +75,7 @@ class Capture:
         links = list(self._links(chain, readings))
         work.balance_snapshots.add(links)
         end = Chain(chain.length + len(links), links[-1].digest)
-        work.accounts.extend_chain(self.account.id, end, work.now)
+        work.accounts.extend_chain(self.account.id, end)
         captured.recorded += len(links)
         captured.last = links[-1].record
 

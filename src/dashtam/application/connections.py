@@ -5,13 +5,14 @@ from typing import Final
 
 from dashtam.application.audit_log import note
 from dashtam.application.records import Listed, Page, Work
+from dashtam.domain.account import Account
 from dashtam.domain.connection import (
     Connection,
     ConnectionId,
     ConnectionState,
     ProviderKind,
 )
-from dashtam.domain.errors import NotFound
+from dashtam.domain.errors import Conflict, NotFound
 from dashtam.domain.user import UserId
 
 
@@ -51,9 +52,23 @@ def of_user(work: Work, user_id: UserId, page: Page) -> Listed[Connection]:
     return work.connections.of_user(user_id, page)
 
 
+def refuse_live(work: Work, account: Account) -> None:
+    """Let balances of an account be typed or imported only where no provider reports them.
+
+    Raises:
+        Conflict: a live connection feeds the account.
+    """
+    connection = work.connections.get(account.connection_id)
+    assert connection is not None, "every account has a connection"
+    is_live = connection.kind is ProviderKind.API
+    if is_live and connection.state is not ConnectionState.DISCONNECTED:
+        detail = "A live connection records this account's balances. Disconnect it first."
+        raise Conflict(detail)
+
+
 def connection_of_institution(work: Work, user_id: UserId, to: Institution) -> Connection:
     """Return the user's one connection to the institution, made on first sight."""
-    found = work.connections.find(user_id, to.key)
+    found = work.connections.find(user_id, to.kind, to.key)
     if found is not None:
         return found
     connection = Connection(

@@ -2,8 +2,6 @@
 
 import io
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -11,9 +9,10 @@ from typing import Final
 from dashtam.application import access_tokens, accounts, imports, users
 from dashtam.application.accounts import AccountChanges
 from dashtam.application.audit_log import note
-from dashtam.application.imports import Destination
+from dashtam.application.imported import Import
+from dashtam.application.imports import SentFile
 from dashtam.application.pages import every
-from dashtam.application.ports import StatementFile, World
+from dashtam.application.ports import World
 from dashtam.application.records import Work
 from dashtam.domain.account import Account, AccountType
 from dashtam.domain.errors import Refusal
@@ -26,7 +25,6 @@ TOKEN_DAYS: Final = 1
 
 _YEAR: Final = timedelta(days=365)
 _EVER: Final = Period(datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
-_READERS: Final = 4
 
 # What the owner of the samples would say of accounts whose files do not say it, by external id.
 _SAID: Final[Mapping[str, AccountChanges]] = {
@@ -69,7 +67,7 @@ def prepare(world: World, password: str, samples: Iterable[Sample]) -> Demo:
         Refusal: there is nothing to import.
     """
     user = _user(world, password)
-    _import(world, user.id, list(samples))
+    _import(world, user.id, samples)
     with world.database.write() as work:
         return _demo(work, user.id, _new_token(world, work, user.id))
 
@@ -97,22 +95,17 @@ def _new_user(world: World, password: str) -> User:
     return user
 
 
-def _import(world: World, user_id: UserId, samples: list[Sample]) -> None:
-    """Record every sample, the files read side by side."""
-    now = world.clock()
+def _import(world: World, user_id: UserId, samples: Iterable[Sample]) -> None:
+    for sample in samples:
+        sent = SentFile(user_id, io.BytesIO(sample.content), mapping=sample.mapping)
+        imports.import_file(world, sent, _say)
 
-    def opened(sample: Sample) -> StatementFile:
-        file = io.BytesIO(sample.content)
-        return stack.enter_context(world.statement_files.read(file, None, sample.mapping, now))
 
-    with ExitStack() as stack, ThreadPoolExecutor(_READERS) as readers:
-        for read in readers.map(opened, samples):
-            with world.database.write() as work:
-                done = imports.record(work, Destination(user_id, read.file_format), read.statements)
-                for imported in done.accounts:
-                    said = _SAID.get(imported.account.external_id)
-                    if imported.is_new and said:
-                        accounts.change(work, imported.account, said)
+def _say(work: Work, done: Import) -> None:
+    for imported in done.accounts:
+        said = _SAID.get(imported.account.external_id)
+        if imported.is_new and said:
+            accounts.change(work, imported.account, said)
 
 
 def _new_token(world: World, work: Work, user_id: UserId) -> str:

@@ -1,25 +1,30 @@
 """Imports: statement files become history."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from typing import BinaryIO, Final
 
-from dashtam.application.audit_log import note
+from dashtam.application import connections
+from dashtam.application.audit_log import HERE, note
 from dashtam.application.capture import Capture
 from dashtam.application.connections import Institution, connection_of_institution
+from dashtam.application.imported import CONFLICT, AccountImport, Import, faults_of, named
+from dashtam.application.ports import World
 from dashtam.application.records import Work
 from dashtam.domain.account import Account, AccountId, AccountType
 from dashtam.domain.balance_snapshot import SnapshotSource
-from dashtam.domain.connection import Connection, ProviderKind
-from dashtam.domain.errors import Fault, Unprocessable
+from dashtam.domain.connection import Connection, ConnectionId, ProviderKind
+from dashtam.domain.errors import AccountNotFound, Fault, Unprocessable
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import Identity, Position, Problem, Reading, Statement
-from dashtam.domain.sync import AccountOutcome, Sync, SyncId, SyncKind, SyncState
+from dashtam.domain.sync import Sync, SyncId, SyncKind, SyncState
 from dashtam.domain.user import UserId
 
-_MOST_PROBLEMS = 100
-
-
 _Key = tuple[str, str, Currency]
+
+_NOT_OF_FILES: Final = "Files are imported under a connection of files, and this one is none."
+_NOT_ITS_OWN: Final = "The account belongs to another connection: name the account alone."
 
 
 class NothingUsable(Unprocessable):
@@ -48,59 +53,75 @@ class Destination:
     connection: Connection | None = None
 
 
-@dataclass(slots=True)
-class AccountImport:
-    """What an import did to one account. ``refused`` counts the lines that could not be used."""
-
-    account: Account
-    is_new: bool
-    source: SnapshotSource
-    recorded: int = 0
-    skipped: int = 0
-    refused: int = 0
-    problems: list[Problem] = field(default_factory=list)
-
-    def refuse(self, problems: Iterable[Problem]) -> None:
-        """Count lines that could not be used, and keep the first hundred reasons."""
-        for problem in problems:
-            self.refused += 1
-            if len(self.problems) < _MOST_PROBLEMS:
-                self.problems.append(problem)
-
-
 @dataclass(frozen=True, slots=True)
-class Import:
-    """What an import did, account by account, in the order of the file."""
+class SentFile:
+    """A statement file with its sender's choices; without a format its content decides."""
 
-    sync_id: SyncId
-    file_format: str
-    accounts: Sequence[AccountImport]
+    user_id: UserId
+    file: BinaryIO
+    file_format: str | None = None
+    mapping: Mapping[str, object] = field(default_factory=dict)
+    account_id: AccountId | None = None
+    connection_id: ConnectionId | None = None
+    is_dry: bool = False
+    address: str = HERE
 
-    @property
-    def recorded(self) -> int:
-        """How many snapshots were recorded."""
-        return sum(done.recorded for done in self.accounts)
 
-    @property
-    def skipped(self) -> int:
-        """How many readings were known already."""
-        return sum(done.skipped for done in self.accounts)
+def import_file(
+    world: World, sent: SentFile, then: Callable[[Work, Import], None] = lambda _work, _done: None
+) -> Import:
+    """Read a file and record what it reports, all of it or nothing; nothing in a dry run.
 
-    @property
-    def refused(self) -> int:
-        """How many lines could not be used."""
-        return sum(done.refused for done in self.accounts)
+    ``then`` is called in the same work, with what was done, or would have been.
+
+    Raises:
+        AccountNotFound, ConnectionNotFound: what was chosen is not there, or not the sender's.
+        Conflict: a live connection feeds the account.
+        Unprocessable: the file cannot be used, or what was chosen does not fit.
+    """
+    with world.database.read() as work:
+        # A choice that is wrong is refused before anybody looks into the file.
+        _destination(work, sent, "")
+    files = world.statement_files
+    reading = files.read(sent.file, sent.file_format, sent.mapping, world.clock())
+    with reading as read, world.database.write(sent.address) as work:
+        # Two imports at once would each take the other's accounts and balances for unknown.
+        work.users.hold(sent.user_id)
+        with work.trial() if sent.is_dry else nullcontext():
+            # Somebody may have closed or disconnected something while the file was read.
+            done = record(work, _destination(work, sent, read.file_format), read.statements)
+        then(work, done)
+    return done
+
+
+def _destination(work: Work, sent: SentFile, file_format: str) -> Destination:
+    account = connection = None
+    if sent.connection_id is not None:
+        connection = connections.of(work, sent.user_id, sent.connection_id)
+        if connection.kind is not ProviderKind.FILE:
+            raise _unfit(_NOT_OF_FILES, "not_of_files")
+    if sent.account_id is not None:
+        account = work.accounts.get(sent.account_id)
+        # Only under /accounts/{id} does a foreign account differ from one that is not there.
+        if account is None or account.user_id != sent.user_id:
+            raise AccountNotFound
+        connections.refuse_live(work, account)
+        if connection is not None and connection.id != account.connection_id:
+            raise _unfit(_NOT_ITS_OWN, "not_its_own")
+    return Destination(sent.user_id, file_format, account, connection)
+
+
+def _unfit(detail: str, code: str) -> Unprocessable:
+    return Unprocessable(detail, (Fault("/connection_id", code, detail),))
 
 
 def record(work: Work, to: Destination, statements: Iterable[Statement]) -> Import:
-    """Record what the statements report, all of it or nothing.
+    """Record what the statements report, all of it or nothing; the caller holds the user.
 
     Raises:
         NothingUsable: not one balance can be recorded; with the reasons.
         WrongAccount: an account was named, and the file is not of it alone.
     """
-    # Two imports at once would each take the other's accounts and balances for unknown.
-    work.users.hold(to.user_id)
     recording = _Recording(work, to, SyncId(work.new_id()))
     for statement in statements:
         recording.take(statement)
@@ -128,7 +149,7 @@ class _Recording:
             if not statement.readings:
                 # An account is made when a balance of it is seen, not before.
                 waiting = self._waiting.setdefault(key, [])
-                waiting += (_named(identity, problem) for problem in statement.problems)
+                waiting += (named(identity, problem) for problem in statement.problems)
                 return
             done = self._by_identity[key] = self._begin(statement)
             done.refuse(self._waiting.pop(key, ()))
@@ -198,7 +219,7 @@ class _Recording:
         captured = capture.reported(_as_the_account_has_them(statement, done.account))
         done.recorded += captured.recorded
         done.skipped += captured.skipped
-        done.refuse(_conflict() for _ in captured.conflicts)
+        done.refuse(CONFLICT for _ in captured.conflicts)
         if statement.positions is not None and statement.readings:
             self._replace_holdings(done.account, statement.positions, statement)
 
@@ -206,7 +227,7 @@ class _Recording:
         self, account: Account, positions: Sequence[Position], statement: Statement
     ) -> None:
         as_of = max(reading.captured_at for reading in statement.readings)
-        self._work.holdings.replace(account.id, positions, as_of)
+        self._work.holdings.replace(account.id, positions, as_of, self._sync_id)
 
     def finish(self) -> Import:
         """End the run."""
@@ -214,7 +235,7 @@ class _Recording:
         done = Import(self._sync_id, self._to.file_format, accounts)
         homeless = [problem for waiting in self._waiting.values() for problem in waiting]
         if not accounts or not done.recorded + done.skipped:
-            raise NothingUsable(faults=_faults(homeless, accounts))
+            raise NothingUsable(faults=faults_of(homeless, accounts))
         # What belongs to no account of this import is told with the first one.
         accounts[0].refuse(homeless)
         assert self._connection is not None, "there was a statement"
@@ -226,11 +247,11 @@ class _Recording:
                 finished_at=self._work.now,
                 recorded=done.recorded,
                 skipped=done.skipped,
-                accounts=tuple(_outcome(account) for account in accounts),
+                accounts=tuple(imported.outcome for imported in accounts),
             )
         )
-        for connection_id in {account.account.connection_id for account in accounts}:
-            self._work.connections.synced(connection_id, self._work.now)
+        for imported in accounts:
+            self._work.accounts.synced(imported.account.id, self._work.now)
         note(self._work, "file_imported", self._to.user_id, self._sync_id)
         return done
 
@@ -271,40 +292,3 @@ def _account_of(work: Work, connection: Connection, identity: Identity) -> Accou
         created_at=work.now,
         updated_at=work.now,
     )
-
-
-def _outcome(done: AccountImport) -> AccountOutcome:
-    return AccountOutcome(
-        account_id=done.account.id,
-        state=SyncState.PARTIAL if done.refused else SyncState.SUCCEEDED,
-        recorded=done.recorded,
-        skipped=done.skipped,
-        code=done.problems[0].code if done.problems else None,
-        detail=done.problems[0].detail if done.problems else None,
-    )
-
-
-def _conflict() -> Problem:
-    return Problem(
-        line=None,
-        code="conflicting_balance",
-        detail="The file gives another balance for the same instant; the first one stands.",
-    )
-
-
-def _named(identity: Identity, problem: Problem) -> Problem:
-    """Return the problem as it reads where another account's are told."""
-    if problem.line is not None or not identity.external_id:
-        return problem
-    return replace(problem, detail=f"{identity.name}: {problem.detail}")
-
-
-def _faults(homeless: Sequence[Problem], accounts: Iterable[AccountImport]) -> tuple[Fault, ...]:
-    problems = [*homeless, *(problem for done in accounts for problem in done.problems)]
-    return tuple(
-        Fault("/file", problem.code, _with_line(problem)) for problem in problems[:_MOST_PROBLEMS]
-    )
-
-
-def _with_line(problem: Problem) -> str:
-    return problem.detail if problem.line is None else f"Line {problem.line}: {problem.detail}"

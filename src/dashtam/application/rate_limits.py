@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Final, Protocol
 
 # Shared buckets are reckoned in double precision, which is exact up to here and far beyond need.
@@ -37,6 +38,22 @@ class Spent:
     remaining: int
     reset_at: int
     retry_after_s: int | None
+
+
+def limited_part(address: str) -> str:
+    """Return the part of a client's address that has a bucket of its own.
+
+    That is all of it, but for IPv6 its /64: whoever has one address there has the other 2^64.
+    """
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(found, IPv6Address):
+        return address
+    if found.ipv4_mapped:
+        return str(found.ipv4_mapped)
+    return str(IPv6Network((int(found), 64), strict=False))
 
 
 class Buckets(Protocol):

@@ -13,7 +13,7 @@ from uuid import UUID
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.audit import AuditLine
 from dashtam.domain.balance_snapshot import BalanceSnapshot, SnapshotId, SnapshotSource
-from dashtam.domain.connection import Connection, ConnectionId
+from dashtam.domain.connection import Connection, ConnectionId, ProviderKind
 from dashtam.domain.hash_chain import Chain, Link
 from dashtam.domain.holding import Holding
 from dashtam.domain.money import Currency
@@ -182,8 +182,11 @@ class Accounts(Protocol):
     def chain(self, account_id: AccountId) -> Chain:
         """Return where the account's chain ends, and lock the account until the work is done."""
 
-    def extend_chain(self, account_id: AccountId, chain: Chain, synced_at: datetime) -> None:
-        """Keep where the chain ends now, and when the account was last synced."""
+    def extend_chain(self, account_id: AccountId, chain: Chain) -> None:
+        """Keep where the chain ends now."""
+
+    def synced(self, account_id: AccountId, at: datetime) -> None:
+        """Keep when a run last reached the account and its connection."""
 
     def chains(self) -> Iterator[tuple[AccountId, Chain]]:
         """Yield every account of everyone, by id, with where its chain ends; lock nothing."""
@@ -199,9 +202,16 @@ class Holdings(Protocol):
         """Return the positions of all the user's accounts by symbol, then id."""
 
     def replace(
-        self, account_id: AccountId, positions: Sequence[Position], as_of: datetime
+        self,
+        account_id: AccountId,
+        positions: Sequence[Position],
+        as_of: datetime,
+        sync_id: SyncId,
     ) -> None:
-        """Put these in place of the account's, unless those are of a later instant."""
+        """Put what a run tells in place of the account's, unless that is of a later instant."""
+
+    def retract(self, sync: Sync) -> None:
+        """Forget what the run told: nothing is known of these accounts' positions any more."""
 
 
 class Connections(Protocol):
@@ -213,14 +223,11 @@ class Connections(Protocol):
     def of_user(self, user_id: UserId, page: Page) -> Listed[Connection]:
         """Return the user's connections by name (code points), then id."""
 
-    def find(self, user_id: UserId, institution: str) -> Connection | None:
-        """Return the user's file or manual connection with this institution key."""
+    def find(self, user_id: UserId, kind: ProviderKind, institution: str) -> Connection | None:
+        """Return the user's connection of this kind with this institution key."""
 
     def add(self, connection: Connection) -> None:
         """Keep a new connection."""
-
-    def synced(self, connection_id: ConnectionId, at: datetime) -> None:
-        """Keep when the connection was last synced."""
 
 
 class Syncs(Protocol):
@@ -246,6 +253,9 @@ class Syncs(Protocol):
 
     def recorded_by_sync(self) -> Iterator[tuple[SyncId, int, int]]:
         """Yield every run of everyone: how much it says it recorded, and how much there is."""
+
+    def unknown(self) -> Iterator[tuple[SyncId, int]]:
+        """Yield every run that snapshots name and that there is not, with how many name it."""
 
     def retractions(self) -> Sequence[SyncId]:
         """Return every run that was retracted."""
@@ -351,6 +361,9 @@ class AccessTokens(Protocol):
     def revoke(self, token_id: AccessTokenId, at: datetime) -> None:
         """End the token."""
 
+    def revoke_all(self, user_id: UserId, at: datetime) -> None:
+        """End every token of the user."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
@@ -397,11 +410,14 @@ class AuditLog(Protocol):
 class Work(Protocol):
     """One transaction: what it can ask for, at one instant.
 
-    ``now`` is the instant at which the work began, the same for all that it does.
+    ``now`` is the instant at which the work began, the same for all that it does. ``address`` is
+    that of the client who asked for it, empty for who works on this machine.
     """
 
     @property
     def now(self) -> datetime: ...
+    @property
+    def address(self) -> str: ...
     @property
     def balance_snapshots(self) -> BalanceSnapshots: ...
     @property
@@ -423,8 +439,8 @@ class Work(Protocol):
     @property
     def audit_log(self) -> AuditLog: ...
 
-    def undo(self) -> None:
-        """Have the work end as if it had never been done."""
+    def trial(self) -> AbstractContextManager[None]:
+        """Do what is in the ``with`` block as if it counted, and undo it at its end."""
 
     def new_id(self) -> UUID:
         """Return a new id that sorts by time of making (UUID version 7)."""
@@ -439,5 +455,5 @@ class Database(Protocol):
     def read(self) -> AbstractContextManager[Work]:
         """Open work that only reads, on one consistent state."""
 
-    def write(self) -> AbstractContextManager[Work]:
-        """Open work that may write; committed whole when the block is left."""
+    def write(self, address: str = "") -> AbstractContextManager[Work]:
+        """Open work that may write, asked for from the address; committed whole at the end."""

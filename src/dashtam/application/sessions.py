@@ -48,12 +48,12 @@ def sign_in(world: World, email: str, password: str, address: str, user_agent: s
         _fail(world, user, address)
         attempts.count_failure(world, email, address)
         raise Unauthorized(_WRONG)
-    with world.database.write() as work:
+    with world.database.write(address) as work:
         # The password may have been changed while we compared, which ended every session.
         if work.users.locked_password_hash(user.id) != kept:
             raise Unauthorized(_WRONG)
-        session, token = _start(work, world.secrets.random(), user, address, user_agent)
-        note(work, "signed_in", user.id, session.id, address)
+        session, token = _start(work, world.secrets.random(), user, user_agent)
+        note(work, "signed_in", user.id, session.id)
     return _pair(world, session, token)
 
 
@@ -71,8 +71,8 @@ def refresh(world: World, refresh_token: str, address: str = "") -> TokenPair:
     if token is None:
         raise Unauthorized(_ENDED)
     successor = token.next(world.secrets)
-    with world.database.write() as work:
-        session = _rotated(work, token, successor, address)
+    with world.database.write(address) as work:
+        session = _rotated(work, token, successor)
     # Refused only now: a reuse that was found out has to stay found out.
     if session is None:
         raise Unauthorized(_ENDED)
@@ -82,7 +82,7 @@ def refresh(world: World, refresh_token: str, address: str = "") -> TokenPair:
 def authenticate(work: Work, signer: Signer, token: str) -> Principal:
     """Return whose token it is: an access token of a live session, or a read-only token.
 
-    Where ``unnoted`` is set, the caller passes the principal on to ``access_tokens.note_use``.
+    Where ``unnoted`` is set, the caller passes the principal on to ``access_tokens.Uses``.
 
     Raises:
         Unauthorized: the token is not good, or no longer.
@@ -102,7 +102,7 @@ def of_user(work: Work, principal: Principal, page: Page) -> Listed[Session]:
     return work.sessions.of_user(principal.user_id, work.now, page)
 
 
-def revoke(work: Work, principal: Principal, session_id: SessionId, address: str = "") -> None:
+def revoke(work: Work, principal: Principal, session_id: SessionId) -> None:
     """End one of the user's sessions; its tokens are refused from now on.
 
     Raises:
@@ -113,13 +113,13 @@ def revoke(work: Work, principal: Principal, session_id: SessionId, address: str
         raise NotFound
     if session.revoked_at is None:
         work.sessions.revoke(session_id, work.now)
-        note(work, "session_revoked", principal.user_id, session_id, address)
+        note(work, "session_revoked", principal.user_id, session_id)
 
 
-def sign_out(work: Work, principal: Principal, address: str = "") -> None:
+def sign_out(work: Work, principal: Principal) -> None:
     """End the session that this is."""
     if principal.session_id is not None:
-        revoke(work, principal, principal.session_id, address)
+        revoke(work, principal, principal.session_id)
 
 
 def _known(world: World, email: str) -> tuple[User | None, str | None]:
@@ -132,14 +132,12 @@ def _known(world: World, email: str) -> tuple[User | None, str | None]:
 
 
 def _fail(world: World, user: User | None, address: str) -> None:
-    with world.database.write() as work:
+    with world.database.write(address) as work:
         user_id = None if user is None else user.id
-        note(work, "sign_in_failed", user_id, user_id, address)
+        note(work, "sign_in_failed", user_id, user_id)
 
 
-def _start(
-    work: Work, secret: bytes, user: User, address: str, user_agent: str
-) -> tuple[Session, RefreshToken]:
+def _start(work: Work, secret: bytes, user: User, user_agent: str) -> tuple[Session, RefreshToken]:
     token = RefreshToken(SessionId(work.new_id()), 0, secret)
     session = Session(
         id=token.session_id,
@@ -151,16 +149,14 @@ def _start(
         last_used_at=work.now,
         expires_at=work.now + SESSION_LASTS,
         revoked_at=None,
-        address=address,
+        address=work.address,
         user_agent="".join(filter(str.isprintable, user_agent))[:_LONGEST_USER_AGENT],
     )
     work.sessions.add(session)
     return session, token
 
 
-def _rotated(
-    work: Work, token: RefreshToken, successor: RefreshToken, address: str
-) -> Session | None:
+def _rotated(work: Work, token: RefreshToken, successor: RefreshToken) -> Session | None:
     session = work.sessions.locked(token.session_id)
     if session is None or session.revoked_at is not None or session.expires_at <= work.now:
         return None
@@ -178,7 +174,7 @@ def _rotated(
     if successor.is_newest(session) and work.now - session.rotated_at <= GRACE:
         return session
     work.sessions.revoke(session.id, work.now)
-    note(work, "refresh_token_reused", session.user_id, session.id, address)
+    note(work, "refresh_token_reused", session.user_id, session.id)
     return None
 
 

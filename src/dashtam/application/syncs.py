@@ -78,4 +78,6 @@ def retract(work: Work, user_id: UserId, sync_id: SyncId) -> None:
         raise Conflict(detail)
     if sync.retracted_at is None:
         work.syncs.retract(sync, work.now)
+        # What an account holds now is no history: what this run said of it is not known any more.
+        work.holdings.retract(sync)
         note(work, "sync_retracted", user_id, sync_id)

@@ -5,7 +5,7 @@ from hmac import compare_digest
 from typing import Final
 
 from dashtam.application import attempts
-from dashtam.application.audit_log import HERE, note
+from dashtam.application.audit_log import note
 from dashtam.application.ports import World
 from dashtam.application.records import Work
 from dashtam.domain.errors import Conflict, Fault, Forbidden, Unauthorized, Unprocessable
@@ -53,7 +53,7 @@ def register(
     email = email.strip()
     _refuse_faults([*_email_faults(email), *_password_faults(world, password, email, "/password")])
     password_hash = world.passwords.hash(password)
-    with world.database.write() as work:
+    with world.database.write(address) as work:
         user = User(UserId(work.random_id()), email, work.now)
         if world.rules.registration == "first_user":
             if not work.users.add_first(user, password_hash):
@@ -61,7 +61,7 @@ def register(
         elif not work.users.add(user, password_hash):
             msg = "Somebody has registered with this e-mail already."
             raise Conflict(msg)
-        note(work, "user_registered", user.id, user.id, address)
+        note(work, "user_registered", user.id, user.id)
     return user
 
 
@@ -106,6 +106,8 @@ def change_password(
 ) -> User:
     """Put a new password in place of the one that the user names; the other sessions end.
 
+    Read-only tokens stay good: the scripts that have them know no password.
+
     Raises:
         Unprocessable: the old password is wrong, or the new one breaks a rule.
         RateLimited: the old one was wrong too often.
@@ -119,17 +121,19 @@ def change_password(
         attempts.count_failure(world, user.email, address)
         raise _wrong_password()
     new_hash = world.passwords.hash(new_password)
-    with world.database.write() as work:
+    with world.database.write(address) as work:
         # Of two changes at the same moment the second would undo the first one unseen.
         if work.users.locked_password_hash(user.id) != kept:
             raise _wrong_password()
         _set_password(work, user, new_hash, principal.session_id)
-        note(work, "password_changed", user.id, user.id, address)
+        note(work, "password_changed", user.id, user.id)
     return user
 
 
 def reset_password(world: World, user: User, new_password: str) -> None:
-    """Give a user who forgot it another password, from the command line; all sessions end.
+    """Give a user another password, from the command line; all sessions and tokens end.
+
+    Who forgot his password may as well have lost it to somebody who made tokens of his own.
 
     Raises:
         Unprocessable: the password breaks a rule.
@@ -138,14 +142,15 @@ def reset_password(world: World, user: User, new_password: str) -> None:
     new_hash = world.passwords.hash(new_password)
     with world.database.write() as work:
         _set_password(work, user, new_hash, None)
+        work.access_tokens.revoke_all(user.id, work.now)
         note(work, "password_reset", user.id, user.id)
 
 
-def erase(work: Work, user: User, address: str = HERE) -> int:
+def erase(work: Work, user: User) -> int:
     """Remove a user and all that is the user's, and return how many snapshots that were."""
     snapshots = work.users.erase(user.id, work.now)
     # The line is nobody's: what was the user's is gone.
-    note(work, "user_erased", None, user.id, address)
+    note(work, "user_erased", None, user.id)
     return snapshots
 
 

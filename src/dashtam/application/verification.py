@@ -118,9 +118,13 @@ def _verify_runs(work: Work, report: Report) -> None:
         if recorded != found:
             detail = f"Sync {sync_id} recorded {recorded} snapshots, and {found} are there."
             report.find("miscounted", detail, sync_id)
+    for sync_id, found in work.syncs.unknown():
+        stored += found
+        detail = f"{found} snapshots name sync {sync_id}, and there is none."
+        report.find("sync_missing", detail, sync_id)
     is_whole = not any(finding.code == "unreadable" for finding in report.findings)
     if is_whole and stored != report.snapshots:
-        detail = f"{stored} snapshots belong to a sync, and {report.snapshots} to an account."
+        detail = f"There are {stored} snapshots, and {report.snapshots} belong to an account."
         report.find("orphaned", detail)
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class Fault:
     """One thing that is wrong in what was sent.
 
-    ``place`` names a parameter, or points into a body as a JSON pointer (RFC 6901).
+    ``place`` names a parameter, or points into a body as a JSON pointer (RFC 6901): empty for the
+    whole body.
     """
 
     place: str

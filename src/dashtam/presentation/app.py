@@ -7,7 +7,6 @@ from functools import cache, partial
 from typing import Any
 
 import msgspec
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -15,9 +14,10 @@ from structlog.typing import FilteringBoundLogger
 
 from dashtam.application.ports import World
 from dashtam.presentation.addresses import Networks
-from dashtam.presentation.middleware import Edge
+from dashtam.presentation.cors import Cors
+from dashtam.presentation.middleware import Bodies, Edge
 from dashtam.presentation.problems import NOT_FOUND, Problems
-from dashtam.presentation.routers.api.v1.routes.mount import mount
+from dashtam.presentation.routers.api.v1.routes.mount import mount, reads_body
 from dashtam.presentation.routers.api.v1.routes.openapi import document
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
 from dashtam.presentation.routers.system import System, trace_id
@@ -65,7 +65,7 @@ def make_app(world: World, around: Surroundings) -> ASGIApp:
         routes, redirect_slashes=False, default=_Nowhere(problems), lifespan=_lifespan(around.close)
     )
     if around.cors_origins:
-        app = CORSMiddleware(
+        app = Cors(
             app,
             allow_origins=around.cors_origins,
             allow_methods=["*"],
@@ -73,7 +73,13 @@ def make_app(world: World, around: Surroundings) -> ASGIApp:
             expose_headers=["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
                             "Retry-After", "ETag", "Location", "X-Request-Id"],
         )  # fmt: skip
-    return Edge(app, problems=problems, log=around.log, observe=around.observe)
+    return Edge(
+        app,
+        problems=problems,
+        log=around.log,
+        observe=around.observe,
+        bodies=Bodies(answers_413=partial(reads_body, routes)),
+    )
 
 
 def _openapi(around: Surroundings) -> bytes:

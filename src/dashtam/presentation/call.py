@@ -1,5 +1,6 @@
 """One call of the API: what arrived, who calls, and what is answered."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final, TypeVar
@@ -109,14 +110,27 @@ class Call:
             raise _broken(str(error)) from None
 
 
+# msgspec ends its sentence with the place: "Expected `str`, got `int` - at `$.balance`"; of a field
+# that is missing or unknown that is the object, and the sentence names the field.
+_SAID = re.compile(r"(?P<sentence>.*?)(?: - at `\$(?P<place>[^`]*)`)?", re.DOTALL)
+_FIELD = re.compile(r"Object (?:missing required|contains unknown) field `(.*)`", re.DOTALL)
+_LONGEST_FIELD: Final = 100
+
+
 def _broken(message: str) -> Unprocessable:
-    # msgspec ends its sentence with the place: "Expected `str`, got `int` - at `$.balance`".
-    sentence, _, place = message.partition(" - at ")
-    pointer = (
-        place.strip("`").removeprefix("$").replace(".", "/").replace("[", "/").replace("]", "")
-    )
+    said = _SAID.fullmatch(message)
+    assert said is not None, "the pattern takes any text"
+    sentence, place = said["sentence"], said["place"] or ""
+    pointer = place.replace(".", "/").replace("[", "/").replace("]", "")
+    field = _FIELD.fullmatch(sentence)
+    if field:
+        name = field[1]
+        if len(name) > _LONGEST_FIELD:
+            sentence = "Object contains an unknown field with a long name"
+            name = name[:_LONGEST_FIELD]
+        pointer += "/" + name.replace("~", "~0").replace("/", "~1")
     return Unprocessable(
-        f"The body breaks a rule: {sentence}.", (Fault(pointer or "/", "invalid", sentence),)
+        f"The body breaks a rule: {sentence}.", (Fault(pointer, "invalid", sentence),)
     )
 
 

@@ -6,6 +6,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import ClientDisconnect
@@ -19,6 +20,7 @@ from dashtam.presentation.problems import (
     VALIDATION_FAILED,
     Problems,
     ProblemType,
+    Rejection,
 )
 
 IMPORTS_PATH: Final = "/api/v1/imports"
@@ -26,6 +28,29 @@ MAX_TARGET_BYTES: Final = 16 * 1024
 _LOGGED_PATH_CHARACTERS: Final = 200
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _OWN_HEADERS: Final = frozenset({b"x-request-id", b"x-content-type-options"})
+
+
+class BodyTooLarge(Rejection):
+    """The body has more bytes than it may."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(PAYLOAD_TOO_LARGE, f"A body may have {max_bytes:,} bytes here.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bodies:
+    """How large bodies may be.
+
+    One that is larger is refused at the edge, but where ``answers_413`` says that the application
+    reads it: there reading raises ``BodyTooLarge``, so that the answer can tell of rate limits too.
+    """
+
+    max_bytes: int = 1024 * 1024
+    max_import_bytes: int = 10 * 1024 * 1024
+    answers_413: Callable[[Scope], bool] = lambda _scope: False
+
+
+_BODIES: Final = Bodies()
 
 
 class Edge:
@@ -43,15 +68,13 @@ class Edge:
         problems: Problems,
         log: FilteringBoundLogger,
         observe: Callable[[str, int, float], None] = lambda _method, _status, _took_s: None,
-        max_body_bytes: int = 1024 * 1024,
-        max_import_bytes: int = 10 * 1024 * 1024,
+        bodies: Bodies = _BODIES,
     ) -> None:
         self.app = app
         self.problems = problems
         self.log = log
+        self.bodies = bodies
         self._observe = observe
-        self._max_body_bytes = max_body_bytes
-        self._max_import_bytes = max_import_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what is not a request; see to one request from its beginning to its end."""
@@ -59,7 +82,7 @@ class Edge:
             await self.app(scope, receive, send)
             return
         is_import = scope["path"] == IMPORTS_PATH
-        max_bytes = self._max_import_bytes if is_import else self._max_body_bytes
+        max_bytes = self.bodies.max_import_bytes if is_import else self.bodies.max_bytes
         started = time.perf_counter()
         exchange = _Exchange(self, scope, receive, send, max_bytes)
         await exchange.run()
@@ -96,8 +119,8 @@ class _Exchange:
         try:
             if self._target_bytes() > MAX_TARGET_BYTES:
                 await self._answer(VALIDATION_FAILED, "The address is longer than 16 KiB.")
-            elif self._declared_bytes() > self._max_bytes:
-                await self._refuse_body()
+            elif self._is_declared_too_large() and not self._edge.bodies.answers_413(self._scope):
+                await self._answer(PAYLOAD_TOO_LARGE, str(BodyTooLarge(self._max_bytes)))
             else:
                 await self._edge.app(self._scope, self._receive, self._send)
                 if self.status is None and not self._is_over:
@@ -114,12 +137,17 @@ class _Exchange:
     async def _receive(self) -> Message:
         if self._is_over:
             return {"type": "http.disconnect"}
+        if self._read_bytes == 0 and self.status is None and self._is_declared_too_large():
+            raise BodyTooLarge(self._max_bytes)
         message = await self._client_receive()
         self._read_bytes += len(message.get("body", b""))
         if message["type"] == "http.disconnect":
             self._is_over = True
         elif self._read_bytes > self._max_bytes:
-            await self._refuse_body()
+            too_large = BodyTooLarge(self._max_bytes)
+            if self.status is None and self._edge.bodies.answers_413(self._scope):
+                raise too_large
+            await self._answer(PAYLOAD_TOO_LARGE, str(too_large))
             return {"type": "http.disconnect"}
         return message
 
@@ -137,10 +165,6 @@ class _Exchange:
             (b"x-request-id", self.trace_id.encode()),
             (b"x-content-type-options", b"nosniff"),
         ]
-
-    async def _refuse_body(self) -> None:
-        detail = f"A body may have {self._max_bytes:,} bytes here."
-        await self._answer(PAYLOAD_TOO_LARGE, detail)
 
     async def _fail(self, error: str, frames: str) -> None:
         self._edge.log.error(
@@ -167,12 +191,12 @@ class _Exchange:
         raw_path = self._scope.get("raw_path") or self._scope["path"].encode()
         return len(raw_path) + len(b"?") + len(self._scope["query_string"])
 
-    def _declared_bytes(self) -> int:
+    def _is_declared_too_large(self) -> bool:
         for name, value in self._scope["headers"]:
             # Any other length cannot be understood here; what then comes is counted.
             if name == b"content-length" and _LENGTH.fullmatch(value):
-                return int(value)
-        return 0
+                return int(value) > self._max_bytes
+        return False
 
 
 def _names(trouble: BaseException) -> str:

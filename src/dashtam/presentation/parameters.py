@@ -194,6 +194,9 @@ def path_id(described: str, name: str = "id") -> Parameter[UUID]:
     )
 
 
+ACCOUNT_ID: Final = path_id("Account unique identifier.")
+CONNECTION_ID: Final = path_id("Connection unique identifier.")
+
 _INSTANT_SCHEMA: Final = {"type": "string", "format": "date-time"}
 
 START_DATE: Final[Parameter[datetime]] = Parameter(

@@ -161,10 +161,18 @@ def kind_of(refusal: Refusal) -> ProblemType:
     """Return the problem type that tells of a refusal."""
     if isinstance(refusal, Rejection):
         return refusal.kind
-    return next(kind for cls, kind in _BY_REFUSAL if isinstance(refusal, cls))
+    # A refusal of no class of its own says only that it cannot be done.
+    return next((kind for cls, kind in _BY_REFUSAL if isinstance(refusal, cls)), UNPROCESSABLE)
+
+
+def told_again(problem: bytes, trace_id: str) -> bytes:
+    """Return the body of a problem as the answer to another request."""
+    told = msgspec.json.decode(problem, type=Problem)
+    return msgspec.json.encode(msgspec.structs.replace(told, trace_id=trace_id))
 
 
 def _fault(fault: Fault) -> ProblemFault:
-    if fault.place.startswith("/"):
+    # The empty pointer is the whole document (RFC 6901), and no parameter has an empty name.
+    if not fault.place or fault.place.startswith("/"):
         return ProblemFault(pointer=fault.place, code=fault.code, detail=fault.detail)
     return ProblemFault(parameter=fault.place, code=fault.code, detail=fault.detail)

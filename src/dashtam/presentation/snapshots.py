@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from dashtam.domain.balance_history import ChangedSnapshot
 from dashtam.domain.balance_snapshot import SnapshotSource
-from dashtam.presentation.wire import AmountText, CurrencyCode, Shape, amount_text
+from dashtam.presentation.wire import AmountText, CurrencyCode, Shape, SumText, amount_text
 
 Percent = Annotated[
     float, Meta(description="Rounded half away from zero to two decimals.", examples=[2.04])
@@ -28,7 +28,7 @@ class Snapshot(Shape):
     source: SnapshotSource
     captured_at: datetime
     created_at: datetime
-    change_amount: AmountText | None
+    change_amount: SumText | None
     change_percent: Percent | None
 
 

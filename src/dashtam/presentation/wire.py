@@ -19,13 +19,25 @@ AmountText = Annotated[
     ),
 ]
 
+# Sums and differences of amounts have more digits than any one that is sent or reported.
+SumText = Annotated[
+    str,
+    Meta(
+        description="An exact sum or difference in plain digits.",
+        pattern=r"^-?[0-9]{1,40}(\.[0-9]{1,18})?$",
+        examples=["25000.00"],
+    ),
+]
+
 CurrencyCode = Annotated[
     str, Meta(description="ISO 4217 currency code.", pattern="^[A-Z]{3}$", examples=["USD"])
 ]
 
-# No control characters: PostgreSQL cannot hold NUL, and no name has any.
+# No control characters: PostgreSQL cannot hold NUL, and no name has any; but something to see.
+NAME_PATTERN = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
+
 Name = Annotated[
-    str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["Checking"])
+    str, Meta(min_length=1, max_length=200, pattern=NAME_PATTERN, examples=["Checking"])
 ]
 
 InstantText = Annotated[

@@ -68,6 +68,14 @@ class AccessTokens:
             .values(revoked_at=at)
         )
 
+    def revoke_all(self, user_id: UserId, at: datetime) -> None:
+        """End every token of the user."""
+        self._connection.execute(
+            update(access_tokens)
+            .where(access_tokens.c.user_id == user_id, access_tokens.c.revoked_at.is_(None))
+            .values(revoked_at=at)
+        )
+
 
 def _live(now: datetime) -> Select[Any]:
     return _UNREVOKED.where(

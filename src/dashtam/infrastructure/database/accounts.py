@@ -13,7 +13,7 @@ from dashtam.domain.hash_chain import GENESIS, Chain
 from dashtam.domain.money import Currency
 from dashtam.domain.user import UserId
 from dashtam.infrastructure.database.rows import AnyRow, one_of, page_of
-from dashtam.infrastructure.database.tables import accounts
+from dashtam.infrastructure.database.tables import accounts, connections
 
 _CHANGEABLE = ("name", "account_type", "balance_sign", "is_hidden", "closed_at", "updated_at")
 
@@ -72,12 +72,21 @@ class Accounts:
         row = self._connection.execute(statement).one()
         return Chain(row.chain_length, row.chain_head)
 
-    def extend_chain(self, account_id: AccountId, chain: Chain, synced_at: datetime) -> None:
-        """Keep where the chain ends now, and when the account was last synced."""
+    def extend_chain(self, account_id: AccountId, chain: Chain) -> None:
+        """Keep where the chain ends now."""
         self._connection.execute(
             update(accounts)
             .where(accounts.c.id == account_id)
-            .values(chain_length=chain.length, chain_head=chain.head, last_synced_at=synced_at)
+            .values(chain_length=chain.length, chain_head=chain.head)
+        )
+
+    def synced(self, account_id: AccountId, at: datetime) -> None:
+        """Keep when a run last reached the account and its connection."""
+        this = accounts.c.id == account_id
+        self._connection.execute(update(accounts).where(this).values(last_synced_at=at))
+        its = connections.c.id == select(accounts.c.connection_id).where(this).scalar_subquery()
+        self._connection.execute(
+            update(connections).where(its).values(last_synced_at=at, updated_at=at)
         )
 
     def chains(self) -> Iterator[tuple[AccountId, Chain]]:

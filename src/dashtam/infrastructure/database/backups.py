@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -30,9 +30,9 @@ class NotWhole(Unprocessable):
 
 
 class InUse(Conflict):
-    """A server is running on the data folder."""
+    """Dashtam is running on the data folder."""
 
-    detail = "A server is running on this data folder, or a backup is being restored."
+    detail = "Dashtam is running on this data folder, or a backup is being restored."
 
 
 class NotOurs(Refusal):
@@ -71,29 +71,38 @@ def write(engine: Engine, ring: Path | None, folder: Path, now: datetime) -> Pat
 def restore(backup: Path, *, database: Path | None, ring: Path, data: Path, now: datetime) -> None:
     """Put a backup in the place of the database and the key ring.
 
-    What was there is kept aside, beside it, with ``before-`` and the time in its name.
+    What was there is kept aside, beside it, with ``before-`` and the time in its name. Whoever is
+    interrupted finds the old database or the new one, never none.
 
     Raises:
         NotOurs: the database is not SQLite.
         NotWhole: a file of the backup is missing, or not the one that was written.
-        InUse: a server is running on the data folder.
+        InUse: Dashtam is running on the data folder.
     """
     if database is None:
         raise NotOurs
     _check(backup)
     with _held(data, fcntl.LOCK_EX):
-        aside = f".before-{now:%Y%m%dT%H%M%SZ}"
-        for suffix in ("", "-wal", "-shm"):
-            _set_aside(database.with_name(database.name + suffix), aside)
-        _put(backup / DATABASE, database)
+        aside = f".before-{now:%Y%m%dT%H%M%S.%fZ}"
+        beside = [(_copied(backup / DATABASE, database), database)]
         if (backup / KEY_RING).exists():
-            _set_aside(ring, aside)
-            _put(backup / KEY_RING, ring)
+            beside.append((_copied(backup / KEY_RING, ring), ring))
+        _keep(database.with_name(database.name + "-wal"), f"{database.name}{aside}-wal")
+        # SQLite empties the log, and of a database that it cannot read it removes it.
+        _settle(database)
+        for _, target in beside:
+            _keep(target, target.name + aside)
+        # A log that stayed would be taken for the new database's own.
+        for suffix in ("-wal", "-shm"):
+            database.with_name(database.name + suffix).unlink(missing_ok=True)
+        for copy, target in beside:
+            copy.replace(target)
+            _sync_to_disk(target.parent)
 
 
 @contextmanager
 def in_use(data: Path) -> Iterator[None]:
-    """Hold the data folder together with other servers, so that nobody restores over them.
+    """Hold the data folder together with others, so that nobody restores over them.
 
     Raises:
         InUse: a backup is being restored.
@@ -127,19 +136,34 @@ def _check(backup: Path) -> None:
         raise NotWhole
 
 
-def _put(source: Path, target: Path) -> None:
+def _copied(source: Path, target: Path) -> Path:
+    """Return a copy, safe on the disk beside the place that it is for."""
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name}.restoring")
     shutil.copyfile(source, beside)
     beside.chmod(0o600)
     _sync_to_disk(beside)
-    beside.replace(target)
-    _sync_to_disk(target.parent)
+    return beside
 
 
-def _set_aside(path: Path, suffix: str) -> None:
-    if path.exists():
-        path.rename(path.with_name(path.name + suffix))
+def _settle(database: Path) -> None:
+    """Have the database hold what its write-ahead log does, unless it is past reading."""
+    if not database.exists():
+        return
+    with suppress(sqlite3.Error), closing(sqlite3.connect(database)) as opened:
+        opened.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _keep(path: Path, name: str) -> None:
+    """Have the file under another name as well, where there is one."""
+    if not path.exists():
+        return
+    kept = path.with_name(name)
+    try:
+        kept.hardlink_to(path)
+    except OSError:
+        shutil.copy2(path, kept)
+    _sync_to_disk(path.parent)
 
 
 def _sum(file: Path) -> str:

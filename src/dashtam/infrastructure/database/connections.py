@@ -1,10 +1,9 @@
 """The statements on connections."""
 
 from dataclasses import asdict
-from datetime import datetime
 
 from sqlalchemy import Connection as SqlConnection
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
 
 from dashtam.application.records import Listed, Page
 from dashtam.domain.connection import Connection, ConnectionId, ConnectionState, ProviderKind
@@ -30,24 +29,18 @@ class Connections:
         by = (connections.c.name, connections.c.id)
         return page_of(self._connection, statement, page, _connection_of, by=by)
 
-    def find(self, user_id: UserId, institution: str) -> Connection | None:
-        """Return the user's connection with this institution key."""
+    def find(self, user_id: UserId, kind: ProviderKind, institution: str) -> Connection | None:
+        """Return the user's connection of this kind with this institution key."""
         statement = select(connections).where(
-            connections.c.user_id == user_id, connections.c.institution == institution
+            connections.c.user_id == user_id,
+            connections.c.kind == kind,
+            connections.c.institution == institution,
         )
         return one_of(self._connection, statement, _connection_of)
 
     def add(self, connection: Connection) -> None:
         """Keep a new connection."""
         self._connection.execute(insert(connections), asdict(connection))
-
-    def synced(self, connection_id: ConnectionId, at: datetime) -> None:
-        """Keep when the connection was last synced."""
-        self._connection.execute(
-            update(connections)
-            .where(connections.c.id == connection_id)
-            .values(last_synced_at=at, updated_at=at)
-        )
 
 
 def _connection_of(row: AnyRow) -> Connection:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 from uuid_utils.compat import uuid7
 
 from dashtam.application.records import Listed, Page
@@ -12,6 +12,7 @@ from dashtam.domain.account import AccountId
 from dashtam.domain.holding import Holding
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import Position
+from dashtam.domain.sync import Sync, SyncId
 from dashtam.domain.user import UserId
 from dashtam.infrastructure.database.rows import AnyRow, page_of
 from dashtam.infrastructure.database.tables import accounts, holdings
@@ -37,14 +38,21 @@ class Holdings:
         return page_of(self._connection, statement, page, _holding_of, by=_BY_SYMBOL)
 
     def replace(
-        self, account_id: AccountId, positions: Sequence[Position], as_of: datetime
+        self,
+        account_id: AccountId,
+        positions: Sequence[Position],
+        as_of: datetime,
+        sync_id: SyncId,
     ) -> None:
-        """Put these in place of the account's, unless those are of a later instant."""
-        of_account = holdings.c.account_id == account_id
-        newest = self._connection.scalar(select(func.max(holdings.c.as_of)).where(of_account))
-        if newest is not None and newest > as_of:
+        """Put what a run tells in place of the account's, unless that is of a later instant."""
+        this = accounts.c.id == account_id
+        known_as_of = self._connection.scalar(select(accounts.c.holdings_as_of).where(this))
+        if known_as_of is not None and known_as_of > as_of:
             return
-        self._connection.execute(delete(holdings).where(of_account))
+        self._connection.execute(
+            update(accounts).where(this).values(holdings_as_of=as_of, holdings_sync_id=sync_id)
+        )
+        self._connection.execute(delete(holdings).where(holdings.c.account_id == account_id))
         rows = [
             asdict(position)
             | {"id": uuid7(), "account_id": account_id, "currency": position.currency.code}
@@ -52,6 +60,15 @@ class Holdings:
         ]
         if rows:
             self._connection.execute(insert(holdings), rows)
+
+    def retract(self, sync: Sync) -> None:
+        """Forget what the run told: nothing is known of these accounts' positions any more."""
+        told = accounts.c.user_id == sync.user_id, accounts.c.holdings_sync_id == sync.id
+        of_these = holdings.c.account_id.in_(select(accounts.c.id).where(*told))
+        self._connection.execute(delete(holdings).where(of_these))
+        self._connection.execute(
+            update(accounts).where(*told).values(holdings_as_of=None, holdings_sync_id=None)
+        )
 
 
 def _holding_of(row: AnyRow) -> Holding:

@@ -65,6 +65,19 @@ class Syncs:
         for row in self._connection.execute(statement):
             yield SyncId(row.id), row.recorded, row.stored
 
+    def unknown(self) -> Iterator[tuple[SyncId, int]]:
+        """Yield every run that snapshots name and that there is not, with how many name it."""
+        named = balance_snapshots.c.sync_id
+        statement = (
+            select(named, func.count().label("stored"))
+            .outerjoin(syncs, syncs.c.id == named)
+            .where(syncs.c.id.is_(None))
+            .group_by(named)
+            .order_by(named)
+        )
+        for row in self._connection.execute(statement):
+            yield SyncId(row.sync_id), row.stored
+
     def retractions(self) -> Sequence[SyncId]:
         """Return every run that was retracted."""
         statement = select(retractions.c.sync_id).order_by(retractions.c.sync_id)

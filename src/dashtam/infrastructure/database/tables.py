@@ -86,7 +86,7 @@ connections = Table(
     Column("next_sync_at", Instant),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
-    UniqueConstraint("user_id", "institution"),
+    UniqueConstraint("user_id", "kind", "institution"),
 )
 
 accounts = Table(
@@ -109,6 +109,9 @@ accounts = Table(
     Column("updated_at", Instant, nullable=False),
     Column("chain_length", BigInteger, nullable=False),
     Column("chain_head", LargeBinary(32), nullable=False),
+    # As of when the holdings are, also where there are none, and the run that said so.
+    Column("holdings_as_of", Instant),
+    Column("holdings_sync_id", Id),
     CheckConstraint("balance_sign IN (1, -1)", name="balance_sign"),
     UniqueConstraint("connection_id", "external_id", "currency"),
     Index(None, "user_id", "name", "id"),
@@ -159,7 +162,10 @@ balance_snapshots = Table(
     Column("captured_at", Instant, primary_key=True),
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
     Column("id", Id, nullable=False),
-    Column("sync_id", Id, ForeignKey("syncs.id"), nullable=False),
+    # No foreign key: without an index of its own each run that an erasure removes would be looked
+    # for among everyone's snapshots, and an index costs bytes for every snapshot. Only ``capture``
+    # writes here, in the transaction that has the run, and ``db verify`` reports any other.
+    Column("sync_id", Id, nullable=False),
     Column("source", Source, nullable=False),
     Column("currency", Text, nullable=False),
     Column("balance", Amount, nullable=False),

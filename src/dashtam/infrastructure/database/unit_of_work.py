@@ -1,14 +1,17 @@
 """Transactions: the one place where anything is committed."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from threading import Lock
+from typing import Final
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from structlog import get_logger
 from uuid_utils.compat import uuid7
 
 from dashtam.domain.errors import Unavailable
@@ -24,13 +27,26 @@ from dashtam.infrastructure.database.sessions import Sessions
 from dashtam.infrastructure.database.syncs import Syncs
 from dashtam.infrastructure.database.users import Users
 
+_log = get_logger()
+
+_SQLITE_OUTAGES: Final = (
+    "SQLITE_BUSY",
+    "SQLITE_LOCKED",
+    "SQLITE_FULL",
+    "SQLITE_IOERR",
+    "SQLITE_CANTOPEN",
+    "SQLITE_READONLY",
+    "SQLITE_PROTOCOL",
+)
+
 
 class SqlWork:
     """One transaction, with every noun's statements on its connection."""
 
-    def __init__(self, connection: Connection, now: datetime) -> None:
+    def __init__(self, connection: Connection, now: datetime, address: str = "") -> None:
         self.now = now
-        self.undone = False
+        self.address = address
+        self._connection = connection
         self.balance_snapshots = BalanceSnapshots(connection)
         self.accounts = Accounts(connection)
         self.holdings = Holdings(connection)
@@ -42,9 +58,12 @@ class SqlWork:
         self.idempotency_keys = IdempotencyKeys(connection)
         self.audit_log = AuditLog(connection)
 
-    def undo(self) -> None:
-        """Have the work end as if it had never been done."""
-        self.undone = True
+    @contextmanager
+    def trial(self) -> Iterator[None]:
+        """Do what is in the ``with`` block as if it counted, and undo it at its end."""
+        with self._connection.begin_nested() as nested:
+            yield
+            nested.rollback()
 
     def new_id(self) -> UUID:
         """Return a new id that sorts by time of making (UUID version 7)."""
@@ -76,24 +95,21 @@ class SqlDatabase:
             yield SqlWork(connection, self._clock())
 
     @contextmanager
-    def write(self) -> Iterator[SqlWork]:
-        """Open work that may write; committed whole when the block is left.
+    def write(self, address: str = "") -> Iterator[SqlWork]:
+        """Open work that may write, asked for from the address; committed whole at the end.
 
         Raises:
             Unavailable: the database cannot be reached, or its disk is full.
         """
         if self._turn:
             with self._turn:
-                yield from self._write()
+                yield from self._write(address)
         else:
-            yield from self._write()
+            yield from self._write(address)
 
-    def _write(self) -> Iterator[SqlWork]:
-        with _answering(), self._writing.connect() as connection, connection.begin() as begun:
-            work = SqlWork(connection, self._clock())
-            yield work
-            if work.undone:
-                begun.rollback()
+    def _write(self, address: str) -> Iterator[SqlWork]:
+        with _answering(), self._writing.begin() as connection:
+            yield SqlWork(connection, self._clock(), address)
 
 
 def _for_reading(engine: Engine) -> Engine:
@@ -108,4 +124,25 @@ def _answering() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
+        if not _is_outage(error):
+            raise
+        origin = getattr(error, "orig", None) or error
+        _log.warning("database_unavailable", error=type(origin).__name__, code=_code(origin))
         raise Unavailable from error
+
+
+def _is_outage(error: DBAPIError | PoolTimeout) -> bool:
+    """Tell whether the database is what is at fault, and not what we asked of it."""
+    if isinstance(error, PoolTimeout):
+        return True
+    if isinstance(error.orig, sqlite3.Error):
+        # SQLite says by the same class that a table is missing and that its disk is full.
+        return (_code(error.orig) or "").startswith(_SQLITE_OUTAGES)
+    return isinstance(error, OperationalError) or error.connection_invalidated
+
+
+def _code(origin: BaseException) -> str | None:
+    found: str | None = getattr(origin, "sqlite_errorname", None) or getattr(
+        origin, "sqlstate", None
+    )
+    return found

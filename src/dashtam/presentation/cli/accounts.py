@@ -75,7 +75,7 @@ class AccountName(click.ParamType[str]):
         try:
             return msgspec.convert(value, Name)
         except msgspec.ValidationError:
-            detail = "A name has 1 to 200 characters, and no control characters."
+            detail = "A name has 1 to 200 characters, not blanks alone, and no control characters."
             self.fail(detail, param, ctx)
 
 
@@ -143,7 +143,7 @@ def add(
     described = ManualAccount(name, AccountType(account_type), currency)
     with invocation.world.database.write() as work:
         user = chosen_user(invocation, work)
-        made = owned.create_manual(work, user.id, described, Reading(_captured(work, at), balance))
+        made = owned.create_manual(work, user.id, described, Reading(_past(work, at), balance))
     answer(invocation, account_shape(made), lambda: f"{name}: {made.account.id}")
 
 
@@ -170,7 +170,7 @@ def record(
     with invocation.world.database.write() as work:
         mine = chosen_account(work, chosen_user(invocation, work), account)
         reading = Reading(
-            captured_at=_captured(work, at),
+            captured_at=_past(work, at),
             balance=balance,
             available_balance=parts["available"],
             holdings_value=parts["holdings"],
@@ -211,6 +211,8 @@ def change(invocation: Invocation, /, account: str, *, reopen: bool, **given: ob
         raise click.UsageError(detail)
     with invocation.world.database.write() as work:
         mine = chosen_account(work, chosen_user(invocation, work), account)
+        if isinstance(closed_at := changes.get("closed_at"), datetime):
+            changes["closed_at"] = _past(work, closed_at)
         changed = owned.change(work, mine, cast("AccountChanges", changes))
         shown = owned.with_balance(work, changed)
     answer(
@@ -220,7 +222,7 @@ def change(invocation: Invocation, /, account: str, *, reopen: bool, **given: ob
     )
 
 
-def _captured(work: Work, at: datetime | None) -> datetime:
+def _past(work: Work, at: datetime | None) -> datetime:
     now = work.now.replace(microsecond=0)
-    # Noon of today is today's balance, also in the morning.
+    # Today is meant, also in the morning, when its noon has yet to come.
     return now if at is None or (at.date() == now.date() and at > now) else at

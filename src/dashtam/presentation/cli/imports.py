@@ -10,10 +10,13 @@ import click
 import msgspec
 
 from dashtam.application import imports
-from dashtam.application.imports import AccountImport, Destination, Import
-from dashtam.application.records import Work
+from dashtam.application.imported import AccountImport, Import
+from dashtam.application.imports import SentFile
+from dashtam.domain.account import Account
+from dashtam.domain.connection import Connection
 from dashtam.domain.errors import Fault, Refusal
 from dashtam.domain.statement import Problem
+from dashtam.domain.user import User
 from dashtam.presentation.cli.chosen import chosen_account, chosen_connection, chosen_user
 from dashtam.presentation.cli.invocation import Invocation, Verb, fault_lines, pass_invocation
 from dashtam.presentation.cli.tables import answer, count_text
@@ -51,6 +54,14 @@ class Choices:
     account: str | None
     connection: str | None
     is_dry: bool
+
+
+class Chosen(NamedTuple):
+    """Whose files they are, and where they go, where that was said."""
+
+    user: User
+    account: Account | None
+    connection: Connection | None
 
 
 class Outcome(NamedTuple):
@@ -134,46 +145,41 @@ def _files_in(invocation: Invocation, given: Sequence[Path]) -> list[Path]:
 
 def _outcomes(invocation: Invocation, files: Sequence[Path], choices: Choices) -> Iterator[Outcome]:
     # A choice that is wrong is wrong for every file, and refused once.
-    with invocation.world.database.read() as work:
-        _destination(invocation, work, choices, "")
+    to = _chosen(invocation, choices)
     hidden = not sys.stderr.isatty()
     with click.progressbar(files, label="Importing", file=sys.stderr, hidden=hidden) as shown:
         for path in shown:
             try:
-                yield Outcome(path, _import(invocation, path, choices))
+                yield Outcome(path, _import(invocation, path, choices, to))
             except Refusal as refusal:
                 yield Outcome(path, None, refusal)
             except OSError as error:
                 yield Outcome(path, None, Refusal(f"It cannot be read: {error.strerror}."))
 
 
-def _import(invocation: Invocation, path: Path, choices: Choices) -> Import:
-    world = invocation.world
-    with (
-        path.open("rb") as file,
-        world.statement_files.read(
-            file, choices.file_format, choices.mapping, world.clock()
-        ) as statements,
-        world.database.write() as work,
-    ):
-        to = _destination(invocation, work, choices, statements.file_format)
-        done = imports.record(work, to, statements.statements)
-        if choices.is_dry:
-            work.undo()
-    return done
+def _import(invocation: Invocation, path: Path, choices: Choices, to: Chosen) -> Import:
+    with path.open("rb") as file:
+        sent = SentFile(
+            user_id=to.user.id,
+            file=file,
+            file_format=choices.file_format,
+            mapping=choices.mapping,
+            account_id=None if to.account is None else to.account.id,
+            connection_id=None if to.connection is None else to.connection.id,
+            is_dry=choices.is_dry,
+        )
+        return imports.import_file(invocation.world, sent)
 
 
-def _destination(
-    invocation: Invocation, work: Work, choices: Choices, file_format: str
-) -> Destination:
-    user = chosen_user(invocation, work)
+def _chosen(invocation: Invocation, choices: Choices) -> Chosen:
     account, connection = choices.account, choices.connection
-    return Destination(
-        user.id,
-        file_format,
-        None if account is None else chosen_account(work, user, account),
-        None if connection is None else chosen_connection(work, user, connection),
-    )
+    with invocation.world.database.read() as work:
+        user = chosen_user(invocation, work)
+        return Chosen(
+            user,
+            None if account is None else chosen_account(work, user, account),
+            None if connection is None else chosen_connection(work, user, connection),
+        )
 
 
 def _shape(outcomes: Sequence[Outcome], choices: Choices) -> ImportedFiles:

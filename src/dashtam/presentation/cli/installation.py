@@ -74,7 +74,7 @@ class Installation(Protocol):
         """Put a backup in the place of the database and the key ring; what was there is kept aside.
 
         Raises:
-            Refusal: it is not a whole backup, or a server is running on this database.
+            Refusal: it is not a whole backup, or Dashtam is running on this database.
         """
 
     def create_keys(self) -> Path:

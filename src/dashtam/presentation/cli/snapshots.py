@@ -67,7 +67,7 @@ def history(
 ) -> None:
     """Show how the balance of an account went.
 
-    A chart and a table, oldest first. ACCOUNT is an id or the beginning of a name. Each change is
+    A table, oldest first, and a chart. ACCOUNT is an id or the beginning of a name. Each change is
     the one since the line before.
     """
     period = Period(start, end)
@@ -102,15 +102,18 @@ def _source(text: str | None) -> SnapshotSource | None:
 def _history_text(account: Account, found: BalanceHistory, *, drawn: bool) -> str:
     if not found.snapshots:
         return f"{account.name}: no snapshots."
-    parts = [_chart(found.snapshots)] if drawn else []
     rows = [
         (_instant(changed), *_cells(changed), changed.snapshot.source)
         for changed in found.snapshots
     ]
     headings = ("CAPTURED", "BALANCE", "", "CHANGE", "%", "SOURCE")
-    parts.append(table(headings, rows, numbers=_NUMBERS))
     counted = count_text(len(rows), "snapshot")
-    parts.append(f"{account.name}: {counted}, {_summary(found)}")
+    # What matters most comes last: a long table scrolls away.
+    parts = [
+        table(headings, rows, numbers=_NUMBERS),
+        _chart(found.snapshots) if drawn else "",
+        f"{account.name}: {counted}, {_summary(found)}",
+    ]
     return "\n\n".join(part for part in parts if part)
 
 

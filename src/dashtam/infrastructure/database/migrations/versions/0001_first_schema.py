@@ -139,7 +139,7 @@ def _create_tables() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("connections_user_id_fk")),
         sa.PrimaryKeyConstraint("id", name=op.f("connections_pk")),
         sa.UniqueConstraint(
-            "user_id", "institution", name=op.f("connections_user_id_institution_key")
+            "user_id", "kind", "institution", name=op.f("connections_user_id_kind_institution_key")
         ),
     )
     op.create_table(
@@ -197,6 +197,8 @@ def _create_tables() -> None:
         sa.Column("updated_at", Instant(), nullable=False),
         sa.Column("chain_length", sa.BigInteger(), nullable=False),
         sa.Column("chain_head", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("holdings_as_of", Instant(), nullable=True),
+        sa.Column("holdings_sync_id", Id(), nullable=True),
         sa.CheckConstraint("balance_sign IN (1, -1)", name=op.f("accounts_balance_sign_check")),
         sa.ForeignKeyConstraint(
             ["connection_id"], ["connections.id"], name=op.f("accounts_connection_id_fk")
@@ -259,9 +261,6 @@ def _create_tables() -> None:
         sa.CheckConstraint("source BETWEEN 1 AND 5", name=op.f("balance_snapshots_source_check")),
         sa.ForeignKeyConstraint(
             ["account_id"], ["accounts.id"], name=op.f("balance_snapshots_account_id_fk")
-        ),
-        sa.ForeignKeyConstraint(
-            ["sync_id"], ["syncs.id"], name=op.f("balance_snapshots_sync_id_fk")
         ),
         sa.PrimaryKeyConstraint(
             "account_id", "captured_at", "sequence", name=op.f("balance_snapshots_pk")

@@ -60,7 +60,6 @@ def create_access_token(call: Call) -> Answer:
         call.user_id,
         body.name,
         body.expires_in_days,
-        address=call.request.address,
     )
     return Answer(created_shape(token, text))
 
@@ -83,7 +82,7 @@ def list_access_tokens(call: Call) -> Answer:
 def delete_access_token(call: Call) -> Answer:
     """Revoke a read-only token."""
     token_id = AccessTokenId(call.value(ACCESS_TOKEN_ID))
-    access_tokens.revoke(call.work, call.user_id, token_id, call.request.address)
+    access_tokens.revoke(call.work, call.user_id, token_id)
     return NO_CONTENT
 
 

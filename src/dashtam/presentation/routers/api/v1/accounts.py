@@ -17,7 +17,7 @@ from dashtam.domain.money import Currency, parse_amount
 from dashtam.domain.statement import Reading
 from dashtam.presentation.call import Answer, Call
 from dashtam.presentation.instants import NOON, parse_instant
-from dashtam.presentation.parameters import path_id, write_cursor
+from dashtam.presentation.parameters import ACCOUNT_ID, write_cursor
 from dashtam.presentation.snapshots import snapshot_shape
 from dashtam.presentation.wire import (
     AmountText,
@@ -28,8 +28,6 @@ from dashtam.presentation.wire import (
     Shape,
     amount_text,
 )
-
-ACCOUNT_ID = path_id("Account unique identifier.")
 
 Sign = Annotated[
     Literal[1, -1],
@@ -139,7 +137,7 @@ def change_account(call: Call) -> Answer:
     turns the account's whole history on the next read, and rewrites nothing.
     """
     account = _owned(call)
-    changed = accounts.change(call.work, account, _changes(call.body(AccountPatch)))
+    changed = accounts.change(call.work, account, _changes(call.body(AccountPatch), call.work))
     return Answer(account_shape(accounts.with_balance(call.work, changed)))
 
 
@@ -190,7 +188,7 @@ def account_shape(balance: AccountBalance) -> AccountShape:
     )
 
 
-def _changes(patch: AccountPatch) -> AccountChanges:
+def _changes(patch: AccountPatch, work: Work) -> AccountChanges:
     given = {
         name: value
         for name, value in msgspec.structs.asdict(patch).items()
@@ -198,29 +196,24 @@ def _changes(patch: AccountPatch) -> AccountChanges:
     }
     changes = msgspec.convert(given, AccountChanges)
     if not isinstance(patch.closed_at, UnsetType):
-        changes["closed_at"] = _optional_instant(patch.closed_at)
+        closed_at = patch.closed_at
+        changes["closed_at"] = None if closed_at is None else _past(closed_at, "/closed_at", work)
     return changes
 
 
 def _captured_at(text: str | None, work: Work) -> datetime:
-    now = work.now.replace(microsecond=0)
-    if text is None:
-        return now
-    captured_at = _instant(text, "/captured_at")
-    is_day = "T" not in text.upper()
-    # Noon of today is today's balance, also in the morning.
-    return min(captured_at, now) if is_day and captured_at.date() == now.date() else captured_at
+    return work.now.replace(microsecond=0) if text is None else _past(text, "/captured_at", work)
 
 
-def _instant(text: str, pointer: str) -> datetime:
+def _past(text: str, pointer: str, work: Work) -> datetime:
     try:
-        return parse_instant(text, day_means=NOON).astimezone(UTC)
+        instant = parse_instant(text, day_means=NOON).astimezone(UTC)
     except Refusal as refusal:
         raise _refused(refusal, pointer) from None
-
-
-def _optional_instant(text: str | None) -> datetime | None:
-    return None if text is None else _instant(text, "/closed_at")
+    now = work.now.replace(microsecond=0)
+    is_day = "T" not in text.upper()
+    # Today is meant, also in the morning, when its noon has yet to come.
+    return min(instant, now) if is_day and instant.date() == now.date() else instant
 
 
 def _amount(text: str, pointer: str) -> Decimal:

@@ -8,6 +8,7 @@ from dashtam.domain.interval import Calendar
 from dashtam.domain.period import Period
 from dashtam.presentation.call import Answer, Call
 from dashtam.presentation.parameters import (
+    ACCOUNT_ID,
     END_DATE,
     INCLUDE,
     INTERVAL,
@@ -16,12 +17,10 @@ from dashtam.presentation.parameters import (
     START_DATE,
     TZ,
     limit,
-    path_id,
 )
 from dashtam.presentation.snapshots import Percent, Snapshot, snapshot_shape
-from dashtam.presentation.wire import AmountText, CurrencyCode, Shape, amount_text
+from dashtam.presentation.wire import AmountText, CurrencyCode, Shape, SumText, amount_text
 
-ACCOUNT_ID = path_id("Account unique identifier.")
 LIMIT = limit(default=30)
 
 
@@ -30,7 +29,7 @@ class LatestSnapshots(Shape):
 
     snapshots: list[Snapshot]
     total_count: int
-    total_balance_by_currency: dict[str, AmountText]
+    total_balance_by_currency: dict[str, SumText]
 
 
 class SnapshotHistory(Shape):
@@ -40,7 +39,7 @@ class SnapshotHistory(Shape):
     total_count: int
     start_balance: AmountText | None
     end_balance: AmountText | None
-    total_change_amount: AmountText | None
+    total_change_amount: SumText | None
     total_change_percent: Percent | None
     currency: CurrencyCode
 

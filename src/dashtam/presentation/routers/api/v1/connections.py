@@ -6,10 +6,8 @@ from uuid import UUID
 from dashtam.application import connections
 from dashtam.domain.connection import Connection, ConnectionId, ConnectionState
 from dashtam.presentation.call import Answer, Call
-from dashtam.presentation.parameters import path_id, write_cursor
+from dashtam.presentation.parameters import CONNECTION_ID, write_cursor
 from dashtam.presentation.wire import Shape
-
-CONNECTION_ID = path_id("Connection unique identifier.")
 
 
 class ConnectionShape(Shape):

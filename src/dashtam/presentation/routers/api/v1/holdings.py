@@ -8,10 +8,8 @@ from dashtam.application.records import Listed
 from dashtam.domain.account import AccountId
 from dashtam.domain.holding import Holding
 from dashtam.presentation.call import Answer, Call
-from dashtam.presentation.parameters import path_id, write_cursor
+from dashtam.presentation.parameters import ACCOUNT_ID, write_cursor
 from dashtam.presentation.wire import CurrencyCode, Shape, decimal_text
-
-ACCOUNT_ID = path_id("Account unique identifier.")
 
 
 class HoldingShape(Shape):

@@ -7,13 +7,14 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from dashtam.application import accounts, connections, imports
-from dashtam.application.imports import AccountImport, Destination, Import
+from dashtam.application import imports
+from dashtam.application.imported import AccountImport, Import
+from dashtam.application.imports import SentFile
 from dashtam.application.ports import FileFormat
 from dashtam.application.records import Work
 from dashtam.domain.account import AccountId
 from dashtam.domain.connection import ConnectionId
-from dashtam.domain.errors import AccountForbidden, AccountNotFound, Fault, Unprocessable
+from dashtam.domain.errors import Fault, Unprocessable
 from dashtam.domain.statement import Problem
 from dashtam.presentation.call import Answer, Call, Upload
 from dashtam.presentation.wire import CurrencyCode, Shape
@@ -90,23 +91,22 @@ def import_file(call: Call) -> Answer:
     """
     upload: Upload = call.request.body
     form = _Form(upload.texts)
-    with call.world.database.read() as work:
-        to = _destination(work, call, form, "")
-    files = call.world.statement_files
-    statements = files.read(upload.file, form.text("format"), form.mapping(), call.world.clock())
-    with statements as file, call.world.database.write() as work:
-        to = _destination(work, call, form, file.file_format)
-        done = imports.record(work, to, file.statements)
-        answer = Answer(import_shape(done, is_dry=form.is_dry))
-        if form.is_dry:
-            work.undo()
-        else:
-            answer = Answer(answer.body, headers={"Location": f"/api/v1/syncs/{done.sync_id}"})
-            call.keep(work, answer)
-    if form.is_dry:
-        with call.world.database.write() as work:
-            call.keep(work, answer)
-    return answer
+    account_id, connection_id = form.id("account_id"), form.id("connection_id")
+    sent = SentFile(
+        user_id=call.user_id,
+        file=upload.file,
+        file_format=form.text("format"),
+        mapping=form.mapping(),
+        account_id=None if account_id is None else AccountId(account_id),
+        connection_id=None if connection_id is None else ConnectionId(connection_id),
+        is_dry=form.is_dry,
+        address=call.request.address,
+    )
+
+    def keep(work: Work, done: Import) -> None:
+        call.keep(work, _answer(done, is_dry=form.is_dry))
+
+    return _answer(imports.import_file(call.world, sent, keep), is_dry=form.is_dry)
 
 
 def list_import_formats(call: Call) -> Answer:
@@ -157,15 +157,9 @@ class _Form:
         return _BOOLEANS[text]
 
 
-def _destination(work: Work, call: Call, form: _Form, file_format: str) -> Destination:
-    account_id, connection_id = form.id("account_id"), form.id("connection_id")
-    try:
-        account = account_id and accounts.owned(work, call.user_id, AccountId(account_id))
-    except AccountForbidden:
-        # Only under /accounts/{id} does a foreign account differ from one that is not there.
-        raise AccountNotFound from None
-    connection = connection_id and connections.of(work, call.user_id, ConnectionId(connection_id))
-    return Destination(call.user_id, file_format, account or None, connection or None)
+def _answer(done: Import, *, is_dry: bool) -> Answer:
+    location = {} if is_dry else {"Location": f"/api/v1/syncs/{done.sync_id}"}
+    return Answer(import_shape(done, is_dry=is_dry), headers=location)
 
 
 def import_shape(done: Import, *, is_dry: bool) -> ImportShape:

@@ -80,13 +80,13 @@ def delete_session(call: Call) -> Answer:
     Its tokens are refused from now on.
     """
     session_id = SessionId(call.value(SESSION_ID))
-    sessions.revoke(call.work, call.principal, session_id, call.request.address)
+    sessions.revoke(call.work, call.principal, session_id)
     return NO_CONTENT
 
 
 def delete_current_session(call: Call) -> Answer:
     """Sign out."""
-    sessions.sign_out(call.work, call.principal, call.request.address)
+    sessions.sign_out(call.work, call.principal)
     return Answer(status=204, headers=ended_cookie(call.world.rules))
 
 

@@ -10,12 +10,10 @@ from dashtam.domain.balance_snapshot import SnapshotId, SnapshotSource
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.sync import AccountOutcome, Sync, SyncId, SyncState
 from dashtam.presentation.call import NO_CONTENT, Answer, Call
-from dashtam.presentation.parameters import path_id, write_cursor
+from dashtam.presentation.parameters import ACCOUNT_ID, CONNECTION_ID, path_id, write_cursor
 from dashtam.presentation.wire import Shape
 
 SYNC_ID = path_id("Sync unique identifier.")
-CONNECTION_ID = path_id("Connection unique identifier.")
-ACCOUNT_ID = path_id("Account unique identifier.")
 SNAPSHOT_ID = path_id("Snapshot unique identifier.", name="snapshot_id")
 
 

@@ -100,8 +100,8 @@ class Claim:
         work.idempotency_keys.free(key.user_id, key.route, key.key, self.lease_until)
 
 
-def key_of(world: World, route: Route, request: Request, user_id: UserId) -> IdempotencyKey | None:
-    """Return the request's key, None where it has none or the route takes none.
+def key_text(route: Route, request: Request) -> str | None:
+    """Return the text of the request's key, None where it has none or the route takes none.
 
     Raises:
         Invalid: the header is not 1 to 255 visible ASCII characters.
@@ -112,6 +112,13 @@ def key_of(world: World, route: Route, request: Request, user_id: UserId) -> Ide
     if not _KEY.fullmatch(text):
         detail = "An Idempotency-Key is 1 to 255 visible ASCII characters."
         raise Invalid(detail, (Fault("Idempotency-Key", "invalid", detail),))
+    return text
+
+
+def key_of(
+    world: World, route: Route, request: Request, user_id: UserId, text: str
+) -> IdempotencyKey:
+    """Return the key with this text, once the request's body is known."""
     said = request.path.encode() + b"\n" + request.fingerprint
     return IdempotencyKey(
         user_id=user_id,

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import anyio.to_thread
@@ -12,9 +13,11 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
 from starlette.routing import Route as HttpRoute
 from starlette.types import Receive, Scope, Send
 
+from dashtam.application.access_tokens import Uses
 from dashtam.application.ports import World
 from dashtam.application.rate_limits import AUTH
 from dashtam.domain.errors import Invalid, Refusal, Unprocessable
@@ -44,21 +47,31 @@ def mount(
 ) -> list[HttpRoute]:
     """Return one route of the framework for each path, literal segments before parameters.
 
-    At most ``threads`` requests that read are worked on at once, and half as many that write;
-    signing in, which is slow on purpose, has four threads of its own. So none of these keeps the
-    others waiting.
+    At most ``threads`` requests are worked on at once, one for each connection to the database: of
+    ten, four read, three write, and two sign in, which is slow on purpose. None of these keeps the
+    others waiting; with fewer than five threads each kind still has one.
     """
     by_path: dict[str, dict[str, Route]] = {}
     for route in routes:
         by_path.setdefault(route.path, {})[route.method] = route
     workers = Workers(threads)
+    begin = partial(Turn, world=world, problems=problems, uses=Uses(world.database))
     return [
         HttpRoute(
             BASE_PATH + path,
-            Endpoint(by_path[path], world, problems, trusted_proxies, workers),
+            Endpoint(by_path[path], begin, problems, trusted_proxies, workers),
         )
         for path in sorted(by_path, key=_literal_first)
     ]
+
+
+def reads_body(routes: Iterable[BaseRoute], scope: Scope) -> bool:
+    """Tell whether the request will be answered by one of our endpoints that reads its body."""
+    for route in routes:
+        if route.matches(scope)[0] is Match.FULL:
+            endpoint = getattr(route, "endpoint", None)
+            return isinstance(endpoint, Endpoint) and endpoint.takes_body(scope["method"])
+    return False
 
 
 def _literal_first(path: str) -> list[tuple[bool, str]]:
@@ -69,17 +82,20 @@ class Workers:
     """The threads in which calls are worked on."""
 
     def __init__(self, threads: int) -> None:
-        self._all = anyio.CapacityLimiter(threads)
         # Those who write wait for each other, behind a long import for many seconds: they never
-        # take every thread, nor every connection to the database.
-        self._writing = anyio.CapacityLimiter(max(1, threads // 2))
-        self._signing_in = anyio.CapacityLimiter(4)
+        # take every thread, nor every connection to the database. One of those is left for what
+        # no request waits for.
+        writing = max(1, threads * 3 // 10)
+        signing_in = max(1, threads // 5)
+        self._reading = anyio.CapacityLimiter(max(1, threads - writing - signing_in - 1))
+        self._writing = anyio.CapacityLimiter(writing)
+        self._signing_in = anyio.CapacityLimiter(signing_in)
 
     async def run(
         self, route: Route, work: Callable[..., T], *args: object, writes: bool = False
     ) -> T:
         """Return what the function returns, called in a thread."""
-        limiter = self._writing if writes else self._all
+        limiter = self._writing if writes else self._reading
         if route.rate_limit is AUTH:
             limiter = self._signing_in
         return await anyio.to_thread.run_sync(work, *args, limiter=limiter)
@@ -91,13 +107,13 @@ class Endpoint:
     def __init__(
         self,
         routes: Mapping[str, Route],
-        world: World,
+        begin: Callable[[Route, Request], Turn],
         problems: Problems,
         trusted_proxies: Networks,
         workers: Workers,
     ) -> None:
         self._routes = routes
-        self._world = world
+        self._begin = begin
         self._problems = problems
         self._trusted_proxies = trusted_proxies
         self._workers = workers
@@ -109,6 +125,11 @@ class Endpoint:
         http = HttpRequest(scope, receive)
         response = await self._respond(http)
         await response(scope, receive, send)
+
+    def takes_body(self, method: str) -> bool:
+        """Tell whether a request by this method has a body to read."""
+        route = self._routes.get(method)
+        return route is not None and route.takes_body
 
     async def _respond(self, http: HttpRequest) -> Response:
         if http.method == "OPTIONS":
@@ -123,7 +144,7 @@ class Endpoint:
                 trace_id=request.trace_id,
                 headers={"Allow": self._allow},
             )
-        turn = Turn(route, request, self._world, self._problems)
+        turn = self._begin(route, request)
         if not route.takes_body:
             writes = route.transaction is not Transaction.READ
             return await self._workers.run(route, turn.answer, writes=writes)

@@ -1,9 +1,14 @@
-"""Every route of the API: one entry each, and no route without one."""
+"""Every route of the API: one entry each, and no route without one.
+
+An entry names the errors that are its own; those of its kind follow from it (``errors_of``).
+"""
 
 from typing import Final
 
 from dashtam.application.rate_limits import API_READ, API_WRITE, AUTH, SYNC
 from dashtam.presentation.parameters import (
+    ACCOUNT_ID,
+    CONNECTION_ID,
     END_DATE,
     GROUP_BY,
     INCLUDE,
@@ -19,10 +24,7 @@ from dashtam.presentation.problems import (
     FORBIDDEN,
     INVALID_DATE_RANGE,
     NOT_FOUND,
-    PAYLOAD_TOO_LARGE,
     UNAUTHORIZED,
-    UNPROCESSABLE,
-    UNSUPPORTED_MEDIA_TYPE,
 )
 from dashtam.presentation.routers.api.v1 import (
     access_tokens,
@@ -47,7 +49,6 @@ _ACCOUNTS: Final = "Accounts"
 _SYNCS: Final = "Connections and syncs"
 _IMPORTS: Final = "Imports and export"
 _PEOPLE: Final = "Users and sessions"
-_BODY: Final = (UNSUPPORTED_MEDIA_TYPE, UNPROCESSABLE, PAYLOAD_TOO_LARGE)
 
 ROUTES: Final = (
     Route(
@@ -68,15 +69,7 @@ ROUTES: Final = (
         auth=Auth.READER,
         rate_limit=API_READ,
         tag=_SNAPSHOTS,
-        parameters=(
-            balance_snapshots.ACCOUNT_ID,
-            START_DATE,
-            END_DATE,
-            SOURCE,
-            INTERVAL,
-            TZ,
-            MAX_POINTS,
-        ),
+        parameters=(ACCOUNT_ID, START_DATE, END_DATE, SOURCE, INTERVAL, TZ, MAX_POINTS),
         answer=balance_snapshots.SnapshotHistory,
         errors=(INVALID_DATE_RANGE, FORBIDDEN, NOT_FOUND),
         conditional=True,
@@ -88,7 +81,7 @@ ROUTES: Final = (
         auth=Auth.READER,
         rate_limit=API_READ,
         tag=_SNAPSHOTS,
-        parameters=(balance_snapshots.ACCOUNT_ID, balance_snapshots.LIMIT, SOURCE),
+        parameters=(ACCOUNT_ID, balance_snapshots.LIMIT, SOURCE),
         answer=balance_snapshots.SnapshotHistory,
         errors=(FORBIDDEN, NOT_FOUND),
         conditional=True,
@@ -100,7 +93,7 @@ ROUTES: Final = (
         auth=Auth.READER,
         rate_limit=API_READ,
         tag=_SNAPSHOTS,
-        parameters=(syncs.ACCOUNT_ID, syncs.SNAPSHOT_ID),
+        parameters=(ACCOUNT_ID, syncs.SNAPSHOT_ID),
         answer=syncs.SyncShape,
         errors=(FORBIDDEN, NOT_FOUND),
     ),
@@ -123,11 +116,11 @@ ROUTES: Final = (
         auth=Auth.SESSION,
         rate_limit=API_WRITE,
         tag=_SNAPSHOTS,
-        parameters=(accounts.ACCOUNT_ID,),
+        parameters=(ACCOUNT_ID,),
         body=accounts.TypedSnapshot,
         answer=Snapshot,
         status=201,
-        errors=(FORBIDDEN, NOT_FOUND, CONFLICT, *_BODY),
+        errors=(NOT_FOUND,),
         transaction=Transaction.WRITE,
         idempotent=True,
     ),
@@ -151,7 +144,6 @@ ROUTES: Final = (
         body=accounts.NewAccount,
         answer=accounts.AccountShape,
         status=201,
-        errors=(FORBIDDEN, CONFLICT, *_BODY),
         transaction=Transaction.WRITE,
         idempotent=True,
     ),
@@ -162,7 +154,7 @@ ROUTES: Final = (
         auth=Auth.READER,
         rate_limit=API_READ,
         tag=_ACCOUNTS,
-        parameters=(accounts.ACCOUNT_ID,),
+        parameters=(ACCOUNT_ID,),
         answer=accounts.AccountShape,
         errors=(FORBIDDEN, NOT_FOUND),
     ),
@@ -173,10 +165,10 @@ ROUTES: Final = (
         auth=Auth.SESSION,
         rate_limit=API_WRITE,
         tag=_ACCOUNTS,
-        parameters=(accounts.ACCOUNT_ID,),
+        parameters=(ACCOUNT_ID,),
         body=accounts.AccountPatch,
         answer=accounts.AccountShape,
-        errors=(FORBIDDEN, NOT_FOUND, *_BODY),
+        errors=(NOT_FOUND,),
         transaction=Transaction.WRITE,
     ),
     Route(
@@ -186,7 +178,7 @@ ROUTES: Final = (
         auth=Auth.READER,
         rate_limit=API_READ,
         tag=_ACCOUNTS,
-        parameters=(holdings.ACCOUNT_ID, *PAGE),
+        parameters=(ACCOUNT_ID, *PAGE),
         answer=holdings.HoldingList,
         errors=(FORBIDDEN, NOT_FOUND),
     ),
@@ -217,7 +209,7 @@ ROUTES: Final = (
         auth=Auth.READER,
         rate_limit=API_READ,
         tag=_SYNCS,
-        parameters=(connections.CONNECTION_ID,),
+        parameters=(CONNECTION_ID,),
         answer=connections.ConnectionShape,
         errors=(NOT_FOUND,),
     ),
@@ -228,7 +220,7 @@ ROUTES: Final = (
         auth=Auth.READER,
         rate_limit=API_READ,
         tag=_SYNCS,
-        parameters=(syncs.CONNECTION_ID, *PAGE),
+        parameters=(CONNECTION_ID, *PAGE),
         answer=syncs.SyncList,
         errors=(NOT_FOUND,),
     ),
@@ -262,7 +254,7 @@ ROUTES: Final = (
         tag=_SYNCS,
         parameters=(syncs.SYNC_ID,),
         status=204,
-        errors=(FORBIDDEN, NOT_FOUND, CONFLICT),
+        errors=(NOT_FOUND, CONFLICT),
         transaction=Transaction.WRITE,
     ),
     Route(
@@ -275,7 +267,7 @@ ROUTES: Final = (
         upload=imports.FORM,
         answer=imports.ImportShape,
         status=201,
-        errors=(FORBIDDEN, NOT_FOUND, CONFLICT, *_BODY),
+        errors=(NOT_FOUND,),
         transaction=Transaction.OWN,
         idempotent=True,
     ),
@@ -307,7 +299,7 @@ ROUTES: Final = (
         body=users.Registration,
         answer=users.UserShape,
         status=201,
-        errors=(FORBIDDEN, CONFLICT, *_BODY),
+        errors=(FORBIDDEN, CONFLICT),
         transaction=Transaction.OWN,
     ),
     Route(
@@ -338,7 +330,6 @@ ROUTES: Final = (
         tag=_PEOPLE,
         body=users.PasswordChange,
         answer=users.UserShape,
-        errors=(FORBIDDEN, *_BODY),
         transaction=Transaction.OWN,
     ),
     Route(
@@ -351,7 +342,7 @@ ROUTES: Final = (
         body=sessions.SignIn,
         answer=TokenPairShape,
         status=201,
-        errors=(UNAUTHORIZED, *_BODY),
+        errors=(UNAUTHORIZED,),
         transaction=Transaction.OWN,
     ),
     Route(
@@ -363,7 +354,6 @@ ROUTES: Final = (
         tag=_PEOPLE,
         parameters=PAGE,
         answer=sessions.SessionList,
-        errors=(FORBIDDEN,),
     ),
     Route(
         method="DELETE",
@@ -373,7 +363,6 @@ ROUTES: Final = (
         rate_limit=API_WRITE,
         tag=_PEOPLE,
         status=204,
-        errors=(FORBIDDEN,),
         transaction=Transaction.WRITE,
     ),
     Route(
@@ -385,7 +374,7 @@ ROUTES: Final = (
         tag=_PEOPLE,
         parameters=(sessions.SESSION_ID,),
         status=204,
-        errors=(FORBIDDEN, NOT_FOUND),
+        errors=(NOT_FOUND,),
         transaction=Transaction.WRITE,
     ),
     Route(
@@ -398,7 +387,7 @@ ROUTES: Final = (
         body=tokens.Refresh,
         answer=TokenPairShape,
         status=201,
-        errors=(UNAUTHORIZED, FORBIDDEN, *_BODY),
+        errors=(UNAUTHORIZED, FORBIDDEN),
         transaction=Transaction.OWN,
     ),
     Route(
@@ -410,7 +399,6 @@ ROUTES: Final = (
         tag=_PEOPLE,
         parameters=PAGE,
         answer=access_tokens.AccessTokenList,
-        errors=(FORBIDDEN,),
     ),
     Route(
         method="POST",
@@ -422,7 +410,6 @@ ROUTES: Final = (
         body=access_tokens.NewAccessToken,
         answer=access_tokens.CreatedAccessToken,
         status=201,
-        errors=(FORBIDDEN, CONFLICT, *_BODY),
         transaction=Transaction.WRITE,
         idempotent=True,
         shows_secret=True,
@@ -436,7 +423,7 @@ ROUTES: Final = (
         tag=_PEOPLE,
         parameters=(access_tokens.ACCESS_TOKEN_ID,),
         status=204,
-        errors=(FORBIDDEN, NOT_FOUND),
+        errors=(NOT_FOUND,),
         transaction=Transaction.WRITE,
     ),
 )

@@ -10,16 +10,29 @@ from typing import Final
 import msgspec
 from starlette.responses import Response, StreamingResponse
 
-from dashtam.application import access_tokens, sessions
+from dashtam.application import sessions
+from dashtam.application.access_tokens import Uses
 from dashtam.application.ports import World
-from dashtam.application.rate_limits import Spent
+from dashtam.application.rate_limits import Spent, limited_part
 from dashtam.application.records import KeptAnswer, Work
 from dashtam.domain.errors import Conflict, Forbidden, RateLimited, Refusal, Unauthorized
 from dashtam.domain.user import Principal
 from dashtam.presentation.call import Answer, Call, Request
 from dashtam.presentation.parameters import read_parameters
-from dashtam.presentation.problems import NOT_ACCEPTABLE, Problems, Rejection, kind_of
-from dashtam.presentation.routers.api.v1.routes.idempotency import Claim, TookTooLong, key_of
+from dashtam.presentation.problems import MEDIA_TYPE as PROBLEM
+from dashtam.presentation.problems import (
+    NOT_ACCEPTABLE,
+    Problems,
+    Rejection,
+    kind_of,
+    told_again,
+)
+from dashtam.presentation.routers.api.v1.routes.idempotency import (
+    Claim,
+    TookTooLong,
+    key_of,
+    key_text,
+)
 from dashtam.presentation.routers.api.v1.routes.route import Auth, Route, Transaction
 
 _SERVER_FAULT: Final = 500
@@ -29,26 +42,31 @@ _SHOWN_ONCE: Final = "This request was answered before, with a secret that is sh
 class Turn:
     """One request of one route. Every method may block, and is called in a worker thread."""
 
-    def __init__(self, route: Route, request: Request, world: World, problems: Problems) -> None:
+    def __init__(
+        self, route: Route, request: Request, world: World, problems: Problems, uses: Uses
+    ) -> None:
         self._route = route
         self._request = request
         self._world = world
         self._problems = problems
+        self._uses = uses
         self._caller: Principal | None = None
         self._spent: Spent | None = None
         self._values: Mapping[str, object] = {}
+        self._key: str | None = None
 
     def answer(self) -> Response:
         """Return the answer of a route that takes no body."""
         try:
             if self._route.transaction is not Transaction.READ:
-                with self._world.database.read() as work:
-                    self._admit(work)
+                self._admit()
                 return self._perform()
             with self._world.database.read() as work:
-                self._admit(work)
+                self._caller = self._authenticated(work)
+                self._check()
                 answer = self._route.handler(self._call(work))
-            self._note_use()
+            if self._caller:
+                self._uses.note(self._caller)
             return self._respond(answer)
         except Refusal as refusal:
             return self.refuse(refusal)
@@ -56,8 +74,7 @@ class Turn:
     def admit(self) -> Response | None:
         """Settle who calls, before his body is read; return the answer if he may not."""
         try:
-            with self._world.database.read() as work:
-                self._admit(work)
+            self._admit()
         except Refusal as refusal:
             return self.refuse(refusal)
         return None
@@ -79,24 +96,31 @@ class Turn:
             headers=self._limit_headers(),
         )
 
-    def _admit(self, work: Work) -> None:
-        """Check in the order of the contract: 401, 429, 400; what is refused first is answered."""
+    def _admit(self) -> None:
         if self._route.auth is not Auth.NOBODY:
-            self._caller = self._authenticated(work)
+            with self._world.database.read() as work:
+                self._caller = self._authenticated(work)
+        self._check()
+
+    def _check(self) -> None:
+        """Check what needs no body, once the caller is known (401); the first fault is answered.
+
+        The order is 429, 400, 406, 403. The 403 is that of a token which may not do this at all: it
+        comes before the body is read, and so before a 400 or 422 of the body. What is there, and
+        whose it is (404, 403), only the handler finds out, with the body.
+        """
         self._spend()
+        request = self._request
+        self._values = read_parameters(self._route.parameters, request.path_values, request.query)
+        self._key = key_text(self._route, request)
+        _check_accept(request.headers.get("accept"), self._route.media_type)
         if self._caller and not self._caller.may_write and self._route.auth is Auth.SESSION:
             detail = "A read-only token only reads. Sign in to do this."
             raise Forbidden(detail)
-        request = self._request
-        self._values = read_parameters(self._route.parameters, request.path_values, request.query)
-        _check_accept(request.headers.get("accept"), self._route.media_type)
 
-    def _note_use(self) -> None:
-        if self._caller and self._caller.unnoted:
-            with self._world.database.write() as work:
-                access_tokens.note_use(work, self._caller)
-
-    def _authenticated(self, work: Work) -> Principal:
+    def _authenticated(self, work: Work) -> Principal | None:
+        if self._route.auth is Auth.NOBODY:
+            return None
         scheme, _, token = self._request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Unauthorized
@@ -104,17 +128,22 @@ class Turn:
 
     def _spend(self) -> None:
         policy = self._world.rules.policies[self._route.rate_limit.name]
-        key = f"user:{self._caller.user_id}" if self._caller else f"address:{self._request.address}"
+        key = f"address:{limited_part(self._request.address)}"
+        if self._caller:
+            key = f"user:{self._caller.user_id}"
         self._spent = self._world.buckets.spend(policy, key)
         if self._spent.retry_after_s is not None:
             raise RateLimited(self._spent.retry_after_s)
 
     def _perform(self) -> Response:
-        key = None
-        if self._caller:
-            key = key_of(self._world, self._route, self._request, self._caller.user_id)
-        if key is None:
+        """Do what is asked, or answer again what was answered under the request's key.
+
+        The key is looked at before anything is done: used for another request it is 422, also where
+        that request would have been 404 or 403.
+        """
+        if self._caller is None or self._key is None:
             return self._respond(self._handle(None))
+        key = key_of(self._world, self._route, self._request, self._caller.user_id, self._key)
         with self._world.database.write() as work:
             found = key.claim(work)
         if isinstance(found, KeptAnswer):
@@ -141,7 +170,7 @@ class Turn:
     def _handle(self, claim: Claim | None) -> Answer:
         if self._route.transaction is Transaction.OWN:
             return self._route.handler(self._call(None, claim))
-        with self._world.database.write() as work:
+        with self._world.database.write(self._request.address) as work:
             answer = self._route.handler(self._call(work, claim))
             if claim:
                 self._keep(claim, work, answer)
@@ -162,7 +191,10 @@ class Turn:
 
     def _repeat(self, kept: KeptAnswer) -> Response:
         headers = self._own_headers() | self._located(kept.headers)
-        return Response(kept.body, kept.status or 200, headers=headers)
+        body = kept.body
+        if kept.headers.get("content-type") == PROBLEM:
+            body = told_again(body, self._request.trace_id)
+        return Response(body, kept.status or 200, headers=headers)
 
     def _respond(self, answer: Answer) -> Response:
         status = answer.status or self._route.status
