@@ -1,4 +1,4 @@
-// After Vite: the service worker's list of files, compressed copies, and the weight of it all.
+// After Vite: licences, the service worker's list of files, compressed copies, and the weight.
 
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
@@ -18,8 +18,18 @@ function files(folder) {
   });
 }
 
+// What is carried in the package is carried with its licence.
+const root = new URL("../", import.meta.url).pathname;
+const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const licences = Object.keys(dependencies).map((name) => {
+  const folder = join(root, "node_modules", name);
+  const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+  return `${name}\n\n${readFileSync(join(folder, file), "utf8")}`;
+});
+writeFileSync(join(OUT, "licences.txt"), licences.join("\n\n"));
+
 const built = files(OUT).map((path) => relative(OUT, path)).sort();
-const kept = built.filter((name) => name !== "index.html" && !ON_DEMAND.test(name));
+const kept = built.filter((name) => !["index.html", "licences.txt"].includes(name) && !ON_DEMAND.test(name));
 const digest = createHash("sha256");
 for (const name of built) digest.update(name).update(readFileSync(join(OUT, name)));
 

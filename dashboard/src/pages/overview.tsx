@@ -31,7 +31,9 @@ export function Overview(): JSX.Element {
   );
   const sparklines = useResource(`shapes/${key}`, (signal) => shapes(span, signal));
 
-  const sums = byUse(latest.data?.total_balance_by_currency ?? {}, accounts.data);
+  const sums = accounts.data
+    ? byUse(latest.data?.total_balance_by_currency ?? {}, accounts.data)
+    : [];
   const chosen = sums.some(([code]) => code === currency) ? currency : (sums[0]?.[0] ?? null);
   const series = history.data?.find((found) => found.currency === chosen);
   const before = useMemo(
@@ -55,7 +57,7 @@ export function Overview(): JSX.Element {
   }
   return (
     <Page>
-      {latest.data ? (
+      {latest.data && accounts.data ? (
         <Totals sums={sums} history={history.data} chosen={chosen} choose={setCurrency} />
       ) : (
         <Waiting lines={2} label="Loading the totals" />
@@ -273,10 +275,10 @@ function subtotals(
 /** The currency of most accounts first: amounts of two currencies cannot be compared. */
 function byUse(
   sums: Readonly<Record<string, string>>,
-  accounts: readonly Account[] | undefined,
+  accounts: readonly Account[],
 ): [string, string][] {
   const uses = (currency: string): number =>
-    accounts?.filter((account) => account.currency === currency).length ?? 0;
+    accounts.filter((account) => account.currency === currency).length;
   return Object.entries(sums).sort(([a], [b]) => uses(b) - uses(a) || (a < b ? -1 : 1));
 }
 
