@@ -3,7 +3,8 @@
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { constants, gzipSync } from "node:zlib";
+
+import zopfli from "@gfx/zopfli";
 
 const OUT = new URL("../../src/dashtam/presentation/web/dist/", import.meta.url).pathname;
 const COMPRESSED = /\.(js|css|html|svg|webmanifest)$/;
@@ -40,7 +41,8 @@ writeFileSync(join(OUT, "sw.js"), worker);
 
 let weight = 0;
 for (const path of files(OUT).filter((path) => COMPRESSED.test(path))) {
-  const packed = gzipSync(readFileSync(path), { level: constants.Z_BEST_COMPRESSION });
+  // A better search for the same format: what is sent often is worth a second once.
+  const packed = await zopfli.gzipAsync(readFileSync(path), { numiterations: 15 });
   writeFileSync(`${path}.gz`, packed);
   if (CODE.test(path)) weight += packed.length;
 }

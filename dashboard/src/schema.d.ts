@@ -214,6 +214,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List providers
+         * @description What balances can come from: live providers with the credentials that they ask for, formats of
+         *     statement files, and typing.
+         */
+        get: operations["list_providers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/connections": {
         parameters: {
             query?: never;
@@ -223,12 +244,18 @@ export interface paths {
         };
         /**
          * List connections
-         * @description Where the user's accounts come from: one connection for each institution whose files were
-         *     imported, and one for the accounts that are kept by hand.
+         * @description Where the user's accounts come from: one for each provider that was connected to, one for each
+         *     institution whose files were imported, and one for the accounts that are kept by hand.
          */
         get: operations["list_connections"];
         put?: never;
-        post?: never;
+        /**
+         * Connect to a provider
+         * @description Runs the first sync (`initial_connection`), with older balances where the provider has them.
+         *     Credentials that it does not take are 422, and nothing is kept. If the first sync fails for any
+         *     other reason, the connection is there with the state `failing` and is tried again by itself.
+         */
+        post: operations["create_connection"];
         delete?: never;
         options?: never;
         head?: never;
@@ -246,10 +273,21 @@ export interface paths {
         get: operations["get_connection"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Disconnect
+         * @description Destroys the connection's credentials. Its accounts and their history stay, and go on if it is
+         *     connected again.
+         */
+        delete: operations["disconnect"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change a connection
+         * @description Rename it, or give it other credentials, also after it was disconnected: it is synced by them,
+         *     and its accounts and their history go on. Credentials that the provider does not take are 422,
+         *     and those before them stay.
+         */
+        patch: operations["change_connection"];
         trace?: never;
     };
     "/api/v1/connections/{id}/syncs": {
@@ -264,6 +302,74 @@ export interface paths {
          * @description Every run of the connection, imports and typed balances too, newest first.
          */
         get: operations["list_connection_syncs"];
+        put?: never;
+        /**
+         * Sync a connection
+         * @description What a user's Refresh does: everything that the provider tells is recorded, with the source
+         *     `manual_sync`. With `Prefer: respond-async` the answer is 202 and the run goes on.
+         */
+        post: operations["sync_connection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/syncs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sync a connection's accounts
+         * @description Asks the provider what every account of the connection holds, and records it with the source
+         *     `account_sync`. With `Prefer: respond-async` the answer is 202 and the run goes on.
+         */
+        post: operations["sync_accounts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{id}/holdings/syncs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sync an account's holdings
+         * @description Asks the provider for the account's positions and balance, and records them with the source
+         *     `holdings_sync`. With `Prefer: respond-async` the answer is 202 and the run goes on.
+         */
+        post: operations["sync_holdings"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/syncs/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow a sync
+         * @description The run as server-sent events: `sync` with the run whenever it has changed, the last one when
+         *     it has ended. Comments keep the connection open meanwhile.
+         */
+        get: operations["follow_sync"];
         put?: never;
         post?: never;
         delete?: never;
@@ -755,6 +861,19 @@ export interface components {
             points: components["schemas"]["BalancePoint"][];
         };
         /**
+         * AccountSyncOrder
+         * @description Which connection to sync, and how.
+         */
+        AccountSyncOrder: {
+            /** Format: uuid */
+            connection_id: string;
+            /**
+             * @description Sync although that was done in the last 15 minutes.
+             * @default false
+             */
+            force?: boolean;
+        };
+        /**
          * AccountType
          * @description What kind of account it is.
          * @enum {unknown}
@@ -772,6 +891,40 @@ export interface components {
              * @example 25000.00
              */
             balance: string;
+        };
+        /**
+         * ConnectRequest
+         * @description A provider to connect to; without a name the connection has the provider's.
+         */
+        ConnectRequest: {
+            provider: string;
+            /** @description What the provider asks for, by the names in `GET /providers`. */
+            credentials: {
+                [key: string]: string;
+            };
+            /** @default null */
+            name?: string | null;
+        };
+        /**
+         * Connected
+         * @description A new connection, with its first run and how many accounts that found.
+         */
+        Connected: {
+            /** Format: uuid */
+            id: string;
+            provider: string;
+            name: string;
+            state: components["schemas"]["ConnectionState"];
+            detail: string | null;
+            last_synced_at: string | null;
+            next_sync_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** Format: uuid */
+            sync_id: string;
+            accounts_found: number;
         };
         /**
          * Connection
@@ -801,6 +954,18 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * ConnectionPatch
+         * @description What to change of a connection (a merge patch); `credentials` connects it again.
+         */
+        ConnectionPatch: {
+            /** @example Checking */
+            name?: string;
+            /** @description What the provider asks for, by the names in `GET /providers`. */
+            credentials?: {
+                [key: string]: string;
+            };
+        };
+        /**
          * ConnectionState
          * @description Whether a connection works, and what its owner can do.
          * @enum {unknown}
@@ -819,6 +984,15 @@ export interface components {
             expires_at: string | null;
             last_used_at: string | null;
             token: string;
+        };
+        /**
+         * Credential
+         * @description One thing that a provider asks for; what is `secret` is never shown again.
+         */
+        Credential: {
+            name: string;
+            title: string;
+            secret: boolean;
         };
         /**
          * Export
@@ -1022,6 +1196,30 @@ export interface components {
             detail?: string;
         };
         /**
+         * Provider
+         * @description Where balances can come from: an interface, a format of files, or typing.
+         */
+        Provider: {
+            slug: string;
+            name: string;
+            kind: components["schemas"]["ProviderKind"];
+            credentials: components["schemas"]["Credential"][];
+        };
+        /**
+         * ProviderKind
+         * @description How a provider's balances reach Dashtam.
+         * @enum {unknown}
+         */
+        ProviderKind: "api" | "file" | "manual";
+        /**
+         * ProviderList
+         * @description Everything that balances can come from.
+         */
+        ProviderList: {
+            providers: components["schemas"]["Provider"][];
+            total_count: number;
+        };
+        /**
          * Refresh
          * @description The refresh token; it is left out where the cookie holds it.
          */
@@ -1173,6 +1371,17 @@ export interface components {
             syncs: components["schemas"]["Sync"][];
             total_count: number;
             next_cursor: string | null;
+        };
+        /**
+         * SyncOrder
+         * @description How to sync.
+         */
+        SyncOrder: {
+            /**
+             * @description Sync although that was done in the last 15 minutes.
+             * @default false
+             */
+            force?: boolean;
         };
         /**
          * SyncState
@@ -1421,6 +1630,19 @@ export interface components {
         InternalError: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Provider Error */
+        ProviderError: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
                 [name: string]: unknown;
             };
             content: {
@@ -2426,6 +2648,66 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    list_providers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "providers": [
+                     *         {
+                     *           "slug": "alpaca",
+                     *           "name": "Alpaca",
+                     *           "kind": "api",
+                     *           "credentials": [
+                     *             {
+                     *               "name": "key_id",
+                     *               "title": "API key id",
+                     *               "secret": false
+                     *             },
+                     *             {
+                     *               "name": "secret_key",
+                     *               "title": "API secret key",
+                     *               "secret": true
+                     *             }
+                     *           ]
+                     *         },
+                     *         {
+                     *           "slug": "ofx",
+                     *           "name": "OFX / QFX",
+                     *           "kind": "file",
+                     *           "credentials": []
+                     *         }
+                     *       ],
+                     *       "total_count": 2
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProviderList"];
+                };
+            };
+            400: components["responses"]["ValidationFailed"];
+            401: components["responses"]["Unauthorized"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     list_connections: {
         parameters: {
             query?: {
@@ -2486,6 +2768,79 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    create_connection: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A repeat with the same key within 24 hours gets the first answer, and nothing is done again.
+                 * @example 8f14e45f-ceea-467a-9575-1d1f1f1a3c11
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "provider": "alpaca",
+                 *       "credentials": {
+                 *         "key_id": "AK…",
+                 *         "secret_key": "…"
+                 *       },
+                 *       "name": "Brokerage"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ConnectRequest"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    /** @description Where the connection is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "9c1b8d52-4f0e-4d3a-9a57-2f6f0c1c7e11",
+                     *       "provider": "alpaca",
+                     *       "name": "Example Securities",
+                     *       "state": "active",
+                     *       "detail": null,
+                     *       "last_synced_at": "2025-12-26T10:00:00Z",
+                     *       "next_sync_at": "2025-12-27T09:41:00Z",
+                     *       "created_at": "2025-01-15T10:00:00Z",
+                     *       "updated_at": "2025-12-26T10:00:00Z",
+                     *       "sync_id": "0199c1de-5c1f-7a32-8e0b-6d5f3b0c9a44",
+                     *       "accounts_found": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Connected"];
+                };
+            };
+            400: components["responses"]["ValidationFailed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["ProviderError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     get_connection: {
         parameters: {
             query?: never;
@@ -2533,6 +2888,108 @@ export interface operations {
             406: components["responses"]["NotAcceptable"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    disconnect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Connection unique identifier.
+                 * @example 123e4567-e89b-12d3-a456-426614174000
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; the answer is empty */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["ValidationFailed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    change_connection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Connection unique identifier.
+                 * @example 123e4567-e89b-12d3-a456-426614174000
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Brokerage"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ConnectionPatch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "9c1b8d52-4f0e-4d3a-9a57-2f6f0c1c7e11",
+                     *       "provider": "ofx",
+                     *       "name": "Example Securities",
+                     *       "state": "active",
+                     *       "detail": null,
+                     *       "last_synced_at": "2025-12-26T10:00:00Z",
+                     *       "next_sync_at": null,
+                     *       "created_at": "2025-01-15T10:00:00Z",
+                     *       "updated_at": "2025-12-26T10:00:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Connection"];
+                };
+            };
+            400: components["responses"]["ValidationFailed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["ProviderError"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2602,6 +3059,416 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["SyncList"];
+                };
+            };
+            400: components["responses"]["ValidationFailed"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    sync_connection: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A repeat with the same key within 24 hours gets the first answer, and nothing is done again.
+                 * @example 8f14e45f-ceea-467a-9575-1d1f1f1a3c11
+                 */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description `respond-async` answers 202 at once, with the run's address.
+                 * @example respond-async
+                 */
+                Prefer?: string;
+            };
+            path: {
+                /**
+                 * @description Connection unique identifier.
+                 * @example 123e4567-e89b-12d3-a456-426614174000
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "force": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["SyncOrder"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    /** @description Where the run is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c1de-5c1f-7a32-8e0b-6d5f3b0c9a44",
+                     *       "connection_id": "9c1b8d52-4f0e-4d3a-9a57-2f6f0c1c7e11",
+                     *       "source": "holdings_sync",
+                     *       "state": "succeeded",
+                     *       "started_at": "2025-12-26T10:00:00Z",
+                     *       "finished_at": "2025-12-26T10:00:02Z",
+                     *       "recorded": 1,
+                     *       "skipped": 0,
+                     *       "accounts": [
+                     *         {
+                     *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
+                     *           "state": "succeeded",
+                     *           "code": null,
+                     *           "detail": null
+                     *         }
+                     *       ],
+                     *       "code": null,
+                     *       "detail": null,
+                     *       "retracted_at": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Sync"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    /** @description Where the run is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c1de-5c1f-7a32-8e0b-6d5f3b0c9a44",
+                     *       "connection_id": "9c1b8d52-4f0e-4d3a-9a57-2f6f0c1c7e11",
+                     *       "source": "holdings_sync",
+                     *       "state": "succeeded",
+                     *       "started_at": "2025-12-26T10:00:00Z",
+                     *       "finished_at": "2025-12-26T10:00:02Z",
+                     *       "recorded": 1,
+                     *       "skipped": 0,
+                     *       "accounts": [
+                     *         {
+                     *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
+                     *           "state": "succeeded",
+                     *           "code": null,
+                     *           "detail": null
+                     *         }
+                     *       ],
+                     *       "code": null,
+                     *       "detail": null,
+                     *       "retracted_at": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Sync"];
+                };
+            };
+            400: components["responses"]["ValidationFailed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["ProviderError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    sync_accounts: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A repeat with the same key within 24 hours gets the first answer, and nothing is done again.
+                 * @example 8f14e45f-ceea-467a-9575-1d1f1f1a3c11
+                 */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description `respond-async` answers 202 at once, with the run's address.
+                 * @example respond-async
+                 */
+                Prefer?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "connection_id": "9c1b8d52-4f0e-4d3a-9a57-2f6f0c1c7e11",
+                 *       "force": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["AccountSyncOrder"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    /** @description Where the run is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c1de-5c1f-7a32-8e0b-6d5f3b0c9a44",
+                     *       "connection_id": "9c1b8d52-4f0e-4d3a-9a57-2f6f0c1c7e11",
+                     *       "source": "holdings_sync",
+                     *       "state": "succeeded",
+                     *       "started_at": "2025-12-26T10:00:00Z",
+                     *       "finished_at": "2025-12-26T10:00:02Z",
+                     *       "recorded": 1,
+                     *       "skipped": 0,
+                     *       "accounts": [
+                     *         {
+                     *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
+                     *           "state": "succeeded",
+                     *           "code": null,
+                     *           "detail": null
+                     *         }
+                     *       ],
+                     *       "code": null,
+                     *       "detail": null,
+                     *       "retracted_at": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Sync"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    /** @description Where the run is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c1de-5c1f-7a32-8e0b-6d5f3b0c9a44",
+                     *       "connection_id": "9c1b8d52-4f0e-4d3a-9a57-2f6f0c1c7e11",
+                     *       "source": "holdings_sync",
+                     *       "state": "succeeded",
+                     *       "started_at": "2025-12-26T10:00:00Z",
+                     *       "finished_at": "2025-12-26T10:00:02Z",
+                     *       "recorded": 1,
+                     *       "skipped": 0,
+                     *       "accounts": [
+                     *         {
+                     *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
+                     *           "state": "succeeded",
+                     *           "code": null,
+                     *           "detail": null
+                     *         }
+                     *       ],
+                     *       "code": null,
+                     *       "detail": null,
+                     *       "retracted_at": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Sync"];
+                };
+            };
+            400: components["responses"]["ValidationFailed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["ProviderError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    sync_holdings: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A repeat with the same key within 24 hours gets the first answer, and nothing is done again.
+                 * @example 8f14e45f-ceea-467a-9575-1d1f1f1a3c11
+                 */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description `respond-async` answers 202 at once, with the run's address.
+                 * @example respond-async
+                 */
+                Prefer?: string;
+            };
+            path: {
+                /**
+                 * @description Account unique identifier.
+                 * @example 123e4567-e89b-12d3-a456-426614174000
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "force": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["SyncOrder"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    /** @description Where the run is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c1de-5c1f-7a32-8e0b-6d5f3b0c9a44",
+                     *       "connection_id": "9c1b8d52-4f0e-4d3a-9a57-2f6f0c1c7e11",
+                     *       "source": "holdings_sync",
+                     *       "state": "succeeded",
+                     *       "started_at": "2025-12-26T10:00:00Z",
+                     *       "finished_at": "2025-12-26T10:00:02Z",
+                     *       "recorded": 1,
+                     *       "skipped": 0,
+                     *       "accounts": [
+                     *         {
+                     *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
+                     *           "state": "succeeded",
+                     *           "code": null,
+                     *           "detail": null
+                     *         }
+                     *       ],
+                     *       "code": null,
+                     *       "detail": null,
+                     *       "retracted_at": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Sync"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    /** @description Where the run is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199c1de-5c1f-7a32-8e0b-6d5f3b0c9a44",
+                     *       "connection_id": "9c1b8d52-4f0e-4d3a-9a57-2f6f0c1c7e11",
+                     *       "source": "holdings_sync",
+                     *       "state": "succeeded",
+                     *       "started_at": "2025-12-26T10:00:00Z",
+                     *       "finished_at": "2025-12-26T10:00:02Z",
+                     *       "recorded": 1,
+                     *       "skipped": 0,
+                     *       "accounts": [
+                     *         {
+                     *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
+                     *           "state": "succeeded",
+                     *           "code": null,
+                     *           "detail": null
+                     *         }
+                     *       ],
+                     *       "code": null,
+                     *       "detail": null,
+                     *       "retracted_at": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Sync"];
+                };
+            };
+            400: components["responses"]["ValidationFailed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["ProviderError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    follow_sync: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Sync unique identifier.
+                 * @example 123e4567-e89b-12d3-a456-426614174000
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
                 };
             };
             400: components["responses"]["ValidationFailed"];
