@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from dashtam.application import access_tokens, accounts, imports, users
+from dashtam.application import access_tokens, accounts, connecting, imports, users
 from dashtam.application.accounts import AccountChanges
 from dashtam.application.audit_log import note
+from dashtam.application.connecting import NewConnection
 from dashtam.application.imported import Import
 from dashtam.application.imports import SentFile
 from dashtam.application.pages import every
@@ -23,6 +24,7 @@ EMAIL: Final = "demo@dashtam.local"
 TOKEN_NAME: Final = "dashtam demo"  # noqa: S105 - a name
 TOKEN_DAYS: Final = 1
 
+_PROVIDER: Final = "demo"
 _YEAR: Final = timedelta(days=365)
 _EVER: Final = Period(datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
 
@@ -68,6 +70,7 @@ def prepare(world: World, password: str, samples: Iterable[Sample]) -> Demo:
     """
     user = _user(world, password)
     _import(world, user.id, samples)
+    _connect(world, user.id)
     with world.database.write() as work:
         return _demo(work, user.id, _new_token(world, work, user.id))
 
@@ -99,6 +102,15 @@ def _import(world: World, user_id: UserId, samples: Iterable[Sample]) -> None:
     for sample in samples:
         sent = SentFile(user_id, io.BytesIO(sample.content), mapping=sample.mapping)
         imports.import_file(world, sent, _say)
+
+
+def _connect(world: World, user_id: UserId) -> None:
+    """Have a live connection beside the files, which the worker goes on syncing."""
+    with world.database.read() as work:
+        known = every(lambda page: work.connections.of_user(user_id, page))
+        if any(connection.provider == _PROVIDER for connection in known):
+            return
+    connecting.connect(world, user_id, NewConnection(_PROVIDER, {"seed": EMAIL}))
 
 
 def _say(work: Work, done: Import) -> None:
