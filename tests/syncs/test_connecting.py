@@ -246,7 +246,7 @@ def test_planted_secrets_are_in_no_table_and_no_answer(
 
 
 def _everything(scene: Scene, table: str) -> str:
-    rows = scene.query(f"SELECT * FROM {table}")  # noqa: S608 - see the list
+    rows = scene.query(f"SELECT * FROM {table}")
     return repr(
         [[bytes(one) if isinstance(one, memoryview) else one for one in row] for row in rows]
     )

@@ -16,6 +16,7 @@ from dashtam.application.pages import every
 from dashtam.application.ports import World
 from dashtam.application.records import Work
 from dashtam.domain.account import Account, AccountType
+from dashtam.domain.connection import ConnectionId
 from dashtam.domain.errors import Refusal
 from dashtam.domain.period import Period
 from dashtam.domain.user import User, UserId
@@ -107,10 +108,14 @@ def _import(world: World, user_id: UserId, samples: Iterable[Sample]) -> None:
 def _connect(world: World, user_id: UserId) -> None:
     """Have a live connection beside the files, which the worker goes on syncing."""
     with world.database.read() as work:
-        known = every(lambda page: work.connections.of_user(user_id, page))
-        if any(connection.provider == _PROVIDER for connection in known):
+        if _live(work, user_id):
             return
     connecting.connect(world, user_id, NewConnection(_PROVIDER, {"seed": EMAIL}))
+
+
+def _live(work: Work, user_id: UserId) -> set[ConnectionId]:
+    known = every(lambda page: work.connections.of_user(user_id, page))
+    return {connection.id for connection in known if connection.provider == _PROVIDER}
 
 
 def _say(work: Work, done: Import) -> None:
@@ -132,10 +137,14 @@ def _demo(work: Work, user_id: UserId, token: str) -> Demo:
     counted = 0
     longest: tuple[int, Account, Period] | None = None
     shown = list(every(lambda page: accounts.of_user(work, user_id, page)))
+    live = _live(work, user_id)
     for one in shown:
         if one.newest is None:
             continue
         counted += work.balance_snapshots.count_within(one.account.id, _EVER, None)
+        # What is shown first is what stays as it is.
+        if one.account.connection_id in live:
+            continue
         period = _year_until(one.newest.captured_at)
         count = work.balance_snapshots.count_within(one.account.id, period, None)
         if longest is None or count > longest[0]:
