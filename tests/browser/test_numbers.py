@@ -86,7 +86,8 @@ def test_changes_and_percents_are_the_api_s(
 
 def history_on(person: Person, account_id: str) -> Any:  # noqa: ANN401 - JSON
     """Open the account, and return the very answer that the page draws."""
-    with person.page.expect_response(lambda answer: "/balance-history" in answer.url) as answered:
+    path = f"/accounts/{account_id}/balance-history"
+    with person.page.expect_response(lambda answer: path in answer.url) as answered:
         person.open(f"/accounts/{account_id}")
     person.page.locator(".figures tbody tr").first.wait_for()
     return json.loads(answered.value.text())
