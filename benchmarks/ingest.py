@@ -32,7 +32,7 @@ _ROUNDS: Final = 5
 
 
 class Ingest(msgspec.Struct, frozen=True):
-    """What recording reached. ``syncs_per_second`` are commits of one snapshot per account."""
+    """What recording reached: commits of a snapshot of each account, of one, of a bare row."""
 
     syncs_per_second: float
     typed_per_second: float

@@ -22,7 +22,6 @@ _READY_WITHIN_S: Final = 60.0
 # Standard input ends with whoever measures, however that comes about: no server outlives it.
 _SCRIPT: Final = """
 [ -d data ] || "$1/initdb" -D data -U postgres -A trust -E UTF8 --no-locale || exit 1
-rm -f data/postmaster.pid
 "$1/postgres" -D data -h 127.0.0.1 -p "$2" -c unix_socket_directories= &
 server=$!
 cat >/dev/null

@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from tempfile import TemporaryFile
+from typing import IO, Final
 
 from benchmarks.wire import Reply, ask, get
 
@@ -23,10 +24,11 @@ _KIB: Final = 1024
 class Server:
     """A process that answers on a port."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", port: int, started_at: float) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", port: int, log: IO[bytes]) -> None:
         self._process = process
+        self._log = log
+        self._started_at = time.perf_counter()
         self.port = port
-        self._started_at = started_at
 
     def first(self, request: bytes) -> tuple[float, Reply]:
         """Return how long after its start the server answered for the first time, and what.
@@ -41,8 +43,9 @@ class Server:
             if self._process.poll() is not None:
                 break
             time.sleep(0.005)
-        said = Path(f"/proc/{self._process.pid}/cmdline")
-        msg = f"The server under measurement did not answer ({self._process.returncode}, {said})."
+        self._log.seek(0)
+        said = self._log.read().decode(errors="replace")[-2000:]
+        msg = f"The server under measurement did not answer:\n{said}"
         raise RuntimeError(msg)
 
     @property
@@ -63,16 +66,18 @@ def running(words: Sequence[str], folder: Path, settings: Mapping[str, str]) -> 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
-    started_at = time.perf_counter()
-    with subprocess.Popen(  # noqa: S603 - words of our own
-        [sys.executable, *words, str(port)],
-        cwd=folder,
-        env=environment(settings),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL if settings.get("DASHTAM_LOG_LEVEL") != "debug" else None,
-    ) as process:
+    with (
+        TemporaryFile() as log,
+        subprocess.Popen(  # noqa: S603 - words of our own
+            [sys.executable, *words, str(port)],
+            cwd=folder,
+            env=environment(settings),
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+        ) as process,
+    ):
         try:
-            yield Server(process, port, started_at)
+            yield Server(process, port, log)
         finally:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):

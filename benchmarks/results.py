@@ -88,7 +88,7 @@ def _rest(found: Found) -> list[Line]:
     rows, command = f"a file of {ingest.file_rows:,} rows", "the same by the command"
     return [
         _most("bytes per snapshot on disk", each, _BYTES[found.kind], "{:.0f}"),
-        _least("commits of one sync, of bare ones", ingest.share, _COMMITS, "{:.0%}"),
+        _commits(ingest),
         _least(f"rows a second, {rows}", ingest.rows_per_second, _ROWS_PER_S, "{:,.0f}"),
         _most(command, ingest.command_s, _COMMAND_S, "{:.1f} s"),
         _most("start to first answer", footprint.first_answer_s, _FIRST_ANSWER_S, "{:.2f} s"),
@@ -100,6 +100,13 @@ def _rest(found: Found) -> list[Line]:
             "{:.0f} MiB",
         ),
     ]
+
+
+def _commits(ingest: Ingest) -> Line:
+    line = _least("commits of one sync, of bare ones", ingest.share, _COMMITS, "{:.0%}")
+    typed, bare, syncs = ingest.typed_per_second, ingest.bare_per_second, ingest.syncs_per_second
+    rates = f"{typed:,.0f} of {bare:,.0f} a second; of every account at once {syncs:,.0f}"
+    return Line(line.name, f"{line.found} ({rates})", line.reach, line.is_reached)
 
 
 def _growth(found: Found) -> list[Line]:
