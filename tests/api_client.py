@@ -138,6 +138,7 @@ class Api:
             work.balance_snapshots.add(links)
             end = Chain(chain.length + len(links), previous)
             work.accounts.extend_chain(account.id, end)
+            work.history_pages.refresh(account.id)
             work.accounts.synced(account.id, work.now)
 
 

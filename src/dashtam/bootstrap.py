@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -18,10 +19,13 @@ from dashtam import __version__
 from dashtam.application.ports import Rules, Spend, World
 from dashtam.application.providers import Http
 from dashtam.application.rate_limits import Buckets
+from dashtam.domain.account import AccountId
 from dashtam.domain.errors import Refusal
 from dashtam.infrastructure import checks, logs
 from dashtam.infrastructure.database import backups, health, migrate
+from dashtam.infrastructure.database.drivers import driver_of
 from dashtam.infrastructure.database.engine import open_engine, sqlite_path
+from dashtam.infrastructure.database.ready_reads import SqlReadyReads
 from dashtam.infrastructure.database.unit_of_work import SqlDatabase
 from dashtam.infrastructure.metrics import Metrics
 from dashtam.infrastructure.providers.live import providers
@@ -38,6 +42,7 @@ from dashtam.infrastructure.security.passwords import Passwords
 from dashtam.infrastructure.security.secrets import Secrets
 from dashtam.presentation.app import Surroundings, make_app
 from dashtam.presentation.cli.installation import Check, Key, Option
+from dashtam.presentation.ready_snapshots import rendered
 from dashtam.presentation.server import serve
 from dashtam.settings import PREFIX, Settings, read_settings
 
@@ -77,7 +82,7 @@ class Installation:
     def database(self) -> SqlDatabase:
         """The database, its schema brought up to date."""
         self.upgrade()
-        return SqlDatabase(self._engine, now)
+        return SqlDatabase(self._engine, now, rendered)
 
     @cached_property
     def ring(self) -> LiveKeyRing:
@@ -134,6 +139,18 @@ class Installation:
     def _threads(self) -> Threads:
         return Threads(structlog.get_logger())
 
+    @cached_property
+    def _ready(self) -> SqlReadyReads | None:
+        driver = driver_of(self._engine)
+        return None if driver is None else SqlReadyReads(driver, self._mend)
+
+    def _mend(self, account_id: UUID) -> None:
+        def refresh() -> None:
+            with self.database.write() as work:
+                work.history_pages.refresh(AccountId(account_id))
+
+        self._threads.start(refresh)
+
     def world(self) -> World:
         """Return what use cases ask for; the database is brought up to date first."""
         settings = self.settings
@@ -149,6 +166,7 @@ class Installation:
             cipher=RingCipher(self.ring),
             http_for=self._http_for,
             background=self._threads,
+            ready=self._ready,
             rules=Rules(
                 registration=settings.registration,
                 setup_code=self._setup_code,
@@ -222,6 +240,9 @@ class Installation:
 
     def close(self) -> None:
         """Let go of the database, where anything was asked of it."""
+        ready: SqlReadyReads | None = self.__dict__.pop("_ready", None)
+        if ready is not None:
+            ready.close()
         if "_engine" in self.__dict__:
             self._engine.dispose()
         self.__dict__.pop("database", None)

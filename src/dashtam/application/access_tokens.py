@@ -48,7 +48,7 @@ def create(
         expires_at=None if expires_in_days is None else work.now + timedelta(days=expires_in_days),
         last_used_at=None,
     )
-    work.access_tokens.add(token, _hash(text))
+    work.access_tokens.add(token, hash_of(text))
     note(work, "access_token_created", user_id, token.id)
     return token, text
 
@@ -61,7 +61,7 @@ def authenticate(work: Work, text: str) -> Principal:
     """
     if len(text) != _LENGTH or not text.isascii():
         raise Unauthorized
-    token = work.access_tokens.by_hash(_hash(text), work.now)
+    token = work.access_tokens.by_hash(hash_of(text), work.now)
     if token is None:
         raise Unauthorized
     noted = token.last_used_at
@@ -125,7 +125,8 @@ def revoke(work: Work, user_id: UserId, token_id: AccessTokenId) -> None:
     note(work, "access_token_revoked", user_id, token_id)
 
 
-def _hash(text: str) -> bytes:
+def hash_of(text: str) -> bytes:
+    """Return by what a token is known here; its text is kept nowhere."""
     return sha256(text.encode()).digest()
 
 

@@ -27,11 +27,15 @@ class ClockBehind(Refusal):
 
 @dataclass(slots=True)
 class Captured:
-    """What came of readings: recorded, skipped as already known, or at odds with this very run."""
+    """What came of readings: recorded, skipped as already known, or at odds with this very run.
+
+    ``first_at`` is the earliest ``captured_at`` that was recorded, ``last`` the last record.
+    """
 
     recorded: int = 0
     skipped: int = 0
     conflicts: list[Reading] = field(default_factory=list)
+    first_at: datetime | None = None
     last: Record | None = None
 
 
@@ -48,7 +52,7 @@ class Capture:
         """Record what the owner typed; it is never skipped."""
         captured = Captured()
         self._record([reading], captured)
-        return captured
+        return self._shown(captured)
 
     def live(self, reading: Reading, at: datetime) -> Captured:
         """Record what a provider says now, as of the whole second in which it was asked (``at``).
@@ -68,7 +72,7 @@ class Capture:
         captured = Captured()
         self._record([replace(reading, captured_at=captured_at)], captured)
         self.work.accounts.recorded_live(self.account.id, captured_at)
-        return captured
+        return self._shown(captured)
 
     def reported(self, readings: Iterable[Reading]) -> Captured:
         """Record what a file or a backfill reports: at most one snapshot for each instant.
@@ -81,7 +85,7 @@ class Capture:
         readings = iter(readings)
         while batch := list(islice(readings, _BATCH)):
             self._record(self._news(batch, captured), captured)
-        return captured
+        return self._shown(captured)
 
     def _news(self, batch: Sequence[Reading], captured: Captured) -> list[Reading]:
         instants = [reading.captured_at for reading in batch]
@@ -109,6 +113,13 @@ class Capture:
         work.accounts.extend_chain(self.account.id, end)
         captured.recorded += len(links)
         captured.last = links[-1].record
+        first_at = min(reading.captured_at for reading in readings)
+        captured.first_at = min(first_at, captured.first_at or first_at)
+
+    def _shown(self, captured: Captured) -> Captured:
+        if captured.first_at is not None:
+            self.work.history_pages.refresh(self.account.id, captured.first_at)
+        return captured
 
     def _links(self, chain: Chain, readings: Iterable[Reading]) -> Iterator[Link]:
         previous = chain.head

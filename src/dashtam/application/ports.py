@@ -8,6 +8,7 @@ from typing import BinaryIO, Protocol
 
 from dashtam.application.providers import Cipher, Http, Provider
 from dashtam.application.rate_limits import Buckets, RatePolicy
+from dashtam.application.ready_reads import ReadyReads
 from dashtam.application.records import Database
 from dashtam.domain.statement import Statement
 from dashtam.domain.user import Principal, SessionId, UserId
@@ -128,7 +129,8 @@ class World:
     """Everything that use cases may ask for.
 
     ``providers`` are the live ones by slug. ``http_for`` returns the guarded way out to them; it
-    calls what it is given before each request that it sends, repeated ones too.
+    calls what it is given before each request that it sends, repeated ones too. ``ready`` is None
+    where nothing lies ready.
     """
 
     database: Database
@@ -143,3 +145,4 @@ class World:
     http_for: Callable[[Spend], Http]
     background: Background
     rules: Rules
+    ready: ReadyReads | None = None

@@ -177,6 +177,20 @@ class BalanceSnapshots(Protocol):
         """Record the snapshots."""
 
 
+class HistoryPages(Protocol):
+    """History as it is sent, kept beside the snapshots that it is made from."""
+
+    def refresh(self, account_id: AccountId, since: datetime | None = None) -> None:
+        """Make the account's pages anew from an instant on, None from its first snapshot.
+
+        Nothing before that instant may have changed since the last time. The account is locked
+        until the work is done.
+        """
+
+    def differs(self, account_id: AccountId) -> bool:
+        """Tell whether pages are there that are not what would be made of the account's rows."""
+
+
 class Accounts(Protocol):
     """Every statement on ``accounts``."""
 
@@ -502,6 +516,8 @@ class Work(Protocol):
     def address(self) -> str: ...
     @property
     def balance_snapshots(self) -> BalanceSnapshots: ...
+    @property
+    def history_pages(self) -> HistoryPages: ...
     @property
     def accounts(self) -> Accounts: ...
     @property

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Final, TypeVar
 import msgspec
 
 from dashtam.application.ports import World
+from dashtam.application.ready_reads import Proof, ReadyReads
 from dashtam.application.records import Page, Work
 from dashtam.domain.errors import Fault, Unprocessable
 from dashtam.domain.user import Principal, UserId
@@ -126,6 +127,24 @@ class Call:
             return msgspec.convert(self.request.body, shape)
         except msgspec.ValidationError as error:
             raise _broken(str(error)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyCall:
+    """One call of a route whose answers lie ready, by someone who shows a proof of who he is."""
+
+    reads: ReadyReads
+    proof: Proof
+    values: Mapping[str, Any]
+
+    def value(self, parameter: Parameter[T]) -> T:
+        """Return the value of a parameter that is required or has a default."""
+        value: T = self.values[parameter.name]
+        return value
+
+    def has_any(self, *parameters: Parameter[Any]) -> bool:
+        """Tell whether one of these was given."""
+        return any(self.values[parameter.name] is not None for parameter in parameters)
 
 
 # msgspec ends its sentence with the place: "Expected `str`, got `int` - at `$.balance`"; of a field

@@ -17,6 +17,7 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    tuple_,
 )
 
 from dashtam.application.records import LatestBalance, OwnedSnapshots, RecordedSpan, Standing
@@ -179,6 +180,25 @@ class BalanceSnapshots:
     def all_of(self, account_id: AccountId) -> Iterator[BalanceSnapshot]:
         """Yield the account's snapshots, oldest first, without holding them all."""
         yield from self._each(account_id)
+
+    def since(self, account_id: AccountId, at: datetime) -> Iterator[BalanceSnapshot]:
+        """Yield the account's snapshots from an instant on, oldest first, some at a time.
+
+        Others may be written meanwhile, by the same work: no cursor is left open.
+        """
+        statement = (
+            select(accounts.c.balance_sign, _s.sequence, *_SHOWN)
+            .join_from(accounts, balance_snapshots, _s.account_id == accounts.c.id)
+            .where(_s.account_id == account_id, _STANDS)
+            .order_by(*_OLDEST_FIRST)
+            .limit(_BATCH)
+        )
+        rows = self._connection.execute(statement.where(_s.captured_at >= at)).all()
+        yield from map(_snapshot_of, rows)
+        while len(rows) == _BATCH:
+            place = rows[-1].captured_at, rows[-1].sequence
+            rows = self._connection.execute(statement.where(tuple_(*_OLDEST_FIRST) > place)).all()
+            yield from map(_snapshot_of, rows)
 
     def _each(
         self, account_id: AccountId, *conditions: ColumnElement[bool]

@@ -43,6 +43,7 @@ def mount(
     *,
     world: World,
     problems: Problems,
+    uses: Uses,
     trusted_proxies: Networks,
     threads: int,
 ) -> list[HttpRoute]:
@@ -56,7 +57,7 @@ def mount(
     for route in routes:
         by_path.setdefault(route.path, {})[route.method] = route
     workers = Workers(threads)
-    begin = partial(Turn, world=world, problems=problems, uses=Uses(world.database))
+    begin = partial(Turn, world=world, problems=problems, uses=uses)
     return [
         HttpRoute(
             BASE_PATH + path,
