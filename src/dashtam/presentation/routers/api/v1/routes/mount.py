@@ -56,7 +56,8 @@ def mount(
     for route in routes:
         by_path.setdefault(route.path, {})[route.method] = route
     workers = Workers(threads)
-    begin = partial(Turn, world=world, problems=problems, uses=Uses(world.database))
+    uses = Uses(world.database, world.background)
+    begin = partial(Turn, world=world, problems=problems, uses=uses)
     return [
         HttpRoute(
             BASE_PATH + path,
