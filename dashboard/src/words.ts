@@ -76,6 +76,11 @@ export function providerName(provider: string): string {
   return PROVIDERS[provider] ?? provider;
 }
 
+/** Whether a provider tells its balances, so that none may be typed beside them. */
+export function isFedByProvider(connection: Connection | undefined): boolean {
+  return connection !== undefined && !(connection.provider in PROVIDERS) && connection.state !== "disconnected";
+}
+
 export function isFedByHand(connection: Connection | undefined): boolean {
   return connection?.provider === "manual";
 }

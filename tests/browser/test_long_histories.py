@@ -119,3 +119,18 @@ def test_panning_asks_once_it_has_come_to_rest(person: Person) -> None:
         )
     person.settle()
     assert len(given) == 1
+
+
+def test_the_table_says_what_it_leaves_out_and_loads_all_of_it(person: Person) -> None:
+    page = person.page
+    person.sign_in()
+    page.get_by_role("link", name="No 3").click()
+    choose(page, "everything")
+    expect(page.get_by_text("only those that shape the line are shown")).to_be_visible()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save as CSV").click()
+    lines = saved.value.path().read_text("utf-8").splitlines()
+    assert len(lines) == DAYS + 1
+    page.get_by_role("button", name="Load every balance").click()
+    expect(page.get_by_text(f"{DAYS:,} balances in this range")).to_be_visible()
+    assert person.faults() == []
