@@ -1,12 +1,10 @@
 /** What the pages ask the API, and no more than they show. */
 
 import { get, request, type Account, type Connection, type Shapes, type Sync } from "./api";
-import { pointOf, type Point } from "./chart-data";
+import { MOST_POINTS, pointOf, type Point } from "./chart-data";
 import { days, wire, type Span } from "./instant";
 import { timeZone } from "./preferences";
 
-/** About one for every other pixel of a wide screen. */
-export const MOST_POINTS = 700;
 const SPARKLINE_POINTS = 32;
 
 export async function allAccounts(signal: AbortSignal): Promise<Account[]> {

@@ -4,8 +4,8 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
 import type { Failure, Snapshot, SnapshotHistory } from "./api";
+import { MOST_POINTS } from "./chart-data";
 import { showDay, showMinute } from "./instant";
-import { MOST_POINTS } from "./questions";
 import { asFailure } from "./resource";
 import { Amount, ChangeShown, Failed, Icon } from "./ui";
 import { SOURCES, count } from "./words";

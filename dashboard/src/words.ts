@@ -3,7 +3,7 @@
 import type { Account, Connection, SnapshotSource, Sync } from "./api";
 
 export const SOURCES: Record<SnapshotSource, string> = {
-  initial_connection: "First import",
+  initial_connection: "First sync",
   account_sync: "Account sync",
   holdings_sync: "Holdings sync",
   manual_sync: "By hand",
