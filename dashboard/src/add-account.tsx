@@ -51,7 +51,7 @@ export function AddAccount({ close }: { close: () => void }): JSX.Element {
             <Field label="Currency" fault={faultOf("/currency")}>
               {(ids) => (
                 <>
-                  <input {...ids} name="currency" list="currencies" required maxLength={3} value="USD" />
+                  <input {...ids} name="currency" list="currencies" required maxLength={3} defaultValue="USD" />
                   <datalist id="currencies">
                     {USUAL_CURRENCIES.map((code) => (
                       <option key={code} value={code} />
@@ -70,7 +70,7 @@ export function AddAccount({ close }: { close: () => void }): JSX.Element {
               {(ids) => <input {...ids} name="balance" inputMode="decimal" required autoComplete="off" />}
             </Field>
             <Field label="On" fault={faultOf("/captured_at")}>
-              {(ids) => <input {...ids} type="date" name="day" value={today} max={today} required />}
+              {(ids) => <input {...ids} type="date" name="day" defaultValue={today} max={today} required />}
             </Field>
           </div>
         </>

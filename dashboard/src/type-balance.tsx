@@ -33,7 +33,7 @@ export function TypeBalance({ account, close }: { account: Account; close: () =>
             {(ids) => <input {...ids} name="balance" inputMode="decimal" autoComplete="off" required />}
           </Field>
           <Field label="Day" fault={faultOf("/captured_at")}>
-            {(ids) => <input {...ids} type="date" name="day" max={today} value={today} required />}
+            {(ids) => <input {...ids} type="date" name="day" max={today} defaultValue={today} required />}
           </Field>
         </>
       )}

@@ -181,3 +181,23 @@ def test_it_can_be_installed(opening: Opening, served: Served) -> None:
     assert person.page.evaluate("navigator.serviceWorker.ready.then((one) => one.scope)") == (
         f"{served.url}/"
     )
+
+
+def test_what_was_typed_stays_where_it_is_refused(opening: Opening, served: Served) -> None:
+    served.register()
+    person = opening()
+    person.expected.append("422")
+    page = person.page
+    person.sign_in()
+    person.visit("Connections")
+    page.get_by_role("button", name="Add an account by hand").click()
+    yesterday = (TODAY - timedelta(days=1)).isoformat()
+    typed = {"Name": "House", "Currency": "EUR", "Balance": "12x", "On": yesterday}
+    dialog = page.get_by_role("dialog")
+    for label, text in typed.items():
+        dialog.get_by_label(label, exact=True).fill(text)
+    dialog.get_by_role("button", name="Add").click()
+    expect(dialog.get_by_text("An amount is plain digits")).to_be_visible()
+    for label, text in typed.items():
+        expect(dialog.get_by_label(label, exact=True)).to_have_value(text)
+    assert person.faults() == []
