@@ -3,7 +3,7 @@
 import base64
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from ipaddress import ip_address
@@ -180,8 +180,8 @@ class Installation:
             ),
         )
 
-    def app(self) -> ASGIApp:
-        """Return the ASGI application."""
+    def app(self, *, closes: bool = True) -> ASGIApp:
+        """Return the ASGI application, which closes this installation as it stops, or does not."""
         settings, metrics = self.settings, Metrics()
         return make_app(
             self.world(),
@@ -196,7 +196,7 @@ class Installation:
                 jwks=lambda: self.ring.ring().jwks(now()),
                 observe=metrics.observe,
                 metrics=metrics.text if settings.metrics else None,
-                close=self.close,
+                close=self.close if closes else _leave_open,
                 log=structlog.get_logger(),
             ),
         )
@@ -206,21 +206,21 @@ class Installation:
         settings = self.settings
         logs.set_up(settings.log_level, debug=settings.debug)
         told = {"url": settings.public_url or f"http://{_in_url(settings.host)}:{settings.port}"}
-        app = self.app()
+        # The worker beside it goes on for a while after it has stopped.
+        app = self.app(closes=False)
         with self.database.read() as work:
             if settings.registration == "first_user" and not work.users.any():
                 told["setup_code"] = self._setup_code
-        with self._working():
+        with closing(self), self._working():
             serve(app, host=settings.host, port=settings.port, started=lambda: started(told))
-            self._threads.wait()
 
     def work(self, started: Callable[[], None]) -> None:
         """Sync what is due until told to stop; ``started`` is called once it has begun."""
         logs.set_up(self.settings.log_level)
         worker = Worker(self.world(), structlog.get_logger())
         started()
-        worker.run_until_signalled()
-        self._engine.dispose()
+        with closing(self):
+            worker.run_until_signalled()
 
     @contextmanager
     def _working(self) -> Iterator[None]:
@@ -236,10 +236,12 @@ class Installation:
         finally:
             worker.stop()
             thread.join()
-            self._engine.dispose()
 
     def close(self) -> None:
-        """Let go of the database, where anything was asked of it."""
+        """Let go of the database, where anything was asked of it, once nothing goes on with it."""
+        if "_threads" in self.__dict__:
+            # A connection that is lent when the others are closed would never be.
+            self._threads.wait()
         ready: SqlReadyReads | None = self.__dict__.pop("_ready", None)
         if ready is not None:
             ready.close()
@@ -351,6 +353,10 @@ class Installation:
 def _unreadable(path: Path, error: Exception) -> Refusal:
     reason = "it is not readable" if isinstance(error, OSError) else str(error)
     return Refusal(f"The key ring at {path} cannot be used: {reason}.".replace("..", "."))
+
+
+def _leave_open() -> None:
+    """Do nothing: whoever started the application closes what it stands on."""
 
 
 def _make_private(folder: Path) -> None:

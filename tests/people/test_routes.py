@@ -22,7 +22,7 @@ def client_of(people: Stage, base_url: str = ORIGIN) -> TestClient:
         ROUTES,
         world=people.world,
         problems=Problems(),
-        uses=Uses(people.world.database),
+        uses=Uses(people.world.database, people.world.background),
         trusted_proxies=(),
         threads=4,
     )

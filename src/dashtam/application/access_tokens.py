@@ -4,11 +4,11 @@ from base64 import urlsafe_b64encode
 from contextlib import suppress
 from datetime import timedelta
 from hashlib import sha256
-from threading import Lock, Thread
+from threading import Lock
 from typing import Final
 
 from dashtam.application.audit_log import note
-from dashtam.application.ports import Secrets
+from dashtam.application.ports import Background, Secrets
 from dashtam.application.records import Database, Listed, Page, Work
 from dashtam.domain.errors import Fault, NotFound, Unauthorized, Unprocessable
 from dashtam.domain.user import AccessToken, AccessTokenId, Principal, UserId
@@ -72,8 +72,9 @@ def authenticate(work: Work, text: str) -> Principal:
 class Uses:
     """Uses of tokens that are to be written down, in a thread for which no reader waits."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, background: Background) -> None:
         self._database = database
+        self._background = background
         self._lock = Lock()
         self._waiting: set[AccessTokenId] = set()
         self._is_writing = False
@@ -90,7 +91,7 @@ class Uses:
             if self._is_writing:
                 return
             self._is_writing = True
-        Thread(target=self._write, name="token-uses", daemon=True).start()
+        self._background.start(self._write)
 
     def _write(self) -> None:
         while used := self._next():

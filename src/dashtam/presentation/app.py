@@ -50,7 +50,7 @@ def make_app(world: World, around: Surroundings) -> ASGIApp:
     problems = Problems(around.errors_url)
     openapi = cache(partial(_openapi, around))
     system = System(problems, around.is_ready, around.jwks, openapi, around.metrics)
-    uses = Uses(world.database)
+    uses = Uses(world.database, world.background)
     routes: list[BaseRoute] = [
         *mount(
             ROUTES,

@@ -13,6 +13,7 @@ from dashtam.application.records import Page, Work
 from dashtam.domain.errors import Fault, Unprocessable
 from dashtam.domain.user import Principal, UserId
 from dashtam.presentation.parameters import CURSOR, PAGE_LIMIT, Parameter
+from dashtam.presentation.wire import RULES
 
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
@@ -152,12 +153,16 @@ class ReadyCall:
 _SAID = re.compile(r"(?P<sentence>.*?)(?: - at `\$(?P<place>[^`]*)`)?", re.DOTALL)
 _FIELD = re.compile(r"Object (?:missing required|contains unknown) field `(.*)`", re.DOTALL)
 _LONGEST_FIELD: Final = 100
+_UNMATCHED: Final = {
+    f"Expected `str` matching regex {pattern!r}": rule for pattern, rule in RULES.items()
+}
 
 
 def _broken(message: str) -> Unprocessable:
     said = _SAID.fullmatch(message)
     assert said is not None, "the pattern takes any text"
     sentence, place = said["sentence"], said["place"] or ""
+    sentence = _UNMATCHED.get(sentence, sentence)
     pointer = place.replace(".", "/").replace("[", "/").replace("]", "")
     field = _FIELD.fullmatch(sentence)
     if field:

@@ -215,14 +215,14 @@ def _lines(outcome: Outcome, choices: Choices) -> Iterator[str]:
         taken_back = "" if choices.is_dry else f"  (dashtam retract {outcome.done.sync_id})"
         yield f"{outcome.path.name}: {outcome.done.file_format}{taken_back}"
         for account in outcome.done.accounts:
-            yield from _account_lines(account)
+            yield from _account_lines(account, "to record" if choices.is_dry else "recorded")
 
 
-def _account_lines(done: AccountImport) -> Iterator[str]:
+def _account_lines(done: AccountImport, verb: str) -> Iterator[str]:
     new = " (new)" if done.is_new else ""
     yield (
         f"    {done.account.name} {done.account.currency.code}{new}:"
-        f" {count_text(done.recorded, 'snapshot')} recorded, {done.skipped:,} known already,"
+        f" {count_text(done.recorded, 'snapshot')} {verb}, {done.skipped:,} known already,"
         f" {done.refused:,} refused"
     )
     yield from (f"        {_problem_text(problem)}" for problem in done.problems)
