@@ -167,7 +167,9 @@ class Installation:
             ),
         )
 
-    def app(self, metrics: Metrics | None = None, close: Callable[[], None] | None = None) -> ASGIApp:
+    def app(
+        self, metrics: Metrics | None = None, close: Callable[[], None] | None = None
+    ) -> ASGIApp:
         """Return the ASGI application, which closes this installation when it ends."""
         settings, metrics = self.settings, metrics or Metrics()
         return make_app(
@@ -298,8 +300,8 @@ class Installation:
             said.append("Others can reach this address, and public_url is not https: passwords"
                         " and tokens travel in the clear unless a proxy adds TLS.")  # fmt: skip
         if settings.processes > 1 and settings.redis_url is None:
-            said.append(f"Each of the {settings.processes} processes limits rates by itself, so that"
-                        " clients get several times as much: set DASHTAM_REDIS_URL.")  # fmt: skip
+            said.append(f"Each of the {settings.processes} processes limits rates by itself, so"
+                        " that clients get several times as much: set DASHTAM_REDIS_URL.")  # fmt: skip
         return said
 
     def upgrade(self) -> tuple[str | None, str]:

@@ -19,6 +19,7 @@ from fleet.visitor import Visitor
 from proofs.killed import Server, serving, start
 
 READS = 30
+DEMO = {"provider": "demo", "credentials": {"seed": "fleet"}}
 
 
 @dataclass
@@ -107,7 +108,7 @@ def test_two_workers_record_each_sync_once_and_one_server_that_dies_is_not_misse
     for number in range(6):
         email = f"visitor{number}@example.com"
         visitor = Visitor.register(fleet.two if number % 2 else fleet.one, email)
-        made = visitor.send("POST", "/connections", json={"provider": "demo", "credentials": {}})
+        made = visitor.send("POST", "/connections", json=DEMO)
         assert made.status_code == 201, made.text
     # Live snapshots of an account are a second apart.
     time.sleep(1.1)

@@ -30,10 +30,13 @@ SERVERS = ["uvicorn", "granian"]
 def server(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[Server]:
     words = ("--workers", "2", "--server", request.param)
     options = UNLIMITED | {"METRICS": "true", "WORKER": "false", "REGISTRATION": "open"}
-    with serving(tmp_path / "data", database_url, *words, at_most_s=60, **options) as found:
+    with serving(tmp_path / "data", database_url, *words, **options) as found:
         wait_until(lambda: len(children(found)) == 2)
         yield found
-    assert found.process.returncode == 0
+        served = children(found)
+        found.process.terminate()
+        assert found.process.wait(60) == 0
+        assert not any(map(is_alive, served))
 
 
 def wait_until(done: Callable[[], bool]) -> None:
@@ -125,11 +128,8 @@ def test_processes_whose_parent_is_gone_end(name: str, database_url: str, tmp_pa
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_what_holds_for_each_process_alone_is_said(database_url: str, tmp_path: Path) -> None:
     given = {"data": tmp_path / "data", "database_url": database_url}
-    said = Installation.open(given | {"processes": 3}).warnings()
-    assert said == [
-        "Each of the 3 processes limits rates by itself, so that clients get several times as"
-        " much: set DASHTAM_REDIS_URL."
-    ]
+    (said,) = Installation.open(given | {"processes": 3}).warnings()
+    assert said.startswith("Each of the 3 processes limits rates by itself")
     shared = {"processes": 3, "redis_url": "redis://127.0.0.1:1"}
     assert Installation.open(given | shared).warnings() == []
 

@@ -30,13 +30,8 @@ class Server:
 
 
 @contextmanager
-def serving(
-    data: Path, database_url: str, *words: str, at_most_s: float = 0, **options: str
-) -> Iterator[Server]:
-    """Yield a server that is ready, given these words; it is dead when the block is left.
-
-    With ``at_most_s`` it is asked to end, and has as long for it.
-    """
+def serving(data: Path, database_url: str, *words: str, **options: str) -> Iterator[Server]:
+    """Yield a server that is ready, given these words; it is dead when the block is left."""
     with closing(socket.create_server(("127.0.0.1", 0))) as found:
         port = found.getsockname()[1]
     options = {"DATABASE_URL": database_url, "PORT": str(port)} | options
@@ -44,9 +39,6 @@ def serving(
     try:
         _wait(server)
         yield server
-        if at_most_s:
-            server.process.terminate()
-            server.process.wait(at_most_s)
     finally:
         server.kill()
 

@@ -64,5 +64,5 @@ class Metrics:
         if self._folder is None:
             return generate_latest(self._registry)
         together = CollectorRegistry()
-        MultiProcessCollector(together, path=str(self._folder))
+        MultiProcessCollector(together, path=str(self._folder))  # type: ignore[no-untyped-call] - theirs
         return generate_latest(together)

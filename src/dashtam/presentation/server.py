@@ -105,10 +105,14 @@ def configure(
 
     from dashtam.presentation.connection import Connection  # noqa: PLC0415 - as above
 
-    http = Connection
+    http: type[Connection] = Connection
     if patience is not None:
         # Another process could not import a class that is made here.
-        http = type("PatientConnection", (Connection,), {"patience": patience})
+        class PatientConnection(Connection):
+            pass
+
+        PatientConnection.patience = patience
+        http = PatientConnection
     return uvicorn.Config(
         app,
         factory=processes > 1,

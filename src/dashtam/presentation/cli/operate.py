@@ -59,7 +59,7 @@ class AuditLineList(Shape):
     help="What speaks HTTP; granian only behind a proxy that has deadlines.",
 )
 @pass_invocation
-def serve(invocation: Invocation, **given: object) -> None:
+def serve(invocation: Invocation, /, **given: object) -> None:
     """Serve the API and the dashboard, until interrupted."""
     invocation.given |= given
     installation = invocation.installation
