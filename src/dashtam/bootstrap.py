@@ -301,7 +301,7 @@ class Installation:
                         " and tokens travel in the clear unless a proxy adds TLS.")  # fmt: skip
         if settings.processes > 1 and settings.redis_url is None:
             said.append(f"Each of the {settings.processes} processes limits rates by itself, so"
-                        " that clients get several times as much: set DASHTAM_REDIS_URL.")  # fmt: skip
+                        " that clients get as many times more: set DASHTAM_REDIS_URL.")  # fmt: skip
         return said
 
     def upgrade(self) -> tuple[str | None, str]:

@@ -64,5 +64,5 @@ class Metrics:
         if self._folder is None:
             return generate_latest(self._registry)
         together = CollectorRegistry()
-        MultiProcessCollector(together, path=str(self._folder))  # type: ignore[no-untyped-call] - theirs
+        MultiProcessCollector(together, path=str(self._folder))  # type: ignore[no-untyped-call] # its author gives no types
         return generate_latest(together)
