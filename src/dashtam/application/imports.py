@@ -9,7 +9,15 @@ from dashtam.application import connections
 from dashtam.application.audit_log import HERE, note
 from dashtam.application.capture import Capture
 from dashtam.application.connections import Institution, connection_of_institution
-from dashtam.application.imported import CONFLICT, AccountImport, Import, faults_of, named
+from dashtam.application.imported import (
+    CONFLICT,
+    AccountImport,
+    Import,
+    Progress,
+    faults_of,
+    followed,
+    named,
+)
 from dashtam.application.ports import World
 from dashtam.application.records import Work
 from dashtam.domain.account import Account, AccountId, AccountType
@@ -55,7 +63,10 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class SentFile:
-    """A statement file with its sender's choices; without a format its content decides."""
+    """A statement file with its sender's choices; without a format its content decides.
+
+    ``progress`` is called once the file has been read, and after each of its statements.
+    """
 
     user_id: UserId
     file: BinaryIO
@@ -65,6 +76,7 @@ class SentFile:
     connection_id: ConnectionId | None = None
     is_dry: bool = False
     address: str = HERE
+    progress: Progress = lambda _recorded, _count: None
 
 
 def import_file(
@@ -89,7 +101,8 @@ def import_file(
         work.users.hold(sent.user_id)
         with work.trial() if sent.is_dry else nullcontext():
             # Somebody may have closed or disconnected something while the file was read.
-            done = record(work, _destination(work, sent, read.file_format), read.statements)
+            destination = _destination(work, sent, read.file_format)
+            done = record(work, destination, followed(read, sent.progress))
         then(work, done)
     return done
 
