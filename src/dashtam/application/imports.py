@@ -5,19 +5,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Final
 
-from dashtam.application import connections
+from dashtam.application import connections, imported
 from dashtam.application.audit_log import HERE, note
 from dashtam.application.capture import Capture
 from dashtam.application.connections import Institution, connection_of_institution
-from dashtam.application.imported import (
-    CONFLICT,
-    AccountImport,
-    Import,
-    Progress,
-    faults_of,
-    followed,
-    named,
-)
+from dashtam.application.imported import AccountImport, Import, Progress, followed
 from dashtam.application.ports import World
 from dashtam.application.records import Work
 from dashtam.domain.account import Account, AccountId, AccountType
@@ -162,7 +154,7 @@ class _Recording:
             if not statement.readings:
                 # An account is made when a balance of it is seen, not before.
                 waiting = self._waiting.setdefault(key, [])
-                waiting += (named(identity, problem) for problem in statement.problems)
+                waiting += (imported.named(identity, problem) for problem in statement.problems)
                 return
             done = self._by_identity[key] = self._begin(statement)
             done.refuse(self._waiting.pop(key, ()))
@@ -232,7 +224,7 @@ class _Recording:
         captured = capture.reported(_as_the_account_has_them(statement, done.account))
         done.recorded += captured.recorded
         done.skipped += captured.skipped
-        done.refuse(CONFLICT for _ in captured.conflicts)
+        done.refuse(imported.CONFLICT for _ in captured.conflicts)
         if statement.positions is not None and statement.readings:
             self._replace_holdings(done.account, statement.positions, statement)
 
@@ -248,7 +240,7 @@ class _Recording:
         done = Import(self._sync_id, self._to.file_format, accounts)
         homeless = [problem for waiting in self._waiting.values() for problem in waiting]
         if not accounts or not done.recorded + done.skipped:
-            raise NothingUsable(faults=faults_of(homeless, accounts))
+            raise NothingUsable(faults=imported.faults_of(homeless, accounts))
         # What belongs to no account of this import is told with the first one.
         accounts[0].refuse(homeless)
         assert self._connection is not None, "there was a statement"
@@ -260,11 +252,11 @@ class _Recording:
                 finished_at=self._work.now,
                 recorded=done.recorded,
                 skipped=done.skipped,
-                accounts=tuple(imported.outcome for imported in accounts),
+                accounts=tuple(one.outcome for one in accounts),
             )
         )
-        for imported in accounts:
-            self._work.accounts.synced(imported.account.id, self._work.now)
+        for one in accounts:
+            self._work.accounts.synced(one.account.id, self._work.now)
         note(self._work, "file_imported", self._to.user_id, self._sync_id)
         return done
 
