@@ -10,7 +10,7 @@ from dashtam.application.records import Standing, Work
 from dashtam.domain.account import Account
 from dashtam.domain.balance_snapshot import SnapshotId, SnapshotSource
 from dashtam.domain.errors import Refusal
-from dashtam.domain.hash_chain import Chain, Link, Record, digest
+from dashtam.domain.hash_chain import Chain, Record, linked
 from dashtam.domain.statement import Reading
 from dashtam.domain.sync import SyncId
 
@@ -107,7 +107,7 @@ class Capture:
             return
         work = self.work
         chain = work.accounts.chain(self.account.id)
-        links = list(self._links(chain, readings))
+        links = list(linked(chain, self._records(chain.length, readings)))
         work.balance_snapshots.add(links)
         end = Chain(chain.length + len(links), links[-1].digest)
         work.accounts.extend_chain(self.account.id, end)
@@ -121,10 +121,9 @@ class Capture:
             self.work.history_pages.refresh(self.account.id, captured.first_at)
         return captured
 
-    def _links(self, chain: Chain, readings: Iterable[Reading]) -> Iterator[Link]:
-        previous = chain.head
-        for sequence, reading in enumerate(readings, chain.length + 1):
-            record = Record(
+    def _records(self, length: int, readings: Iterable[Reading]) -> Iterator[Record]:
+        for sequence, reading in enumerate(readings, length + 1):
+            yield Record(
                 id=SnapshotId(self.work.new_id()),
                 account_id=self.account.id,
                 sequence=sequence,
@@ -134,8 +133,6 @@ class Capture:
                 reading=reading,
                 created_at=self.work.now,
             )
-            previous = digest(previous, record)
-            yield Link(record, previous)
 
 
 def _amounts(reading: Reading) -> tuple[object, ...]:

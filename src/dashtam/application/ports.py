@@ -62,10 +62,14 @@ class FileFormat:
 
 @dataclass(frozen=True, slots=True)
 class StatementFile:
-    """A file, read to its end: its format, and its statements, long ones in pieces."""
+    """A file, read to its end: its format, and its statements, long ones in pieces.
+
+    ``count`` is how many statements there are, each piece for itself.
+    """
 
     file_format: str
     statements: Iterator[Statement]
+    count: int
 
 
 class StatementFiles(Protocol):

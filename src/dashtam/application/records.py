@@ -147,7 +147,10 @@ class BalanceSnapshots(Protocol):
     def standing(
         self, account_id: AccountId, instants: Sequence[datetime]
     ) -> Mapping[datetime, Standing]:
-        """Return what stands at those of the instants at which anything was recorded."""
+        """Return what stands at those of the instants at which anything was recorded.
+
+        Perhaps also what stands between them.
+        """
 
     def any_of(self, account_id: AccountId) -> bool:
         """Tell whether the account has a snapshot that stands."""

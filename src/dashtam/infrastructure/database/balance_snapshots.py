@@ -12,9 +12,7 @@ from sqlalchemy import (
     ScalarSelect,
     Select,
     and_,
-    exists,
     func,
-    insert,
     literal,
     select,
     tuple_,
@@ -29,14 +27,15 @@ from dashtam.domain.period import Period
 from dashtam.domain.sync import SyncId
 from dashtam.domain.user import UserId
 from dashtam.infrastructure.database.accounts import account_of
-from dashtam.infrastructure.database.chain_links import link_of, reading_of, row_of
+from dashtam.infrastructure.database.chain_links import link_of
 from dashtam.infrastructure.database.columns import Instant
+from dashtam.infrastructure.database.recorded_rows import insert_links
 from dashtam.infrastructure.database.rows import AnyRow
-from dashtam.infrastructure.database.tables import accounts, balance_snapshots, retractions
+from dashtam.infrastructure.database.standing import STANDS as _STANDS
+from dashtam.infrastructure.database.standing import standing_at
+from dashtam.infrastructure.database.tables import accounts, balance_snapshots
 
 _s = balance_snapshots.c
-
-_STANDS = ~exists().where(retractions.c.sync_id == _s.sync_id)
 
 _OLDEST_FIRST = (_s.captured_at, _s.sequence)
 _NEWEST_FIRST = (_s.captured_at.desc(), _s.sequence.desc())
@@ -163,14 +162,11 @@ class BalanceSnapshots:
     def standing(
         self, account_id: AccountId, instants: Sequence[datetime]
     ) -> Mapping[datetime, Standing]:
-        """Return what stands at those of the instants at which anything was recorded."""
-        statement = (
-            select(balance_snapshots)
-            .where(_s.account_id == account_id, _s.captured_at.in_(instants), _STANDS)
-            .order_by(*_OLDEST_FIRST)
-        )
-        rows = self._connection.execute(statement)
-        return {row.captured_at: Standing(reading_of(row), row.sync_id) for row in rows}
+        """Return what stands at those of the instants at which anything was recorded.
+
+        Perhaps also what stands between them.
+        """
+        return standing_at(self._connection, account_id, instants)
 
     def any_of(self, account_id: AccountId) -> bool:
         """Tell whether the account has a snapshot that stands."""
@@ -264,9 +260,7 @@ class BalanceSnapshots:
 
     def add(self, links: Iterable[Link]) -> None:
         """Record the snapshots."""
-        rows = [row_of(link) for link in links]
-        if rows:
-            self._connection.execute(insert(balance_snapshots), rows)
+        insert_links(self._connection, links)
 
 
 def _captured(
