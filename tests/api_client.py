@@ -138,7 +138,7 @@ class Api:
             work.balance_snapshots.add(links)
             end = Chain(links[-1].record.sequence, links[-1].digest) if links else chain
             work.accounts.extend_chain(account.id, end)
-            work.history_pages.refresh(account.id)
+            work.history_pages.changed(account.id)
             work.accounts.synced(account.id, work.now)
 
 

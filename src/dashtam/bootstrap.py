@@ -152,7 +152,7 @@ class Installation:
     def _mend(self, account_id: UUID) -> None:
         def refresh() -> None:
             with self.database.write() as work:
-                work.history_pages.refresh(AccountId(account_id))
+                work.history_pages.changed(AccountId(account_id))
 
         self._threads.start(refresh)
 

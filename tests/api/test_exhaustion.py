@@ -28,7 +28,7 @@ def small(start_api: Callable[..., Api]) -> Api:
     return start_api(database_pool=POOL, rate_limits=UNLIMITED)
 
 
-def assert_unavailable(ada: Person, path: str = "/balance-snapshots") -> None:
+def assert_unavailable(ada: Person, path: str = "/accounts") -> None:
     answer = ada.get(path)
     assert_problem(answer, 503, "unavailable", limited=False)
     assert int(answer.headers["Retry-After"]) >= 1
@@ -56,7 +56,7 @@ def test_a_crowd_before_a_taken_pool_is_answered_to_the_last(small: Api) -> None
     with ExitStack() as held, ThreadPoolExecutor(24) as crowd:
         for _ in range(POOL):
             held.enter_context(engine_of(small).connect())
-        answers = [crowd.submit(ada.get, "/balance-snapshots") for _ in range(24)]
+        answers = [crowd.submit(ada.get, "/accounts") for _ in range(24)]
         said = Counter(answer.result(timeout=60).json()["detail"] for answer in answers)
     # Some had a thread and waited for a connection; the others waited for a thread.
     assert len(said) == 2

@@ -111,7 +111,7 @@ def change(work: Work, account: Account, changes: AccountChanges) -> Account:
     changed = replace(changed, name=changed.name.strip())
     work.accounts.change(changed)
     if changed.balance_sign != account.balance_sign:
-        work.history_pages.refresh(account.id)
+        work.history_pages.changed(account.id)
     note(work, "account_changed", account.user_id, account.id)
     return changed
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
+from operator import attrgetter
 from typing import Final
 
 from dashtam.application.records import Standing, Work
@@ -17,6 +18,7 @@ from dashtam.domain.sync import SyncId
 _BATCH = 1_000
 _AHEAD_AT_MOST: Final = timedelta(minutes=5)
 _A_SECOND: Final = timedelta(seconds=1)
+_CAPTURED_AT: Final = attrgetter("captured_at")
 
 
 class ClockBehind(Refusal):
@@ -27,15 +29,11 @@ class ClockBehind(Refusal):
 
 @dataclass(slots=True)
 class Captured:
-    """What came of readings: recorded, skipped as already known, or at odds with this very run.
-
-    ``first_at`` is the earliest ``captured_at`` that was recorded, ``last`` the last record.
-    """
+    """What came of readings: recorded, skipped as already known, or at odds with this very run."""
 
     recorded: int = 0
     skipped: int = 0
     conflicts: list[Reading] = field(default_factory=list)
-    first_at: datetime | None = None
     last: Record | None = None
 
 
@@ -52,7 +50,7 @@ class Capture:
         """Record what the owner typed; it is never skipped."""
         captured = Captured()
         self._record([reading], captured)
-        return self._shown(captured)
+        return captured
 
     def live(self, reading: Reading, at: datetime) -> Captured:
         """Record what a provider says now, as of the whole second in which it was asked (``at``).
@@ -72,7 +70,7 @@ class Capture:
         captured = Captured()
         self._record([replace(reading, captured_at=captured_at)], captured)
         self.work.accounts.recorded_live(self.account.id, captured_at)
-        return self._shown(captured)
+        return captured
 
     def reported(self, readings: Iterable[Reading]) -> Captured:
         """Record what a file or a backfill reports: at most one snapshot for each instant.
@@ -85,7 +83,7 @@ class Capture:
         readings = iter(readings)
         while batch := list(islice(readings, _BATCH)):
             self._record(self._news(batch, captured), captured)
-        return self._shown(captured)
+        return captured
 
     def _news(self, batch: Sequence[Reading], captured: Captured) -> list[Reading]:
         instants = [reading.captured_at for reading in batch]
@@ -113,13 +111,7 @@ class Capture:
         work.accounts.extend_chain(self.account.id, end)
         captured.recorded += len(links)
         captured.last = links[-1].record
-        first_at = min(reading.captured_at for reading in readings)
-        captured.first_at = min(first_at, captured.first_at or first_at)
-
-    def _shown(self, captured: Captured) -> Captured:
-        if captured.first_at is not None:
-            self.work.history_pages.refresh(self.account.id, captured.first_at)
-        return captured
+        work.history_pages.changed(self.account.id, min(map(_CAPTURED_AT, readings)))
 
     def _records(self, length: int, readings: Iterable[Reading]) -> Iterator[Record]:
         for sequence, reading in enumerate(readings, length + 1):

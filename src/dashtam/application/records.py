@@ -183,11 +183,10 @@ class BalanceSnapshots(Protocol):
 class HistoryPages(Protocol):
     """History as it is sent, kept beside the snapshots that it is made from."""
 
-    def refresh(self, account_id: AccountId, since: datetime | None = None) -> None:
-        """Make the account's pages anew from an instant on, None from its first snapshot.
+    def changed(self, account_id: AccountId, since: datetime | None = None) -> None:
+        """Have the account's pages made anew as the work ends, once, and in its transaction.
 
-        Nothing before that instant may have changed since the last time. The account is locked
-        until the work is done.
+        From an instant on, before which nothing changed; None from the account's first snapshot.
         """
 
     def differs(self, account_id: AccountId) -> bool:

@@ -80,7 +80,7 @@ def verify(database: Database) -> Report:
 def _mend_pages(database: Database, report: Report) -> None:
     for account_id in report.outdated_pages:
         with database.write() as work:
-            work.history_pages.refresh(account_id)
+            work.history_pages.changed(account_id)
         report.remarks.append(
             f"Account {account_id}: its pages were not those of its snapshots. They were made anew."
         )

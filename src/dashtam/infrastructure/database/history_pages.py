@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
+from operator import itemgetter
 from typing import Final
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -55,13 +56,29 @@ class HistoryPages:
         self._connection = connection
         self._snapshots = BalanceSnapshots(connection)
         self._render = render
+        self._since: dict[AccountId, datetime | None] = {}
 
-    def refresh(self, account_id: AccountId, since: datetime | None = None) -> None:
-        """Make the account's pages anew from an instant on, None from its first snapshot.
+    def changed(self, account_id: AccountId, since: datetime | None = None) -> None:
+        """Have the account's pages made anew as the work ends, from an instant on; see the port."""
+        earlier = self._since.get(account_id, since)
+        self._since[account_id] = min(since, earlier) if since and earlier else None
 
-        Nothing before that instant may have changed since the last time. The account is locked
-        until the work is done.
-        """
+    def forget_changes(self, known: dict[AccountId, datetime | None]) -> None:
+        """Go back to the changes that were known before what is undone now."""
+        self._since = known
+
+    @property
+    def changes(self) -> dict[AccountId, datetime | None]:
+        """From when on each account's pages are to be made anew, None where from the first."""
+        return dict(self._since)
+
+    def write(self) -> None:
+        """Make anew what has to be, each account locked until the work is done."""
+        for account_id, since in sorted(self._since.items(), key=itemgetter(0)):
+            self._refresh(account_id, since)
+        self._since = {}
+
+    def _refresh(self, account_id: AccountId, since: datetime | None) -> None:
         statement = select(accounts.c.paged_until).where(accounts.c.id == account_id)
         until = self._connection.scalar(statement.with_for_update())
         if self._render is None:

@@ -65,9 +65,11 @@ class SqlWork:
     @contextmanager
     def trial(self) -> Iterator[None]:
         """Do what is in the ``with`` block as if it counted, and undo it at its end."""
+        changes = self.history_pages.changes
         with self._connection.begin_nested() as nested:
             yield
             nested.rollback()
+        self.history_pages.forget_changes(changes)
 
     def new_id(self) -> UUID:
         """Return a new id that sorts by time of making (UUID version 7)."""
@@ -119,7 +121,9 @@ class SqlDatabase:
 
     def _write(self, address: str) -> Iterator[SqlWork]:
         with _answering(), self._writing.begin() as connection:
-            yield SqlWork(connection, self._clock(), address, self._render)
+            work = SqlWork(connection, self._clock(), address, self._render)
+            yield work
+            work.history_pages.write()
 
 
 def _for_reading(engine: Engine) -> Engine:
