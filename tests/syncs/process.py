@@ -42,7 +42,7 @@ LEASE = timedelta(seconds=1)
 POINTS = [
     *(
         f"{which} {write}"
-        for write in ("claim", "request", "result")
+        for write in ("claim", "request", "answer", "result")
         for which in ("before", "after")
     ),
     "fetching",
@@ -105,7 +105,7 @@ class Fatal:
     @contextmanager
     def write(self, address: str = "") -> Iterator[Work]:
         self.writes += 1
-        write = {1: "claim", 2: "request", 3: "result"}.get(self.writes, "")
+        write = {1: "claim", 2: "request", 3: "answer", 4: "result"}.get(self.writes, "")
         with self.inner.write(address) as work:
             yield work
             if self.point == f"before {write}":

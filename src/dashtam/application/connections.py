@@ -119,6 +119,7 @@ def disconnect(work: Work, connection: Connection) -> None:
     running = work.syncs.running(connection.id)
     if running is not None:
         work.syncs.finish(_ended(work, running))
+        note(work, "sync_failed", running.user_id, running.id)
     disconnected = replace(
         live.connection,
         state=ConnectionState.DISCONNECTED,

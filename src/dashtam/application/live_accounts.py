@@ -96,7 +96,7 @@ class AccountResults:
             account_type=identity.account_type or AccountType.OTHER,
             number_masked=identity.number_masked,
             currency=identity.currency,
-            balance_sign=report.balance_sign,
+            balance_sign=identity.balance_sign or 1,
             is_hidden=False,
             closed_at=None,
             last_synced_at=None,

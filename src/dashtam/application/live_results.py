@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from dashtam.application import credentials, schedule
-from dashtam.application.audit_log import HERE, note
+from dashtam.application.audit_log import note
 from dashtam.application.live_accounts import AccountResults
 from dashtam.application.ports import World
 from dashtam.application.providers import Provider, Report
@@ -25,7 +25,6 @@ class Claim:
     sync: Sync
     live: LiveConnection
     provider: Provider
-    address: str = HERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +195,7 @@ _ADVICE: Final = {
     "credentials_refused": "Enter the credentials again.",
     "rate_limited": "There is nothing to do: it is asked again when it wants to be.",
     "clock_behind": "Set the clock; `dashtam doctor` says more.",
+    "key_missing": "Bring the key ring back, or enter the credentials again.",
 }
 
 

@@ -319,8 +319,13 @@ class Syncs(Protocol):
     def expired(self, now: datetime, limit: int) -> Sequence[Sync]:
         """Return live runs that have not ended, and whose lease ran out."""
 
-    def renew(self, sync_id: SyncId, until: datetime, now: datetime) -> bool:
-        """Prolong the lease of a running run; False where it ran out or the run has ended."""
+    def renew(
+        self, sync_id: SyncId, until: datetime, now: datetime, detail: str | None = None
+    ) -> bool:
+        """Prolong the lease of a running run; False where it ran out or the run has ended.
+
+        ``detail`` says how far the run has come, None where that is as it was.
+        """
 
     def any_success(self, connection_id: ConnectionId) -> bool:
         """Tell whether a live run of the connection ever recorded what was told."""

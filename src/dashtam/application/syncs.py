@@ -125,7 +125,7 @@ def succeeded(sync: Sync) -> Sync:
     """
     if sync.state is not SyncState.FAILED:
         return sync
-    if sync.code in {"interrupted", "clock_behind", "disconnected"}:
+    if sync.code in {"interrupted", "clock_behind", "disconnected", "key_missing"}:
         raise SyncInterrupted(sync)
     raise SyncFailed(sync)
 
