@@ -9,7 +9,8 @@ from dashtam.application.audit_log import note
 from dashtam.application.balance_snapshots import changed_since
 from dashtam.application.capture import Capture
 from dashtam.application.connections import MANUAL, connection_of_institution, refuse_live
-from dashtam.application.records import Listed, Page, Work
+from dashtam.application.pages import Listed, Page
+from dashtam.application.records import Work
 from dashtam.domain.account import Account, AccountId, AccountType, BalanceSign
 from dashtam.domain.balance_history import ChangedSnapshot
 from dashtam.domain.balance_snapshot import BalanceSnapshot, SnapshotSource

@@ -9,11 +9,12 @@ from uuid import UUID
 from dashtam.application import connections, credentials, live_syncs, schedule
 from dashtam.application.audit_log import note
 from dashtam.application.budgets import FirstBudget
+from dashtam.application.live_records import LiveConnection
 from dashtam.application.live_results import Claim
 from dashtam.application.live_syncs import Wanted
 from dashtam.application.ports import World
 from dashtam.application.providers import CredentialsRefused, Provider, ProviderError
-from dashtam.application.records import LiveConnection, Work
+from dashtam.application.records import Work
 from dashtam.application.syncs import interrupt
 from dashtam.domain.balance_snapshot import SnapshotSource
 from dashtam.domain.connection import (

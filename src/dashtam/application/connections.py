@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from dashtam.application.audit_log import note
-from dashtam.application.records import Listed, Page, Work
+from dashtam.application.pages import Listed, Page
+from dashtam.application.records import Work
 from dashtam.domain.account import Account
 from dashtam.domain.connection import (
     Connection,

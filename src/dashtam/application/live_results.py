@@ -8,9 +8,10 @@ from typing import Final
 from dashtam.application import credentials, schedule
 from dashtam.application.audit_log import note
 from dashtam.application.live_accounts import AccountResults
+from dashtam.application.live_records import LiveConnection
 from dashtam.application.ports import World
 from dashtam.application.providers import Provider, Report
-from dashtam.application.records import LiveConnection, Work
+from dashtam.application.records import Work
 from dashtam.domain.balance_snapshot import SnapshotSource
 from dashtam.domain.connection import ConnectionState
 from dashtam.domain.sync import AccountOutcome, Sync, SyncState

@@ -10,6 +10,7 @@ from dashtam.application import credentials, live_results
 from dashtam.application.budgets import Budget
 from dashtam.application.capture import ClockBehind
 from dashtam.application.leases import Renewal
+from dashtam.application.live_records import LiveConnection
 from dashtam.application.live_results import Claim, Failure
 from dashtam.application.ports import World
 from dashtam.application.providers import (
@@ -20,7 +21,7 @@ from dashtam.application.providers import (
     Report,
     Unsealable,
 )
-from dashtam.application.records import LiveConnection, Work
+from dashtam.application.records import Work
 from dashtam.application.schedule import day_of
 from dashtam.application.syncs import SyncRunning, interrupt, succeeded
 from dashtam.domain.account import Account

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
-from dashtam.application.records import Listed, Page
+from dashtam.application.pages import Listed, Page
 from dashtam.domain.account import Account, AccountId, AccountType
 from dashtam.domain.connection import Connection as TheirConnection
 from dashtam.domain.connection import ConnectionId

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, and_, func, insert, select, update
 
-from dashtam.application.records import Listed, Page
+from dashtam.application.pages import Listed, Page
 from dashtam.domain.account import AccountId
 from dashtam.domain.balance_snapshot import SnapshotSource
 from dashtam.domain.connection import ConnectionId

@@ -12,7 +12,8 @@ from msgspec import Meta
 from dashtam.application import accounts, connections, live_syncs, syncs
 from dashtam.application.live_results import Claim
 from dashtam.application.live_syncs import Wanted
-from dashtam.application.records import Listed, Work
+from dashtam.application.pages import Listed
+from dashtam.application.records import Work
 from dashtam.application.syncs import Following
 from dashtam.domain.account import AccountId
 from dashtam.domain.balance_snapshot import SnapshotId, SnapshotSource
