@@ -4,8 +4,10 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from threading import Thread
+from threading import Event, Thread
+from threading import enumerate as enumerate_threads
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
@@ -205,6 +207,43 @@ def test_a_worker_goes_on_after_what_nobody_foresaw(scene: Scene, ada: Person) -
         worker.stop()
         thread.join()
     assert lines[-1]["event"] == "worker_stopped"
+
+
+@pytest.mark.parametrize("is_in_time", [True, False])
+def test_a_worker_that_is_stopped_finishes_what_it_does_or_gives_it_back(
+    scene: Scene, ada: Person, *, is_in_time: bool
+) -> None:
+    scene.connected(ada)
+    scene.clock.pass_(days=1)
+    asked, may_answer = Event(), Event()
+
+    def slowly() -> Report:
+        asked.set()
+        assert may_answer.wait(60)
+        return Report([account("7.00")])
+
+    scene.provider.script = [slowly]
+    effort = Effort(poll_s=0.01, finish_within_s=60 if is_in_time else 0.01)
+    # It has looked before, so that what is due is not spread as after downtime.
+    worker = Worker(scene.world, get_logger(), effort, _looked_at=scene.clock())
+    thread = Thread(target=worker.run)
+    thread.start()
+    assert asked.wait(60)
+    worker.stop()
+    if is_in_time:
+        may_answer.set()
+    thread.join(60)
+    assert not thread.is_alive()
+    source = "SELECT state, code FROM syncs WHERE due_at IS NOT NULL"
+    ended = ("succeeded", None) if is_in_time else ("failed", "interrupted")
+    assert scene.query(source) == [ended]
+    may_answer.set()
+    for left in enumerate_threads():
+        if left.name.startswith("sync "):
+            left.join(60)
+    # Whoever is answered too late finds that the run was given back; the slot is due for others.
+    assert [run.state for run in scene.work_off()] == ([] if is_in_time else ["succeeded"])
+    assert scene.query("SELECT count(*) FROM balance_snapshots") == [(2,)]
 
 
 def test_an_erased_user_has_no_sync_that_ends(scene: Scene, ada: Person) -> None:
