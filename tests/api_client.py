@@ -138,7 +138,7 @@ class Api:
             work.balance_snapshots.add(links)
             end = Chain(chain.length + len(links), previous)
             work.accounts.extend_chain(account.id, end)
-            work.accounts.synced(account.id, work.now)
+            work.accounts.synced(account.connection_id, [account.id], work.now)
 
 
 def _record(

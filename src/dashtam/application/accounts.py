@@ -197,6 +197,6 @@ def _record_typed(work: Work, account: Account, reading: Reading, source: Snapsh
     # Stored the way the account's source would report it, so that it reads back as it was typed.
     reported = reading.turned() if account.balance_sign == -1 else reading
     Capture(work, account, sync_id, source).typed(reported)
-    work.accounts.synced(account.id, work.now)
+    work.accounts.synced(account.connection_id, [account.id], work.now)
     note(work, "balance_typed", account.user_id, sync_id)
     return sync_id

@@ -251,7 +251,8 @@ class _Recording:
             )
         )
         for imported in accounts:
-            self._work.accounts.synced(imported.account.id, self._work.now)
+            account = imported.account
+            self._work.accounts.synced(account.connection_id, [account.id], self._work.now)
         note(self._work, "file_imported", self._to.user_id, self._sync_id)
         return done
 

@@ -175,8 +175,10 @@ class Accounts(Protocol):
     def extend_chain(self, account_id: AccountId, chain: Chain) -> None:
         """Keep where the chain ends now."""
 
-    def synced(self, account_id: AccountId, at: datetime) -> None:
-        """Keep when a run last reached the account and its connection."""
+    def synced(
+        self, connection_id: ConnectionId, account_ids: Sequence[AccountId], at: datetime
+    ) -> None:
+        """Keep when a run last reached these accounts and, if there are any, their connection."""
 
     def chains(self) -> Iterator[tuple[AccountId, Chain]]:
         """Yield every account of everyone, by id, with where its chain ends; lock nothing."""
