@@ -8,6 +8,9 @@ PYTHONS = $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 PORT ?= 8000
 TESTS ?= tests
 
+# What the benchmark is told: make bench BENCH=--help
+BENCH ?=
+
 OPENAPI ?= dashtam.presentation.routers.api.v1.routes.openapi
 
 VENV = .venv
@@ -28,7 +31,7 @@ DASHBOARD_SOURCES = $(shell find dashboard/src dashboard/public dashboard/packin
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help demo dashboard screenshots test prove check $(CHECKS) format openapi lock clean
+.PHONY: help demo dashboard screenshots test prove check $(CHECKS) format openapi lock bench clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -85,6 +88,9 @@ openapi: $(DEVELOP) ## write docs/openapi.json from the routes
 lock: $(DEVELOP) ## write the lock files from pyproject.toml
 	@$(LOCK) pyproject.toml -o requirements/run.txt
 	@$(LOCK) --group develop pyproject.toml -o requirements/develop.txt
+
+bench: $(DEVELOP) $(DASHBOARD) ## measure this machine, in about two minutes (BENCH="--users 2000")
+	@$(PY) -m benchmarks $(BENCH)
 
 clean: ## remove the environment, the caches and the demonstration's data
 	rm -rf $(VENV) .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,156 @@
+"""Recording: a sync's commit beside a bare one on the same disk, and files of many years."""
+
+import io
+import sqlite3
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import msgspec
+import psycopg
+
+from benchmarks.balances import csv, statements
+from benchmarks.databases import Home
+from benchmarks.processes import environment
+from dashtam.application import imports
+from dashtam.application.imports import Destination, SentFile
+from dashtam.application.ports import World
+from dashtam.bootstrap import Installation
+from dashtam.domain.user import User, UserId
+
+_EMAIL: Final = "file@example.org"
+_ROW: Final = (b"a" * 16, b"b" * 16, 1, "USD", "12345.67", "2026-01-01T12:00:00Z", b"c" * 32)
+_BARE: Final = "CREATE TABLE bare (a {0}, b {0}, c BIGINT, d TEXT, e TEXT, f TEXT, g {0})"
+_ROUNDS: Final = 5
+
+
+class Ingest(msgspec.Struct, frozen=True):
+    """What recording reached: commits of a snapshot of each account, of one, of a bare row."""
+
+    syncs_per_second: float
+    typed_per_second: float
+    bare_per_second: float
+    file_rows: int
+    rows_per_second: float
+    command_s: float
+
+    @property
+    def share(self) -> float:
+        """The commits of a run of one snapshot, as a part of bare commits on the same disk."""
+        return self.typed_per_second / self.bare_per_second
+
+
+def measure(home: Home, *, accounts: int, days: int, seconds: float) -> Ingest:
+    """Record into an empty installation at home."""
+    home.clear()
+    installation = Installation.open(home.given)
+    try:
+        world = installation.world()
+        last_on = (world.clock() - timedelta(days=1)).date()
+        file = csv(accounts, days, last_on, Random(2)).encode()  # noqa: S311 - amounts
+        syncs, typed, bare = _commits(world, home, accounts, last_on, seconds / _ROUNDS)
+        began = time.perf_counter()
+        done = imports.import_file(world, SentFile(_user(world, "b@example.org"), io.BytesIO(file)))
+        took_s = time.perf_counter() - began
+        _user(world, _EMAIL)
+        assert done.recorded == accounts * days, "every row is recorded"
+    finally:
+        installation.close()
+    return Ingest(syncs, typed, bare, done.recorded, done.recorded / took_s, _command_s(home, file))
+
+
+def _commits(
+    world: World, home: Home, accounts: int, last_on: date, seconds: float
+) -> tuple[float, float, float]:
+    every = _recorder(world, _user(world, "a@example.org"), accounts, last_on)
+    one = _recorder(world, _user(world, "c@example.org"), 1, last_on)
+    with _bare(home) as bare:
+        rounds = [[_rate(commit, seconds) for commit in (every, one, bare)] for _ in range(_ROUNDS)]
+    whole, single, plain = zip(*rounds, strict=True)
+    return statistics.median(whole), statistics.median(single), statistics.median(plain)
+
+
+def _recorder(world: World, user_id: UserId, accounts: int, last_on: date) -> Callable[[], None]:
+    """Return what records the next day of each account: the run, its snapshots, its audit lines."""
+    random = Random(3)  # noqa: S311 - amounts
+    day = last_on - timedelta(days=20_000)
+
+    def commit() -> None:
+        nonlocal day
+        day += timedelta(days=1)
+        told = [next(statements(place, 1, day, random)) for place in range(accounts)]
+        with world.database.write() as work:
+            work.users.hold(user_id)
+            imports.record(work, Destination(user_id, "csv"), told)
+
+    return commit
+
+
+@contextmanager
+def _bare(home: Home) -> Iterator[Callable[[], None]]:
+    """Yield what inserts a row of like size by the driver alone, as durably."""
+    marks = ", ".join(["%s" if home.server else "?"] * len(_ROW))
+    insert = f"INSERT INTO bare VALUES ({marks})"  # noqa: S608 - marks alone
+    if home.server:
+        with psycopg.connect(home.url) as connection:
+            connection.execute(_BARE.format("BYTEA").encode())
+            connection.commit()
+
+            def commit_there() -> None:
+                connection.execute(insert.encode(), _ROW)
+                connection.commit()
+
+            yield commit_there
+        return
+    with closing(sqlite3.connect(home.data / "bare.db", isolation_level=None)) as file:
+        file.execute("PRAGMA journal_mode = WAL")
+        file.execute("PRAGMA synchronous = FULL")
+        file.execute(_BARE.format("BLOB"))
+
+        def commit() -> None:
+            file.execute("BEGIN IMMEDIATE")
+            file.execute(insert, _ROW)
+            file.execute("COMMIT")
+
+        yield commit
+
+
+def _rate(commit: Callable[[], None], seconds: float) -> float:
+    began, count = time.perf_counter(), 0
+    while (took_s := time.perf_counter() - began) < seconds:
+        commit()
+        count += 1
+    return count / took_s
+
+
+def _user(world: World, email: str) -> UserId:
+    with world.database.write() as work:
+        user = User(UserId(work.random_id()), email, work.now)
+        work.users.add(user, "!")
+        return user.id
+
+
+def _command_s(home: Home, content: bytes) -> float:
+    """Return how long the command takes to import the file, from its start to its end."""
+    file = Path(home.data) / "balances.csv"
+    file.write_bytes(content)
+    began = time.perf_counter()
+    _run(home, "--user", _EMAIL, "import", str(file))
+    return time.perf_counter() - began
+
+
+def _run(home: Home, *words: str) -> None:
+    subprocess.run(  # noqa: S603 - words of our own
+        [sys.executable, "-m", "dashtam", *words],
+        cwd=home.data,
+        env=environment(home.settings),
+        check=True,
+        capture_output=True,
+    )
