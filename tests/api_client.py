@@ -12,7 +12,7 @@ from dashtam.application.ports import World
 from dashtam.bootstrap import Installation
 from dashtam.domain.account import AccountId
 from dashtam.domain.balance_snapshot import SnapshotId, SnapshotSource
-from dashtam.domain.hash_chain import Chain, Link, Record, digest
+from dashtam.domain.hash_chain import Chain, Record, linked
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import Reading
 from dashtam.domain.sync import Sync, SyncId, SyncKind, SyncState
@@ -130,14 +130,15 @@ class Api:
                 )
             )
             chain = work.accounts.chain(account.id)
-            previous, links = chain.head, []
-            for sequence, row in enumerate(rows, chain.length + 1):
-                record = _record(row, account.id, sequence, sync_id, account.currency)
-                previous = digest(previous, record)
-                links.append(Link(record, previous))
+            records = [
+                _record(row, account.id, sequence, sync_id, account.currency)
+                for sequence, row in enumerate(rows, chain.length + 1)
+            ]
+            links = list(linked(chain, records))
             work.balance_snapshots.add(links)
-            end = Chain(chain.length + len(links), previous)
+            end = Chain(links[-1].record.sequence, links[-1].digest) if links else chain
             work.accounts.extend_chain(account.id, end)
+            work.history_pages.refresh(account.id)
             work.accounts.synced(account.connection_id, [account.id], work.now)
 
 

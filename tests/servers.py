@@ -18,7 +18,10 @@ READY_WITHIN_S = 60.0
 # Standard input ends when the test run ends, however that comes about: no server outlives it.
 _UNTIL_THE_RUN_ENDS = """
 cat >/dev/null
-[ -n "$server" ] && kill -INT "$server" && wait "$server"
+touch over
+[ -z "$server" ] && [ -e data/postmaster.pid ] && server=$(head -n 1 data/postmaster.pid)
+[ -n "$server" ] && kill -INT "$server"
+wait
 rm -rf "$PWD"
 """
 
@@ -31,6 +34,17 @@ if "$1/initdb" -D data -U postgres -A trust -E UTF8 --no-locale --no-sync --no-i
 else
   touch failed
 fi
+"""
+
+# One that a test may end as it likes: it is started again a moment later, and what it has committed
+# outlives the end of its processes.
+_POSTGRESQL_THAT_RETURNS = """
+"$1/initdb" -D data -U postgres -A trust -E UTF8 --no-locale --no-sync --no-instructions
+while [ ! -e over ]; do
+  "$1/postgres" -D data -h 127.0.0.1 -p "$2" -c unix_socket_directories= \\
+    -c fsync=off -c synchronous_commit=on -c max_connections=200 -c restart_after_crash=on
+  sleep 0.2
+done &
 """
 
 _VALKEY = """
@@ -80,6 +94,16 @@ class Servers:
             self._start("PostgreSQL", _POSTGRESQL, _postgresql_programs(folder), folder)
         return self._started["PostgreSQL"][0]
 
+    def postgresql_that_returns(self) -> Address:
+        """Start another PostgreSQL, which comes back whenever it ends before ``stop``.
+
+        The id of its process is the first line of ``data/postmaster.pid`` in its folder.
+        """
+        folder = _folder()
+        name = "returning PostgreSQL"
+        self._start(name, _POSTGRESQL_THAT_RETURNS, _postgresql_programs(folder), folder)
+        return self._started[name][0]
+
     def valkey(self) -> Address:
         """Start Valkey unless it runs already, without waiting for it."""
         if "Valkey" not in self._started:
@@ -95,7 +119,7 @@ class Servers:
     def _start(self, name: str, script: str, program: Path, folder: Path) -> None:
         port = _free_port()
         # PostgreSQL refuses to run as root.
-        account = pwd.getpwnam("nobody") if name == "PostgreSQL" and os.geteuid() == 0 else None
+        account = pwd.getpwnam("nobody") if "PostgreSQL" in name and os.geteuid() == 0 else None
         if account is not None:
             _hand_over(folder, account)
         with (folder / "log").open("wb") as log:

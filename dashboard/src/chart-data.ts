@@ -2,6 +2,11 @@
 
 import uPlot from "uplot";
 
+/** About one for every other pixel of a wide screen. */
+export const MOST_POINTS = 700;
+/** Of each such stretch of time the first, the last, the lowest and the highest are given. */
+const STRETCHES = MOST_POINTS / 4;
+
 export interface Point {
   readonly at: string;
   /** Seconds of the epoch. */
@@ -56,7 +61,9 @@ export function longestPause(points: readonly Point[], isStepped: boolean): numb
   const pauses = points.slice(1).map((point, index) => point.time - points[index]!.time);
   pauses.sort((a, b) => a - b);
   const usual = pauses[pauses.length >> 1]!;
-  return Math.max(SHORTEST_GAP_S, usual * UNUSUAL);
+  // Between those that were given others may have been left out, for as long as a stretch.
+  const stretch = (points.at(-1)!.time - points[0]!.time) / STRETCHES;
+  return Math.max(SHORTEST_GAP_S, usual * UNUSUAL, stretch);
 }
 
 /** Columns for the chart: time, balance, cash where it is drawn, and a year earlier. */

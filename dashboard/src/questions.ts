@@ -1,12 +1,10 @@
 /** What the pages ask the API, and no more than they show. */
 
 import { get, request, type Account, type Connection, type Shapes, type Sync } from "./api";
-import { pointOf, type Point } from "./chart-data";
+import { MOST_POINTS, pointOf, type Point } from "./chart-data";
 import { days, wire, type Span } from "./instant";
 import { timeZone } from "./preferences";
 
-/** About one for every other pixel of a wide screen. */
-const MOST_POINTS = 700;
 const SPARKLINE_POINTS = 32;
 
 export async function allAccounts(signal: AbortSignal): Promise<Account[]> {
@@ -85,20 +83,21 @@ function range({ start, end }: Span): { start_date: string; end_date: string } {
   return { start_date: wire(start), end_date: wire(end) };
 }
 
+/** An account's balances: those that shape its line, or every one. */
 export function accountHistory(
   id: string,
   span: Span,
-  source: string,
-  signal: AbortSignal,
+  { source, isWhole = false }: { source: string; isWhole?: boolean },
+  signal?: AbortSignal,
 ): Promise<Shapes["SnapshotHistory"]> {
   return get("/api/v1/accounts/{id}/balance-history", {
     path: { id },
     query: {
       ...range(span),
-      max_points: MOST_POINTS,
+      max_points: isWhole ? undefined : MOST_POINTS,
       source: (source || undefined) as Shapes["SnapshotSource"] | undefined,
     },
-    signal,
+    ...(signal ? { signal } : {}),
   });
 }
 

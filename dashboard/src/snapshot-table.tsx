@@ -3,37 +3,72 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import type { Snapshot, SnapshotHistory } from "./api";
+import type { Failure, Snapshot, SnapshotHistory } from "./api";
+import { MOST_POINTS } from "./chart-data";
 import { showDay, showMinute } from "./instant";
-import { Amount, ChangeShown, Icon } from "./ui";
+import { asFailure } from "./resource";
+import { Amount, ChangeShown, Failed, Icon } from "./ui";
 import { SOURCES, count } from "./words";
 
 const FIRST_ROWS = 20;
 const MORE_ROWS = 200;
+// An answer does not tell whether any were left out. So few are all of them, unless most of those
+// of years lie within days.
+const CERTAINLY_ALL = 80;
 
 export function SnapshotTable({
   history,
+  isWhole,
+  isLoading,
+  failure,
+  onWhole,
   onShow,
   onSave,
 }: {
   history: SnapshotHistory;
+  /** Whether every balance of the range is there, not only those that shape its line. */
+  isWhole: boolean;
+  isLoading: boolean;
+  failure: Failure | undefined;
+  onWhole: () => void;
   onShow: (snapshot: Snapshot) => void;
-  onSave: () => void;
+  onSave: () => Promise<void>;
 }): JSX.Element {
   const [rows, setRows] = useState(FIRST_ROWS);
+  const [trouble, setTrouble] = useState<Failure>();
+  const [isSaving, setIsSaving] = useState(false);
+  const saveAll = async (): Promise<void> => {
+    setIsSaving(true);
+    await onSave().then(
+      () => setTrouble(undefined),
+      (reason: unknown) => setTrouble(asFailure(reason)),
+    );
+    setIsSaving(false);
+  };
   const newestFirst = history.snapshots.toReversed();
   const left = newestFirst.length - rows;
   return (
     <section class="block">
       <header>
         <h2>Balances</h2>
-        <button type="button" class="ghost has-word" onClick={onSave}>
-          <Icon name="download" /> Save as CSV
+        <button type="button" class="ghost has-word" disabled={isSaving} onClick={() => void saveAll()}>
+          <Icon name="download" /> {isSaving ? "Saving …" : "Save as CSV"}
         </button>
       </header>
-      <p class="quiet">
-        {count(newestFirst.length, "balance")} in this range. Each change is since the row below.
-      </p>
+      {isWhole || newestFirst.length < CERTAINLY_ALL ? (
+        <p class="quiet">
+          {count(newestFirst.length, "balance")} in this range. Each change is since the row below.
+        </p>
+      ) : (
+        <p class="quiet">
+          {count(newestFirst.length, "balance")}. Of more than {MOST_POINTS} in a range only those that
+          shape the line are shown. Each change is since the row below.{" "}
+          <button type="button" class="button is-small" disabled={isLoading} onClick={onWhole}>
+            {isLoading ? "Loading …" : "Load every balance"}
+          </button>
+        </p>
+      )}
+      {(trouble ?? failure) && <Failed failure={(trouble ?? failure)!} />}
       <table class="figures">
         <thead>
           <tr>

@@ -3,7 +3,7 @@
 import type { Account, Connection, SnapshotSource, Sync } from "./api";
 
 export const SOURCES: Record<SnapshotSource, string> = {
-  initial_connection: "First import",
+  initial_connection: "First sync",
   account_sync: "Account sync",
   holdings_sync: "Holdings sync",
   manual_sync: "By hand",
@@ -74,6 +74,11 @@ const PROVIDERS: Record<string, string> = {
 
 export function providerName(provider: string): string {
   return PROVIDERS[provider] ?? provider;
+}
+
+/** Whether a provider tells its balances, so that none may be typed beside them. */
+export function isFedByProvider(connection: Connection | undefined): boolean {
+  return connection !== undefined && !(connection.provider in PROVIDERS) && connection.state !== "disconnected";
 }
 
 export function isFedByHand(connection: Connection | undefined): boolean {

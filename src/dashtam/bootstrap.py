@@ -3,11 +3,13 @@
 import base64
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -18,12 +20,15 @@ from dashtam import __version__
 from dashtam.application.ports import Rules, Spend, World
 from dashtam.application.providers import Http
 from dashtam.application.rate_limits import Buckets
+from dashtam.domain.account import AccountId
 from dashtam.domain.errors import Refusal
 from dashtam.infrastructure import checks, logs
 from dashtam.infrastructure.database import backups, health, migrate
+from dashtam.infrastructure.database.drivers import driver_of
 from dashtam.infrastructure.database.engine import open_engine, sqlite_path
+from dashtam.infrastructure.database.ready_reads import SqlReadyReads
 from dashtam.infrastructure.database.unit_of_work import SqlDatabase
-from dashtam.infrastructure.metrics import Metrics
+from dashtam.infrastructure.metrics import Metrics, counting_together
 from dashtam.infrastructure.providers.live import providers
 from dashtam.infrastructure.providers.spool import StatementFiles
 from dashtam.infrastructure.rate_limit.memory import MemoryBuckets
@@ -36,8 +41,10 @@ from dashtam.infrastructure.security.cipher import RingCipher
 from dashtam.infrastructure.security.key_ring import KeyRing, KeyRingUnreadable, LiveKeyRing
 from dashtam.infrastructure.security.passwords import Passwords
 from dashtam.infrastructure.security.secrets import Secrets
+from dashtam.presentation import granian_server
 from dashtam.presentation.app import Surroundings, make_app
 from dashtam.presentation.cli.installation import Check, Key, Option
+from dashtam.presentation.ready_snapshots import rendered
 from dashtam.presentation.server import serve
 from dashtam.settings import PREFIX, Settings, read_settings
 
@@ -61,8 +68,9 @@ class NoKeyRing(Refusal):
 class Installation:
     """One Dashtam as its settings say. Nothing is opened or made before it is needed."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, is_upgraded: bool = False) -> None:
         self.settings = settings
+        self._is_upgraded = is_upgraded
 
     @classmethod
     def open(cls, given: Mapping[str, object]) -> "Installation":
@@ -76,8 +84,10 @@ class Installation:
     @cached_property
     def database(self) -> SqlDatabase:
         """The database, its schema brought up to date."""
-        self.upgrade()
-        return SqlDatabase(self._engine, now)
+        if not self._is_upgraded:
+            self.upgrade()
+        _ = self._held
+        return SqlDatabase(self._engine, now, rendered)
 
     @cached_property
     def ring(self) -> LiveKeyRing:
@@ -134,6 +144,18 @@ class Installation:
     def _threads(self) -> Threads:
         return Threads(structlog.get_logger())
 
+    @cached_property
+    def _ready(self) -> SqlReadyReads | None:
+        driver = driver_of(self._engine)
+        return None if driver is None else SqlReadyReads(driver, self._mend)
+
+    def _mend(self, account_id: UUID) -> None:
+        def refresh() -> None:
+            with self.database.write() as work:
+                work.history_pages.refresh(AccountId(account_id))
+
+        self._threads.start(refresh)
+
     def world(self) -> World:
         """Return what use cases ask for; the database is brought up to date first."""
         settings = self.settings
@@ -149,6 +171,7 @@ class Installation:
             cipher=RingCipher(self.ring),
             http_for=self._http_for,
             background=self._threads,
+            ready=self._ready,
             rules=Rules(
                 registration=settings.registration,
                 setup_code=self._setup_code,
@@ -162,9 +185,11 @@ class Installation:
             ),
         )
 
-    def app(self) -> ASGIApp:
-        """Return the ASGI application."""
-        settings, metrics = self.settings, Metrics()
+    def app(
+        self, metrics: Metrics | None = None, close: Callable[[], None] | None = None
+    ) -> ASGIApp:
+        """Return the ASGI application, which closes this installation when it ends."""
+        settings, metrics = self.settings, metrics or Metrics()
         return make_app(
             self.world(),
             Surroundings(
@@ -178,7 +203,7 @@ class Installation:
                 jwks=lambda: self.ring.ring().jwks(now()),
                 observe=metrics.observe,
                 metrics=metrics.text if settings.metrics else None,
-                close=self.close,
+                close=close or self.close,
                 log=structlog.get_logger(),
             ),
         )
@@ -186,23 +211,56 @@ class Installation:
     def serve(self, started: Callable[[Mapping[str, str]], None]) -> None:
         """Serve until told to stop; ``started`` hears the address, and the first user's code."""
         settings = self.settings
+        if settings.server == "granian":
+            granian_server.require()
         logs.set_up(settings.log_level, debug=settings.debug)
         told = {"url": settings.public_url or f"http://{_in_url(settings.host)}:{settings.port}"}
-        app = self.app()
-        with self.database.read() as work:
+        if settings.server == "granian":
+            told["note"] = granian_server.NOTE
+        world = self.world()
+        with world.database.read() as work:
             if settings.registration == "first_user" and not work.users.any():
                 told["setup_code"] = self._setup_code
-        with self._working():
-            serve(app, host=settings.host, port=settings.port, started=lambda: started(told))
-            self._threads.wait()
+        # The worker beside it goes on for a while after it has stopped.
+        with closing(self), self._working():
+            if settings.server == "uvicorn" and settings.processes == 1:
+                app, at = self.app(close=_leave_open), (settings.host, settings.port)
+                serve(app, host=at[0], port=at[1], started=lambda: started(told))
+            else:
+                self._serve_in_processes(lambda: started(told))
+
+    def _serve_in_processes(self, started: Callable[[], None]) -> None:
+        """Serve in processes of their own; this one only works off what is due."""
+        settings = self.settings
+        with counting_together() as counts:
+            one = OneOfSeveral(settings, counts)
+            if settings.server == "granian":
+                granian_server.serve(
+                    one,
+                    host=settings.host,
+                    port=settings.port,
+                    processes=settings.processes,
+                    started=started,
+                )
+            else:
+                # It loads uvicorn, for which no other command should wait.
+                from dashtam.presentation import processes  # noqa: PLC0415 - see above
+
+                processes.serve(
+                    one,
+                    at=(settings.host, settings.port),
+                    processes=settings.processes,
+                    started=started,
+                    log=structlog.get_logger(),
+                )
 
     def work(self, started: Callable[[], None]) -> None:
         """Sync what is due until told to stop; ``started`` is called once it has begun."""
         logs.set_up(self.settings.log_level)
         worker = Worker(self.world(), structlog.get_logger())
         started()
-        worker.run_until_signalled()
-        self._engine.dispose()
+        with closing(self):
+            worker.run_until_signalled()
 
     @contextmanager
     def _working(self) -> Iterator[None]:
@@ -218,10 +276,15 @@ class Installation:
         finally:
             worker.stop()
             thread.join()
-            self._engine.dispose()
 
     def close(self) -> None:
-        """Let go of the database, where anything was asked of it."""
+        """Let go of the database, where anything was asked of it, once nothing goes on with it."""
+        if "_threads" in self.__dict__:
+            # A connection that is lent when the others are closed would never be.
+            self._threads.wait()
+        ready: SqlReadyReads | None = self.__dict__.pop("_ready", None)
+        if ready is not None:
+            ready.close()
         if "_engine" in self.__dict__:
             self._engine.dispose()
         self.__dict__.pop("database", None)
@@ -254,6 +317,9 @@ class Installation:
         if not _is_loopback(settings.host) and not (settings.public_url or "").startswith("https"):
             said.append("Others can reach this address, and public_url is not https: passwords"
                         " and tokens travel in the clear unless a proxy adds TLS.")  # fmt: skip
+        if settings.processes > 1 and settings.redis_url is None:
+            said.append(f"Each of the {settings.processes} processes limits rates by itself, so"
+                        " that clients get as many times more: set DASHTAM_REDIS_URL.")  # fmt: skip
         return said
 
     def upgrade(self) -> tuple[str | None, str]:
@@ -335,9 +401,33 @@ def _ring_given(path: Path) -> str:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class OneOfSeveral:
+    """Makes the application in one of several processes that serve, called once in each.
+
+    The schema is today's by then: the process that starts these has seen to it.
+    """
+
+    settings: Settings
+    counts: Path
+
+    def __call__(self) -> ASGIApp:
+        """Return the application."""
+        from dashtam.presentation.processes import end_with_parent  # noqa: PLC0415 - as above
+
+        logs.set_up(self.settings.log_level, debug=self.settings.debug)
+        end_with_parent()
+        installation = Installation(self.settings, is_upgraded=True)
+        return installation.app(Metrics(self.counts), installation.close)
+
+
 def _unreadable(path: Path, error: Exception) -> Refusal:
     reason = "it is not readable" if isinstance(error, OSError) else str(error)
     return Refusal(f"The key ring at {path} cannot be used: {reason}.".replace("..", "."))
+
+
+def _leave_open() -> None:
+    """Do nothing: whoever started the application closes what it stands on."""
 
 
 def _make_private(folder: Path) -> None:

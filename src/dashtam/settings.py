@@ -49,6 +49,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     host: Annotated[str, Meta(description="The address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="The port to listen on.")] = 8000
+    processes: Annotated[
+        int, Meta(ge=1, le=64, description="Processes in which `dashtam serve` answers.")
+    ] = 1
+    server: Annotated[
+        Literal["uvicorn", "granian"],
+        Meta(description="What speaks HTTP; granian only behind a proxy that has deadlines."),
+    ] = "uvicorn"
     public_url: Annotated[
         str | None,
         Meta(description="Where people reach this installation, such as https://money.example."),

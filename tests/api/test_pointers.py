@@ -30,3 +30,17 @@ def test_an_unknown_field_with_a_long_name_is_not_said_back(ada: Person) -> None
     answer = ada.post("/accounts", json=NEW | {"z" * 100_000: 1})
     assert_problem(answer, 422, "unprocessable")
     assert len(answer.content) < 1000
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "rule"),
+    [
+        ("balance", "12x", "An amount is plain digits with a point, such as 1250.00 or -1200.00"),
+        ("currency", "eur", "A currency is its three capital letters, such as USD"),
+        ("name", " ", "A name is not blanks alone and has no control characters"),
+    ],
+)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_pattern_is_told_in_words(ada: Person, field: str, typed: str, rule: str) -> None:
+    problem = assert_problem(ada.post("/accounts", json=NEW | {field: typed}), 422, "unprocessable")
+    assert problem["errors"] == [{"pointer": f"/{field}", "code": "invalid", "detail": rule}]

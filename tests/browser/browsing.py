@@ -11,24 +11,38 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from urllib.error import URLError
 from urllib.request import Request, urlopen
+from zoneinfo import ZoneInfo
 
-from playwright.sync_api import Browser, ConsoleMessage, FilePayload, Page, Playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    FilePayload,
+    Page,
+    Playwright,
+    Response,
+    expect,
+)
 from playwright.sync_api import Request as Sent
 
 EMAIL: Final = "ann@example.org"
 PASSWORD: Final = "a pelican under nine bridges"  # noqa: S105 - of nobody
 STARTS_WITHIN_S: Final = 60
+ANSWERS_WITHIN_S: Final = 60
+"""How long a page may take for what it owes; generous, because others may need the machine."""
+ZONE: Final = "America/New_York"
+TODAY: Final = datetime.now(ZoneInfo(ZONE)).date()  # noqa: TID251 - the browser's clock is the real one
 AXE: Final = Path(__file__).parents[2] / "dashboard/node_modules/axe-core/axe.min.js"
 FLAGS: Final = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
     " --disable-background-networking --disable-component-update --disable-sync"
 ).split()
 CHROMIUMS: Final = ("chromium", "chromium-browser", "google-chrome")
+CALM_ROUNDS: Final = 5
 MINUS: Final = "\N{MINUS SIGN}"
 DESKTOP: Final = (1280, 900)
 PHONE: Final = (360, 780)
@@ -91,8 +105,7 @@ class Served:
 
     def account(self, name: str, currency: str, *balances: str, kind: str = "checking") -> str:
         """Make a manual account with a balance every 30 days, the last one today's."""
-        today = datetime.now(UTC).date()  # noqa: TID251 - the browser's clock is the real one
-        days = [today - timedelta(days=30 * back) for back in range(len(balances))][::-1]
+        days = [TODAY - timedelta(days=30 * back) for back in range(len(balances))][::-1]
         described = {"name": name, "account_type": kind, "currency": currency}
         first = {"balance": balances[0], "captured_at": days[0].isoformat()}
         account_id: str = self.ask("POST", "/accounts", described | first)["id"]
@@ -149,18 +162,31 @@ class Person:
     served: Served
     complaints: list[str] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)
+    under_way: set[Sent] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", self._watch)
+        self.page.on("response", self._answer)
+        self.page.on("requestfinished", self._end)
+        self.page.on("requestfailed", self._end)
 
     def _hear(self, message: ConsoleMessage) -> None:
         is_expected = any(part in message.text for part in self.expected)
         if message.type in {"error", "warning"} and not is_expected:
             self.complaints.append(f"{message.type}: {message.text}")
 
+    def _answer(self, response: Response) -> None:
+        # What a change answers is not always read to its end.
+        if response.request.method != "GET":
+            self.under_way.discard(response.request)
+
+    def _end(self, request: Sent) -> None:
+        self.under_way.discard(request)
+
     def _watch(self, request: Sent) -> None:
+        self.under_way.add(request)
         if not request.url.startswith((self.served.url, "blob:", "data:")):
             self.complaints.append(f"left the origin: {request.url}")
 
@@ -179,8 +205,16 @@ class Person:
         self.page.get_by_role("heading", name=title, exact=True).wait_for()
 
     def settle(self) -> None:
-        """Wait until every answer is there and nothing moves."""
-        self.page.wait_for_load_state("networkidle")
+        """Wait until every answer is there and nothing moves.
+
+        The page's own state of that name tells of its first load alone.
+        """
+        until = time.monotonic() + ANSWERS_WITHIN_S
+        calm = 0
+        while calm < CALM_ROUNDS:
+            assert time.monotonic() < until, [request.url for request in self.under_way]
+            self.page.wait_for_timeout(100)
+            calm = 0 if self.under_way else calm + 1
         self.page.evaluate(
             "Promise.allSettled(document.getAnimations()"
             ".filter((one) => one.effect.getTiming().iterations !== Infinity)"
@@ -213,6 +247,13 @@ Opening = Callable[..., Person]
 def payload(name: str, content: bytes) -> FilePayload:
     """Return a file as somebody chooses it."""
     return FilePayload(name=name, mimeType="text/csv", buffer=content)
+
+
+def choose(page: Page, option: str) -> None:
+    """Choose one of a few by its label; the button itself lies unseen beneath."""
+    button = page.get_by_role("radio", name=option)
+    page.locator("label").filter(has=button).click()
+    expect(button).to_be_checked()
 
 
 def plain(shown: str) -> str:

@@ -5,11 +5,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from browser.browsing import (
+    ANSWERS_WITHIN_S,
     DESKTOP,
     PHONE,
+    ZONE,
     BrowserMissingError,
     Opening,
     Person,
@@ -21,6 +23,7 @@ from browser.browsing import (
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=ANSWERS_WITHIN_S * 1000)
     with sync_playwright() as playwright:
         try:
             launched = launch(playwright)
@@ -43,7 +46,7 @@ def opening(browser: Browser, served: Served) -> Iterator[Opening]:
     with ExitStack() as stack:
 
         def open_window(
-            theme: str = "light", size: tuple[int, int] = DESKTOP, zone: str = "America/New_York"
+            theme: str = "light", size: tuple[int, int] = DESKTOP, zone: str = ZONE
         ) -> Person:
             context = browser.new_context(
                 color_scheme="dark" if theme == "dark" else "light",
@@ -53,6 +56,7 @@ def opening(browser: Browser, served: Served) -> Iterator[Opening]:
                 timezone_id=zone,
                 accept_downloads=True,
             )
+            context.set_default_timeout(ANSWERS_WITHIN_S * 1000)
             stack.callback(context.close)
             people.append(Person(context.new_page(), served))
             return people[-1]

@@ -1,12 +1,11 @@
 """Everything with the keys alone."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from playwright.sync_api import expect
 
-from browser.browsing import EMAIL, PASSWORD, Opening, Person, balance_in, statement
+from browser.browsing import EMAIL, PASSWORD, TODAY, Opening, Person, balance_in, statement
 
-TODAY = datetime.now(UTC).date()  # noqa: TID251 - the browser's clock is the real one
 MOST_STEPS = 80
 
 
@@ -60,9 +59,10 @@ def read_history(person: Person, content: bytes) -> None:
     keys.press("Enter")
     page.get_by_role("heading", name="Everyday").wait_for()
     page.locator(".figures").wait_for()
+    slider = page.get_by_role("slider")
+    slider.wait_for()
 
     step_to(person, "Move through the balances")
-    slider = page.get_by_role("slider")
     keys.press("ArrowLeft")
     keys.press("ArrowLeft")
     expected = balance_in(content, TODAY - timedelta(days=2))

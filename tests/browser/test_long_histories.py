@@ -1,62 +1,136 @@
 """Ten years of daily balances on eight accounts."""
 
-from datetime import UTC, datetime, timedelta
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
-from playwright.sync_api import Response, expect
+import pytest
+from playwright.sync_api import Page, Request, expect
 
-from browser.browsing import Opening, Served
+from browser.browsing import TODAY, Opening, Person, Served, choose
 
-TODAY = datetime.now(UTC).date()  # noqa: TID251 - the browser's clock is the real one
 DAYS = 3_650
 ACCOUNTS = 8
-# Generous: another test may be running on the same core.
+# Of the processor's time, which the other tests on the same core cannot lengthen.
 LONGEST_STALL_MS = 400
 MOST_POINTS = 1_000
 
 
-def ten_years() -> bytes:
+@pytest.fixture
+def person(opening: Opening, served: Served) -> Person:
+    """Somebody with ten years of it."""
     first = TODAY - timedelta(days=DAYS - 1)
     rows = [
         f"{first + timedelta(day)},{10_000 * number + day * 7 + day % 31}.25,No {number}"
         for number in range(1, ACCOUNTS + 1)
         for day in range(DAYS)
     ]
-    return "\n".join(["Date,Balance,Account", *rows, ""]).encode()
+    served.register()
+    served.import_file("ten-years.csv", "\n".join(["Date,Balance,Account", *rows, ""]).encode())
+    return opening()
 
 
-def points_of(answer: Any) -> list[int]:  # noqa: ANN401 - JSON
+@contextmanager
+def traced(page: Page) -> Iterator[list[float]]:
+    """Give, once it is over, for how many milliseconds each task kept the page busy."""
+    browser = page.context.browser
+    assert browser is not None
+    spent: list[float] = []
+    browser.start_tracing(page=page, categories=["toplevel"])
+    yield spent
+    events = json.loads(browser.stop_tracing())["traceEvents"]
+    pages = {
+        (event["pid"], event["tid"])
+        for event in events
+        if event["name"] == "thread_name" and event["args"]["name"] == "CrRendererMain"
+    }
+    spent += [
+        event["tdur"] / 1000
+        for event in events
+        if "tdur" in event and (event["pid"], event["tid"]) in pages
+    ]
+
+
+def histories(page: Page) -> list[Request]:
+    """Return a list that grows by every history that the page is given."""
+    given: list[Request] = []
+
+    def look(request: Request) -> None:
+        if "balance-history" in request.url:
+            given.append(request)
+
+    page.on("requestfinished", look)
+    return given
+
+
+def points_of(request: Request) -> list[int]:
     """Return how many points each series of an answer has."""
+    response = request.response()
+    assert response is not None
+    answer: Any = response.json()
     series = [*answer.get("series", []), *answer.get("accounts", [])]
     return [len(one["points"]) for one in series] + [len(answer.get("snapshots", []))]
 
 
-def test_they_open_and_pan_without_a_stutter(opening: Opening, served: Served) -> None:
-    served.register()
-    served.import_file("ten-years.csv", ten_years())
-    person = opening()
-    page = person.page
-    answers: list[Response] = []
-    page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108 - Playwright keeps notes on what listens
-    page.add_init_script(
-        "window.stalls = [];"
-        "new PerformanceObserver((list) => stalls.push(...list.getEntries().map((one) =>"
-        " one.duration))).observe({ type: 'longtask', buffered: true });"
-    )
+def open_account(person: Person) -> None:
     person.sign_in()
-    page.get_by_role("radio", name="everything").click(force=True)
+    choose(person.page, "everything")
     person.settle()
-    page.get_by_role("link", name="No 3").click()
-    page.get_by_role("radio", name="everything").click(force=True)
+    person.page.get_by_role("link", name="No 3").click()
+    choose(person.page, "everything")
     person.settle()
-    page.get_by_role("radio", name="one year").click(force=True)
-    page.locator(".canvas").hover()
-    for _ in range(20):
-        page.mouse.wheel(-60, 0)
-        page.mouse.move(500, 400)
+    choose(person.page, "one year")
     person.settle()
+
+
+def test_they_open_and_pan_without_a_stutter(person: Person) -> None:
+    page = person.page
+    given = histories(page)
+    with traced(page) as spent:
+        open_account(person)
+        page.locator(".canvas").hover()
+        for _ in range(20):
+            page.mouse.wheel(-60, 0)
+            page.mouse.move(500, 400)
+        person.settle()
     expect(page.locator(".canvas canvas")).to_be_visible()
-    assert max(page.evaluate("stalls"), default=0) < LONGEST_STALL_MS
-    drawn = [answer.json() for answer in answers if "balance-history" in answer.url]
-    assert len(drawn) <= 8
-    assert max(max(points_of(answer)) for answer in drawn) <= MOST_POINTS
+    assert 0 < max(spent) < LONGEST_STALL_MS
+    assert max(max(points_of(request)) for request in given) <= MOST_POINTS
+
+
+def test_panning_asks_once_it_has_come_to_rest(person: Person) -> None:
+    page = person.page
+    given = histories(page)
+    open_account(person)
+    assert len(given) <= 7
+    given.clear()
+    with page.expect_event("requestfinished", lambda request: request in given):
+        # In one go, so that no pause of a busy machine is taken for rest.
+        page.locator(".canvas canvas").evaluate(
+            """(canvas) => {
+                for (let turn = 0; turn < 20; turn += 1) {
+                    canvas.dispatchEvent(
+                        new WheelEvent("wheel", { deltaX: -60, bubbles: true, cancelable: true }),
+                    );
+                }
+            }"""
+        )
+    person.settle()
+    assert len(given) == 1
+
+
+def test_the_table_says_what_it_leaves_out_and_loads_all_of_it(person: Person) -> None:
+    page = person.page
+    person.sign_in()
+    page.get_by_role("link", name="No 3").click()
+    choose(page, "everything")
+    expect(page.get_by_text("only those that shape the line are shown")).to_be_visible()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save as CSV").click()
+    lines = saved.value.path().read_text("utf-8").splitlines()
+    assert len(lines) == DAYS + 1
+    page.get_by_role("button", name="Load every balance").click()
+    expect(page.get_by_text(f"{DAYS:,} balances in this range")).to_be_visible()
+    assert person.faults() == []

@@ -47,7 +47,9 @@ def test_every_digit_of_the_api_is_on_the_page(
         shown = page.get_by_role("row").filter(has_text=name).locator(".account-balance data")
         expect(shown).to_have_attribute("value", row["balance"])
         assert plain(shown.inner_text()) == row["balance"]
-    totals = page.locator(".total > button > data").all()
+    shown_totals = page.locator(".total > button > data")
+    expect(shown_totals).to_have_count(len(latest["total_balance_by_currency"]))
+    totals = shown_totals.all()
     assert {total.get_attribute("value") for total in totals} == set(
         latest["total_balance_by_currency"].values()
     )
@@ -77,6 +79,7 @@ def test_changes_and_percents_are_the_api_s(
         assert plain(shown.locator("data").inner_text()) == change
         expected = percent_text(snapshot["change_percent"], change)
         assert "".join(shown.locator(".percent").all_inner_texts()) == expected
+    person.settle()
     # The line under the chart computes its own: it must come to what the API adds up.
     readout = page.locator(".readout-what")
     assert plain(readout.locator("data").inner_text()) == history["total_change_amount"]
@@ -86,6 +89,7 @@ def test_changes_and_percents_are_the_api_s(
 
 def history_on(person: Person, account_id: str) -> Any:  # noqa: ANN401 - JSON
     """Open the account, and return the very answer that the page draws."""
+    person.settle()
     path = f"/accounts/{account_id}/balance-history"
     with person.page.expect_response(lambda answer: path in answer.url) as answered:
         person.open(f"/accounts/{account_id}")
@@ -97,7 +101,9 @@ def test_hidden_amounts_are_nowhere(opening: Opening, ids: dict[str, str]) -> No
     person = opening()
     page = person.page
     person.sign_in()
-    page.get_by_role("button", name="Hide amounts").click()
+    hiding = page.get_by_role("button", name="Hide amounts")
+    hiding.click()
+    expect(hiding).to_have_attribute("aria-pressed", "true")
     for path in ("/", f"/accounts/{ids['Debt']}", "/connections", "/settings"):
         person.open(path)
         page.get_by_role("heading", level=1).wait_for()
@@ -108,7 +114,7 @@ def test_hidden_amounts_are_nowhere(opening: Opening, ids: dict[str, str]) -> No
                 digits = balance.lstrip("-").split(".")[0]
                 assert len(digits) < 4 or f"{int(digits):,}" not in whole
                 assert len(digits) < 4 or digits not in whole
-        assert page.locator("data").count() == 0
+        expect(page.locator("data")).to_have_count(0)
     person.open(f"/accounts/{ids['Debt']}")
     slider = page.get_by_role("slider")
     slider.focus()

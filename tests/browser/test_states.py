@@ -1,14 +1,12 @@
 """What the page does when something is missing: the network, the session, an answer, news."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Route, expect
 
-from browser.browsing import LOOKS, Opening, Served, balance_in, payload, statement
-
-TODAY = datetime.now(UTC).date()  # noqa: TID251 - the browser's clock is the real one
+from browser.browsing import LOOKS, TODAY, Opening, Served, balance_in, payload, statement
 
 
 @pytest.fixture
@@ -96,6 +94,9 @@ def test_a_session_that_was_ended_leads_to_signing_in(
     person.expected.append("401")
     page = person.page
     person.sign_in()
+    # What is still on its way would be the first to be refused, and take the link along.
+    page.locator(".sparkline").first.wait_for()
+    person.settle()
     for session in person.served.ask("GET", "/sessions")["sessions"]:
         if not session["is_current"]:
             person.served.ask("DELETE", f"/sessions/{session['id']}")
@@ -110,9 +111,10 @@ def test_signing_out_leaves_nothing_behind(opening: Opening, history: bytes) -> 
     page = person.page
     person.sign_in()
     person.visit("Settings")
+    person.settle()
     page.get_by_role("button", name="Sign out here").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    assert page.locator("data").count() == 0
+    expect(page.locator("data")).to_have_count(0)
     page.reload()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     assert history
@@ -179,3 +181,23 @@ def test_it_can_be_installed(opening: Opening, served: Served) -> None:
     assert person.page.evaluate("navigator.serviceWorker.ready.then((one) => one.scope)") == (
         f"{served.url}/"
     )
+
+
+def test_what_was_typed_stays_where_it_is_refused(opening: Opening, served: Served) -> None:
+    served.register()
+    person = opening()
+    person.expected.append("422")
+    page = person.page
+    person.sign_in()
+    person.visit("Connections")
+    page.get_by_role("button", name="Add an account by hand").click()
+    yesterday = (TODAY - timedelta(days=1)).isoformat()
+    typed = {"Name": "House", "Currency": "EUR", "Balance": "12x", "On": yesterday}
+    dialog = page.get_by_role("dialog")
+    for label, text in typed.items():
+        dialog.get_by_label(label, exact=True).fill(text)
+    dialog.get_by_role("button", name="Add").click()
+    expect(dialog.get_by_text("An amount is plain digits")).to_be_visible()
+    for label, text in typed.items():
+        expect(dialog.get_by_label(label, exact=True)).to_have_value(text)
+    assert person.faults() == []

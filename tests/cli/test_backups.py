@@ -7,11 +7,13 @@ import pytest
 
 from cli.conftest import EMAIL, CommandLine
 
+# What Dashtam copies is a file, and only SQLite keeps its database in one.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
-def test_a_backup_brings_back_what_was_there(terminal: CommandLine, database_url: str) -> None:
-    if database_url.startswith("postgresql"):
-        assert "pg_dump" in terminal.refused("db", "backup")
-        return
+
+@on_sqlite
+def test_a_backup_brings_back_what_was_there(terminal: CommandLine) -> None:
     terminal("accounts", "add", "Cash", "5", "--currency", "USD")
     backup = Path(terminal("db", "backup").strip())
     assert backup.parent == terminal.data / "backups"
@@ -20,6 +22,20 @@ def test_a_backup_brings_back_what_was_there(terminal: CommandLine, database_url
     terminal("db", "restore", backup, "--yes")
     assert terminal.json("balances")["total_balance_by_currency"] == {"USD": "5.00"}
     assert "all as recorded" in terminal("db", "verify")
+
+
+@on_postgresql
+def test_postgresql_is_left_to_its_own_tools(terminal: CommandLine, tmp_path: Path) -> None:
+    told = (
+        "PostgreSQL is backed up and restored with its own pg_dump and pg_restore."
+        " Keep a copy of the key ring beside the dump: without it nobody stays signed in.\n"
+    )
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    assert terminal.refused("db", "backup", kept) == told
+    assert terminal.refused("db", "restore", kept, "--yes") == told
+    assert list(kept.iterdir()) == []
+    assert terminal.json("users", "list")["total_count"] == 1
 
 
 def test_what_is_no_backup_is_refused(terminal: CommandLine, tmp_path: Path) -> None:
@@ -35,14 +51,13 @@ def test_upgrading_tells_the_revision(empty: CommandLine) -> None:
 
 
 @pytest.fixture
-def database(terminal: CommandLine, tmp_path: Path, database_url: str) -> Path:
-    """The database's file; nothing of this is for PostgreSQL."""
+def database(terminal: CommandLine, tmp_path: Path) -> Path:
+    """The database's file."""
     del terminal
-    if database_url.startswith("postgresql"):
-        pytest.skip("PostgreSQL has tools of its own")
     return tmp_path / "dashtam.db"
 
 
+@on_sqlite
 def test_what_was_there_is_kept_with_all_that_its_log_held(
     terminal: CommandLine, database: Path
 ) -> None:
@@ -58,6 +73,7 @@ def test_what_was_there_is_kept_with_all_that_its_log_held(
             assert opened.execute("SELECT email FROM users").fetchall() == [(email,)]
 
 
+@on_sqlite
 def test_what_cannot_be_read_is_kept_with_its_log(terminal: CommandLine, database: Path) -> None:
     backup = terminal("db", "backup").strip()
     log = database.with_name("dashtam.db-wal")
@@ -70,6 +86,7 @@ def test_what_cannot_be_read_is_kept_with_its_log(terminal: CommandLine, databas
     assert terminal.json("users", "list")["total_count"] == 1
 
 
+@on_sqlite
 def test_a_restoration_that_stops_half_way_leaves_what_was_there(
     terminal: CommandLine, database: Path
 ) -> None:
@@ -81,6 +98,7 @@ def test_a_restoration_that_stops_half_way_leaves_what_was_there(
     assert terminal.json("users", "list")["total_count"] == 1
 
 
+@on_sqlite
 def test_nothing_is_restored_beneath_a_command_that_runs(
     terminal: CommandLine, database: Path
 ) -> None:
@@ -93,11 +111,8 @@ def test_nothing_is_restored_beneath_a_command_that_runs(
     terminal("db", "restore", backup, "--yes")
 
 
-def test_no_schema_is_changed_while_a_backup_is_restored(
-    empty: CommandLine, database_url: str
-) -> None:
-    if database_url.startswith("postgresql"):
-        pytest.skip("PostgreSQL has tools of its own")
+@on_sqlite
+def test_no_schema_is_changed_while_a_backup_is_restored(empty: CommandLine) -> None:
     empty.data.mkdir()
     with (empty.data / "serving.lock").open("w") as restoring:
         fcntl.flock(restoring, fcntl.LOCK_EX)

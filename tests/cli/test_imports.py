@@ -1,3 +1,4 @@
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +108,22 @@ def test_another_persons_import_cannot_be_retracted(terminal: CommandLine, tmp_p
     terminal("users", "create", "bob@example.org", typed=f"{PASSWORD}\n")
     words = ("retract", sync_id, "--yes", "--user", "bob@example.org")
     assert terminal.refused(*words) == "Sync not found\n"
+
+
+def test_ten_years_of_eight_accounts_are_recorded_day_for_day(
+    terminal: CommandLine, tmp_path: Path
+) -> None:
+    days = [date(2015, 1, 1) + timedelta(days=day) for day in range(3_650)]
+    rows = [
+        f"{day},{number * account - 7_000}.{account}0,Account {account}\n"
+        for number, day in enumerate(days)
+        for account in range(1, 9)
+    ]
+    file = write(tmp_path, "a.csv", "Date,Balance,Account\n" + "".join(rows))
+    assert counts(terminal.json("import", file)) == [29_200, 0, 0]
+    history = terminal.json("history", "account 3", "--from", "2015-01-01", "--to", "2025-12-31")
+    assert [(one["captured_at"], one["balance"]) for one in history["snapshots"]] == [
+        (f"{day}T12:00:00Z", f"{number * 3 - 7_000}.30") for number, day in enumerate(days)
+    ]
+    assert "29,200 snapshots of 8 accounts" in terminal("db", "verify")
+    assert counts(terminal.json("import", file)) == [0, 29_200, 0]

@@ -7,6 +7,7 @@ import pytest
 from starlette.routing import Router
 from starlette.testclient import TestClient
 
+from dashtam.application.access_tokens import Uses
 from dashtam.presentation.problems import Problems
 from dashtam.presentation.routers.api.v1.routes.mount import mount
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
@@ -17,7 +18,14 @@ API = "/api/v1"
 
 
 def client_of(people: Stage, base_url: str = ORIGIN) -> TestClient:
-    routes = mount(ROUTES, world=people.world, problems=Problems(), trusted_proxies=(), threads=4)
+    routes = mount(
+        ROUTES,
+        world=people.world,
+        problems=Problems(),
+        uses=Uses(people.world.database, people.world.background),
+        trusted_proxies=(),
+        threads=4,
+    )
     return TestClient(Router(routes), base_url)
 
 

@@ -30,25 +30,29 @@ class Server:
 
 
 @contextmanager
-def serving(data: Path, database_url: str, **options: str) -> Iterator[Server]:
-    """Yield a server that is ready; it is dead when the block is left."""
+def serving(data: Path, database_url: str, *words: str, **options: str) -> Iterator[Server]:
+    """Yield a server that is ready, given these words; it is dead when the block is left."""
     with closing(socket.create_server(("127.0.0.1", 0))) as found:
         port = found.getsockname()[1]
-    given = {"DATA": str(data), "DATABASE_URL": database_url, "PORT": str(port)} | options
-    own = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}  # noqa: TID251 - no setting of the application
-    environment = own | {f"DASHTAM_{name}": value for name, value in given.items()}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dashtam", "serve"],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    server = Server(process, f"http://127.0.0.1:{port}")
+    options = {"DATABASE_URL": database_url, "PORT": str(port)} | options
+    server = Server(start(data, "serve", *words, **options), f"http://127.0.0.1:{port}")
     try:
         _wait(server)
         yield server
     finally:
         server.kill()
+
+
+def start(data: Path, *words: str, **options: str) -> "subprocess.Popen[bytes]":
+    """Start a command on this data folder, with these settings."""
+    own = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}  # noqa: TID251 - no setting of the application
+    given = {"DATA": str(data)} | options
+    return subprocess.Popen(
+        [sys.executable, "-m", "dashtam", *words],
+        env=own | {f"DASHTAM_{name}": value for name, value in given.items()},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def _wait(server: Server) -> None:

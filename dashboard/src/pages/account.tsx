@@ -18,7 +18,7 @@ import { SnapshotTable } from "../snapshot-table";
 import { isStale } from "../staleness";
 import { TypeBalance } from "../type-balance";
 import { Amount, Badge, ChangeShown, Failed, Heading, Icon, Waiting } from "../ui";
-import { SOURCES, TYPES, isFedByHand } from "../words";
+import { SOURCES, TYPES, isFedByHand, isFedByProvider } from "../words";
 
 type Snapshot = Shapes["Snapshot"];
 type SnapshotHistory = Shapes["SnapshotHistory"];
@@ -39,9 +39,13 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
     get("/api/v1/accounts/{id}/balance-snapshots", { path: { id }, query: { limit: 1 }, signal }),
   );
   const connections = useResource("connections", allConnections);
-  const history = useResource(`history/${key}`, (signal) => accountHistory(id, span, source, signal));
+  const history = useResource(`history/${key}`, (signal) => accountHistory(id, span, { source }, signal));
+  const [wholeKey, setWholeKey] = useState("");
+  const whole = useResource(wholeKey === key ? `whole/${key}` : null, (signal) =>
+    accountHistory(id, span, { source, isWhole: true }, signal),
+  );
   const earlier = useResource(isComparing ? `history/earlier/${key}` : null, (signal) =>
-    accountHistory(id, aYearEarlier(span), source, signal),
+    accountHistory(id, aYearEarlier(span), { source }, signal),
   );
   const holdings = useResource(`holdings/${id}`, (signal) =>
     get("/api/v1/accounts/{id}/holdings", { path: { id }, signal }),
@@ -75,7 +79,11 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
       <Heading title={name} above={<Back />}>
         <p class="heading-what">{described(account.data)}</p>
       </Heading>
-      <Standing account={account.data} newest={last} onType={() => setIsTyping(true)} />
+      <Standing
+        account={account.data}
+        newest={last}
+        onType={isFedByProvider(connection) ? undefined : () => setIsTyping(true)}
+      />
       {history.failure && <Failed failure={history.failure} retry={history.reload} />}
       <History
         name={name}
@@ -133,9 +141,16 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
       {(holdings.data?.total_count ?? 0) > 0 && <HoldingsTable holdings={holdings.data!.holdings} />}
       {history.data && history.data.total_count > 0 && (
         <SnapshotTable
-          history={history.data}
+          history={whole.data ?? history.data}
+          isWhole={whole.data !== undefined}
+          isLoading={whole.isLoading}
+          failure={whole.failure}
+          onWhole={() => (wholeKey === key ? whole.reload() : setWholeKey(key))}
           onShow={setShown}
-          onSave={() => save(csvOf(history.data!), `${fileName(name)}-${dayOf(new Date())}.csv`)}
+          onSave={async () => {
+            const every = whole.data ?? (await accountHistory(id, span, { source, isWhole: true }));
+            save(csvOf(every), `${fileName(name)}-${dayOf(new Date())}.csv`);
+          }}
         />
       )}
       {shown && <RecordedBy account={account.data} snapshot={shown} close={() => setShown(null)} />}
@@ -159,7 +174,7 @@ function Standing({
 }: {
   account: Account;
   newest: Snapshot | undefined;
-  onType: () => void;
+  onType: (() => void) | undefined;
 }): JSX.Element {
   return (
     <div class="standing">
@@ -194,9 +209,11 @@ function Standing({
           </p>
         )}
       </div>
-      <button type="button" class="button" onClick={onType}>
-        Type a balance
-      </button>
+      {onType && (
+        <button type="button" class="button" onClick={onType}>
+          Type a balance
+        </button>
+      )}
     </div>
   );
 }

@@ -35,7 +35,7 @@ export function Connections(): JSX.Element {
   const [isAdding, setIsAdding] = useState(false);
   const [isConnecting, setIsConnecting] = useState(false);
   const [retracting, setRetracting] = useState<Sync | null>(null);
-  const live = new Set(providers.data?.map((provider) => provider.slug));
+  const live = new Map(providers.data?.map((provider) => [provider.slug, provider.name]));
 
   return (
     <>
@@ -68,7 +68,7 @@ export function Connections(): JSX.Element {
         <ConnectionCard
           key={connection.id}
           connection={connection}
-          isLive={live.has(connection.provider)}
+          liveAs={live.get(connection.provider)}
           accounts={accounts.data?.filter((account) => account.connection_id === connection.id)}
           runs={runs.data?.syncs.filter((run) => run.connection_id === connection.id)}
           onRetract={setRetracting}
@@ -84,18 +84,19 @@ export function Connections(): JSX.Element {
 
 function ConnectionCard({
   connection,
-  isLive,
+  liveAs,
   accounts,
   runs,
   onRetract,
 }: {
   connection: Connection;
-  isLive: boolean;
+  liveAs: string | undefined;
   accounts: readonly Account[] | undefined;
   runs: readonly Sync[] | undefined;
   onRetract: (run: Sync) => void;
 }): JSX.Element {
   const [isWhole, setIsWhole] = useState(false);
+  const isLive = liveAs !== undefined;
   const remedy = REMEDIES[connection.state];
   const shown = isWhole ? runs : runs?.filter(hasNews).slice(0, RUNS_SHOWN);
   const names = new Map(accounts?.map((account) => [account.id, account.name]));
@@ -105,7 +106,7 @@ function ConnectionCard({
         <div>
           <h2>{connection.name}</h2>
           <p class="quiet">
-            {providerName(connection.provider)}
+            {liveAs ?? providerName(connection.provider)}
             {accounts && ` · ${count(accounts.length, "account")}`}
             {connection.last_synced_at && ` · last synced ${showAgo(connection.last_synced_at)}`}
             {connection.next_sync_at && ` · next sync ${showAgo(connection.next_sync_at)}`}

@@ -127,7 +127,7 @@ function AccountForm({ account, close }: { account: Account; close: () => void }
         }}
       >
         <Field label="Name" fault={faultAt(failure, "/name")}>
-          {(ids) => <input {...ids} name="name" value={account.name} required />}
+          {(ids) => <input {...ids} name="name" defaultValue={account.name} required />}
         </Field>
         <Field label="Type" hint="Cards, loans and mortgages count as liabilities.">
           {(ids) => (

@@ -4,12 +4,12 @@ from base64 import urlsafe_b64encode
 from contextlib import suppress
 from datetime import timedelta
 from hashlib import sha256
-from threading import Lock, Thread
+from threading import Lock
 from typing import Final
 
 from dashtam.application.audit_log import note
 from dashtam.application.pages import Listed, Page
-from dashtam.application.ports import Secrets
+from dashtam.application.ports import Background, Secrets
 from dashtam.application.records import Database, Work
 from dashtam.domain.errors import Fault, NotFound, Unauthorized, Unprocessable
 from dashtam.domain.user import AccessToken, AccessTokenId, Principal, UserId
@@ -49,7 +49,7 @@ def create(
         expires_at=None if expires_in_days is None else work.now + timedelta(days=expires_in_days),
         last_used_at=None,
     )
-    work.access_tokens.add(token, _hash(text))
+    work.access_tokens.add(token, hash_of(text))
     note(work, "access_token_created", user_id, token.id)
     return token, text
 
@@ -62,7 +62,7 @@ def authenticate(work: Work, text: str) -> Principal:
     """
     if len(text) != _LENGTH or not text.isascii():
         raise Unauthorized
-    token = work.access_tokens.by_hash(_hash(text), work.now)
+    token = work.access_tokens.by_hash(hash_of(text), work.now)
     if token is None:
         raise Unauthorized
     noted = token.last_used_at
@@ -73,8 +73,9 @@ def authenticate(work: Work, text: str) -> Principal:
 class Uses:
     """Uses of tokens that are to be written down, in a thread for which no reader waits."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, background: Background) -> None:
         self._database = database
+        self._background = background
         self._lock = Lock()
         self._waiting: set[AccessTokenId] = set()
         self._is_writing = False
@@ -91,7 +92,7 @@ class Uses:
             if self._is_writing:
                 return
             self._is_writing = True
-        Thread(target=self._write, name="token-uses", daemon=True).start()
+        self._background.start(self._write)
 
     def _write(self) -> None:
         while used := self._next():
@@ -126,7 +127,8 @@ def revoke(work: Work, user_id: UserId, token_id: AccessTokenId) -> None:
     note(work, "access_token_revoked", user_id, token_id)
 
 
-def _hash(text: str) -> bytes:
+def hash_of(text: str) -> bytes:
+    """Return by what a token is known here; its text is kept nowhere."""
     return sha256(text.encode()).digest()
 
 

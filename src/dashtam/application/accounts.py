@@ -111,6 +111,8 @@ def change(work: Work, account: Account, changes: AccountChanges) -> Account:
     changed = replace(account, **changes, updated_at=work.now)
     changed = replace(changed, name=changed.name.strip())
     work.accounts.change(changed)
+    if changed.balance_sign != account.balance_sign:
+        work.history_pages.refresh(account.id)
     note(work, "account_changed", account.user_id, account.id)
     return changed
 

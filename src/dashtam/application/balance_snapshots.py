@@ -9,7 +9,7 @@ from typing import Final
 
 from dashtam.application.records import LatestBalance, OwnedSnapshots, Work
 from dashtam.domain import balance_history
-from dashtam.domain.account import Account, AccountId
+from dashtam.domain.account import AccountId
 from dashtam.domain.balance_history import BalanceHistory, Change, ChangedSnapshot
 from dashtam.domain.balance_snapshot import BalanceSnapshot, SnapshotSource
 from dashtam.domain.errors import AccountForbidden, AccountNotFound, InvalidDateRange
@@ -56,10 +56,16 @@ def latest(work: Work, user_id: UserId, include: AbstractSet[str] = frozenset())
     shown = [
         _changed(balance)
         for balance in sorted(work.balance_snapshots.latest(user_id), key=_by_name)
-        if balance.newest is not None and _is_shown(balance.account, include)
+        if balance.newest is not None
+        and is_shown(balance.account.is_hidden, balance.account.closed_at is not None, include)
     ]
     balances = [changed.snapshot.balance for changed in shown]
     return LatestBalances(shown, balance_history.totals_by_currency(balances))
+
+
+def is_shown(is_hidden: bool, is_closed: bool, include: AbstractSet[str]) -> bool:  # noqa: FBT001 - two of one kind
+    """Tell whether an account counts among the latest balances."""
+    return (not is_hidden or "hidden" in include) and (not is_closed or "closed" in include)
 
 
 def history(
@@ -123,7 +129,7 @@ def _shown(
 
 def changed_since(previous: BalanceSnapshot | None, snapshot: BalanceSnapshot) -> ChangedSnapshot:
     """Return the snapshot with its change since the one before, None where there is none."""
-    change = None if previous is None else Change.between(previous, snapshot)
+    change = None if previous is None else Change.between(previous.balance, snapshot.balance)
     return ChangedSnapshot(snapshot, change)
 
 
@@ -139,12 +145,6 @@ def _too_many(count: int) -> InvalidDateRange:
     return InvalidDateRange(
         f"This would be {count} snapshots, and an answer holds at most {MOST_ROWS}:"
         " ask for an interval (day, week, month), for max_points, or for a shorter range."
-    )
-
-
-def _is_shown(account: Account, include: AbstractSet[str]) -> bool:
-    return (not account.is_hidden or "hidden" in include) and (
-        account.closed_at is None or "closed" in include
     )
 
 

@@ -10,7 +10,7 @@ from dashtam.application.records import Standing, Work
 from dashtam.domain.account import Account
 from dashtam.domain.balance_snapshot import SnapshotId, SnapshotSource
 from dashtam.domain.errors import Refusal
-from dashtam.domain.hash_chain import Chain, Link, Record, digest
+from dashtam.domain.hash_chain import Chain, Record, linked
 from dashtam.domain.statement import Reading
 from dashtam.domain.sync import SyncId
 
@@ -27,11 +27,15 @@ class ClockBehind(Refusal):
 
 @dataclass(slots=True)
 class Captured:
-    """What came of readings: recorded, skipped as already known, or at odds with this very run."""
+    """What came of readings: recorded, skipped as already known, or at odds with this very run.
+
+    ``first_at`` is the earliest ``captured_at`` that was recorded, ``last`` the last record.
+    """
 
     recorded: int = 0
     skipped: int = 0
     conflicts: list[Reading] = field(default_factory=list)
+    first_at: datetime | None = None
     last: Record | None = None
 
 
@@ -48,7 +52,7 @@ class Capture:
         """Record what the owner typed; it is never skipped."""
         captured = Captured()
         self._record([reading], captured)
-        return captured
+        return self._shown(captured)
 
     def live(self, reading: Reading, at: datetime) -> Captured:
         """Record what a provider says now, as of the whole second in which it was asked (``at``).
@@ -68,7 +72,7 @@ class Capture:
         captured = Captured()
         self._record([replace(reading, captured_at=captured_at)], captured)
         self.work.accounts.recorded_live(self.account.id, captured_at)
-        return captured
+        return self._shown(captured)
 
     def reported(self, readings: Iterable[Reading]) -> Captured:
         """Record what a file or a backfill reports: at most one snapshot for each instant.
@@ -81,7 +85,7 @@ class Capture:
         readings = iter(readings)
         while batch := list(islice(readings, _BATCH)):
             self._record(self._news(batch, captured), captured)
-        return captured
+        return self._shown(captured)
 
     def _news(self, batch: Sequence[Reading], captured: Captured) -> list[Reading]:
         instants = [reading.captured_at for reading in batch]
@@ -103,17 +107,23 @@ class Capture:
             return
         work = self.work
         chain = work.accounts.chain(self.account.id)
-        links = list(self._links(chain, readings))
+        links = list(linked(chain, self._records(chain.length, readings)))
         work.balance_snapshots.add(links)
         end = Chain(chain.length + len(links), links[-1].digest)
         work.accounts.extend_chain(self.account.id, end)
         captured.recorded += len(links)
         captured.last = links[-1].record
+        first_at = min(reading.captured_at for reading in readings)
+        captured.first_at = min(first_at, captured.first_at or first_at)
 
-    def _links(self, chain: Chain, readings: Iterable[Reading]) -> Iterator[Link]:
-        previous = chain.head
-        for sequence, reading in enumerate(readings, chain.length + 1):
-            record = Record(
+    def _shown(self, captured: Captured) -> Captured:
+        if captured.first_at is not None:
+            self.work.history_pages.refresh(self.account.id, captured.first_at)
+        return captured
+
+    def _records(self, length: int, readings: Iterable[Reading]) -> Iterator[Record]:
+        for sequence, reading in enumerate(readings, length + 1):
+            yield Record(
                 id=SnapshotId(self.work.new_id()),
                 account_id=self.account.id,
                 sequence=sequence,
@@ -123,8 +133,6 @@ class Capture:
                 reading=reading,
                 created_at=self.work.now,
             )
-            previous = digest(previous, record)
-            yield Link(record, previous)
 
 
 def _amounts(reading: Reading) -> tuple[object, ...]:

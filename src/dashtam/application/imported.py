@@ -1,14 +1,18 @@
 """What an import did, and why it could not use the rest."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from dashtam.application.ports import StatementFile
 from dashtam.domain.account import Account
 from dashtam.domain.balance_snapshot import SnapshotSource
 from dashtam.domain.errors import Fault
-from dashtam.domain.statement import Identity, Problem
+from dashtam.domain.statement import Identity, Problem, Statement
 from dashtam.domain.sync import AccountOutcome, SyncId, SyncState
+
+Progress = Callable[[int, int], None]
+"""Hears how many of a file's statements are recorded, and how many there are."""
 
 _MOST_PROBLEMS: Final = 100
 
@@ -92,3 +96,11 @@ def faults_of(homeless: Sequence[Problem], accounts: Iterable[AccountImport]) ->
 
 def _with_line(problem: Problem) -> str:
     return problem.detail if problem.line is None else f"Line {problem.line}: {problem.detail}"
+
+
+def followed(read: StatementFile, progress: Progress) -> Iterator[Statement]:
+    """Yield the file's statements, and tell of each when the next is asked for."""
+    for recorded, statement in enumerate(read.statements):
+        progress(recorded, read.count)
+        yield statement
+    progress(read.count, read.count)

@@ -5,11 +5,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Final
 
-from dashtam.application import connections
+from dashtam.application import connections, imported
 from dashtam.application.audit_log import HERE, note
 from dashtam.application.capture import Capture
 from dashtam.application.connections import Institution, connection_of_institution
-from dashtam.application.imported import CONFLICT, AccountImport, Import, faults_of, named
+from dashtam.application.imported import AccountImport, Import, Progress, followed
 from dashtam.application.ports import World
 from dashtam.application.records import Work
 from dashtam.domain.account import Account, AccountId, AccountType
@@ -55,7 +55,10 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class SentFile:
-    """A statement file with its sender's choices; without a format its content decides."""
+    """A statement file with its sender's choices; without a format its content decides.
+
+    ``progress`` is called once the file has been read, and after each of its statements.
+    """
 
     user_id: UserId
     file: BinaryIO
@@ -65,6 +68,7 @@ class SentFile:
     connection_id: ConnectionId | None = None
     is_dry: bool = False
     address: str = HERE
+    progress: Progress = lambda _recorded, _count: None
 
 
 def import_file(
@@ -89,7 +93,8 @@ def import_file(
         work.users.hold(sent.user_id)
         with work.trial() if sent.is_dry else nullcontext():
             # Somebody may have closed or disconnected something while the file was read.
-            done = record(work, _destination(work, sent, read.file_format), read.statements)
+            destination = _destination(work, sent, read.file_format)
+            done = record(work, destination, followed(read, sent.progress))
         then(work, done)
     return done
 
@@ -149,7 +154,7 @@ class _Recording:
             if not statement.readings:
                 # An account is made when a balance of it is seen, not before.
                 waiting = self._waiting.setdefault(key, [])
-                waiting += (named(identity, problem) for problem in statement.problems)
+                waiting += (imported.named(identity, problem) for problem in statement.problems)
                 return
             done = self._by_identity[key] = self._begin(statement)
             done.refuse(self._waiting.pop(key, ()))
@@ -219,7 +224,7 @@ class _Recording:
         captured = capture.reported(_as_the_account_has_them(statement, done.account))
         done.recorded += captured.recorded
         done.skipped += captured.skipped
-        done.refuse(CONFLICT for _ in captured.conflicts)
+        done.refuse(imported.CONFLICT for _ in captured.conflicts)
         if statement.positions is not None and statement.readings:
             self._replace_holdings(done.account, statement.positions, statement)
 
@@ -235,7 +240,7 @@ class _Recording:
         done = Import(self._sync_id, self._to.file_format, accounts)
         homeless = [problem for waiting in self._waiting.values() for problem in waiting]
         if not accounts or not done.recorded + done.skipped:
-            raise NothingUsable(faults=faults_of(homeless, accounts))
+            raise NothingUsable(faults=imported.faults_of(homeless, accounts))
         # What belongs to no account of this import is told with the first one.
         accounts[0].refuse(homeless)
         assert self._connection is not None, "there was a statement"
@@ -247,12 +252,12 @@ class _Recording:
                 finished_at=self._work.now,
                 recorded=done.recorded,
                 skipped=done.skipped,
-                accounts=tuple(imported.outcome for imported in accounts),
+                accounts=tuple(one.outcome for one in accounts),
             )
         )
-        for imported in accounts:
-            account = imported.account
-            self._work.accounts.synced(account.connection_id, [account.id], self._work.now)
+        for one in accounts:
+            its = one.account.connection_id
+            self._work.accounts.synced(its, [one.account.id], self._work.now)
         note(self._work, "file_imported", self._to.user_id, self._sync_id)
         return done
 

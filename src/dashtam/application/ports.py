@@ -8,6 +8,7 @@ from typing import BinaryIO, Protocol
 
 from dashtam.application.providers import Cipher, Http, Provider
 from dashtam.application.rate_limits import Buckets, RatePolicy
+from dashtam.application.ready_reads import ReadyReads
 from dashtam.application.records import Database, Work
 from dashtam.domain.statement import Statement
 from dashtam.domain.user import Principal, SessionId, UserId
@@ -61,10 +62,14 @@ class FileFormat:
 
 @dataclass(frozen=True, slots=True)
 class StatementFile:
-    """A file, read to its end: its format, and its statements, long ones in pieces."""
+    """A file, read to its end: its format, and its statements, long ones in pieces.
+
+    ``count`` is how many statements there are, each piece for itself.
+    """
 
     file_format: str
     statements: Iterator[Statement]
+    count: int
 
 
 class StatementFiles(Protocol):
@@ -128,7 +133,8 @@ class World:
     """Everything that use cases may ask for.
 
     ``providers`` are the live ones by slug. ``http_for`` returns the guarded way out to them; it
-    calls what it is given before each request that it sends, repeated ones too.
+    calls what it is given before each request that it sends, repeated ones too. ``ready`` is None
+    where nothing lies ready.
     """
 
     database: Database
@@ -143,6 +149,7 @@ class World:
     http_for: Callable[[Spend], Http]
     background: Background
     rules: Rules
+    ready: ReadyReads | None = None
 
     def asked_from(self, address: str) -> "World":
         """Return the same world, all of whose work is asked for from this address."""

@@ -57,7 +57,13 @@ def limited_part(address: str) -> str:
 
 
 class Buckets(Protocol):
-    """One bucket for each policy and key; a bucket nobody spent from is full."""
+    """One bucket for each policy and key; a bucket nobody spent from is full.
+
+    ``may_wait`` where spending may wait for a server.
+    """
+
+    @property
+    def may_wait(self) -> bool: ...  # noqa: D102 - see above
 
     def spend(self, policy: RatePolicy, key: str, tokens: int = 1) -> Spent:
         """Take the tokens if all of them are there, and none otherwise.

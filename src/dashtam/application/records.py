@@ -99,7 +99,10 @@ class BalanceSnapshots(Protocol):
     def standing(
         self, account_id: AccountId, instants: Sequence[datetime]
     ) -> Mapping[datetime, Standing]:
-        """Return what stands at those of the instants at which anything was recorded."""
+        """Return what stands at those of the instants at which anything was recorded.
+
+        Perhaps also what stands between them.
+        """
 
     def any_of(self, account_id: AccountId) -> bool:
         """Tell whether the account has a snapshot that stands."""
@@ -127,6 +130,20 @@ class BalanceSnapshots(Protocol):
 
     def add(self, links: Iterable[Link]) -> None:
         """Record the snapshots."""
+
+
+class HistoryPages(Protocol):
+    """History as it is sent, kept beside the snapshots that it is made from."""
+
+    def refresh(self, account_id: AccountId, since: datetime | None = None) -> None:
+        """Make the account's pages anew from an instant on, None from its first snapshot.
+
+        Nothing before that instant may have changed since the last time. The account is locked
+        until the work is done.
+        """
+
+    def differs(self, account_id: AccountId) -> bool:
+        """Tell whether pages are there that are not what would be made of the account's rows."""
 
 
 class Accounts(Protocol):
@@ -239,6 +256,8 @@ class Work(Protocol):
     def address(self) -> str: ...
     @property
     def balance_snapshots(self) -> BalanceSnapshots: ...
+    @property
+    def history_pages(self) -> HistoryPages: ...
     @property
     def accounts(self) -> Accounts: ...
     @property

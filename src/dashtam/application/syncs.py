@@ -112,6 +112,8 @@ def retract(work: Work, user_id: UserId, sync_id: SyncId) -> None:
         raise Conflict(detail)
     if sync.retracted_at is None:
         work.syncs.retract(sync, work.now)
+        for account_id in sorted({outcome.account_id for outcome in sync.accounts}):
+            work.history_pages.refresh(account_id)
         # What an account holds now is no history: what this run said of it is not known any more.
         work.holdings.retract(sync)
         note(work, "sync_retracted", user_id, sync_id)

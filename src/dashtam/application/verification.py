@@ -1,6 +1,7 @@
 """Verification: whether what is stored is what was recorded."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -35,7 +36,8 @@ class Finding:
 class Report:
     """What was looked at and what is wrong; ``remarks`` are worth knowing and not wrong.
 
-    ``findings`` holds the first ten thousand; ``found`` counts them all.
+    ``findings`` holds the first ten thousand; ``found`` counts them all. ``outdated_pages`` are
+    the accounts whose pages were not what is made of their snapshots; they were made anew.
     """
 
     accounts: int = 0
@@ -46,6 +48,7 @@ class Report:
     found: int = 0
     findings: list[Finding] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    outdated_pages: list[AccountId] = field(default_factory=list)
 
     def find(
         self, code: str, detail: str, subject: UUID | None = None, sequence: int | None = None
@@ -66,10 +69,21 @@ def verify(database: Database) -> Report:
     with database.read() as work:
         for account_id, chain in work.accounts.chains():
             _verify_account(work, report, account_id, chain)
+            _verify_pages(work, report, account_id)
         _verify_runs(work, report)
         _verify_retractions(work, report)
         _verify_erasures(work, report)
+    _mend_pages(database, report)
     return report
+
+
+def _mend_pages(database: Database, report: Report) -> None:
+    for account_id in report.outdated_pages:
+        with database.write() as work:
+            work.history_pages.refresh(account_id)
+        report.remarks.append(
+            f"Account {account_id}: its pages were not those of its snapshots. They were made anew."
+        )
 
 
 def _verify_account(work: Work, report: Report, account_id: AccountId, chain: Chain) -> None:
@@ -89,6 +103,13 @@ def _verify_account(work: Work, report: Report, account_id: AccountId, chain: Ch
             f"Account {account_id}: the clock stood earlier than at the snapshot before for"
             f" {walk.stepped_back} of {walk.length} snapshots. Their order is that of recording."
         )
+
+
+def _verify_pages(work: Work, report: Report, account_id: AccountId) -> None:
+    # Of rows that cannot be read no page can be made; that was found already.
+    with suppress(*_UNREADABLE):
+        if work.history_pages.differs(account_id):
+            report.outdated_pages.append(account_id)
 
 
 @dataclass(slots=True)

@@ -17,14 +17,11 @@ class Change:
     percent: float | None
 
     @classmethod
-    def between(cls, earlier: BalanceSnapshot, later: BalanceSnapshot) -> "Change | None":
-        """Return the change from one snapshot to another, None across a change of currency."""
-        if earlier.balance.currency != later.balance.currency:
+    def between(cls, earlier: Money, later: Money) -> "Change | None":
+        """Return the change from one balance to another, None across a change of currency."""
+        if earlier.currency != later.currency:
             return None
-        return cls(
-            later.balance - earlier.balance,
-            percent_change(earlier.balance.amount, later.balance.amount),
-        )
+        return cls(later - earlier, percent_change(earlier.amount, later.amount))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +54,7 @@ def history(snapshots: Sequence[BalanceSnapshot], currency: Currency) -> Balance
     """
     changed = [ChangedSnapshot(snapshot, None) for snapshot in snapshots[:1]]
     changed += [
-        ChangedSnapshot(later, Change.between(earlier, later))
+        ChangedSnapshot(later, Change.between(earlier.balance, later.balance))
         for earlier, later in pairwise(snapshots)
     ]
     return _summarised(changed, snapshots, currency)
@@ -88,7 +85,7 @@ def _summarised(
         currency=last.balance.currency,
         start=first.balance,
         end=last.balance,
-        change=Change.between(first, last),
+        change=Change.between(first.balance, last.balance),
     )
 
 

@@ -57,27 +57,61 @@ class Chain:
 
 def digest(previous: bytes, record: Record) -> bytes:
     """Return the SHA-256 over the previous digest and everything that is stored of the record."""
+    return _digest(previous, record, _Shared.of(record))
+
+
+def linked(chain: Chain, records: Iterable[Record]) -> Iterator[Link]:
+    """Yield the records as the links that follow the chain's last one, each tied to the one before.
+
+    Records of one run share most of what is digested: that is written out once for all of them.
+    """
+    previous, shared = chain.head, None
+    for record in records:
+        if shared is None or not shared.is_of(record):
+            shared = _Shared.of(record)
+        previous = _digest(previous, record, shared)
+        yield Link(record, previous)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What the records of one run have in common, as it is digested."""
+
+    record: Record
+    account: str
+    run: str
+    created_at: str
+
+    @staticmethod
+    def of(record: Record) -> "_Shared":
+        return _Shared(
+            record,
+            record.account_id.hex,
+            f"{record.sync_id.hex}\n{record.source}\n{record.currency.code}",
+            _instant(record.created_at),
+        )
+
+    def is_of(self, record: Record) -> bool:
+        # The very same objects: comparing them by value would cost as much as writing them out.
+        first = self.record
+        return (
+            record.account_id is first.account_id
+            and record.sync_id is first.sync_id
+            and record.source is first.source
+            and record.currency is first.currency
+            and record.created_at is first.created_at
+        )
+
+
+def _digest(previous: bytes, record: Record, shared: _Shared) -> bytes:
     reading = record.reading
-    return sha256(
-        previous
-        + "\n".join(
-            (
-                record.id.hex,
-                record.account_id.hex,
-                str(record.sequence),
-                record.sync_id.hex,
-                record.source,
-                record.currency.code,
-                _text(reading.balance),
-                _text(reading.available_balance),
-                _text(reading.holdings_value),
-                _text(reading.cash_value),
-                _instant(reading.captured_at),
-                _instant(reading.as_of),
-                _instant(record.created_at),
-            )
-        ).encode("ascii")
-    ).digest()
+    text = (
+        f"{record.id.hex}\n{shared.account}\n{record.sequence}\n{shared.run}\n"
+        f"{_text(reading.balance)}\n{_text(reading.available_balance)}\n"
+        f"{_text(reading.holdings_value)}\n{_text(reading.cash_value)}\n"
+        f"{_instant(reading.captured_at)}\n{_instant(reading.as_of)}\n{shared.created_at}"
+    )
+    return sha256(previous + text.encode("ascii")).digest()
 
 
 def broken_at(chain: Chain, links: Iterable[Link]) -> Iterator[int]:

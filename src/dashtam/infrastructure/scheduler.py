@@ -167,15 +167,16 @@ class Threads:
 
     def __init__(self, log: FilteringBoundLogger) -> None:
         self._log = log
+        self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
-        self._turn = threading.Lock()
 
     def start(self, task: Callable[[], object]) -> None:
         """Do the task in a thread of its own."""
         thread = threading.Thread(target=self._do, args=(task,), daemon=True)
-        thread.start()
-        with self._turn:
+        with self._lock:
             self._threads = {one for one in self._threads if one.is_alive()} | {thread}
+            # One that has not begun counts for one that has ended.
+            thread.start()
 
     def wait(self, at_most_s: float = FINISH_WITHIN_S) -> None:
         """Wait for what is under way; what takes longer is interrupted with the process."""

@@ -12,14 +12,16 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
+from dashtam.application.access_tokens import Uses
 from dashtam.application.ports import World
 from dashtam.presentation.addresses import Networks
 from dashtam.presentation.cors import Cors
 from dashtam.presentation.middleware import Bodies, Edge
 from dashtam.presentation.problems import NOT_FOUND, Problems
-from dashtam.presentation.routers.api.v1.routes.mount import mount, reads_body
+from dashtam.presentation.routers.api.v1.routes.mount import BASE_PATH, mount, reads_body
 from dashtam.presentation.routers.api.v1.routes.openapi import document
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
+from dashtam.presentation.routers.api.v1.routes.shortcut import Shortcut
 from dashtam.presentation.routers.system import System, trace_id
 from dashtam.presentation.web.dashboard import Dashboard
 from dashtam.presentation.web.pages import Pages
@@ -48,11 +50,13 @@ def make_app(world: World, around: Surroundings) -> ASGIApp:
     problems = Problems(around.errors_url)
     openapi = cache(partial(_openapi, around))
     system = System(problems, around.is_ready, around.jwks, openapi, around.metrics)
+    uses = Uses(world.database, world.background)
     routes: list[BaseRoute] = [
         *mount(
             ROUTES,
             world=world,
             problems=problems,
+            uses=uses,
             trusted_proxies=around.trusted_proxies,
             threads=around.threads,
         ),
@@ -64,6 +68,16 @@ def make_app(world: World, around: Surroundings) -> ASGIApp:
     app: ASGIApp = Router(
         routes, redirect_slashes=False, default=_Nowhere(problems), lifespan=_lifespan(around.close)
     )
+    if world.ready is not None:
+        app = Shortcut(
+            app,
+            ROUTES,
+            world=world,
+            reads=world.ready,
+            uses=uses,
+            base_path=BASE_PATH,
+            threads=around.threads,
+        )
     if around.cors_origins:
         app = Cors(
             app,

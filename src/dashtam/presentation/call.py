@@ -9,10 +9,12 @@ import msgspec
 
 from dashtam.application.pages import Page
 from dashtam.application.ports import World
+from dashtam.application.ready_reads import Proof, ReadyReads
 from dashtam.application.records import Work
 from dashtam.domain.errors import Fault, Unprocessable
 from dashtam.domain.user import Principal, UserId
 from dashtam.presentation.parameters import CURSOR, PAGE_LIMIT, Parameter
+from dashtam.presentation.wire import RULES
 
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
@@ -129,17 +131,39 @@ class Call:
             raise _broken(str(error)) from None
 
 
+@dataclass(frozen=True, slots=True)
+class ReadyCall:
+    """One call of a route whose answers lie ready, by someone who shows a proof of who he is."""
+
+    reads: ReadyReads
+    proof: Proof
+    values: Mapping[str, Any]
+
+    def value(self, parameter: Parameter[T]) -> T:
+        """Return the value of a parameter that is required or has a default."""
+        value: T = self.values[parameter.name]
+        return value
+
+    def has_any(self, *parameters: Parameter[Any]) -> bool:
+        """Tell whether one of these was given."""
+        return any(self.values[parameter.name] is not None for parameter in parameters)
+
+
 # msgspec ends its sentence with the place: "Expected `str`, got `int` - at `$.balance`"; of a field
 # that is missing or unknown that is the object, and the sentence names the field.
 _SAID = re.compile(r"(?P<sentence>.*?)(?: - at `\$(?P<place>[^`]*)`)?", re.DOTALL)
 _FIELD = re.compile(r"Object (?:missing required|contains unknown) field `(.*)`", re.DOTALL)
 _LONGEST_FIELD: Final = 100
+_UNMATCHED: Final = {
+    f"Expected `str` matching regex {pattern!r}": rule for pattern, rule in RULES.items()
+}
 
 
 def _broken(message: str) -> Unprocessable:
     said = _SAID.fullmatch(message)
     assert said is not None, "the pattern takes any text"
     sentence, place = said["sentence"], said["place"] or ""
+    sentence = _UNMATCHED.get(sentence, sentence)
     pointer = place.replace(".", "/").replace("[", "/").replace("]", "")
     field = _FIELD.fullmatch(sentence)
     if field:

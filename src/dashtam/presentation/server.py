@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 STOP_WITHIN_S: Final = 10
 _BACKLOG: Final = 2048
 
+# A process that answers its parent no more is killed; one that merely starts on a busy machine,
+# or is paused, must not be.
+_SILENT_FOR_S: Final = 30
+
 
 def serve(
     app: "ASGIApp",
@@ -38,7 +42,7 @@ def serve(
     """
     with ExitStack() as stack:
         sockets = [stack.enter_context(found) for found in listen(host, port)]
-        stack.enter_context(_signals_end_the_server_only())
+        stack.enter_context(signals_end_the_server_only())
         server = make(app, started=started, log_level=log_level, patience=patience)
         server.run(sockets=sockets)
 
@@ -80,39 +84,56 @@ def make(
     # The command line knows this module long before it serves, if it ever does.
     import uvicorn  # noqa: PLC0415 - see above
 
-    from dashtam.presentation.connection import Connection, Patience  # noqa: PLC0415 - see above
-
-    class PatientConnection(Connection):
-        pass
-
-    PatientConnection.patience = patience or Patience()
-
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if started is not None:
                 started()
 
-    return Server(
-        uvicorn.Config(
-            app,
-            http=PatientConnection,
-            ws="none",
-            interface="asgi3",
-            lifespan="on",
-            log_config=None,
-            log_level=log_level,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            backlog=_BACKLOG,
-            timeout_graceful_shutdown=STOP_WITHIN_S,
-        )
+    return Server(configure(app, log_level=log_level, patience=patience))
+
+
+def configure(
+    app: "ASGIApp | Callable[[], ASGIApp]",
+    *,
+    log_level: str = "warning",
+    patience: "Patience | None" = None,
+    processes: int = 1,
+) -> "uvicorn.Config":
+    """Return how uvicorn serves; with several processes ``app`` is called in each to make it."""
+    import uvicorn  # noqa: PLC0415 - as above
+
+    from dashtam.presentation.connection import Connection  # noqa: PLC0415 - as above
+
+    http: type[Connection] = Connection
+    if patience is not None:
+        # Another process could not import a class that is made here.
+        class PatientConnection(Connection):
+            pass
+
+        PatientConnection.patience = patience
+        http = PatientConnection
+    return uvicorn.Config(
+        app,
+        factory=processes > 1,
+        workers=processes,
+        http=http,
+        ws="none",
+        interface="asgi3",
+        lifespan="on",
+        log_config=None,
+        log_level=log_level,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=STOP_WITHIN_S,
+        timeout_worker_healthcheck=_SILENT_FOR_S,
     )
 
 
 @contextmanager
-def _signals_end_the_server_only() -> Iterator[None]:
+def signals_end_the_server_only() -> Iterator[None]:
     """Let the caller go on after the server has stopped.
 
     uvicorn raises the signal once more when it is done, which would end the process before its

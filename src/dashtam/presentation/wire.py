@@ -1,7 +1,8 @@
 """Types of fields that many wire shapes share: amounts, texts, instants."""
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
@@ -29,8 +30,10 @@ SumText = Annotated[
     ),
 ]
 
+CURRENCY_PATTERN = "^[A-Z]{3}$"
+
 CurrencyCode = Annotated[
-    str, Meta(description="ISO 4217 currency code.", pattern="^[A-Z]{3}$", examples=["USD"])
+    str, Meta(description="ISO 4217 currency code.", pattern=CURRENCY_PATTERN, examples=["USD"])
 ]
 
 # No control characters: PostgreSQL cannot hold NUL, and no name has any; but something to see.
@@ -48,6 +51,14 @@ InstantText = Annotated[
         examples=["2025-12-26T10:00:00Z"],
     ),
 ]
+
+
+RULES: Final[Mapping[str, str]] = {
+    AMOUNT_PATTERN: "An amount is plain digits with a point, such as 1250.00 or -1200.00",
+    CURRENCY_PATTERN: "A currency is its three capital letters, such as USD",
+    NAME_PATTERN: "A name is not blanks alone and has no control characters",
+}
+"""What each pattern asks for, in words for those who type it."""
 
 
 class Shape(msgspec.Struct, kw_only=True):

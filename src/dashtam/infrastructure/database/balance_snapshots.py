@@ -12,11 +12,10 @@ from sqlalchemy import (
     ScalarSelect,
     Select,
     and_,
-    exists,
     func,
-    insert,
     literal,
     select,
+    tuple_,
 )
 
 from dashtam.application.records import LatestBalance, OwnedSnapshots, RecordedSpan, Standing
@@ -28,14 +27,15 @@ from dashtam.domain.period import Period
 from dashtam.domain.sync import SyncId
 from dashtam.domain.user import UserId
 from dashtam.infrastructure.database.accounts import account_of
-from dashtam.infrastructure.database.chain_links import link_of, reading_of, row_of
+from dashtam.infrastructure.database.chain_links import link_of
 from dashtam.infrastructure.database.columns import Instant
+from dashtam.infrastructure.database.recorded_rows import insert_links
 from dashtam.infrastructure.database.rows import AnyRow
-from dashtam.infrastructure.database.tables import accounts, balance_snapshots, retractions
+from dashtam.infrastructure.database.standing import STANDS as _STANDS
+from dashtam.infrastructure.database.standing import standing_at
+from dashtam.infrastructure.database.tables import accounts, balance_snapshots
 
 _s = balance_snapshots.c
-
-_STANDS = ~exists().where(retractions.c.sync_id == _s.sync_id)
 
 _OLDEST_FIRST = (_s.captured_at, _s.sequence)
 _NEWEST_FIRST = (_s.captured_at.desc(), _s.sequence.desc())
@@ -162,14 +162,11 @@ class BalanceSnapshots:
     def standing(
         self, account_id: AccountId, instants: Sequence[datetime]
     ) -> Mapping[datetime, Standing]:
-        """Return what stands at those of the instants at which anything was recorded."""
-        statement = (
-            select(balance_snapshots)
-            .where(_s.account_id == account_id, _s.captured_at.in_(instants), _STANDS)
-            .order_by(*_OLDEST_FIRST)
-        )
-        rows = self._connection.execute(statement)
-        return {row.captured_at: Standing(reading_of(row), row.sync_id) for row in rows}
+        """Return what stands at those of the instants at which anything was recorded.
+
+        Perhaps also what stands between them.
+        """
+        return standing_at(self._connection, account_id, instants)
 
     def any_of(self, account_id: AccountId) -> bool:
         """Tell whether the account has a snapshot that stands."""
@@ -179,6 +176,25 @@ class BalanceSnapshots:
     def all_of(self, account_id: AccountId) -> Iterator[BalanceSnapshot]:
         """Yield the account's snapshots, oldest first, without holding them all."""
         yield from self._each(account_id)
+
+    def since(self, account_id: AccountId, at: datetime) -> Iterator[BalanceSnapshot]:
+        """Yield the account's snapshots from an instant on, oldest first, some at a time.
+
+        Others may be written meanwhile, by the same work: no cursor is left open.
+        """
+        statement = (
+            select(accounts.c.balance_sign, _s.sequence, *_SHOWN)
+            .join_from(accounts, balance_snapshots, _s.account_id == accounts.c.id)
+            .where(_s.account_id == account_id, _STANDS)
+            .order_by(*_OLDEST_FIRST)
+            .limit(_BATCH)
+        )
+        rows = self._connection.execute(statement.where(_s.captured_at >= at)).all()
+        yield from map(_snapshot_of, rows)
+        while len(rows) == _BATCH:
+            place = rows[-1].captured_at, rows[-1].sequence
+            rows = self._connection.execute(statement.where(tuple_(*_OLDEST_FIRST) > place)).all()
+            yield from map(_snapshot_of, rows)
 
     def _each(
         self, account_id: AccountId, *conditions: ColumnElement[bool]
@@ -244,9 +260,7 @@ class BalanceSnapshots:
 
     def add(self, links: Iterable[Link]) -> None:
         """Record the snapshots."""
-        rows = [row_of(link) for link in links]
-        if rows:
-            self._connection.execute(insert(balance_snapshots), rows)
+        insert_links(self._connection, links)
 
 
 def _captured(

@@ -31,24 +31,3 @@ def link_of(row: AnyRow) -> Link:
         created_at=row.created_at,
     )
     return Link(record, row.link)
-
-
-def row_of(link: Link) -> dict[str, object]:
-    """Return the row that records a link."""
-    record, reading = link.record, link.record.reading
-    return {
-        "account_id": record.account_id,
-        "captured_at": reading.captured_at,
-        "sequence": record.sequence,
-        "id": record.id,
-        "sync_id": record.sync_id,
-        "source": record.source,
-        "currency": record.currency.code,
-        "balance": reading.balance,
-        "available_balance": reading.available_balance,
-        "holdings_value": reading.holdings_value,
-        "cash_value": reading.cash_value,
-        "as_of": reading.as_of,
-        "created_at": record.created_at,
-        "link": link.digest,
-    }

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 from uuid import UUID
 
 from sqlalchemy import BigInteger, DateTime, Dialect, LargeBinary, Numeric, SmallInteger, Text
@@ -17,6 +17,11 @@ V = TypeVar("V")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+
+def microseconds(instant: datetime) -> int:
+    """Return the whole microseconds since 1970, by which SQLite keeps an instant."""
+    return (instant - _EPOCH) // _MICROSECOND
 
 
 class _Kept(TypeDecorator[V]):
@@ -97,7 +102,7 @@ class Instant(_Kept[datetime]):
 
     def write(self, value: datetime) -> int:
         """Return the microseconds."""
-        return (value - _EPOCH) // _MICROSECOND
+        return microseconds(value)
 
     def read(self, kept: int) -> datetime:
         """Return the instant."""
@@ -136,21 +141,21 @@ class Source(TypeDecorator[SnapshotSource]):
 
     def process_bind_param(self, value: SnapshotSource | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy passes it
         """Return the number."""
-        return None if value is None else _CODES[value]
+        return None if value is None else SOURCE_CODES[value]
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> SnapshotSource | None:  # noqa: ARG002 - SQLAlchemy passes it
         """Return the source."""
         return None if value is None else _SOURCES[value]
 
 
-_CODES = {
+SOURCE_CODES: Final = {
     SnapshotSource.ACCOUNT_SYNC: 1,
     SnapshotSource.HOLDINGS_SYNC: 2,
     SnapshotSource.MANUAL_SYNC: 3,
     SnapshotSource.SCHEDULED_SYNC: 4,
     SnapshotSource.INITIAL_CONNECTION: 5,
 }
-_SOURCES = {code: source for source, code in _CODES.items()}
+_SOURCES = {code: source for source, code in SOURCE_CODES.items()}
 
 # Names sort by code point in both: SQLite compares bytes of UTF-8 by itself.
 NAME = Text().with_variant(Text(collation="C"), "postgresql")

@@ -7,7 +7,7 @@ from sqlalchemy.sql import column, table
 
 from dashtam.infrastructure.database.engine import WRITES, open_engine
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision; a start that finds it there has nothing more to load."""
 
 _LOCK = 0x64617368_74616D

@@ -122,6 +122,9 @@ accounts = Table(
     Column("holdings_as_of", Instant),
     Column("holdings_sync_id", Id),
     Column("last_live_at", Instant),
+    # Derived, as ``history_pages`` are: up to when those reach, and the newest snapshot's frame.
+    Column("paged_until", Instant),
+    Column("latest_frame", LargeBinary),
     CheckConstraint("balance_sign IN (1, -1)", name="balance_sign"),
     UniqueConstraint("connection_id", "external_id", "currency"),
     Index(None, "user_id", "name", "id"),
@@ -200,6 +203,18 @@ balance_snapshots = Table(
     CheckConstraint("sequence > 0", name="sequence"),
     # The rows lie in the order in which they are asked for.
     sqlite_with_rowid=False,
+)
+
+# What stands of an account's history, oldest first, as it is sent. Derived: it can be made anew
+# from the rows at any time. Each page holds what lies after the one before it, up to its own last.
+history_pages = Table(
+    "history_pages",
+    metadata,
+    Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True),
+    Column("last_at", Instant, primary_key=True),
+    Column("after_at", Instant, nullable=False),
+    Column("snapshots", Integer, nullable=False),
+    Column("frame", LargeBinary, nullable=False),
 )
 
 retractions = Table(

@@ -21,6 +21,7 @@ from dashtam.infrastructure.database.audit_log import AuditLog
 from dashtam.infrastructure.database.balance_snapshots import BalanceSnapshots
 from dashtam.infrastructure.database.connections import Connections
 from dashtam.infrastructure.database.engine import WRITES
+from dashtam.infrastructure.database.history_pages import HistoryPages, Render
 from dashtam.infrastructure.database.holdings import Holdings
 from dashtam.infrastructure.database.idempotency_keys import IdempotencyKeys
 from dashtam.infrastructure.database.sessions import Sessions
@@ -43,11 +44,14 @@ _SQLITE_OUTAGES: Final = (
 class SqlWork:
     """One transaction, with every noun's statements on its connection."""
 
-    def __init__(self, connection: Connection, now: datetime, address: str = "") -> None:
+    def __init__(
+        self, connection: Connection, now: datetime, address: str = "", render: Render | None = None
+    ) -> None:
         self.now = now
         self.address = address
         self._connection = connection
         self.balance_snapshots = BalanceSnapshots(connection)
+        self.history_pages = HistoryPages(connection, render)
         self.accounts = Accounts(connection)
         self.holdings = Holdings(connection)
         self.connections = Connections(connection)
@@ -75,9 +79,15 @@ class SqlWork:
 
 
 class SqlDatabase:
-    """A SQLite or PostgreSQL database, by the clock that is passed in."""
+    """A SQLite or PostgreSQL database, by the clock that is passed in.
 
-    def __init__(self, engine: Engine, clock: Callable[[], datetime]) -> None:
+    Pages of history are kept where ``render`` says how snapshots are sent.
+    """
+
+    def __init__(
+        self, engine: Engine, clock: Callable[[], datetime], render: Render | None = None
+    ) -> None:
+        self._render = render
         self._reading = _for_reading(engine)
         self._writing = engine.execution_options(**{WRITES: True})
         self._clock = clock
@@ -92,7 +102,7 @@ class SqlDatabase:
             Unavailable: the database cannot be reached.
         """
         with _answering(), self._reading.begin() as connection:
-            yield SqlWork(connection, self._clock())
+            yield SqlWork(connection, self._clock(), render=self._render)
 
     @contextmanager
     def write(self, address: str = "") -> Iterator[SqlWork]:
@@ -109,7 +119,7 @@ class SqlDatabase:
 
     def _write(self, address: str) -> Iterator[SqlWork]:
         with _answering(), self._writing.begin() as connection:
-            yield SqlWork(connection, self._clock(), address)
+            yield SqlWork(connection, self._clock(), address, self._render)
 
 
 def _for_reading(engine: Engine) -> Engine:

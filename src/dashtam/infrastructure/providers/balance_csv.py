@@ -41,6 +41,7 @@ class _Book:
     """One account's rows that have not been handed on yet."""
 
     identity: Identity
+    is_certain: bool
     order: OrderEvidence = field(default_factory=OrderEvidence)
     rows: Rows = field(default_factory=UnorderedRows)
     readings: list[Reading] = field(default_factory=list)
@@ -107,6 +108,8 @@ class _Table:
         self._width = 1 + max(layout.date, layout.balance, layout.account or 0)
         named = [index for index in (layout.account, layout.currency) if index is not None]
         self._cells: Callable[[list[str]], object] = itemgetter(*named) if named else _no_cells
+        self._more = (layout.available, layout.holdings, layout.cash)
+        self._is_plain = set(self._more) == {None} and columns.sign > 0
 
     def statements(self) -> Iterator[Statement]:
         """Yield the accounts' readings and problems."""
@@ -131,7 +134,7 @@ class _Table:
         for _, row in self._source:
             book = self._book(row)
             try:
-                book.order.see(self._instant(row, book.identity))
+                book.order.see(self._instant(row, book))
             except Unusable:
                 continue
         unordered: dict[int, UnorderedRows] = {}
@@ -149,7 +152,7 @@ class _Table:
             if rows is None:
                 continue
             try:
-                instant = self._instant(row, book.identity)
+                instant = self._instant(row, book)
             except Unusable:
                 continue
             try:
@@ -162,7 +165,7 @@ class _Table:
         instant: datetime | None = None
         reading: Reading | None = None
         try:
-            instant = self._instant(row, book.identity)
+            instant = self._instant(row, book)
             reading = self._reading(row, instant)
         except Unusable as unusable:
             self._refuse(line, book, unusable)
@@ -206,7 +209,9 @@ class _Table:
                 raise UnreadableFile(
                     detail="More than 1,000 accounts: is the account's column the right one?"
                 )
-            book = self._books[key] = _Book(self._identity(account, code))
+            identity = self._identity(account, code)
+            is_certain = bool(identity.external_id) and identity.currency is not NO_CURRENCY
+            book = self._books[key] = _Book(identity, is_certain)
             with suppress(IndexError):
                 self._by_cells[self._cells(row)] = book
         return book
@@ -231,12 +236,12 @@ class _Table:
             balance_sign=1 if self._columns.sign < 0 else None,
         )
 
-    def _instant(self, row: list[str], identity: Identity) -> datetime:
+    def _instant(self, row: list[str], book: _Book) -> datetime:
         if len(row) < self._width:
             raise Unusable(code="missing_column", detail="The row has too few columns.")
-        if not identity.external_id:
-            raise Unusable(code="missing_account", detail="Account is missing.")
-        if identity.currency is NO_CURRENCY:
+        if not book.is_certain:
+            if not book.identity.external_id:
+                raise Unusable(code="missing_account", detail="Account is missing.")
             fields.currency("Currency", cell(row, self._layout.currency) or "")
         return self._day(row[self._layout.date])
 
@@ -244,12 +249,15 @@ class _Table:
         balance = self._amount("Balance", row[self._layout.balance])
         if balance is None:
             raise fields.missing_balance(field="Balance")
+        if self._is_plain:
+            return Reading(instant, balance)
+        available, holdings, cash = self._more
         return Reading(
             instant,
             -balance if self._columns.sign < 0 and balance else balance,
-            self._amount("Available", cell(row, self._layout.available)),
-            self._amount("Holdings", cell(row, self._layout.holdings)),
-            self._amount("Cash", cell(row, self._layout.cash)),
+            self._amount("Available", cell(row, available)),
+            self._amount("Holdings", cell(row, holdings)),
+            self._amount("Cash", cell(row, cash)),
         )
 
     def _amount(self, name: str, text: str | None) -> Decimal | None:

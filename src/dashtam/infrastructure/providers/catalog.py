@@ -67,7 +67,7 @@ _OTHERS = (
 )
 _UNKNOWN = "The format of this file is not known: OFX, QFX, MT940, camt.053 and CSV are understood."
 _OFX = re.compile(r"<OFX[\s>]|OFXHEADER", re.IGNORECASE)
-_CAMT = re.compile(r"camt\.053|<([A-Za-z0-9]+:)?BkToCstmrStmt[\s>]")
+_CAMT = re.compile(r":camt\.053\.|<([A-Za-z0-9]+:)?BkToCstmrStmt[\s>]")
 _MT940 = re.compile(r"(?:^|\n|\r|\{4:)[\x01 ]?:(?:20|25P?|28C?|6[0124][FM]?|86):")
 
 

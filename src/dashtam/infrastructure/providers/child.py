@@ -18,6 +18,8 @@ import msgspec
 from dashtam.domain.errors import Fault, MappingNeeded, Refusal
 
 CPU_S = 10
+"""The processor time for a file of up to 10 MiB, which no upload exceeds."""
+
 MEMORY_BYTES = 256 * 1024 * 1024
 
 # How the process ends when it could not finish.
@@ -25,6 +27,9 @@ EXIT_MEMORY = 3
 EXIT_CRASHED = 4
 
 _OPEN_FILES = 32
+_MIB = 1024 * 1024
+_USUAL_MIB = 10
+_MOST_EXTRA_S = 300
 
 _encoder = msgspec.json.Encoder()
 
@@ -47,20 +52,26 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     is_done: bool = False
 
 
+def extra_s(descriptor: int) -> int:
+    """Return what a long file gets beyond ``CPU_S``: 1 s for each MiB above 10, at most 300."""
+    return min(max(os.fstat(descriptor).st_size // _MIB - _USUAL_MIB, 0), _MOST_EXTRA_S)
+
+
 def main() -> None:
     """Read the file, and end without a word about its content whatever happens."""
     try:
-        _limit()
-        _run(int(sys.argv[1]))
+        descriptor = int(sys.argv[1])
+        _limit(CPU_S + extra_s(descriptor))
+        _run(descriptor)
     except MemoryError:
         os._exit(EXIT_MEMORY)
     except BaseException:  # noqa: BLE001 - the edge of the process: a traceback could quote the file
         os._exit(EXIT_CRASHED)
 
 
-def _limit() -> None:
+def _limit(cpu_s: int) -> None:
     # The second figure of the processor's is the one that cannot be caught.
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S + 1))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

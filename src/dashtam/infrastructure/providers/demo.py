@@ -131,16 +131,16 @@ def _retirement(day: date, cents: int, chance: Chance) -> int:
 
 
 _LEDGERS: Final = (
-    _Ledger("checking", "Everyday Checking", "Alder Creek Bank", AccountType.CHECKING, _USD,
+    _Ledger("checking", "Joint Checking", "Alder Creek Bank", AccountType.CHECKING, _USD,
             486_210, _checking),
-    _Ledger("savings", "Rainy Day Savings", "Alder Creek Bank", AccountType.SAVINGS, _USD,
+    _Ledger("savings", "Travel Savings", "Alder Creek Bank", AccountType.SAVINGS, _USD,
             1_250_000, _savings),
     _Ledger("card", "Alder Creek Visa", "Alder Creek Bank", AccountType.CREDIT_CARD, _USD,
             -63_418, _card),
     _Ledger("giro", "Girokonto", "Lindenbank", AccountType.CHECKING, _EUR, 214_075, _giro),
     _Ledger("retirement", "Employer 401(k)", "Larkspur Retirement", AccountType.PLAN_401K, _USD,
             4_831_900, _retirement),
-    _Ledger("mortgage", "Home Mortgage", "Alder Creek Bank", AccountType.MORTGAGE, _USD,
+    _Ledger("mortgage", "Cabin Mortgage", "Alder Creek Bank", AccountType.MORTGAGE, _USD,
             -31_400_000, _mortgage),
 )  # fmt: skip
 

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import BinaryIO
 
 from dashtam.domain.errors import UnreadableFile
@@ -24,7 +25,8 @@ class Source:
         """Yield each row that is not blank, with the number of its last line."""
         self.file.seek(0)
         text = io.TextIOWrapper(self.file, self.encoding, errors="replace", newline="")
-        reader = csv.reader(_lines(text), delimiter=self.layout.delimiter)
+        lines = chain.from_iterable(_blocks_of_lines(text))
+        reader = csv.reader(lines, delimiter=self.layout.delimiter)
         try:
             for index, row in enumerate(reader):
                 if index >= self.layout.rows_above and any(row):
@@ -35,12 +37,19 @@ class Source:
             text.detach()
 
 
-def _lines(text: io.TextIOWrapper) -> Iterator[str]:
-    # The file's length is its sender's choice; a line's is not.
-    while line := text.readline(_MAX_LINE):
-        if len(line) == _MAX_LINE and not line.endswith(("\n", "\r")):
+def _blocks_of_lines(text: io.TextIOWrapper) -> Iterator[list[str]]:
+    # The file's length is its sender's choice; a line's is not. Many lines are cut at once, since
+    # one call for each of a million would take as long as understanding them.
+    begun = ""
+    while block := text.read(_MAX_LINE):
+        lines = io.StringIO(begun + block, newline="").readlines()
+        # The last one may go on in the next block, were it only with the other half of its end.
+        begun = lines.pop()
+        if max(map(len, [begun, *lines])) > _MAX_LINE:
             raise UnreadableFile(detail="A line of this file is longer than 64 KiB.")
-        yield line
+        yield lines
+    if begun:
+        yield [begun]
 
 
 def cell(row: list[str], index: int | None) -> str | None:

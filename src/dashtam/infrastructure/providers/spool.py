@@ -47,7 +47,7 @@ class StatementFiles:
             raise UnreadableFile(detail, (Fault("/format", "unknown_format", detail),))
         with SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as spool:
             # Line by line: after many at once it would look only once at how long it has become.
-            for line in read_encoded(file, slug, mapping, now):
-                spool.write(line + b"\n")
+            lines = read_encoded(file, slug, mapping, now)
+            count = sum(spool.write(line + b"\n") > 0 for line in lines)
             spool.seek(0)
-            yield StatementFile(slug, map(decoded, spool))
+            yield StatementFile(slug, map(decoded, spool), count)

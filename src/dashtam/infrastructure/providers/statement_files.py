@@ -67,8 +67,9 @@ def read_encoded(
 ) -> Generator[bytes]:
     """Yield what ``catalog.read`` yields, each statement in one line for ``decoded``.
 
-    It is read in a limited process that ends with the iteration. Waiting is limited to 15 s in all;
-    the time that the caller takes between two statements does not count.
+    It is read in a limited process that ends with the iteration. Waiting is limited to 15 s in all,
+    longer for a file above 10 MiB; the time that the caller takes between two statements does not
+    count.
 
     Raises:
         UnreadableFile: nothing in it can be used, or reading it broke a limit or the reader.
@@ -79,7 +80,7 @@ def read_encoded(
         raise MappingNeeded(detail="The mapping is longer than 32 KiB.")
     with _real(file) as source, _started(source, request) as process:
         try:
-            yield from _received(process)
+            yield from _received(process, MAX_WAIT_S + child.extra_s(source.fileno()))
         finally:
             process.kill()
 
@@ -135,13 +136,13 @@ def _started(source: IO[bytes], request: bytes) -> subprocess.Popen[bytes]:
     return process
 
 
-def _received(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+def _received(process: subprocess.Popen[bytes], wait_s: float) -> Iterator[bytes]:
     """Yield the statements as they were written.
 
     Raises:
         Refusal: what the child refused with, or the reason for which it did not finish.
     """
-    for line in _lines(process):
+    for line in _lines(process, wait_s):
         try:
             answer = _answer_decoder.decode(line)
         except msgspec.DecodeError:
@@ -162,7 +163,7 @@ def _refusal(answer: child.Answer) -> Refusal:
     return kind(answer.detail, answer.faults)
 
 
-def _lines(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+def _lines(process: subprocess.Popen[bytes], wait_s: float) -> Iterator[bytes]:
     assert process.stdout is not None
     descriptor = process.stdout.fileno()
     rest = bytearray()
@@ -172,7 +173,7 @@ def _lines(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
         selector.register(descriptor, selectors.EVENT_READ)
         while True:
             asked_at = time.monotonic()
-            if not selector.select(MAX_WAIT_S - waited_s):
+            if not selector.select(wait_s - waited_s):
                 raise UnreadableFile(_SLOW)
             waited_s += time.monotonic() - asked_at
             chunk = os.read(descriptor, _CHUNK_BYTES)

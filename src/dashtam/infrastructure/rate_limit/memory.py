@@ -18,6 +18,8 @@ class MemoryBuckets:
     second is the epoch and serves ``reset_at`` only.
     """
 
+    may_wait = False
+
     def __init__(
         self,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,

@@ -52,6 +52,8 @@ class SharedBuckets:
     costs nobody else ``timeout_s``.
     """
 
+    may_wait = True
+
     def __init__(
         self,
         url: str,

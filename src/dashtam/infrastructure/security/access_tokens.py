@@ -1,6 +1,7 @@
 """Access tokens: JSON Web Tokens signed with Ed25519 (RFC 9068, RFC 8037, RFC 8725)."""
 
 import re
+from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
 from typing import Final
@@ -23,6 +24,8 @@ _TYPE: Final = "at+jwt"
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{85}[AQgw]")
 # Another machine's clock may be a little ahead when it issues; no token lives longer for it.
 _CLOCKS_APART_S: Final = 60
+# Checking a signature costs more than all the rest of a short answer.
+_REMEMBERED: Final = 10_000
 
 _jws = PyJWS(algorithms=[_ALGORITHM])
 
@@ -34,6 +37,7 @@ class Signer:
         self._keys = keys
         self._issuer = issuer
         self._audience = audience
+        self._verified: dict[str, tuple[_Claims, SigningKey]] = {}
 
     def issue(self, user_id: UserId, session_id: SessionId, now: datetime) -> str:
         """Return a signed token, good for ``ACCESS_TOKEN_S`` seconds."""
@@ -51,6 +55,13 @@ class Signer:
 
     def verify(self, token: str, now: datetime) -> Principal | None:
         """Return whose token it is, None unless it is one of ours and still good."""
+        known = self._verified.get(token)
+        if (
+            known is not None
+            and known[1].verifies_at(now)
+            and known[1] in self._keys.ring().signing
+        ):
+            return _principal(known[0]) if self._accepts(known[0], int(now.timestamp())) else None
         if len(token) > LONGEST_TOKEN or _TOKEN.fullmatch(token) is None:
             return None
         key = self._key(token.partition(".")[0], now)
@@ -59,7 +70,15 @@ class Signer:
         claims = _claims(token, key)
         if claims is None or not self._accepts(claims, int(now.timestamp())):
             return None
-        return Principal(UserId(claims.sub), SessionId(claims.sid))
+        self._remember(token, claims, key)
+        return _principal(claims)
+
+    def _remember(self, token: str, claims: "_Claims", key: SigningKey) -> None:
+        # That a signature is right stays so; whether the key and the claims still count does not.
+        if len(self._verified) >= _REMEMBERED:
+            with suppress(KeyError, RuntimeError):
+                del self._verified[next(iter(self._verified))]
+        self._verified[token] = claims, key
 
     def _key(self, header: str, now: datetime) -> SigningKey | None:
         # A key that we do not know may have been made by another process a moment ago.
@@ -83,6 +102,10 @@ class _Claims(msgspec.Struct, forbid_unknown_fields=True):
     iat: int
     exp: int
     jti: UUID
+
+
+def _principal(claims: _Claims) -> Principal:
+    return Principal(UserId(claims.sub), SessionId(claims.sid))
 
 
 def _key_of(ring: KeyRing, header: str) -> SigningKey | None:

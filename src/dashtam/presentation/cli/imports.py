@@ -3,14 +3,15 @@
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 import msgspec
 
 from dashtam.application import imports
-from dashtam.application.imported import AccountImport, Import
+from dashtam.application.imported import AccountImport, Import, Progress
 from dashtam.application.imports import SentFile
 from dashtam.domain.account import Account
 from dashtam.domain.connection import Connection
@@ -23,8 +24,15 @@ from dashtam.presentation.cli.tables import answer, count_text
 from dashtam.presentation.routers.api.v1.imports import ImportShape, import_shape
 from dashtam.presentation.wire import Shape
 
+if TYPE_CHECKING:
+    # Its type has no other name.
+    from click._termui_impl import ProgressBar
+
 _EXIT_REFUSED: Final = 1
 _EXIT_PARTLY: Final = 3
+
+# How finely the bar shows how much of a file is recorded.
+_STEPS: Final = 100
 
 
 class ImportedFile(Shape):
@@ -147,17 +155,26 @@ def _outcomes(invocation: Invocation, files: Sequence[Path], choices: Choices) -
     # A choice that is wrong is wrong for every file, and refused once.
     to = _chosen(invocation, choices)
     hidden = not sys.stderr.isatty()
-    with click.progressbar(files, label="Importing", file=sys.stderr, hidden=hidden) as shown:
-        for path in shown:
+    steps = _STEPS * len(files)
+    with click.progressbar(length=steps, label="Importing", file=sys.stderr, hidden=hidden) as bar:
+        for number, path in enumerate(files):
+            progress = partial(_show, bar, number)
+            progress(0, 1)
             try:
-                yield Outcome(path, _import(invocation, path, choices, to))
+                yield Outcome(path, _import(invocation, path, choices, to, progress))
             except Refusal as refusal:
                 yield Outcome(path, None, refusal)
             except OSError as error:
                 yield Outcome(path, None, Refusal(f"It cannot be read: {error.strerror}."))
 
 
-def _import(invocation: Invocation, path: Path, choices: Choices, to: Chosen) -> Import:
+def _show(bar: "ProgressBar[int]", files_before: int, done: int, count: int) -> None:
+    bar.update(_STEPS * files_before + _STEPS * done // count - bar.pos)
+
+
+def _import(
+    invocation: Invocation, path: Path, choices: Choices, to: Chosen, progress: Progress
+) -> Import:
     with path.open("rb") as file:
         sent = SentFile(
             user_id=to.user.id,
@@ -167,6 +184,7 @@ def _import(invocation: Invocation, path: Path, choices: Choices, to: Chosen) ->
             account_id=None if to.account is None else to.account.id,
             connection_id=None if to.connection is None else to.connection.id,
             is_dry=choices.is_dry,
+            progress=progress,
         )
         return imports.import_file(invocation.world, sent)
 
@@ -215,14 +233,14 @@ def _lines(outcome: Outcome, choices: Choices) -> Iterator[str]:
         taken_back = "" if choices.is_dry else f"  (dashtam retract {outcome.done.sync_id})"
         yield f"{outcome.path.name}: {outcome.done.file_format}{taken_back}"
         for account in outcome.done.accounts:
-            yield from _account_lines(account)
+            yield from _account_lines(account, "to record" if choices.is_dry else "recorded")
 
 
-def _account_lines(done: AccountImport) -> Iterator[str]:
+def _account_lines(done: AccountImport, verb: str) -> Iterator[str]:
     new = " (new)" if done.is_new else ""
     yield (
         f"    {done.account.name} {done.account.currency.code}{new}:"
-        f" {count_text(done.recorded, 'snapshot')} recorded, {done.skipped:,} known already,"
+        f" {count_text(done.recorded, 'snapshot')} {verb}, {done.skipped:,} known already,"
         f" {done.refused:,} refused"
     )
     yield from (f"        {_problem_text(problem)}" for problem in done.problems)

@@ -47,10 +47,21 @@ class AuditLineList(Shape):
 @click.command(cls=Verb)
 @click.option("--host", help="The address to listen on; 127.0.0.1 by default.")
 @click.option("--port", type=click.IntRange(0, 65535), help="The port; 8000 by default.")
+@click.option(
+    "--workers",
+    "processes",
+    type=click.IntRange(1, 64),
+    help="Processes that answer on this port; 1 by default.",
+)
+@click.option(
+    "--server",
+    type=click.Choice(["uvicorn", "granian"]),
+    help="What speaks HTTP; granian only behind a proxy that has deadlines.",
+)
 @pass_invocation
-def serve(invocation: Invocation, host: str | None, port: int | None) -> None:
+def serve(invocation: Invocation, /, **given: object) -> None:
     """Serve the API and the dashboard, until interrupted."""
-    invocation.given |= {"host": host, "port": port}
+    invocation.given |= given
     installation = invocation.installation
     for warning in installation.warnings():
         say(f"Note: {warning}")
@@ -59,6 +70,8 @@ def serve(invocation: Invocation, host: str | None, port: int | None) -> None:
 
 def _say_started(told: Mapping[str, str]) -> None:
     say(f"Dashtam answers at {told['url']}")
+    if "note" in told:
+        say(f"Note: {told['note']}")
     if "setup_code" in told:
         say(f"The first user registers there. From elsewhere the code is {told['setup_code']}")
 

@@ -2,11 +2,12 @@
 
 from dashtam.application import balance_snapshots
 from dashtam.application.balance_snapshots import Detail, LatestBalances
+from dashtam.application.ready_reads import NotReadyError, Reader, ReadyPages
 from dashtam.domain.account import AccountId
 from dashtam.domain.balance_history import BalanceHistory
 from dashtam.domain.interval import Calendar
 from dashtam.domain.period import Period
-from dashtam.presentation.call import Answer, Call
+from dashtam.presentation.call import Answer, Call, ReadyCall
 from dashtam.presentation.parameters import (
     ACCOUNT_ID,
     END_DATE,
@@ -18,6 +19,7 @@ from dashtam.presentation.parameters import (
     TZ,
     limit,
 )
+from dashtam.presentation.ready_snapshots import belongs, history_json, latest_json, recent_json
 from dashtam.presentation.snapshots import Percent, Snapshot, snapshot_shape
 from dashtam.presentation.wire import AmountText, CurrencyCode, Shape, SumText, amount_text
 
@@ -90,6 +92,46 @@ def list_balance_snapshots(call: Call) -> Answer:
         call.optional(SOURCE),
     )
     return Answer(history_shape(history))
+
+
+def ready_latest(call: ReadyCall) -> tuple[Reader, bytes]:
+    """Return the latest snapshots as they lie ready."""
+    reader, balances = call.reads.latest(call.proof)
+    include = call.value(INCLUDE)
+    shown = [
+        balance
+        for balance in balances
+        if balance_snapshots.is_shown(balance.is_hidden, balance.is_closed, include)
+    ]
+    return reader, latest_json(shown)
+
+
+def ready_history(call: ReadyCall) -> tuple[Reader, bytes]:
+    """Return a history as it lies ready: every snapshot of every source."""
+    if call.has_any(SOURCE, INTERVAL, MAX_POINTS):
+        raise NotReadyError
+    period = Period(call.value(START_DATE), call.value(END_DATE))
+    account_id = AccountId(call.value(ACCOUNT_ID))
+    pages = call.reads.within(call.proof, account_id, period)
+    if sum(pages.snapshots) > balance_snapshots.MOST_ROWS:
+        raise NotReadyError
+    return pages.reader, history_json(_checked(call, account_id, pages), period)
+
+
+def ready_recent(call: ReadyCall) -> tuple[Reader, bytes]:
+    """Return the most recent snapshots as they lie ready, of every source."""
+    if call.has_any(SOURCE):
+        raise NotReadyError
+    account_id = AccountId(call.value(ACCOUNT_ID))
+    pages = call.reads.newest(call.proof, account_id, call.value(LIMIT))
+    return pages.reader, recent_json(_checked(call, account_id, pages), call.value(LIMIT))
+
+
+def _checked(call: ReadyCall, account_id: AccountId, pages: ReadyPages) -> ReadyPages:
+    if not all(belongs(page, account_id) for page in pages.pages):
+        call.reads.mend(account_id)
+        raise NotReadyError
+    return pages
 
 
 def latest_shape(latest: LatestBalances) -> LatestSnapshots:

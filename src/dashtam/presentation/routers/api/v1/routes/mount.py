@@ -1,6 +1,7 @@
 """The registry's routes, mounted: one ASGI endpoint for each path."""
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -20,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 from dashtam.application.access_tokens import Uses
 from dashtam.application.ports import World
 from dashtam.application.rate_limits import AUTH
-from dashtam.domain.errors import Invalid, Refusal, Unprocessable
+from dashtam.domain.errors import Invalid, Refusal, Unavailable, Unprocessable
 from dashtam.presentation.addresses import Networks, client_address
 from dashtam.presentation.call import Request, Upload
 from dashtam.presentation.problems import (
@@ -37,12 +38,23 @@ T = TypeVar("T")
 
 BASE_PATH: Final = "/api/v1"
 
+# How long a request waits for its turn. Those who write may have a long import before them.
+_READ_WITHIN_S: Final = 10.0
+_WRITE_WITHIN_S: Final = 30.0
+
+
+class Busy(Unavailable):
+    """All threads are taken, and stayed so for as long as a request waits."""
+
+    detail = "Too much is being worked on at the moment. Nothing was changed; try again soon."
+
 
 def mount(
     routes: Iterable[Route],
     *,
     world: World,
     problems: Problems,
+    uses: Uses,
     trusted_proxies: Networks,
     threads: int,
 ) -> list[HttpRoute]:
@@ -56,7 +68,7 @@ def mount(
     for route in routes:
         by_path.setdefault(route.path, {})[route.method] = route
     workers = Workers(threads)
-    begin = partial(Turn, world=world, problems=problems, uses=Uses(world.database))
+    begin = partial(Turn, world=world, problems=problems, uses=uses)
     return [
         HttpRoute(
             BASE_PATH + path,
@@ -94,6 +106,7 @@ class Workers:
 
         # They hold nothing while a provider thinks, for a minute if it likes.
         self._asking = anyio.CapacityLimiter(max(4, threads // 2))
+        self._admitted = anyio.CapacityLimiter(math.inf)
 
     @property
     def limits(self) -> list[float]:
@@ -104,13 +117,26 @@ class Workers:
     async def run(
         self, route: Route, work: Callable[..., T], *args: object, writes: bool = False
     ) -> T:
-        """Return what the function returns, called in a thread."""
+        """Return what the function returns, called in a thread.
+
+        Raises:
+            Busy: there was none to be had for as long as a request waits.
+        """
         limiter = self._writing if writes else self._reading
         if route.rate_limit is AUTH:
             limiter = self._signing_in
         if route.asks_providers and writes:
             limiter = self._asking
-        return await anyio.to_thread.run_sync(work, *args, limiter=limiter)
+        turn = object()
+        try:
+            with anyio.fail_after(_WRITE_WITHIN_S if writes else _READ_WITHIN_S):
+                await limiter.acquire_on_behalf_of(turn)
+        except TimeoutError:
+            raise Busy from None
+        try:
+            return await anyio.to_thread.run_sync(work, *args, limiter=self._admitted)
+        finally:
+            limiter.release_on_behalf_of(turn)
 
 
 class Endpoint:
@@ -157,6 +183,14 @@ class Endpoint:
                 headers={"Allow": self._allow},
             )
         turn = self._begin(route, request)
+        try:
+            return await self._answer(http, route, turn, request)
+        except Busy as busy:
+            return turn.refuse(busy)
+
+    async def _answer(
+        self, http: HttpRequest, route: Route, turn: Turn, request: Request
+    ) -> Response:
         if not route.takes_body:
             writes = route.transaction is not Transaction.READ
             response = await self._workers.run(route, turn.answer, writes=writes)

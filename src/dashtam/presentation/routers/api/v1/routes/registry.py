@@ -62,6 +62,7 @@ ROUTES: Final = (
         parameters=(INCLUDE,),
         answer=balance_snapshots.LatestSnapshots,
         conditional=True,
+        ready=balance_snapshots.ready_latest,
     ),
     Route(
         method="GET",
@@ -74,6 +75,7 @@ ROUTES: Final = (
         answer=balance_snapshots.SnapshotHistory,
         errors=(INVALID_DATE_RANGE, FORBIDDEN, NOT_FOUND),
         conditional=True,
+        ready=balance_snapshots.ready_history,
     ),
     Route(
         method="GET",
@@ -86,6 +88,7 @@ ROUTES: Final = (
         answer=balance_snapshots.SnapshotHistory,
         errors=(FORBIDDEN, NOT_FOUND),
         conditional=True,
+        ready=balance_snapshots.ready_recent,
     ),
     Route(
         method="GET",

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from dashtam.application.rate_limits import RatePolicy
-from dashtam.presentation.call import Answer, Call
+from dashtam.application.ready_reads import Reader
+from dashtam.presentation.call import Answer, Call, ReadyCall
 from dashtam.presentation.parameters import Parameter
 from dashtam.presentation.problems import ProblemType
 
@@ -30,6 +31,8 @@ class Transaction(Enum):
 
 
 Handler = Callable[[Call], Answer]
+ReadyHandler = Callable[[ReadyCall], tuple[Reader, bytes]]
+"""Returns the body of an answer that lies ready, and for whom, or raises ``NotReadyError``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +41,8 @@ class Route:
 
     The handler's docstring is the route's text in the OpenAPI document. ``responds_async`` where
     `Prefer: respond-async` is honoured, ``goes_on`` where the answer may be one that is followed,
-    ``asks_providers`` where it may take as long as somebody else takes.
+    ``asks_providers`` where it may take as long as somebody else takes. ``ready`` gives the same
+    bytes as the handler where they lie ready, and sooner.
     """
 
     method: str
@@ -62,6 +66,7 @@ class Route:
     responds_async: bool = False
     goes_on: bool = False
     asks_providers: bool = False
+    ready: ReadyHandler | None = None
 
     @property
     def takes_body(self) -> bool:

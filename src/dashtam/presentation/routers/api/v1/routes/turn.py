@@ -1,6 +1,5 @@
 """One request's way through one route: admitted, performed, answered; in this one place."""
 
-import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
@@ -9,6 +8,7 @@ from typing import Final
 
 import msgspec
 from starlette.responses import Response, StreamingResponse
+from xxhash import xxh3_128_hexdigest
 
 from dashtam.application import sessions
 from dashtam.application.access_tokens import Uses
@@ -115,7 +115,7 @@ class Turn:
         request = self._request
         self._values = read_parameters(self._route.parameters, request.path_values, request.query)
         self._key = key_text(self._route, request)
-        _check_accept(request.headers.get("accept"), self._route.media_type)
+        check_accept(request.headers.get("accept"), self._route.media_type)
         if self._caller and not self._caller.may_write and self._route.auth is Auth.SESSION:
             detail = "A read-only token only reads. Sign in to do this."
             raise Forbidden(detail)
@@ -132,7 +132,7 @@ class Turn:
         policy = self._world.rules.policies[self._route.rate_limit.name]
         key = f"address:{limited_part(self._request.address)}"
         if self._caller:
-            key = f"user:{self._caller.user_id}"
+            key = user_key(self._caller)
         self._spent = self._world.buckets.spend(policy, key)
         if self._spent.retry_after_s is not None:
             raise RateLimited(self._spent.retry_after_s)
@@ -211,8 +211,8 @@ class Turn:
             return StreamingResponse(answer.chunks, status, headers, answer.media_type)
         body = _json(answer)
         if self._route.conditional:
-            headers["ETag"] = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-            if _matches(self._request.headers.get("if-none-match"), headers["ETag"]):
+            headers["ETag"] = etag_of(body)
+            if matches(self._request.headers.get("if-none-match"), headers["ETag"]):
                 return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
         return Response(body, status, headers=headers, media_type=answer.media_type)
 
@@ -231,11 +231,7 @@ class Turn:
             policy = self._world.rules.policies[self._route.rate_limit.name]
             now = int(self._world.clock().timestamp())
             spent = Spent(True, policy.capacity, policy.capacity, now, None)  # noqa: FBT003 - the field is its first
-        return {
-            "X-RateLimit-Limit": str(spent.limit),
-            "X-RateLimit-Remaining": str(spent.remaining),
-            "X-RateLimit-Reset": str(spent.reset_at),
-        }
+        return limit_headers(spent)
 
 
 def _keep_response(claim: Claim, work: Work, response: Response, headers: dict[str, str]) -> None:
@@ -258,14 +254,39 @@ def _json(answer: Answer) -> bytes:
     return b"" if answer.body is None else msgspec.json.encode(answer.body)
 
 
-def _matches(if_none_match: str | None, etag: str) -> bool:
+def user_key(principal: Principal) -> str:
+    """Return what stands for a user's own buckets."""
+    return f"user:{principal.user_id}"
+
+
+def limit_headers(spent: Spent) -> dict[str, str]:
+    """Return what tells a client how much it may still ask."""
+    return {
+        "X-RateLimit-Limit": str(spent.limit),
+        "X-RateLimit-Remaining": str(spent.remaining),
+        "X-RateLimit-Reset": str(spent.reset_at),
+    }
+
+
+def etag_of(body: bytes) -> str:
+    """Return the strong validator of an answer (RFC 9110, 8.8.3): another for other bytes."""
+    return f'"{xxh3_128_hexdigest(body)}"'
+
+
+def matches(if_none_match: str | None, etag: str) -> bool:
+    """Tell whether the client has the answer already (``If-None-Match``)."""
     if if_none_match is None:
         return False
     tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
     return "*" in tags or etag in tags
 
 
-def _check_accept(accept: str | None, media_type: str) -> None:
+def check_accept(accept: str | None, media_type: str) -> None:
+    """Refuse what the client would not take.
+
+    Raises:
+        Rejection: it accepts neither the media type nor a problem's.
+    """
     if not accept:
         return
     kind = media_type.split(";", 1)[0]

@@ -1,0 +1,47 @@
+"""Frames: bytes in the form in which pages of history lie in the database.
+
+A frame is one of Zstandard (RFC 8878), with its checksum: whatever was changed by hand does not
+open.
+"""
+
+from threading import local
+from typing import Final
+
+from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
+
+LARGEST: Final = 64 * 1024 * 1024
+"""What a frame holds at most, in bytes."""
+
+_LEVEL: Final = 3
+
+
+class DamagedFrameError(Exception):
+    """The bytes are no frame, or not the one that was made."""
+
+
+class _Tools(local):
+    """One of each for every thread: they are dear to make, and not to be shared."""
+
+    def __init__(self) -> None:
+        self.compressor = ZstdCompressor(level=_LEVEL, write_checksum=True)
+        self.decompressor = ZstdDecompressor()
+
+
+_tools = _Tools()
+
+
+def framed(content: bytes) -> bytes:
+    """Return the frame of the content."""
+    return _tools.compressor.compress(content)
+
+
+def opened(frame: bytes) -> bytes:
+    """Return what the frame holds.
+
+    Raises:
+        DamagedFrameError: it is not as it was made.
+    """
+    try:
+        return _tools.decompressor.decompress(frame, max_output_size=LARGEST)
+    except ZstdError as error:
+        raise DamagedFrameError from error

@@ -1,0 +1,51 @@
+"""An installation that closes leaves nothing open, and cuts nothing short."""
+
+import gc
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from api_client import Api
+from dashtam.domain.user import AccessTokenId
+
+
+@pytest.fixture
+def connected(
+    request: pytest.FixtureRequest, database_url: str, tmp_path: Path
+) -> Callable[[], bool]:
+    """Tell whether anybody is connected to the database."""
+    if database_url.startswith("sqlite"):
+        # Who leaves last takes the log along.
+        return (tmp_path / "dashtam.db-wal").exists
+    server: psycopg.Connection = request.getfixturevalue("postgresql")
+    name = database_url.rpartition("/")[2]
+    asked = "SELECT FROM pg_stat_activity WHERE datname = %s"
+    return lambda: server.execute(asked, (name,)).fetchone() is not None
+
+
+def test_it_waits_for_what_it_still_writes_and_leaves_no_connection(
+    start_api: Callable[..., Api], connected: Callable[[], bool]
+) -> None:
+    api, other = start_api(), start_api()
+    ada = api.person()
+    made = ada.post("/access-tokens", json={"name": "dashboard"}).json()
+    headers = {"Authorization": f"Bearer {made['token']}"}
+    closing = Thread(target=api.installation.close)
+    with other.world.database.write() as work:
+        work.access_tokens.used(AccessTokenId(UUID(made["id"])), work.now)
+        assert api.client.get("/api/v1/balance-snapshots", headers=headers).status_code == 200
+        closing.start()
+        closing.join(0.5)
+        assert closing.is_alive()
+    closing.join()
+    other.installation.close()
+    gc.collect()
+    closed_by = time.monotonic() + 60
+    while connected():
+        assert time.monotonic() < closed_by
+        time.sleep(0.05)

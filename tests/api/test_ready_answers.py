@@ -1,0 +1,251 @@
+"""What lies ready is sent byte for byte as it would be made of the rows."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, func, select, update
+from starlette.testclient import TestClient
+
+from api_client import Api, Person
+from dashtam.application.verification import verify
+from dashtam.bootstrap import Installation
+from dashtam.infrastructure.database.tables import accounts, history_pages
+from dashtam.presentation.routers.api.v1.routes.shortcut import Shortcut
+
+START = datetime(2024, 1, 1, 10, tzinfo=UTC)
+ALL = {"start_date": "1990-01-01", "end_date": "2990-01-01"}
+
+
+@pytest.fixture
+def shortcuts(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Tell of each request that could have an answer ready whether it had."""
+    answered: list[bool] = []
+    answer = Shortcut._answer  # noqa: SLF001 - it is watched, not used
+
+    def watched(shortcut: Shortcut, asked: Any) -> Any:  # noqa: ANN401 - passed through
+        found = answer(shortcut, asked)
+        answered.append(found is not None)
+        return found
+
+    monkeypatch.setattr(Shortcut, "_answer", watched)
+    return answered
+
+
+@pytest.fixture
+def plain(api: Api, monkeypatch: pytest.MonkeyPatch) -> TestClient:
+    """The same database, served from its rows alone."""
+    world_of = Installation.world
+    monkeypatch.setattr(
+        Installation, "world", lambda installation: replace(world_of(installation), ready=None)
+    )
+    client = TestClient(api.installation.app(), raise_server_exceptions=False)
+    monkeypatch.setattr(Installation, "world", world_of)
+    return client
+
+
+def asked_of(account_id: str, *ranges: tuple[datetime, datetime]) -> list[str]:
+    paths = ["/balance-snapshots", "/balance-snapshots?include=hidden,closed"]
+    paths += [f"/accounts/{account_id}/balance-snapshots?limit={n}" for n in (1, 2, 30, 100)]
+    periods = [ALL] + [
+        {"start_date": start.isoformat(), "end_date": end.isoformat()} for start, end in ranges
+    ]
+    return paths + [f"/accounts/{account_id}/balance-history?{urlencode(one)}" for one in periods]
+
+
+def assert_same(person: Person, plain: TestClient, paths: list[str]) -> None:
+    by_rows = Person(person.id, plain, person.token)
+    for path in paths:
+        ready, made = person.get(path), by_rows.get(path)
+        assert ready.status_code == made.status_code, path
+        if made.status_code == 200:
+            assert ready.content == made.content, path
+            assert ready.headers["ETag"] == made.headers["ETag"]
+            assert set(made.headers) == set(ready.headers)
+
+
+def day(number: int) -> str:
+    return (START + timedelta(days=number)).isoformat()
+
+
+def test_long_histories_lie_ready_and_are_those_of_the_rows(
+    ada: Person, plain: TestClient, shortcuts: list[bool]
+) -> None:
+    account_id = ada.account("0", captured_at=day(0))
+    for number in range(1, 160):
+        ada.type(account_id, f"{number * 37 % 101}.{number % 100:02d}", day(number))
+    ranges = [
+        (START + timedelta(days=first), START + timedelta(days=last, seconds=seconds))
+        for first, last, seconds in (
+            (0, 1, 0),
+            (3, 90, 0),
+            (71, 73, 0),
+            (72, 159, 1),
+            (100, 101, 0),
+        )
+    ]
+    shortcuts.clear()
+    assert_same(ada, plain, asked_of(account_id, *ranges))
+    assert shortcuts
+    assert all(shortcuts)
+
+
+Act = tuple[str, int]
+ACTS = st.lists(
+    st.tuples(
+        st.sampled_from(["type", "type", "backdate", "import", "retract", "flip", "hide", "close"]),
+        st.integers(0, 400),
+    ),
+    min_size=1,
+    max_size=25,
+)
+
+
+def act(person: Person, account_id: str, place: int, kind: str, number: int) -> None:
+    path = f"/accounts/{account_id}"
+    match kind:
+        case "type":
+            person.type(account_id, f"{number}.5", day(place))
+        case "backdate":
+            person.type(account_id, f"-{number}", day(number // 4), available_balance="1.25")
+        case "import":
+            rows = [f"{(START + timedelta(days=number + n)).date()},{n}.10" for n in range(number)]
+            file = "\n".join(["Date,Balance", *rows, "2024-01-01,5.00"]).encode()
+            data = {"account_id": account_id}
+            person.post("/imports", files={"file": ("b.csv", file)}, data=data)
+        case "retract":
+            for sync in person.get("/syncs?limit=3").json()["syncs"][number % 3 :][:1]:
+                person.delete(f"/syncs/{sync['id']}")
+        case _:
+            person.patch(path, json=CHANGES[kind, number % 2])
+
+
+CHANGES = {
+    ("flip", 0): {"balance_sign": 1},
+    ("flip", 1): {"balance_sign": -1},
+    ("hide", 0): {"is_hidden": False},
+    ("hide", 1): {"is_hidden": True},
+    ("close", 0): {"closed_at": None},
+    ("close", 1): {"closed_at": "2024-05-05T00:00:00Z"},
+}
+
+
+def test_whatever_happens_what_lies_ready_is_what_the_rows_say(
+    api: Api, plain: TestClient, proof: Callable[[int], int], shortcuts: list[bool]
+) -> None:
+    people = iter(range(1_000_000))
+
+    @given(ACTS, st.integers(0, 400), st.integers(1, 300))
+    @settings(max_examples=proof(200), deadline=None, suppress_health_check=list(HealthCheck))
+    def holds(acts: list[Act], first: int, days: int) -> None:
+        ada = api.person(f"ada{next(people)}@example.com")
+        imported = b"Date,Balance,Account\n2024-01-03,7.00,Card\n2024-02-03,8.00,Card\n"
+        ada.post("/imports", files={"file": ("c.csv", imported)})
+        account_id = ada.get("/accounts").json()["accounts"][0]["id"]
+        start = START + timedelta(days=first)
+        paths = asked_of(account_id, (start, start + timedelta(days=days)))
+        for place, (kind, number) in enumerate(acts):
+            act(ada, account_id, place, kind, number)
+            assert_same(ada, plain, paths)
+
+    holds()
+    assert sum(shortcuts) > len(shortcuts) / 2
+    assert verify(api.world.database).outdated_pages == []
+
+
+def test_nobody_gets_what_lies_ready_for_another(api: Api, ada: Person) -> None:
+    account_id = ada.account("5")
+    bob = api.person("bob@example.com")
+    for path in asked_of(account_id)[2:]:
+        assert ada.get(path).status_code == 200
+        assert bob.get(path).status_code == 403
+        assert api.client.get(f"/api/v1{path}").status_code == 401
+
+
+def test_a_session_that_ended_gets_nothing_more(ada: Person, shortcuts: list[bool]) -> None:
+    account_id = ada.account("5")
+    paths = asked_of(account_id)
+    assert [ada.get(path).status_code for path in paths * 2] == [200] * len(paths) * 2
+    assert all(shortcuts)
+    assert ada.delete("/sessions/current").status_code == 204
+    assert [ada.get(path).status_code for path in paths] == [401] * len(paths)
+
+
+def test_a_read_only_token_reads_what_lies_ready_until_it_is_revoked(
+    ada: Person, shortcuts: list[bool]
+) -> None:
+    account_id = ada.account("5")
+    made = ada.post("/access-tokens", json={"name": "chart"}).json()
+    reader = Person(ada.id, ada.client, made["token"])
+    paths = asked_of(account_id)
+    assert [reader.get(path).status_code for path in paths] == [200] * len(paths)
+    assert all(shortcuts)
+    ada.delete(f"/access-tokens/{made['id']}")
+    assert [reader.get(path).status_code for path in paths] == [401] * len(paths)
+
+
+def test_answers_that_lie_ready_spend_like_any_other(
+    start_api: Callable[..., Api], shortcuts: list[bool]
+) -> None:
+    ada = start_api(rate_limits={"API_READ": "3/1"}).person()
+    path = f"/accounts/{ada.account('5')}/balance-snapshots"
+    answers = [ada.get(path) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    left = [answer.headers["X-RateLimit-Remaining"] for answer in answers]
+    assert left == ["2", "1", "0", "0"]
+    assert shortcuts == [True, True, True, False]
+
+
+def test_what_the_client_has_is_not_sent_again(ada: Person) -> None:
+    account_id = ada.account("5")
+    etags = {path: ada.get(path).headers["ETag"] for path in asked_of(account_id)}
+    for path, etag in etags.items():
+        again = ada.get(path, headers={"If-None-Match": f'"x", {etag}'})
+        assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", etag)
+    ada.type(account_id, "6", "2025-02-01T00:00:00Z")
+    for path, etag in etags.items():
+        assert ada.get(path, headers={"If-None-Match": etag}).status_code == 200
+
+
+@pytest.mark.parametrize("damage", ["frame", "missing", "swapped", "latest"])
+def test_pages_damaged_by_hand_are_noticed_and_made_anew(
+    api: Api, ada: Person, plain: TestClient, damage: str
+) -> None:
+    ids = [ada.account("1", name=name) for name in ("A", "B")]
+    for account_id in ids:
+        for number in range(1, 90):
+            ada.type(
+                account_id, f"{number}", f"2026-01-01T00:{number // 60:02d}:{number % 60:02d}Z"
+            )
+    hurt(api, UUID(ids[0]), UUID(ids[1]), damage)
+    assert_same(ada, plain, asked_of(ids[0]))
+    assert_same(ada, plain, asked_of(ids[0]))
+    hurt(api, UUID(ids[0]), UUID(ids[1]), damage)
+    assert verify(api.world.database).outdated_pages == [UUID(ids[0])]
+    assert verify(api.world.database).outdated_pages == []
+
+
+def hurt(api: Api, account_id: UUID, other: UUID, damage: str) -> None:
+    """Do by hand to an account's pages what nobody should."""
+    pages = history_pages.c
+    first = select(func.min(pages.last_at)).where(pages.account_id == account_id)
+    page = (pages.account_id == account_id) & (pages.last_at == first.scalar_subquery())
+    with api.world.database.write() as work:
+        connection = work._connection  # type: ignore[attr-defined]  # noqa: SLF001 - by hand
+        if damage == "missing":
+            connection.execute(delete(history_pages).where(page))
+        elif damage == "latest":
+            theirs = update(accounts).values(latest_frame=b"damaged")
+            connection.execute(theirs.where(accounts.c.id == account_id))
+        else:
+            frame = b"damaged"
+            if damage == "swapped":
+                wanted = select(pages.frame).where(pages.account_id == other)
+                frame = connection.scalar(wanted.order_by(pages.last_at).limit(1))
+            connection.execute(update(history_pages).where(page).values(frame=frame))

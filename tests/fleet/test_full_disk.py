@@ -1,0 +1,87 @@
+"""A disk that is full: writes are refused, reads go on, and nothing is left half-written.
+
+The disk stands in for one by the operating system's own limit on the size of the server's files: a
+write beyond it fails in the middle, as on a full disk, but with another error number.
+"""
+
+import resource
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashtam.application.verification import verify
+from dashtam.bootstrap import Installation
+from fleet.visitor import Visitor
+from proofs.killed import Server, serving
+
+UNLIMITED = {
+    f"RATE_LIMIT_{policy}": "1000000/1000000"
+    for policy in ("API_READ", "API_WRITE", "SYNC", "AUTH")
+}
+ROWS = 3_000
+
+
+@pytest.fixture
+def database_url(migrated_sqlite: Path, tmp_path: Path) -> str:
+    path = tmp_path / "dashtam.db"
+    path.write_bytes(migrated_sqlite.read_bytes())
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
+    options = UNLIMITED | {"REGISTRATION": "open", "WORKER": "false"}
+    with serving(tmp_path / "data", database_url, **options) as found:
+        yield found
+
+
+def grow_no_further(server: Server, database_url: str, room: int) -> None:
+    """Leave as many bytes beyond what the largest of its files has now."""
+    database = Path(database_url.removeprefix("sqlite:///"))
+    largest = max(file.stat().st_size for file in database.parent.glob("dashtam.db*"))
+    limit(server, largest + room)
+
+
+def limit(server: Server, size: int) -> None:
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+def test_a_disk_that_fills_up_refuses_writes_serves_reads_and_heals(
+    server: Server, database_url: str, proof: Callable[[int], int], tmp_path: Path
+) -> None:
+    ada = Visitor.register(server, "ada@example.com")
+    account_id = ada.account()
+    acknowledged = {ada.type(account_id, 1).json()["id"]}
+    for number in range(proof(50)):
+        known = ada.recorded(account_id)
+        grow_no_further(server, database_url, number * 4321 % 60_000)
+        while (typed := ada.type(account_id, number)).status_code == 201:
+            acknowledged.add(typed.json()["id"])
+        refused = [typed, import_into(ada, f"refused {number}")]
+        for answer in refused:
+            assert answer.status_code == 503, answer.text
+            assert answer.headers["Content-Type"] == "application/problem+json"
+            assert int(answer.headers["Retry-After"]) > 0
+        assert known | acknowledged == ada.recorded(account_id)
+        assert ada.send("GET", "/balance-snapshots").status_code == 200
+        limit(server, resource.RLIM_INFINITY)
+        typed = ada.type(account_id, number)
+        assert typed.status_code == 201, typed.text
+        acknowledged.add(typed.json()["id"])
+        assert import_into(ada, f"taken {number}").json()["recorded"] == ROWS
+    assert acknowledged < ada.recorded(account_id)
+    names = {row["name"] for row in ada.send("GET", "/accounts").json()["accounts"]}
+    assert not any(name.startswith("refused") for name in names)
+    installation = Installation.open({"data": tmp_path / "data", "database_url": database_url})
+    assert verify(installation.database).found == 0
+    installation.close()
+
+
+def import_into(ada: Visitor, name: str) -> Any:  # noqa: ANN401 - an answer
+    first = date(2010, 1, 1)
+    rows = (f"{first + timedelta(number)},{number}.25,{name}\n" for number in range(ROWS))
+    file = ("balances.csv", ("Date,Balance,Account\n" + "".join(rows)).encode())
+    return ada.send("POST", "/imports", files={"file": file})

@@ -1,0 +1,53 @@
+"""The statements that the guide gives for partitions, carried out."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from api_client import Api
+from dashtam.application import users
+from dashtam.application.verification import verify
+
+GUIDE = Path(__file__).parents[2] / "docs" / "growing.md"
+PARTITIONS = 8
+
+pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+
+def carry_out(database_url: str) -> psycopg.Connection[Any]:
+    (statements,) = re.findall(r"```sql\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    opened = psycopg.connect(database_url.replace("+psycopg", ""), autocommit=True)
+    opened.execute(statements)
+    return opened
+
+
+def test_a_history_in_partitions_is_the_same_and_as_unchangeable(
+    api: Api, database_url: str
+) -> None:
+    people = [api.person(f"visitor{number}@example.com") for number in range(5)]
+    accounts = {person.account(str(number)): person for person in people for number in range(6)}
+    before = {account: person.history(account) for account, person in accounts.items()}
+    with carry_out(database_url) as opened:
+        for account, person in accounts.items():
+            assert person.history(account) == before[account]
+            person.type(account, "12.50", "2025-03-01")
+            assert person.history(account)["total_count"] == 2
+        filled = "SELECT count(DISTINCT tableoid), count(*) FROM balance_snapshots"
+        assert opened.execute(filled).fetchone() == (PARTITIONS, 60)
+        parts = [f"balance_snapshots_{number}" for number in range(PARTITIONS)]
+        for table in ("balance_snapshots", *parts):
+            for act in ("UPDATE {} SET balance = 0", "DELETE FROM {}", "TRUNCATE {}"):
+                for role in ("origin", "replica"):
+                    opened.execute(f"SET session_replication_role = {role}")
+                    with pytest.raises(psycopg.errors.RaiseException, match="never change"):
+                        opened.execute(act.format(table))
+        opened.execute("SET session_replication_role = origin")
+    assert verify(api.world.database).found == 0
+    with api.world.database.write() as work:
+        erased = work.users.get(people[0].id)
+        assert erased is not None
+        users.erase(work, erased)
+    assert verify(api.world.database).found == 0
