@@ -139,7 +139,7 @@ class Api:
             end = Chain(links[-1].record.sequence, links[-1].digest) if links else chain
             work.accounts.extend_chain(account.id, end)
             work.history_pages.changed(account.id)
-            work.accounts.synced(account.id, work.now)
+            work.accounts.synced(account.connection_id, [account.id], work.now)
 
 
 def _record(

@@ -15,7 +15,7 @@ from dashtam.application.providers import (
     Pace,
     Report,
 )
-from dashtam.domain.account import AccountType
+from dashtam.domain.account import AccountType, BalanceSign
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import Identity, Position, Problem, Reading
 
@@ -25,7 +25,8 @@ ACCESS = "canary-9f2e-access"
 Answer = Report | Exception | Callable[[], Report]
 
 
-def identity(number: str = "1", currency: str = "USD", institution: str = "bank") -> Identity:
+def identity(number: str = "1", currency: str = "USD", institution: str = "bank",
+             balance_sign: BalanceSign | None = None) -> Identity:  # fmt: skip
     return Identity(
         institution_key=institution,
         institution="Scripted Bank",
@@ -34,6 +35,7 @@ def identity(number: str = "1", currency: str = "USD", institution: str = "bank"
         account_type=AccountType.CHECKING,
         number_masked=None,
         currency=Currency.of(currency),
+        balance_sign=balance_sign,
     )
 
 
@@ -45,7 +47,8 @@ def account(
 ) -> AccountReport:
     at = more.pop("at", datetime.fromisoformat("2026-11-22T12:00:00Z"))
     current = None if balance is None else Reading(at, Decimal(balance))
-    who = identity(number, currency, more.pop("institution", "bank"))
+    sign = more.pop("balance_sign", None)
+    who = identity(number, currency, more.pop("institution", "bank"), sign)
     return AccountReport(who, current, **more)
 
 
@@ -75,6 +78,7 @@ class Scripted:
     script: list[Answer] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
     connecting: Exception | None = None
+    handed_out: Callable[[], None] = lambda: None
     slug: str = "scripted"
     name: str = "Scripted Bank"
     credentials: Sequence[CredentialField] = (CredentialField("token", "Token"),)
@@ -90,6 +94,7 @@ class Scripted:
         if given["token"] in self.refused:
             msg = f"<b>The token {given['token']} was used</b> at https://u:p@bank.example\n!"
             raise CredentialsRefused(msg)
+        self.handed_out()
         return {"access": f"{ACCESS}-{given['token']}"}
 
     def fetch(

@@ -361,8 +361,7 @@ class Installation:
         It can be killed at any moment and run again.
         """
         if self.settings.key_ring is not None:
-            detail = f"The key ring is given by {PREFIX}KEY_RING: rotate it where that comes from."
-            raise Refusal(detail)
+            raise Refusal(_ring_given(self.settings.key_ring_path))
         path = self.settings.key_ring_path
         try:
             ring = key_ring.rotate(path, now())
@@ -391,6 +390,15 @@ class Installation:
             *(Check(check.name, check.is_well, check.found, check.advice) for check in found),
             *(Check("settings", is_well=False, found=warning) for warning in self.warnings()),
         ]
+
+
+def _ring_given(path: Path) -> str:
+    return (
+        f"The key ring is given by {PREFIX}KEY_RING, which Dashtam cannot change: nothing was"
+        " rotated, and no credentials were sealed anew. Stop every process of Dashtam, write the"
+        f" ring to {path}, run this again without that setting, and give it the text that the file"
+        " holds then."
+    )
 
 
 @dataclass(frozen=True, slots=True)

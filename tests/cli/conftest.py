@@ -21,10 +21,10 @@ class CommandLine:
 
     def __init__(self, database_url: str, data: Path) -> None:
         self.data = data
-        self._given = {"database_url": database_url, "data": data}
+        self.given = {"database_url": database_url, "data": data}
 
     def open(self, given: Mapping[str, object]) -> Installation:
-        return Installation.open(self._given | dict(given))
+        return Installation.open(self.given | dict(given))
 
     def run(self, *words: object, typed: str | None = None) -> Result:
         result = CliRunner().invoke(

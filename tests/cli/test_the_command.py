@@ -133,6 +133,17 @@ def test_keys_are_made_listed_and_rotated(empty: CommandLine) -> None:
     assert empty("keys", "create").strip() == str(ring)
 
 
+def test_a_ring_that_a_setting_gives_is_not_rotated_and_it_is_said_how(empty: CommandLine) -> None:
+    ring = Path(empty("keys", "create").strip())
+    text = ring.read_text()
+    empty.given["key_ring"] = text
+    said = empty.refused("keys", "rotate")
+    assert "DASHTAM_KEY_RING" in said
+    assert "no credentials were sealed anew" in said
+    assert str(ring) in said
+    assert ring.read_text() == text
+
+
 def test_completion_knows_verbs_and_what_options_take(empty: CommandLine) -> None:
     for shell in ("bash", "zsh", "fish"):
         assert "_DASHTAM_COMPLETE" in empty("completion", shell)

@@ -1,7 +1,7 @@
 import pytest
 
 from dashtam.application import access_tokens, sessions
-from dashtam.application.records import Page
+from dashtam.application.pages import Page
 from dashtam.domain.errors import NotFound, Unauthorized, Unprocessable
 from dashtam.domain.user import AccessToken, Principal, UserId
 from people.world import Stage, everything_stored

@@ -1,7 +1,7 @@
 import pytest
 
 from dashtam.application import access_tokens, sessions, users
-from dashtam.application.records import Page
+from dashtam.application.pages import Page
 from dashtam.domain.errors import NotFound, RateLimited, Unauthorized, Unprocessable
 from dashtam.domain.user import Principal, SessionId
 from people.world import ADDRESS, EMAIL, PASSWORD, Stage, at_once, everything_stored

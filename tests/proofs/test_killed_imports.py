@@ -12,7 +12,7 @@ from uuid import UUID
 import httpx2
 
 from api_client import Api, Person
-from dashtam.application.records import Page
+from dashtam.application.pages import Page
 from dashtam.application.verification import verify
 from dashtam.domain.sync import SyncState
 from proofs.killed import Server, serving

@@ -24,6 +24,7 @@ import structlog
 from sqlalchemy import Engine
 
 from dashtam.application import live_syncs
+from dashtam.application.live_results import Claim
 from dashtam.application.live_syncs import Wanted
 from dashtam.application.ports import World
 from dashtam.application.providers import CredentialField, Http, Pace, Report
@@ -41,7 +42,7 @@ LEASE = timedelta(seconds=1)
 POINTS = [
     *(
         f"{which} {write}"
-        for write in ("claim", "request", "result")
+        for write in ("claim", "request", "answer", "result")
         for which in ("before", "after")
     ),
     "fetching",
@@ -104,7 +105,7 @@ class Fatal:
     @contextmanager
     def write(self, address: str = "") -> Iterator[Work]:
         self.writes += 1
-        write = {1: "claim", 2: "request", 3: "result"}.get(self.writes, "")
+        write = {1: "claim", 2: "request", 3: "answer", 4: "result"}.get(self.writes, "")
         with self.inner.write(address) as work:
             yield work
             if self.point == f"before {write}":
@@ -115,6 +116,10 @@ class Fatal:
 
 def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def connection_id(order: Mapping[str, Any]) -> ConnectionId:
+    return ConnectionId(UUID(order["connection"]))
 
 
 def pace_of(order: Mapping[str, Any]) -> Pace:
@@ -146,14 +151,10 @@ def sync(order: Mapping[str, Any]) -> None:
     if point == "fetching":
         provider = replace(world.providers["noted"], fetching=die)  # type: ignore[type-var]
         world = replace(world, providers={"noted": provider})
-    note(Path(order["folder"]), "ready", os.getpid())
+    note(Path(order["folder"]), "ready", order["number"])
     while True:
         try:
-            with world.database.write() as work:
-                connection = work.connections.get(ConnectionId(order["connection"]))
-                assert connection is not None
-                wanted = Wanted(SnapshotSource.MANUAL_SYNC, is_forced=True)
-                claim = live_syncs.begin(work, world, connection, wanted)
+            claim = _begun(world, order)
         except SyncRunning:
             time.sleep(0.02)
             world.database.writes -= 1  # type: ignore[attr-defined]
@@ -163,12 +164,35 @@ def sync(order: Mapping[str, Any]) -> None:
             note(Path(order["folder"]), "acked", ended.id)
 
 
+def hold(order: Mapping[str, Any]) -> None:
+    """Sync one connection once, the provider's answer held back until a gate opens."""
+    world, folder = world_of(order), Path(order["folder"])
+
+    def fetching() -> None:
+        note(folder, "ready", order["number"])
+        _wait_for(folder / "gate")
+
+    provider = replace(world.providers["noted"], fetching=fetching)  # type: ignore[type-var]
+    world = replace(world, providers={"noted": provider})
+    claim = _begun(world, order)
+    ended = live_syncs.complete(world, claim)
+    note(folder, "held", ended.id, ended.state, ended.code)
+
+
+def _begun(world: World, order: Mapping[str, Any]) -> Claim:
+    with world.database.write() as work:
+        connection = work.connections.get(connection_id(order))
+        assert connection is not None
+        wanted = Wanted(SnapshotSource.MANUAL_SYNC, is_forced=True)
+        return live_syncs.begin(work, world, connection, wanted)
+
+
 def work(order: Mapping[str, Any]) -> None:
     """Do what a worker does."""
     structlog.configure(processors=[_silent], logger_factory=structlog.ReturnLoggerFactory())
     effort = Effort(at_once=4, poll_s=0.02, finish_within_s=0.2)
     worker = Worker(world_of(order), structlog.get_logger(), effort)
-    note(Path(order["folder"]), "ready", os.getpid())
+    note(Path(order["folder"]), "ready", order["number"])
     worker.run_until_signalled()
 
 
@@ -198,11 +222,7 @@ def race(order: Mapping[str, Any]) -> None:
 def _ask(world: World, order: Mapping[str, Any], number: int) -> None:
     folder = Path(order["folder"])
     try:
-        with world.database.write() as work:
-            connection = work.connections.get(ConnectionId(order["connection"]))
-            assert connection is not None
-            wanted = Wanted(SnapshotSource.MANUAL_SYNC, is_forced=True)
-            claim = live_syncs.begin(work, world, connection, wanted)
+        claim = _begun(world, order)
     except SyncRunning as refusal:
         note(folder, "refused", number, refusal.sync_id)
         return
@@ -216,21 +236,53 @@ def _wait_for(gate: Path) -> None:
 
 
 def main() -> None:
-    """Fork a process for each order."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
+    """Fork a process for each order, and say when asked whether one has ended.
+
+    Until that was said its id is nobody else's, so that a test never signals a stranger.
+    """
+    _say("ready")
     for line in sys.stdin:
         order = json.loads(line)
-        if "connection" in order:
-            order["connection"] = UUID(order["connection"])
+        if "pid" in order:
+            _say(look(**order))
+            continue
         pid = os.fork()
         if pid == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            {"sync": sync, "work": work, "race": race}[order["act"]](order)
+            ACTS[order["act"]](order)
             os._exit(0)
-        sys.stdout.write(f"{pid}\n")
-        sys.stdout.flush()
+        children.add(pid)
+        _say(str(pid))
+    # Whoever gave the orders is gone.
+    for pid in children:
+        os.kill(pid, signal.SIGKILL)
+
+
+children: set[int] = set()
+
+
+def look(act: str, pid: int) -> str:
+    """Say how a process is, halted first if that is the order."""
+    if act == "halt":
+        os.kill(pid, signal.SIGSTOP)
+        os.waitpid(pid, os.WUNTRACED)
+        return "halted"
+    if os.waitpid(pid, os.WNOHANG)[0] == 0:
+        return "under way"
+    children.remove(pid)
+    return "over"
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+ACTS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
+    "sync": sync,
+    "hold": hold,
+    "work": work,
+    "race": race,
+}
 
 
 if __name__ == "__main__":

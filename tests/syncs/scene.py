@@ -161,12 +161,15 @@ def scene(database_url: str, folder: Path) -> Iterator[Scene]:
     clock, provider = SetClock(), Scripted()
     engine = open_engine(database_url, pool_size=25)
     made = Scene(world_of(SqlDatabase(engine, clock), clock, folder), clock, provider, database_url)
-    made.world = replace(made.world, providers={provider.slug: provider})
+    background = Threads(get_logger())
+    made.world = replace(made.world, providers={provider.slug: provider}, background=background)
     try:
         yield made
     finally:
         for client in made.clients:
             client.__exit__(None, None, None)
+        # One that has just ended a run may hold its connection to the database still.
+        background.wait(60)
         engine.dispose()
 
 

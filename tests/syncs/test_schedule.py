@@ -1,16 +1,25 @@
 """The schedule: each slot once, back-off, catching up, leases and fences."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from threading import Event, Thread
+from threading import enumerate as enumerate_threads
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
+from structlog import get_logger
+from structlog.testing import capture_logs
 
 from api_client import Person
 from dashtam.application import live_syncs, schedule, scheduled_syncs
 from dashtam.application.providers import Pace, ProviderFailed, ProviderRateLimited, Report
 from dashtam.domain.sync import SyncState
+from dashtam.infrastructure.database.engine import open_engine
+from dashtam.infrastructure.scheduler import Effort, Worker
 from scripted_provider import account
 from syncs.scene import Scene
 
@@ -18,6 +27,13 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DAILY = Pace(timedelta(days=1), 24)
 CHANCES = st.floats(0, 1, exclude_max=True)
 LEASE = timedelta(seconds=61)
+
+
+def wait_until(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.01)
 
 
 @given(CHANCES, st.timedeltas(timedelta(), timedelta(days=30)))
@@ -170,6 +186,64 @@ def test_a_released_slot_is_served_at_once_by_another(scene: Scene, ada: Person)
         live_syncs.release(work, claim)
     (run,) = scene.work_off()
     assert run.due_at == claim.sync.due_at
+
+
+def test_a_worker_goes_on_after_what_nobody_foresaw(scene: Scene, ada: Person) -> None:
+    scene.connected(ada)
+    scene.clock.pass_(days=1)
+    worker = Worker(scene.world, get_logger(), Effort(poll_s=0.01))
+    connections = scene.query("SELECT next_sync_at FROM connections")
+    engine = open_engine(scene.database_url)
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE connections RENAME COLUMN fence TO fences"))
+    thread = Thread(target=worker.run)
+    with capture_logs() as lines:
+        thread.start()
+        wait_until(lambda: any(line["event"] == "worker_failed" for line in lines))
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE connections RENAME COLUMN fences TO fence"))
+        engine.dispose()
+        wait_until(lambda: scene.query("SELECT next_sync_at FROM connections") != connections)
+        worker.stop()
+        thread.join()
+    assert lines[-1]["event"] == "worker_stopped"
+
+
+@pytest.mark.parametrize("is_in_time", [True, False])
+def test_a_worker_that_is_stopped_finishes_what_it_does_or_gives_it_back(
+    scene: Scene, ada: Person, *, is_in_time: bool
+) -> None:
+    scene.connected(ada)
+    scene.clock.pass_(days=1)
+    asked, may_answer = Event(), Event()
+
+    def slowly() -> Report:
+        asked.set()
+        assert may_answer.wait(60)
+        return Report([account("7.00")])
+
+    scene.provider.script = [slowly]
+    effort = Effort(poll_s=0.01, finish_within_s=60 if is_in_time else 0.01)
+    # It has looked before, so that what is due is not spread as after downtime.
+    worker = Worker(scene.world, get_logger(), effort, _looked_at=scene.clock())
+    thread = Thread(target=worker.run)
+    thread.start()
+    assert asked.wait(60)
+    worker.stop()
+    if is_in_time:
+        may_answer.set()
+    thread.join(60)
+    assert not thread.is_alive()
+    source = "SELECT state, code FROM syncs WHERE due_at IS NOT NULL"
+    ended = ("succeeded", None) if is_in_time else ("failed", "interrupted")
+    assert scene.query(source) == [ended]
+    may_answer.set()
+    for left in enumerate_threads():
+        if left.name.startswith("sync "):
+            left.join(60)
+    # Whoever is answered too late finds that the run was given back; the slot is due for others.
+    assert [run.state for run in scene.work_off()] == ([] if is_in_time else ["succeeded"])
+    assert scene.query("SELECT count(*) FROM balance_snapshots") == [(2,)]
 
 
 def test_an_erased_user_has_no_sync_that_ends(scene: Scene, ada: Person) -> None:

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from api_client import Person
+from dashtam.application import live_syncs
 from dashtam.application.providers import (
     CredentialsRefused,
     ProviderFailed,
     ProviderRateLimited,
     Report,
 )
+from dashtam.application.syncs import Following
 from dashtam.domain.statement import Reading
 from scripted_provider import account, position, problem
 from syncs.scene import Scene
@@ -316,6 +318,12 @@ def test_a_second_sync_while_one_runs_is_told_which(
         refused = ada.post(other, json=body | {"force": True})
         assert (refused.status_code, refused.headers["location"]) == (409, running)
     assert scene.work_off() == []
+    once = {"Idempotency-Key": "while-it-runs"}
+    for _ in range(2):
+        refused = ada.post(path, json={"force": True}, headers=once)
+        assert (refused.status_code, refused.headers["location"]) == (409, running)
+    told = ada.get(running.removeprefix("/api/v1")).json()
+    assert (told["state"], told["detail"]) == ("running", "Scripted Bank is being asked.")
     may_end.set()
     events = ada.get(running.removeprefix("/api/v1") + "/events").text
     assert events.endswith("\n\n")
@@ -336,6 +344,39 @@ def test_an_idempotency_key_gets_the_first_answer(
     assert ada.post(path, json={"force": True}, headers=headers).status_code == 502
     # A failure is not kept: the same request may be made again.
     assert ada.post(path, json={"force": True}, headers=headers).status_code == 201
+
+
+def test_a_key_whose_request_came_too_early_is_good_when_the_time_has_come(
+    scene: Scene, ada: Person, bank: dict[str, Any]
+) -> None:
+    path, headers = f"/connections/{bank['id']}/syncs", {"Idempotency-Key": "patient"}
+    assert ada.post(path).status_code == 201
+    refused = ada.post(path, headers=headers)
+    assert refused.status_code == 429
+    scene.clock.pass_(seconds=int(refused.headers["retry-after"]))
+    assert ada.post(path, headers=headers).status_code == 201
+
+
+def test_a_run_tells_how_far_it_has_come(scene: Scene, ada: Person, bank: dict[str, Any]) -> None:
+    claim = scene.claim(bank["id"])
+    following, news = Following(scene.world, ada.id, claim.sync.id), []
+
+    def look() -> None:
+        while seen := following.news():
+            news.append((seen.state, seen.detail))
+
+    def told() -> Report:
+        look()
+        return Report([account()])
+
+    scene.provider.script = [told]
+    live_syncs.complete(scene.world, claim, lambda _work, _ended: look())
+    look()
+    assert news == [
+        ("running", "Scripted Bank is being asked."),
+        ("running", "Scripted Bank told of 1 account: that is being recorded."),
+        ("succeeded", None),
+    ]
 
 
 def test_a_live_sync_cannot_be_retracted(ada: Person, bank: dict[str, Any]) -> None:

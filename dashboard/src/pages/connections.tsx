@@ -228,7 +228,7 @@ function Refresh({ connection }: { connection: Connection }): JSX.Element {
         <Icon name="refresh" /> {run ? "Refreshing …" : "Refresh"}
       </button>
       <span role="status" class="quiet">
-        {run && `${ended} of ${run.accounts.length || "…"} accounts`}
+        {run && (run.detail ?? `${ended} of ${run.accounts.length} accounts`)}
         {failure?.message}
       </span>
     </div>

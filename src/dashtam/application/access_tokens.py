@@ -8,8 +8,9 @@ from threading import Lock
 from typing import Final
 
 from dashtam.application.audit_log import note
+from dashtam.application.pages import Listed, Page
 from dashtam.application.ports import Background, Secrets
-from dashtam.application.records import Database, Listed, Page, Work
+from dashtam.application.records import Database, Work
 from dashtam.domain.errors import Fault, NotFound, Unauthorized, Unprocessable
 from dashtam.domain.user import AccessToken, AccessTokenId, Principal, UserId
 

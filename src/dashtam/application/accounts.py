@@ -9,7 +9,8 @@ from dashtam.application.audit_log import note
 from dashtam.application.balance_snapshots import changed_since
 from dashtam.application.capture import Capture
 from dashtam.application.connections import MANUAL, connection_of_institution, refuse_live
-from dashtam.application.records import Listed, Page, Work
+from dashtam.application.pages import Listed, Page
+from dashtam.application.records import Work
 from dashtam.domain.account import Account, AccountId, AccountType, BalanceSign
 from dashtam.domain.balance_history import ChangedSnapshot
 from dashtam.domain.balance_snapshot import BalanceSnapshot, SnapshotSource
@@ -198,6 +199,6 @@ def _record_typed(work: Work, account: Account, reading: Reading, source: Snapsh
     # Stored the way the account's source would report it, so that it reads back as it was typed.
     reported = reading.turned() if account.balance_sign == -1 else reading
     Capture(work, account, sync_id, source).typed(reported)
-    work.accounts.synced(account.id, work.now)
+    work.accounts.synced(account.connection_id, [account.id], work.now)
     note(work, "balance_typed", account.user_id, sync_id)
     return sync_id

@@ -1,22 +1,20 @@
 """Connecting to a provider, and connecting again: what it hands out is kept before all else."""
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
+from uuid import UUID
 
 from dashtam.application import connections, credentials, live_syncs, schedule
-from dashtam.application.audit_log import HERE, note
+from dashtam.application.audit_log import note
 from dashtam.application.budgets import FirstBudget
+from dashtam.application.live_records import LiveConnection
 from dashtam.application.live_results import Claim
 from dashtam.application.live_syncs import Wanted
 from dashtam.application.ports import World
-from dashtam.application.providers import (
-    CredentialField,
-    CredentialsRefused,
-    Provider,
-    ProviderError,
-)
-from dashtam.application.records import LiveConnection, Work
+from dashtam.application.providers import CredentialsRefused, Provider, ProviderError
+from dashtam.application.records import Work
 from dashtam.application.syncs import interrupt
 from dashtam.domain.balance_snapshot import SnapshotSource
 from dashtam.domain.connection import (
@@ -25,11 +23,14 @@ from dashtam.domain.connection import (
     ConnectionState,
     ProviderKind,
 )
-from dashtam.domain.errors import Conflict, Fault, Refusal, Unprocessable
+from dashtam.domain.errors import Conflict, Fault, Refusal, Unavailable, Unprocessable
 from dashtam.domain.sync import Sync
 from dashtam.domain.user import UserId
 
+T = TypeVar("T")
+
 _REFUSED: Final = "credentials_refused"
+_PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0)
 
 
 class CredentialsRejected(Unprocessable):
@@ -44,23 +45,12 @@ class ConnectingFailed(Refusal):
 
 
 @dataclass(frozen=True, slots=True)
-class KnownProvider:
-    """Where balances can come from; only live ones ask for credentials."""
-
-    slug: str
-    name: str
-    kind: ProviderKind
-    credentials: Sequence[CredentialField] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class NewConnection:
     """A connection as a user asks for it; without a name it has the provider's."""
 
     provider: str
     credentials: credentials.Kept
     name: str | None = None
-    address: str = HERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +68,6 @@ Keep = Callable[[Work, Connected], None]
 def _nothing(_work: Work, _connected: Connected) -> None: ...
 
 
-def known_providers(world: World) -> Sequence[KnownProvider]:
-    """Return everything that balances can come from: live, in files, typed; each by name."""
-    live = [
-        KnownProvider(one.slug, one.name, ProviderKind.API, one.credentials)
-        for one in sorted(world.providers.values(), key=lambda one: one.name)
-    ]
-    files = [
-        KnownProvider(one.slug, one.name, ProviderKind.FILE)
-        for one in sorted(world.statement_files.formats(), key=lambda one: one.name)
-    ]
-    typed = KnownProvider(connections.MANUAL.key, connections.MANUAL.name, ProviderKind.MANUAL)
-    return [*live, *files, typed]
-
-
 def connect(world: World, user_id: UserId, new: NewConnection, keep: Keep = _nothing) -> Connected:
     """Connect to a provider and run the first sync, which may fail and be tried again later.
 
@@ -104,31 +80,36 @@ def connect(world: World, user_id: UserId, new: NewConnection, keep: Keep = _not
     """
     provider = _provider(world, new.provider)
     budget = FirstBudget(world, provider)
-    kept = _exchanged(world, user_id, provider, new, budget)
-    with world.database.write(new.address) as work:
-        live = _made(work, user_id, provider, new)
-        sealed = credentials.seal(world.cipher, live.connection, kept)
-        live = replace(live, credentials=sealed)
-        work.connections.add(live.connection)
-        work.connections.keep(live)
-        day = schedule.day_of(work.now)
-        work.connections.count_requests(live.connection.id, day, budget.requests)
-        note(work, "connection_created", user_id, live.connection.id)
-        wanted = Wanted(SnapshotSource.INITIAL_CONNECTION, is_forced=True, address=new.address)
-        claim = live_syncs.claim(work, world, live, wanted)
+    kept = _exchanged(world, user_id, provider, new.credentials, budget)
+    connection_id = ConnectionId(UUID(bytes=world.secrets.random()[:16], version=4))
+
+    def commit() -> Claim:
+        with world.database.write() as work:
+            found = work.connections.locked(connection_id)
+            running = work.syncs.running(connection_id)
+            if found is not None and running is not None:
+                # It was committed, and only the word of it was lost.
+                return Claim(running, found, provider)
+            work.users.require(user_id)
+            live = LiveConnection(_made(work, user_id, provider, connection_id, new.name))
+            sealed = credentials.seal(world.cipher, live.connection, kept)
+            work.connections.add(live.connection)
+            day = schedule.day_of(work.now)
+            work.connections.count_requests(connection_id, day, budget.requests)
+            note(work, "connection_created", user_id, connection_id)
+            wanted = Wanted(SnapshotSource.INITIAL_CONNECTION, is_forced=True)
+            return live_syncs.claim(work, world, replace(live, credentials=sealed), wanted)
+
+    claim = _patiently(commit)
     sync = live_syncs.complete(world, claim, _keeping(keep))
     if sync.code == _REFUSED:
-        _forget(world, claim, new.address)
+        _forget(world, claim)
         raise CredentialsRejected(_reason(sync))
-    return Connected(_now(world, live.connection), sync)
+    return Connected(_now(world, claim.live.connection), sync)
 
 
 def reconnect(
-    world: World,
-    connection: Connection,
-    given: credentials.Kept,
-    keep: Keep = _nothing,
-    address: str = HERE,
+    world: World, connection: Connection, given: credentials.Kept, keep: Keep = _nothing
 ) -> Connected:
     """Give the user's own connection other credentials, and sync it by them.
 
@@ -140,48 +121,68 @@ def reconnect(
         Unprocessable: the provider asks for other credentials.
         CredentialsRejected: the provider does not take them.
         ConnectingFailed: no credentials that could be kept were to be had.
+        RateLimited: they are those that were there, and must not be used for now.
     """
     if connection.kind is not ProviderKind.API:
         detail = "No provider feeds this connection: it has no credentials."
         raise Conflict(detail)
     provider = _provider(world, connection.provider)
     budget = FirstBudget(world, provider)
-    new = NewConnection(connection.provider, given, address=address)
-    kept = _exchanged(world, connection.user_id, provider, new, budget)
-    sealed = credentials.seal(world.cipher, connection, kept)
-    with world.database.write(address) as work:
-        before = work.connections.locked(connection.id)
-        if before is None:
-            raise connections.ConnectionNotFound
-        active = replace(
-            before.connection,
-            state=ConnectionState.ACTIVE,
-            detail=None,
-            next_sync_at=work.now,
-            updated_at=work.now,
-        )
-        running = work.syncs.running(connection.id)
-        if running is not None:
-            # What was handed out once must be kept: the run by the old credentials gives way.
-            interrupt(work, running)
-        # Other credentials have a budget of their own.
-        renewed = replace(
-            before,
-            connection=active,
-            credentials=sealed,
-            paused_until=None,
-            requests_on=None,
-            requests=0,
-        )
-        note(work, "connection_reconnected", connection.user_id, connection.id)
-        wanted = Wanted(SnapshotSource.MANUAL_SYNC, is_due=True, address=address)
-        claim = live_syncs.claim(work, world, renewed, wanted)
-        work.connections.count_requests(connection.id, schedule.day_of(work.now), budget.requests)
+    kept = _exchanged(world, connection.user_id, provider, given, budget)
+    before, claim = _patiently(lambda: _renewed(world, connection, kept, budget.requests))
     sync = live_syncs.complete(world, claim, _keeping(keep))
     if sync.code == _REFUSED:
         _put_back(world, before, claim)
         raise CredentialsRejected(_reason(sync))
     return Connected(_now(world, connection), sync)
+
+
+def _renewed(
+    world: World, connection: Connection, kept: credentials.Kept, requests: int
+) -> tuple[LiveConnection, Claim]:
+    """Keep other credentials and claim a run by them; return what was there before, and the claim.
+
+    ``requests`` were made to have them.
+    """
+    with world.database.write() as work:
+        before = work.connections.locked(connection.id)
+        if before is None:
+            raise connections.ConnectionNotFound
+        running = work.syncs.running(connection.id)
+        if running is not None:
+            # What was handed out once must be kept: the run by the old credentials gives way.
+            interrupt(work, running)
+        renewed = replace(
+            before,
+            connection=replace(
+                before.connection,
+                state=ConnectionState.ACTIVE,
+                detail=None,
+                next_sync_at=work.now,
+                updated_at=work.now,
+            ),
+            credentials=credentials.seal(world.cipher, connection, kept),
+        )
+        if not credentials.are_sealed(world.cipher, connection, before.credentials, kept):
+            # Other credentials have a budget of their own.
+            renewed = replace(renewed, paused_until=None, requests_on=None, requests=0)
+        note(work, "connection_reconnected", connection.user_id, connection.id)
+        wanted = Wanted(SnapshotSource.MANUAL_SYNC, is_due=True)
+        claim = live_syncs.claim(work, world, renewed, wanted)
+        day = schedule.day_of(work.now)
+        made = renewed.requests if renewed.requests_on == day else 0
+        work.connections.count_requests(connection.id, day, made + requests)
+        return before, claim
+
+
+def _patiently(commit: Callable[[], T]) -> T:
+    """Commit what is to be had only once, also where the database is away for a moment."""
+    for pause_s in _PAUSES_S:
+        try:
+            return commit()
+        except Unavailable:
+            time.sleep(pause_s)
+    return commit()
 
 
 def _provider(world: World, slug: str) -> Provider:
@@ -194,13 +195,17 @@ def _provider(world: World, slug: str) -> Provider:
 
 
 def _exchanged(
-    world: World, user_id: UserId, provider: Provider, new: NewConnection, budget: FirstBudget
+    world: World,
+    user_id: UserId,
+    provider: Provider,
+    given: credentials.Kept,
+    budget: FirstBudget,
 ) -> credentials.Kept:
-    credentials.check(provider, new.credentials)
+    credentials.check(provider, given)
     try:
-        return provider.connect(new.credentials, world.http_for(budget.spend))
+        return provider.connect(given, world.http_for(budget.spend))
     except ProviderError as error:
-        reason = credentials.harmless(str(error), new.credentials)
+        reason = credentials.harmless(str(error), given)
         refusal: Refusal = ConnectingFailed(reason)
         if isinstance(error, CredentialsRefused):
             refusal = CredentialsRejected(reason)
@@ -208,21 +213,26 @@ def _exchanged(
         raise
     except Exception as error:  # noqa: BLE001 - a provider may be other people's code
         refusal = ConnectingFailed(f"{provider.name} failed ({type(error).__name__}).")
-    with world.database.write(new.address) as work:
+    with world.database.write() as work:
         note(work, "connection_refused", user_id, None)
     raise refusal
 
 
-def _made(work: Work, user_id: UserId, provider: Provider, new: NewConnection) -> LiveConnection:
-    connection_id = ConnectionId(work.random_id())
-    connection = Connection(
+def _made(
+    work: Work,
+    user_id: UserId,
+    provider: Provider,
+    connection_id: ConnectionId,
+    name: str | None,
+) -> Connection:
+    return Connection(
         id=connection_id,
         user_id=user_id,
         provider=provider.slug,
         kind=ProviderKind.API,
         # A user may have several connections to one provider.
         institution=f"{provider.slug}:{connection_id}",
-        name=new.name or provider.name,
+        name=name or provider.name,
         state=ConnectionState.ACTIVE,
         detail=None,
         last_synced_at=None,
@@ -231,7 +241,6 @@ def _made(work: Work, user_id: UserId, provider: Provider, new: NewConnection) -
         created_at=work.now,
         updated_at=work.now,
     )
-    return LiveConnection(connection)
 
 
 def _keeping(keep: Keep) -> live_syncs.Keep:
@@ -243,8 +252,8 @@ def _keeping(keep: Keep) -> live_syncs.Keep:
     return keep_unless_refused
 
 
-def _forget(world: World, claim: Claim, address: str) -> None:
-    with world.database.write(address) as work:
+def _forget(world: World, claim: Claim) -> None:
+    with world.database.write() as work:
         work.connections.locked(claim.sync.connection_id)
         work.connections.remove(claim.sync.connection_id)
         note(work, "connection_refused", claim.sync.user_id, None)
@@ -254,7 +263,11 @@ def _put_back(world: World, before: LiveConnection, claim: Claim) -> None:
     with world.database.write() as work:
         live = work.connections.locked(before.connection.id)
         if live is not None and live.fence == claim.live.fence:
-            work.connections.keep(replace(before, fence=live.fence))
+            # It may have been renamed meanwhile.
+            again = replace(before.connection, name=live.connection.name)
+            work.connections.keep(replace(before, connection=again, fence=live.fence))
+            counted_on = before.requests_on or schedule.day_of(work.now)
+            work.connections.count_requests(again.id, counted_on, before.requests)
             note(work, "connection_refused", claim.sync.user_id, live.connection.id)
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from dashtam.application.audit_log import note
-from dashtam.application.records import Listed, Page, Work
+from dashtam.application.pages import Listed, Page
+from dashtam.application.records import Work
 from dashtam.domain.account import Account
 from dashtam.domain.connection import (
     Connection,
@@ -119,6 +120,7 @@ def disconnect(work: Work, connection: Connection) -> None:
     running = work.syncs.running(connection.id)
     if running is not None:
         work.syncs.finish(_ended(work, running))
+        note(work, "sync_failed", running.user_id, running.id)
     disconnected = replace(
         live.connection,
         state=ConnectionState.DISCONNECTED,

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from dashtam.application.providers import Cipher, Provider
+from dashtam.application.providers import Cipher, Provider, Unsealable
 from dashtam.domain.connection import Connection
 from dashtam.domain.errors import Fault, Unprocessable
 
@@ -52,6 +52,16 @@ def opened(cipher: Cipher, connection: Connection, sealed: bytes) -> Kept:
     """
     kept: Kept = json.loads(cipher.open(sealed, place_of(connection)))
     return kept
+
+
+def are_sealed(cipher: Cipher, connection: Connection, sealed: bytes | None, kept: Kept) -> bool:
+    """Tell whether what was sealed are these very credentials."""
+    if sealed is None:
+        return False
+    try:
+        return opened(cipher, connection, sealed) == dict(kept)
+    except Unsealable:
+        return False
 
 
 def harmless(sentence: str, secrets: Kept) -> str:

@@ -1,6 +1,7 @@
 """Holdings: the current positions."""
 
-from dashtam.application.records import Listed, Page, Work
+from dashtam.application.pages import Listed, Page
+from dashtam.application.records import Work
 from dashtam.domain.account import Account
 from dashtam.domain.holding import Holding
 from dashtam.domain.user import UserId

@@ -256,7 +256,8 @@ class _Recording:
             )
         )
         for one in accounts:
-            self._work.accounts.synced(one.account.id, self._work.now)
+            its = one.account.connection_id
+            self._work.accounts.synced(its, [one.account.id], self._work.now)
         note(self._work, "file_imported", self._to.user_id, self._sync_id)
         return done
 

@@ -42,6 +42,7 @@ class AccountResults:
         self._work = work
         self._sync = sync
         self._connection = connection
+        self._told: list[AccountId] = []
         known = work.accounts.of_connection(connection.id)
         self._known = {(account.external_id, account.currency): account for account in known}
 
@@ -54,6 +55,9 @@ class AccountResults:
             seen[key] = report if first is None else _told_twice(first)
         for key, report in seen.items():
             self._take(key, report)
+        # At once: a row that is written thousands of times in one transaction gets slow to find.
+        at = self._sync.started_at
+        self._work.accounts.synced(self._connection.id, self._told, at)
         self._tell_missing(set(seen))
 
     def _take(self, key: tuple[str, Currency], report: AccountReport) -> None:
@@ -96,7 +100,7 @@ class AccountResults:
             account_type=identity.account_type or AccountType.OTHER,
             number_masked=identity.number_masked,
             currency=identity.currency,
-            balance_sign=report.balance_sign,
+            balance_sign=identity.balance_sign or 1,
             is_hidden=False,
             closed_at=None,
             last_synced_at=None,
@@ -121,7 +125,7 @@ class AccountResults:
                 self._work.holdings.replace(account.id, report.positions, at, self._sync.id)
         told = report.current is not None or captured.recorded + captured.skipped
         if told:
-            self._work.accounts.synced(account.id, self._sync.started_at)
+            self._told.append(account.id)
         state = SyncState.PARTIAL if told else SyncState.FAILED
         return AccountOutcome(
             account_id=account.id,

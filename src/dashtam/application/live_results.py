@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from dashtam.application import credentials, schedule
-from dashtam.application.audit_log import HERE, note
+from dashtam.application.audit_log import note
 from dashtam.application.live_accounts import AccountResults
+from dashtam.application.live_records import LiveConnection
 from dashtam.application.ports import World
 from dashtam.application.providers import Provider, Report
-from dashtam.application.records import LiveConnection, Work
+from dashtam.application.records import Work
 from dashtam.domain.balance_snapshot import SnapshotSource
 from dashtam.domain.connection import ConnectionState
 from dashtam.domain.sync import AccountOutcome, Sync, SyncState
@@ -25,7 +26,6 @@ class Claim:
     sync: Sync
     live: LiveConnection
     provider: Provider
-    address: str = HERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +196,7 @@ _ADVICE: Final = {
     "credentials_refused": "Enter the credentials again.",
     "rate_limited": "There is nothing to do: it is asked again when it wants to be.",
     "clock_behind": "Set the clock; `dashtam doctor` says more.",
+    "key_missing": "Bring the key ring back, or enter the credentials again.",
 }
 
 

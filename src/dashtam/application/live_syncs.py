@@ -1,15 +1,16 @@
 """Live syncs: claimed in one transaction, fetched with none open, their result in another."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
 from dashtam.application import credentials, live_results
-from dashtam.application.audit_log import HERE
 from dashtam.application.budgets import Budget
 from dashtam.application.capture import ClockBehind
 from dashtam.application.leases import Renewal
+from dashtam.application.live_records import LiveConnection
 from dashtam.application.live_results import Claim, Failure
 from dashtam.application.ports import World
 from dashtam.application.providers import (
@@ -20,13 +21,13 @@ from dashtam.application.providers import (
     Report,
     Unsealable,
 )
-from dashtam.application.records import LiveConnection, Work
+from dashtam.application.records import Work
 from dashtam.application.schedule import day_of
 from dashtam.application.syncs import SyncRunning, interrupt, succeeded
 from dashtam.domain.account import Account
 from dashtam.domain.balance_snapshot import SnapshotSource
 from dashtam.domain.connection import Connection, ConnectionState, ProviderKind
-from dashtam.domain.errors import Conflict, RateLimited, Refusal
+from dashtam.domain.errors import Conflict, RateLimited, Refusal, Unavailable
 from dashtam.domain.sync import Sync, SyncId, SyncKind, SyncState
 
 _PAUSE: Final = timedelta(hours=1)
@@ -50,7 +51,6 @@ class Wanted:
     account: Account | None = None
     is_forced: bool = False
     is_due: bool = False
-    address: str = HERE
 
 
 def begin(work: Work, world: World, connection: Connection, wanted: Wanted) -> Claim:
@@ -94,7 +94,7 @@ def claim(work: Work, world: World, live: LiveConnection, wanted: Wanted) -> Cla
         skipped=0,
         accounts=(),
         code=None,
-        detail=None,
+        detail=f"{provider.name} is being asked.",
         retracted_at=None,
         lease_until=work.now + world.rules.sync_lease,
         fence=live.fence + 1,
@@ -103,7 +103,7 @@ def claim(work: Work, world: World, live: LiveConnection, wanted: Wanted) -> Cla
     )
     work.connections.keep(replace(live, fence=live.fence + 1))
     work.syncs.add(sync)
-    return Claim(sync, replace(live, fence=live.fence + 1), provider, wanted.address)
+    return Claim(sync, replace(live, fence=live.fence + 1), provider)
 
 
 def complete(world: World, claim: Claim, keep: Keep = lambda _work, _sync: None) -> Sync:
@@ -114,6 +114,8 @@ def complete(world: World, claim: Claim, keep: Keep = lambda _work, _sync: None)
     """
     with Renewal(world, claim.sync):
         told = _fetched(world, claim)
+    if isinstance(told, Report):
+        _tell(world, claim, told)
     try:
         return _written(world, claim, told, keep)
     except ClockBehind as behind:
@@ -196,7 +198,8 @@ def _fetched(world: World, claim: Claim) -> Report | Failure:
     try:
         kept = credentials.opened(world.cipher, connection, sealed)
     except Unsealable:
-        return Failure("credentials_refused", "The key of the credentials is gone.")
+        # Whoever brings the key back should not have to enter anything.
+        return Failure("key_missing", "The key of the credentials is gone.")
     budget = Budget(world, claim.provider, connection.id, claim.sync.fence or 0)
     try:
         report = claim.provider.fetch(
@@ -209,11 +212,22 @@ def _fetched(world: World, claim: Claim) -> Report | Failure:
         return _failure(error, kept)
     except Refusal as refusal:
         # The database went away while the provider was asked.
-        return Failure("provider_failed", str(refusal))
+        return Failure("interrupted", str(refusal))
     except Exception as error:  # noqa: BLE001 - a provider may be other people's code
         detail = f"{claim.provider.name} could not be read ({type(error).__name__})."
         return Failure("provider_failed", detail)
     return live_results.without_secrets(report, kept)
+
+
+def _tell(world: World, claim: Claim, report: Report) -> None:
+    """Say how far the run has come, and give the result the time of a whole lease."""
+    count = len(report.accounts)
+    accounts = "1 account" if count == 1 else f"{count} accounts"
+    detail = f"{claim.provider.name} told of {accounts}: that is being recorded."
+    # The result is written all the same, or finds out for itself why it cannot be.
+    with suppress(Unavailable), world.database.write() as work:
+        now = world.clock()
+        work.syncs.renew(claim.sync.id, now + world.rules.sync_lease, now, detail)
 
 
 def _failure(error: ProviderError, kept: credentials.Kept) -> Failure:
@@ -227,7 +241,7 @@ def _failure(error: ProviderError, kept: credentials.Kept) -> Failure:
 
 
 def _written(world: World, claim: Claim, told: Report | Failure, keep: Keep) -> Sync:
-    with world.database.write(claim.address) as work:
+    with world.database.write() as work:
         live = work.connections.locked(claim.sync.connection_id)
         sync = work.syncs.get(claim.sync.id)
         if live is None or sync is None:
@@ -240,7 +254,8 @@ def _written(world: World, claim: Claim, told: Report | Failure, keep: Keep) -> 
 
 
 def _holds(world: World, live: LiveConnection, sync: Sync) -> bool:
-    # The clock is read once the connection is locked: what was read before may be long ago.
+    # The clock is read once the connection is locked: what was read before may be long ago. From
+    # here on the lock keeps everybody else out, also when the lease runs out while we write.
     return (
         sync.state is SyncState.RUNNING
         and sync.fence == live.fence

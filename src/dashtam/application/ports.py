@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import BinaryIO, Protocol
 
 from dashtam.application.providers import Cipher, Http, Provider
 from dashtam.application.rate_limits import Buckets, RatePolicy
 from dashtam.application.ready_reads import ReadyReads
-from dashtam.application.records import Database
+from dashtam.application.records import Database, Work
 from dashtam.domain.statement import Statement
 from dashtam.domain.user import Principal, SessionId, UserId
 
@@ -150,3 +150,19 @@ class World:
     background: Background
     rules: Rules
     ready: ReadyReads | None = None
+
+    def asked_from(self, address: str) -> "World":
+        """Return the same world, all of whose work is asked for from this address."""
+        return replace(self, database=_AskedFrom(self.database, address))
+
+
+@dataclass(frozen=True, slots=True)
+class _AskedFrom:
+    database: Database
+    address: str
+
+    def read(self) -> AbstractContextManager[Work]:
+        return self.database.read()
+
+    def write(self, address: str = "") -> AbstractContextManager[Work]:
+        return self.database.write(address or self.address)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from dashtam.domain.account import BalanceSign
 from dashtam.domain.statement import Identity, Position, Problem, Reading
 
 
@@ -39,7 +38,7 @@ class AccountReport:
     ``current`` is its balance now; its ``captured_at`` is when we asked, and ``as_of`` the
     provider's own instant. None where no balance was told: then there is no snapshot, never a 0.
     ``history`` holds older readings, each at its own instant. ``positions`` is None where nothing
-    is said of them. ``balance_sign`` is -1 where this provider reports debts as positive numbers.
+    is said of them.
     """
 
     identity: Identity
@@ -47,7 +46,6 @@ class AccountReport:
     history: Sequence[Reading] = ()
     positions: Sequence[Position] | None = None
     problems: Sequence[Problem] = ()
-    balance_sign: BalanceSign = 1
 
 
 @dataclass(frozen=True, slots=True)

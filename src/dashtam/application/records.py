@@ -1,4 +1,7 @@
-"""What use cases ask of the database: one protocol per noun, and the work that holds them."""
+"""What use cases ask of the database: one protocol per noun, and the work that holds them.
+
+Those for live connections and for people stand in ``live_records`` and ``people_records``.
+"""
 
 # ruff: noqa: D102 - the properties of Work say all in their names and types
 
@@ -7,55 +10,22 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 from uuid import UUID
 
+from dashtam.application.live_records import Connections, Holdings, Syncs
+from dashtam.application.pages import Listed, Page
+from dashtam.application.people_records import AccessTokens, Sessions, Users
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.audit import AuditLine
 from dashtam.domain.balance_snapshot import BalanceSnapshot, SnapshotId, SnapshotSource
-from dashtam.domain.connection import Connection, ConnectionId, ProviderKind
+from dashtam.domain.connection import Connection, ConnectionId
 from dashtam.domain.hash_chain import Chain, Link
-from dashtam.domain.holding import Holding
 from dashtam.domain.money import Currency
 from dashtam.domain.period import Period
-from dashtam.domain.statement import Position, Reading
-from dashtam.domain.sync import Sync, SyncId
-from dashtam.domain.user import (
-    AccessToken,
-    AccessTokenId,
-    Erasure,
-    Session,
-    SessionId,
-    User,
-    UserId,
-)
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where in a list something stands: its id, and its name where the list is by name."""
-
-    id: UUID
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Which stretch of a list is asked for: ``limit`` at most, behind ``after`` (None: its top)."""
-
-    limit: int
-    after: Place | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Listed(Generic[T]):
-    """A stretch of a list, how many there are in all, and the last one's place (None: no more)."""
-
-    items: Sequence[T]
-    total: int
-    last: Place | None
+from dashtam.domain.statement import Reading
+from dashtam.domain.sync import SyncId
+from dashtam.domain.user import UserId
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,24 +61,6 @@ class Standing:
 
     reading: Reading
     sync_id: SyncId
-
-
-@dataclass(frozen=True, slots=True)
-class LiveConnection:
-    """A connection to a provider, with what syncing it needs.
-
-    ``credentials`` are sealed, None once they are destroyed. ``fence`` counts the claims on it.
-    ``failures`` counts those since the last success. Before ``paused_until`` the provider does not
-    want to be asked. ``requests`` were made on the day (UTC) that began at ``requests_on``.
-    """
-
-    connection: Connection
-    credentials: bytes | None = None
-    fence: int = 0
-    failures: int = 0
-    paused_until: datetime | None = None
-    requests_on: datetime | None = None
-    requests: int = 0
 
 
 class BalanceSnapshots(Protocol):
@@ -239,228 +191,13 @@ class Accounts(Protocol):
     def extend_chain(self, account_id: AccountId, chain: Chain) -> None:
         """Keep where the chain ends now."""
 
-    def synced(self, account_id: AccountId, at: datetime) -> None:
-        """Keep when a run last reached the account and its connection."""
+    def synced(
+        self, connection_id: ConnectionId, account_ids: Sequence[AccountId], at: datetime
+    ) -> None:
+        """Keep when a run last reached these accounts and, if there are any, their connection."""
 
     def chains(self) -> Iterator[tuple[AccountId, Chain]]:
         """Yield every account of everyone, by id, with where its chain ends; lock nothing."""
-
-
-class Holdings(Protocol):
-    """Every statement on ``holdings``."""
-
-    def of_account(self, account_id: AccountId, page: Page) -> Listed[Holding]:
-        """Return the account's positions by symbol, then id."""
-
-    def of_user(self, user_id: UserId, page: Page) -> Listed[Holding]:
-        """Return the positions of all the user's accounts by symbol, then id."""
-
-    def replace(
-        self,
-        account_id: AccountId,
-        positions: Sequence[Position],
-        as_of: datetime,
-        sync_id: SyncId,
-    ) -> None:
-        """Put what a run tells in place of the account's, unless that is of a later instant."""
-
-    def retract(self, sync: Sync) -> None:
-        """Forget what the run told: nothing is known of these accounts' positions any more."""
-
-
-class Connections(Protocol):
-    """Every statement on ``connections``."""
-
-    def get(self, connection_id: ConnectionId) -> Connection | None:
-        """Return the connection, whoever owns it."""
-
-    def of_user(self, user_id: UserId, page: Page) -> Listed[Connection]:
-        """Return the user's connections by name (code points), then id."""
-
-    def find(self, user_id: UserId, kind: ProviderKind, institution: str) -> Connection | None:
-        """Return the user's connection of this kind with this institution key."""
-
-    def add(self, connection: Connection) -> None:
-        """Keep a new connection."""
-
-    def locked(self, connection_id: ConnectionId) -> LiveConnection | None:
-        """Return the connection, and lock it until the work is done."""
-
-    def locked_due(self, now: datetime) -> LiveConnection | None:
-        """Return the one that is due for longest and not being synced, and lock it.
-
-        One that somebody else has locked is passed over.
-        """
-
-    def any_due(self, now: datetime) -> bool:
-        """Tell whether a connection is due."""
-
-    def locked_overdue(self, before: datetime, limit: int) -> Sequence[LiveConnection]:
-        """Return those that have been due since before this instant, and lock them."""
-
-    def keep(self, live: LiveConnection) -> None:
-        """Keep everything that changes of a connection, but the count of its requests."""
-
-    def spend(self, connection_id: ConnectionId, fence: int, day: datetime, budget: int) -> bool:
-        """Count one request on this day; False where the budget is spent or the claim is lost."""
-
-    def count_requests(self, connection_id: ConnectionId, day: datetime, requests: int) -> None:
-        """Begin the count of a day anew, with so many requests made already."""
-
-    def remove(self, connection_id: ConnectionId) -> None:
-        """Remove a connection that has no accounts, with its runs."""
-
-
-class Syncs(Protocol):
-    """Every statement on ``syncs`` and ``retractions``."""
-
-    def get(self, sync_id: SyncId) -> Sync | None:
-        """Return the run, whoever set it going."""
-
-    def of_connection(self, connection_id: ConnectionId, page: Page) -> Listed[Sync]:
-        """Return the connection's runs, newest first."""
-
-    def of_user(self, user_id: UserId, page: Page) -> Listed[Sync]:
-        """Return the user's runs, newest first."""
-
-    def add(self, sync: Sync) -> None:
-        """Keep a new run."""
-
-    def finish(self, sync: Sync) -> None:
-        """Keep how the run ended."""
-
-    def running(self, connection_id: ConnectionId) -> Sync | None:
-        """Return the connection's live run that has not ended, its lease run out or not."""
-
-    def expired(self, now: datetime, limit: int) -> Sequence[Sync]:
-        """Return live runs that have not ended, and whose lease ran out."""
-
-    def renew(self, sync_id: SyncId, until: datetime, now: datetime) -> bool:
-        """Prolong the lease of a running run; False where it ran out or the run has ended."""
-
-    def any_success(self, connection_id: ConnectionId) -> bool:
-        """Tell whether a live run of the connection ever recorded what was told."""
-
-    def last_success(
-        self, connection_id: ConnectionId, source: SnapshotSource, account_id: AccountId | None
-    ) -> datetime | None:
-        """Return when a live run of this source, and for this account, last ended well."""
-
-    def retract(self, sync: Sync, at: datetime) -> None:
-        """Append a retraction of the run."""
-
-    def recorded_by_sync(self) -> Iterator[tuple[SyncId, int, int]]:
-        """Yield every run of everyone: how much it says it recorded, and how much there is."""
-
-    def unknown(self) -> Iterator[tuple[SyncId, int]]:
-        """Yield every run that snapshots name and that there is not, with how many name it."""
-
-    def retractions(self) -> Sequence[SyncId]:
-        """Return every run that was retracted."""
-
-
-class Users(Protocol):
-    """Every statement on ``users``."""
-
-    def get(self, user_id: UserId) -> User | None:
-        """Return the user."""
-
-    def by_email(self, email: str) -> User | None:
-        """Return the user with this e-mail, compared without case."""
-
-    def every(self) -> Sequence[User]:
-        """Return everyone, by e-mail."""
-
-    def any(self) -> bool:
-        """Tell whether there is a user at all."""
-
-    def password_hash(self, user_id: UserId) -> str | None:
-        """Return the user's password hash, None when there is no such user."""
-
-    def locked_password_hash(self, user_id: UserId) -> str | None:
-        """Return the user's password hash, and lock it until the work is done."""
-
-    def require(self, user_id: UserId) -> None:
-        """Have an erasure of the user wait until the work is done.
-
-        Raises:
-            Unauthorized: there is no such user any more.
-        """
-
-    def hold(self, user_id: UserId) -> None:
-        """Have everyone else who records for this user wait until the work is done.
-
-        Raises:
-            Unauthorized: there is no such user any more.
-        """
-
-    def add(self, user: User, password_hash: str) -> bool:
-        """Keep a new user; False when the e-mail is taken."""
-
-    def add_first(self, user: User, password_hash: str) -> bool:
-        """Keep the first user of all; False when there is one already."""
-
-    def set_password(self, user_id: UserId, password_hash: str, at: datetime) -> None:
-        """Keep another password hash."""
-
-    def erase(self, user_id: UserId, at: datetime) -> int:
-        """Remove all that is the user's, and return how many snapshots that were."""
-
-    def erasures(self) -> Sequence[Erasure]:
-        """Return every erasure, oldest first."""
-
-
-class Sessions(Protocol):
-    """Every statement on ``sessions``."""
-
-    def get(self, session_id: SessionId) -> Session | None:
-        """Return the session."""
-
-    def locked(self, session_id: SessionId) -> Session | None:
-        """Return the session, and lock it until the work is done."""
-
-    def is_live(self, session_id: SessionId, user_id: UserId, now: datetime) -> bool:
-        """Tell whether the session is this user's, not revoked and not expired."""
-
-    def of_user(self, user_id: UserId, now: datetime, page: Page) -> Listed[Session]:
-        """Return the user's live sessions, newest first."""
-
-    def add(self, session: Session) -> None:
-        """Keep a new session."""
-
-    def rotate(self, session: Session) -> None:
-        """Keep the session's next refresh token, and when it was last used."""
-
-    def revoke(self, session_id: SessionId, at: datetime) -> None:
-        """End the session."""
-
-    def revoke_all(self, user_id: UserId, at: datetime, but: SessionId | None = None) -> None:
-        """End the user's sessions, all but one."""
-
-
-class AccessTokens(Protocol):
-    """Every statement on ``access_tokens``."""
-
-    def by_hash(self, token_hash: bytes, now: datetime) -> AccessToken | None:
-        """Return the token with this hash, unless it was revoked or has expired."""
-
-    def of_user(self, user_id: UserId, now: datetime, page: Page) -> Listed[AccessToken]:
-        """Return the user's live tokens, newest first."""
-
-    def get(self, token_id: AccessTokenId) -> AccessToken | None:
-        """Return the token, unless it was revoked."""
-
-    def add(self, token: AccessToken, token_hash: bytes) -> None:
-        """Keep a new token by its hash."""
-
-    def used(self, token_id: AccessTokenId, at: datetime) -> None:
-        """Keep when the token was last used."""
-
-    def revoke(self, token_id: AccessTokenId, at: datetime) -> None:
-        """End the token."""
-
-    def revoke_all(self, user_id: UserId, at: datetime) -> None:
-        """End every token of the user."""
 
 
 @dataclass(frozen=True, slots=True)

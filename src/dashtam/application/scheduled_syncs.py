@@ -5,10 +5,11 @@ from datetime import timedelta
 from typing import Final
 
 from dashtam.application import live_syncs, schedule
+from dashtam.application.live_records import LiveConnection
 from dashtam.application.live_results import Claim, chance
 from dashtam.application.live_syncs import Wanted
 from dashtam.application.ports import World
-from dashtam.application.records import LiveConnection, Work
+from dashtam.application.records import Work
 from dashtam.application.syncs import SyncRunning
 from dashtam.domain.balance_snapshot import SnapshotSource
 from dashtam.domain.connection import ConnectionState

@@ -6,8 +6,9 @@ from typing import Final
 
 from dashtam.application import access_tokens, attempts, refresh_tokens
 from dashtam.application.audit_log import note
+from dashtam.application.pages import Listed, Page
 from dashtam.application.ports import Signer, World
-from dashtam.application.records import Listed, Page, Work
+from dashtam.application.records import Work
 from dashtam.application.refresh_tokens import RefreshToken
 from dashtam.application.users import is_address
 from dashtam.domain.errors import NotFound, Unauthorized

@@ -6,8 +6,9 @@ from typing import Final
 
 from dashtam.application import accounts
 from dashtam.application.audit_log import note
+from dashtam.application.pages import Listed, Page
 from dashtam.application.ports import World
-from dashtam.application.records import Listed, Page, Work
+from dashtam.application.records import Work
 from dashtam.domain.account import AccountId
 from dashtam.domain.balance_snapshot import SnapshotId
 from dashtam.domain.connection import Connection
@@ -127,7 +128,7 @@ def succeeded(sync: Sync) -> Sync:
     """
     if sync.state is not SyncState.FAILED:
         return sync
-    if sync.code in {"interrupted", "clock_behind", "disconnected"}:
+    if sync.code in {"interrupted", "clock_behind", "disconnected", "key_missing"}:
         raise SyncInterrupted(sync)
     raise SyncFailed(sync)
 

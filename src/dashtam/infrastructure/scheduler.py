@@ -61,6 +61,9 @@ class Worker:
                 # The database is away; it may be back the next time.
                 self.log.warning("worker_waits", reason=str(refusal))
                 found = False
+            except Exception as error:  # noqa: BLE001 - the edge of the thread, beside a server
+                self.log.error("worker_failed", error=type(error).__name__)  # noqa: TRY400 - texts may quote rows
+                found = False
             if not found:
                 self._is_over.wait(self.effort.poll_s)
         self._finish()
@@ -149,9 +152,14 @@ class Worker:
             self._freed.wait_for(lambda: not self._running, self.effort.finish_within_s)
             left = list(self._running.values())
         for claim in left:
-            with self.world.database.write() as work:
-                live_syncs.release(work, claim)
-            self.log.info("sync_released", sync_id=str(claim.sync.id))
+            try:
+                with self.world.database.write() as work:
+                    live_syncs.release(work, claim)
+            except Refusal as refusal:
+                # Its lease runs out by itself.
+                self.log.warning("sync_not_released", reason=str(refusal))
+            else:
+                self.log.info("sync_released", sync_id=str(claim.sync.id))
 
 
 class Threads:

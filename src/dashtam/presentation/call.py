@@ -7,9 +7,10 @@ from typing import Any, BinaryIO, Final, TypeVar
 
 import msgspec
 
+from dashtam.application.pages import Page
 from dashtam.application.ports import World
 from dashtam.application.ready_reads import Proof, ReadyReads
-from dashtam.application.records import Page, Work
+from dashtam.application.records import Work
 from dashtam.domain.errors import Fault, Unprocessable
 from dashtam.domain.user import Principal, UserId
 from dashtam.presentation.parameters import CURSOR, PAGE_LIMIT, Parameter

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
-from dashtam.application.records import Place
+from dashtam.application.pages import Place
 from dashtam.domain.balance_snapshot import SnapshotSource
 from dashtam.domain.errors import Fault, Invalid, Refusal
 from dashtam.domain.interval import Interval

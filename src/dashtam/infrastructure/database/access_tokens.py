@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, insert, or_, select, update
 
-from dashtam.application.records import Listed, Page
+from dashtam.application.pages import Listed, Page
 from dashtam.domain.user import AccessToken, AccessTokenId, UserId
 from dashtam.infrastructure.database.rows import AnyRow, one_of, page_of
 from dashtam.infrastructure.database.tables import access_tokens

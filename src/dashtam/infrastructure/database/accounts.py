@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
-from dashtam.application.records import Listed, Page
+from dashtam.application.pages import Listed, Page
 from dashtam.domain.account import Account, AccountId, AccountType
 from dashtam.domain.connection import Connection as TheirConnection
 from dashtam.domain.connection import ConnectionId
@@ -130,13 +130,20 @@ class Accounts:
             .values(chain_length=chain.length, chain_head=chain.head)
         )
 
-    def synced(self, account_id: AccountId, at: datetime) -> None:
-        """Keep when a run last reached the account and its connection."""
-        this = accounts.c.id == account_id
-        self._connection.execute(update(accounts).where(this).values(last_synced_at=at))
-        its = connections.c.id == select(accounts.c.connection_id).where(this).scalar_subquery()
+    def synced(
+        self, connection_id: ConnectionId, account_ids: Sequence[AccountId], at: datetime
+    ) -> None:
+        """Keep when a run last reached these accounts and, if there are any, their connection."""
+        if not account_ids:
+            return
         self._connection.execute(
-            update(connections).where(its).values(last_synced_at=at, updated_at=at)
+            update(accounts).where(accounts.c.id == bindparam("of")).values(last_synced_at=at),
+            [{"of": account_id} for account_id in account_ids],
+        )
+        self._connection.execute(
+            update(connections)
+            .where(connections.c.id == connection_id)
+            .values(last_synced_at=at, updated_at=at)
         )
 
     def chains(self) -> Iterator[tuple[AccountId, Chain]]:

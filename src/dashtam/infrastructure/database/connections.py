@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, delete, exists, insert, or_, select, update
 from sqlalchemy import Connection as SqlConnection
 
-from dashtam.application.records import Listed, LiveConnection, Page
+from dashtam.application.live_records import LiveConnection
+from dashtam.application.pages import Listed, Page
 from dashtam.domain.connection import Connection, ConnectionId, ConnectionState, ProviderKind
 from dashtam.domain.user import UserId
 from dashtam.infrastructure.database.rows import AnyRow, one_of, page_of

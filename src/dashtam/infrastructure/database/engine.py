@@ -17,6 +17,8 @@ _SQLITE_PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     # Otherwise REPLACE would remove rows without asking their triggers.
     "PRAGMA recursive_triggers = ON",
+    # Otherwise credentials that were destroyed, and people who were erased, lie in free pages.
+    "PRAGMA secure_delete = ON",
     f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}",
 )
 

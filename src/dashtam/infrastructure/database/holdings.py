@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, select, update
 from uuid_utils.compat import uuid7
 
-from dashtam.application.records import Listed, Page
+from dashtam.application.pages import Listed, Page
 from dashtam.domain.account import AccountId
 from dashtam.domain.holding import Holding
 from dashtam.domain.money import Currency

@@ -5,7 +5,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import Column, Connection, Row, Select, func, select, tuple_
 
-from dashtam.application.records import Listed, Page, Place
+from dashtam.application.pages import Listed, Page, Place
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, and_, func, insert, select, update
 
-from dashtam.application.records import Listed, Page
+from dashtam.application.pages import Listed, Page
 from dashtam.domain.account import AccountId
 from dashtam.domain.balance_snapshot import SnapshotSource
 from dashtam.domain.connection import ConnectionId
@@ -59,12 +59,18 @@ class Syncs:
         rows = self._connection.execute(statement.order_by(syncs.c.connection_id).limit(limit))
         return [_sync_of(row) for row in rows]
 
-    def renew(self, sync_id: SyncId, until: datetime, now: datetime) -> bool:
-        """Prolong the lease of a running run; False where it ran out or the run has ended."""
+    def renew(
+        self, sync_id: SyncId, until: datetime, now: datetime, detail: str | None = None
+    ) -> bool:
+        """Prolong the lease of a running run; False where it ran out or the run has ended.
+
+        ``detail`` says how far the run has come, None where that is as it was.
+        """
+        news = {} if detail is None else {"detail": detail}
         renewed = self._connection.execute(
             update(syncs)
             .where(syncs.c.id == sync_id, _IS_RUNNING, syncs.c.lease_until > now)
-            .values(lease_until=until)
+            .values(lease_until=until, **news)
         )
         return renewed.rowcount == 1
 

@@ -29,6 +29,8 @@ from dashtam.infrastructure.providers.fields import Unusable
 
 _NAME: Final = "SimpleFIN"
 _TITLE: Final = "Setup token"
+# ``balances-only`` would spare us all transactions, and by its wording holdings as well.
+_A_DAY: Final = timedelta(days=1)
 _OK, _PAYMENT_REQUIRED, _FORBIDDEN = 200, 402, 403
 _LONGEST_ADDRESS: Final = 2048
 _ACCESS = re.compile(r"(?=[!-~]+\Z)https://[^/@:]+:[^/@]+@[^/@?#]+(/[^?#]*)?")
@@ -89,7 +91,7 @@ class SimpleFin:
         answer = http.request(
             "GET",
             urlunsplit((parts.scheme, place, f"{parts.path}/accounts", "", "")),
-            params=(("version", "2"), ("balances-only", "1")),
+            params=(("version", "2"), ("start-date", str(int((now - _A_DAY).timestamp())))),
             auth=(user, password),
         )
         if answer.status == _PAYMENT_REQUIRED:

@@ -7,7 +7,8 @@ import click
 
 from dashtam.application import connecting
 from dashtam.application import connections as ties
-from dashtam.application.connecting import Connected, KnownProvider, NewConnection
+from dashtam.application.catalogue import KnownProvider, known_providers
+from dashtam.application.connecting import Connected, NewConnection
 from dashtam.application.pages import every
 from dashtam.application.providers import CredentialField
 from dashtam.domain.connection import Connection, ProviderKind
@@ -32,7 +33,7 @@ def providers() -> None:
 @pass_invocation
 def list_providers(invocation: Invocation) -> None:
     """List live providers with what they ask for, formats of files, and typing."""
-    known = connecting.known_providers(invocation.world)
+    known = known_providers(invocation.world)
     shape = ProviderList(providers=[provider_shape(one) for one in known], total_count=len(known))
     rows = [
         (one.slug, one.name, one.kind, ", ".join(field.title for field in one.credentials))
@@ -137,7 +138,7 @@ def _chosen(invocation: Invocation, text: str) -> Connection:
 
 
 def _known(invocation: Invocation, slug: str) -> KnownProvider:
-    for one in connecting.known_providers(invocation.world):
+    for one in known_providers(invocation.world):
         if one.slug == slug and one.kind is ProviderKind.API:
             return one
     detail = f"There is no live provider {slug!r}: `dashtam providers list` names them."

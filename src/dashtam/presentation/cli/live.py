@@ -99,7 +99,7 @@ def _synced(world: World, connection: Connection, *, is_forced: bool, watch: boo
         claim = live_syncs.begin(work, world, connection, wanted)
     if not watch:
         return live_syncs.complete(world, claim)
-    return _watched(world, claim, lambda sync: say(f"{connection.name}: {sync.state}"))
+    return _watched(world, claim, lambda sync: say(f"{connection.name}: {_news(sync)}"))
 
 
 def _watched(world: World, claim: Claim, tell: Callable[[Sync], None]) -> Sync:
@@ -113,6 +113,10 @@ def _watched(world: World, claim: Claim, tell: Callable[[Sync], None]) -> Sync:
     thread.join()
     with world.database.read() as work:
         return of(work, claim.sync.user_id, claim.sync.id)
+
+
+def _news(sync: Sync) -> str:
+    return f"{sync.state}. {sync.detail}" if sync.detail else sync.state
 
 
 def _text(done: Sync) -> str:

@@ -5,7 +5,7 @@ from uuid import UUID
 import click
 
 from dashtam.application import syncs as runs
-from dashtam.application.records import Page
+from dashtam.application.pages import Page
 from dashtam.domain.sync import Sync, SyncId
 from dashtam.presentation.cli.chosen import chosen_user
 from dashtam.presentation.cli.invocation import (

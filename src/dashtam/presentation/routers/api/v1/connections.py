@@ -7,7 +7,8 @@ from uuid import UUID
 from msgspec import UNSET, Meta, UnsetType, structs
 
 from dashtam.application import connecting, connections
-from dashtam.application.connecting import Connected, KnownProvider, NewConnection
+from dashtam.application.catalogue import KnownProvider, known_providers
+from dashtam.application.connecting import Connected, NewConnection
 from dashtam.application.records import Work
 from dashtam.domain.connection import Connection, ConnectionId, ConnectionState, ProviderKind
 from dashtam.presentation.call import NO_CONTENT, Answer, Call
@@ -97,7 +98,7 @@ def list_providers(call: Call) -> Answer:
     What balances can come from: live providers with the credentials that they ask for, formats of
     statement files, and typing.
     """
-    known = [provider_shape(provider) for provider in connecting.known_providers(call.world)]
+    known = [provider_shape(provider) for provider in known_providers(call.world)]
     return Answer(ProviderList(providers=known, total_count=len(known)))
 
 
@@ -109,7 +110,7 @@ def create_connection(call: Call) -> Answer:
     other reason, the connection is there with the state `failing` and is tried again by itself.
     """
     body = call.body(ConnectRequest)
-    new = NewConnection(body.provider, body.credentials, body.name, call.request.address)
+    new = NewConnection(body.provider, body.credentials, body.name)
 
     def keep(work: Work, connected: Connected) -> None:
         call.keep(work, _connected(connected))
@@ -125,14 +126,12 @@ def change_connection(call: Call) -> Answer:
     and those before them stay.
     """
     patch = call.body(ConnectionPatch)
-    address = call.request.address
-    with call.world.database.write(address) as work:
+    with call.world.database.write() as work:
         connection = connections.of(work, call.user_id, ConnectionId(call.value(CONNECTION_ID)))
         if not isinstance(patch.name, UnsetType):
             connection = connections.rename(work, connection, patch.name)
     if not isinstance(patch.credentials, UnsetType):
-        given = patch.credentials
-        connection = connecting.reconnect(call.world, connection, given, address=address).connection
+        connection = connecting.reconnect(call.world, connection, patch.credentials).connection
     return Answer(connection_shape(connection))
 
 

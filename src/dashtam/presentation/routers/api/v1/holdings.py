@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from dashtam.application import accounts, holdings
-from dashtam.application.records import Listed
+from dashtam.application.pages import Listed
 from dashtam.domain.account import AccountId
 from dashtam.domain.holding import Holding
 from dashtam.presentation.call import Answer, Call

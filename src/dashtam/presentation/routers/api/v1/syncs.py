@@ -12,7 +12,8 @@ from msgspec import Meta
 from dashtam.application import accounts, connections, live_syncs, syncs
 from dashtam.application.live_results import Claim
 from dashtam.application.live_syncs import Wanted
-from dashtam.application.records import Listed, Work
+from dashtam.application.pages import Listed
+from dashtam.application.records import Work
 from dashtam.application.syncs import Following
 from dashtam.domain.account import AccountId
 from dashtam.domain.balance_snapshot import SnapshotId, SnapshotSource
@@ -93,8 +94,7 @@ def sync_accounts(call: Call) -> Answer:
 
     def begin(work: Work) -> Claim:
         connection = connections.of(work, call.user_id, ConnectionId(order.connection_id))
-        wanted = Wanted(SnapshotSource.ACCOUNT_SYNC, is_forced=order.force,
-                        address=call.request.address)  # fmt: skip
+        wanted = Wanted(SnapshotSource.ACCOUNT_SYNC, is_forced=order.force)
         return live_syncs.begin(work, call.world, connection, wanted)
 
     return _synced(call, begin)
@@ -111,8 +111,7 @@ def sync_holdings(call: Call) -> Answer:
     def begin(work: Work) -> Claim:
         account = accounts.owned(work, call.user_id, AccountId(call.value(ACCOUNT_ID)))
         connection = connections.of(work, call.user_id, account.connection_id)
-        wanted = Wanted(SnapshotSource.HOLDINGS_SYNC, account, is_forced=order.force,
-                        address=call.request.address)  # fmt: skip
+        wanted = Wanted(SnapshotSource.HOLDINGS_SYNC, account, is_forced=order.force)
         return live_syncs.begin(work, call.world, connection, wanted)
 
     return _synced(call, begin)
@@ -128,8 +127,7 @@ def sync_connection(call: Call) -> Answer:
 
     def begin(work: Work) -> Claim:
         connection = connections.of(work, call.user_id, ConnectionId(call.value(CONNECTION_ID)))
-        wanted = Wanted(SnapshotSource.MANUAL_SYNC, is_forced=order.force,
-                        address=call.request.address)  # fmt: skip
+        wanted = Wanted(SnapshotSource.MANUAL_SYNC, is_forced=order.force)
         return live_syncs.begin(work, call.world, connection, wanted)
 
     return _synced(call, begin)

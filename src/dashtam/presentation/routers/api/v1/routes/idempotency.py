@@ -16,6 +16,8 @@ HEADER: Final = "idempotency-key"
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _LEASE: Final = timedelta(minutes=2)
+# A provider may take a minute for each of its answers.
+_LEASE_ASKING: Final = timedelta(minutes=10)
 
 
 class AnsweringStill(Conflict):
@@ -47,6 +49,7 @@ class IdempotencyKey:
     route: str
     key: str
     fingerprint: bytes
+    lease: timedelta
 
     def claim(self, work: Work) -> "KeptAnswer | Claim":
         """Return the answer that is kept under the key, or the claim by which it is ours to answer.
@@ -65,7 +68,7 @@ class IdempotencyKey:
                 return kept
             if kept.lease_until > work.now:
                 raise AnsweringStill
-        lease_until = work.now + _LEASE
+        lease_until = work.now + self.lease
         claim = KeptAnswer(self.fingerprint, lease_until, None, {}, b"")
         if not work.idempotency_keys.claim(self.user_id, self.route, self.key, claim, work.now):
             raise AnsweringStill
@@ -125,4 +128,5 @@ def key_of(
         route=f"{route.method} {route.path}",
         key=text,
         fingerprint=world.secrets.derive("idempotency", said),
+        lease=_LEASE_ASKING if route.asks_providers else _LEASE,
     )

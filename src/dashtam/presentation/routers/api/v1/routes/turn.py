@@ -159,8 +159,8 @@ class Turn:
             response = self.refuse(refusal)
             # A refusal is true whoever has the key by now.
             with suppress(TookTooLong), self._world.database.write() as work:
-                if kind_of(refusal).status < _SERVER_FAULT:
-                    _keep_response(claim, work, response)
+                if _is_lasting(refusal):
+                    _keep_response(claim, work, response, _run_of(refusal))
                 else:
                     claim.free(work)
             return response
@@ -179,14 +179,16 @@ class Turn:
         return answer
 
     def _call(self, work: Work | None, claim: Claim | None = None) -> Call:
-        call = Call(self._world, self._request, self._caller, self._values, work)
+        # A handler that opens work of its own need not say for whom.
+        world = self._world if work is not None else self._world.asked_from(self._request.address)
+        call = Call(world, self._request, self._caller, self._values, work)
         if claim:
             call.keep = partial(self._keep, claim)
         return call
 
     def _keep(self, claim: Claim, work: Work, answer: Answer) -> None:
         if self._route.shows_secret:
-            _keep_response(claim, work, self.refuse(Conflict(_SHOWN_ONCE)))
+            _keep_response(claim, work, self.refuse(Conflict(_SHOWN_ONCE)), {})
             return
         headers = dict(answer.headers) | {"content-type": answer.media_type}
         claim.keep(work, answer.status or self._route.status, headers, _json(answer))
@@ -232,9 +234,14 @@ class Turn:
         return limit_headers(spent)
 
 
-def _keep_response(claim: Claim, work: Work, response: Response) -> None:
-    headers = {"content-type": response.headers["content-type"]}
+def _keep_response(claim: Claim, work: Work, response: Response, headers: dict[str, str]) -> None:
+    headers = headers | {"content-type": response.headers["content-type"]}
     claim.keep(work, response.status_code, headers, bytes(response.body))
+
+
+def _is_lasting(refusal: Refusal) -> bool:
+    """Tell whether the same request is refused for good: not where it is only to come later."""
+    return not isinstance(refusal, RateLimited) and kind_of(refusal).status < _SERVER_FAULT
 
 
 def _run_of(refusal: Refusal) -> dict[str, str]:
