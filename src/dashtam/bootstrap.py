@@ -146,7 +146,7 @@ class Installation:
 
     @cached_property
     def _ready(self) -> SqlReadyReads | None:
-        driver = driver_of(self._engine)
+        driver = driver_of(self._engine, connections=self.settings.database_pool)
         return None if driver is None else SqlReadyReads(driver, self._mend)
 
     def _mend(self, account_id: UUID) -> None:
@@ -282,9 +282,6 @@ class Installation:
         if "_threads" in self.__dict__:
             # A connection that is lent when the others are closed would never be.
             self._threads.wait()
-        ready: SqlReadyReads | None = self.__dict__.pop("_ready", None)
-        if ready is not None:
-            ready.close()
         if "_engine" in self.__dict__:
             self._engine.dispose()
         self.__dict__.pop("database", None)

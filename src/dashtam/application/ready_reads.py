@@ -63,24 +63,23 @@ class ReadyReads(Protocol):
     That is so too where the proof stands for nobody any more, and for another user's account.
     """
 
-    @property
-    def is_inline(self) -> bool:
-        """Whether reading is so quick, and so sure not to wait, that it needs no thread."""
-
     def version(self) -> object | None:
         """Return what is another after every commit, None where that cannot be told quickly."""
 
-    def latest(self, proof: Proof) -> tuple[Reader, Sequence[ReadyBalance]]:
+    async def latest(self, proof: Proof) -> tuple[Reader, Sequence[ReadyBalance]]:
         """Return the newest snapshots, by account name and id."""
 
-    def within(self, proof: Proof, account_id: AccountId, period: Period) -> ReadyPages:
+    async def within(self, proof: Proof, account_id: AccountId, period: Period) -> ReadyPages:
         """Return the pages that hold the account's snapshots of the period."""
 
-    def newest(self, proof: Proof, account_id: AccountId, limit: int) -> ReadyPages:
+    async def newest(self, proof: Proof, account_id: AccountId, limit: int) -> ReadyPages:
         """Return the pages that hold the account's newest snapshots, at most so many asked for."""
 
     def mend(self, account_id: UUID) -> None:
         """Have the account's pages made anew: they are not what was written."""
 
-    def close(self) -> None:
+    async def open(self) -> None:
+        """Begin, in the event loop that runs: nothing is ready before."""
+
+    async def close(self) -> None:
         """Let go of the database."""

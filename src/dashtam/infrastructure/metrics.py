@@ -53,10 +53,14 @@ class Metrics:
             registry=self._registry,
             buckets=_SECONDS,
         )
+        self._answered: dict[tuple[str, int], Counter] = {}
 
     def observe(self, method: str, status: int, took_s: float) -> None:
         """Count one answered request."""
-        self._requests.labels(method, str(status)).inc()
+        answered = self._answered.get((method, status))
+        if answered is None:
+            answered = self._answered[method, status] = self._requests.labels(method, str(status))
+        answered.inc()
         self._took.observe(took_s)
 
     def text(self) -> bytes:

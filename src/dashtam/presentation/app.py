@@ -14,6 +14,7 @@ from structlog.typing import FilteringBoundLogger
 
 from dashtam.application.access_tokens import Uses
 from dashtam.application.ports import World
+from dashtam.application.ready_reads import ReadyReads
 from dashtam.presentation.addresses import Networks
 from dashtam.presentation.cors import Cors
 from dashtam.presentation.middleware import Bodies, Edge
@@ -66,7 +67,10 @@ def make_app(world: World, around: Surroundings) -> ASGIApp:
         *Pages(problems, openapi).routes(),
     ]
     app: ASGIApp = Router(
-        routes, redirect_slashes=False, default=_Nowhere(problems), lifespan=_lifespan(around.close)
+        routes,
+        redirect_slashes=False,
+        default=_Nowhere(problems),
+        lifespan=_lifespan(around.close, world.ready),
     )
     if world.ready is not None:
         app = Shortcut(
@@ -76,7 +80,6 @@ def make_app(world: World, around: Surroundings) -> ASGIApp:
             reads=world.ready,
             uses=uses,
             base_path=BASE_PATH,
-            threads=around.threads,
         )
     if around.cors_origins:
         app = Cors(
@@ -120,10 +123,14 @@ class _Nowhere:
         await response(scope, receive, send)
 
 
-def _lifespan(close: Callable[[], None]) -> Callable[[Any], Any]:
+def _lifespan(close: Callable[[], None], ready: ReadyReads | None) -> Callable[[Any], Any]:
     @asynccontextmanager
     async def lifespan(_app: object) -> AsyncIterator[None]:
+        if ready is not None:
+            await ready.open()
         yield
+        if ready is not None:
+            await ready.close()
         close()
 
     return lifespan

@@ -61,6 +61,7 @@ class Connection(HttpToolsProtocol):
         """Start to watch."""
         super().connection_made(transport)
         self.flow = _WatchedFlow(transport, self.loop, self._waits)
+        self.transport = _JoinedWrites(transport, self.loop)
         self._watch = self.loop.call_later(self.patience.shortest_s, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -222,3 +223,46 @@ class _WatchedFlow(FlowControl):
         if self.write_paused:
             self._waits.read_at = self._loop.time()
         super().resume_writing()
+
+
+class _JoinedWrites(asyncio.Transport):
+    """A transport that sends the beginning of an answer together with what follows at once.
+
+    uvicorn writes the headers and the body one after the other, and each would be a system call.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: AbstractEventLoop) -> None:
+        super().__init__()
+        self._transport = transport
+        self._loop = loop
+        self._held = b""
+        self.is_closing = transport.is_closing  # type: ignore[method-assign] # asked several times an answer
+        self.get_extra_info = transport.get_extra_info  # type: ignore[method-assign] # likewise
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Hold the first bytes until more come, or until it is the event loop's turn."""
+        if self._held:
+            held, self._held = self._held, b""
+            self._transport.writelines([held, data])
+        elif data:
+            self._held = bytes(data)
+            self._loop.call_soon(self._send)
+
+    def get_write_buffer_size(self) -> int:
+        """Return how many bytes are not sent yet."""
+        return self._transport.get_write_buffer_size() + len(self._held)
+
+    def close(self) -> None:
+        """Close once everything is sent."""
+        self._send()
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Close now."""
+        self._held = b""
+        self._transport.abort()
+
+    def _send(self) -> None:
+        if self._held:
+            held, self._held = self._held, b""
+            self._transport.write(held)

@@ -4,9 +4,9 @@ import asyncio
 import re
 import time
 import traceback
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from random import getrandbits
 from typing import Final
 
 from starlette.requests import ClientDisconnect
@@ -27,6 +27,7 @@ IMPORTS_PATH: Final = "/api/v1/imports"
 MAX_TARGET_BYTES: Final = 16 * 1024
 _LOGGED_PATH_CHARACTERS: Final = 200
 _LENGTH = re.compile(rb"[0-9]{1,18}")
+_NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
 _OWN_HEADERS: Final = frozenset({b"x-request-id", b"x-content-type-options"})
 
 
@@ -104,7 +105,7 @@ class _Exchange:
     def __init__(
         self, edge: Edge, scope: Scope, receive: Receive, send: Send, max_bytes: int
     ) -> None:
-        self.trace_id = uuid.uuid4().hex
+        self.trace_id = f"{getrandbits(128):032x}"
         self.status: int | None = None
         self._edge = edge
         self._scope = scope
@@ -160,11 +161,10 @@ class _Exchange:
         await self._client_send(message)
 
     def _headers(self, message: Message) -> list[tuple[bytes, bytes]]:
-        return [
-            *(header for header in message.get("headers", ()) if header[0] not in _OWN_HEADERS),
-            (b"x-request-id", self.trace_id.encode()),
-            (b"x-content-type-options", b"nosniff"),
-        ]
+        headers = [one for one in message.get("headers", ()) if one[0] not in _OWN_HEADERS]
+        headers.append((b"x-request-id", self.trace_id.encode()))
+        headers.append(_NO_SNIFFING)
+        return headers
 
     async def _fail(self, error: str, frames: str) -> None:
         self._edge.log.error(

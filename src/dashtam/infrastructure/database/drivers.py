@@ -1,13 +1,17 @@
 """The databases' own drivers, asked for what lies ready without anything between."""
 
+import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Dialect, Engine
+from sqlalchemy import URL, Dialect, Engine, Select
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from structlog import get_logger
 
@@ -15,116 +19,173 @@ from dashtam.application.ready_reads import NotReadyError
 from dashtam.infrastructure.database.engine import sqlite_path
 
 if TYPE_CHECKING:
-    import psycopg
+    import asyncpg
 
 Row = Sequence[Any]
 Parameters = dict[str, object]
 
-_CACHED_STATEMENTS: Final = 32
+_HEADER_BYTES: Final = 48
+_CONNECTED_WITHIN_S: Final = 5.0
+_ANSWERED_WITHIN_S: Final = 10.0
+_CLOSED_WITHIN_S: Final = 2.0
+
 _log = get_logger()
 
 
-def driver_of(engine: Engine) -> "SqliteDriver | PostgresqlDriver | None":
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A statement as a database takes it, and its parameters in order where they have no names."""
+
+    sql: str
+    order: Sequence[str] = ()
+
+
+def driver_of(engine: Engine, *, connections: int) -> "SqliteDriver | PostgresqlDriver | None":
     """Return the driver of the engine's database, None for one in memory; connects to nothing."""
     if engine.dialect.name == "postgresql":
-        return PostgresqlDriver(engine)
+        return PostgresqlDriver(engine.url, connections)
     path = sqlite_path(engine.url.render_as_string(hide_password=False))
-    return None if path is None or str(path) == ":memory:" else SqliteDriver(str(path))
+    return None if path is None or str(path) == ":memory:" else SqliteDriver(path)
 
 
 class SqliteDriver:
     """One connection that only reads. It waits for nobody: readers never do in WAL mode."""
 
-    is_inline: bool = True
-
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: Path) -> None:
         self.dialect: Dialect = sqlite_dialect(paramstyle="named")
         self._path = path
         self._lock = Lock()
         self._opened: sqlite3.Connection | None = None
+        self._header: memoryview | None = None
 
-    def rows(self, sql: str, parameters: Parameters) -> Sequence[Row]:
-        """Return the rows; see ``Driver``."""
+    def prepared(self, statement: Select[Any]) -> Prepared:
+        """Return the statement as SQLite takes it."""
+        return Prepared(str(statement.compile(dialect=self.dialect)))
+
+    async def open(self) -> None:
+        """Begin; the file is opened when it is first read."""
+
+    async def rows(self, prepared: Prepared, parameters: Parameters) -> Sequence[Row]:
+        """Return the rows; see ``Driver``. It never lets anybody else go on meanwhile."""
         try:
             with self._lock:
-                return self._connection().execute(sql, parameters).fetchall()
+                return self._connection().execute(prepared.sql, parameters).fetchall()
         except sqlite3.Error as error:
-            self.close()
+            self._close()
             raise _away(error) from None
 
-    def version(self) -> int | None:
-        """Return what is another after every commit, of any connection and any process."""
-        try:
-            with self._lock:
-                version: int = self._connection().execute("PRAGMA data_version").fetchone()[0]
-        except sqlite3.Error:
-            self.close()
-            return None
-        return version
+    def version(self) -> bytes | None:
+        """Return what is another after every commit, of any connection and any process.
 
-    def close(self) -> None:
+        It is the header of SQLite's WAL index, which all processes share in memory, and in which a
+        commit shows before it is acknowledged (sqlite.org/walformat.html, 2.1).
+        """
+        header = self._header
+        return None if header is None else header.tobytes()
+
+    async def close(self) -> None:
         """Let go of the file."""
+        self._close()
+
+    def _close(self) -> None:
         with self._lock:
+            self._header = None
             if self._opened is not None:
                 self._opened.close()
                 self._opened = None
 
     def _connection(self) -> sqlite3.Connection:
         if self._opened is None:
-            self._opened = sqlite3.connect(
-                self._path,
-                timeout=0,
-                isolation_level=None,
-                check_same_thread=False,
-                cached_statements=_CACHED_STATEMENTS,
+            opened = sqlite3.connect(
+                self._path, timeout=0, isolation_level=None, check_same_thread=False
             )
-            self._opened.execute("PRAGMA query_only = ON")
+            opened.execute("PRAGMA query_only = ON")
+            # The index is there from the first reading on, and stays as long as this connection.
+            opened.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            self._opened = opened
+            self._header = _wal_index_header(self._path)
         return self._opened
 
 
-class PostgresqlDriver:
-    """Connections of their own, as many as threads read at once, each statement prepared."""
-
-    is_inline: bool = False
-
-    def __init__(self, engine: Engine) -> None:
-        self.dialect: Dialect = engine.dialect
-        _, self._arguments = engine.dialect.create_connect_args(engine.url)
-        self._free: deque[psycopg.Connection[Row]] = deque()
-
-    def rows(self, sql: str, parameters: Parameters) -> Sequence[Row]:
-        """Return the rows; see ``Driver``."""
-        import psycopg  # noqa: PLC0415 - an installation without the extra never comes here
-
-        connection = None
-        try:
-            connection = self._free.pop() if self._free else self._connect()
-            found = connection.execute(sql, parameters, prepare=True, binary=True).fetchall()
-        except psycopg.Error as error:
-            # What is wrong with this one is wrong with all; the rows' way says so, or finds a way.
-            if connection is not None:
-                connection.close()
-            self.close()
-            raise _away(error) from None
-        self._free.append(connection)
-        return found
-
-    def version(self) -> object | None:
-        """Tell nothing: asking would cost as much as reading."""
+def _wal_index_header(path: Path) -> memoryview | None:
+    try:
+        with path.with_name(f"{path.name}-shm").open("rb") as file:
+            return memoryview(mmap(file.fileno(), 0, access=ACCESS_READ))[:_HEADER_BYTES]
+    except (OSError, ValueError):
         return None
 
-    def close(self) -> None:
-        """Let go of the connections that nobody uses."""
-        with suppress(IndexError):
-            while True:
-                self._free.pop().close()
 
-    def _connect(self) -> "psycopg.Connection[Row]":
-        import psycopg  # noqa: PLC0415 - see above
+class PostgresqlDriver:
+    """A few connections in the event loop, each with its statements prepared."""
 
-        options = "-c timezone=UTC -c statement_timeout=10000 -c default_transaction_read_only=on"
-        return psycopg.connect(
-            **self._arguments, autocommit=True, connect_timeout=5, options=options
+    def __init__(self, url: URL, connections: int) -> None:
+        # The dialect writes the statements; it does not load the driver.
+        from sqlalchemy.dialects.postgresql.asyncpg import dialect  # noqa: PLC0415 - see above
+
+        self.dialect: Dialect = dialect()  # type: ignore[no-untyped-call] # SQLAlchemy's is untyped
+        self._url = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._most = connections
+        self._turns: asyncio.Semaphore | None = None
+        self._free: deque[asyncpg.Connection[asyncpg.Record]] = deque()
+
+    def prepared(self, statement: Select[Any]) -> Prepared:
+        """Return the statement as PostgreSQL takes it."""
+        compiled = statement.compile(dialect=self.dialect)
+        return Prepared(str(compiled), tuple(getattr(compiled, "positiontup", ())))
+
+    async def open(self) -> None:
+        """Begin, in the event loop that runs; nothing is connected to yet."""
+        self._turns = asyncio.Semaphore(self._most)
+
+    async def rows(self, prepared: Prepared, parameters: Parameters) -> Sequence[Row]:
+        """Return the rows; see ``Driver``."""
+        import asyncpg  # noqa: PLC0415 - an installation without the extra never comes here
+
+        if self._turns is None or (self._turns.locked() and len(self._free) == 0):
+            # Whoever waits for a connection waits on the rows' way, which knows for how long.
+            raise NotReadyError
+        async with self._turns:
+            connection = None
+            try:
+                connection = self._free.pop() if self._free else await self._connect()
+                arguments = [parameters[name] for name in prepared.order]
+                found: Sequence[Row] = await connection.fetch(prepared.sql, *arguments)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+                # What is wrong with this one is wrong with all; the rows' way says so.
+                if connection is not None:
+                    connection.terminate()
+                self._terminate()
+                raise _away(error) from None
+            except BaseException:
+                # The client is gone, and with him who reads what the connection will say.
+                if connection is not None:
+                    connection.terminate()
+                raise
+            self._free.append(connection)
+            return found
+
+    def version(self) -> None:
+        """Tell nothing: asking would cost as much as reading."""
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        self._turns = None
+        while self._free:
+            with suppress(OSError, TimeoutError):
+                await self._free.pop().close(timeout=_CLOSED_WITHIN_S)
+
+    def _terminate(self) -> None:
+        while self._free:
+            self._free.pop().terminate()
+
+    async def _connect(self) -> "asyncpg.Connection[asyncpg.Record]":
+        import asyncpg  # noqa: PLC0415 - see above
+
+        return await asyncpg.connect(
+            self._url,
+            timeout=_CONNECTED_WITHIN_S,
+            command_timeout=_ANSWERED_WITHIN_S,
+            server_settings={"timezone": "UTC", "default_transaction_read_only": "on"},
         )
 
 

@@ -29,6 +29,7 @@ from dashtam.domain.account import AccountId
 from dashtam.domain.period import Period
 from dashtam.domain.user import AccessTokenId, UserId
 from dashtam.infrastructure.database.columns import Id, Instant
+from dashtam.infrastructure.database.drivers import Parameters, Prepared, Row
 from dashtam.infrastructure.database.frames import DamagedFrameError, opened
 from dashtam.infrastructure.database.history_pages import DAWN, FULL
 from dashtam.infrastructure.database.tables import (
@@ -37,9 +38,6 @@ from dashtam.infrastructure.database.tables import (
     history_pages,
     sessions,
 )
-
-Row = Sequence[Any]
-Parameters = dict[str, object]
 
 _OWNER, _UNTIL, _AFTER, _LAST, _COUNT, _FRAME = range(2, 8)
 _p = history_pages.c
@@ -51,15 +49,20 @@ class Driver(Protocol):
     """One database, asked without anything between."""
 
     dialect: Dialect
-    is_inline: bool
 
-    def rows(self, sql: str, parameters: Parameters) -> Sequence[Row]:
-        """Return the rows. Raises ``NotReadyError`` where they cannot be had at once."""
+    def prepared(self, statement: Select[Any]) -> Prepared:
+        """Return the statement as this database takes it."""
+
+    async def rows(self, prepared: Prepared, parameters: Parameters) -> Sequence[Row]:
+        """Return the rows. Raises ``NotReadyError`` where they cannot be had."""
 
     def version(self) -> object | None:
         """Return what is another after every commit, None where that cannot be told quickly."""
 
-    def close(self) -> None:
+    async def open(self) -> None:
+        """Begin, in the event loop that runs."""
+
+    async def close(self) -> None:
         """Let go of the database."""
 
 
@@ -70,7 +73,7 @@ class SqlReadyReads:
         self._driver = driver
         self._mend = mend
         self._sql = {
-            (ask, kind): _sql(statement(callers), driver.dialect)
+            (ask, kind): driver.prepared(statement(callers))
             for ask, statement in _STATEMENTS.items()
             for kind, callers in _CALLERS.items()
         }
@@ -79,18 +82,13 @@ class SqlReadyReads:
         self._dawn = self._instant(DAWN)
         self._uuid_of = _uuid_of_bytes if driver.dialect.name == "sqlite" else _as_it_is
 
-    @property
-    def is_inline(self) -> bool:
-        """Whether reading never waits."""
-        return self._driver.is_inline
-
     def version(self) -> object | None:
         """Return what is another after every commit, None where that cannot be told quickly."""
         return self._driver.version()
 
-    def latest(self, proof: Proof) -> tuple[Reader, Sequence[ReadyBalance]]:
+    async def latest(self, proof: Proof) -> tuple[Reader, Sequence[ReadyBalance]]:
         """Return the newest snapshots; see ``ReadyReads``."""
-        rows = self._rows("latest", proof, {})
+        rows = await self._rows("latest", proof, {})
         reader = self._reader(rows[0])
         balances = []
         for account_id, is_hidden, closed_at, length, frame in (row[2:] for row in rows):
@@ -101,36 +99,40 @@ class SqlReadyReads:
                 raise NotReadyError
         return reader, balances
 
-    def within(self, proof: Proof, account_id: AccountId, period: Period) -> ReadyPages:
+    async def within(self, proof: Proof, account_id: AccountId, period: Period) -> ReadyPages:
         """Return the pages of a period; see ``ReadyReads``."""
         start, end = self._instant(period.start), self._instant(period.end)
         asked = {"account": self._id(account_id), "start": start, "end": end}
-        rows = self._rows("within", proof, asked)
+        rows = await self._rows("within", proof, asked)
         pages = _Pages(rows)
         if not (pages.after < start and pages.last >= min(end, pages.until)):
             raise self._gap(account_id)
         return self._pages(account_id, rows, pages)
 
-    def newest(self, proof: Proof, account_id: AccountId, limit: int) -> ReadyPages:
+    async def newest(self, proof: Proof, account_id: AccountId, limit: int) -> ReadyPages:
         """Return the newest pages; see ``ReadyReads``."""
         # Every page but the last is full, or was before a later one took its place.
         asked = {"account": self._id(account_id), "pages": (limit - 1) // FULL + 2}
-        rows = self._rows("newest", proof, asked)[::-1]
+        rows = (await self._rows("newest", proof, asked))[::-1]
         pages = _Pages(rows)
         has_all = pages.count >= limit or pages.after == self._dawn
         if pages.last != pages.until or not has_all:
             raise self._gap(account_id)
         return self._pages(account_id, rows, pages)
 
-    def close(self) -> None:
+    async def open(self) -> None:
+        """Begin; see ``ReadyReads``."""
+        await self._driver.open()
+
+    async def close(self) -> None:
         """Let go of the database."""
-        self._driver.close()
+        await self._driver.close()
 
     def mend(self, account_id: UUID) -> None:
         """Have the account's pages made anew."""
         self._mend(account_id)
 
-    def _rows(self, ask: str, proof: Proof, asked: Mapping[str, object]) -> Sequence[Row]:
+    async def _rows(self, ask: str, proof: Proof, asked: Mapping[str, object]) -> Sequence[Row]:
         parameters: Parameters = {"now": self._instant(proof.at), **asked}
         if proof.session_id is not None:
             kind = "session"
@@ -139,7 +141,7 @@ class SqlReadyReads:
             kind = "token"
             parameters["proof"] = proof.token_hash
             parameters["noted"] = self._instant(proof.at - USE_NOTED_EVERY)
-        rows = self._driver.rows(self._sql[ask, kind], parameters)
+        rows = await self._driver.rows(self._sql[ask, kind], parameters)
         if not rows or rows[0][0] is None:
             raise NotReadyError
         return rows
@@ -234,10 +236,6 @@ def _by_token() -> _Callers:
 
 _CALLERS: Final = {"session": _by_session(), "token": _by_token()}
 _STATEMENTS: Final = {"latest": _latest, "within": _within, "newest": _newest}
-
-
-def _sql(statement: Select[Any], dialect: Dialect) -> str:
-    return str(statement.compile(dialect=dialect))
 
 
 def _converter(kind: Id | Instant, dialect: Dialect) -> Callable[[Any], Any]:

@@ -6,6 +6,7 @@ is the generic cell rate algorithm (ITU-T I.371) with the theoretical arrival ti
 """
 
 import hashlib
+from functools import lru_cache
 
 from dashtam.application.rate_limits import RatePolicy, Spent
 
@@ -29,6 +30,7 @@ def cost(policy: RatePolicy, tokens: int, ticks_per_s: int) -> int:
     return max(tokens, 1) * parts_per_token(ticks_per_s)
 
 
+@lru_cache(maxsize=4096)
 def digest(policy: RatePolicy, key: str) -> bytes:
     """Return 16 bytes that stand for the bucket.
 

@@ -2,6 +2,7 @@
 
 import re
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Final
@@ -37,7 +38,7 @@ class Signer:
         self._keys = keys
         self._issuer = issuer
         self._audience = audience
-        self._verified: dict[str, tuple[_Claims, SigningKey]] = {}
+        self._verified: dict[str, _Verified] = {}
 
     def issue(self, user_id: UserId, session_id: SessionId, now: datetime) -> str:
         """Return a signed token, good for ``ACCESS_TOKEN_S`` seconds."""
@@ -55,13 +56,11 @@ class Signer:
 
     def verify(self, token: str, now: datetime) -> Principal | None:
         """Return whose token it is, None unless it is one of ours and still good."""
+        ring = self._keys.ring()
         known = self._verified.get(token)
-        if (
-            known is not None
-            and known[1].verifies_at(now)
-            and known[1] in self._keys.ring().signing
-        ):
-            return _principal(known[0]) if self._accepts(known[0], int(now.timestamp())) else None
+        if known is not None and known.ring is ring and known.key.verifies_at(now):
+            is_good = self._accepts(known.claims, int(now.timestamp()))
+            return known.principal if is_good else None
         if len(token) > LONGEST_TOKEN or _TOKEN.fullmatch(token) is None:
             return None
         key = self._key(token.partition(".")[0], now)
@@ -70,15 +69,16 @@ class Signer:
         claims = _claims(token, key)
         if claims is None or not self._accepts(claims, int(now.timestamp())):
             return None
-        self._remember(token, claims, key)
-        return _principal(claims)
+        principal = Principal(UserId(claims.sub), SessionId(claims.sid))
+        self._remember(token, _Verified(ring, key, claims, principal))
+        return principal
 
-    def _remember(self, token: str, claims: "_Claims", key: SigningKey) -> None:
+    def _remember(self, token: str, verified: "_Verified") -> None:
         # That a signature is right stays so; whether the key and the claims still count does not.
         if len(self._verified) >= _REMEMBERED:
             with suppress(KeyError, RuntimeError):
                 del self._verified[next(iter(self._verified))]
-        self._verified[token] = claims, key
+        self._verified[token] = verified
 
     def _key(self, header: str, now: datetime) -> SigningKey | None:
         # A key that we do not know may have been made by another process a moment ago.
@@ -104,8 +104,14 @@ class _Claims(msgspec.Struct, forbid_unknown_fields=True):
     jti: UUID
 
 
-def _principal(claims: _Claims) -> Principal:
-    return Principal(UserId(claims.sub), SessionId(claims.sid))
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """A token whose signature was found right, by a key of this ring."""
+
+    ring: KeyRing
+    key: SigningKey
+    claims: _Claims
+    principal: Principal
 
 
 def _key_of(ring: KeyRing, header: str) -> SigningKey | None:

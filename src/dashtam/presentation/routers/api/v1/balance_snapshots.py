@@ -94,9 +94,9 @@ def list_balance_snapshots(call: Call) -> Answer:
     return Answer(history_shape(history))
 
 
-def ready_latest(call: ReadyCall) -> tuple[Reader, bytes]:
+async def ready_latest(call: ReadyCall) -> tuple[Reader, bytes]:
     """Return the latest snapshots as they lie ready."""
-    reader, balances = call.reads.latest(call.proof)
+    reader, balances = await call.reads.latest(call.proof)
     include = call.value(INCLUDE)
     shown = [
         balance
@@ -106,24 +106,24 @@ def ready_latest(call: ReadyCall) -> tuple[Reader, bytes]:
     return reader, latest_json(shown)
 
 
-def ready_history(call: ReadyCall) -> tuple[Reader, bytes]:
+async def ready_history(call: ReadyCall) -> tuple[Reader, bytes]:
     """Return a history as it lies ready: every snapshot of every source."""
     if call.has_any(SOURCE, INTERVAL, MAX_POINTS):
         raise NotReadyError
     period = Period(call.value(START_DATE), call.value(END_DATE))
     account_id = AccountId(call.value(ACCOUNT_ID))
-    pages = call.reads.within(call.proof, account_id, period)
+    pages = await call.reads.within(call.proof, account_id, period)
     if sum(pages.snapshots) > balance_snapshots.MOST_ROWS:
         raise NotReadyError
     return pages.reader, history_json(_checked(call, account_id, pages), period)
 
 
-def ready_recent(call: ReadyCall) -> tuple[Reader, bytes]:
+async def ready_recent(call: ReadyCall) -> tuple[Reader, bytes]:
     """Return the most recent snapshots as they lie ready, of every source."""
     if call.has_any(SOURCE):
         raise NotReadyError
     account_id = AccountId(call.value(ACCOUNT_ID))
-    pages = call.reads.newest(call.proof, account_id, call.value(LIMIT))
+    pages = await call.reads.newest(call.proof, account_id, call.value(LIMIT))
     return pages.reader, recent_json(_checked(call, account_id, pages), call.value(LIMIT))
 
 

@@ -1,6 +1,6 @@
 """What an entry of the registry says."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -31,7 +31,7 @@ class Transaction(Enum):
 
 
 Handler = Callable[[Call], Answer]
-ReadyHandler = Callable[[ReadyCall], tuple[Reader, bytes]]
+ReadyHandler = Callable[[ReadyCall], Awaitable[tuple[Reader, bytes]]]
 """Returns the body of an answer that lies ready, and for whom, or raises ``NotReadyError``."""
 
 

@@ -6,14 +6,13 @@ that alone can refuse.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from threading import Lock
 from typing import Any, Final
 
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashtam.application import access_tokens
@@ -38,31 +37,60 @@ from dashtam.presentation.routers.api.v1.routes.turn import (
 _ID: Final = "{id}"
 _KEPT_BYTES: Final = 32 * 1024 * 1024
 _LARGEST_KEPT: Final = 2 * 1024 * 1024
+_OF_BODY: Final = 2
+_USUAL: Final = frozenset({None, b"*/*", b"application/json"})
 _JSON: Final = (b"content-type", b"application/json")
 _NO_STORE: Final = (b"cache-control", b"no-store")
 
 
-@dataclass(frozen=True, slots=True)
+Header = tuple[bytes, bytes]
+Key = tuple[str, bytes, bytes, bytes | None]
+
+
 class _Asked:
     """A request that may have an answer that lies ready."""
 
-    place: "_Place"
-    account_id: str
-    path: str
-    query: bytes
-    token: str
-    accept: str | None
-    if_none_match: str | None
+    __slots__ = ("accept", "account_id", "authorization", "if_none_match", "key", "place")
+
+    def __init__(self, place: "_Place", account_id: str, scope: Scope) -> None:
+        self.place = place
+        self.account_id = account_id
+        self.authorization: bytes | None = None
+        self.accept: bytes | None = None
+        self.if_none_match: bytes | None = None
+        for name, value in scope["headers"]:
+            if name == b"authorization" and self.authorization is None:
+                self.authorization = value
+            elif name == b"accept" and self.accept is None:
+                self.accept = value
+            elif name == b"if-none-match" and self.if_none_match is None:
+                self.if_none_match = value
+        # What the answer depends on, all of it, beside what is stored.
+        self.key: Key = scope["path"], scope["query_string"], self.authorization or b"", self.accept
+
+    def has(self, etag: str) -> bool:
+        """Tell whether the client has what is known by this validator."""
+        known = self.if_none_match
+        return known is not None and matches(known.decode("latin-1"), etag)
 
     @property
-    def key(self) -> tuple[object, ...]:
-        return self.path, self.query, self.token, self.accept
+    def token(self) -> str:
+        """The bearer's token. Raises ``NotReadyError`` where there is none."""
+        scheme, _, token = (self.authorization or b"").partition(b" ")
+        if scheme.lower() != b"bearer":
+            raise NotReadyError
+        return token.strip().decode("latin-1")
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
+    """An answer, ready to be sent to whom it was made for; ``token`` is None for read-only ones."""
+
     principal: Principal
+    bucket: str
+    token: str | None
     etag: str
+    headers: tuple[Header, ...]
     body: bytes
 
 
@@ -98,7 +126,7 @@ class _Place:
 class Shortcut:
     """An ASGI application that answers what lies ready, and passes everything else on."""
 
-    def __init__(  # noqa: PLR0913 - one for each thing it stands between
+    def __init__(
         self,
         app: ASGIApp,
         routes: Iterable[Route],
@@ -107,7 +135,6 @@ class Shortcut:
         reads: ReadyReads,
         uses: Uses,
         base_path: str,
-        threads: int,
     ) -> None:
         self._app = app
         self._world = world
@@ -116,24 +143,21 @@ class Shortcut:
         self._places = [
             _Place(route, route.ready, base_path) for route in routes if route.ready is not None
         ]
-        self._is_inline = reads.is_inline and not world.buckets.may_wait
-        self._limiter = CapacityLimiter(max(1, threads // 2))
         self._kept = _KeptAnswers(_KEPT_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass on."""
         asked = self._asked(scope) if scope["type"] == "http" and scope["method"] == "GET" else None
-        if asked is None:
+        answer = None if asked is None else await self._answer(asked)
+        spent = None if answer is None else await self._spent(answer, asked)
+        if answer is None or asked is None or spent is None:
             await self._app(scope, receive, send)
             return
-        if self._is_inline:
-            answered = self._answer(asked)
-        else:
-            answered = await to_thread.run_sync(self._answer, asked, limiter=self._limiter)
-        if answered is None:
-            await self._app(scope, receive, send)
-            return
-        status, headers, body = answered
+        self._uses.note(answer.principal)
+        status, headers, body = 200, [*answer.headers, *_limits(spent)], answer.body
+        if asked.has(answer.etag):
+            # Of the headers, those of a body stand first.
+            status, headers, body = 304, headers[_OF_BODY:], b""
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
@@ -142,71 +166,68 @@ class Shortcut:
         for place in self._places:
             account_id = place.account_in(path)
             if account_id is not None:
-                break
-        else:
-            return None
-        headers = dict(reversed(scope["headers"]))
-        scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
-        if scheme.lower() != b"bearer":
-            return None
-        accept = headers.get(b"accept")
-        if_none_match = headers.get(b"if-none-match")
-        return _Asked(
-            place,
-            account_id,
-            path,
-            scope["query_string"],
-            token.strip().decode("latin-1"),
-            None if accept is None else accept.decode("latin-1"),
-            None if if_none_match is None else if_none_match.decode("latin-1"),
-        )
+                return _Asked(place, account_id, scope)
+        return None
 
-    def _answer(self, asked: _Asked) -> tuple[int, Sequence[tuple[bytes, bytes]], bytes] | None:
-        try:
-            answer = self._found(asked)
-        except (NotReadyError, Refusal, Rejection):
-            return None
-        policy = self._world.rules.policies[asked.place.route.rate_limit.name]
-        spent = self._world.buckets.spend(policy, user_key(answer.principal))
-        if spent.retry_after_s is not None:
-            # Nothing was taken; the other way refuses.
-            return None
-        self._uses.note(answer.principal)
-        if asked.if_none_match is not None and matches(asked.if_none_match, answer.etag):
-            return 304, _headers(spent, answer), b""
-        length = (b"content-length", b"%d" % len(answer.body))
-        return 200, [length, _JSON, *_headers(spent, answer)], answer.body
-
-    def _found(self, asked: _Asked) -> _Answer:
+    async def _answer(self, asked: _Asked) -> _Answer | None:
+        """Return the answer, None where another way has to be gone."""
         now = self._world.clock()
-        is_session = not asked.token.startswith(access_tokens.PREFIX)
-        principal = self._world.signer.verify(asked.token, now) if is_session else None
-        if principal is None and is_session:
-            raise NotReadyError
         # Read before the answer: a commit between them makes the answer look older than it is.
         version = self._reads.version()
         answer = self._kept.get(asked.key, version)
-        if answer is None:
-            answer = self._made(asked, principal, now)
-            if is_session and version is not None:
-                self._kept.keep(asked.key, version, answer)
+        if answer is not None and answer.token is not None:
+            # All is as it was when this was made, but for the time.
+            is_good = self._world.signer.verify(answer.token, now) is not None
+            return answer if is_good else None
+        try:
+            answer = await self._made(asked, now)
+        except (NotReadyError, Refusal, Rejection):
+            return None
+        if answer.token is not None and version is not None:
+            self._kept.keep(asked.key, version, answer)
         return answer
 
-    def _made(self, asked: _Asked, principal: Principal | None, now: datetime) -> _Answer:
-        place = asked.place
-        if asked.accept is not None:
-            check_accept(asked.accept, place.route.media_type)
-        if principal is not None:
-            proof = Proof(now, session_id=principal.session_id)
+    async def _made(self, asked: _Asked, now: datetime) -> _Answer:
+        place, token = asked.place, asked.token
+        principal: Principal | None = None
+        if token.startswith(access_tokens.PREFIX):
+            proof = Proof(now, token_hash=access_tokens.hash_of(token))
         else:
-            proof = Proof(now, token_hash=access_tokens.hash_of(asked.token))
-        call = ReadyCall(self._reads, proof, place.values(asked.account_id, asked.query))
-        reader, body = place.handler(call)
+            principal = self._world.signer.verify(token, now)
+            if principal is None:
+                raise NotReadyError
+            proof = Proof(now, session_id=principal.session_id)
+        if asked.accept not in _USUAL:
+            check_accept((asked.accept or b"").decode("latin-1"), place.route.media_type)
+        call = ReadyCall(self._reads, proof, place.values(asked.account_id, asked.key[1]))
+        reader, body = await place.handler(call)
         if principal is None:
-            principal = Principal(reader.user_id, None, reader.unnoted)
-        elif principal.user_id != reader.user_id:
+            return _answer(Principal(reader.user_id, None, reader.unnoted), None, body)
+        if principal.user_id != reader.user_id:
             raise NotReadyError
-        return _Answer(principal, etag_of(body), body)
+        return _answer(principal, token, body)
+
+    async def _spent(self, answer: _Answer, asked: "_Asked | None") -> Spent | None:
+        """Return what the user's bucket says, None where it is empty: nothing was taken then."""
+        assert asked is not None, "an answer was asked for"
+        buckets = self._world.buckets
+        policy = self._world.rules.policies[asked.place.route.rate_limit.name]
+        if buckets.may_wait:
+            spent = await to_thread.run_sync(buckets.spend, policy, answer.bucket)
+        else:
+            spent = buckets.spend(policy, answer.bucket)
+        return spent if spent.retry_after_s is None else None
+
+
+def _answer(principal: Principal, token: str | None, body: bytes) -> _Answer:
+    etag = etag_of(body)
+    length = (b"content-length", b"%d" % len(body))
+    headers = length, _JSON, _NO_STORE, (b"etag", etag.encode())
+    return _Answer(principal, user_key(principal), token, etag, headers, body)
+
+
+def _limits(spent: Spent) -> list[Header]:
+    return [(name.lower().encode(), text.encode()) for name, text in limit_headers(spent).items()]
 
 
 class _KeptAnswers:
@@ -216,38 +237,25 @@ class _KeptAnswers:
         self._most_bytes = most_bytes
         self._bytes = 0
         self._version: object = None
-        self._answers: OrderedDict[tuple[object, ...], _Answer] = OrderedDict()
-        self._lock = Lock()
+        self._answers: OrderedDict[Key, _Answer] = OrderedDict()
 
-    def get(self, key: tuple[object, ...], version: object) -> _Answer | None:
-        with self._lock:
-            if version != self._version or version is None:
-                self._answers.clear()
-                self._bytes = 0
-                self._version = version
-                return None
-            answer = self._answers.get(key)
-            if answer is not None:
-                self._answers.move_to_end(key)
-            return answer
+    def get(self, key: Key, version: object) -> _Answer | None:
+        if version != self._version:
+            self._answers.clear()
+            self._bytes = 0
+            self._version = version
+            return None
+        answer = self._answers.get(key)
+        if answer is not None:
+            self._answers.move_to_end(key)
+        return answer
 
-    def keep(self, key: tuple[object, ...], version: object, answer: _Answer) -> None:
-        if len(answer.body) > _LARGEST_KEPT:
+    def keep(self, key: Key, version: object, answer: _Answer) -> None:
+        if len(answer.body) > _LARGEST_KEPT or version != self._version:
             return
-        with self._lock:
-            if version != self._version or key in self._answers:
-                return
-            self._answers[key] = answer
+        if key not in self._answers:
             self._bytes += len(answer.body)
-            while self._bytes > self._most_bytes:
-                _, oldest = self._answers.popitem(last=False)
-                self._bytes -= len(oldest.body)
-
-
-def _headers(spent: Spent, answer: _Answer) -> list[tuple[bytes, bytes]]:
-    limits = limit_headers(spent)
-    return [
-        _NO_STORE,
-        (b"etag", answer.etag.encode()),
-        *[(name.lower().encode(), value.encode()) for name, value in limits.items()],
-    ]
+        self._answers[key] = answer
+        while self._bytes > self._most_bytes:
+            _, oldest = self._answers.popitem(last=False)
+            self._bytes -= len(oldest.body)
