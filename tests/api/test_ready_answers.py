@@ -256,7 +256,7 @@ def hurt(api: Api, account_id: UUID, other: UUID, damage: str) -> None:
         if damage == "missing":
             connection.execute(delete(history_pages).where(page))
         elif damage == "latest":
-            theirs = update(accounts).values(latest_frame=b"damaged")
+            theirs = update(accounts).values(latest=b"damaged")
             connection.execute(theirs.where(accounts.c.id == account_id))
         else:
             frame = b"damaged"

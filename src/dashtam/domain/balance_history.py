@@ -6,7 +6,9 @@ from decimal import Decimal
 from itertools import pairwise
 
 from dashtam.domain.balance_snapshot import BalanceSnapshot
-from dashtam.domain.money import Currency, Money, percent_change
+from dashtam.domain.money import EXACT, Currency, Money, percent_change
+
+_ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +93,13 @@ def _summarised(
 
 def totals_by_currency(balances: Iterable[Money]) -> dict[str, Money]:
     """Return the exact sum of the balances in each currency, by code in alphabetical order."""
-    totals: dict[Currency, Money] = {}
+    totals: dict[Currency, Decimal] = {}
     for balance in balances:
-        zero = Money(Decimal(0), balance.currency)
-        totals[balance.currency] = totals.get(balance.currency, zero) + balance
-    return {total.currency.code: total for total in sorted(totals.values(), key=_code)}
+        currency = balance.currency
+        totals[currency] = EXACT.add(totals.get(currency, _ZERO), balance.amount)
+    in_order = sorted(totals.items(), key=_code)
+    return {currency.code: Money(total, currency) for currency, total in in_order}
 
 
-def _code(money: Money) -> str:
-    return money.currency.code
+def _code(total: tuple[Currency, Decimal]) -> str:
+    return total[0].code

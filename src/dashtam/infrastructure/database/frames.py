@@ -1,9 +1,10 @@
 """Frames: bytes in the form in which pages of history lie in the database.
 
 A frame is one of Zstandard (RFC 8878), with its checksum: whatever was changed by hand does not
-open.
+open. What is short is kept as it is, behind a checksum alone: opening a frame would take longer.
 """
 
+import zlib
 from threading import local
 from typing import Final
 
@@ -13,6 +14,7 @@ LARGEST: Final = 64 * 1024 * 1024
 """What a frame holds at most, in bytes."""
 
 _LEVEL: Final = 3
+_CHECKSUM_BYTES: Final = 4
 
 
 class DamagedFrameError(Exception):
@@ -45,3 +47,20 @@ def opened(frame: bytes) -> bytes:
         return _tools.decompressor.decompress(frame, max_output_size=LARGEST)
     except ZstdError as error:
         raise DamagedFrameError from error
+
+
+def checked(content: bytes) -> bytes:
+    """Return the content behind its checksum."""
+    return zlib.crc32(content).to_bytes(_CHECKSUM_BYTES) + content
+
+
+def read_checked(kept: bytes) -> bytes:
+    """Return the content that stands behind its checksum.
+
+    Raises:
+        DamagedFrameError: it is not as it was made.
+    """
+    content = kept[_CHECKSUM_BYTES:]
+    if zlib.crc32(content).to_bytes(_CHECKSUM_BYTES) != kept[:_CHECKSUM_BYTES]:
+        raise DamagedFrameError
+    return content

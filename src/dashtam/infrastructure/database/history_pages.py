@@ -14,7 +14,13 @@ from dashtam.domain.account import AccountId
 from dashtam.domain.balance_history import ChangedSnapshot
 from dashtam.domain.balance_snapshot import BalanceSnapshot
 from dashtam.infrastructure.database.balance_snapshots import BalanceSnapshots
-from dashtam.infrastructure.database.frames import DamagedFrameError, framed, opened
+from dashtam.infrastructure.database.frames import (
+    DamagedFrameError,
+    checked,
+    framed,
+    opened,
+    read_checked,
+)
 from dashtam.infrastructure.database.tables import accounts, history_pages
 
 Render = Callable[[ChangedSnapshot], bytes]
@@ -92,13 +98,13 @@ class HistoryPages:
         """Tell whether pages are there that are not what would be made of the account's rows."""
         if self._render is None:
             return False
-        statement = select(accounts.c.paged_until, accounts.c.latest_frame)
+        statement = select(accounts.c.paged_until, accounts.c.latest)
         row = self._connection.execute(statement.where(accounts.c.id == account_id)).one()
         pages = self._connection.execute(
             select(history_pages).where(_p.account_id == account_id).order_by(_p.last_at)
         ).all()
         if row.paged_until is None:
-            return bool(pages) or row.latest_frame is not None
+            return bool(pages) or row.latest is not None
         rows = self._sent(self._render, account_id, DAWN)
         until, newest = DAWN, b""
         try:
@@ -109,7 +115,7 @@ class HistoryPages:
                 if opened(page.frame) != b",".join(sent for _, sent in taken):
                     return True
                 until, newest = taken[-1]
-            return (until, newest) != (row.paged_until, opened(row.latest_frame)) or any(rows)
+            return (until, newest) != (row.paged_until, read_checked(row.latest)) or any(rows)
         except DamagedFrameError:
             return True
 
@@ -177,7 +183,7 @@ class HistoryPages:
         self._connection.execute(
             update(accounts)
             .where(accounts.c.id == account_id)
-            .values(paged_until=until, latest_frame=None if sent is None else framed(sent))
+            .values(paged_until=until, latest=None if sent is None else checked(sent))
         )
 
 

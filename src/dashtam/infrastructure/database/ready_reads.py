@@ -30,7 +30,7 @@ from dashtam.domain.period import Period
 from dashtam.domain.user import AccessTokenId, UserId
 from dashtam.infrastructure.database.columns import Id, Instant
 from dashtam.infrastructure.database.drivers import Parameters, Prepared, Row
-from dashtam.infrastructure.database.frames import DamagedFrameError, opened
+from dashtam.infrastructure.database.frames import DamagedFrameError, opened, read_checked
 from dashtam.infrastructure.database.history_pages import DAWN, FULL
 from dashtam.infrastructure.database.tables import (
     access_tokens,
@@ -91,9 +91,9 @@ class SqlReadyReads:
         rows = await self._rows("latest", proof, {})
         reader = self._reader(rows[0])
         balances = []
-        for account_id, is_hidden, closed_at, length, frame in (row[2:] for row in rows):
-            if frame is not None:
-                sent = self._opened(frame, account_id)
+        for account_id, is_hidden, closed_at, length, kept in (row[2:] for row in rows):
+            if kept is not None:
+                sent = self._intact(read_checked, kept, account_id)
                 balances.append(ReadyBalance(bool(is_hidden), closed_at is not None, sent))
             elif length:
                 raise NotReadyError
@@ -153,12 +153,17 @@ class SqlReadyReads:
     def _pages(self, account_id: AccountId, rows: Sequence[Row], pages: "_Pages") -> ReadyPages:
         if pages.has_gap:
             raise self._gap(account_id)
-        texts = [self._opened(row[_FRAME], account_id) for row in rows]
+        texts = [self._intact(opened, row[_FRAME], account_id) for row in rows]
         return ReadyPages(self._reader(rows[0]), texts, [row[_COUNT] for row in rows])
 
-    def _opened(self, frame: bytes, account_id: Any) -> bytes:  # noqa: ANN401 - the driver's
+    def _intact(
+        self,
+        read: Callable[[bytes], bytes],
+        kept: bytes,
+        account_id: Any,  # noqa: ANN401 - the driver's, or ours
+    ) -> bytes:
         try:
-            return opened(frame)
+            return read(kept)
         except DamagedFrameError:
             found = account_id if isinstance(account_id, UUID) else self._uuid_of(account_id)
             raise self._gap(found) from None
@@ -183,7 +188,7 @@ class _Pages:
 
 def _latest(callers: "_Callers") -> Select[Any]:
     return (
-        select(*callers, _a.id, _a.is_hidden, _a.closed_at, _a.chain_length, _a.latest_frame)
+        select(*callers, _a.id, _a.is_hidden, _a.closed_at, _a.chain_length, _a.latest)
         .where(_a.user_id == callers[0])
         .order_by(_a.name, _a.id)
     )

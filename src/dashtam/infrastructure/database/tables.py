@@ -122,9 +122,9 @@ accounts = Table(
     Column("holdings_as_of", Instant),
     Column("holdings_sync_id", Id),
     Column("last_live_at", Instant),
-    # Derived, as ``history_pages`` are: up to when those reach, and the newest snapshot's frame.
+    # Derived, as ``history_pages`` are: up to when those reach, and the newest snapshot.
     Column("paged_until", Instant),
-    Column("latest_frame", LargeBinary),
+    Column("latest", LargeBinary),
     CheckConstraint("balance_sign IN (1, -1)", name="balance_sign"),
     UniqueConstraint("connection_id", "external_id", "currency"),
     Index(None, "user_id", "name", "id"),

@@ -12,7 +12,7 @@ down_revision = "0002"
 def upgrade() -> None:
     """Add the pages, empty: an account's are made when something is next recorded for it."""
     op.add_column("accounts", sa.Column("paged_until", Instant(), nullable=True))
-    op.add_column("accounts", sa.Column("latest_frame", sa.LargeBinary(), nullable=True))
+    op.add_column("accounts", sa.Column("latest", sa.LargeBinary(), nullable=True))
     op.create_table(
         "history_pages",
         sa.Column("account_id", Id(), nullable=False),
