@@ -25,6 +25,7 @@ Row = Sequence[Any]
 Parameters = dict[str, object]
 
 _HEADER_BYTES: Final = 48
+_LENT_WITHIN_S: Final = 5.0
 _CONNECTED_WITHIN_S: Final = 5.0
 _ANSWERED_WITHIN_S: Final = 10.0
 _CLOSED_WITHIN_S: Final = 2.0
@@ -141,28 +142,27 @@ class PostgresqlDriver:
         """Return the rows; see ``Driver``."""
         import asyncpg  # noqa: PLC0415 - an installation without the extra never comes here
 
-        if self._turns is None or (self._turns.locked() and len(self._free) == 0):
-            # Whoever waits for a connection waits on the rows' way, which knows for how long.
+        turns = self._turns
+        if turns is None:
             raise NotReadyError
-        async with self._turns:
-            connection = None
+        await _take(turns)
+        try:
+            connection = self._free.pop() if self._free else await self._connect()
             try:
-                connection = self._free.pop() if self._free else await self._connect()
                 arguments = [parameters[name] for name in prepared.order]
                 found: Sequence[Row] = await connection.fetch(prepared.sql, *arguments)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-                # What is wrong with this one is wrong with all; the rows' way says so.
-                if connection is not None:
-                    connection.terminate()
-                self._terminate()
-                raise _away(error) from None
             except BaseException:
-                # The client is gone, and with him who reads what the connection will say.
-                if connection is not None:
-                    connection.terminate()
+                # What it will still say nobody reads: the client may be gone, or the server.
+                connection.terminate()
                 raise
             self._free.append(connection)
-            return found
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            # What is wrong with this one is wrong with all; the rows' way says so.
+            self._terminate()
+            raise _away(error) from None
+        finally:
+            turns.release()
+        return found
 
     def version(self) -> None:
         """Tell nothing: asking would cost as much as reading."""
@@ -187,6 +187,16 @@ class PostgresqlDriver:
             command_timeout=_ANSWERED_WITHIN_S,
             server_settings={"timezone": "UTC", "default_transaction_read_only": "on"},
         )
+
+
+async def _take(turns: asyncio.Semaphore) -> None:
+    if not turns.locked():
+        await turns.acquire()
+        return
+    try:
+        await asyncio.wait_for(turns.acquire(), _LENT_WITHIN_S)
+    except TimeoutError as error:
+        raise _away(error) from None
 
 
 def _away(error: Exception) -> NotReadyError:
