@@ -84,3 +84,4 @@ pytestmark
 
 # A field of a wire shape, read by msgspec
 accounts_found
+n_steps  # a progress bar names it

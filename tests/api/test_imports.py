@@ -135,6 +135,15 @@ def test_an_account_of_the_senders_choice_is_recorded_into(ada: Person) -> None:
     assert ada.get("/accounts").json()["total_count"] == 1
 
 
+def test_a_file_that_names_no_account_is_of_the_chosen_one(ada: Person) -> None:
+    account_id = ada.account("0", currency="EUR", name="Cash box")
+    file = "Date,Balance\n2025-02-01,5.00\n2025-02-02,6.25\n"
+    assert "names the account" in refused(ada, file)["detail"]
+    done = imported(ada, file, account_id=account_id)
+    assert (done["recorded"], [one["account_id"] for one in done["accounts"]]) == (2, [account_id])
+    assert ada.history(account_id)["end_balance"] == "6.25"
+
+
 @pytest.mark.parametrize(
     ("content", "currency"), [(YEAR, "EUR"), (YEAR + "2025-01-01,1.00,Savings\n", "USD")]
 )

@@ -85,9 +85,10 @@ def import_file(
     """
     with world.database.read() as work:
         # A choice that is wrong is refused before anybody looks into the file.
-        _destination(work, sent, "")
+        chosen = _destination(work, sent, "").account
     files = world.statement_files
-    reading = files.read(sent.file, sent.file_format, sent.mapping, world.clock())
+    mapping = sent.mapping if chosen is None else _named_by(chosen) | dict(sent.mapping)
+    reading = files.read(sent.file, sent.file_format, mapping, world.clock())
     with reading as read, world.database.write(sent.address) as work:
         # Two imports at once would each take the other's accounts and balances for unknown.
         work.users.hold(sent.user_id)
@@ -97,6 +98,14 @@ def import_file(
             done = record(work, destination, followed(read, sent.progress))
         then(work, done)
     return done
+
+
+def _named_by(account: Account) -> dict[str, object]:
+    """Return the mapping of a file that names no account: it is of the one that was chosen."""
+    return {
+        "default_account_name": account.name,
+        "default_currency_code": account.currency.code,
+    }
 
 
 def _destination(work: Work, sent: SentFile, file_format: str) -> Destination:

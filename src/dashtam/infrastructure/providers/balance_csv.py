@@ -18,6 +18,8 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import BinaryIO
 
+from msgspec.structs import replace
+
 from dashtam.domain.errors import Fault, MappingNeeded, UnreadableFile
 from dashtam.domain.statement import Identity, Problem, Reading, Statement
 from dashtam.infrastructure.providers import amounts, fields
@@ -72,9 +74,19 @@ def read(
         detail = "No columns of dates and balances are found: a mapping must name them."
         faults = [Fault(f"/mapping/{name}", "required", detail) for name in ("date", "balance")]
         raise MappingNeeded(detail, tuple(faults))
+    columns = _completed(columns, layout)
     _require_context(layout, columns)
     source = Source(file, encoding, layout)
     yield from _Table(source, columns, now).statements()
+
+
+def _completed(columns: ColumnMapping, layout: Layout) -> ColumnMapping:
+    """Return the mapping with what it says of a file that names no account, or no currency."""
+    if layout.account is None and not columns.account_name:
+        columns = replace(columns, account_name=columns.default_account_name)
+    if layout.currency is None and not columns.currency_code and not layout.is_monarch:
+        columns = replace(columns, currency_code=columns.default_currency_code)
+    return columns
 
 
 def _require_context(layout: Layout, columns: ColumnMapping) -> None:

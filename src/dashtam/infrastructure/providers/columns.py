@@ -32,7 +32,8 @@ class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     A column is its name in the header, or its number from 1; without a header (``header`` false)
     numbers only. ``date_format`` is like ``DD.MM.YYYY`` or ``%d.%m.%Y``. ``account_name`` and
-    ``currency_code`` stand for every row where there is no such column. ``sign`` -1 turns balances
+    ``currency_code`` stand for every row, whatever the columns say; ``default_account_name`` and
+    ``default_currency_code`` only where there is no such column. ``sign`` -1 turns balances
     around as they are read. ``decimal`` is the sign before fractions, ``thousands`` the one that
     groups (empty: none does). ``encoding`` is only needed where the bytes do not tell.
     """
@@ -44,6 +45,8 @@ class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     account_name: str | None = None
     currency: Column | None = None
     currency_code: str | None = None
+    default_account_name: str | None = None
+    default_currency_code: str | None = None
     available: Column | None = None
     holdings: Column | None = None
     cash: Column | None = None

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import click
 import msgspec
@@ -23,10 +23,6 @@ from dashtam.presentation.cli.invocation import Invocation, Verb, fault_lines, p
 from dashtam.presentation.cli.tables import answer, count_text
 from dashtam.presentation.routers.api.v1.imports import ImportShape, import_shape
 from dashtam.presentation.wire import Shape
-
-if TYPE_CHECKING:
-    # Its type has no other name.
-    from click._termui_impl import ProgressBar
 
 _EXIT_REFUSED: Final = 1
 _EXIT_PARTLY: Final = 3
@@ -168,7 +164,16 @@ def _outcomes(invocation: Invocation, files: Sequence[Path], choices: Choices) -
                 yield Outcome(path, None, Refusal(f"It cannot be read: {error.strerror}."))
 
 
-def _show(bar: "ProgressBar[int]", files_before: int, done: int, count: int) -> None:
+class Bar(Protocol):
+    """A progress bar, by the part of it that is used here."""
+
+    pos: int
+
+    def update(self, n_steps: int) -> None:
+        """Go on by so many steps."""
+
+
+def _show(bar: Bar, files_before: int, done: int, count: int) -> None:
     bar.update(_STEPS * files_before + _STEPS * done // count - bar.pos)
 
 
