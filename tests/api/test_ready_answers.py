@@ -1,9 +1,13 @@
 """What lies ready is sent byte for byte as it would be made of the rows."""
 
+import asyncio
+import subprocess
+import sys
 from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -14,11 +18,18 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, func, select, update
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
+from structlog.testing import capture_logs
 
 from api_client import Api, Person
 from dashtam.application.verification import verify
 from dashtam.bootstrap import Installation
+from dashtam.domain.user import User, UserId
+from dashtam.infrastructure.database import ready_reads
+from dashtam.infrastructure.database.drivers import Prepared, SqliteDriver
+from dashtam.infrastructure.database.engine import open_engine
+from dashtam.infrastructure.database.history_pages import FULL
 from dashtam.infrastructure.database.tables import accounts, history_pages
+from dashtam.infrastructure.database.unit_of_work import SqlDatabase
 from dashtam.presentation.routers.api.v1.routes.shortcut import Shortcut
 
 START = datetime(2024, 1, 1, 10, tzinfo=UTC)
@@ -264,3 +275,73 @@ def hurt(api: Api, account_id: UUID, other: UUID, damage: str) -> None:
                 wanted = select(pages.frame).where(pages.account_id == other)
                 frame = connection.scalar(wanted.order_by(pages.last_at).limit(1))
             connection.execute(update(history_pages).where(page).values(frame=frame))
+
+
+def test_the_first_instant_there_is_is_nothing_before_the_first_page(
+    ada: Person, plain: TestClient, shortcuts: list[bool]
+) -> None:
+    account_id = ada.account("5")
+    whole = f"/accounts/{account_id}/balance-history?start_date=0001-01-01&end_date=9999-12-31"
+    with capture_logs() as logs:
+        assert_same(ada, plain, [whole])
+    assert shortcuts == [True]
+    assert "history_pages_damaged" not in {log["event"] for log in logs}
+
+
+def test_a_long_history_is_not_read_where_everybody_waits(
+    ada: Person, plain: TestClient, shortcuts: list[bool]
+) -> None:
+    account_id = ada.account("0", captured_at=day(0))
+    longest = ready_reads.MOST_PAGES * FULL
+    rows = [f"{(START + timedelta(days=1, hours=n)).isoformat()},{n}" for n in range(longest)]
+    file = "\n".join(["Date,Balance", *rows]).encode()
+    ada.post("/imports", files={"file": ("b.csv", file)}, data={"account_id": account_id})
+    last_day = START + timedelta(days=1, hours=longest - 2)
+    paths = asked_of(account_id, (START, last_day))[-2:]
+    assert_same(ada, plain, paths)
+    assert shortcuts == [False, True]
+
+
+def test_reading_what_lies_ready_gives_up_no_lock_of_a_writer(
+    migrated_sqlite: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "dashtam.db"
+    path.write_bytes(migrated_sqlite.read_bytes())
+    database = SqlDatabase(open_engine(f"sqlite:///{path}"), lambda: START)
+    driver = SqliteDriver(path)
+    with database.write():
+        assert driver.version() is not None
+        asyncio.run(driver.rows(Prepared("SELECT count(*) FROM users"), {}))
+        asyncio.run(driver.close())
+        assert begins_to_write(path) == "database is locked"
+    assert begins_to_write(path) == ""
+
+
+def begins_to_write(path: Path) -> str:
+    """Return why another process cannot write, nothing where it can."""
+    other = """
+import sqlite3, sys
+try:
+    sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None).execute("BEGIN IMMEDIATE")
+except sqlite3.OperationalError as error:
+    print(error, end="")
+"""
+    command = [sys.executable, "-c", other, str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own
+
+
+def test_every_commit_of_anybody_makes_another_version(
+    migrated_sqlite: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "dashtam.db"
+    path.write_bytes(migrated_sqlite.read_bytes())
+    database = SqlDatabase(open_engine(f"sqlite:///{path}"), lambda: START)
+    driver = SqliteDriver(path)
+    first = driver.version()
+    assert driver.version() == first
+    with database.write() as work:
+        work.users.add(User(UserId(work.new_id()), "a@example.com", START), "hash")
+    second = driver.version()
+    asyncio.run(driver.close())
+    assert len({first, second, driver.version()}) == 3
+    asyncio.run(driver.close())

@@ -35,6 +35,7 @@ from dashtam.domain.connection import ConnectionId
 from dashtam.infrastructure.database.engine import open_engine
 from dashtam.infrastructure.database.unit_of_work import SqlDatabase
 from dashtam.infrastructure.scheduler import Effort, Worker
+from dashtam.presentation.ready_snapshots import rendered
 from scripted_provider import account
 from syncs.scene import ring_world
 
@@ -129,7 +130,7 @@ def pace_of(order: Mapping[str, Any]) -> Pace:
 def world_of(order: Mapping[str, Any], engine: Engine | None = None) -> World:
     """Return the world of an order; keys and log lie in its folder."""
     folder = Path(order["folder"])
-    database = SqlDatabase(engine or open_engine(order["url"], pool_size=20), now)
+    database = SqlDatabase(engine or open_engine(order["url"], pool_size=20), now, rendered)
     world = ring_world(database, now, folder / "keys" / "ring.json")
     provider = Noted(folder, pace_of(order))
     return replace(

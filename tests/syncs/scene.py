@@ -32,6 +32,7 @@ from dashtam.infrastructure.security.key_ring import LiveKeyRing, create
 from dashtam.infrastructure.security.passwords import Passwords
 from dashtam.infrastructure.security.secrets import Secrets
 from dashtam.presentation.app import Surroundings, make_app
+from dashtam.presentation.ready_snapshots import rendered
 from scripted_provider import SECRET, Nowhere, Scripted
 
 GENEROUS = 1_000_000
@@ -160,7 +161,8 @@ def surroundings() -> Surroundings:
 def scene(database_url: str, folder: Path) -> Iterator[Scene]:
     clock, provider = SetClock(), Scripted()
     engine = open_engine(database_url, pool_size=25)
-    made = Scene(world_of(SqlDatabase(engine, clock), clock, folder), clock, provider, database_url)
+    world = world_of(SqlDatabase(engine, clock, rendered), clock, folder)
+    made = Scene(world, clock, provider, database_url)
     background = Threads(get_logger())
     made.world = replace(made.world, providers={provider.slug: provider}, background=background)
     try:
