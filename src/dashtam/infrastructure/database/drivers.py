@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 Row = Sequence[Any]
 Parameters = dict[str, object]
 
-_HEADER_BYTES: Final = 48
 _LENT_WITHIN_S: Final = 5.0
 _CONNECTED_WITHIN_S: Final = 5.0
 _ANSWERED_WITHIN_S: Final = 10.0
@@ -57,7 +55,7 @@ class SqliteDriver:
         self._path = path
         self._lock = Lock()
         self._opened: sqlite3.Connection | None = None
-        self._header: memoryview | None = None
+        self._times_opened = 0
 
     def prepared(self, statement: Select[Any]) -> Prepared:
         """Return the statement as SQLite takes it."""
@@ -75,14 +73,20 @@ class SqliteDriver:
             self._close()
             raise _away(error) from None
 
-    def version(self) -> bytes | None:
+    def version(self) -> tuple[int, int] | None:
         """Return what is another after every commit, of any connection and any process.
 
-        It is the header of SQLite's WAL index, which all processes share in memory, and in which a
-        commit shows before it is acknowledged (sqlite.org/walformat.html, 2.1).
+        SQLite is asked. The header of its WAL index says the same and is read sooner, but whoever
+        opens that file and closes it gives up every lock that this process has on it
+        (sqlite.org/howtocorrupt.html, 2.2): another would write at the same time.
         """
-        header = self._header
-        return None if header is None else header.tobytes()
+        try:
+            with self._lock:
+                (found,) = self._connection().execute("PRAGMA data_version").fetchone()
+        except sqlite3.Error:
+            return None
+        # A number says something only beside others of the same connection.
+        return self._times_opened, found
 
     async def close(self) -> None:
         """Let go of the file."""
@@ -90,7 +94,6 @@ class SqliteDriver:
 
     def _close(self) -> None:
         with self._lock:
-            self._header = None
             if self._opened is not None:
                 self._opened.close()
                 self._opened = None
@@ -101,19 +104,9 @@ class SqliteDriver:
                 self._path, timeout=0, isolation_level=None, check_same_thread=False
             )
             opened.execute("PRAGMA query_only = ON")
-            # The index is there from the first reading on, and stays as long as this connection.
-            opened.execute("SELECT count(*) FROM sqlite_master").fetchone()
             self._opened = opened
-            self._header = _wal_index_header(self._path)
+            self._times_opened += 1
         return self._opened
-
-
-def _wal_index_header(path: Path) -> memoryview | None:
-    try:
-        with path.with_name(f"{path.name}-shm").open("rb") as file:
-            return memoryview(mmap(file.fileno(), 0, access=ACCESS_READ))[:_HEADER_BYTES]
-    except (OSError, ValueError):
-        return None
 
 
 class PostgresqlDriver:
