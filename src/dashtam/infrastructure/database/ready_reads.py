@@ -39,6 +39,9 @@ from dashtam.infrastructure.database.tables import (
     sessions,
 )
 
+MOST_PAGES: Final = 160
+"""How many pages are read at most; they are read where nobody else can go on meanwhile."""
+
 _OWNER, _UNTIL, _AFTER, _LAST, _COUNT, _FRAME = range(2, 8)
 _p = history_pages.c
 _a = accounts.c
@@ -105,7 +108,10 @@ class SqlReadyReads:
         asked = {"account": self._id(account_id), "start": start, "end": end}
         rows = await self._rows("within", proof, asked)
         pages = _Pages(rows)
-        if not (pages.after < start and pages.last >= min(end, pages.until)):
+        if len(rows) > MOST_PAGES:
+            raise NotReadyError
+        begins = pages.after < start or pages.after == self._dawn
+        if not (begins and pages.last >= min(end, pages.until)):
             raise self._gap(account_id)
         return self._pages(account_id, rows, pages)
 
@@ -196,7 +202,8 @@ def _latest(callers: "_Callers") -> Select[Any]:
 
 def _within(callers: "_Callers") -> Select[Any]:
     reach = _p.last_at >= bindparam("start"), _p.after_at < bindparam("end")
-    return _paged(callers, *reach).order_by(_p.last_at)
+    most = literal_column(str(MOST_PAGES + 1))
+    return _paged(callers, *reach).order_by(_p.last_at).limit(most).offset(literal_column("0"))
 
 
 def _newest(callers: "_Callers") -> Select[Any]:
