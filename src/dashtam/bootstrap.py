@@ -71,6 +71,7 @@ class Installation:
     def __init__(self, settings: Settings, *, is_upgraded: bool = False) -> None:
         self.settings = settings
         self._is_upgraded = is_upgraded
+        self._mending: set[UUID] = set()
 
     @classmethod
     def open(cls, given: Mapping[str, object]) -> "Installation":
@@ -151,10 +152,16 @@ class Installation:
 
     def _mend(self, account_id: UUID) -> None:
         def refresh() -> None:
-            with self.database.write() as work:
-                work.history_pages.changed(AccountId(account_id))
+            try:
+                with self.database.write() as work:
+                    work.history_pages.changed(AccountId(account_id))
+            finally:
+                self._mending.discard(account_id)
 
-        self._threads.start(refresh)
+        # Whoever reads meanwhile finds the same damage.
+        if account_id not in self._mending:
+            self._mending.add(account_id)
+            self._threads.start(refresh)
 
     def world(self) -> World:
         """Return what use cases ask for; the database is brought up to date first."""

@@ -133,8 +133,6 @@ class PostgresqlDriver:
 
     async def rows(self, prepared: Prepared, parameters: Parameters) -> Sequence[Row]:
         """Return the rows; see ``Driver``."""
-        import asyncpg  # noqa: PLC0415 - an installation without the extra never comes here
-
         turns = self._turns
         if turns is None:
             raise NotReadyError
@@ -149,7 +147,7 @@ class PostgresqlDriver:
                 connection.terminate()
                 raise
             self._free.append(connection)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except _troubles_of_postgresql() as error:
             # What is wrong with this one is wrong with all; the rows' way says so.
             self._terminate()
             raise _away(error) from None
@@ -180,6 +178,15 @@ class PostgresqlDriver:
             command_timeout=_ANSWERED_WITHIN_S,
             server_settings={"timezone": "UTC", "default_transaction_read_only": "on"},
         )
+
+
+def _troubles_of_postgresql() -> tuple[type[Exception], ...]:
+    import asyncpg  # noqa: PLC0415 - an installation without the extra never comes here
+
+    # The third is what it raises when the server, or what stands before it, says what it does not
+    # understand.
+    told = asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
+    return *told, OSError, TimeoutError
 
 
 async def _take(turns: asyncio.Semaphore) -> None:

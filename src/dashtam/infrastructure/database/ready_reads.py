@@ -202,14 +202,18 @@ def _latest(callers: "_Callers") -> Select[Any]:
 
 def _within(callers: "_Callers") -> Select[Any]:
     reach = _p.last_at >= bindparam("start"), _p.after_at < bindparam("end")
-    most = literal_column(str(MOST_PAGES + 1))
-    return _paged(callers, *reach).order_by(_p.last_at).limit(most).offset(literal_column("0"))
+    pages = _paged(callers, *reach).order_by(_p.last_at)
+    return pages.limit(_literal(MOST_PAGES + 1)).offset(_literal(0))
 
 
 def _newest(callers: "_Callers") -> Select[Any]:
     # SQLite's dialect would ask for an offset by a parameter of its own.
     wanted = bindparam("pages", type_=Integer)
-    return _paged(callers).order_by(_p.last_at.desc()).limit(wanted).offset(literal_column("0"))
+    return _paged(callers).order_by(_p.last_at.desc()).limit(wanted).offset(_literal(0))
+
+
+def _literal(number: int) -> ColumnElement[int]:
+    return literal_column(str(number), Integer)
 
 
 def _paged(callers: "_Callers", *conditions: ColumnElement[bool]) -> Select[Any]:
