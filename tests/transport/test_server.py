@@ -1,13 +1,16 @@
 """The server starts, says so, and ends cleanly."""
 
+import asyncio
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 
 import pytest
 
+from dashtam.presentation.connection import _JoinedWrites
 from dashtam.presentation.server import listen
 from transport.served import connect, read_answer, running_apart
 
@@ -60,3 +63,33 @@ def test_a_host_that_is_not_this_machine_is_refused() -> None:
 def test_the_module_loads_without_the_server_behind_it() -> None:
     code = "import sys, dashtam.presentation.server; sys.exit('uvicorn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_empty_body_leaves_nothing_to_be_sent() -> None:
+    sent = Sent()
+
+    async def answer() -> None:
+        joined = _JoinedWrites(sent, asyncio.get_running_loop())
+        for written in (b"head", b"", b"next head", b"body", b"last head"):
+            joined.write(written)
+        joined.close()
+
+    asyncio.run(answer())
+    assert sent.pieces == [b"head", b"next head", b"body", b"last head"]
+
+
+class Sent(asyncio.Transport):
+    """A transport that tells what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.pieces.append(bytes(data))
+
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
+        self.pieces += map(bytes, list_of_data)
+
+    def close(self) -> None:
+        """Nothing is open."""

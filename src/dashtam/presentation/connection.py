@@ -241,10 +241,14 @@ class _JoinedWrites(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Hold the first bytes until more come, or until it is the event loop's turn."""
+        if not data:
+            # As a piece of its own it would wait in asyncio's transport to be sent, for ever.
+            self._send()
+            return
         if self._held:
             held, self._held = self._held, b""
             self._transport.writelines([held, data])
-        elif data:
+        else:
             self._held = bytes(data)
             self._loop.call_soon(self._send)
 
