@@ -37,6 +37,7 @@ from dashtam.presentation.routers.api.v1.routes.turn import (
 _ID: Final = "{id}"
 _KEPT_BYTES: Final = 32 * 1024 * 1024
 _LARGEST_KEPT: Final = 2 * 1024 * 1024
+_AROUND_BYTES: Final = 2048
 _OF_BODY: Final = 2
 _USUAL: Final = frozenset({None, b"*/*", b"application/json"})
 _JSON: Final = (b"content-type", b"application/json")
@@ -176,7 +177,8 @@ class Shortcut:
         version = self._reads.version()
         answer = self._kept.get(asked.key, version)
         if answer is not None and answer.token is not None:
-            # All is as it was when this was made, but for the time.
+            # All is as it was when this was made, but for the time; and a session, which lasts
+            # from the refresh that issued the token, outlasts it.
             is_good = self._world.signer.verify(answer.token, now) is not None
             return answer if is_good else None
         try:
@@ -253,9 +255,15 @@ class _KeptAnswers:
     def keep(self, key: Key, version: object, answer: _Answer) -> None:
         if len(answer.body) > _LARGEST_KEPT or version != self._version:
             return
-        if key not in self._answers:
-            self._bytes += len(answer.body)
+        replaced = self._answers.pop(key, None)
+        if replaced is not None:
+            self._bytes -= _weight(key, replaced)
         self._answers[key] = answer
+        self._bytes += _weight(key, answer)
         while self._bytes > self._most_bytes:
-            _, oldest = self._answers.popitem(last=False)
-            self._bytes -= len(oldest.body)
+            self._bytes -= _weight(*self._answers.popitem(last=False))
+
+
+def _weight(key: Key, answer: _Answer) -> int:
+    # A query can be long, and its answer short.
+    return _AROUND_BYTES + len(answer.body) + sum(len(part) for part in key if part is not None)
