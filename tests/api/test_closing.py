@@ -9,8 +9,10 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from starlette.testclient import TestClient
 
 from api_client import Api
+from dashtam.bootstrap import Installation
 from dashtam.domain.user import AccessTokenId
 
 
@@ -38,12 +40,27 @@ def test_it_waits_for_what_it_still_writes_and_leaves_no_connection(
     closing = Thread(target=api.installation.close)
     with other.world.database.write() as work:
         work.access_tokens.used(AccessTokenId(UUID(made["id"])), work.now)
-        assert api.client.get("/api/v1/balance-snapshots", headers=headers).status_code == 200
+        assert api.client.get("/api/v1/accounts", headers=headers).status_code == 200
         closing.start()
         closing.join(0.5)
         assert closing.is_alive()
     closing.join()
     other.installation.close()
+    assert_left(connected)
+
+
+def test_who_reads_what_lies_ready_leaves_no_connection(
+    database_url: str, tmp_path: Path, connected: Callable[[], bool]
+) -> None:
+    installation = Installation.open({"data": tmp_path / "data", "database_url": database_url})
+    with TestClient(installation.app(), "http://127.0.0.1:8000") as client:
+        ada = Api(installation, client).person()
+        ada.account("5")
+        assert ada.get("/balance-snapshots").json()["total_count"] == 1
+    assert_left(connected)
+
+
+def assert_left(connected: Callable[[], bool]) -> None:
     gc.collect()
     closed_by = time.monotonic() + 60
     while connected():

@@ -26,6 +26,7 @@ from dashtam.infrastructure.security.cipher import RingCipher
 from dashtam.infrastructure.security.key_ring import LiveKeyRing, create
 from dashtam.infrastructure.security.passwords import Passwords
 from dashtam.infrastructure.security.secrets import Secrets
+from dashtam.presentation.ready_snapshots import rendered
 
 T = TypeVar("T")
 
@@ -108,7 +109,7 @@ def stage(database_url: str, folder: Path) -> Iterator[Stage]:
     keys = LiveKeyRing.at(ring)
     engine = open_engine(database_url, pool_size=25)
     world = World(
-        database=SqlDatabase(engine, clock),
+        database=SqlDatabase(engine, clock, rendered),
         clock=clock,
         passwords=passwords,
         signer=Signer(keys, "https://dashtam.example", "dashtam"),
