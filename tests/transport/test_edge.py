@@ -148,6 +148,16 @@ def test_one_event_tells_the_end_of_a_request_without_its_query() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("method", "app", "level"),
+    [("GET", counting, "debug"), ("GET", failing, "info"), ("DELETE", counting, "info")],
+)
+def test_reading_what_could_be_read_is_told_to_who_wants_to_know_all(
+    method: str, app: ASGIApp, level: str
+) -> None:
+    assert ask(app, scope_of() | {"method": method}).logs[-1]["log_level"] == level
+
+
 @pytest.mark.parametrize(("path_bytes", "query_bytes"), [(16 * 1024, 0), (10, 16 * 1024)])
 def test_an_address_over_16_kib_is_refused(path_bytes: int, query_bytes: int) -> None:
     answer = ask(failing, scope_of("/" + "x" * (path_bytes - 1), b"q" * query_bytes))

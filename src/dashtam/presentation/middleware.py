@@ -26,6 +26,8 @@ from dashtam.presentation.problems import (
 IMPORTS_PATH: Final = "/api/v1/imports"
 MAX_TARGET_BYTES: Final = 16 * 1024
 _LOGGED_PATH_CHARACTERS: Final = 200
+_FIRST_ERROR: Final = 400
+_READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
 _OWN_HEADERS: Final = frozenset({b"x-request-id", b"x-content-type-options"})
@@ -89,7 +91,11 @@ class Edge:
         await exchange.run()
         took_s = time.perf_counter() - started
         self._observe(scope["method"], exchange.status or 0, took_s)
-        self.log.info(
+        # Pages and charts read all day long; metrics count that.
+        went_well = exchange.status is not None and exchange.status < _FIRST_ERROR
+        is_dull = went_well and scope["method"] in _READS
+        say = self.log.debug if is_dull else self.log.info
+        say(
             "request_finished",
             method=scope["method"],
             path=scope["path"][:_LOGGED_PATH_CHARACTERS],
