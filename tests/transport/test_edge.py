@@ -155,7 +155,8 @@ def test_one_event_tells_the_end_of_a_request_without_its_query() -> None:
 def test_reading_what_could_be_read_is_told_to_who_wants_to_know_all(
     method: str, app: ASGIApp, level: str
 ) -> None:
-    assert ask(app, scope_of() | {"method": method}).logs[-1]["log_level"] == level
+    scope = dict(scope_of(), method=method)
+    assert ask(app, scope).logs[-1]["log_level"] == level
 
 
 @pytest.mark.parametrize(("path_bytes", "query_bytes"), [(16 * 1024, 0), (10, 16 * 1024)])
