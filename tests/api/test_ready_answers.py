@@ -16,13 +16,14 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, make_url, select, update
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from api_client import Api, Person
 from dashtam.application.balance_snapshots import changed_since
+from dashtam.application.ready_reads import NotReadyError
 from dashtam.application.verification import verify
 from dashtam.bootstrap import Installation
 from dashtam.domain.account import AccountId
@@ -30,7 +31,7 @@ from dashtam.domain.balance_snapshot import BalanceSnapshot, SnapshotId, Snapsho
 from dashtam.domain.money import Currency, Money
 from dashtam.domain.user import Principal, User, UserId
 from dashtam.infrastructure.database import ready_reads
-from dashtam.infrastructure.database.drivers import Prepared, SqliteDriver
+from dashtam.infrastructure.database.drivers import PostgresqlDriver, Prepared, SqliteDriver
 from dashtam.infrastructure.database.engine import open_engine
 from dashtam.infrastructure.database.history_pages import FULL
 from dashtam.infrastructure.database.tables import accounts, history_pages
@@ -393,6 +394,38 @@ except sqlite3.OperationalError as error:
 """
     command = [sys.executable, "-c", other, str(path)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_postgresql_that_is_away_is_not_asked_by_every_reader() -> None:
+    came: list[int] = []
+
+    async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(1)
+        writer.close()
+
+    async def read_twice() -> None:
+        async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            url = make_url(f"postgresql+psycopg://me@127.0.0.1:{port}/db?sslmode=disable")
+            driver = PostgresqlDriver(url, 2)
+            await driver.open()
+            for _ in range(2):
+                with pytest.raises(NotReadyError):
+                    await driver.rows(Prepared("SELECT 1"), {})
+            await driver.close()
+
+    asyncio.run(read_twice())
+    assert len(came) == 1
+
+
+def test_what_a_url_says_to_the_other_driver_is_no_hindrance(
+    start_api: Callable[..., Api], database_url: str, shortcuts: list[bool]
+) -> None:
+    told = "?connect_timeout=5&application_name=dashtam" if "postgresql" in database_url else ""
+    ada = start_api(database_url=database_url + told).person()
+    ada.account("5")
+    assert ada.get("/balance-snapshots").status_code == 200
+    assert shortcuts == [True]
 
 
 def test_every_commit_of_anybody_makes_another_version(

@@ -27,6 +27,8 @@ _LENT_WITHIN_S: Final = 5.0
 _CONNECTED_WITHIN_S: Final = 5.0
 _ANSWERED_WITHIN_S: Final = 10.0
 _CLOSED_WITHIN_S: Final = 2.0
+# After a failure the rows alone are asked for so long: nobody waits for the same failure twice.
+_PAUSE_S: Final = 1.0
 
 _log = get_logger()
 
@@ -117,10 +119,13 @@ class PostgresqlDriver:
         from sqlalchemy.dialects.postgresql.asyncpg import dialect  # noqa: PLC0415 - see above
 
         self.dialect: Dialect = dialect()  # type: ignore[no-untyped-call] # SQLAlchemy's is untyped
-        self._url = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        # asyncpg knows the libpq parameters but for this one, which it would tell the server.
+        url = url.set(drivername="postgresql").difference_update_query(["connect_timeout"])
+        self._url = url.render_as_string(hide_password=False)
         self._most = connections
         self._turns: asyncio.Semaphore | None = None
         self._free: deque[asyncpg.Connection[asyncpg.Record]] = deque()
+        self._asked_again_at = 0.0
 
     def prepared(self, statement: Select[Any]) -> Prepared:
         """Return the statement as PostgreSQL takes it."""
@@ -134,7 +139,8 @@ class PostgresqlDriver:
     async def rows(self, prepared: Prepared, parameters: Parameters) -> Sequence[Row]:
         """Return the rows; see ``Driver``."""
         turns = self._turns
-        if turns is None:
+        loop = asyncio.get_running_loop()
+        if turns is None or loop.time() < self._asked_again_at:
             raise NotReadyError
         await _take(turns)
         try:
@@ -150,6 +156,7 @@ class PostgresqlDriver:
         except _troubles_of_postgresql() as error:
             # What is wrong with this one is wrong with all; the rows' way says so.
             self._terminate()
+            self._asked_again_at = loop.time() + _PAUSE_S
             raise _away(error) from None
         finally:
             turns.release()
