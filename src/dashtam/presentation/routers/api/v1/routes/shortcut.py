@@ -149,11 +149,15 @@ class Shortcut:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass on."""
         asked = self._asked(scope) if scope["type"] == "http" and scope["method"] == "GET" else None
-        answer = None if asked is None else await self._answer(asked)
-        spent = None if answer is None else await self._spent(answer, asked)
-        if answer is None or asked is None or spent is None:
+        if asked is None or not await self._is_sent(asked, send):
             await self._app(scope, receive, send)
-            return
+
+    async def _is_sent(self, asked: _Asked, send: Send) -> bool:
+        """Send what lies ready; tell of what does not, of which nothing was sent or spent."""
+        answer = await self._answer(asked)
+        spent = None if answer is None else await self._spent(answer, asked.place.route)
+        if answer is None or spent is None:
+            return False
         self._uses.note(answer.principal)
         status, headers, body = 200, [*answer.headers, *_limits(spent)], answer.body
         if asked.has(answer.etag):
@@ -161,6 +165,7 @@ class Shortcut:
             status, headers, body = 304, headers[_OF_BODY:], b""
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+        return True
 
     def _asked(self, scope: Scope) -> _Asked | None:
         path = scope["path"]
@@ -209,11 +214,10 @@ class Shortcut:
             raise NotReadyError
         return _answer(principal, token, body)
 
-    async def _spent(self, answer: _Answer, asked: "_Asked | None") -> Spent | None:
+    async def _spent(self, answer: _Answer, route: Route) -> Spent | None:
         """Return what the user's bucket says, None where it is empty: nothing was taken then."""
-        assert asked is not None, "an answer was asked for"
         buckets = self._world.buckets
-        policy = self._world.rules.policies[asked.place.route.rate_limit.name]
+        policy = self._world.rules.policies[route.rate_limit.name]
         if buckets.may_wait:
             spent = await to_thread.run_sync(buckets.spend, policy, answer.bucket)
         else:
