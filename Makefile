@@ -89,7 +89,7 @@ lock: $(DEVELOP) ## write the lock files from pyproject.toml
 	@$(LOCK) pyproject.toml -o requirements/run.txt
 	@$(LOCK) --group develop pyproject.toml -o requirements/develop.txt
 
-bench: $(DEVELOP) $(DASHBOARD) ## measure this machine, in about two minutes (BENCH="--users 2000")
+bench: $(DEVELOP) $(DASHBOARD) ## measure this machine, in about three minutes (BENCH="--users 2000")
 	@$(PY) -m benchmarks $(BENCH)
 
 clean: ## remove the environment, the caches and the demonstration's data

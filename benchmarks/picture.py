@@ -73,7 +73,7 @@ def _growth(databases: Sequence[Found], y: int, parts: list[str]) -> int:
     title = "Milliseconds of the slowest answer in a hundred, by the number of snapshots"
     parts.append(_text(16, y, title, "title"))
     width = (_WIDTH - 60) // len(databases)
-    most = max(one.p99_ms for found in databases for one in found.growth) * 1.1
+    most = max(one.p99_ms for found in databases for one in found.growth) * 1.3
     for place, found in enumerate(databases):
         parts += _curves(found, 50 + place * width, y + 16, width - 120, most)
     return y + _PANEL + 60

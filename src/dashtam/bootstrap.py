@@ -147,7 +147,7 @@ class Installation:
 
     @cached_property
     def _ready(self) -> SqlReadyReads | None:
-        driver = driver_of(self._engine, connections=self.settings.database_pool)
+        driver = driver_of(self._engine, connections=max(1, self.settings.database_pool // 2))
         return None if driver is None else SqlReadyReads(driver, self._mend)
 
     def _mend(self, account_id: UUID) -> None:

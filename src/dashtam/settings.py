@@ -41,7 +41,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="sqlite:///PATH or postgresql://…; by default a file in the data folder."),
     ] = None
     database_pool: Annotated[
-        int, Meta(ge=1, le=100, description="Connections to the database, and threads that work.")
+        int,
+        Meta(
+            ge=1,
+            le=100,
+            description="Connections to the database, and threads that work; PostgreSQL has half as"
+            " many more, for reading what lies ready.",
+        ),
     ] = 10
     redis_url: Annotated[
         str | None,
