@@ -131,7 +131,7 @@ def test_an_account_can_be_closed_today_before_noon(
     start_api: Callable[..., Api], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     morning = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
-    monkeypatch.setattr("dashtam.bootstrap.now", lambda: morning)
+    monkeypatch.setattr("dashtam.bootstrap.parts.now", lambda: morning)
     ada = start_api().person()
     path = f"/accounts/{ada.account()}"
     closed = ada.patch(path, json={"closed_at": "2026-11-22"})
