@@ -18,7 +18,7 @@ from dashtam.application.records import Work
 from dashtam.domain.account import AccountId
 from dashtam.domain.period import Period
 from dashtam.domain.user import SessionId, UserId
-from dashtam.presentation.routers.api.v1.balance_snapshots import history_shape, latest_shape
+from dashtam.presentation.snapshots import history_shape, latest_shape
 
 API: Final = "/api/v1"
 

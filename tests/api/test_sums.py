@@ -3,7 +3,7 @@
 import msgspec
 
 from api_client import Person
-from dashtam.presentation.routers.api.v1.balance_snapshots import LatestSnapshots, SnapshotHistory
+from dashtam.presentation.snapshots import LatestSnapshots, SnapshotHistory
 
 LARGEST = "9" * 20
 

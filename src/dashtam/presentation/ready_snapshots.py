@@ -7,16 +7,21 @@ braces and names stand nowhere else.
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 import msgspec
 
 from dashtam.application.ready_reads import NotReadyError, ReadyBalance, ReadyPages
-from dashtam.domain.balance_history import Change, ChangedSnapshot, totals_by_currency
+from dashtam.domain.balance_history import (
+    BalanceHistory,
+    Change,
+    ChangedSnapshot,
+    totals_by_currency,
+)
 from dashtam.domain.money import Currency, Money
 from dashtam.domain.period import Period
-from dashtam.presentation.snapshots import snapshot_shape
+from dashtam.presentation.snapshots import Snapshot, snapshot_shape, summarised, totalled
 
 _BEGIN: Final = b'{"id":"'
 _BETWEEN: Final = b"},{"
@@ -80,28 +85,20 @@ def latest_json(balances: Sequence[ReadyBalance]) -> bytes:
     """Return the answer of the latest balances."""
     sent = b"[%s]" % b",".join([balance.snapshot for balance in balances])
     money = [_money(balance) for balance in _decode_all(sent)]
-    totals = {code: str(total) for code, total in totals_by_currency(money).items()}
-    return b'{"snapshots":%s,"total_count":%d,"total_balance_by_currency":%s}' % (
-        sent,
-        len(money),
-        msgspec.json.encode(totals),
-    )
+    totals = totals_by_currency(money)
+    return msgspec.json.encode(totalled(_as_sent(sent), len(money), totals))
 
 
 def _answer(snapshots: Sequence[bytes], count: int, first: bytes, last: bytes) -> bytes:
     start, end = _money(_decode(first)), _money(_decode(last))
-    change = Change.between(start, end)
-    summary = msgspec.json.encode(
-        {
-            "total_count": count,
-            "start_balance": str(start),
-            "end_balance": str(end),
-            "total_change_amount": None if change is None else str(change.amount),
-            "total_change_percent": None if change is None else change.percent,
-            "currency": end.currency.code,
-        }
-    )
-    return b"".join([b'{"snapshots":[', *snapshots, b"],", summary[1:]])
+    history = BalanceHistory((), end.currency, start, end, Change.between(start, end))
+    sent = _as_sent(b"[%s]" % b"".join(snapshots))
+    return msgspec.json.encode(summarised(sent, count, history))
+
+
+def _as_sent(snapshots: bytes) -> list[Snapshot]:
+    # The encoder puts it where the list would go.
+    return cast("list[Snapshot]", msgspec.Raw(snapshots))
 
 
 def _money(balance: _Balance) -> Money:

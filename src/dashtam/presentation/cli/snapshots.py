@@ -24,7 +24,7 @@ from dashtam.presentation.cli.chosen import (
 from dashtam.presentation.cli.invocation import Invocation, Verb, pass_invocation
 from dashtam.presentation.cli.tables import answer, count_text, instant_text, table
 from dashtam.presentation.instants import END_OF_DAY, START_OF_DAY
-from dashtam.presentation.routers.api.v1.balance_snapshots import history_shape, latest_shape
+from dashtam.presentation.snapshots import history_shape, latest_shape
 
 _NUMBERS: Final = "BALANCE CHANGE %"
 _FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)

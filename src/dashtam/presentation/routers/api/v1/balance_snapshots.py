@@ -1,10 +1,9 @@
 """Balance snapshots on the wire: the latest, a history, the most recent."""
 
 from dashtam.application import balance_snapshots
-from dashtam.application.balance_snapshots import Detail, LatestBalances
+from dashtam.application.balance_snapshots import Detail
 from dashtam.application.ready_reads import NotReadyError, Reader, ReadyPages
 from dashtam.domain.account import AccountId
-from dashtam.domain.balance_history import BalanceHistory
 from dashtam.domain.interval import Calendar
 from dashtam.domain.period import Period
 from dashtam.presentation.call import Answer, Call, ReadyCall
@@ -20,30 +19,9 @@ from dashtam.presentation.parameters import (
     limit,
 )
 from dashtam.presentation.ready_snapshots import belongs, history_json, latest_json, recent_json
-from dashtam.presentation.snapshots import Percent, Snapshot, snapshot_shape
-from dashtam.presentation.wire import AmountText, CurrencyCode, Shape, SumText, amount_text
+from dashtam.presentation.snapshots import history_shape, latest_shape
 
 LIMIT = limit(default=30)
-
-
-class LatestSnapshots(Shape):
-    """The most recent snapshot of each account."""
-
-    snapshots: list[Snapshot]
-    total_count: int
-    total_balance_by_currency: dict[str, SumText]
-
-
-class SnapshotHistory(Shape):
-    """Snapshots of one account, and what they add up to."""
-
-    snapshots: list[Snapshot]
-    total_count: int
-    start_balance: AmountText | None
-    end_balance: AmountText | None
-    total_change_amount: SumText | None
-    total_change_percent: Percent | None
-    currency: CurrencyCode
 
 
 def get_latest_snapshots(call: Call) -> Answer:
@@ -132,25 +110,3 @@ def _checked(call: ReadyCall, account_id: AccountId, pages: ReadyPages) -> Ready
         call.reads.mend(account_id)
         raise NotReadyError
     return pages
-
-
-def latest_shape(latest: LatestBalances) -> LatestSnapshots:
-    """Return the latest balances as they are sent."""
-    return LatestSnapshots(
-        snapshots=[snapshot_shape(changed) for changed in latest.snapshots],
-        total_count=len(latest.snapshots),
-        total_balance_by_currency={code: str(total) for code, total in latest.totals.items()},
-    )
-
-
-def history_shape(history: BalanceHistory) -> SnapshotHistory:
-    """Return a history as it is sent."""
-    return SnapshotHistory(
-        snapshots=[snapshot_shape(changed) for changed in history.snapshots],
-        total_count=len(history.snapshots),
-        start_balance=amount_text(history.start),
-        end_balance=amount_text(history.end),
-        total_change_amount=None if history.change is None else str(history.change.amount),
-        total_change_percent=None if history.change is None else history.change.percent,
-        currency=history.currency.code,
-    )

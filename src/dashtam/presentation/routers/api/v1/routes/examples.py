@@ -8,7 +8,6 @@ import msgspec
 from dashtam.presentation.routers.api.v1 import (
     access_tokens,
     accounts,
-    balance_snapshots,
     connections,
     exports,
     holdings,
@@ -19,7 +18,7 @@ from dashtam.presentation.routers.api.v1 import (
     total_history,
     users,
 )
-from dashtam.presentation.snapshots import Snapshot
+from dashtam.presentation.snapshots import LatestSnapshots, Snapshot, SnapshotHistory
 from dashtam.presentation.token_pairs import TokenPairShape
 
 _ACCOUNT_ID: Final = "123e4567-e89b-12d3-a456-426614174000"
@@ -204,12 +203,12 @@ def _page(plural: str, item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 EXAMPLES: Final[Mapping[type[msgspec.Struct], Mapping[str, Any]]] = {
-    balance_snapshots.LatestSnapshots: {
+    LatestSnapshots: {
         "snapshots": [_LATEST],
         "total_count": 1,
         "total_balance_by_currency": {"USD": "25000.00"},
     },
-    balance_snapshots.SnapshotHistory: _HISTORY,
+    SnapshotHistory: _HISTORY,
     total_history.TotalHistory: {
         "series": [
             {

@@ -42,7 +42,7 @@ from dashtam.presentation.routers.api.v1 import (
     users,
 )
 from dashtam.presentation.routers.api.v1.routes.route import Auth, Route, Transaction
-from dashtam.presentation.snapshots import Snapshot
+from dashtam.presentation.snapshots import LatestSnapshots, Snapshot, SnapshotHistory
 from dashtam.presentation.token_pairs import TokenPairShape
 
 _SNAPSHOTS: Final = "Balance Snapshots"
@@ -60,7 +60,7 @@ ROUTES: Final = (
         rate_limit=API_READ,
         tag=_SNAPSHOTS,
         parameters=(INCLUDE,),
-        answer=balance_snapshots.LatestSnapshots,
+        answer=LatestSnapshots,
         conditional=True,
         ready=balance_snapshots.ready_latest,
     ),
@@ -72,7 +72,7 @@ ROUTES: Final = (
         rate_limit=API_READ,
         tag=_SNAPSHOTS,
         parameters=(ACCOUNT_ID, START_DATE, END_DATE, SOURCE, INTERVAL, TZ, MAX_POINTS),
-        answer=balance_snapshots.SnapshotHistory,
+        answer=SnapshotHistory,
         errors=(INVALID_DATE_RANGE, FORBIDDEN, NOT_FOUND),
         conditional=True,
         ready=balance_snapshots.ready_history,
@@ -85,7 +85,7 @@ ROUTES: Final = (
         rate_limit=API_READ,
         tag=_SNAPSHOTS,
         parameters=(ACCOUNT_ID, balance_snapshots.LIMIT, SOURCE),
-        answer=balance_snapshots.SnapshotHistory,
+        answer=SnapshotHistory,
         errors=(FORBIDDEN, NOT_FOUND),
         conditional=True,
         ready=balance_snapshots.ready_recent,
