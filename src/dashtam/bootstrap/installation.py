@@ -12,7 +12,7 @@ import structlog
 from starlette.types import ASGIApp
 
 from dashtam import __version__
-from dashtam.bootstrap.parts import Parts, is_loopback, now, unreadable
+from dashtam.bootstrap.parts import Parts, is_loopback, unreadable
 from dashtam.domain.errors import Refusal
 from dashtam.infrastructure import checks, logs
 from dashtam.infrastructure.database import backups, health
@@ -49,7 +49,7 @@ class Installation(Parts):
                 cors_origins=settings.origins,
                 errors_url=settings.errors_url,
                 is_ready=lambda: health.is_current(self._engine),
-                jwks=lambda: self.ring.ring().jwks(now()),
+                jwks=lambda: self.ring.ring().jwks(self.clock()),
                 observe=metrics.observe,
                 metrics=metrics.text if settings.metrics else None,
                 close=close or self.close,
@@ -166,7 +166,7 @@ class Installation(Parts):
             database=sqlite_path(self.settings.database),
             ring=self.settings.key_ring_path,
             data=self.settings.data,
-            now=now(),
+            now=self.clock(),
         )
 
     def rotate_keys(self) -> str:
@@ -178,15 +178,15 @@ class Installation(Parts):
             raise Refusal(_ring_given(self.settings.key_ring_path))
         path = self.settings.key_ring_path
         try:
-            ring = key_ring.rotate(path, now())
+            ring = key_ring.rotate(path, self.clock())
         except (KeyRingUnreadable, OSError) as error:
             raise unreadable(path, error) from None
-        key_ring.forget_sealing_keys(path, now(), but=reseal(self.database, ring))
+        key_ring.forget_sealing_keys(path, self.clock(), but=reseal(self.database, ring))
         return ring.current.kid
 
     def keys(self) -> Sequence[Key]:
         """Return the signing keys by which tokens are still verified, the one that signs first."""
-        verify = [key for key in self.ring.ring().signing if key.verifies_at(now())]
+        verify = [key for key in self.ring.ring().signing if key.verifies_at(self.clock())]
         return [Key(key.kid, key.made_at, key.retired_at) for key in reversed(verify)]
 
     def checks(self) -> Sequence[Check]:
@@ -196,8 +196,8 @@ class Installation(Parts):
             checks.folder(settings.data),
             checks.key_ring(settings.key_ring_path, given=settings.key_ring is not None),
             checks.schema(self._engine),
-            checks.clock(self._engine, now()),
-            checks.worker(self._engine, now()),
+            checks.clock(self._engine, self.clock()),
+            checks.worker(self._engine, self.clock()),
             checks.shared_limits(settings.redis_url),
         ]
         return [

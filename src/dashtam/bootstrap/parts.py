@@ -37,6 +37,10 @@ from dashtam.infrastructure.security.secrets import Secrets
 from dashtam.presentation.ready_snapshots import rendered
 from dashtam.settings import Settings, read_settings
 
+Clock = Callable[[], datetime]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def now() -> datetime:
     """Return the present instant in UTC."""
@@ -55,19 +59,27 @@ class NoKeyRing(Refusal):
 class Parts:
     """What one Dashtam is made of. Nothing is opened or made before it is needed."""
 
-    def __init__(self, settings: Settings, *, is_upgraded: bool = False) -> None:
+    def __init__(
+        self, settings: Settings, *, is_upgraded: bool = False, clock: Clock = now
+    ) -> None:
         self.settings = settings
+        self.clock = clock
         self._is_upgraded = is_upgraded
         self._mending: set[UUID] = set()
 
     @classmethod
-    def open(cls, given: Mapping[str, object]) -> Self:
+    def open(cls, given: Mapping[str, object], *, clock: Clock = now) -> Self:
         """Read the settings, those of the command line first.
+
+        Args:
+            given: settings by name.
+            clock: returns the present instant in UTC. Rate limits kept in memory count by it too,
+                unless it is the system's own clock, which can go back.
 
         Raises:
             InvalidSettings: an option is unknown, or has a value that it cannot have.
         """
-        return cls(read_settings(given))
+        return cls(read_settings(given), clock=clock)
 
     @cached_property
     def database(self) -> SqlDatabase:
@@ -75,7 +87,7 @@ class Parts:
         if not self._is_upgraded:
             self.upgrade()
         _ = self._held
-        return SqlDatabase(self._engine, now, rendered)
+        return SqlDatabase(self._engine, self.clock, rendered)
 
     @cached_property
     def ring(self) -> LiveKeyRing:
@@ -109,8 +121,14 @@ class Parts:
 
     @cached_property
     def _buckets(self) -> Buckets:
-        url = self.settings.redis_url
-        return SharedBuckets(url) if url else MemoryBuckets()
+        if url := self.settings.redis_url:
+            return SharedBuckets(url)
+        if self.clock is now:
+            return MemoryBuckets()
+        return MemoryBuckets(self._clock_ns, self._clock_ns)
+
+    def _clock_ns(self) -> int:
+        return (self.clock() - _EPOCH) // timedelta(microseconds=1) * 1_000
 
     @cached_property
     def _setup_code(self) -> str:
@@ -155,7 +173,7 @@ class Parts:
         settings = self.settings
         return World(
             database=self.database,
-            clock=now,
+            clock=self.clock,
             passwords=Passwords(),
             signer=Signer(self.ring, settings.issuer, settings.audience),
             secrets=Secrets(self.ring),
@@ -204,13 +222,13 @@ class Parts:
         """Write the database and the key ring into a new folder inside this one; return it."""
         _ = self._held
         ring = self.settings.key_ring_path
-        return backups.write(self._engine, ring if ring.exists() else None, folder, now())
+        return backups.write(self._engine, ring if ring.exists() else None, folder, self.clock())
 
     def create_keys(self) -> Path:
         """Make the key ring if there is none; return where it lies."""
         path = self.settings.key_ring_path
         _make_private(self.settings.data)
-        key_ring.create(path, now())
+        key_ring.create(path, self.clock())
         return path
 
 
