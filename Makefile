@@ -11,7 +11,7 @@ TESTS ?= tests
 # What the benchmark is told: make bench BENCH=--help
 BENCH ?=
 
-OPENAPI ?= dashtam.presentation.routers.api.v1.routes.openapi
+OPENAPI ?= dashtam.presentation.openapi.document
 
 VENV = .venv
 PY = $(VENV)/bin/python

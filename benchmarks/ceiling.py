@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
 
-from dashtam.presentation.server import serve
+from dashtam.presentation.http.server import serve
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -15,12 +15,12 @@ from typing import Final
 import click
 from sqlalchemy import Connection, Engine
 
-from dashtam.application import imports
-from dashtam.application.imports import SentFile
+from dashtam.application.imports import file_import
+from dashtam.application.imports.file_import import SentFile
 from dashtam.application.ports import World
 from dashtam.bootstrap import Installation
+from dashtam.database.engine import WRITES, open_engine
 from dashtam.domain.user import User, UserId
-from dashtam.infrastructure.database.engine import WRITES, open_engine
 
 _ACCOUNTS: Final = 8
 _FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -100,7 +100,7 @@ def _measure(installation: Installation, path: Path, rows: int, url: str) -> Non
     with path.open("rb") as file:
         sent = SentFile(user.id, file, progress=lambda *_: read_at.append(time.perf_counter()))
         started_s = time.perf_counter()
-        done = imports.import_file(world, sent)
+        done = file_import.import_file(world, sent)
         ended_s = time.perf_counter()
     assert done.recorded == rows, "every row was recorded"
     read_s, recorded_s = read_at[0] - started_s, ended_s - read_at[0]

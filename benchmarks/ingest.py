@@ -19,8 +19,8 @@ import psycopg
 from benchmarks.balances import csv, statements
 from benchmarks.databases import Home
 from benchmarks.processes import environment
-from dashtam.application import imports
-from dashtam.application.imports import Destination, SentFile
+from dashtam.application.imports import file_import
+from dashtam.application.imports.file_import import Destination, SentFile
 from dashtam.application.ports import World
 from dashtam.bootstrap import Installation
 from dashtam.domain.user import User, UserId
@@ -57,7 +57,9 @@ def measure(home: Home, *, accounts: int, days: int, seconds: float) -> Ingest:
         file = csv(accounts, days, last_on, Random(2)).encode()  # noqa: S311 - amounts
         syncs, typed, bare = _commits(world, home, accounts, last_on, seconds / _ROUNDS)
         began = time.perf_counter()
-        done = imports.import_file(world, SentFile(_user(world, "b@example.org"), io.BytesIO(file)))
+        done = file_import.import_file(
+            world, SentFile(_user(world, "b@example.org"), io.BytesIO(file))
+        )
         took_s = time.perf_counter() - began
         _user(world, _EMAIL)
         assert done.recorded == accounts * days, "every row is recorded"
@@ -88,7 +90,7 @@ def _recorder(world: World, user_id: UserId, accounts: int, last_on: date) -> Ca
         told = [next(statements(place, 1, day, random)) for place in range(accounts)]
         with world.database.write() as work:
             work.users.hold(user_id)
-            imports.record(work, Destination(user_id, "csv"), told)
+            file_import.record(work, Destination(user_id, "csv"), told)
 
     return commit
 

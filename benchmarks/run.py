@@ -18,9 +18,9 @@ from benchmarks.reading import Pace
 from benchmarks.results import Found, Results
 from benchmarks.targets import Asker
 from benchmarks.world import Book, Size
-from dashtam.application.verification import verify
+from dashtam.application.history.verification import verify
 from dashtam.bootstrap import Installation, now
-from dashtam.infrastructure.database import migrate
+from dashtam.database import migrate
 
 Say = Callable[[str], None]
 

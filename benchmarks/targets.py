@@ -12,13 +12,13 @@ import msgspec
 from benchmarks.balances import NOON
 from benchmarks.wire import get
 from benchmarks.world import Book, Owner
-from dashtam.application import balance_snapshots
+from dashtam.application.history import balance_snapshots
 from dashtam.application.ports import World
-from dashtam.application.records import Work
+from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import AccountId
 from dashtam.domain.period import Period
 from dashtam.domain.user import SessionId, UserId
-from dashtam.presentation.snapshots import history_shape, latest_shape
+from dashtam.presentation.schemas.snapshots import history_shape, latest_shape
 
 API: Final = "/api/v1"
 
@@ -125,7 +125,7 @@ class Asker:
             return msgspec.json.encode(_shape(work, question))
 
 
-def _shape(work: Work, question: Question) -> object:
+def _shape(work: UnitOfWork, question: Question) -> object:
     user_id = UserId(question.owner.user_id)
     account_id = AccountId(question.owner.account_ids[question.account])
     if question.period is not None:

@@ -15,12 +15,12 @@ import msgspec
 
 from benchmarks.balances import statements
 from benchmarks.databases import Home
-from dashtam.application import imports
-from dashtam.application.imports import Destination
+from dashtam.application.imports import file_import
+from dashtam.application.imports.file_import import Destination
+from dashtam.application.people.sessions import SESSION_LASTS
 from dashtam.application.ports import World
-from dashtam.application.records import Work
-from dashtam.application.sessions import SESSION_LASTS
 from dashtam.bootstrap import Installation
+from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.user import Session, SessionId, User, UserId
 
 LONG_DAYS: Final = 3_650
@@ -149,13 +149,13 @@ def _owner(world: World, place: int, size: Size, last_on: date, password_hash: s
             for account in range(size.accounts)
             for statement in statements(account, size.days_of(place, account), last_on, random)
         )
-        done = imports.record(work, Destination(user.id, "csv"), told)
+        done = file_import.record(work, Destination(user.id, "csv"), told)
         assert not done.skipped + done.refused, "every balance is new"
         accounts = [imported.account.id for imported in done.accounts]
         return Owner(user.id, session.id, list(accounts), place % LONG_EVERY == 0)
 
 
-def _session(work: Work, user: User, secret: bytes) -> Session:
+def _session(work: UnitOfWork, user: User, secret: bytes) -> Session:
     session = Session(
         id=SessionId(work.new_id()),
         user_id=user.id,

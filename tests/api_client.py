@@ -11,11 +11,11 @@ from starlette.testclient import TestClient
 from dashtam.application.ports import World
 from dashtam.bootstrap import Installation
 from dashtam.domain.account import AccountId
-from dashtam.domain.balance_snapshot import SnapshotId, SnapshotSource
-from dashtam.domain.hash_chain import Chain, Record, linked
+from dashtam.domain.history.balance_snapshot import SnapshotId
+from dashtam.domain.history.hash_chain import Chain, Record, linked
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import Reading
-from dashtam.domain.sync import Sync, SyncId, SyncKind, SyncState
+from dashtam.domain.sync import SnapshotSource, Sync, SyncId, SyncKind, SyncState
 from dashtam.domain.user import Session, SessionId, User, UserId
 
 

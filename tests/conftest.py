@@ -155,8 +155,6 @@ def url_of(postgresql: psycopg.Connection, name: str) -> str:
 
 
 def migrate(url: str) -> None:
-    from dashtam.infrastructure.database.migrate import (  # noqa: PLC0415 (as with Redis above)
-        upgrade,
-    )
+    from dashtam.database.migrate import upgrade  # noqa: PLC0415 (as with Redis above)
 
     upgrade(url)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from dashtam.application.providers import (
+from dashtam.application.provider import (
     AccountReport,
     CredentialField,
     CredentialsRefused,

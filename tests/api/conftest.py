@@ -1,13 +1,14 @@
 """The application on each database, and someone who is signed in."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
 from api_client import Api, Person
-from dashtam.bootstrap import Installation
+from dashtam.bootstrap import Installation, now
 
 
 @pytest.fixture
@@ -15,9 +16,9 @@ def start_api(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Api]]
     """Start the application with settings of the test's own."""
     opened: list[TestClient] = []
 
-    def start(**settings: object) -> Api:
+    def start(clock: Callable[[], datetime] = now, **settings: object) -> Api:
         given = {"data": tmp_path / "data", "database_url": database_url, **settings}
-        installation = Installation.open(given)
+        installation = Installation.open(given, clock=clock)
         client = TestClient(
             installation.app(), base_url="http://127.0.0.1:8000", raise_server_exceptions=False
         )

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 
 from api.problem_form import assert_problem
 from api_client import Api, Person
-from dashtam.infrastructure.database.engine import open_engine
+from dashtam.database.engine import open_engine
 
 POOL = 4
 POLICIES = ("API_READ", "API_WRITE", "SYNC", "AUTH")

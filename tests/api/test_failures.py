@@ -11,8 +11,8 @@ from api.problem_form import assert_problem
 from api.test_ownership import BODIES, call, name_of
 from api_client import Api
 from dashtam.application.ports import World
-from dashtam.application.records import Work
 from dashtam.bootstrap import Installation
+from dashtam.database.unit_of_work import Database, UnitOfWork
 from dashtam.domain.errors import Unavailable
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
 from dashtam.presentation.routers.api.v1.routes.route import Auth
@@ -36,7 +36,7 @@ TROUBLES: list[BaseException] = [
 class BrokenWork:
     """Work of which most nouns fail."""
 
-    def __init__(self, real: Work, database: "BrokenDatabase") -> None:
+    def __init__(self, real: UnitOfWork, database: "BrokenDatabase") -> None:
         self._real = real
         self._database = database
 
@@ -46,7 +46,7 @@ class BrokenWork:
         return getattr(self._real, name)
 
 
-class BrokenDatabase:
+class BrokenDatabase(Database):
     """The real database, until the test breaks it."""
 
     def __init__(self, world: World) -> None:

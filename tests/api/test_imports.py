@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import update
 
 from api_client import Api, Person
-from dashtam.infrastructure.database.engine import open_engine
-from dashtam.infrastructure.database.tables import metadata
+from dashtam.database.engine import open_engine
+from dashtam.database.tables import metadata
 
 OFX_1 = """OFXHEADER:100
 DATA:OFXSGML

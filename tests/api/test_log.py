@@ -5,7 +5,7 @@ import json
 import pytest
 import structlog
 
-from dashtam.infrastructure import logs
+from dashtam.bootstrap import logs
 
 
 @pytest.mark.parametrize("debug", [False, True])

@@ -12,10 +12,11 @@ from api.problem_form import assert_problem
 from api_client import Api, Person
 from dashtam.application.ports import World
 from dashtam.bootstrap import Installation
+from dashtam.database.unit_of_work import Database
 from dashtam.domain.errors import Unavailable
 
 
-class Away:
+class Away(Database):
     """A database of which the test takes one half away."""
 
     def __init__(self, world: World) -> None:

@@ -22,24 +22,29 @@ from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from api_client import Api, Person
-from dashtam.application.balance_snapshots import changed_since
-from dashtam.application.ready_reads import NotReadyError
-from dashtam.application.verification import verify
+from dashtam.application.history.verification import verify
 from dashtam.bootstrap import Installation
+from dashtam.bootstrap.worker import Threads
+from dashtam.database.engine import open_engine
+from dashtam.database.history_cache import history_cache
+from dashtam.database.history_cache.drivers import (
+    NotReadyError,
+    PostgresqlDriver,
+    Prepared,
+    SqliteDriver,
+)
+from dashtam.database.history_cache.history_chunks import FULL
+from dashtam.database.tables import accounts, history_pages
+from dashtam.database.unit_of_work import Database
 from dashtam.domain.account import AccountId
-from dashtam.domain.balance_snapshot import BalanceSnapshot, SnapshotId, SnapshotSource
+from dashtam.domain.history.balance_history import changed_since
+from dashtam.domain.history.balance_snapshot import BalanceSnapshot, SnapshotId
 from dashtam.domain.money import Currency, Money
+from dashtam.domain.sync import SnapshotSource
 from dashtam.domain.user import Principal, User, UserId
-from dashtam.infrastructure.database import ready_reads
-from dashtam.infrastructure.database.drivers import PostgresqlDriver, Prepared, SqliteDriver
-from dashtam.infrastructure.database.engine import open_engine
-from dashtam.infrastructure.database.history_pages import FULL
-from dashtam.infrastructure.database.tables import accounts, history_pages
-from dashtam.infrastructure.database.unit_of_work import SqlDatabase
-from dashtam.infrastructure.scheduler import Threads
-from dashtam.presentation.ready_snapshots import rendered
-from dashtam.presentation.routers.api.v1.routes import shortcut
-from dashtam.presentation.routers.api.v1.routes.shortcut import Shortcut
+from dashtam.presentation.routers.api.v1.routes import fast_path
+from dashtam.presentation.routers.api.v1.routes.fast_path import Shortcut
+from dashtam.presentation.schemas.snapshot_chunks import rendered
 
 START = datetime(2024, 1, 1, 10, tzinfo=UTC)
 ALL = {"start_date": "1990-01-01", "end_date": "2990-01-01"}
@@ -284,8 +289,8 @@ def test_damage_that_many_see_is_mended_once(
 
 
 def test_answers_with_long_queries_do_not_fill_the_memory(ada: Person) -> None:
-    kept = shortcut._KeptAnswers(200_000)  # noqa: SLF001 - what it holds shows nowhere else
-    answer = shortcut._answer(Principal(ada.id, None), "token", b"{}")  # noqa: SLF001 - likewise
+    kept = fast_path._KeptAnswers(200_000)  # noqa: SLF001 - what it holds shows nowhere else
+    answer = fast_path._answer(Principal(ada.id, None), "token", b"{}")  # noqa: SLF001 - likewise
     kept.get(("/", b"", b"", None), 1)
     keys = [("/", b"%d" % n * 10_000, b"", None) for n in range(100, 200)]
     for key in keys * 2:
@@ -329,7 +334,7 @@ def hurt(api: Api, account_id: UUID, other: UUID, damage: str) -> None:
     first = select(func.min(pages.last_at)).where(pages.account_id == account_id)
     page = (pages.account_id == account_id) & (pages.last_at == first.scalar_subquery())
     with api.world.database.write() as work:
-        connection = work._connection  # type: ignore[attr-defined]  # noqa: SLF001 - by hand
+        connection = work._connection  # noqa: SLF001 - by hand
         if damage == "missing":
             connection.execute(delete(history_pages).where(page))
         elif damage == "latest":
@@ -339,7 +344,7 @@ def hurt(api: Api, account_id: UUID, other: UUID, damage: str) -> None:
             frame = b"damaged"
             if damage == "swapped":
                 wanted = select(pages.frame).where(pages.account_id == other)
-                frame = connection.scalar(wanted.order_by(pages.last_at).limit(1))
+                frame = connection.execute(wanted.order_by(pages.last_at).limit(1)).scalar_one()
             connection.execute(update(history_pages).where(page).values(frame=frame))
 
 
@@ -358,7 +363,7 @@ def test_a_long_history_is_not_read_where_everybody_waits(
     ada: Person, plain: TestClient, shortcuts: list[bool]
 ) -> None:
     account_id = ada.account("0", captured_at=day(0))
-    longest = ready_reads.MOST_PAGES * FULL
+    longest = history_cache.MOST_PAGES * FULL
     rows = [f"{(START + timedelta(days=1, hours=n)).isoformat()},{n}" for n in range(longest)]
     file = "\n".join(["Date,Balance", *rows]).encode()
     ada.post("/imports", files={"file": ("b.csv", file)}, data={"account_id": account_id})
@@ -373,7 +378,7 @@ def test_reading_what_lies_ready_gives_up_no_lock_of_a_writer(
 ) -> None:
     path = tmp_path / "dashtam.db"
     path.write_bytes(migrated_sqlite.read_bytes())
-    database = SqlDatabase(open_engine(f"sqlite:///{path}"), lambda: START)
+    database = Database(open_engine(f"sqlite:///{path}"), lambda: START)
     driver = SqliteDriver(path)
     with database.write():
         assert driver.version() is not None
@@ -433,7 +438,7 @@ def test_every_commit_of_anybody_makes_another_version(
 ) -> None:
     path = tmp_path / "dashtam.db"
     path.write_bytes(migrated_sqlite.read_bytes())
-    database = SqlDatabase(open_engine(f"sqlite:///{path}"), lambda: START)
+    database = Database(open_engine(f"sqlite:///{path}"), lambda: START)
     driver = SqliteDriver(path)
     first = driver.version()
     assert driver.version() == first

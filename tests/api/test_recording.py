@@ -127,12 +127,9 @@ def test_a_dry_run_tells_all_and_records_nothing(ada: Person) -> None:
     assert ada.get("/syncs").json()["total_count"] == 0
 
 
-def test_an_account_can_be_closed_today_before_noon(
-    start_api: Callable[..., Api], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_account_can_be_closed_today_before_noon(start_api: Callable[..., Api]) -> None:
     morning = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
-    monkeypatch.setattr("dashtam.bootstrap.parts.now", lambda: morning)
-    ada = start_api().person()
+    ada = start_api(clock=lambda: morning).person()
     path = f"/accounts/{ada.account()}"
     closed = ada.patch(path, json={"closed_at": "2026-11-22"})
     assert (closed.status_code, closed.json()["closed_at"]) == (200, "2026-11-22T08:30:00Z")

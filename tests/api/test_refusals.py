@@ -3,7 +3,7 @@
 import pytest
 
 from dashtam.domain.errors import Refusal
-from dashtam.presentation.problems import UNPROCESSABLE, kind_of
+from dashtam.presentation.http.problems import UNPROCESSABLE, kind_of
 from dashtam.presentation.routers.api.v1.routes.mount import Workers
 
 

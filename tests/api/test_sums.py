@@ -3,7 +3,7 @@
 import msgspec
 
 from api_client import Person
-from dashtam.presentation.snapshots import LatestSnapshots, SnapshotHistory
+from dashtam.presentation.schemas.snapshots import LatestSnapshots, SnapshotHistory
 
 LARGEST = "9" * 20
 

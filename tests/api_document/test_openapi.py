@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from openapi_spec_validator import validate
 
-from dashtam.presentation.problems import Problem
-from dashtam.presentation.routers.api.v1.routes.errors import errors_of
+from dashtam.presentation.http.problems import Problem
+from dashtam.presentation.openapi.document import document, text
+from dashtam.presentation.openapi.errors import errors_of
 from dashtam.presentation.routers.api.v1.routes.examples import BY_HANDLER, EXAMPLES
-from dashtam.presentation.routers.api.v1.routes.openapi import document, text
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
 from dashtam.presentation.routers.api.v1.routes.route import Auth, Route
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dashtam.bootstrap import Installation
-from dashtam.presentation.cli.invocation import Invocation
+from dashtam.presentation.cli.context import Invocation
 from dashtam.presentation.cli.main import dashtam
 
 EMAIL = "ada@example.org"

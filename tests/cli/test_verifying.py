@@ -12,26 +12,20 @@ import pytest
 from sqlalchemy import Connection, and_, delete, insert, select, text, update
 
 from cli.conftest import CommandLine
-from dashtam.application import accounts, imports
-from dashtam.application.accounts import ManualAccount
-from dashtam.application.imports import Destination
+from dashtam.application.history import accounts
+from dashtam.application.history.verification import Report, verify
+from dashtam.application.imports import file_import, typed_balances
+from dashtam.application.imports.file_import import Destination
+from dashtam.application.imports.typed_balances import ManualAccount
 from dashtam.application.ports import World
-from dashtam.application.verification import Report, verify
 from dashtam.bootstrap import Installation
+from dashtam.database.engine import open_engine
+from dashtam.database.tables import accounts as accounts_table
+from dashtam.database.tables import balance_snapshots, erasures, metadata, retractions
 from dashtam.domain.account import AccountId, AccountType
-from dashtam.domain.balance_snapshot import SnapshotSource
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import Identity, Reading, Statement
-from dashtam.infrastructure.database.engine import open_engine
-from dashtam.infrastructure.database.tables import (
-    accounts as accounts_table,
-)
-from dashtam.infrastructure.database.tables import (
-    balance_snapshots,
-    erasures,
-    metadata,
-    retractions,
-)
+from dashtam.domain.sync import SnapshotSource
 
 SNAPSHOTS_EACH = 20
 FIRST = datetime(2020, 1, 31, 12, tzinfo=UTC)
@@ -66,7 +60,7 @@ def world(terminal: CommandLine, proof: Callable[[int], int]) -> Iterator[World]
     with made.database.write() as work:
         user_id = work.users.every()[0].id
         for number in range(proof(1_000) * 4 // SNAPSHOTS_EACH):
-            imports.record(work, Destination(user_id, "ofx"), [statement(f"{number:05}")])
+            file_import.record(work, Destination(user_id, "ofx"), [statement(f"{number:05}")])
     yield made
     installation.close()
 
@@ -234,10 +228,10 @@ def test_a_clock_that_went_back_is_a_remark_and_nothing_wrong(world: World) -> N
     with world.database.write() as work:
         later = work.users.every()[0]
         described = ManualAccount("Cash", AccountType.CASH, USD)
-        made = accounts.create_manual(work, later.id, described, Reading(FIRST, Decimal(1)))
-        work.now -= timedelta(days=1)  # type: ignore[misc] # the clock of this work went back
+        made = typed_balances.create_manual(work, later.id, described, Reading(FIRST, Decimal(1)))
+        work.now -= timedelta(days=1)
         mine = accounts.owned(work, later.id, AccountId(made.account.id))
-        accounts.type_balance(work, mine, Reading(FIRST, Decimal(2)))
+        typed_balances.type_balance(work, mine, Reading(FIRST, Decimal(2)))
     report = verify(world.database)
     assert (report.found, len(report.remarks)) == (0, 1)
 

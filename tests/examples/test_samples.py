@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dashtam.domain.statement import Position, Reading
-from dashtam.infrastructure.providers import catalog
+from dashtam.statements import formats
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MAPPED = ".mapping.json"
@@ -111,8 +111,8 @@ class Known:
         self.positions: list[Position] = []
         self.problems = 0
         with path.open("rb") as file:
-            self.format = catalog.detect(file)
-            for statement in catalog.read(file, format=None, mapping=told, now=NOW):
+            self.format = formats.detect(file)
+            for statement in formats.read(file, format=None, mapping=told, now=NOW):
                 identity = statement.identity
                 self.institutions.add(identity.institution_key)
                 self.accounts.add(

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from dashtam.application.verification import verify
+from dashtam.application.history.verification import verify
 from dashtam.bootstrap import Installation
-from dashtam.infrastructure.database.engine import open_engine
+from dashtam.database.engine import open_engine
 from fleet.visitor import Visitor
 from proofs.killed import Server, serving, start
 

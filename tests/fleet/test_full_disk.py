@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from dashtam.application.verification import verify
+from dashtam.application.history.verification import verify
 from dashtam.bootstrap import Installation
 from fleet.visitor import Visitor
 from proofs.killed import Server, serving

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from api_client import Api
-from dashtam.application import users
-from dashtam.application.verification import verify
+from dashtam.application.history.verification import verify
+from dashtam.application.people import users
 
 GUIDE = Path(__file__).parents[2] / "docs" / "growing.md"
 PARTITIONS = 8

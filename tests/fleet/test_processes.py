@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from dashtam.application.verification import verify
+from dashtam.application.history.verification import verify
 from dashtam.bootstrap import Installation
 from fleet.visitor import Visitor
 from proofs.killed import Server, serving, start

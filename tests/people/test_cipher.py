@@ -15,15 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, insert, select, update
 
-from dashtam.application.providers import Unsealable
+from dashtam.application.provider import Unsealable
+from dashtam.bootstrap.key_rotation import reseal
+from dashtam.database.engine import open_engine
+from dashtam.database.tables import connections, users
+from dashtam.database.unit_of_work import Database
 from dashtam.domain.connection import ProviderKind
-from dashtam.infrastructure.database.engine import open_engine
-from dashtam.infrastructure.database.tables import connections, users
-from dashtam.infrastructure.database.unit_of_work import SqlDatabase
-from dashtam.infrastructure.resealing import reseal
-from dashtam.infrastructure.security import key_ring
-from dashtam.infrastructure.security.cipher import RingCipher, key_id_of
-from dashtam.infrastructure.security.key_ring import KeyRing, KeyRingUnreadable, LiveKeyRing
+from dashtam.security import key_ring
+from dashtam.security.cipher import RingCipher, key_id_of
+from dashtam.security.key_ring import KeyRing, KeyRingUnreadable, LiveKeyRing
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PLACE = ("connections", "row-1", "owner-1", "credentials")
@@ -200,7 +200,7 @@ def all_open(path: Path, cipher: RingCipher) -> bool:
 def rotate_all(database: Path, ring: Path) -> frozenset[bytes]:
     engine = open_engine(f"sqlite:///{database}", pool_size=1)
     try:
-        return reseal(SqlDatabase(engine, lambda: NOW), key_ring.rotate(ring, NOW))
+        return reseal(Database(engine, lambda: NOW), key_ring.rotate(ring, NOW))
     finally:
         engine.dispose()
 

@@ -6,16 +6,19 @@ import pytest
 from sqlalchemy import Connection, Inspector, func, inspect, select
 from sqlalchemy.exc import DBAPIError
 
-from dashtam.application import access_tokens, accounts, syncs, users
-from dashtam.application.accounts import ManualAccount
-from dashtam.application.records import KeptAnswer
+from dashtam.application.history import accounts
+from dashtam.application.imports import typed_balances
+from dashtam.application.imports.typed_balances import ManualAccount
+from dashtam.application.people import api_tokens, users
+from dashtam.application.syncs import syncs
+from dashtam.database.engine import open_engine
+from dashtam.database.people.idempotency_keys import KeptAnswer
+from dashtam.database.tables import metadata
 from dashtam.domain.account import Account, AccountType
 from dashtam.domain.errors import AccountNotFound, Unauthorized
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import Position, Reading
 from dashtam.domain.user import User
-from dashtam.infrastructure.database.engine import open_engine
-from dashtam.infrastructure.database.tables import metadata
 from people.world import Stage
 
 USD = Currency.of("USD")
@@ -27,12 +30,12 @@ def with_everything(people: Stage, email: str) -> Account:
     people.sign_in(email)
     now = people.clock()
     with people.world.database.write() as work:
-        access_tokens.create(work, people.world.secrets, user.id, "script", None)
+        api_tokens.create(work, people.world.secrets, user.id, "script", None)
         answer = KeptAnswer(bytes(32), now, 201, {"content-type": "text/plain"}, b"kept")
         work.idempotency_keys.claim(user.id, "POST /x", "key", answer, now)
         described = ManualAccount("Cash", AccountType.CASH, USD)
-        made = accounts.create_manual(work, user.id, described, reading(people, "1.00"))
-        typed = accounts.type_balance(work, made.account, reading(people, "2.00"))
+        made = typed_balances.create_manual(work, user.id, described, reading(people, "1.00"))
+        typed = typed_balances.type_balance(work, made.account, reading(people, "2.00"))
         syncs.retract(work, user.id, typed.sync_id)
         position = Position(
             symbol="X", name="X", asset_type="stock", quantity=Decimal(1), price=None,
@@ -111,7 +114,7 @@ def test_an_erasure_amid_recording_leaves_no_orphan(people: Stage, database_url:
             for _ in range(200):
                 with people.world.database.write() as work:
                     mine = accounts.owned(work, user.id, account.id)
-                    accounts.type_balance(work, mine, reading(people, "3.00"))
+                    typed_balances.type_balance(work, mine, reading(people, "3.00"))
         except Exception as error:  # noqa: BLE001 - the test looks at it
             refused.append(error)
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from jwt import PyJWS
 
 from dashtam.domain.user import Principal, SessionId, UserId
-from dashtam.infrastructure.security.access_tokens import LONGEST_TOKEN, Signer
-from dashtam.infrastructure.security.key_ring import KeyRing, LiveKeyRing
+from dashtam.security.jwt import LONGEST_TOKEN, Signer
+from dashtam.security.key_ring import KeyRing, LiveKeyRing
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 NOW_S = int(NOW.timestamp())

@@ -12,15 +12,9 @@ from uuid import uuid4
 import pytest
 
 from dashtam.domain.user import SessionId, UserId
-from dashtam.infrastructure.security.access_tokens import Signer
-from dashtam.infrastructure.security.key_ring import (
-    KeyRing,
-    KeyRingUnreadable,
-    LiveKeyRing,
-    create,
-    rotate,
-)
-from dashtam.infrastructure.security.secrets import Secrets
+from dashtam.security.jwt import Signer
+from dashtam.security.key_ring import KeyRing, KeyRingUnreadable, LiveKeyRing, create, rotate
+from dashtam.security.secrets import Secrets
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ME, MINE = UserId(uuid4()), SessionId(uuid4())

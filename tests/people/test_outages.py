@@ -7,10 +7,10 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
-from dashtam.application.records import Work
+from dashtam.database.engine import open_engine
+from dashtam.database.people.users import Users
+from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.errors import Unavailable
-from dashtam.infrastructure.database.engine import open_engine
-from dashtam.infrastructure.database.users import Users
 from people.world import Stage
 
 
@@ -42,14 +42,14 @@ def test_a_full_disk_is_an_outage_and_logged_without_what_was_written(
     ]
 
 
-def fill(work: Work, write_more: Callable[[], None]) -> None:
+def fill(work: UnitOfWork, write_more: Callable[[], None]) -> None:
     """Let the database grow no further, and write more."""
     pages = connection_of(work).exec_driver_sql("PRAGMA page_count").scalar_one()
     connection_of(work).exec_driver_sql(f"PRAGMA max_page_count = {pages}")
     write_more()
 
 
-def connection_of(work: Work) -> Connection:
+def connection_of(work: UnitOfWork) -> Connection:
     users = work.users
     assert isinstance(users, Users)
     return users._connection  # noqa: SLF001 - no port gives it

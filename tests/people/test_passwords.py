@@ -3,7 +3,7 @@ from threading import Thread
 import pytest
 from argon2 import extract_parameters
 
-from dashtam.infrastructure.security.passwords import Passwords, nobodys_hash
+from dashtam.security.passwords import Passwords, nobodys_hash
 from people.world import PASSWORD, at_once
 
 cheap = Passwords(memory_kib=8, passes=1)

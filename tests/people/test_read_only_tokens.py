@@ -1,7 +1,7 @@
 import pytest
 
-from dashtam.application import access_tokens, sessions
-from dashtam.application.pages import Page
+from dashtam.application.people import api_tokens, sessions
+from dashtam.database.pagination import Page
 from dashtam.domain.errors import NotFound, Unauthorized, Unprocessable
 from dashtam.domain.user import AccessToken, Principal, UserId
 from people.world import Stage, everything_stored
@@ -13,7 +13,7 @@ def create(
     people: Stage, user_id: UserId, name: str = "my dashboard", days: int | None = None
 ) -> tuple[AccessToken, str]:
     with people.world.database.write() as work:
-        return access_tokens.create(work, people.world.secrets, user_id, name, days)
+        return api_tokens.create(work, people.world.secrets, user_id, name, days)
 
 
 def authenticate(people: Stage, text: str) -> Principal:
@@ -23,7 +23,7 @@ def authenticate(people: Stage, text: str) -> Principal:
 
 def revoke(people: Stage, user_id: UserId, token: AccessToken) -> None:
     with people.world.database.write() as work:
-        access_tokens.revoke(work, user_id, token.id)
+        api_tokens.revoke(work, user_id, token.id)
 
 
 def test_a_read_only_token_reads_and_never_writes(people: Stage) -> None:
@@ -48,7 +48,7 @@ def test_its_use_is_written_down_once_a_minute(people: Stage) -> None:
             if found.unnoted is not None:
                 work.access_tokens.used(found.unnoted, work.now)
     with people.world.database.read() as work:
-        assert access_tokens.of_user(work, user.id, Page(1)).items[0].last_used_at == work.now
+        assert api_tokens.of_user(work, user.id, Page(1)).items[0].last_used_at == work.now
 
 
 def test_it_expires_when_it_was_said_to(people: Stage) -> None:
@@ -60,7 +60,7 @@ def test_it_expires_when_it_was_said_to(people: Stage) -> None:
     with pytest.raises(Unauthorized):
         authenticate(people, text)
     with people.world.database.read() as work:
-        assert access_tokens.of_user(work, user.id, Page(1)).total == 0
+        assert api_tokens.of_user(work, user.id, Page(1)).total == 0
 
 
 def test_a_revoked_token_is_refused_at_once(people: Stage) -> None:
@@ -88,7 +88,7 @@ def test_tokens_are_listed_newest_first_without_their_text(
     user = people.register()
     tokens = [create(people, user.id, f"script {number}") for number in range(3)]
     with people.world.database.read() as work:
-        listed = access_tokens.of_user(work, user.id, Page(100)).items
+        listed = api_tokens.of_user(work, user.id, Page(100)).items
     assert list(listed) == [token for token, _ in reversed(tokens)]
     assert all(text not in everything_stored(database_url) for _, text in tokens)
 

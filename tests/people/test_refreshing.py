@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashtam.application import refresh_tokens, sessions
-from dashtam.application.sessions import TokenPair
+from dashtam.application.people import refresh_tokens, sessions
+from dashtam.application.people.sessions import TokenPair
 from dashtam.domain.errors import Unauthorized
-from dashtam.infrastructure.security.key_ring import KeyRing, LiveKeyRing
-from dashtam.infrastructure.security.secrets import Secrets
+from dashtam.security.key_ring import KeyRing, LiveKeyRing
+from dashtam.security.secrets import Secrets
 from people.world import SetClock, Stage, at_once
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from dashtam.application import users
+from dashtam.application.people import users
 from dashtam.domain.errors import Conflict, Forbidden, RateLimited, Refusal, Unprocessable
 from dashtam.domain.user import User
 from people.world import ADDRESS, EMAIL, PASSWORD, Stage, at_once

@@ -7,8 +7,8 @@ import pytest
 from starlette.routing import Router
 from starlette.testclient import TestClient
 
-from dashtam.application.access_tokens import Uses
-from dashtam.presentation.problems import Problems
+from dashtam.application.people.api_tokens import Uses
+from dashtam.presentation.http.problems import Problems
 from dashtam.presentation.routers.api.v1.routes.mount import mount
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
 from people.world import EMAIL, PASSWORD, Stage

@@ -1,7 +1,7 @@
 import pytest
 
-from dashtam.application import access_tokens, sessions, users
-from dashtam.application.pages import Page
+from dashtam.application.people import api_tokens, sessions, users
+from dashtam.database.pagination import Page
 from dashtam.domain.errors import NotFound, RateLimited, Unauthorized, Unprocessable
 from dashtam.domain.user import Principal, SessionId
 from people.world import ADDRESS, EMAIL, PASSWORD, Stage, at_once, everything_stored
@@ -215,7 +215,7 @@ def test_a_reset_password_ends_every_session_and_token(people: Stage) -> None:
     user = people.register()
     pair = people.sign_in()
     with people.world.database.write() as work:
-        _, script = access_tokens.create(work, people.world.secrets, user.id, "script", None)
+        _, script = api_tokens.create(work, people.world.secrets, user.id, "script", None)
     me = principal(people, pair.access_token)
     users.change_password(people.world, me, PASSWORD, ANOTHER, ADDRESS)
     # Scripts go on after a change by the user, and not after one that somebody else had to make.

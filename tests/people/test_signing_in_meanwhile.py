@@ -4,7 +4,7 @@ from threading import Thread
 
 import pytest
 
-from dashtam.application import access_tokens, users
+from dashtam.application.people import api_tokens, users
 from dashtam.domain.errors import Unauthorized
 from people.world import Stage
 
@@ -16,7 +16,7 @@ def test_signing_in_does_not_wait_for_who_records(people: Stage) -> None:
     with people.world.database.write() as work:
         # What an import does: it holds its user, and writes rows that refer to him.
         work.users.hold(user.id)
-        access_tokens.create(work, people.world.secrets, user.id, "script", None)
+        api_tokens.create(work, people.world.secrets, user.id, "script", None)
         signing_in.start()
         signing_in.join(5)
         assert not signing_in.is_alive()
@@ -52,4 +52,4 @@ def test_nothing_is_recorded_for_who_was_erased(people: Stage) -> None:
     with pytest.raises(Unauthorized), people.world.database.write() as work:
         work.users.hold(user.id)
     with pytest.raises(Unauthorized), people.world.database.write() as work:
-        access_tokens.create(work, people.world.secrets, user.id, "script", None)
+        api_tokens.create(work, people.world.secrets, user.id, "script", None)

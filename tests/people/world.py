@@ -10,23 +10,23 @@ from typing import TypeVar
 from sqlalchemy import text
 from structlog import get_logger
 
-from dashtam.application import sessions, users
+from dashtam.application.people import sessions, users
+from dashtam.application.people.sessions import TokenPair
 from dashtam.application.ports import Rules, World
 from dashtam.application.rate_limits import POLICIES
-from dashtam.application.sessions import TokenPair
+from dashtam.bootstrap.worker import Threads
+from dashtam.database.engine import open_engine
+from dashtam.database.unit_of_work import Database
 from dashtam.domain.user import User
-from dashtam.infrastructure.database.engine import open_engine
-from dashtam.infrastructure.database.unit_of_work import SqlDatabase
-from dashtam.infrastructure.providers.http import Outbound
-from dashtam.infrastructure.providers.spool import StatementFiles
-from dashtam.infrastructure.rate_limit.memory import MemoryBuckets
-from dashtam.infrastructure.scheduler import Threads
-from dashtam.infrastructure.security.access_tokens import Signer
-from dashtam.infrastructure.security.cipher import RingCipher
-from dashtam.infrastructure.security.key_ring import LiveKeyRing, create
-from dashtam.infrastructure.security.passwords import Passwords
-from dashtam.infrastructure.security.secrets import Secrets
-from dashtam.presentation.ready_snapshots import rendered
+from dashtam.presentation.schemas.snapshot_chunks import rendered
+from dashtam.providers.http_client import Outbound
+from dashtam.rate_limit.memory import MemoryBuckets
+from dashtam.security.cipher import RingCipher
+from dashtam.security.jwt import Signer
+from dashtam.security.key_ring import LiveKeyRing, create
+from dashtam.security.passwords import Passwords
+from dashtam.security.secrets import Secrets
+from dashtam.statements.statement_files import StatementFiles
 
 T = TypeVar("T")
 
@@ -109,7 +109,7 @@ def stage(database_url: str, folder: Path) -> Iterator[Stage]:
     keys = LiveKeyRing.at(ring)
     engine = open_engine(database_url, pool_size=25)
     world = World(
-        database=SqlDatabase(engine, clock, rendered),
+        database=Database(engine, clock, rendered),
         clock=clock,
         passwords=passwords,
         signer=Signer(keys, "https://dashtam.example", "dashtam"),

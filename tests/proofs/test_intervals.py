@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashtam.domain.interval import Calendar, Interval
+from dashtam.domain.period import Calendar, Interval
 
 MICROSECOND = timedelta(microseconds=1)
 

@@ -12,8 +12,8 @@ from uuid import UUID
 import httpx2
 
 from api_client import Api, Person
-from dashtam.application.pages import Page
-from dashtam.application.verification import verify
+from dashtam.application.history.verification import verify
+from dashtam.database.pagination import Page
 from dashtam.domain.sync import SyncState
 from proofs.killed import Server, serving
 

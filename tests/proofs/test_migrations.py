@@ -9,12 +9,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 
-from dashtam.infrastructure.database.migrate import HEAD, revision, upgrade
-from dashtam.infrastructure.database.tables import metadata
+from dashtam.database.migrate import HEAD, revision, upgrade
+from dashtam.database.tables import metadata
 
 UPGRADE = """
 import sys
-from dashtam.infrastructure.database.migrate import upgrade
+from dashtam.database.migrate import upgrade
 print("ready", flush=True)
 sys.stdin.readline()
 print(upgrade(sys.argv[1]), flush=True)

@@ -9,10 +9,11 @@ from uuid import UUID, uuid4
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dashtam.domain import balance_history
 from dashtam.domain.account import AccountId
-from dashtam.domain.balance_snapshot import BalanceSnapshot, SnapshotId, SnapshotSource
+from dashtam.domain.history import balance_history
+from dashtam.domain.history.balance_snapshot import BalanceSnapshot, SnapshotId
 from dashtam.domain.money import Currency, Money, parse_amount, percent_change
+from dashtam.domain.sync import SnapshotSource
 
 CODES = ["USD", "JPY", "KWD", "CLF", "DEM", "XAU"]
 

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashtam.domain.interval import Calendar, Interval
-from dashtam.domain.thinning import Measure, last_of_each, thinned
+from dashtam.domain.history.thinning import Measure, last_of_each, thinned
+from dashtam.domain.period import Calendar, Interval
 
 Value = tuple[datetime, Decimal, int]
 

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashtam.domain.balance_history import totals_by_currency
-from dashtam.domain.interval import Calendar, Interval
+from dashtam.domain.history.balance_history import totals_by_currency
+from dashtam.domain.history.total_history import Course, Frame, account_points, total_points
 from dashtam.domain.money import Currency, Money
-from dashtam.domain.total_history import Course, Frame, account_points, total_points
+from dashtam.domain.period import Calendar, Interval
 
 USD = Currency.of("USD")
 FIRST = datetime(2025, 1, 1, tzinfo=UTC)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import trustme
 
-from dashtam.application.providers import Http
-from dashtam.infrastructure.providers.addresses import system_resolver
-from dashtam.infrastructure.providers.http import Outbound
+from dashtam.application.provider import Http
+from dashtam.providers.http_client import Outbound
+from dashtam.providers.ssrf import system_resolver
 from providers.stub import Stub
 
 NAME = "bank.example"

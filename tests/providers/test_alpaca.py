@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from dashtam.application.providers import (
+from dashtam.application.provider import (
     AccountReport,
     CredentialsRefused,
     Http,
@@ -16,8 +16,8 @@ from dashtam.application.providers import (
     ProviderFailed,
     ProviderRateLimited,
 )
-from dashtam.infrastructure.providers.alpaca import Alpaca
-from dashtam.infrastructure.providers.conformance import report_faults
+from dashtam.providers.alpaca import Alpaca
+from dashtam.providers.conformance import report_faults
 from providers.stub import Asked, Stub, said
 
 NOW = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)

@@ -7,10 +7,10 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from dashtam.application.providers import CredentialsRefused, ProviderError, ProviderFailed
-from dashtam.infrastructure.providers.addresses import is_plain_host, is_public, system_resolver
-from dashtam.infrastructure.providers.http import Outbound
-from dashtam.infrastructure.providers.simplefin import SimpleFin
+from dashtam.application.provider import CredentialsRefused, ProviderError, ProviderFailed
+from dashtam.providers.http_client import Outbound
+from dashtam.providers.simplefin import SimpleFin
+from dashtam.providers.ssrf import is_plain_host, is_public, system_resolver
 
 # What stands for PORT is where the listener is.
 HOSTS = """

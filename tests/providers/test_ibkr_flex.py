@@ -4,7 +4,7 @@ from decimal import Decimal
 import pytest
 from ibflex import parser
 
-from dashtam.application.providers import (
+from dashtam.application.provider import (
     AccountReport,
     CredentialsRefused,
     Http,
@@ -14,8 +14,8 @@ from dashtam.application.providers import (
     Report,
 )
 from dashtam.domain.account import AccountType
-from dashtam.infrastructure.providers.conformance import report_faults
-from dashtam.infrastructure.providers.ibkr_flex import IbkrFlex
+from dashtam.providers.conformance import report_faults
+from dashtam.providers.ibkr_flex import IbkrFlex
 from providers.flex import KEPT, TOKEN, Flex, failure, position, statement, success, value
 from providers.stub import Stub
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from dashtam.application.providers import (
+from dashtam.application.provider import (
     AccountReport,
     CredentialField,
     Http,
@@ -19,10 +19,10 @@ from dashtam.application.providers import (
     Provider,
     Report,
 )
-from dashtam.infrastructure.providers import conformance
-from dashtam.infrastructure.providers.demo import BEGINS_ON, Demo
-from dashtam.infrastructure.providers.http import Outbound
-from dashtam.infrastructure.providers.live import providers
+from dashtam.providers import conformance
+from dashtam.providers.demo import BEGINS_ON, Demo
+from dashtam.providers.http_client import Outbound
+from dashtam.providers.registry import providers
 
 NOW = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
 GUIDE = Path(__file__).parents[2] / "docs" / "providers.md"
@@ -91,7 +91,7 @@ def test_the_guide_names_ours() -> None:
 def test_the_check_runs_from_the_command_line(tmp_path: Path) -> None:
     (tmp_path / "dashtam_nutshell.py").write_text(guide_example())
     (tmp_path / "broken.py").write_text("provider = object()\n")
-    command = [sys.executable, "-m", "dashtam.infrastructure.providers.conformance"]
+    command = [sys.executable, "-m", "dashtam.providers.conformance"]
     ended = {
         name: subprocess.run(
             [*command, name], cwd=tmp_path, capture_output=True, text=True, check=False

@@ -8,12 +8,12 @@ from decimal import Decimal
 
 import pytest
 
-from dashtam.application.providers import HttpAnswer, Provider, ProviderError, Report
+from dashtam.application.provider import HttpAnswer, Provider, ProviderError, Report
 from dashtam.domain.statement import Reading
-from dashtam.infrastructure.providers.alpaca import Alpaca
-from dashtam.infrastructure.providers.conformance import report_faults
-from dashtam.infrastructure.providers.ibkr_flex import IbkrFlex
-from dashtam.infrastructure.providers.simplefin import SimpleFin
+from dashtam.providers.alpaca import Alpaca
+from dashtam.providers.conformance import report_faults
+from dashtam.providers.ibkr_flex import IbkrFlex
+from dashtam.providers.simplefin import SimpleFin
 from providers import flex
 from providers.bridge import PASSWORD, account, account_set
 from providers.stub import said

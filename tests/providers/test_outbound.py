@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from dashtam import __version__
-from dashtam.application.providers import Http, HttpAnswer, ProviderFailed, ProviderRateLimited
-from dashtam.infrastructure.providers.answers import harmless, retry_after
-from dashtam.infrastructure.providers.http import MAX_DECODED_BYTES, Outbound
+from dashtam.application.provider import Http, HttpAnswer, ProviderFailed, ProviderRateLimited
+from dashtam.providers.http_client import MAX_DECODED_BYTES, Outbound
+from dashtam.providers.http_json import harmless, retry_after
 from dashtam.settings import InvalidSettings, read_settings
 from providers.conftest import NAME, resolver
 from providers.stub import Asked, Stub, always, said

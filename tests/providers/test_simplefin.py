@@ -10,7 +10,7 @@ import pytest
 from simplefin4py import SimpleFin as Oracle
 from simplefin4py.model import FinancialData
 
-from dashtam.application.providers import (
+from dashtam.application.provider import (
     CredentialsRefused,
     Http,
     ProviderError,
@@ -19,9 +19,9 @@ from dashtam.application.providers import (
     Report,
 )
 from dashtam.domain.account import AccountType
-from dashtam.infrastructure.providers.conformance import report_faults
-from dashtam.infrastructure.providers.http import Outbound
-from dashtam.infrastructure.providers.simplefin import SimpleFin
+from dashtam.providers.conformance import report_faults
+from dashtam.providers.http_client import Outbound
+from dashtam.providers.simplefin import SimpleFin
 from providers.bridge import FORBIDDEN_PAGE, PASSWORD, Bridge, account, account_set
 from providers.stub import Stub, always, said
 

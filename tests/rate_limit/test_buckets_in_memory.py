@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dashtam.application.rate_limits import API_READ, AUTH, SYNC, RatePolicy, Spent
-from dashtam.infrastructure.rate_limit.memory import MemoryBuckets
+from dashtam.rate_limit.memory import MemoryBuckets
 from rate_limit.bucket_model import Model
 
 NS_PER_S = 1_000_000_000

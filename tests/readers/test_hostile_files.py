@@ -13,8 +13,8 @@ from typing import BinaryIO, cast
 import pytest
 
 from dashtam.domain.errors import Refusal
-from dashtam.infrastructure.providers import statement_files
-from dashtam.infrastructure.providers.statement_files import read_statements
+from dashtam.statements import sandbox
+from dashtam.statements.sandbox import read_statements
 from readers.printed import NOW
 
 CAMT = b'<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02">'
@@ -60,7 +60,7 @@ def refusal_of(file: BinaryIO, slug: str | None = None) -> str:
 def test_a_bomb_is_contained(bomb: bytes) -> None:
     started_at = time.monotonic()
     assert refusal_of(io.BytesIO(bomb))
-    assert time.monotonic() - started_at < statement_files.MAX_WAIT_S + 1
+    assert time.monotonic() - started_at < sandbox.MAX_WAIT_S + 1
 
 
 def test_a_line_of_a_gigabyte_is_contained() -> None:
@@ -88,7 +88,7 @@ def instead_of_the_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
         program.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\n{script}\n")
         program.chmod(0o700)
         monkeypatch.setattr(sys, "executable", str(program))
-        monkeypatch.setattr(statement_files, "MAX_WAIT_S", 0.5)
+        monkeypatch.setattr(sandbox, "MAX_WAIT_S", 0.5)
 
     return install
 
@@ -115,7 +115,7 @@ def test_a_reader_that_fails_is_a_refusal_in_plain_words(
     sentence: str,
 ) -> None:
     instead_of_the_reader(script)
-    monkeypatch.setattr(statement_files, "MAX_ANSWER_BYTES", 100_000)
+    monkeypatch.setattr(sandbox, "MAX_ANSWER_BYTES", 100_000)
     refused = refusal_of(io.BytesIO(TWO_DAYS))
     assert sentence in refused
     assert "4111" not in refused

@@ -7,7 +7,7 @@ import pytest
 
 from dashtam.domain.errors import MappingNeeded, Refusal, UnreadableFile
 from dashtam.domain.statement import Statement
-from dashtam.infrastructure.providers import catalog
+from dashtam.statements import formats
 from readers.printed import NOW
 
 AMBIGUOUS = 'Date,Balance,Account,Currency\n03/04/2025,"1,234",A,USD\n'
@@ -17,7 +17,7 @@ def read(
     text: str, mapping: Mapping[str, object] | None = None, encoding: str = "utf-8"
 ) -> list[Statement]:
     file = io.BytesIO(text.encode(encoding))
-    return list(catalog.read(file, format="balance_csv", mapping=mapping, now=NOW))
+    return list(formats.read(file, format="balance_csv", mapping=mapping, now=NOW))
 
 
 @pytest.mark.parametrize(
@@ -98,4 +98,4 @@ def test_long_accounts_come_in_pieces_of_a_thousand() -> None:
 
 def test_an_unknown_format_is_refused() -> None:
     with pytest.raises(Refusal, match="not known"):
-        list(catalog.read(io.BytesIO(b"x"), format="xls", mapping=None, now=NOW))
+        list(formats.read(io.BytesIO(b"x"), format="xls", mapping=None, now=NOW))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dashtam.domain.errors import Refusal
 from dashtam.domain.money import parse_amount
 from dashtam.domain.statement import Reading, Statement
-from dashtam.infrastructure.providers import catalog
+from dashtam.statements import formats
 from readers.printed import NOW
 from readers.test_documents import DOCUMENTS, mapping_of
 
@@ -59,7 +59,7 @@ def check_reading(reading: Reading) -> None:
 def sentence_of(content: bytes, slug: str | None, mapping: dict[str, object] | None) -> str:
     """Check every statement, and return the refusal's sentence, empty where there is none."""
     try:
-        for statement in catalog.read(io.BytesIO(content), format=slug, mapping=mapping, now=NOW):
+        for statement in formats.read(io.BytesIO(content), format=slug, mapping=mapping, now=NOW):
             check(statement)
     except Refusal as refusal:
         return str(refusal) or "no sentence" * 1_000
@@ -76,6 +76,6 @@ def test_a_damaged_document_is_read_or_refused(path: Path, seed: int) -> None:
 
 
 @settings(max_examples=300)
-@given(st.binary(max_size=400), st.sampled_from([form.slug for form in catalog.FORMATS]))
+@given(st.binary(max_size=400), st.sampled_from([form.slug for form in formats.FORMATS]))
 def test_noise_is_refused_whatever_it_is_said_to_be(noise: bytes, slug: str) -> None:
     assert len(sentence_of(noise, slug, None)) < 500

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ofxtools.Parser import OFXTree
 
 from dashtam.domain.statement import Reading
-from dashtam.infrastructure.providers import catalog
+from dashtam.statements import formats
 from readers.printed import NOW
 
 amounts = st.decimals(min_value=-(10**9), max_value=10**9, places=2)
@@ -42,7 +42,7 @@ NEWFILEUID:NONE
 
 def only_reading(document: str) -> Reading:
     file = io.BytesIO(document.encode("ascii"))
-    (statement,) = catalog.read(file, format=None, mapping=None, now=NOW)
+    (statement,) = formats.read(file, format=None, mapping=None, now=NOW)
     (reading,) = statement.readings
     return reading
 
@@ -88,7 +88,7 @@ def test_mt940_agrees_with_the_library_on_whole_files(
         for number, (day, balance, available) in enumerate(closings, start=1)
     )
     file = io.BytesIO(document.encode("ascii"))
-    (ours,) = catalog.read(file, format=None, mapping=None, now=NOW)
+    (ours,) = formats.read(file, format=None, mapping=None, now=NOW)
     theirs = mt940.parse_statements(io.StringIO(document))
     noon = timedelta(hours=12)
     assert [

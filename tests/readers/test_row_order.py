@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from dashtam.domain.errors import UnreadableFile
 from dashtam.domain.statement import Statement
-from dashtam.infrastructure.providers import catalog, row_order
+from dashtam.statements import formats
+from dashtam.statements.csv import order
 from readers.printed import NOW
 
 DAY_ONE = date(2020, 1, 1)
@@ -24,7 +25,7 @@ def read(told: list[Row]) -> list[Statement]:
     lines = "".join(f"{day},{balance},A\n" for day, balance in told)
     file = io.BytesIO(f"Date,Balance,Account\n{lines}".encode())
     try:
-        return list(catalog.read(file, format="balance_csv", mapping=None, now=NOW))
+        return list(formats.read(file, format="balance_csv", mapping=None, now=NOW))
     except UnreadableFile as refusal:
         assert {fault.code for fault in refusal.faults} == {"conflicting_balance"}  # noqa: PT017
         return []
@@ -56,12 +57,12 @@ def test_no_balance_is_guessed_in_an_order_that_tells_nothing(told: list[Row]) -
 
 
 def test_more_days_than_can_be_compared_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(row_order, "MAX_UNORDERED", 3)
+    monkeypatch.setattr(order, "MAX_UNORDERED", 3)
     told = [(DAY_ONE + timedelta(days=count), 1) for count in (4, 1, 3, 2)]
     lines = "".join(f"{day},{balance},A\n" for day, balance in told)
     with pytest.raises(UnreadableFile, match="sort them by date"):
         list(
-            catalog.read(
+            formats.read(
                 io.BytesIO(f"Date,Balance,Account\n{lines}".encode()),
                 format="balance_csv",
                 mapping=None,

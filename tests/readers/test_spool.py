@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dashtam.domain.errors import UnreadableFile
-from dashtam.infrastructure.providers.spool import StatementFiles
+from dashtam.statements.statement_files import StatementFiles
 from readers.printed import NOW
 
 HEADER = b"Date,Balance,Account\n"

@@ -23,19 +23,18 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Engine
 
-from dashtam.application import live_syncs
-from dashtam.application.live_results import Claim
-from dashtam.application.live_syncs import Wanted
 from dashtam.application.ports import World
-from dashtam.application.providers import CredentialField, Http, Pace, Report
-from dashtam.application.records import Database, Work
-from dashtam.application.syncs import SyncRunning
-from dashtam.domain.balance_snapshot import SnapshotSource
+from dashtam.application.provider import CredentialField, Http, Pace, Report
+from dashtam.application.syncs import sync_run
+from dashtam.application.syncs.sync_result import Claim
+from dashtam.application.syncs.sync_run import Wanted
+from dashtam.application.syncs.syncs import SyncRunning
+from dashtam.bootstrap.worker import Effort, Worker
+from dashtam.database.engine import open_engine
+from dashtam.database.unit_of_work import Database, UnitOfWork
 from dashtam.domain.connection import ConnectionId
-from dashtam.infrastructure.database.engine import open_engine
-from dashtam.infrastructure.database.unit_of_work import SqlDatabase
-from dashtam.infrastructure.scheduler import Effort, Worker
-from dashtam.presentation.ready_snapshots import rendered
+from dashtam.domain.sync import SnapshotSource
+from dashtam.presentation.schemas.snapshot_chunks import rendered
 from scripted_provider import account
 from syncs.scene import ring_world
 
@@ -93,7 +92,7 @@ class Noted:
 
 
 @dataclass
-class Fatal:
+class Fatal(Database):
     """A database at whose named write the process ends as if its plug were pulled."""
 
     inner: Database
@@ -104,7 +103,7 @@ class Fatal:
         return self.inner.read()
 
     @contextmanager
-    def write(self, address: str = "") -> Iterator[Work]:
+    def write(self, address: str = "") -> Iterator[UnitOfWork]:
         self.writes += 1
         write = {1: "claim", 2: "request", 3: "answer", 4: "result"}.get(self.writes, "")
         with self.inner.write(address) as work:
@@ -130,7 +129,7 @@ def pace_of(order: Mapping[str, Any]) -> Pace:
 def world_of(order: Mapping[str, Any], engine: Engine | None = None) -> World:
     """Return the world of an order; keys and log lie in its folder."""
     folder = Path(order["folder"])
-    database = SqlDatabase(engine or open_engine(order["url"], pool_size=20), now, rendered)
+    database = Database(engine or open_engine(order["url"], pool_size=20), now, rendered)
     world = ring_world(database, now, folder / "keys" / "ring.json")
     provider = Noted(folder, pace_of(order))
     return replace(
@@ -160,7 +159,7 @@ def sync(order: Mapping[str, Any]) -> None:
             time.sleep(0.02)
             world.database.writes -= 1  # type: ignore[attr-defined]
             continue
-        ended = live_syncs.complete(world, claim)
+        ended = sync_run.complete(world, claim)
         if ended.state == "succeeded":
             note(Path(order["folder"]), "acked", ended.id)
 
@@ -176,7 +175,7 @@ def hold(order: Mapping[str, Any]) -> None:
     provider = replace(world.providers["noted"], fetching=fetching)  # type: ignore[type-var]
     world = replace(world, providers={"noted": provider})
     claim = _begun(world, order)
-    ended = live_syncs.complete(world, claim)
+    ended = sync_run.complete(world, claim)
     note(folder, "held", ended.id, ended.state, ended.code)
 
 
@@ -185,7 +184,7 @@ def _begun(world: World, order: Mapping[str, Any]) -> Claim:
         connection = work.connections.get(connection_id(order))
         assert connection is not None
         wanted = Wanted(SnapshotSource.MANUAL_SYNC, is_forced=True)
-        return live_syncs.begin(work, world, connection, wanted)
+        return sync_run.begin(work, world, connection, wanted)
 
 
 def work(order: Mapping[str, Any]) -> None:
@@ -228,7 +227,7 @@ def _ask(world: World, order: Mapping[str, Any], number: int) -> None:
         note(folder, "refused", number, refusal.sync_id)
         return
     note(folder, "begun", number, claim.sync.id)
-    note(folder, "ended", number, live_syncs.complete(world, claim).state)
+    note(folder, "ended", number, sync_run.complete(world, claim).state)
 
 
 def _wait_for(gate: Path) -> None:

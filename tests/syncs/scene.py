@@ -12,27 +12,26 @@ from starlette.testclient import TestClient
 from structlog import get_logger
 
 from api_client import Person
-from dashtam.application import live_syncs, scheduled_syncs
-from dashtam.application.live_results import Claim
-from dashtam.application.live_syncs import Wanted
 from dashtam.application.ports import Rules, World
 from dashtam.application.rate_limits import POLICIES
-from dashtam.domain.balance_snapshot import SnapshotSource
+from dashtam.application.syncs import due_connections, sync_run
+from dashtam.application.syncs.sync_result import Claim
+from dashtam.application.syncs.sync_run import Wanted
+from dashtam.bootstrap.worker import Threads
+from dashtam.database.engine import open_engine
+from dashtam.database.unit_of_work import Database
 from dashtam.domain.connection import Connection, ConnectionId
-from dashtam.domain.sync import Sync
+from dashtam.domain.sync import SnapshotSource, Sync
 from dashtam.domain.user import Session, SessionId, User, UserId
-from dashtam.infrastructure.database.engine import open_engine
-from dashtam.infrastructure.database.unit_of_work import SqlDatabase
-from dashtam.infrastructure.providers.spool import StatementFiles
-from dashtam.infrastructure.rate_limit.memory import MemoryBuckets
-from dashtam.infrastructure.scheduler import Threads
-from dashtam.infrastructure.security.access_tokens import Signer
-from dashtam.infrastructure.security.cipher import RingCipher
-from dashtam.infrastructure.security.key_ring import LiveKeyRing, create
-from dashtam.infrastructure.security.passwords import Passwords
-from dashtam.infrastructure.security.secrets import Secrets
 from dashtam.presentation.app import Surroundings, make_app
-from dashtam.presentation.ready_snapshots import rendered
+from dashtam.presentation.schemas.snapshot_chunks import rendered
+from dashtam.rate_limit.memory import MemoryBuckets
+from dashtam.security.cipher import RingCipher
+from dashtam.security.jwt import Signer
+from dashtam.security.key_ring import LiveKeyRing, create
+from dashtam.security.passwords import Passwords
+from dashtam.security.secrets import Secrets
+from dashtam.statements.statement_files import StatementFiles
 from scripted_provider import SECRET, Nowhere, Scripted
 
 GENEROUS = 1_000_000
@@ -106,13 +105,13 @@ class Scene:
     def claim(self, connection_id: str) -> Claim:
         with self.world.database.write() as work:
             wanted = Wanted(SnapshotSource.MANUAL_SYNC, is_forced=True)
-            return live_syncs.begin(work, self.world, self.connection(connection_id), wanted)
+            return sync_run.begin(work, self.world, self.connection(connection_id), wanted)
 
     def work_off(self, at_most: int = 100) -> list[Sync]:
         """Do what one worker does, until nothing is due."""
         done: list[Sync] = []
-        while len(done) < at_most and (claim := scheduled_syncs.claim_due(self.world)):
-            done.append(live_syncs.complete(self.world, claim))
+        while len(done) < at_most and (claim := due_connections.claim_due(self.world)):
+            done.append(sync_run.complete(self.world, claim))
         return done
 
     def query(self, statement: str) -> list[Any]:
@@ -161,7 +160,7 @@ def surroundings() -> Surroundings:
 def scene(database_url: str, folder: Path) -> Iterator[Scene]:
     clock, provider = SetClock(), Scripted()
     engine = open_engine(database_url, pool_size=25)
-    world = world_of(SqlDatabase(engine, clock, rendered), clock, folder)
+    world = world_of(Database(engine, clock, rendered), clock, folder)
     made = Scene(world, clock, provider, database_url)
     background = Threads(get_logger())
     made.world = replace(made.world, providers={provider.slug: provider}, background=background)
@@ -175,13 +174,13 @@ def scene(database_url: str, folder: Path) -> Iterator[Scene]:
         engine.dispose()
 
 
-def world_of(database: SqlDatabase, clock: Any, folder: Path) -> World:  # noqa: ANN401 - any clock
+def world_of(database: Database, clock: Any, folder: Path) -> World:  # noqa: ANN401 - any clock
     ring = folder / "keys" / "ring.json"
     create(ring, clock())
     return ring_world(database, clock, ring)
 
 
-def ring_world(database: SqlDatabase, clock: Any, ring: Path) -> World:  # noqa: ANN401 - any clock
+def ring_world(database: Database, clock: Any, ring: Path) -> World:  # noqa: ANN401 - any clock
     keys = LiveKeyRing.at(ring)
     return World(
         database=database,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from api_client import Person
-from dashtam.application.providers import (
+from dashtam.application.provider import (
     CredentialsRefused,
     ProviderFailed,
     ProviderRateLimited,

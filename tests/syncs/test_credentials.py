@@ -10,20 +10,20 @@ from typing import Any
 import pytest
 
 from api_client import Person
-from dashtam.application import connecting
-from dashtam.application.connecting import NewConnection
-from dashtam.application.providers import CredentialsRefused, ProviderRateLimited, Report
-from dashtam.application.records import Database, Work
+from dashtam.application.connections import connect
+from dashtam.application.connections.connect import NewConnection
+from dashtam.application.provider import CredentialsRefused, ProviderRateLimited, Report
+from dashtam.database.unit_of_work import Database, UnitOfWork
 from dashtam.domain.errors import Unavailable
-from dashtam.infrastructure.security import key_ring
-from dashtam.infrastructure.security.cipher import RingCipher
-from dashtam.infrastructure.security.key_ring import LiveKeyRing
+from dashtam.security import key_ring
+from dashtam.security.cipher import RingCipher
+from dashtam.security.key_ring import LiveKeyRing
 from scripted_provider import ACCESS, SECRET, account
 from syncs.scene import Scene
 
 
 @dataclass
-class Faltering:
+class Faltering(Database):
     """A database that is away for some writes, which it does or not before it says so."""
 
     inner: Database
@@ -34,7 +34,7 @@ class Faltering:
         return self.inner.read()
 
     @contextmanager
-    def write(self, address: str = "") -> Iterator[Work]:
+    def write(self, address: str = "") -> Iterator[UnitOfWork]:
         is_away, self.away_for = self.away_for > 0, max(0, self.away_for - 1)
         if is_away and not self.does_them:
             raise Unavailable
@@ -59,12 +59,12 @@ def test_what_is_handed_out_once_is_kept_though_the_database_is_away_for_a_momen
     faltering.does_them = does_them
     scene.provider.handed_out = lambda: setattr(faltering, "away_for", 1 if does_them else 2)
     new = NewConnection("scripted", {"token": SECRET})
-    made = connecting.connect(scene.world, ada.id, new)
+    made = connect.connect(scene.world, ada.id, new)
     assert made.sync.state == "succeeded"
     assert ada.get("/connections").json()["total_count"] == 1
     assert scene.query("SELECT count(*) FROM syncs") == [(1,)]
     scene.provider.handed_out = lambda: setattr(faltering, "away_for", 1)
-    again = connecting.reconnect(scene.world, made.connection, {"token": "another"})
+    again = connect.reconnect(scene.world, made.connection, {"token": "another"})
     assert again.sync.state == "succeeded"
     assert scene.provider.kept == {"access": f"{ACCESS}-another"}
     assert scene.query("SELECT count(*) FROM syncs WHERE state = 'running'") == [(0,)]

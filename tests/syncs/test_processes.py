@@ -19,16 +19,17 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from dashtam.application import connecting, live_syncs
-from dashtam.application.connecting import NewConnection
-from dashtam.application.live_syncs import Wanted
+from dashtam.application.connections import connect
+from dashtam.application.connections.connect import NewConnection
+from dashtam.application.history.verification import verify
 from dashtam.application.ports import World
-from dashtam.application.verification import verify
-from dashtam.domain.balance_snapshot import SnapshotSource
+from dashtam.application.syncs import sync_run
+from dashtam.application.syncs.sync_run import Wanted
+from dashtam.database.engine import open_engine
 from dashtam.domain.connection import Connection
+from dashtam.domain.sync import SnapshotSource
 from dashtam.domain.user import User, UserId
-from dashtam.infrastructure.database.engine import open_engine
-from dashtam.infrastructure.security.key_ring import create
+from dashtam.security.key_ring import create
 from syncs import process
 from syncs.process import LEASE, POINTS
 
@@ -130,7 +131,7 @@ class Fleet:
             if user is None:
                 user = User(UserId(work.new_id()), "ada@example.com", work.now)
                 assert work.users.add(user, "nobody signs in with this")
-        made = connecting.connect(self.world, user.id, NewConnection("noted", {"token": token}))
+        made = connect.connect(self.world, user.id, NewConnection("noted", {"token": token}))
         assert made.sync.state == "succeeded"
         return made.connection
 
@@ -153,8 +154,8 @@ class Fleet:
     def sync(self, connection: Connection) -> str:
         with self.world.database.write() as work:
             wanted = Wanted(SnapshotSource.MANUAL_SYNC, is_forced=True)
-            claim = live_syncs.begin(work, self.world, connection, wanted)
-        return live_syncs.complete(self.world, claim).state
+            claim = sync_run.begin(work, self.world, connection, wanted)
+        return sync_run.complete(self.world, claim).state
 
     def end(self) -> None:
         for pid in list(self.children):
@@ -214,7 +215,7 @@ def start_fleet(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Fle
 def wait_for_leases(fleet: Fleet) -> None:
     time.sleep(LEASE_S + 0.1)
     with fleet.world.database.write() as work:
-        live_syncs.reap(work, fleet.world)
+        sync_run.reap(work, fleet.world)
     assert fleet.query("SELECT count(*) FROM syncs WHERE state = 'running'") == [(0,)]
 
 

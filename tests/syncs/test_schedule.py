@@ -15,11 +15,11 @@ from structlog import get_logger
 from structlog.testing import capture_logs
 
 from api_client import Person
-from dashtam.application import live_syncs, schedule, scheduled_syncs
-from dashtam.application.providers import Pace, ProviderFailed, ProviderRateLimited, Report
+from dashtam.application.provider import Pace, ProviderFailed, ProviderRateLimited, Report
+from dashtam.application.syncs import due_connections, schedule, sync_run
+from dashtam.bootstrap.worker import Effort, Worker
+from dashtam.database.engine import open_engine
 from dashtam.domain.sync import SyncState
-from dashtam.infrastructure.database.engine import open_engine
-from dashtam.infrastructure.scheduler import Effort, Worker
 from scripted_provider import account
 from syncs.scene import Scene
 
@@ -76,7 +76,7 @@ def test_a_week_of_downtime_is_one_sync_for_each_spread_over_an_hour(
     for number in range(20):
         assert scene.connect(ada, f"token-{number}").status_code == 201
     scene.clock.pass_(days=7)
-    assert scheduled_syncs.spread_overdue(scene.world) == 20
+    assert due_connections.spread_overdue(scene.world) == 20
     assert len(scene.work_off()) <= 1
     waves = []
     for _ in range(6):
@@ -84,7 +84,7 @@ def test_a_week_of_downtime_is_one_sync_for_each_spread_over_an_hour(
         waves.append(len(scene.work_off()))
     assert sum(waves) in {19, 20}
     assert max(waves) <= 12
-    assert scheduled_syncs.spread_overdue(scene.world) == 0
+    assert due_connections.spread_overdue(scene.world) == 0
 
 
 def test_failures_back_off_and_a_success_ends_it(scene: Scene, ada: Person) -> None:
@@ -149,8 +149,8 @@ def test_an_expired_lease_is_an_interrupted_run(scene: Scene, ada: Person) -> No
     shown = ada.get(place).json()
     assert (shown["state"], shown["code"]) == ("failed", "interrupted")
     with scene.world.database.write() as work:
-        assert live_syncs.reap(work, scene.world) == 1
-        assert live_syncs.reap(work, scene.world) == 0
+        assert sync_run.reap(work, scene.world) == 1
+        assert sync_run.reap(work, scene.world) == 0
     assert scene.query("SELECT count(*) FROM syncs WHERE state = 'running'") == [(0,)]
     assert ada.post(f"/connections/{made['id']}/syncs").status_code == 201
 
@@ -159,7 +159,7 @@ def test_who_lost_his_lease_writes_nothing(scene: Scene, ada: Person) -> None:
     made = scene.connected(ada)
     slow = scene.claim(made["id"])
     scene.clock.now += LEASE
-    ended = live_syncs.complete(scene.world, slow)
+    ended = sync_run.complete(scene.world, slow)
     assert (ended.state, ended.code) == (SyncState.FAILED, "interrupted")
     assert scene.query("SELECT count(*) FROM balance_snapshots") == [(1,)]
 
@@ -170,20 +170,20 @@ def test_who_was_overtaken_writes_nothing_and_asks_nothing_more(scene: Scene, ad
     scene.clock.now += LEASE
     quick = scene.claim(made["id"])
     requests = scene.query("SELECT requests FROM connections")
-    assert live_syncs.complete(scene.world, slow).code == "interrupted"
+    assert sync_run.complete(scene.world, slow).code == "interrupted"
     assert scene.query("SELECT requests FROM connections") == requests
-    assert live_syncs.complete(scene.world, quick).state is SyncState.SUCCEEDED
+    assert sync_run.complete(scene.world, quick).state is SyncState.SUCCEEDED
     assert scene.query("SELECT count(*) FROM balance_snapshots") == [(2,)]
 
 
 def test_a_released_slot_is_served_at_once_by_another(scene: Scene, ada: Person) -> None:
     scene.connected(ada)
     scene.clock.pass_(days=1)
-    claim = scheduled_syncs.claim_due(scene.world)
+    claim = due_connections.claim_due(scene.world)
     assert claim is not None
-    assert scheduled_syncs.claim_due(scene.world) is None
+    assert due_connections.claim_due(scene.world) is None
     with scene.world.database.write() as work:
-        live_syncs.release(work, claim)
+        sync_run.release(work, claim)
     (run,) = scene.work_off()
     assert run.due_at == claim.sync.due_at
 
@@ -251,7 +251,7 @@ def test_an_erased_user_has_no_sync_that_ends(scene: Scene, ada: Person) -> None
     claim = scene.claim(made["id"])
     with scene.world.database.write() as work:
         work.users.erase(ada.id, work.now)
-    assert live_syncs.complete(scene.world, claim).state is SyncState.FAILED
+    assert sync_run.complete(scene.world, claim).state is SyncState.FAILED
     assert scene.query("SELECT count(*) FROM syncs") == [(0,)]
 
 

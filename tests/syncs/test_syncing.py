@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from api_client import Person
-from dashtam.application import live_syncs
-from dashtam.application.providers import (
+from dashtam.application.provider import (
     CredentialsRefused,
     ProviderFailed,
     ProviderRateLimited,
     Report,
 )
-from dashtam.application.syncs import Following
+from dashtam.application.syncs import sync_run
+from dashtam.application.syncs.syncs import Following
 from dashtam.domain.statement import Reading
 from scripted_provider import account, position, problem
 from syncs.scene import Scene
@@ -370,7 +370,7 @@ def test_a_run_tells_how_far_it_has_come(scene: Scene, ada: Person, bank: dict[s
         return Report([account()])
 
     scene.provider.script = [told]
-    live_syncs.complete(scene.world, claim, lambda _work, _ended: look())
+    sync_run.complete(scene.world, claim, lambda _work, _ended: look())
     look()
     assert news == [
         ("running", "Scripted Bank is being asked."),

@@ -12,8 +12,8 @@ from contextlib import ExitStack, closing, contextmanager
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dashtam.presentation.connection import Patience
-from dashtam.presentation.server import listen, make, serve
+from dashtam.presentation.http.http_protocol import Patience
+from dashtam.presentation.http.server import listen, make, serve
 
 SHORT = Patience(headers_s=0.5, body_s=0.5, reader_s=0.6, headers_bytes=4096)
 

@@ -12,8 +12,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from dashtam.presentation.middleware import Bodies, Edge
-from dashtam.presentation.problems import Problems
+from dashtam.presentation.http.middleware import Bodies, Edge
+from dashtam.presentation.http.problems import Problems
 from transport.served import answer as send_answer
 from transport.served import app as counting_app
 from transport.served import connect, read_until_closed, running

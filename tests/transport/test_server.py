@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from dashtam.presentation.connection import _JoinedWrites
-from dashtam.presentation.server import listen
+from dashtam.presentation.http.http_protocol import _JoinedWrites
+from dashtam.presentation.http.server import listen
 from transport.served import connect, read_answer, running_apart
 
 GET = b"GET /late HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -61,7 +61,7 @@ def test_a_host_that_is_not_this_machine_is_refused() -> None:
 
 
 def test_the_module_loads_without_the_server_behind_it() -> None:
-    code = "import sys, dashtam.presentation.server; sys.exit('uvicorn' in sys.modules)"
+    code = "import sys, dashtam.presentation.http.server; sys.exit('uvicorn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

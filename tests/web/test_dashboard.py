@@ -7,7 +7,7 @@ import pytest
 from starlette.routing import Router
 from starlette.testclient import TestClient
 
-from dashtam.presentation.problems import Problems
+from dashtam.presentation.http.problems import Problems
 from dashtam.presentation.web.dashboard import SHELL_PATHS, Dashboard
 
 SHELL = [path.replace("{id}", "123e4567-e89b-12d3-a456-426614174000") for path in SHELL_PATHS]

@@ -10,8 +10,8 @@ import pytest
 from starlette.routing import Router
 from starlette.testclient import TestClient
 
-from dashtam.presentation.problems import Problems
-from dashtam.presentation.routers.api.v1.routes.openapi import document, text
+from dashtam.presentation.http.problems import Problems
+from dashtam.presentation.openapi.document import document, text
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
 from dashtam.presentation.web.code_examples import curl, json_code
 from dashtam.presentation.web.pages import Pages

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from dashtam.application.records import Work
+from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.audit import AuditLine
 from dashtam.domain.user import UserId
 
@@ -12,7 +12,7 @@ HERE: Final = ""
 """The address of who works on this machine, by the command line."""
 
 
-def note(work: Work, event: str, user_id: UserId | None, subject: UUID | None = None) -> None:
+def note(work: UnitOfWork, event: str, user_id: UserId | None, subject: UUID | None = None) -> None:
     """Append a line to the audit log: as of now, and from where the work was asked for."""
     work.audit_log.add(
         AuditLine(
@@ -26,6 +26,6 @@ def note(work: Work, event: str, user_id: UserId | None, subject: UUID | None = 
     )
 
 
-def newest(work: Work, limit: int, user_id: UserId | None = None) -> Sequence[AuditLine]:
+def newest(work: UnitOfWork, limit: int, user_id: UserId | None = None) -> Sequence[AuditLine]:
     """Return the newest lines, newest first, of one user or of everyone."""
     return work.audit_log.newest(limit, user_id)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from dashtam.application.providers import Cipher, Provider, Unsealable
+from dashtam.application.provider import Cipher, Provider, Unsealable
 from dashtam.domain.connection import Connection
 from dashtam.domain.errors import Fault, Unprocessable
 

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from dashtam.application import access_tokens, accounts, connecting, imports, users
-from dashtam.application.accounts import AccountChanges
 from dashtam.application.audit_log import note
-from dashtam.application.connecting import NewConnection
-from dashtam.application.imported import Import
-from dashtam.application.imports import SentFile
-from dashtam.application.pages import every
+from dashtam.application.connections import connect
+from dashtam.application.connections.connect import NewConnection
+from dashtam.application.history import accounts
+from dashtam.application.history.accounts import AccountChanges
+from dashtam.application.imports import file_import
+from dashtam.application.imports.file_import import SentFile
+from dashtam.application.imports.import_result import Import
+from dashtam.application.people import api_tokens, users
 from dashtam.application.ports import World
-from dashtam.application.records import Work
+from dashtam.database.pagination import every
+from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountType
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.errors import Refusal
@@ -102,7 +105,7 @@ def _new_user(world: World, password: str) -> User:
 def _import(world: World, user_id: UserId, samples: Iterable[Sample]) -> None:
     for sample in samples:
         sent = SentFile(user_id, io.BytesIO(sample.content), mapping=sample.mapping)
-        imports.import_file(world, sent, _say)
+        file_import.import_file(world, sent, _say)
 
 
 def _connect(world: World, user_id: UserId) -> None:
@@ -110,30 +113,30 @@ def _connect(world: World, user_id: UserId) -> None:
     with world.database.read() as work:
         if _live(work, user_id):
             return
-    connecting.connect(world, user_id, NewConnection(_PROVIDER, {"seed": EMAIL}))
+    connect.connect(world, user_id, NewConnection(_PROVIDER, {"seed": EMAIL}))
 
 
-def _live(work: Work, user_id: UserId) -> set[ConnectionId]:
+def _live(work: UnitOfWork, user_id: UserId) -> set[ConnectionId]:
     known = every(lambda page: work.connections.of_user(user_id, page))
     return {connection.id for connection in known if connection.provider == _PROVIDER}
 
 
-def _say(work: Work, done: Import) -> None:
+def _say(work: UnitOfWork, done: Import) -> None:
     for imported in done.accounts:
         said = _SAID.get(imported.account.external_id)
         if imported.is_new and said:
             accounts.change(work, imported.account, said)
 
 
-def _new_token(world: World, work: Work, user_id: UserId) -> str:
-    for token in list(every(lambda page: access_tokens.of_user(work, user_id, page))):
+def _new_token(world: World, work: UnitOfWork, user_id: UserId) -> str:
+    for token in list(every(lambda page: api_tokens.of_user(work, user_id, page))):
         if token.name == TOKEN_NAME:
-            access_tokens.revoke(work, user_id, token.id)
-    _, text = access_tokens.create(work, world.secrets, user_id, TOKEN_NAME, TOKEN_DAYS)
+            api_tokens.revoke(work, user_id, token.id)
+    _, text = api_tokens.create(work, world.secrets, user_id, TOKEN_NAME, TOKEN_DAYS)
     return text
 
 
-def _demo(work: Work, user_id: UserId, token: str) -> Demo:
+def _demo(work: UnitOfWork, user_id: UserId, token: str) -> Demo:
     counted = 0
     longest: tuple[int, Account, Period] | None = None
     shown = list(every(lambda page: accounts.of_user(work, user_id, page)))

@@ -4,15 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from dashtam.application import accounts, connections, holdings, syncs, users
-from dashtam.application.accounts import AccountBalance
-from dashtam.application.balance_snapshots import changed_since
-from dashtam.application.pages import every
-from dashtam.application.records import Work
-from dashtam.domain.balance_history import ChangedSnapshot
-from dashtam.domain.balance_snapshot import BalanceSnapshot
+from dashtam.application.connections import connections
+from dashtam.application.history import accounts, holdings
+from dashtam.application.history.accounts import AccountBalance
+from dashtam.application.people import users
+from dashtam.application.syncs import syncs
+from dashtam.database.pagination import every
+from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.connection import Connection
-from dashtam.domain.holding import Holding
+from dashtam.domain.history.balance_history import ChangedSnapshot, changed_since
+from dashtam.domain.history.balance_snapshot import BalanceSnapshot
+from dashtam.domain.history.holding import Holding
 from dashtam.domain.sync import Sync
 from dashtam.domain.user import User, UserId
 
@@ -34,7 +36,7 @@ class Export:
     balance_snapshots: Iterator[ChangedSnapshot]
 
 
-def export(work: Work, user_id: UserId) -> Export:
+def export(work: UnitOfWork, user_id: UserId) -> Export:
     """Return all of the user's own data.
 
     Raises:
@@ -51,7 +53,7 @@ def export(work: Work, user_id: UserId) -> Export:
     )
 
 
-def _snapshots(work: Work, user_id: UserId) -> Iterator[ChangedSnapshot]:
+def _snapshots(work: UnitOfWork, user_id: UserId) -> Iterator[ChangedSnapshot]:
     for account in every(lambda page: work.accounts.of_user(user_id, page)):
         previous: BalanceSnapshot | None = None
         for snapshot in work.balance_snapshots.all_of(account.id):

@@ -6,15 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import BinaryIO, Protocol
 
-from dashtam.application.providers import Cipher, Http, Provider
+from dashtam.application.provider import Cipher, Http, Provider
 from dashtam.application.rate_limits import Buckets, RatePolicy
-from dashtam.application.ready_reads import ReadyReads
-from dashtam.application.records import Database, Work
+from dashtam.database.history_cache.history_cache import HistoryCache
+from dashtam.database.unit_of_work import Clock, Database
 from dashtam.domain.statement import Statement
 from dashtam.domain.user import Principal, SessionId, UserId
-
-Clock = Callable[[], datetime]
-"""Returns the present instant, aware and in UTC."""
 
 
 class Passwords(Protocol):
@@ -149,20 +146,8 @@ class World:
     http_for: Callable[[Spend], Http]
     background: Background
     rules: Rules
-    ready: ReadyReads | None = None
+    ready: HistoryCache | None = None
 
     def asked_from(self, address: str) -> "World":
         """Return the same world, all of whose work is asked for from this address."""
-        return replace(self, database=_AskedFrom(self.database, address))
-
-
-@dataclass(frozen=True, slots=True)
-class _AskedFrom:
-    database: Database
-    address: str
-
-    def read(self) -> AbstractContextManager[Work]:
-        return self.database.read()
-
-    def write(self, address: str = "") -> AbstractContextManager[Work]:
-        return self.database.write(address or self.address)
+        return replace(self, database=self.database.for_address(address))

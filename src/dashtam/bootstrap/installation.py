@@ -12,20 +12,20 @@ import structlog
 from starlette.types import ASGIApp
 
 from dashtam import __version__
-from dashtam.bootstrap.parts import Parts, is_loopback, unreadable
+from dashtam.bootstrap import doctor, logs
+from dashtam.bootstrap.container import Parts, is_loopback, unreadable
+from dashtam.bootstrap.key_rotation import reseal
+from dashtam.bootstrap.metrics import Metrics, counting_together
+from dashtam.bootstrap.worker import Worker
+from dashtam.database import backups, health
+from dashtam.database.engine import sqlite_path
 from dashtam.domain.errors import Refusal
-from dashtam.infrastructure import checks, logs
-from dashtam.infrastructure.database import backups, health
-from dashtam.infrastructure.database.engine import sqlite_path
-from dashtam.infrastructure.metrics import Metrics, counting_together
-from dashtam.infrastructure.resealing import reseal
-from dashtam.infrastructure.scheduler import Worker
-from dashtam.infrastructure.security import key_ring
-from dashtam.infrastructure.security.key_ring import KeyRingUnreadable
-from dashtam.presentation import granian_server
 from dashtam.presentation.app import Surroundings, make_app
 from dashtam.presentation.cli.installation import Check, Key, Option
-from dashtam.presentation.server import serve
+from dashtam.presentation.http import granian_server
+from dashtam.presentation.http.server import serve
+from dashtam.security import key_ring
+from dashtam.security.key_ring import KeyRingUnreadable
 from dashtam.settings import PREFIX, Settings
 
 _SECRET_OPTIONS = frozenset({"key_ring", "setup_code", "database_url", "redis_url"})
@@ -95,7 +95,7 @@ class Installation(Parts):
                 )
             else:
                 # It loads uvicorn, for which no other command should wait.
-                from dashtam.presentation import processes  # noqa: PLC0415 - see above
+                from dashtam.presentation.http import processes  # noqa: PLC0415 - see above
 
                 processes.serve(
                     one,
@@ -193,12 +193,12 @@ class Installation(Parts):
         """Look at everything that can go wrong, and tell what was found."""
         settings = self.settings
         found = [
-            checks.folder(settings.data),
-            checks.key_ring(settings.key_ring_path, given=settings.key_ring is not None),
-            checks.schema(self._engine),
-            checks.clock(self._engine, self.clock()),
-            checks.worker(self._engine, self.clock()),
-            checks.shared_limits(settings.redis_url),
+            doctor.folder(settings.data),
+            doctor.key_ring(settings.key_ring_path, given=settings.key_ring is not None),
+            doctor.schema(self._engine),
+            doctor.clock(self._engine, self.clock()),
+            doctor.worker(self._engine, self.clock()),
+            doctor.shared_limits(settings.redis_url),
         ]
         return [
             *(Check(check.name, check.is_well, check.found, check.advice) for check in found),
@@ -227,7 +227,7 @@ class OneOfSeveral:
 
     def __call__(self) -> ASGIApp:
         """Return the application."""
-        from dashtam.presentation.processes import end_with_parent  # noqa: PLC0415 - as above
+        from dashtam.presentation.http.processes import end_with_parent  # noqa: PLC0415 - as above
 
         logs.set_up(self.settings.log_level, debug=self.settings.debug)
         end_with_parent()

@@ -7,11 +7,20 @@ from typing import NewType
 from uuid import UUID
 
 from dashtam.domain.account import AccountId
-from dashtam.domain.balance_snapshot import SnapshotSource
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.user import UserId
 
 SyncId = NewType("SyncId", UUID)
+
+
+class SnapshotSource(StrEnum):
+    """How a snapshot was captured: the document's five values."""
+
+    ACCOUNT_SYNC = "account_sync"
+    HOLDINGS_SYNC = "holdings_sync"
+    MANUAL_SYNC = "manual_sync"
+    SCHEDULED_SYNC = "scheduled_sync"
+    INITIAL_CONNECTION = "initial_connection"
 
 
 class SyncKind(StrEnum):

@@ -12,17 +12,16 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
-from dashtam.application.access_tokens import Uses
+from dashtam.application.people.api_tokens import Uses
 from dashtam.application.ports import World
-from dashtam.application.ready_reads import ReadyReads
-from dashtam.presentation.addresses import Networks
-from dashtam.presentation.cors import Cors
-from dashtam.presentation.middleware import Bodies, Edge
-from dashtam.presentation.problems import NOT_FOUND, Problems
+from dashtam.database.history_cache.history_cache import HistoryCache
+from dashtam.presentation.http.client_ip import Networks
+from dashtam.presentation.http.middleware import Bodies, Cors, Edge
+from dashtam.presentation.http.problems import NOT_FOUND, Problems
+from dashtam.presentation.openapi.document import document
+from dashtam.presentation.routers.api.v1.routes.fast_path import Shortcut
 from dashtam.presentation.routers.api.v1.routes.mount import BASE_PATH, mount, reads_body
-from dashtam.presentation.routers.api.v1.routes.openapi import document
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
-from dashtam.presentation.routers.api.v1.routes.shortcut import Shortcut
 from dashtam.presentation.routers.system import System, trace_id
 from dashtam.presentation.web.dashboard import Dashboard
 from dashtam.presentation.web.pages import Pages
@@ -123,7 +122,7 @@ class _Nowhere:
         await response(scope, receive, send)
 
 
-def _lifespan(close: Callable[[], None], ready: ReadyReads | None) -> Callable[[Any], Any]:
+def _lifespan(close: Callable[[], None], ready: HistoryCache | None) -> Callable[[Any], Any]:
     @asynccontextmanager
     async def lifespan(_app: object) -> AsyncIterator[None]:
         if ready is not None:

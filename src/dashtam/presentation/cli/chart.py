@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 import plotext
 
-from dashtam.domain.balance_snapshot import BalanceSnapshot
+from dashtam.domain.history.balance_snapshot import BalanceSnapshot
 
 _LARGEST_WIDTH: Final = 100
 _HEIGHT: Final = 16

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from dashtam.application.ports import World
+if TYPE_CHECKING:  # --help and version need none of what this loads
+    from dashtam.application.ports import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Key:
 class Installation(Protocol):
     """One Dashtam, as its settings say."""
 
-    def world(self) -> World:
+    def world(self) -> "World":
         """Return what use cases ask for; the database is brought up to date first."""
 
     def close(self) -> None:

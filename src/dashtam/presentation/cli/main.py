@@ -11,8 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from dashtam.domain.errors import Refusal
-from dashtam.presentation.cli.installation import Opener
-from dashtam.presentation.cli.invocation import (
+from dashtam.presentation.cli.context import (
     COMMON_OPTIONS,
     Invocation,
     Noun,
@@ -20,6 +19,7 @@ from dashtam.presentation.cli.invocation import (
     printable,
     say,
 )
+from dashtam.presentation.cli.installation import Opener
 
 EXIT_INTERRUPTED: Final = 130
 
@@ -34,34 +34,36 @@ class Entry:
 
 
 ENTRIES: Final[Mapping[str, Entry]] = {
-    "serve": Entry("operate", "Serve the API and the dashboard, until interrupted."),
+    "serve": Entry("operate.operate", "Serve the API and the dashboard, until interrupted."),
     "demo": Entry(
-        "demo",
+        "operate.demo",
         "Serve sample data: three years of a household's accounts, with a user to sign in as.",
     ),
-    "import": Entry("imports", "Record the balances in statement files.", "import_files"),
+    "import": Entry("data.imports", "Record the balances in statement files.", "import_files"),
     "balances": Entry(
-        "snapshots", "Show the latest balance of each account, and the totals by currency."
+        "data.snapshots", "Show the latest balance of each account, and the totals by currency."
     ),
-    "history": Entry("snapshots", "Show how the balance of an account went."),
-    "snapshots": Entry("snapshots", "Show the most recent snapshots of an account."),
-    "accounts": Entry("accounts", "List accounts, keep them by hand, change them."),
-    "providers": Entry("connections", "List what balances can come from."),
-    "connections": Entry("connections", "Connect to providers, reconnect, disconnect."),
-    "sync": Entry("live", "Ask a provider what the accounts hold now."),
-    "worker": Entry("live", "Sync every connection when it is due."),
-    "syncs": Entry("syncs", "List the runs that recorded balances."),
-    "retract": Entry("syncs", "Take back what an import or a typed balance recorded."),
-    "export": Entry("exports", "Write all of one's own data as one JSON document."),
-    "users": Entry("users", "Add, list and erase the people who keep accounts here."),
-    "tokens": Entry("tokens", "Manage read-only tokens for scripts and dashboards."),
-    "keys": Entry("keys", "Make, rotate and list the keys that sign tokens."),
-    "db": Entry("database", "Upgrade, back up, restore and verify the database."),
-    "audit": Entry("operate", "Show who did what, newest first."),
-    "config": Entry("operate", "Show every option: its value, its default, and what it is for."),
-    "doctor": Entry("operate", "Look for what is wrong, and tell what to do about it."),
-    "version": Entry("about", "Show the version."),
-    "completion": Entry("about", "Print what makes a shell complete this command."),
+    "history": Entry("data.snapshots", "Show how the balance of an account went."),
+    "snapshots": Entry("data.snapshots", "Show the most recent snapshots of an account."),
+    "accounts": Entry("data.accounts", "List accounts, keep them by hand, change them."),
+    "providers": Entry("data.connections", "List what balances can come from."),
+    "connections": Entry("data.connections", "Connect to providers, reconnect, disconnect."),
+    "sync": Entry("data.sync", "Ask a provider what the accounts hold now."),
+    "worker": Entry("data.sync", "Sync every connection when it is due."),
+    "syncs": Entry("data.syncs", "List the runs that recorded balances."),
+    "retract": Entry("data.syncs", "Take back what an import or a typed balance recorded."),
+    "export": Entry("data.exports", "Write all of one's own data as one JSON document."),
+    "users": Entry("operate.users", "Add, list and erase the people who keep accounts here."),
+    "tokens": Entry("operate.tokens", "Manage read-only tokens for scripts and dashboards."),
+    "keys": Entry("operate.keys", "Make, rotate and list the keys that sign tokens."),
+    "db": Entry("operate.database", "Upgrade, back up, restore and verify the database."),
+    "audit": Entry("operate.operate", "Show who did what, newest first."),
+    "config": Entry(
+        "operate.operate", "Show every option: its value, its default, and what it is for."
+    ),
+    "doctor": Entry("operate.operate", "Look for what is wrong, and tell what to do about it."),
+    "version": Entry("operate.about", "Show the version."),
+    "completion": Entry("operate.about", "Print what makes a shell complete this command."),
 }
 
 

@@ -8,7 +8,7 @@ from unicodedata import east_asian_width
 import click
 import msgspec
 
-from dashtam.presentation.cli.invocation import Invocation, printable
+from dashtam.presentation.cli.context import Invocation, printable
 
 _GAP: Final = "  "
 _WIDE: Final = frozenset("WF")

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from dashtam.presentation.problems import METHOD_NOT_ALLOWED, UNAVAILABLE, Problems
+from dashtam.presentation.http.problems import METHOD_NOT_ALLOWED, UNAVAILABLE, Problems
 
 _ALLOW = "GET, HEAD, OPTIONS"
 

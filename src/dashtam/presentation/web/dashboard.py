@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dashtam.presentation.problems import Problems
+from dashtam.presentation.http.problems import Problems
 from dashtam.presentation.routers.system import Getting, Page
 
 SHELL_PATHS: Final = ("/", "/accounts/{id}", "/connections", "/import", "/settings")

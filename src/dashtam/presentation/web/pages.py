@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dashtam.presentation.problems import Problems
+from dashtam.presentation.http.problems import Problems
 from dashtam.presentation.routers.system import Getting
 from dashtam.presentation.routers.system import Page as Answering
 from dashtam.presentation.web.markup import text

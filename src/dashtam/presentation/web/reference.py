@@ -6,15 +6,7 @@ from string import Template
 from typing import Any, Final, NamedTuple
 
 from dashtam.presentation.web.code_examples import LOCAL, curl, figure, json_code
-from dashtam.presentation.web.markup import (
-    Markup,
-    anchor,
-    element,
-    inline,
-    joined,
-    prose,
-    text,
-)
+from dashtam.presentation.web.markup import Markup, anchor, element, inline, joined, prose, text
 from dashtam.presentation.web.shapes import (
     breakable,
     described,

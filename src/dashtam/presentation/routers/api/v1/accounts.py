@@ -8,18 +8,19 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from dashtam.application import accounts
-from dashtam.application.accounts import AccountBalance, AccountChanges, ManualAccount
-from dashtam.application.records import Work
+from dashtam.application.history import accounts
+from dashtam.application.history.accounts import AccountBalance, AccountChanges
+from dashtam.application.imports import typed_balances
+from dashtam.application.imports.typed_balances import ManualAccount
+from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId, AccountType
 from dashtam.domain.errors import Fault, Refusal, Unprocessable
 from dashtam.domain.money import Currency, parse_amount
 from dashtam.domain.statement import Reading
-from dashtam.presentation.call import Answer, Call
-from dashtam.presentation.instants import NOON, parse_instant
-from dashtam.presentation.parameters import ACCOUNT_ID, write_cursor
-from dashtam.presentation.snapshots import snapshot_shape
-from dashtam.presentation.wire import (
+from dashtam.presentation.http.instants import NOON, parse_instant
+from dashtam.presentation.http.parameters import ACCOUNT_ID, write_cursor
+from dashtam.presentation.http.request_context import Answer, Call
+from dashtam.presentation.schemas.base import (
     AmountText,
     CurrencyCode,
     Input,
@@ -28,6 +29,7 @@ from dashtam.presentation.wire import (
     Shape,
     amount_text,
 )
+from dashtam.presentation.schemas.snapshots import snapshot_shape
 
 Sign = Annotated[
     Literal[1, -1],
@@ -125,7 +127,7 @@ def create_account(call: Call) -> Answer:
     except Refusal as refusal:
         raise _refused(refusal, "/currency") from None
     described = ManualAccount(body.name, body.account_type, currency)
-    made = accounts.create_manual(call.work, call.user_id, described, reading)
+    made = typed_balances.create_manual(call.work, call.user_id, described, reading)
     location = {"Location": f"{call.request.path}/{made.account.id}"}
     return Answer(account_shape(made), headers=location)
 
@@ -156,7 +158,7 @@ def type_balance(call: Call) -> Answer:
         holdings_value=_optional_amount(body.holdings_value, "/holdings_value"),
         cash_value=_optional_amount(body.cash_value, "/cash_value"),
     )
-    typed = accounts.type_balance(call.work, account, reading)
+    typed = typed_balances.type_balance(call.work, account, reading)
     return Answer(
         snapshot_shape(typed.snapshot), headers={"Location": f"/api/v1/syncs/{typed.sync_id}"}
     )
@@ -188,7 +190,7 @@ def account_shape(balance: AccountBalance) -> AccountShape:
     )
 
 
-def _changes(patch: AccountPatch, work: Work) -> AccountChanges:
+def _changes(patch: AccountPatch, work: UnitOfWork) -> AccountChanges:
     given = {
         name: value
         for name, value in msgspec.structs.asdict(patch).items()
@@ -201,11 +203,11 @@ def _changes(patch: AccountPatch, work: Work) -> AccountChanges:
     return changes
 
 
-def _captured_at(text: str | None, work: Work) -> datetime:
+def _captured_at(text: str | None, work: UnitOfWork) -> datetime:
     return work.now.replace(microsecond=0) if text is None else _past(text, "/captured_at", work)
 
 
-def _past(text: str, pointer: str, work: Work) -> datetime:
+def _past(text: str, pointer: str, work: UnitOfWork) -> datetime:
     try:
         instant = parse_instant(text, day_means=NOON).astimezone(UTC)
     except Refusal as refusal:

@@ -1,13 +1,12 @@
 """Balance snapshots on the wire: the latest, a history, the most recent."""
 
-from dashtam.application import balance_snapshots
-from dashtam.application.balance_snapshots import Detail
-from dashtam.application.ready_reads import NotReadyError, Reader, ReadyPages
+from dashtam.application.history import balance_snapshots
+from dashtam.application.history.balance_snapshots import Detail
+from dashtam.database.history_cache.drivers import NotReadyError
+from dashtam.database.history_cache.history_cache import Reader, ReadyPages
 from dashtam.domain.account import AccountId
-from dashtam.domain.interval import Calendar
-from dashtam.domain.period import Period
-from dashtam.presentation.call import Answer, Call, ReadyCall
-from dashtam.presentation.parameters import (
+from dashtam.domain.period import Calendar, Period
+from dashtam.presentation.http.parameters import (
     ACCOUNT_ID,
     END_DATE,
     INCLUDE,
@@ -18,8 +17,14 @@ from dashtam.presentation.parameters import (
     TZ,
     limit,
 )
-from dashtam.presentation.ready_snapshots import belongs, history_json, latest_json, recent_json
-from dashtam.presentation.snapshots import history_shape, latest_shape
+from dashtam.presentation.http.request_context import Answer, Call, ReadyCall
+from dashtam.presentation.schemas.snapshot_chunks import (
+    belongs,
+    history_json,
+    latest_json,
+    recent_json,
+)
+from dashtam.presentation.schemas.snapshots import history_shape, latest_shape
 
 LIMIT = limit(default=30)
 

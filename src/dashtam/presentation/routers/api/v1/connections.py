@@ -6,14 +6,14 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, UnsetType, structs
 
-from dashtam.application import connecting, connections
-from dashtam.application.catalogue import KnownProvider, known_providers
-from dashtam.application.connecting import Connected, NewConnection
-from dashtam.application.records import Work
+from dashtam.application.connections import connect, connections
+from dashtam.application.connections.connect import Connected, NewConnection
+from dashtam.application.connections.provider_list import KnownProvider, known_providers
+from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.connection import Connection, ConnectionId, ConnectionState, ProviderKind
-from dashtam.presentation.call import NO_CONTENT, Answer, Call
-from dashtam.presentation.parameters import CONNECTION_ID, write_cursor
-from dashtam.presentation.wire import Input, Name, Shape
+from dashtam.presentation.http.parameters import CONNECTION_ID, write_cursor
+from dashtam.presentation.http.request_context import NO_CONTENT, Answer, Call
+from dashtam.presentation.schemas.base import Input, Name, Shape
 
 Credentials = Annotated[
     dict[str, Annotated[str, Meta(max_length=8192)]],
@@ -112,10 +112,10 @@ def create_connection(call: Call) -> Answer:
     body = call.body(ConnectRequest)
     new = NewConnection(body.provider, body.credentials, body.name)
 
-    def keep(work: Work, connected: Connected) -> None:
+    def keep(work: UnitOfWork, connected: Connected) -> None:
         call.keep(work, _connected(connected))
 
-    return _connected(connecting.connect(call.world, call.user_id, new, keep))
+    return _connected(connect.connect(call.world, call.user_id, new, keep))
 
 
 def change_connection(call: Call) -> Answer:
@@ -131,7 +131,7 @@ def change_connection(call: Call) -> Answer:
         if not isinstance(patch.name, UnsetType):
             connection = connections.rename(work, connection, patch.name)
     if not isinstance(patch.credentials, UnsetType):
-        connection = connecting.reconnect(call.world, connection, patch.credentials).connection
+        connection = connect.reconnect(call.world, connection, patch.credentials).connection
     return Answer(connection_shape(connection))
 
 

@@ -9,16 +9,16 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 
 from dashtam.application.export import export
-from dashtam.application.records import Work
+from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.user import UserId
-from dashtam.presentation.call import Answer, Call
+from dashtam.presentation.http.request_context import Answer, Call
 from dashtam.presentation.routers.api.v1.accounts import AccountShape, account_shape
 from dashtam.presentation.routers.api.v1.connections import ConnectionShape, connection_shape
 from dashtam.presentation.routers.api.v1.holdings import HoldingShape, holding_shape
 from dashtam.presentation.routers.api.v1.syncs import SyncShape, sync_shape
 from dashtam.presentation.routers.api.v1.users import UserShape, user_shape
-from dashtam.presentation.snapshots import Snapshot, snapshot_shape
-from dashtam.presentation.wire import Shape
+from dashtam.presentation.schemas.base import Shape
+from dashtam.presentation.schemas.snapshots import Snapshot, snapshot_shape
 
 T = TypeVar("T")
 
@@ -64,7 +64,7 @@ def export_data(call: Call) -> Answer:
     )
 
 
-def export_pieces(work: Work, user_id: UserId) -> Iterator[bytes]:
+def export_pieces(work: UnitOfWork, user_id: UserId) -> Iterator[bytes]:
     """Yield the document piece by piece, a line for each thing in it, while the work is open."""
     everything = export(work, user_id)
     yield b'{"format":"dashtam_export","version":1,"exported_at":' + _encode(everything.at)

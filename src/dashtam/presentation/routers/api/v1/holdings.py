@@ -3,13 +3,13 @@
 from datetime import datetime
 from uuid import UUID
 
-from dashtam.application import accounts, holdings
-from dashtam.application.pages import Listed
+from dashtam.application.history import accounts, holdings
+from dashtam.database.pagination import Listed
 from dashtam.domain.account import AccountId
-from dashtam.domain.holding import Holding
-from dashtam.presentation.call import Answer, Call
-from dashtam.presentation.parameters import ACCOUNT_ID, write_cursor
-from dashtam.presentation.wire import CurrencyCode, Shape, decimal_text
+from dashtam.domain.history.holding import Holding
+from dashtam.presentation.http.parameters import ACCOUNT_ID, write_cursor
+from dashtam.presentation.http.request_context import Answer, Call
+from dashtam.presentation.schemas.base import CurrencyCode, Shape, decimal_text
 
 
 class HoldingShape(Shape):

@@ -7,17 +7,17 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from dashtam.application import imports
-from dashtam.application.imported import AccountImport, Import
-from dashtam.application.imports import SentFile
+from dashtam.application.imports import file_import
+from dashtam.application.imports.file_import import SentFile
+from dashtam.application.imports.import_result import AccountImport, Import
 from dashtam.application.ports import FileFormat
-from dashtam.application.records import Work
+from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import AccountId
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.errors import Fault, Unprocessable
 from dashtam.domain.statement import Problem
-from dashtam.presentation.call import Answer, Call, Upload
-from dashtam.presentation.wire import CurrencyCode, Shape
+from dashtam.presentation.http.request_context import Answer, Call, Upload
+from dashtam.presentation.schemas.base import CurrencyCode, Shape
 
 FORM: Final = {
     "file": "The statement file.",
@@ -103,10 +103,10 @@ def import_file(call: Call) -> Answer:
         address=call.request.address,
     )
 
-    def keep(work: Work, done: Import) -> None:
+    def keep(work: UnitOfWork, done: Import) -> None:
         call.keep(work, _answer(done, is_dry=form.is_dry))
 
-    return _answer(imports.import_file(call.world, sent, keep), is_dry=form.is_dry)
+    return _answer(file_import.import_file(call.world, sent, keep), is_dry=form.is_dry)
 
 
 def list_import_formats(call: Call) -> Answer:

@@ -1,4 +1,4 @@
-"""Sessions on the wire: signing in, looking where one is signed in, signing out."""
+"""Sessions on the wire: signing in, refreshing, signing out."""
 
 from datetime import datetime
 from typing import Annotated
@@ -6,12 +6,18 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from dashtam.application import sessions
+from dashtam.application.people import sessions
+from dashtam.domain.errors import Unauthorized
 from dashtam.domain.user import Principal, Session, SessionId
-from dashtam.presentation.call import NO_CONTENT, Answer, Call
-from dashtam.presentation.parameters import path_id, write_cursor
-from dashtam.presentation.token_pairs import ended_cookie, pair_headers, pair_shape
-from dashtam.presentation.wire import Input, Shape
+from dashtam.presentation.http.parameters import path_id, write_cursor
+from dashtam.presentation.http.request_context import NO_CONTENT, Answer, Call
+from dashtam.presentation.schemas.base import Input, Shape
+from dashtam.presentation.schemas.token_pairs import (
+    ended_cookie,
+    pair_headers,
+    pair_shape,
+    refresh_cookie,
+)
 
 SESSION_ID = path_id("Session unique identifier.")
 
@@ -98,4 +104,28 @@ def _shape(session: Session, principal: Principal) -> SessionShape:
         address=session.address,
         user_agent=session.user_agent,
         is_current=session.id == principal.session_id,
+    )
+
+
+class Refresh(Input):
+    """The refresh token; it is left out where the cookie holds it."""
+
+    refresh_token: str | None = None
+
+
+def create_tokens(call: Call) -> Answer:
+    """Refresh.
+
+    A refresh token is spent by its use. For ten seconds it brings the same successor again, so
+    that a lost answer does no harm; after that its reuse ends the session.
+    """
+    sent = call.body(Refresh).refresh_token
+    rules, in_cookie = call.world.rules, sent is None
+    token = refresh_cookie(call.request.headers, rules) if sent is None else sent
+    if token is None:
+        raise Unauthorized
+    pair = sessions.refresh(call.world, token, call.request.address)
+    return Answer(
+        pair_shape(pair, in_cookie=in_cookie),
+        headers=pair_headers(pair, rules, in_cookie=in_cookie),
     )

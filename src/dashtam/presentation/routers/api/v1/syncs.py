@@ -9,20 +9,22 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from dashtam.application import accounts, connections, live_syncs, syncs
-from dashtam.application.live_results import Claim
-from dashtam.application.live_syncs import Wanted
-from dashtam.application.pages import Listed
-from dashtam.application.records import Work
-from dashtam.application.syncs import Following
+from dashtam.application.connections import connections
+from dashtam.application.history import accounts
+from dashtam.application.syncs import sync_run, syncs
+from dashtam.application.syncs.sync_result import Claim
+from dashtam.application.syncs.sync_run import Wanted
+from dashtam.application.syncs.syncs import Following
+from dashtam.database.pagination import Listed
+from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import AccountId
-from dashtam.domain.balance_snapshot import SnapshotId, SnapshotSource
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.errors import Refusal
-from dashtam.domain.sync import AccountOutcome, Sync, SyncId, SyncState
-from dashtam.presentation.call import NO_CONTENT, Answer, Call, Piece
-from dashtam.presentation.parameters import ACCOUNT_ID, CONNECTION_ID, path_id, write_cursor
-from dashtam.presentation.wire import Input, Shape
+from dashtam.domain.history.balance_snapshot import SnapshotId
+from dashtam.domain.sync import AccountOutcome, SnapshotSource, Sync, SyncId, SyncState
+from dashtam.presentation.http.parameters import ACCOUNT_ID, CONNECTION_ID, path_id, write_cursor
+from dashtam.presentation.http.request_context import NO_CONTENT, Answer, Call, Piece
+from dashtam.presentation.schemas.base import Input, Shape
 
 SYNC_ID = path_id("Sync unique identifier.")
 SNAPSHOT_ID = path_id("Snapshot unique identifier.", name="snapshot_id")
@@ -92,10 +94,10 @@ def sync_accounts(call: Call) -> Answer:
     """
     order = call.body(AccountSyncOrder)
 
-    def begin(work: Work) -> Claim:
+    def begin(work: UnitOfWork) -> Claim:
         connection = connections.of(work, call.user_id, ConnectionId(order.connection_id))
         wanted = Wanted(SnapshotSource.ACCOUNT_SYNC, is_forced=order.force)
-        return live_syncs.begin(work, call.world, connection, wanted)
+        return sync_run.begin(work, call.world, connection, wanted)
 
     return _synced(call, begin)
 
@@ -108,11 +110,11 @@ def sync_holdings(call: Call) -> Answer:
     """
     order = call.body(SyncOrder)
 
-    def begin(work: Work) -> Claim:
+    def begin(work: UnitOfWork) -> Claim:
         account = accounts.owned(work, call.user_id, AccountId(call.value(ACCOUNT_ID)))
         connection = connections.of(work, call.user_id, account.connection_id)
         wanted = Wanted(SnapshotSource.HOLDINGS_SYNC, account, is_forced=order.force)
-        return live_syncs.begin(work, call.world, connection, wanted)
+        return sync_run.begin(work, call.world, connection, wanted)
 
     return _synced(call, begin)
 
@@ -125,10 +127,10 @@ def sync_connection(call: Call) -> Answer:
     """
     order = call.body(SyncOrder)
 
-    def begin(work: Work) -> Claim:
+    def begin(work: UnitOfWork) -> Claim:
         connection = connections.of(work, call.user_id, ConnectionId(call.value(CONNECTION_ID)))
         wanted = Wanted(SnapshotSource.MANUAL_SYNC, is_forced=order.force)
-        return live_syncs.begin(work, call.world, connection, wanted)
+        return sync_run.begin(work, call.world, connection, wanted)
 
     return _synced(call, begin)
 
@@ -166,21 +168,21 @@ class _Events:
         return Piece(b": \n\n" if self._silent % _HEARTBEAT_EVERY == 0 else b"")
 
 
-def _synced(call: Call, begin: Callable[[Work], Claim]) -> Answer:
+def _synced(call: Call, begin: Callable[[UnitOfWork], Claim]) -> Answer:
     with call.world.database.write() as work:
         claim = begin(work)
         accepted = _answer_of(claim.sync, 202)
         if call.responds_async:
             call.keep(work, accepted)
     if call.responds_async:
-        call.world.background.start(partial(live_syncs.complete, call.world, claim))
+        call.world.background.start(partial(sync_run.complete, call.world, claim))
         return accepted
 
-    def keep(work: Work, ended: Sync) -> None:
+    def keep(work: UnitOfWork, ended: Sync) -> None:
         if ended.state is not SyncState.FAILED:
             call.keep(work, _answer_of(ended, 201))
 
-    return _answer_of(live_syncs.run(call.world, claim, keep), 201)
+    return _answer_of(sync_run.run(call.world, claim, keep), 201)
 
 
 def _answer_of(sync: Sync, status: int) -> Answer:

@@ -6,13 +6,11 @@ from uuid import UUID
 
 from msgspec import UNSET, UnsetType
 
-from dashtam.application import total_history
-from dashtam.application.total_history import Range
-from dashtam.domain.interval import Calendar, Interval
-from dashtam.domain.period import Period
-from dashtam.domain.total_history import AccountSeries, TotalSeries
-from dashtam.presentation.call import Answer, Call
-from dashtam.presentation.parameters import (
+from dashtam.application.history import total_history
+from dashtam.application.history.total_history import Range
+from dashtam.domain.history.total_history import AccountSeries, TotalSeries
+from dashtam.domain.period import Calendar, Interval, Period
+from dashtam.presentation.http.parameters import (
     END_DATE,
     GROUP_BY,
     INTERVAL,
@@ -21,7 +19,8 @@ from dashtam.presentation.parameters import (
     TZ,
     Parameter,
 )
-from dashtam.presentation.wire import AmountText, CurrencyCode, Shape
+from dashtam.presentation.http.request_context import Answer, Call
+from dashtam.presentation.schemas.base import AmountText, CurrencyCode, Shape
 
 EVERY: Parameter[Interval] = replace(
     INTERVAL,

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from dashtam.application import users
+from dashtam.application.people import users
 from dashtam.domain.user import User
-from dashtam.presentation.call import Answer, Call
-from dashtam.presentation.wire import Input, Shape
+from dashtam.presentation.http.request_context import Answer, Call
+from dashtam.presentation.schemas.base import Input, Shape
 
 Password = Annotated[
     str,

@@ -6,20 +6,19 @@ from typing import Any, Final
 import msgspec
 
 from dashtam.presentation.routers.api.v1 import (
-    access_tokens,
     accounts,
+    api_tokens,
     connections,
     exports,
     holdings,
     imports,
     sessions,
     syncs,
-    tokens,
     total_history,
     users,
 )
-from dashtam.presentation.snapshots import LatestSnapshots, Snapshot, SnapshotHistory
-from dashtam.presentation.token_pairs import TokenPairShape
+from dashtam.presentation.schemas.snapshots import LatestSnapshots, Snapshot, SnapshotHistory
+from dashtam.presentation.schemas.token_pairs import TokenPairShape
 
 _ACCOUNT_ID: Final = "123e4567-e89b-12d3-a456-426614174000"
 _CONNECTION_ID: Final = "9c1b8d52-4f0e-4d3a-9a57-2f6f0c1c7e11"
@@ -300,16 +299,16 @@ EXAMPLES: Final[Mapping[type[msgspec.Struct], Mapping[str, Any]]] = {
     users.UserShape: _USER,
     sessions.SignIn: {"email": "ann@example.org", "password": _PASSWORD},
     sessions.SessionList: _page("sessions", _SESSION),
-    tokens.Refresh: {"refresh_token": "dtr_…"},
+    sessions.Refresh: {"refresh_token": "dtr_…"},
     TokenPairShape: {
         "access_token": "eyJ…",
         "refresh_token": "dtr_…",
         "token_type": "bearer",
         "expires_in": 900,
     },
-    access_tokens.NewAccessToken: {"name": "Spreadsheet", "expires_in_days": 365},
-    access_tokens.CreatedAccessToken: _ACCESS_TOKEN | {"token": "dta_…"},
-    access_tokens.AccessTokenList: _page("access_tokens", _ACCESS_TOKEN),
+    api_tokens.NewAccessToken: {"name": "Spreadsheet", "expires_in_days": 365},
+    api_tokens.CreatedAccessToken: _ACCESS_TOKEN | {"token": "dta_…"},
+    api_tokens.AccessTokenList: _page("access_tokens", _ACCESS_TOKEN),
 }
 
 # The same two snapshots as in the history, in the order of this answer.

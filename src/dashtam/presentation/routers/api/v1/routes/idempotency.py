@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from dashtam.application.ports import World
-from dashtam.application.records import KeptAnswer, Work
+from dashtam.database.people.idempotency_keys import KeptAnswer
+from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.errors import Conflict, Fault, Invalid, Unprocessable
 from dashtam.domain.user import UserId
-from dashtam.presentation.call import Request
+from dashtam.presentation.http.request_context import Request
 from dashtam.presentation.routers.api.v1.routes.route import Route
 
 HEADER: Final = "idempotency-key"
@@ -51,7 +52,7 @@ class IdempotencyKey:
     fingerprint: bytes
     lease: timedelta
 
-    def claim(self, work: Work) -> "KeptAnswer | Claim":
+    def claim(self, work: UnitOfWork) -> "KeptAnswer | Claim":
         """Return the answer that is kept under the key, or the claim by which it is ours to answer.
 
         Raises:
@@ -82,7 +83,7 @@ class Claim:
     key: IdempotencyKey
     lease_until: datetime
 
-    def keep(self, work: Work, status: int, headers: dict[str, str], body: bytes) -> None:
+    def keep(self, work: UnitOfWork, status: int, headers: dict[str, str], body: bytes) -> None:
         """Keep the answer, in the work that it tells of.
 
         Raises:
@@ -93,7 +94,7 @@ class Claim:
         if not work.idempotency_keys.keep(key.user_id, key.route, key.key, answer):
             raise TookTooLong
 
-    def free(self, work: Work) -> None:
+    def free(self, work: UnitOfWork) -> None:
         """Let the key be used again where nothing was done.
 
         What seems to have failed may have been committed, answer and all, when only the word of it

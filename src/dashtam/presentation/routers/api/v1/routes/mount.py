@@ -18,21 +18,21 @@ from starlette.routing import BaseRoute, Match
 from starlette.routing import Route as HttpRoute
 from starlette.types import Receive, Scope, Send
 
-from dashtam.application.access_tokens import Uses
+from dashtam.application.people.api_tokens import Uses
 from dashtam.application.ports import World
 from dashtam.application.rate_limits import AUTH
 from dashtam.domain.errors import Invalid, Refusal, Unavailable, Unprocessable
-from dashtam.presentation.addresses import Networks, client_address
-from dashtam.presentation.call import Request, Upload
-from dashtam.presentation.problems import (
+from dashtam.presentation.http.client_ip import Networks, client_address
+from dashtam.presentation.http.problems import (
     METHOD_NOT_ALLOWED,
     UNSUPPORTED_MEDIA_TYPE,
     Problems,
     Rejection,
 )
-from dashtam.presentation.routers.api.v1.routes.following import Followed
+from dashtam.presentation.http.request_context import Request, Upload
+from dashtam.presentation.routers.api.v1.routes.event_stream import Followed
+from dashtam.presentation.routers.api.v1.routes.pipeline import Turn
 from dashtam.presentation.routers.api.v1.routes.route import Route, Transaction
-from dashtam.presentation.routers.api.v1.routes.turn import Turn
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ An entry names the errors that are its own; those of its kind follow from it (``
 from typing import Final
 
 from dashtam.application.rate_limits import API_READ, API_WRITE, AUTH, SYNC
-from dashtam.presentation.parameters import (
+from dashtam.presentation.http.parameters import (
     ACCOUNT_ID,
     CONNECTION_ID,
     END_DATE,
@@ -19,7 +19,7 @@ from dashtam.presentation.parameters import (
     START_DATE,
     TZ,
 )
-from dashtam.presentation.problems import (
+from dashtam.presentation.http.problems import (
     CONFLICT,
     FORBIDDEN,
     INVALID_DATE_RANGE,
@@ -28,8 +28,8 @@ from dashtam.presentation.problems import (
     UNAUTHORIZED,
 )
 from dashtam.presentation.routers.api.v1 import (
-    access_tokens,
     accounts,
+    api_tokens,
     balance_snapshots,
     connections,
     exports,
@@ -37,13 +37,12 @@ from dashtam.presentation.routers.api.v1 import (
     imports,
     sessions,
     syncs,
-    tokens,
     total_history,
     users,
 )
 from dashtam.presentation.routers.api.v1.routes.route import Auth, Route, Transaction
-from dashtam.presentation.snapshots import LatestSnapshots, Snapshot, SnapshotHistory
-from dashtam.presentation.token_pairs import TokenPairShape
+from dashtam.presentation.schemas.snapshots import LatestSnapshots, Snapshot, SnapshotHistory
+from dashtam.presentation.schemas.token_pairs import TokenPairShape
 
 _SNAPSHOTS: Final = "Balance Snapshots"
 _ACCOUNTS: Final = "Accounts"
@@ -498,11 +497,11 @@ ROUTES: Final = (
     Route(
         method="POST",
         path="/tokens",
-        handler=tokens.create_tokens,
+        handler=sessions.create_tokens,
         auth=Auth.NOBODY,
         rate_limit=AUTH,
         tag=_PEOPLE,
-        body=tokens.Refresh,
+        body=sessions.Refresh,
         answer=TokenPairShape,
         status=201,
         errors=(UNAUTHORIZED, FORBIDDEN),
@@ -511,22 +510,22 @@ ROUTES: Final = (
     Route(
         method="GET",
         path="/access-tokens",
-        handler=access_tokens.list_access_tokens,
+        handler=api_tokens.list_access_tokens,
         auth=Auth.SESSION,
         rate_limit=API_READ,
         tag=_PEOPLE,
         parameters=PAGE,
-        answer=access_tokens.AccessTokenList,
+        answer=api_tokens.AccessTokenList,
     ),
     Route(
         method="POST",
         path="/access-tokens",
-        handler=access_tokens.create_access_token,
+        handler=api_tokens.create_access_token,
         auth=Auth.SESSION,
         rate_limit=API_WRITE,
         tag=_PEOPLE,
-        body=access_tokens.NewAccessToken,
-        answer=access_tokens.CreatedAccessToken,
+        body=api_tokens.NewAccessToken,
+        answer=api_tokens.CreatedAccessToken,
         status=201,
         transaction=Transaction.WRITE,
         idempotent=True,
@@ -535,11 +534,11 @@ ROUTES: Final = (
     Route(
         method="DELETE",
         path="/access-tokens/{id}",
-        handler=access_tokens.delete_access_token,
+        handler=api_tokens.delete_access_token,
         auth=Auth.SESSION,
         rate_limit=API_WRITE,
         tag=_PEOPLE,
-        parameters=(access_tokens.ACCESS_TOKEN_ID,),
+        parameters=(api_tokens.ACCESS_TOKEN_ID,),
         status=204,
         errors=(NOT_FOUND,),
         transaction=Transaction.WRITE,

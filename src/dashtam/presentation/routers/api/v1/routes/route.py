@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from dashtam.application.rate_limits import RatePolicy
-from dashtam.application.ready_reads import Reader
-from dashtam.presentation.call import Answer, Call, ReadyCall
-from dashtam.presentation.parameters import Parameter
-from dashtam.presentation.problems import ProblemType
+from dashtam.database.history_cache.history_cache import Reader
+from dashtam.presentation.http.parameters import Parameter
+from dashtam.presentation.http.problems import ProblemType
+from dashtam.presentation.http.request_context import Answer, Call, ReadyCall
 
 
 class Auth(Enum):

@@ -1,0 +1,87 @@
+"""Accounts: listing and changing them, and the balances that their owners type."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypedDict
+
+from dashtam.application.audit_log import note
+from dashtam.database.pagination import Listed, Page
+from dashtam.database.unit_of_work import UnitOfWork
+from dashtam.domain.account import Account, AccountId, AccountType, BalanceSign
+from dashtam.domain.connection import ProviderKind
+from dashtam.domain.errors import AccountForbidden, AccountNotFound, Fault, Unprocessable
+from dashtam.domain.history.balance_snapshot import BalanceSnapshot
+from dashtam.domain.user import UserId
+
+
+@dataclass(frozen=True, slots=True)
+class AccountBalance:
+    """An account with its newest snapshot, None before the first."""
+
+    account: Account
+    newest: BalanceSnapshot | None
+
+
+class AccountChanges(TypedDict, total=False):
+    """What an owner changes of an account; what is left out stays."""
+
+    name: str
+    account_type: AccountType
+    balance_sign: BalanceSign
+    is_hidden: bool
+    closed_at: datetime | None
+
+
+def owned(work: UnitOfWork, user_id: UserId, account_id: AccountId) -> Account:
+    """Return the user's account.
+
+    Raises:
+        AccountNotFound: no account has this id.
+        AccountForbidden: it is another user's.
+    """
+    account = work.accounts.get(account_id)
+    if account is None:
+        raise AccountNotFound
+    if account.user_id != user_id:
+        raise AccountForbidden
+    return account
+
+
+def with_balance(work: UnitOfWork, account: Account) -> AccountBalance:
+    """Return the account with its newest snapshot."""
+    return AccountBalance(account, work.balance_snapshots.latest_of([account.id]).get(account.id))
+
+
+def of_user(work: UnitOfWork, user_id: UserId, page: Page) -> Listed[AccountBalance]:
+    """Return the user's accounts with their newest snapshots, by name, then id."""
+    found = work.accounts.of_user(user_id, page)
+    newest = work.balance_snapshots.latest_of([account.id for account in found.items])
+    items = [AccountBalance(account, newest.get(account.id)) for account in found.items]
+    return Listed(items, found.total, found.last)
+
+
+def change(work: UnitOfWork, account: Account, changes: AccountChanges) -> Account:
+    """Change the user's own account, and return it as it is now.
+
+    Raises:
+        Unprocessable: the sign of a manual account, or a closing in the future.
+    """
+    work.users.hold(account.user_id)
+    # What somebody else changed a moment ago stays changed.
+    account = owned(work, account.user_id, account.id)
+    connection = work.connections.get(account.connection_id)
+    manual = connection is not None and connection.kind is ProviderKind.MANUAL
+    if manual and changes.get("balance_sign", 1) != 1:
+        detail = "The balances of a manual account count as they are typed: type debts negative."
+        raise Unprocessable(detail, (Fault("/balance_sign", "manual_account", detail),))
+    closed_at = changes.get("closed_at")
+    if closed_at is not None and closed_at > work.now:
+        detail = "An account cannot have been closed in the future."
+        raise Unprocessable(detail, (Fault("/closed_at", "future", detail),))
+    changed = replace(account, **changes, updated_at=work.now)
+    changed = replace(changed, name=changed.name.strip())
+    work.accounts.change(changed)
+    if changed.balance_sign != account.balance_sign:
+        work.history_pages.changed(account.id)
+    note(work, "account_changed", account.user_id, account.id)
+    return changed

@@ -1,0 +1,138 @@
+"""Reading how all of a user's accounts went: at the end of each day, week or month."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby, islice
+from operator import attrgetter
+from typing import Final, TypeVar
+
+from dashtam.database.history.balance_snapshots import RecordedSpan
+from dashtam.database.unit_of_work import UnitOfWork
+from dashtam.domain.errors import InvalidDateRange
+from dashtam.domain.history.total_history import (
+    AccountSeries,
+    Course,
+    Frame,
+    TotalSeries,
+    account_points,
+    total_points,
+)
+from dashtam.domain.period import Calendar, Period
+from dashtam.domain.user import UserId
+
+MOST_POINTS: Final = 50_000
+
+_TOO_MANY_INTERVALS: Final = (
+    f"This range holds more than {MOST_POINTS} intervals: ask for a longer interval or for a"
+    " shorter range."
+)
+_TOO_MANY_POINTS: Final = (
+    f"This would be more than {MOST_POINTS} points: ask for a longer interval, for fewer"
+    " max_points, or for a shorter range."
+)
+
+S = TypeVar("S", TotalSeries, AccountSeries)
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What is asked for: a period, and the calendar by which it is cut into intervals.
+
+    ``most`` is how many points a series may have, None where all are wanted.
+    """
+
+    period: Period
+    calendar: Calendar
+    most: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is read: the accounts that count, up to when (None: all there is), for which frame."""
+
+    work: UnitOfWork
+    spans: Sequence[RecordedSpan]
+    until: datetime | None
+    frame: Frame
+
+    def course(self, span: RecordedSpan) -> Course:
+        balances = self.work.balance_snapshots.balances(span.account, self.frame.start, self.until)
+        closed_at = span.account.closed_at
+        # Whoever looks up to the present sees a closed account closed, even if the clock went back.
+        if closed_at is not None and self.until is None:
+            closed_at = min(closed_at, self.work.now)
+        return Course(balances, closed_at)
+
+
+def by_currency(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[TotalSeries]:
+    """Return the totals of each currency at the end of each interval, by currency code.
+
+    Hidden accounts never count, closed ones until they were closed. Where the period reaches the
+    present, the last total is that of the latest balances, whenever they were captured.
+
+    Raises:
+        InvalidDateRange: these would be more than 50,000 intervals or points.
+    """
+    plan = _plan(work, user_id, asked)
+    spans = sorted(plan.spans, key=attrgetter("account.currency.code"))
+    return _bounded(
+        TotalSeries(
+            currency, total_points(map(plan.course, held), plan.frame, currency, asked.most)
+        )
+        for currency, held in groupby(spans, attrgetter("account.currency"))
+    )
+
+
+def by_account(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[AccountSeries]:
+    """Return what each account held at the end of each interval, by account name, then id.
+
+    Which accounts count, and until when, is as in ``by_currency``.
+
+    Raises:
+        InvalidDateRange: these would be more than 50,000 intervals or points.
+    """
+    plan = _plan(work, user_id, asked)
+    return _bounded(
+        AccountSeries(
+            span.account.id,
+            span.account.currency,
+            account_points(plan.course(span), plan.frame, span.account.currency, asked.most),
+        )
+        for span in sorted(plan.spans, key=attrgetter("account.name", "account.id.hex"))
+    )
+
+
+def _plan(work: UnitOfWork, user_id: UserId, asked: Range) -> _Plan:
+    spans = [span for span in work.balance_snapshots.spans(user_id) if not span.account.is_hidden]
+    period = asked.period
+    reaches_present = period.end >= work.now
+    start = max([period.start, min((span.first_at for span in spans), default=period.start)])
+    end = period.end
+    if reaches_present:
+        # Of the intervals that are still to come nothing can be told.
+        known = max([work.now, *(span.last_at for span in spans)])
+        end = min(end, asked.calendar.last_instant(known))
+    frame = Frame(start, _ends(asked.calendar, start, end))
+    return _Plan(work, spans, None if reaches_present else end, frame)
+
+
+def _ends(calendar: Calendar, start: datetime, end: datetime) -> Sequence[datetime]:
+    if start > end:
+        return ()
+    ends = list(islice(calendar.ends(start, end), MOST_POINTS + 1))
+    if len(ends) > MOST_POINTS:
+        raise InvalidDateRange(_TOO_MANY_INTERVALS)
+    return ends
+
+
+def _bounded(found: Iterable[S]) -> Sequence[S]:
+    shown: list[S] = []
+    count = 0
+    for series in found:
+        count += len(series.points)
+        if count > MOST_POINTS:
+            raise InvalidDateRange(_TOO_MANY_POINTS)
+        if series.points:
+            shown.append(series)
+    return shown

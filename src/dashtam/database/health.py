@@ -1,0 +1,54 @@
+"""What the database says of its own health."""
+
+from datetime import datetime
+
+from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from dashtam.database import migrate
+from dashtam.database.tables import accounts, balance_snapshots, connections, users
+
+
+def is_reachable(engine: Engine) -> bool:
+    """Tell whether a connection can be had."""
+    try:
+        with engine.connect():
+            return True
+    except SQLAlchemyError:
+        return False
+
+
+def is_current(engine: Engine) -> bool:
+    """Tell whether the database answers and its schema is today's."""
+    try:
+        with engine.connect() as connection:
+            return migrate.revision(connection) == migrate.HEAD
+    except SQLAlchemyError:
+        return False
+
+
+def newest_recording(engine: Engine) -> datetime | None:
+    """Return the time of the newest recording, or live snapshot, by the clock of its moment."""
+    with engine.connect() as connection:
+        found = (
+            connection.scalar(select(func.max(balance_snapshots.c.created_at))),
+            connection.scalar(select(func.max(accounts.c.last_live_at))),
+        )
+        return max((instant for instant in found if instant is not None), default=None)
+
+
+def overdue_connections(engine: Engine, since: datetime) -> int:
+    """Return how many connections have been due for a sync since before this instant."""
+    statement = select(func.count()).where(
+        connections.c.next_sync_at < since, connections.c.state != "disconnected"
+    )
+    with engine.connect() as connection:
+        return connection.scalar(statement) or 0
+
+
+def holds_anything(engine: Engine) -> bool:
+    """Tell whether anyone's data would be lost with this database."""
+    with engine.connect() as connection:
+        if migrate.revision(connection) is None:
+            return False
+        return connection.scalar(select(users.c.id).limit(1)) is not None

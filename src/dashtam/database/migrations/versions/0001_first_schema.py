@@ -1,0 +1,300 @@
+"""The first schema: people, accounts, snapshots that never change, and all around them."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from dashtam.database.column_types import NAME, Amount, Id, Instant, Source
+
+revision = "0001"
+down_revision = None
+
+# Tables that are only ever appended to, with how the owner of a row is found: an erasure of that
+# owner, written in the same transaction, is the one thing that lets a row go.
+_APPEND_ONLY = {
+    "balance_snapshots": "SELECT user_id FROM accounts WHERE id = OLD.account_id",
+    "retractions": "SELECT user_id FROM syncs WHERE id = OLD.sync_id",
+    "audit_log": "SELECT OLD.user_id",
+    "erasures": "SELECT CAST(NULL AS uuid)",
+}
+
+_KEYS = {
+    "balance_snapshots": ("account_id", "captured_at", "sequence"),
+    "retractions": ("sync_id",),
+    "audit_log": ("id",),
+    "erasures": ("user_id",),
+}
+
+
+def upgrade() -> None:
+    """Create every table, and the triggers that keep history as it was recorded."""
+    _create_tables()
+    protect = (
+        _protect_in_sqlite if op.get_bind().dialect.name == "sqlite" else _protect_in_postgresql
+    )
+    for table, owner in _APPEND_ONLY.items():
+        protect(table, owner)
+
+
+def _protect_in_sqlite(table: str, owner: str) -> None:
+    refuse = f"BEGIN SELECT RAISE(ABORT, '{table} never change'); END"
+    same_key = " AND ".join(f"{column} = NEW.{column}" for column in _KEYS[table])
+    op.execute(f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} {refuse}")
+    op.execute(
+        f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}"
+        f" WHEN NOT EXISTS (SELECT 1 FROM erasures WHERE user_id = ({owner})) {refuse}"
+    )
+    # REPLACE removes the row that stands in its way without asking the trigger above.
+    op.execute(
+        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table}"
+        f" WHEN EXISTS (SELECT 1 FROM {table} WHERE {same_key}) {refuse}"
+    )
+
+
+def _protect_in_postgresql(table: str, owner: str) -> None:
+    op.execute(
+        f"""
+        CREATE FUNCTION {table}_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF TG_OP = 'DELETE' THEN
+                IF EXISTS (SELECT 1 FROM erasures WHERE user_id = ({owner})) THEN
+                    RETURN OLD;
+                END IF;
+            END IF;
+            RAISE EXCEPTION '{table} never change';
+        END $$
+        """
+    )
+    for name, when in (
+        ("no_change", "UPDATE OR DELETE ON {} FOR EACH ROW"),
+        ("no_truncate", "TRUNCATE ON {} FOR EACH STATEMENT"),
+    ):
+        op.execute(
+            f"CREATE TRIGGER {table}_{name} BEFORE {when.format(table)}"
+            f" EXECUTE FUNCTION {table}_refuse()"
+        )
+        # Also where triggers are off for replication.
+        op.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_{name}")
+
+
+def _create_tables() -> None:
+    op.create_table(
+        "audit_log",
+        sa.Column("id", Id(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("user_id", Id(), nullable=True),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("subject", Id(), nullable=True),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("audit_log_pk")),
+    )
+    op.create_index(op.f("audit_log_user_id_id_ix"), "audit_log", ["user_id", "id"], unique=False)
+    op.create_table(
+        "erasures",
+        sa.Column("user_id", Id(), nullable=False),
+        sa.Column("erased_at", Instant(), nullable=False),
+        sa.Column("snapshots", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("erasures_pk")),
+    )
+    op.create_table(
+        "users",
+        sa.Column("id", Id(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("email_key", NAME, nullable=False),
+        sa.Column("password_hash", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("updated_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("users_pk")),
+        sa.UniqueConstraint("email_key", name=op.f("users_email_key_key")),
+    )
+    op.create_table(
+        "access_tokens",
+        sa.Column("id", Id(), nullable=False),
+        sa.Column("user_id", Id(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=True),
+        sa.Column("last_used_at", Instant(), nullable=True),
+        sa.Column("revoked_at", Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("access_tokens_user_id_fk")),
+        sa.PrimaryKeyConstraint("id", name=op.f("access_tokens_pk")),
+        sa.UniqueConstraint("token_hash", name=op.f("access_tokens_token_hash_key")),
+    )
+    op.create_index(op.f("access_tokens_user_id_ix"), "access_tokens", ["user_id"], unique=False)
+    op.create_table(
+        "connections",
+        sa.Column("id", Id(), nullable=False),
+        sa.Column("user_id", Id(), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("institution", sa.Text(), nullable=False),
+        sa.Column("name", NAME, nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=True),
+        sa.Column("credentials", sa.LargeBinary(), nullable=True),
+        sa.Column("last_synced_at", Instant(), nullable=True),
+        sa.Column("next_sync_at", Instant(), nullable=True),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("updated_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("connections_user_id_fk")),
+        sa.PrimaryKeyConstraint("id", name=op.f("connections_pk")),
+        sa.UniqueConstraint(
+            "user_id", "kind", "institution", name=op.f("connections_user_id_kind_institution_key")
+        ),
+    )
+    op.create_table(
+        "idempotency_keys",
+        sa.Column("user_id", Id(), nullable=False),
+        sa.Column("route", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("lease_until", Instant(), nullable=False),
+        sa.Column("status", sa.SmallInteger(), nullable=True),
+        sa.Column("headers", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("idempotency_keys_user_id_fk")
+        ),
+        sa.PrimaryKeyConstraint("user_id", "route", "key", name=op.f("idempotency_keys_pk")),
+    )
+    op.create_index(
+        op.f("idempotency_keys_created_at_ix"), "idempotency_keys", ["created_at"], unique=False
+    )
+    op.create_table(
+        "sessions",
+        sa.Column("id", Id(), nullable=False),
+        sa.Column("user_id", Id(), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("refresh_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("rotated_at", Instant(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("last_used_at", Instant(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.Column("revoked_at", Instant(), nullable=True),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("user_agent", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("sessions_user_id_fk")),
+        sa.PrimaryKeyConstraint("id", name=op.f("sessions_pk")),
+    )
+    op.create_index(op.f("sessions_user_id_ix"), "sessions", ["user_id"], unique=False)
+    op.create_table(
+        "accounts",
+        sa.Column("id", Id(), nullable=False),
+        sa.Column("user_id", Id(), nullable=False),
+        sa.Column("connection_id", Id(), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=False),
+        sa.Column("name", NAME, nullable=False),
+        sa.Column("institution", sa.Text(), nullable=False),
+        sa.Column("account_type", sa.Text(), nullable=False),
+        sa.Column("number_masked", sa.Text(), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("balance_sign", sa.SmallInteger(), nullable=False),
+        sa.Column("is_hidden", sa.Boolean(), nullable=False),
+        sa.Column("closed_at", Instant(), nullable=True),
+        sa.Column("last_synced_at", Instant(), nullable=True),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("updated_at", Instant(), nullable=False),
+        sa.Column("chain_length", sa.BigInteger(), nullable=False),
+        sa.Column("chain_head", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("holdings_as_of", Instant(), nullable=True),
+        sa.Column("holdings_sync_id", Id(), nullable=True),
+        sa.CheckConstraint("balance_sign IN (1, -1)", name=op.f("accounts_balance_sign_check")),
+        sa.ForeignKeyConstraint(
+            ["connection_id"], ["connections.id"], name=op.f("accounts_connection_id_fk")
+        ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("accounts_user_id_fk")),
+        sa.PrimaryKeyConstraint("id", name=op.f("accounts_pk")),
+        sa.UniqueConstraint(
+            "connection_id",
+            "external_id",
+            "currency",
+            name=op.f("accounts_connection_id_external_id_currency_key"),
+        ),
+    )
+    op.create_index(
+        op.f("accounts_user_id_name_id_ix"), "accounts", ["user_id", "name", "id"], unique=False
+    )
+    op.create_table(
+        "syncs",
+        sa.Column("id", Id(), nullable=False),
+        sa.Column("user_id", Id(), nullable=False),
+        sa.Column("connection_id", Id(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("source", Source(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("started_at", Instant(), nullable=False),
+        sa.Column("finished_at", Instant(), nullable=True),
+        sa.Column("lease_until", Instant(), nullable=True),
+        sa.Column("recorded", sa.Integer(), nullable=False),
+        sa.Column("skipped", sa.Integer(), nullable=False),
+        sa.Column("accounts", sa.Text(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=True),
+        sa.Column("detail", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["connection_id"], ["connections.id"], name=op.f("syncs_connection_id_fk")
+        ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("syncs_user_id_fk")),
+        sa.PrimaryKeyConstraint("id", name=op.f("syncs_pk")),
+    )
+    op.create_index(
+        op.f("syncs_connection_id_id_ix"), "syncs", ["connection_id", "id"], unique=False
+    )
+    op.create_index(op.f("syncs_user_id_id_ix"), "syncs", ["user_id", "id"], unique=False)
+    op.create_table(
+        "balance_snapshots",
+        sa.Column("account_id", Id(), nullable=False),
+        sa.Column("captured_at", Instant(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.Column("sync_id", Id(), nullable=False),
+        sa.Column("source", Source(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("balance", Amount(), nullable=False),
+        sa.Column("available_balance", Amount(), nullable=True),
+        sa.Column("holdings_value", Amount(), nullable=True),
+        sa.Column("cash_value", Amount(), nullable=True),
+        sa.Column("as_of", Instant(), nullable=True),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("link", sa.LargeBinary(length=32), nullable=False),
+        sa.CheckConstraint("sequence > 0", name=op.f("balance_snapshots_sequence_check")),
+        sa.CheckConstraint("source BETWEEN 1 AND 5", name=op.f("balance_snapshots_source_check")),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("balance_snapshots_account_id_fk")
+        ),
+        sa.PrimaryKeyConstraint(
+            "account_id", "captured_at", "sequence", name=op.f("balance_snapshots_pk")
+        ),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "holdings",
+        sa.Column("id", Id(), nullable=False),
+        sa.Column("account_id", Id(), nullable=False),
+        sa.Column("symbol", NAME, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("asset_type", sa.Text(), nullable=False),
+        sa.Column("quantity", Amount(), nullable=False),
+        sa.Column("price", Amount(), nullable=True),
+        sa.Column("market_value", Amount(), nullable=True),
+        sa.Column("cost_basis", Amount(), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("as_of", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("holdings_account_id_fk")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("holdings_pk")),
+    )
+    op.create_index(
+        op.f("holdings_account_id_symbol_id_ix"),
+        "holdings",
+        ["account_id", "symbol", "id"],
+        unique=False,
+    )
+    op.create_table(
+        "retractions",
+        sa.Column("sync_id", Id(), nullable=False),
+        sa.Column("retracted_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["sync_id"], ["syncs.id"], name=op.f("retractions_sync_id_fk")),
+        sa.PrimaryKeyConstraint("sync_id", name=op.f("retractions_pk")),
+    )

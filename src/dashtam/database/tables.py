@@ -1,0 +1,261 @@
+"""The schema, the same for SQLite and PostgreSQL."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from dashtam.database.column_types import NAME, Amount, Id, Instant, Source
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pk",
+        "fk": "%(table_name)s_%(column_0_name)s_fk",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ix": "%(table_name)s_%(column_0_N_name)s_ix",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+    }
+)
+
+_RUNNING = text("state = 'running' AND kind = 'live'")
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("email", Text, nullable=False),
+    Column("email_key", NAME, nullable=False, unique=True),
+    Column("password_hash", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id"), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("refresh_hash", LargeBinary(32), nullable=False),
+    Column("rotated_at", Instant, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("last_used_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+    Column("address", Text, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Index(None, "user_id"),
+)
+
+access_tokens = Table(
+    "access_tokens",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("token_hash", LargeBinary(32), nullable=False, unique=True),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("last_used_at", Instant),
+    Column("revoked_at", Instant),
+    Index(None, "user_id"),
+)
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id"), nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("institution", Text, nullable=False),
+    Column("name", NAME, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("detail", Text),
+    Column("credentials", LargeBinary),
+    Column("last_synced_at", Instant),
+    Column("next_sync_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("fence", BigInteger, nullable=False, server_default="0"),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("paused_until", Instant),
+    Column("requests_on", Instant),
+    Column("requests", Integer, nullable=False, server_default="0"),
+    UniqueConstraint("user_id", "kind", "institution"),
+    Index(None, "next_sync_at"),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id"), nullable=False),
+    Column("connection_id", Id, ForeignKey("connections.id"), nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("name", NAME, nullable=False),
+    Column("institution", Text, nullable=False),
+    Column("account_type", Text, nullable=False),
+    Column("number_masked", Text),
+    Column("currency", Text, nullable=False),
+    Column("balance_sign", SmallInteger, nullable=False),
+    Column("is_hidden", Boolean, nullable=False),
+    Column("closed_at", Instant),
+    Column("last_synced_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("chain_length", BigInteger, nullable=False),
+    Column("chain_head", LargeBinary(32), nullable=False),
+    # As of when the holdings are, also where there are none, and the run that said so.
+    Column("holdings_as_of", Instant),
+    Column("holdings_sync_id", Id),
+    Column("last_live_at", Instant),
+    # Derived, as ``history_pages`` are: up to when those reach, and the newest snapshot.
+    Column("paged_until", Instant),
+    Column("latest", LargeBinary),
+    CheckConstraint("balance_sign IN (1, -1)", name="balance_sign"),
+    UniqueConstraint("connection_id", "external_id", "currency"),
+    Index(None, "user_id", "name", "id"),
+)
+
+holdings = Table(
+    "holdings",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("account_id", Id, ForeignKey("accounts.id"), nullable=False),
+    Column("symbol", NAME, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("asset_type", Text, nullable=False),
+    Column("quantity", Amount, nullable=False),
+    Column("price", Amount),
+    Column("market_value", Amount),
+    Column("cost_basis", Amount),
+    Column("currency", Text, nullable=False),
+    Column("as_of", Instant, nullable=False),
+    Index(None, "account_id", "symbol", "id"),
+)
+
+syncs = Table(
+    "syncs",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id"), nullable=False),
+    Column("connection_id", Id, ForeignKey("connections.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("source", Source, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("lease_until", Instant),
+    Column("recorded", Integer, nullable=False),
+    Column("skipped", Integer, nullable=False),
+    Column("accounts", Text, nullable=False),
+    Column("code", Text),
+    Column("detail", Text),
+    Column("fence", BigInteger),
+    Column("account_id", Id),
+    Column("due_at", Instant),
+    Index(None, "connection_id", "id"),
+    Index(None, "user_id", "id"),
+    # One live run at a time, whatever the code above may think.
+    Index(
+        "syncs_running_connection_id_key",
+        "connection_id",
+        unique=True,
+        sqlite_where=_RUNNING,
+        postgresql_where=_RUNNING,
+    ),
+)
+
+balance_snapshots = Table(
+    "balance_snapshots",
+    metadata,
+    Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True),
+    Column("captured_at", Instant, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", Id, nullable=False),
+    # No foreign key: without an index of its own each run that an erasure removes would be looked
+    # for among everyone's snapshots, and an index costs bytes for every snapshot. Only ``capture``
+    # writes here, in the transaction that has the run, and ``db verify`` reports any other.
+    Column("sync_id", Id, nullable=False),
+    Column("source", Source, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("balance", Amount, nullable=False),
+    Column("available_balance", Amount),
+    Column("holdings_value", Amount),
+    Column("cash_value", Amount),
+    Column("as_of", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("link", LargeBinary(32), nullable=False),
+    CheckConstraint("source BETWEEN 1 AND 5", name="source"),
+    CheckConstraint("sequence > 0", name="sequence"),
+    # The rows lie in the order in which they are asked for.
+    sqlite_with_rowid=False,
+)
+
+# What stands of an account's history, oldest first, as it is sent. Derived: it can be made anew
+# from the rows at any time. Each page holds what lies after the one before it, up to its own last.
+history_pages = Table(
+    "history_pages",
+    metadata,
+    Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True),
+    Column("last_at", Instant, primary_key=True),
+    Column("after_at", Instant, nullable=False),
+    Column("snapshots", Integer, nullable=False),
+    Column("frame", LargeBinary, nullable=False),
+)
+
+retractions = Table(
+    "retractions",
+    metadata,
+    Column("sync_id", Id, ForeignKey("syncs.id"), primary_key=True),
+    Column("retracted_at", Instant, nullable=False),
+)
+
+# Whoever is named here may have his rows removed; nobody else's can be.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("user_id", Id, primary_key=True),
+    Column("erased_at", Instant, nullable=False),
+    Column("snapshots", BigInteger, nullable=False),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("user_id", Id, ForeignKey("users.id"), primary_key=True),
+    Column("route", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", LargeBinary(32), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("lease_until", Instant, nullable=False),
+    Column("status", SmallInteger),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index(None, "created_at"),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("user_id", Id),
+    Column("event", Text, nullable=False),
+    Column("subject", Id),
+    Column("address", Text, nullable=False),
+    Index(None, "user_id", "id"),
+)

@@ -1,1 +1,0 @@
-"""How Dashtam reaches the world: the adapters behind the ports."""

@@ -1,1 +1,0 @@
-"""The database: tables, one query module per noun, and the only commit."""

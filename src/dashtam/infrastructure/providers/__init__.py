@@ -1,1 +1,0 @@
-"""Where balances come from: one module per source."""

@@ -1,1 +1,0 @@
-"""Token buckets: in memory, and shared through Redis or Valkey."""

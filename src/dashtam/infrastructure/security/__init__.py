@@ -1,1 +1,0 @@
-"""Passwords, tokens and the key ring."""
