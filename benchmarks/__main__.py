@@ -12,10 +12,10 @@ from platformdirs import user_cache_path
 
 from benchmarks import picture, report
 from benchmarks.databases import POSTGRESQL, SQLITE
+from benchmarks.dataset import LONG_DAYS, Size
 from benchmarks.processes import ROOT
 from benchmarks.reading import Pace
 from benchmarks.run import Plan, encoded, run
-from benchmarks.world import LONG_DAYS, Size
 
 _QUICK: Final = Plan(
     data=Path(),

@@ -8,10 +8,10 @@ from functools import partial
 import msgspec
 
 from benchmarks.databases import Home
+from benchmarks.dataset import Book
 from benchmarks.processes import dashtam, ready
 from benchmarks.reading import Cell, Pace, Stretch, any_stretch, check, in_turns
 from benchmarks.targets import HISTORY_365, LATEST, Asker
-from benchmarks.world import Book
 from dashtam.bootstrap import Installation
 
 _TARGETS = (HISTORY_365, LATEST)
@@ -36,7 +36,7 @@ def measure(worlds: Sequence[tuple[Home, Book]], pace: Pace) -> list[Grown]:
             ready(server)
             installation = Installation.open(home.given)
             stack.callback(installation.close)
-            asker = Asker(installation.world(), book)
+            asker = Asker(installation.services(), book)
             check(asker, server.port, min(_SAMPLES, pace.samples))
             make = partial(any_stretch, asker, server.port, pace)
             stretches |= {(str(book.size.rows), target.name): make(target) for target in _TARGETS}

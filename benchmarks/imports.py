@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine
 
 from dashtam.application.imports import file_import
 from dashtam.application.imports.file_import import SentFile
-from dashtam.application.ports import World
+from dashtam.application.ports import Services
 from dashtam.bootstrap import Installation
 from dashtam.database.engine import WRITES, open_engine
 from dashtam.domain.user import User, UserId
@@ -68,8 +68,8 @@ def _bare_table(connection: Connection) -> str:
     return f"INSERT INTO bare VALUES ({', '.join(mark for _ in names)})"  # noqa: S608 - marks
 
 
-def _user(world: World) -> User:
-    with world.database.write() as work:
+def _user(services: Services) -> User:
+    with services.database.write() as work:
         user = User(UserId(work.random_id()), "benchmark@example.org", work.now)
         work.users.add(user, "nobody signs in")
     return user
@@ -94,13 +94,13 @@ def main(rows: int, database: str | None) -> None:
 
 
 def _measure(installation: Installation, path: Path, rows: int, url: str) -> None:
-    world = installation.world()
-    user = _user(world)
+    services = installation.services()
+    user = _user(services)
     read_at: list[float] = []
     with path.open("rb") as file:
         sent = SentFile(user.id, file, progress=lambda *_: read_at.append(time.perf_counter()))
         started_s = time.perf_counter()
-        done = file_import.import_file(world, sent)
+        done = file_import.import_file(services, sent)
         ended_s = time.perf_counter()
     assert done.recorded == rows, "every row was recorded"
     read_s, recorded_s = read_at[0] - started_s, ended_s - read_at[0]

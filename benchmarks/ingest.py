@@ -21,7 +21,7 @@ from benchmarks.databases import Home
 from benchmarks.processes import environment
 from dashtam.application.imports import file_import
 from dashtam.application.imports.file_import import Destination, SentFile
-from dashtam.application.ports import World
+from dashtam.application.ports import Services
 from dashtam.bootstrap import Installation
 from dashtam.domain.user import User, UserId
 
@@ -52,16 +52,16 @@ def measure(home: Home, *, accounts: int, days: int, seconds: float) -> Ingest:
     home.clear()
     installation = Installation.open(home.given)
     try:
-        world = installation.world()
-        last_on = (world.clock() - timedelta(days=1)).date()
+        services = installation.services()
+        last_on = (services.clock() - timedelta(days=1)).date()
         file = csv(accounts, days, last_on, Random(2)).encode()  # noqa: S311 - amounts
-        syncs, typed, bare = _commits(world, home, accounts, last_on, seconds / _ROUNDS)
+        syncs, typed, bare = _commits(services, home, accounts, last_on, seconds / _ROUNDS)
         began = time.perf_counter()
         done = file_import.import_file(
-            world, SentFile(_user(world, "b@example.org"), io.BytesIO(file))
+            services, SentFile(_user(services, "b@example.org"), io.BytesIO(file))
         )
         took_s = time.perf_counter() - began
-        _user(world, _EMAIL)
+        _user(services, _EMAIL)
         assert done.recorded == accounts * days, "every row is recorded"
     finally:
         installation.close()
@@ -69,17 +69,19 @@ def measure(home: Home, *, accounts: int, days: int, seconds: float) -> Ingest:
 
 
 def _commits(
-    world: World, home: Home, accounts: int, last_on: date, seconds: float
+    services: Services, home: Home, accounts: int, last_on: date, seconds: float
 ) -> tuple[float, float, float]:
-    every = _recorder(world, _user(world, "a@example.org"), accounts, last_on)
-    one = _recorder(world, _user(world, "c@example.org"), 1, last_on)
+    every = _recorder(services, _user(services, "a@example.org"), accounts, last_on)
+    one = _recorder(services, _user(services, "c@example.org"), 1, last_on)
     with _bare(home) as bare:
         rounds = [[_rate(commit, seconds) for commit in (every, one, bare)] for _ in range(_ROUNDS)]
     whole, single, plain = zip(*rounds, strict=True)
     return statistics.median(whole), statistics.median(single), statistics.median(plain)
 
 
-def _recorder(world: World, user_id: UserId, accounts: int, last_on: date) -> Callable[[], None]:
+def _recorder(
+    services: Services, user_id: UserId, accounts: int, last_on: date
+) -> Callable[[], None]:
     """Return what records the next day of each account: the run, its snapshots, its audit lines."""
     random = Random(3)  # noqa: S311 - amounts
     day = last_on - timedelta(days=20_000)
@@ -88,7 +90,7 @@ def _recorder(world: World, user_id: UserId, accounts: int, last_on: date) -> Ca
         nonlocal day
         day += timedelta(days=1)
         told = [next(statements(place, 1, day, random)) for place in range(accounts)]
-        with world.database.write() as work:
+        with services.database.write() as work:
             work.users.hold(user_id)
             file_import.record(work, Destination(user_id, "csv"), told)
 
@@ -132,8 +134,8 @@ def _rate(commit: Callable[[], None], seconds: float) -> float:
     return count / took_s
 
 
-def _user(world: World, email: str) -> UserId:
-    with world.database.write() as work:
+def _user(services: Services, email: str) -> UserId:
+    with services.database.write() as work:
         user = User(UserId(work.random_id()), email, work.now)
         work.users.add(user, "!")
         return user.id

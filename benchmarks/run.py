@@ -11,13 +11,13 @@ from pathlib import Path
 import msgspec
 import psycopg
 
-from benchmarks import footprint, growth, ingest, postgresql, reading, world
+from benchmarks import dataset, footprint, growth, ingest, postgresql, reading
 from benchmarks.databases import POSTGRESQL, SQLITE, Home
+from benchmarks.dataset import Book, Size
 from benchmarks.processes import dashtam, ready
 from benchmarks.reading import Pace
 from benchmarks.results import Found, Results
 from benchmarks.targets import Asker
-from benchmarks.world import Book, Size
 from dashtam.application.history.verification import verify
 from dashtam.bootstrap import Installation, now
 from dashtam.database import migrate
@@ -25,7 +25,7 @@ from dashtam.database import migrate
 Say = Callable[[str], None]
 
 
-class DataDamaged(Exception):  # noqa: N818 - named for what is wrong
+class DataDamaged(Exception):
     """The world that was made does not stand up to ``dashtam db verify``."""
 
 
@@ -80,13 +80,13 @@ def _postgresql(plan: Plan) -> Iterator[str]:
 
 
 def _database(plan: Plan, server: str, say: Say) -> Found:
-    home, book = _world(plan, server, plan.size, say, is_fresh=plan.is_fresh)
+    home, book = _services(plan, server, plan.size, say, is_fresh=plan.is_fresh)
     say(f"{home.kind}: reading, each answer checked first.")
     installation = Installation.open(home.given)
     try:
         if plan.verifies:
             _verify(installation)
-        asker = Asker(installation.world(), book)
+        asker = Asker(installation.services(), book)
         with dashtam(home.settings) as process:
             ready(process)
             measured = reading.measure(asker, process, home.data, plan.pace)
@@ -111,7 +111,7 @@ def _growth(plan: Plan, server: str, say: Say) -> list[growth.Grown]:
         return []
     # The one that was measured already is as fresh as asked for.
     worlds = [
-        _world(plan, server, size, say, is_fresh=plan.is_fresh and size != plan.size)
+        _services(plan, server, size, say, is_fresh=plan.is_fresh and size != plan.size)
         for size in plan.growth
     ]
     say(f"{worlds[0][0].kind}: growth.")
@@ -126,10 +126,12 @@ def _ingest(plan: Plan, server: str, say: Say) -> ingest.Ingest:
     )
 
 
-def _world(plan: Plan, server: str, size: Size, say: Say, *, is_fresh: bool) -> tuple[Home, Book]:
+def _services(
+    plan: Plan, server: str, size: Size, say: Say, *, is_fresh: bool
+) -> tuple[Home, Book]:
     home = _home(plan, server, f"{size.folder}-{migrate.HEAD}")
     say(f"{home.kind}: {size.rows:,} snapshots (made once, then kept in {home.data}).")
-    return home, world.have(home, size, fresh=is_fresh)
+    return home, dataset.have(home, size, fresh=is_fresh)
 
 
 def _home(plan: Plan, server: str, name: str) -> Home:
@@ -138,7 +140,7 @@ def _home(plan: Plan, server: str, name: str) -> Home:
 
 
 def _verify(installation: Installation) -> None:
-    report = verify(installation.world().database)
+    report = verify(installation.services().database)
     if report.found:
         raise DataDamaged(str(report))
 

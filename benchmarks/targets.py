@@ -10,10 +10,10 @@ from typing import Final
 import msgspec
 
 from benchmarks.balances import NOON
+from benchmarks.dataset import Book, Owner
 from benchmarks.wire import get
-from benchmarks.world import Book, Owner
 from dashtam.application.history import balance_snapshots
-from dashtam.application.ports import World
+from dashtam.application.ports import Services
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import AccountId
 from dashtam.domain.period import Period
@@ -75,8 +75,8 @@ TARGETS: Final = (HISTORY_30, HISTORY_365, HISTORY_3650, RECENT, LATEST)
 class Asker:
     """Makes requests with tokens of the world's sessions, signed as the product signs them."""
 
-    def __init__(self, world: World, book: Book) -> None:
-        self._world = world
+    def __init__(self, services: Services, book: Book) -> None:
+        self._services = services
         self._tokens: dict[UserId, tuple[str, float]] = {}
         self._random = Random(1)  # noqa: S311 - which account is no secret
         self._any: dict[str, Iterator[tuple[Owner, int]]] = {}
@@ -88,7 +88,7 @@ class Asker:
         token, made_at = self._tokens.get(user_id, ("", 0.0))
         if not token or time.monotonic() - made_at > _TOKEN_GOOD_FOR_S:
             session_id = SessionId(owner.session_id)
-            token = self._world.signer.issue(user_id, session_id, self._world.clock())
+            token = self._services.signer.issue(user_id, session_id, self._services.clock())
             self._tokens[user_id] = token, time.monotonic()
         return token
 
@@ -121,7 +121,7 @@ class Asker:
 
     def expected(self, question: Question) -> bytes:
         """Return the answer's body, from the rows by way of the use case."""
-        with self._world.database.read() as work:
+        with self._services.database.read() as work:
             return msgspec.json.encode(_shape(work, question))
 
 

@@ -18,7 +18,7 @@ _PATIENCE_S: Final = 60.0
 _NO_BODY: Final = frozenset({204, 304})
 
 
-class WrongAnswer(Exception):  # noqa: N818 - named for what is wrong
+class WrongAnswer(Exception):
     """An answer is not what it must be, so that no time of it means anything."""
 
 

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from starlette.testclient import TestClient
 
-from dashtam.application.ports import World
+from dashtam.application.ports import Services
 from dashtam.bootstrap import Installation
 from dashtam.domain.account import AccountId
 from dashtam.domain.history.balance_snapshot import SnapshotId
@@ -78,14 +78,14 @@ class Api:
 
     installation: Installation
     client: TestClient
-    world: World = field(init=False)
+    services: Services = field(init=False)
 
     def __post_init__(self) -> None:
-        self.world = self.installation.world()
+        self.services = self.installation.services()
 
     def person(self, email: str = "ada@example.com") -> Person:
         """Return a new user, signed in without the slow hash."""
-        with self.world.database.write() as work:
+        with self.services.database.write() as work:
             user = User(UserId(work.new_id()), email, work.now)
             assert work.users.add(user, "nobody signs in with this")
             session = Session(
@@ -103,11 +103,11 @@ class Api:
             )
             work.sessions.add(session)
             now = work.now
-        return Person(user.id, self.client, self.world.signer.issue(user.id, session.id, now))
+        return Person(user.id, self.client, self.services.signer.issue(user.id, session.id, now))
 
     def record(self, person: Person, account_id: str, *rows: dict[str, Any]) -> None:
         """Store snapshots as a live sync would have: their ids, sources and times are given."""
-        with self.world.database.write() as work:
+        with self.services.database.write() as work:
             account = work.accounts.get(AccountId(UUID(account_id)))
             assert account is not None
             sync_id = SyncId(uuid4())
@@ -138,7 +138,7 @@ class Api:
             work.balance_snapshots.add(links)
             end = Chain(links[-1].record.sequence, links[-1].digest) if links else chain
             work.accounts.extend_chain(account.id, end)
-            work.history_pages.changed(account.id)
+            work.history_chunks.changed(account.id)
             work.accounts.synced(account.connection_id, [account.id], work.now)
 
 

@@ -17,7 +17,7 @@ from dashtam.application.provider import (
 )
 from dashtam.domain.account import AccountType, BalanceSign
 from dashtam.domain.money import Currency
-from dashtam.domain.statement import Identity, Position, Problem, Reading
+from dashtam.domain.statement import Identity, Position, Reading, RowError
 
 SECRET = "canary-7c1d-token"  # noqa: S105 - planted, so that tests can look for it
 ACCESS = "canary-9f2e-access"
@@ -66,8 +66,8 @@ def position(symbol: str, value: str, at: datetime) -> Position:
     )
 
 
-def problem(detail: str = "It could not be read.") -> Problem:
-    return Problem(None, "broken", detail)
+def problem(detail: str = "It could not be read.") -> RowError:
+    return RowError(None, "broken", detail)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from msgspec import Meta
 from platformdirs import user_data_path
 
 from dashtam.application.rate_limits import POLICIES, RatePolicy, parse_policy
-from dashtam.domain.errors import Refusal
+from dashtam.domain.errors import DashtamError
 
 PREFIX: Final = "DASHTAM_"
 
@@ -22,7 +22,7 @@ _RATE_LIMIT: Final = "RATE_LIMIT_"
 _LEAST_SECRET: Final = 12
 
 
-class InvalidSettings(Refusal):
+class InvalidSettings(DashtamError):
     """An option cannot be used; ``str()`` says which and why, a line each."""
 
 
@@ -211,9 +211,9 @@ def read_settings(
         settings = msgspec.convert(values, Settings, strict=False, dec_hook=_read)
     except msgspec.ValidationError as error:
         raise InvalidSettings(_sentence(str(error))) from None
-    faults = list(_faults(settings))
-    if faults:
-        raise InvalidSettings("\n".join(faults))
+    field_errors = list(_faults(settings))
+    if field_errors:
+        raise InvalidSettings("\n".join(field_errors))
     return settings
 
 

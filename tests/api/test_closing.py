@@ -38,7 +38,7 @@ def test_it_waits_for_what_it_still_writes_and_leaves_no_connection(
     made = ada.post("/access-tokens", json={"name": "dashboard"}).json()
     headers = {"Authorization": f"Bearer {made['token']}"}
     closing = Thread(target=api.installation.close)
-    with other.world.database.write() as work:
+    with other.services.database.write() as work:
         work.access_tokens.used(AccessTokenId(UUID(made["id"])), work.now)
         assert api.client.get("/api/v1/accounts", headers=headers).status_code == 200
         closing.start()

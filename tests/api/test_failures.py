@@ -10,7 +10,7 @@ import pytest
 from api.problem_form import assert_problem
 from api.test_ownership import BODIES, call, name_of
 from api_client import Api
-from dashtam.application.ports import World
+from dashtam.application.ports import Services
 from dashtam.bootstrap import Installation
 from dashtam.database.unit_of_work import Database, UnitOfWork
 from dashtam.domain.errors import Unavailable
@@ -49,8 +49,8 @@ class BrokenWork:
 class BrokenDatabase(Database):
     """The real database, until the test breaks it."""
 
-    def __init__(self, world: World) -> None:
-        self._real = world.database
+    def __init__(self, services: Services) -> None:
+        self._real = services.database
         self.trouble: BaseException | None = None
 
     @contextmanager
@@ -70,14 +70,14 @@ def broken(
 ) -> tuple[Api, BrokenDatabase]:
     """The application on a database that the test breaks when it likes."""
     made: list[BrokenDatabase] = []
-    world_of = Installation.world
+    world_of = Installation.services
 
-    def world(installation: Installation) -> World:
+    def services(installation: Installation) -> Services:
         real = world_of(installation)
         made.append(BrokenDatabase(real))
         return replace(real, database=made[-1])
 
-    monkeypatch.setattr(Installation, "world", world)
+    monkeypatch.setattr(Installation, "world", services)
     policies = ("API_READ", "API_WRITE", "SYNC", "AUTH")
     api = start_api(rate_limits=dict.fromkeys(policies, "100000/100000"))
     return api, made[0]

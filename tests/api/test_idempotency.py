@@ -18,12 +18,12 @@ from api.problem_form import assert_problem
 from api.readings import column
 from api_client import Api, Person
 from dashtam.application.history.verification import verify
-from dashtam.application.ports import World
+from dashtam.application.ports import Services
 from dashtam.bootstrap import Installation
 from dashtam.database.unit_of_work import Database
 from dashtam.domain.errors import Unavailable
 from dashtam.presentation.routers.api.v1.routes import idempotency
-from people.world import at_once
+from people.stage import at_once
 
 NEW = {"name": "Giro", "account_type": "checking", "currency": "EUR", "balance": "1.00"}
 FILE = b"Date,Balance,Account\n" + b"".join(
@@ -71,7 +71,7 @@ def all_at_once(times: int, ask: Callable[[], Any]) -> list[Any]:
 
 
 def assert_sound(api: Api) -> None:
-    assert verify(api.world.database).findings == []
+    assert verify(api.services.database).findings == []
 
 
 def test_parallel_repeats_are_one_execution_and_the_same_bytes(api: Api, ada: Person) -> None:
@@ -162,8 +162,8 @@ def test_a_token_that_was_shown_is_not_shown_again(ada: Person) -> None:
 class Stalling:
     """Statement files that are read only when the test says so, and then fail if it says so."""
 
-    def __init__(self, world: World) -> None:
-        self.real = world.statement_files
+    def __init__(self, services: Services) -> None:
+        self.real = services.statement_files
         self.reached, self.go_on = Event(), Event()
         self.trouble: Exception | None = None
 
@@ -186,14 +186,14 @@ def stalling(
 ) -> tuple[Api, Stalling]:
     """The application with a reader of files that waits."""
     made: list[Stalling] = []
-    world_of = Installation.world
+    world_of = Installation.services
 
-    def world(installation: Installation) -> World:
+    def services(installation: Installation) -> Services:
         real = world_of(installation)
         made.append(Stalling(real))
         return replace(real, statement_files=made[-1])
 
-    monkeypatch.setattr(Installation, "world", world)
+    monkeypatch.setattr(Installation, "world", services)
     api = start_api()
     return api, made[0]
 
@@ -246,8 +246,8 @@ def test_who_outlives_the_lease_of_his_key_has_done_nothing(
 class Forgetful(Database):
     """A database whose answer to one of the next commits is lost on the way."""
 
-    def __init__(self, world: World) -> None:
-        self._real = world.database
+    def __init__(self, services: Services) -> None:
+        self._real = services.database
         self.until_lost = 0
 
     def read(self) -> Any:  # noqa: ANN401 - a context manager
@@ -266,14 +266,14 @@ def test_a_commit_whose_answer_was_lost_is_not_done_again(
     start_api: Callable[..., Api], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[Forgetful] = []
-    world_of = Installation.world
+    world_of = Installation.services
 
-    def world(installation: Installation) -> World:
+    def services(installation: Installation) -> Services:
         real = world_of(installation)
         made.append(Forgetful(real))
         return replace(real, database=made[-1])
 
-    monkeypatch.setattr(Installation, "world", world)
+    monkeypatch.setattr(Installation, "world", services)
     ada, headers = start_api().person(), key()
     # The first commit takes the key, the second makes the account and keeps the answer.
     made[0].until_lost = 2

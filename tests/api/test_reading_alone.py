@@ -10,7 +10,7 @@ import pytest
 
 from api.problem_form import assert_problem
 from api_client import Api, Person
-from dashtam.application.ports import World
+from dashtam.application.ports import Services
 from dashtam.bootstrap import Installation
 from dashtam.database.unit_of_work import Database
 from dashtam.domain.errors import Unavailable
@@ -19,13 +19,13 @@ from dashtam.domain.errors import Unavailable
 class Away(Database):
     """A database of which the test takes one half away."""
 
-    def __init__(self, world: World) -> None:
-        self._real = world.database
-        self.reads = self.writes = True
+    def __init__(self, services: Services) -> None:
+        self._real = services.database
+        self.cache = self.writes = True
 
     @contextmanager
     def read(self) -> Iterator[Any]:
-        if not self.reads:
+        if not self.cache:
             raise Unavailable
         with self._real.read() as work:
             yield work
@@ -42,14 +42,14 @@ class Away(Database):
 def away(start_api: Callable[..., Api], monkeypatch: pytest.MonkeyPatch) -> tuple[Api, Away]:
     """The application on a database of which the test takes one half away."""
     made: list[Away] = []
-    world_of = Installation.world
+    world_of = Installation.services
 
-    def world(installation: Installation) -> World:
+    def services(installation: Installation) -> Services:
         real = world_of(installation)
         made.append(Away(real))
         return replace(real, database=made[-1])
 
-    monkeypatch.setattr(Installation, "world", world)
+    monkeypatch.setattr(Installation, "world", services)
     return start_api(), made[0]
 
 
@@ -75,7 +75,7 @@ def test_a_read_only_token_reads_where_nothing_can_be_written(away: tuple[Api, A
 
 def test_a_read_only_token_reads_while_somebody_writes(api: Api, ada: Person) -> None:
     reader = reader_of(ada)
-    with api.world.database.write() as work:
+    with api.services.database.write() as work:
         work.users.hold(ada.id)
         started = time.monotonic()
         assert reader.get("/balance-snapshots").status_code == 200
@@ -86,7 +86,7 @@ def test_who_need_not_be_signed_in_is_admitted_without_the_database(
     away: tuple[Api, Away],
 ) -> None:
     api, database = away
-    database.reads = database.writes = False
+    database.cache = database.writes = False
     for path in ("/sessions", "/tokens", "/users"):
         answer = api.client.post(
             f"/api/v1{path}", content=b"{", headers={"Content-Type": "application/json"}

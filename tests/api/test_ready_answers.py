@@ -28,13 +28,13 @@ from dashtam.bootstrap.worker import Threads
 from dashtam.database.engine import open_engine
 from dashtam.database.history_cache import history_cache
 from dashtam.database.history_cache.drivers import (
-    NotReadyError,
+    CacheMissError,
     PostgresqlDriver,
     Prepared,
     SqliteDriver,
 )
 from dashtam.database.history_cache.history_chunks import FULL
-from dashtam.database.tables import accounts, history_pages
+from dashtam.database.tables import accounts, history_chunks
 from dashtam.database.unit_of_work import Database
 from dashtam.domain.account import AccountId
 from dashtam.domain.history.balance_history import changed_since
@@ -43,7 +43,7 @@ from dashtam.domain.money import Currency, Money
 from dashtam.domain.sync import SnapshotSource
 from dashtam.domain.user import Principal, User, UserId
 from dashtam.presentation.routers.api.v1.routes import fast_path
-from dashtam.presentation.routers.api.v1.routes.fast_path import Shortcut
+from dashtam.presentation.routers.api.v1.routes.fast_path import FastPath
 from dashtam.presentation.schemas.snapshot_chunks import rendered
 
 START = datetime(2024, 1, 1, 10, tzinfo=UTC)
@@ -51,12 +51,12 @@ ALL = {"start_date": "1990-01-01", "end_date": "2990-01-01"}
 
 
 @pytest.fixture
-def shortcuts(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+def fast_answers(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Tell of each request that could have an answer ready whether it had."""
     answered: list[bool] = []
-    call = Shortcut.__call__
+    call = FastPath.__call__
 
-    async def watched(shortcut: Shortcut, scope: Scope, receive: Receive, send: Send) -> None:
+    async def watched(shortcut: FastPath, scope: Scope, receive: Receive, send: Send) -> None:
         passed = shortcut._app  # noqa: SLF001 - it is watched, not used
 
         async def passed_on(*given: Any) -> None:  # noqa: ANN401 - as they come
@@ -74,14 +74,14 @@ def shortcuts(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         if len(answered) == before:
             answered.append(True)
 
-    monkeypatch.setattr(Shortcut, "__call__", watched)
+    monkeypatch.setattr(FastPath, "__call__", watched)
     return answered
 
 
 @pytest.fixture
 def plain(api: Api, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     """The same database, served from its rows alone."""
-    world_of = Installation.world
+    world_of = Installation.services
     monkeypatch.setattr(
         Installation, "world", lambda installation: replace(world_of(installation), ready=None)
     )
@@ -115,7 +115,7 @@ def day(number: int) -> str:
 
 
 def test_long_histories_lie_ready_and_are_those_of_the_rows(
-    ada: Person, plain: TestClient, shortcuts: list[bool]
+    ada: Person, plain: TestClient, fast_answers: list[bool]
 ) -> None:
     account_id = ada.account("0", captured_at=day(0))
     for number in range(1, 160):
@@ -130,10 +130,10 @@ def test_long_histories_lie_ready_and_are_those_of_the_rows(
             (100, 101, 0),
         )
     ]
-    shortcuts.clear()
+    fast_answers.clear()
     assert_same(ada, plain, asked_of(account_id, *ranges))
-    assert shortcuts
-    assert all(shortcuts)
+    assert fast_answers
+    assert all(fast_answers)
 
 
 Act = tuple[str, int]
@@ -177,7 +177,7 @@ CHANGES = {
 
 
 def test_whatever_happens_what_lies_ready_is_what_the_rows_say(
-    api: Api, plain: TestClient, proof: Callable[[int], int], shortcuts: list[bool]
+    api: Api, plain: TestClient, proof: Callable[[int], int], fast_answers: list[bool]
 ) -> None:
     people = iter(range(1_000_000))
 
@@ -195,8 +195,8 @@ def test_whatever_happens_what_lies_ready_is_what_the_rows_say(
             assert_same(ada, plain, paths)
 
     holds()
-    assert sum(shortcuts) > len(shortcuts) / 2
-    assert verify(api.world.database).outdated_pages == []
+    assert sum(fast_answers) > len(fast_answers) / 2
+    assert verify(api.services.database).outdated_pages == []
 
 
 def test_nobody_gets_what_lies_ready_for_another(api: Api, ada: Person) -> None:
@@ -208,30 +208,30 @@ def test_nobody_gets_what_lies_ready_for_another(api: Api, ada: Person) -> None:
         assert api.client.get(f"/api/v1{path}").status_code == 401
 
 
-def test_a_session_that_ended_gets_nothing_more(ada: Person, shortcuts: list[bool]) -> None:
+def test_a_session_that_ended_gets_nothing_more(ada: Person, fast_answers: list[bool]) -> None:
     account_id = ada.account("5")
     paths = asked_of(account_id)
     assert [ada.get(path).status_code for path in paths * 2] == [200] * len(paths) * 2
-    assert all(shortcuts)
+    assert all(fast_answers)
     assert ada.delete("/sessions/current").status_code == 204
     assert [ada.get(path).status_code for path in paths] == [401] * len(paths)
 
 
 def test_a_read_only_token_reads_what_lies_ready_until_it_is_revoked(
-    ada: Person, shortcuts: list[bool]
+    ada: Person, fast_answers: list[bool]
 ) -> None:
     account_id = ada.account("5")
     made = ada.post("/access-tokens", json={"name": "chart"}).json()
     reader = Person(ada.id, ada.client, made["token"])
     paths = asked_of(account_id)
     assert [reader.get(path).status_code for path in paths] == [200] * len(paths)
-    assert all(shortcuts)
+    assert all(fast_answers)
     ada.delete(f"/access-tokens/{made['id']}")
     assert [reader.get(path).status_code for path in paths] == [401] * len(paths)
 
 
 def test_answers_that_lie_ready_spend_like_any_other(
-    start_api: Callable[..., Api], shortcuts: list[bool]
+    start_api: Callable[..., Api], fast_answers: list[bool]
 ) -> None:
     ada = start_api(rate_limits={"API_READ": "3/1"}).person()
     path = f"/accounts/{ada.account('5')}/balance-snapshots"
@@ -239,7 +239,7 @@ def test_answers_that_lie_ready_spend_like_any_other(
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     left = [answer.headers["X-RateLimit-Remaining"] for answer in answers]
     assert left == ["2", "1", "0", "0"]
-    assert shortcuts == [True, True, True, False]
+    assert fast_answers == [True, True, True, False]
 
 
 def test_what_the_client_has_is_not_sent_again(ada: Person) -> None:
@@ -267,8 +267,8 @@ def test_pages_damaged_by_hand_are_noticed_and_made_anew(
     assert_same(ada, plain, asked_of(ids[0]))
     assert_same(ada, plain, asked_of(ids[0]))
     hurt(api, UUID(ids[0]), UUID(ids[1]), damage)
-    assert verify(api.world.database).outdated_pages == [UUID(ids[0])]
-    assert verify(api.world.database).outdated_pages == []
+    assert verify(api.services.database).outdated_pages == [UUID(ids[0])]
+    assert verify(api.services.database).outdated_pages == []
 
 
 def test_damage_that_many_see_is_mended_once(
@@ -282,7 +282,7 @@ def test_damage_that_many_see_is_mended_once(
         assert ada.get("/balance-snapshots").status_code == 200
     assert len(tasks) == 1
     tasks.pop()()
-    assert verify(api.world.database).outdated_pages == []
+    assert verify(api.services.database).outdated_pages == []
     hurt(api, UUID(account_id), UUID(account_id), "latest")
     ada.get("/balance-snapshots")
     assert len(tasks) == 1
@@ -330,13 +330,13 @@ EXPECTED = (
 
 def hurt(api: Api, account_id: UUID, other: UUID, damage: str) -> None:
     """Do by hand to an account's pages what nobody should."""
-    pages = history_pages.c
+    pages = history_chunks.c
     first = select(func.min(pages.last_at)).where(pages.account_id == account_id)
     page = (pages.account_id == account_id) & (pages.last_at == first.scalar_subquery())
-    with api.world.database.write() as work:
+    with api.services.database.write() as work:
         connection = work._connection  # noqa: SLF001 - by hand
         if damage == "missing":
-            connection.execute(delete(history_pages).where(page))
+            connection.execute(delete(history_chunks).where(page))
         elif damage == "latest":
             theirs = update(accounts).values(latest=b"damaged")
             connection.execute(theirs.where(accounts.c.id == account_id))
@@ -345,32 +345,32 @@ def hurt(api: Api, account_id: UUID, other: UUID, damage: str) -> None:
             if damage == "swapped":
                 wanted = select(pages.frame).where(pages.account_id == other)
                 frame = connection.execute(wanted.order_by(pages.last_at).limit(1)).scalar_one()
-            connection.execute(update(history_pages).where(page).values(frame=frame))
+            connection.execute(update(history_chunks).where(page).values(frame=frame))
 
 
 def test_the_first_instant_there_is_is_nothing_before_the_first_page(
-    ada: Person, plain: TestClient, shortcuts: list[bool]
+    ada: Person, plain: TestClient, fast_answers: list[bool]
 ) -> None:
     account_id = ada.account("5")
     whole = f"/accounts/{account_id}/balance-history?start_date=0001-01-01&end_date=9999-12-31"
     with capture_logs() as logs:
         assert_same(ada, plain, [whole])
-    assert shortcuts == [True]
+    assert fast_answers == [True]
     assert "history_pages_damaged" not in {log["event"] for log in logs}
 
 
 def test_a_long_history_is_not_read_where_everybody_waits(
-    ada: Person, plain: TestClient, shortcuts: list[bool]
+    ada: Person, plain: TestClient, fast_answers: list[bool]
 ) -> None:
     account_id = ada.account("0", captured_at=day(0))
-    longest = history_cache.MOST_PAGES * FULL
+    longest = history_cache.MAX_CHUNKS * FULL
     rows = [f"{(START + timedelta(days=1, hours=n)).isoformat()},{n}" for n in range(longest)]
     file = "\n".join(["Date,Balance", *rows]).encode()
     ada.post("/imports", files={"file": ("b.csv", file)}, data={"account_id": account_id})
     last_day = START + timedelta(days=1, hours=longest - 2)
     paths = asked_of(account_id, (START, last_day))[-2:]
     assert_same(ada, plain, paths)
-    assert shortcuts == [False, True]
+    assert fast_answers == [False, True]
 
 
 def test_reading_what_lies_ready_gives_up_no_lock_of_a_writer(
@@ -415,7 +415,7 @@ def test_a_postgresql_that_is_away_is_not_asked_by_every_reader() -> None:
             driver = PostgresqlDriver(url, 2)
             await driver.open()
             for _ in range(2):
-                with pytest.raises(NotReadyError):
+                with pytest.raises(CacheMissError):
                     await driver.rows(Prepared("SELECT 1"), {})
             await driver.close()
 
@@ -424,13 +424,13 @@ def test_a_postgresql_that_is_away_is_not_asked_by_every_reader() -> None:
 
 
 def test_what_a_url_says_to_the_other_driver_is_no_hindrance(
-    start_api: Callable[..., Api], database_url: str, shortcuts: list[bool]
+    start_api: Callable[..., Api], database_url: str, fast_answers: list[bool]
 ) -> None:
     told = "?connect_timeout=5&application_name=dashtam" if "postgresql" in database_url else ""
     ada = start_api(database_url=database_url + told).person()
     ada.account("5")
     assert ada.get("/balance-snapshots").status_code == 200
-    assert shortcuts == [True]
+    assert fast_answers == [True]
 
 
 def test_every_commit_of_anybody_makes_another_version(

@@ -30,7 +30,7 @@ def test_what_is_taken_back_is_gone_from_every_reading_and_can_come_again(
     assert (again["recorded"], again["skipped"]) == (2, 0)
     assert again["accounts"][0]["account_id"] == account_id
     assert column(ada.history(account_id), "balance") == ["1.00", "2.00"]
-    with api.world.database.read() as work:
+    with api.services.database.read() as work:
         assert len(list(work.balance_snapshots.links(AccountId(UUID(account_id))))) == 4
         retracted = work.syncs.get(SyncId(UUID(first["id"])))
         assert retracted is not None
@@ -154,7 +154,7 @@ def test_the_log_tells_from_where_something_was_done(api: Api, ada: Person) -> N
     done = upload(ada, ["2025-01-01,1,Giro,EUR"])
     ada.delete(f"/syncs/{done['id']}")
     ada.post("/access-tokens", json={"name": "script"}, headers={"Idempotency-Key": "1"})
-    with api.world.database.read() as work:
+    with api.services.database.read() as work:
         lines = work.audit_log.newest(100, ada.id)
     events = {line.event: line.address for line in lines}
     assert set(events) == {

@@ -13,7 +13,7 @@ def test_reading_goes_on_while_many_wait_for_a_long_import(start_api: Callable[.
     account_id = ada.account("1")
     with ThreadPoolExecutor(20) as pool:
         # What a long import does: it writes, and holds its user, until it is through.
-        with api.world.database.write() as work:
+        with api.services.database.write() as work:
             work.users.hold(ada.id)
             at = "2025-02-01"
             typed = [pool.submit(ada.type, account_id, str(number), at) for number in range(20)]

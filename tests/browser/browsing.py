@@ -222,7 +222,7 @@ class Person:
         )
         self.page.wait_for_timeout(300)
 
-    def faults(self) -> list[str]:
+    def field_errors(self) -> list[str]:
         """Return what axe-core finds on the page as it stands."""
         self.settle()
         self.page.evaluate(AXE.read_text("utf-8") + ";window.axe = axe; undefined")

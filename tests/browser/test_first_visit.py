@@ -27,22 +27,22 @@ def sign_up(person: Person) -> None:
     page = person.page
     person.open()
     expect(page.get_by_role("heading", name="Welcome to Dashtam")).to_be_visible()
-    assert person.faults() == []
+    assert person.field_errors() == []
     page.get_by_label("E-mail").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Begin").click()
     expect(page.get_by_role("heading", name="Your history begins here")).to_be_visible()
-    assert person.faults() == []
+    assert person.field_errors() == []
 
 
 def import_statement(person: Person, content: bytes) -> None:
     page = person.page
     page.get_by_role("link", name="Import a statement").click()
     expect(page.get_by_text("Choose files")).to_be_visible()
-    assert person.faults() == []
+    assert person.field_errors() == []
     page.locator("input[type=file]").set_input_files(payload("everyday.csv", content))
     expect(page.get_by_text(f"{DAYS} balances to record")).to_be_visible()
-    assert person.faults() == []
+    assert person.field_errors() == []
     page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_text(f"{DAYS} balances recorded")).to_be_visible()
     page.get_by_role("link", name="See the overview").click()
@@ -65,7 +65,7 @@ def see_which_sync_recorded_it(person: Person) -> None:
     (sync,) = served.ask("GET", "/syncs")["syncs"]
     expect(dialog.get_by_text(sync["id"])).to_be_visible()
     expect(dialog.get_by_text(f"{DAYS} balances")).to_be_visible()
-    assert person.faults() == []
+    assert person.field_errors() == []
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
 
@@ -73,9 +73,9 @@ def see_which_sync_recorded_it(person: Person) -> None:
 def take_it_back(person: Person) -> None:
     page = person.page
     person.visit("Connections")
-    assert person.faults() == []
+    assert person.field_errors() == []
     page.get_by_role("button", name="Retract the sync").click()
-    assert person.faults() == []
+    assert person.field_errors() == []
     page.get_by_role("button", name="Retract", exact=True).click()
     expect(page.get_by_text("Retracted")).to_be_visible()
     person.visit("Overview")
@@ -94,12 +94,12 @@ def test_a_stranger_finds_the_way_from_nothing_to_history_and_back(
 
     total = page.locator(".total data").first
     expect(total).to_have_attribute("value", balance_in(content, TODAY))
-    assert person.faults() == []
+    assert person.field_errors() == []
     assert person.overflow() <= 0
     page.get_by_role("link", name="Everyday").click()
     day = TODAY - timedelta(days=437)
     find_balance(person, day, balance_in(content, day))
-    assert person.faults() == []
+    assert person.field_errors() == []
     assert person.overflow() <= 0
 
     see_which_sync_recorded_it(person)
@@ -123,7 +123,7 @@ def test_this_year_lies_beside_the_last(
     last_day = monthrange(TODAY.year - 1, TODAY.month)[1]
     a_year_ago = TODAY.replace(year=TODAY.year - 1, day=min(TODAY.day, last_day))
     expect(earlier).to_have_attribute("value", balance_in(content, a_year_ago))
-    assert person.faults() == []
+    assert person.field_errors() == []
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=str)
@@ -136,12 +136,12 @@ def test_settings_change_an_account_and_the_look(
     person.served.account("House", "USD", "250000.00", kind="property")
     person.sign_in()
     person.visit("Settings")
-    assert person.faults() == []
+    assert person.field_errors() == []
     assert person.overflow() <= 0
     page.get_by_role("button", name="Change House").click()
     page.get_by_label("Name").fill("The house")
     page.get_by_label("Hide", exact=False).last.check()
-    assert person.faults() == []
+    assert person.field_errors() == []
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("The house")).to_be_visible()
     expect(page.get_by_text("Hidden", exact=True)).to_be_visible()

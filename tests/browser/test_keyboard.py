@@ -103,4 +103,4 @@ def test_all_of_it_works_without_a_pointer(opening: Opening) -> None:
     person = opening()
     read_history(person, sign_up(person))
     take_it_back(person)
-    assert person.faults() == []
+    assert person.field_errors() == []

@@ -133,4 +133,4 @@ def test_the_table_says_what_it_leaves_out_and_loads_all_of_it(person: Person) -
     assert len(lines) == DAYS + 1
     page.get_by_role("button", name="Load every balance").click()
     expect(page.get_by_text(f"{DAYS:,} balances in this range")).to_be_visible()
-    assert person.faults() == []
+    assert person.field_errors() == []

@@ -120,4 +120,4 @@ def test_hidden_amounts_are_nowhere(opening: Opening, ids: dict[str, str]) -> No
     slider.focus()
     slider.press("ArrowLeft")
     expect(slider).to_have_attribute("aria-valuetext", re.compile("amount hidden"))
-    assert person.faults() == []
+    assert person.field_errors() == []

@@ -28,7 +28,7 @@ def test_a_failing_answer_is_told_with_a_way_on(
     page.route("**/balance-history?*", fail)
     page.reload()
     expect(page.get_by_text("The database is resting.").first).to_be_visible()
-    assert person.faults() == []
+    assert person.field_errors() == []
     page.unroute("**/balance-history?*")
     page.get_by_role("button", name="Try again").first.click()
     expect(page.locator(".canvas")).to_be_visible()
@@ -61,10 +61,10 @@ def test_without_a_network_what_was_loaded_stays(
     page.context.set_offline(True)
     expect(page.get_by_text("You are offline.")).to_be_visible()
     expect(total).to_be_visible()
-    assert person.faults() == []
+    assert person.field_errors() == []
     page.reload()
     expect(page.get_by_role("heading", name="Dashtam is out of reach")).to_be_visible()
-    assert person.faults() == []
+    assert person.field_errors() == []
     page.context.set_offline(False)
     expect(page.locator(".total data").first).to_be_visible()
 
@@ -102,7 +102,7 @@ def test_a_session_that_was_ended_leads_to_signing_in(
             person.served.ask("DELETE", f"/sessions/{session['id']}")
     page.get_by_role("link", name="Everyday").click()
     expect(page.get_by_text("You were signed out.")).to_be_visible()
-    assert person.faults() == []
+    assert person.field_errors() == []
     assert history
 
 
@@ -135,7 +135,7 @@ def test_old_news_is_called_stale(opening: Opening, served: Served) -> None:
     person = opening()
     person.sign_in()
     expect(person.page.get_by_text("Stale")).to_be_visible()
-    assert person.faults() == []
+    assert person.field_errors() == []
 
 
 def test_a_file_that_cannot_be_read_says_line_and_reason(opening: Opening, served: Served) -> None:
@@ -155,7 +155,7 @@ def test_a_file_that_cannot_be_read_says_line_and_reason(opening: Opening, serve
     )
     expect(page.get_by_text(re.compile(r"^Line \d+:")).first).to_be_visible()
     expect(page.get_by_role("heading", name="How to read the columns")).to_be_visible()
-    assert person.faults() == []
+    assert person.field_errors() == []
     card = page.get_by_role("region", name="bad.csv", exact=True)
     card.get_by_label("Column of the date").fill("Tag")
     card.get_by_label("How dates are written").fill("DD/MM/YYYY")
@@ -200,4 +200,4 @@ def test_what_was_typed_stays_where_it_is_refused(opening: Opening, served: Serv
     expect(dialog.get_by_text("An amount is plain digits")).to_be_visible()
     for label, text in typed.items():
         expect(dialog.get_by_label(label, exact=True)).to_have_value(text)
-    assert person.faults() == []
+    assert person.field_errors() == []

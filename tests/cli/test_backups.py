@@ -105,7 +105,7 @@ def test_nothing_is_restored_beneath_a_command_that_runs(
     del database
     backup = terminal("db", "backup").strip()
     running = terminal.open({})
-    running.world()
+    running.services()
     assert "Dashtam is running" in terminal.refused("db", "restore", backup, "--yes")
     running.close()
     terminal("db", "restore", backup, "--yes")

@@ -17,7 +17,7 @@ from dashtam.application.history.verification import Report, verify
 from dashtam.application.imports import file_import, typed_balances
 from dashtam.application.imports.file_import import Destination
 from dashtam.application.imports.typed_balances import ManualAccount
-from dashtam.application.ports import World
+from dashtam.application.ports import Services
 from dashtam.bootstrap import Installation
 from dashtam.database.engine import open_engine
 from dashtam.database.tables import accounts as accounts_table
@@ -53,10 +53,10 @@ CHANGES: tuple[Callable[[Any], dict[str, object]], ...] = (
 
 
 @pytest.fixture
-def world(terminal: CommandLine, proof: Callable[[int], int]) -> Iterator[World]:
+def services(terminal: CommandLine, proof: Callable[[int], int]) -> Iterator[Services]:
     """A database with four snapshots for each that a proof changes."""
     installation: Installation = terminal.open({})
-    made = installation.world()
+    made = installation.services()
     with made.database.write() as work:
         user_id = work.users.every()[0].id
         for number in range(proof(1_000) * 4 // SNAPSHOTS_EACH):
@@ -124,12 +124,12 @@ def codes(report: Report) -> set[str]:
 
 
 def test_every_changed_row_is_found_and_no_other(
-    world: World,
+    services: Services,
     forger: Forger,
     proof: Callable[[int], int],
     terminal: CommandLine,
 ) -> None:
-    assert verify(world.database).found == 0
+    assert verify(services.database).found == 0
     random = Random(20261122)  # noqa: S311 - the same rows each time
     with forger() as connection:
         changed = random.sample(places(connection), proof(1_000))
@@ -137,7 +137,7 @@ def test_every_changed_row_is_found_and_no_other(
             row = connection.execute(select(balance_snapshots).where(at(place))).one()
             values = CHANGES[number % len(CHANGES)](row)
             connection.execute(update(balance_snapshots).where(at(place)).values(values))
-    report = verify(world.database)
+    report = verify(services.database)
     assert broken(report) == set(changed)
     assert (report.found, codes(report)) == (proof(1_000), {"chain_broken"})
     result = terminal.run("db", "verify")
@@ -145,19 +145,21 @@ def test_every_changed_row_is_found_and_no_other(
     assert result.stdout.count("WRONG") == proof(1_000)
 
 
-def test_every_removed_row_is_found_by_chain_and_by_count(world: World, forger: Forger) -> None:
+def test_every_removed_row_is_found_by_chain_and_by_count(
+    services: Services, forger: Forger
+) -> None:
     with forger() as connection:
         first, middle, last = places(connection)[::SNAPSHOTS_EACH][:3]
         gone = {first, (middle[0], SNAPSHOTS_EACH // 2), (last[0], SNAPSHOTS_EACH)}
         for place in gone:
             connection.execute(delete(balance_snapshots).where(at(place)))
-    report = verify(world.database)
+    report = verify(services.database)
     assert broken(report) == gone
     assert codes(report) == {"chain_broken", "miscounted"}
     assert report.found == 6
 
 
-def test_an_added_row_is_found(world: World, forger: Forger) -> None:
+def test_an_added_row_is_found(services: Services, forger: Forger) -> None:
     with forger() as connection:
         place, other = places(connection)[SNAPSHOTS_EACH - 1], places(connection)[-2]
         for copied, sequence in ((place, SNAPSHOTS_EACH + 1), (other, other[1])):
@@ -165,12 +167,14 @@ def test_an_added_row_is_found(world: World, forger: Forger) -> None:
             row = dict(found.mappings().one())
             row |= {"sequence": sequence, "captured_at": FIRST - timedelta(days=1), "id": uuid4()}
             connection.execute(insert(balance_snapshots).values(row))
-    report = verify(world.database)
+    report = verify(services.database)
     assert {place[0], other[0]} == {account for account, _ in broken(report)}
     assert "miscounted" in codes(report)
 
 
-def test_a_chain_that_was_cut_and_shortened_is_found_by_count(world: World, forger: Forger) -> None:
+def test_a_chain_that_was_cut_and_shortened_is_found_by_count(
+    services: Services, forger: Forger
+) -> None:
     with forger() as connection:
         account_id, last = places(connection)[SNAPSHOTS_EACH - 1]
         before = connection.execute(select(_s.link).where(at((account_id, last - 1)))).scalar_one()
@@ -180,12 +184,12 @@ def test_a_chain_that_was_cut_and_shortened_is_found_by_count(world: World, forg
             .where(accounts_table.c.id == account_id)
             .values(chain_length=last - 1, chain_head=before)
         )
-    report = verify(world.database)
+    report = verify(services.database)
     assert (report.found, codes(report)) == (1, {"miscounted"})
 
 
 def test_what_cannot_be_read_is_found_and_the_rest_is_still_checked(
-    world: World,
+    services: Services,
     forger: Forger,
 ) -> None:
     with forger() as connection:
@@ -193,18 +197,18 @@ def test_what_cannot_be_read_is_found_and_the_rest_is_still_checked(
         unreadable, changed = known[3], known[-1]
         connection.execute(update(balance_snapshots).where(at(unreadable)).values(currency="ZZZ"))
         connection.execute(update(balance_snapshots).where(at(changed)).values(balance=Decimal(1)))
-    report = verify(world.database)
+    report = verify(services.database)
     assert broken(report) == {changed}
     assert [f.subject for f in report.findings if f.code == "unreadable"] == [unreadable[0]]
     assert report.found == 2
 
 
 def test_what_the_log_does_not_tell_is_found(
-    world: World, forger: Forger, terminal: CommandLine
+    services: Services, forger: Forger, terminal: CommandLine
 ) -> None:
     syncs = terminal.json("syncs", "list", "--limit", "2")["syncs"]
     terminal("retract", syncs[0]["id"], "--yes")
-    assert verify(world.database).found == 0
+    assert verify(services.database).found == 0
     with forger() as connection:
         connection.execute(delete(retractions))
         row = {"sync_id": UUID(syncs[1]["id"]), "retracted_at": FIRST}
@@ -213,7 +217,7 @@ def test_what_the_log_does_not_tell_is_found(
         for erased in (user_id, uuid4()):
             values = {"user_id": erased, "erased_at": FIRST, "snapshots": 0}
             connection.execute(insert(erasures).values(values))
-    report = verify(world.database)
+    report = verify(services.database)
     found = [finding.code for finding in report.findings]
     assert sorted(found) == [
         "erasure_undone",
@@ -224,32 +228,34 @@ def test_what_the_log_does_not_tell_is_found(
     ]
 
 
-def test_a_clock_that_went_back_is_a_remark_and_nothing_wrong(world: World) -> None:
-    with world.database.write() as work:
+def test_a_clock_that_went_back_is_a_remark_and_nothing_wrong(services: Services) -> None:
+    with services.database.write() as work:
         later = work.users.every()[0]
         described = ManualAccount("Cash", AccountType.CASH, USD)
         made = typed_balances.create_manual(work, later.id, described, Reading(FIRST, Decimal(1)))
         work.now -= timedelta(days=1)
         mine = accounts.owned(work, later.id, AccountId(made.account.id))
         typed_balances.type_balance(work, mine, Reading(FIRST, Decimal(2)))
-    report = verify(world.database)
+    report = verify(services.database)
     assert (report.found, len(report.remarks)) == (0, 1)
 
 
-def test_an_account_that_went_without_its_snapshots_is_found(world: World, forger: Forger) -> None:
+def test_an_account_that_went_without_its_snapshots_is_found(
+    services: Services, forger: Forger
+) -> None:
     with forger() as connection:
         disregard_keys(connection)
         account_id = places(connection)[0][0]
         connection.execute(delete(accounts_table).where(accounts_table.c.id == account_id))
-    assert codes(verify(world.database)) == {"orphaned"}
+    assert codes(verify(services.database)) == {"orphaned"}
 
 
-def test_a_run_that_went_without_its_snapshots_is_found(world: World, forger: Forger) -> None:
+def test_a_run_that_went_without_its_snapshots_is_found(services: Services, forger: Forger) -> None:
     with forger() as connection:
         run = connection.scalars(select(_s.sync_id).limit(1)).one()
         syncs = metadata.tables["syncs"]
         connection.execute(delete(syncs).where(syncs.c.id == run))
-    report = verify(world.database)
+    report = verify(services.database)
     assert [(finding.code, finding.subject) for finding in report.findings] == [
         ("sync_missing", run)
     ]

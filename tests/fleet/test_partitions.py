@@ -47,11 +47,11 @@ def test_a_history_in_partitions_is_the_same_and_as_unchangeable(
                     with pytest.raises(psycopg.errors.RaiseException, match="never change"):
                         opened.execute(act.format(table))
         opened.execute("SET session_replication_role = origin")
-    report = verify(api.world.database)
+    report = verify(api.services.database)
     assert (report.found, report.outdated_pages) == (0, [])
-    with api.world.database.write() as work:
+    with api.services.database.write() as work:
         erased = work.users.get(people[0].id)
         assert erased is not None
         users.erase(work, erased)
-    report = verify(api.world.database)
+    report = verify(api.services.database)
     assert (report.found, report.outdated_pages) == (0, [])

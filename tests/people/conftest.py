@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from people.world import Stage, stage
+from people.stage import Stage, stage
 
 
 @pytest.fixture

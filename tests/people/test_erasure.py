@@ -12,14 +12,14 @@ from dashtam.application.imports.typed_balances import ManualAccount
 from dashtam.application.people import api_tokens, users
 from dashtam.application.syncs import syncs
 from dashtam.database.engine import open_engine
-from dashtam.database.people.idempotency_keys import KeptAnswer
+from dashtam.database.people.idempotency_keys import StoredResponse
 from dashtam.database.tables import metadata
 from dashtam.domain.account import Account, AccountType
 from dashtam.domain.errors import AccountNotFound, Unauthorized
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import Position, Reading
 from dashtam.domain.user import User
-from people.world import Stage
+from people.stage import Stage
 
 USD = Currency.of("USD")
 
@@ -29,9 +29,9 @@ def with_everything(people: Stage, email: str) -> Account:
     user = people.register(email)
     people.sign_in(email)
     now = people.clock()
-    with people.world.database.write() as work:
-        api_tokens.create(work, people.world.secrets, user.id, "script", None)
-        answer = KeptAnswer(bytes(32), now, 201, {"content-type": "text/plain"}, b"kept")
+    with people.services.database.write() as work:
+        api_tokens.create(work, people.services.secrets, user.id, "script", None)
+        answer = StoredResponse(bytes(32), now, 201, {"content-type": "text/plain"}, b"kept")
         work.idempotency_keys.claim(user.id, "POST /x", "key", answer, now)
         described = ManualAccount("Cash", AccountType.CASH, USD)
         made = typed_balances.create_manual(work, user.id, described, reading(people, "1.00"))
@@ -63,7 +63,7 @@ def count(connection: Connection, name: str) -> int:
 
 
 def owner(people: Stage, account: Account) -> User:
-    with people.world.database.read() as work:
+    with people.services.database.read() as work:
         return users.of(work, account.user_id)
 
 
@@ -75,13 +75,13 @@ def test_an_erased_user_leaves_nothing_but_that_it_was_done(
     assert all(before[name] for name in before if name != "erasures"), before
     account = with_everything(people, "gone@example.org")
     user = owner(people, account)
-    with people.world.database.write() as work:
+    with people.services.database.write() as work:
         assert users.erase(work, user) == 2
     assert counts(database_url) == before | {
         "erasures": 1,
         "audit_log": before["audit_log"] + 1,
     }
-    with people.world.database.read() as work:
+    with people.services.database.read() as work:
         line = work.audit_log.newest(1)[0]
         with pytest.raises(Unauthorized):
             users.of(work, user.id)
@@ -91,7 +91,7 @@ def test_an_erased_user_leaves_nothing_but_that_it_was_done(
 def test_nobody_elses_snapshots_can_be_removed_with_them(people: Stage, database_url: str) -> None:
     with_everything(people, "kept@example.org")
     gone = with_everything(people, "gone@example.org")
-    with people.world.database.write() as work:
+    with people.services.database.write() as work:
         users.erase(work, owner(people, gone))
     engine = open_engine(database_url)
     try:
@@ -112,7 +112,7 @@ def test_an_erasure_amid_recording_leaves_no_orphan(people: Stage, database_url:
         start.wait()
         try:
             for _ in range(200):
-                with people.world.database.write() as work:
+                with people.services.database.write() as work:
                     mine = accounts.owned(work, user.id, account.id)
                     typed_balances.type_balance(work, mine, reading(people, "3.00"))
         except Exception as error:  # noqa: BLE001 - the test looks at it
@@ -122,7 +122,7 @@ def test_an_erasure_amid_recording_leaves_no_orphan(people: Stage, database_url:
     for thread in threads:
         thread.start()
     start.wait()
-    with people.world.database.write() as work:
+    with people.services.database.write() as work:
         users.erase(work, user)
     for thread in threads:
         thread.join()

@@ -11,7 +11,7 @@ from dashtam.database.engine import open_engine
 from dashtam.database.people.users import Users
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.errors import Unavailable
-from people.world import Stage
+from people.stage import Stage
 
 
 def test_a_missing_table_is_a_fault_and_no_outage(people: Stage, database_url: str) -> None:
@@ -20,7 +20,7 @@ def test_a_missing_table_is_a_fault_and_no_outage(people: Stage, database_url: s
         connection.execute(text("DROP TABLE holdings"))
     engine.dispose()
     user = people.register()
-    with pytest.raises(DBAPIError), people.world.database.write() as work:
+    with pytest.raises(DBAPIError), people.services.database.write() as work:
         work.users.erase(user.id, work.now)
 
 
@@ -29,7 +29,7 @@ def test_a_full_disk_is_an_outage_and_logged_without_what_was_written(
     people: Stage,
 ) -> None:
     user = people.register()
-    write = people.world.database.write
+    write = people.services.database.write
     with capture_logs() as logs, pytest.raises(Unavailable), write() as work:
         fill(work, lambda: work.users.set_password(user.id, "secret" * 100_000, work.now))
     assert logs == [
@@ -57,7 +57,7 @@ def connection_of(work: UnitOfWork) -> Connection:
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_lost_connection_is_an_outage(people: Stage) -> None:
-    write, end = people.world.database.write, "SELECT pg_terminate_backend(pg_backend_pid())"
+    write, end = people.services.database.write, "SELECT pg_terminate_backend(pg_backend_pid())"
     with capture_logs() as logs, pytest.raises(Unavailable), write() as work:
         connection_of(work).execute(text(end))
     assert [entry["event"] for entry in logs] == ["database_unavailable"]

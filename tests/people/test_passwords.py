@@ -4,7 +4,7 @@ import pytest
 from argon2 import extract_parameters
 
 from dashtam.security.passwords import Passwords, nobodys_hash
-from people.world import PASSWORD, at_once
+from people.stage import PASSWORD, at_once
 
 cheap = Passwords(memory_kib=8, passes=1)
 

@@ -1,10 +1,10 @@
 import pytest
 
 from dashtam.application.people import api_tokens, sessions
-from dashtam.database.pagination import Page
+from dashtam.database.pagination import PageRequest
 from dashtam.domain.errors import NotFound, Unauthorized, Unprocessable
 from dashtam.domain.user import AccessToken, Principal, UserId
-from people.world import Stage, everything_stored
+from people.stage import Stage, everything_stored
 
 DAY_S = 24 * 3600
 
@@ -12,17 +12,17 @@ DAY_S = 24 * 3600
 def create(
     people: Stage, user_id: UserId, name: str = "my dashboard", days: int | None = None
 ) -> tuple[AccessToken, str]:
-    with people.world.database.write() as work:
-        return api_tokens.create(work, people.world.secrets, user_id, name, days)
+    with people.services.database.write() as work:
+        return api_tokens.create(work, people.services.secrets, user_id, name, days)
 
 
 def authenticate(people: Stage, text: str) -> Principal:
-    with people.world.database.read() as work:
-        return sessions.authenticate(work, people.world.signer, text)
+    with people.services.database.read() as work:
+        return sessions.authenticate(work, people.services.signer, text)
 
 
 def revoke(people: Stage, user_id: UserId, token: AccessToken) -> None:
-    with people.world.database.write() as work:
+    with people.services.database.write() as work:
         api_tokens.revoke(work, user_id, token.id)
 
 
@@ -44,11 +44,11 @@ def test_its_use_is_written_down_once_a_minute(people: Stage) -> None:
         people.clock.pass_s(seconds)
         found = authenticate(people, text)
         assert (found.unnoted is not None) == is_due
-        with people.world.database.write() as work:
+        with people.services.database.write() as work:
             if found.unnoted is not None:
                 work.access_tokens.used(found.unnoted, work.now)
-    with people.world.database.read() as work:
-        assert api_tokens.of_user(work, user.id, Page(1)).items[0].last_used_at == work.now
+    with people.services.database.read() as work:
+        assert api_tokens.of_user(work, user.id, PageRequest(1)).items[0].last_used_at == work.now
 
 
 def test_it_expires_when_it_was_said_to(people: Stage) -> None:
@@ -59,8 +59,8 @@ def test_it_expires_when_it_was_said_to(people: Stage) -> None:
     people.clock.pass_s(1)
     with pytest.raises(Unauthorized):
         authenticate(people, text)
-    with people.world.database.read() as work:
-        assert api_tokens.of_user(work, user.id, Page(1)).total == 0
+    with people.services.database.read() as work:
+        assert api_tokens.of_user(work, user.id, PageRequest(1)).total == 0
 
 
 def test_a_revoked_token_is_refused_at_once(people: Stage) -> None:
@@ -87,8 +87,8 @@ def test_tokens_are_listed_newest_first_without_their_text(
 ) -> None:
     user = people.register()
     tokens = [create(people, user.id, f"script {number}") for number in range(3)]
-    with people.world.database.read() as work:
-        listed = api_tokens.of_user(work, user.id, Page(100)).items
+    with people.services.database.read() as work:
+        listed = api_tokens.of_user(work, user.id, PageRequest(100)).items
     assert list(listed) == [token for token, _ in reversed(tokens)]
     assert all(text not in everything_stored(database_url) for _, text in tokens)
 
@@ -98,7 +98,7 @@ def test_a_name_is_short_and_printable(people: Stage, name: str) -> None:
     user = people.register()
     with pytest.raises(Unprocessable) as refusal:
         create(people, user.id, name)
-    assert [fault.place for fault in refusal.value.faults] == ["/name"]
+    assert [fault.place for fault in refusal.value.field_errors] == ["/name"]
 
 
 @pytest.mark.parametrize("days", [0, -1, 3651, 10**30])
@@ -106,7 +106,7 @@ def test_days_are_bounded(people: Stage, days: int) -> None:
     user = people.register()
     with pytest.raises(Unprocessable) as refusal:
         create(people, user.id, days=days)
-    assert [fault.place for fault in refusal.value.faults] == ["/expires_in_days"]
+    assert [fault.place for fault in refusal.value.field_errors] == ["/expires_in_days"]
 
 
 @pytest.mark.parametrize(

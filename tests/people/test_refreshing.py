@@ -10,20 +10,20 @@ from dashtam.application.people.sessions import TokenPair
 from dashtam.domain.errors import Unauthorized
 from dashtam.security.key_ring import KeyRing, LiveKeyRing
 from dashtam.security.secrets import Secrets
-from people.world import SetClock, Stage, at_once
+from people.stage import SetClock, Stage, at_once
 
 
 def refresh(people: Stage, pair: TokenPair) -> TokenPair:
-    return sessions.refresh(people.world, pair.refresh_token)
+    return sessions.refresh(people.services, pair.refresh_token)
 
 
 def refuses(people: Stage, refresh_token: str) -> None:
     with pytest.raises(Unauthorized):
-        sessions.refresh(people.world, refresh_token)
+        sessions.refresh(people.services, refresh_token)
 
 
 def is_live(people: Stage, pair: TokenPair) -> bool:
-    with people.world.database.read() as work:
+    with people.services.database.read() as work:
         return work.sessions.is_live(pair.session.id, pair.session.user_id, work.now)
 
 

@@ -1,20 +1,20 @@
 import pytest
 
 from dashtam.application.people import users
-from dashtam.domain.errors import Conflict, Forbidden, RateLimited, Refusal, Unprocessable
+from dashtam.domain.errors import Conflict, DashtamError, Forbidden, RateLimited, Unprocessable
 from dashtam.domain.user import User
-from people.world import ADDRESS, EMAIL, PASSWORD, Stage, at_once
+from people.stage import ADDRESS, EMAIL, PASSWORD, Stage, at_once
 
 
 def with_code(people: Stage, code: str | None) -> User:
     return users.register(
-        people.world, EMAIL, PASSWORD, setup_code=code, needs_setup_code=True, address=ADDRESS
+        people.services, EMAIL, PASSWORD, setup_code=code, needs_setup_code=True, address=ADDRESS
     )
 
 
 def test_a_registered_user_is_kept_as_typed(people: Stage) -> None:
     user = people.register(f"  {EMAIL} ")
-    with people.world.database.read() as work:
+    with people.services.database.read() as work:
         assert users.of(work, user.id) == user
         assert work.users.by_email(EMAIL.upper()) == user
         assert list(work.users.every()) == [user]
@@ -42,7 +42,7 @@ def test_letters_composed_in_two_ways_are_one_email(people: Stage) -> None:
 def test_what_is_no_email_is_refused_before_any_hash(people: Stage, email: str) -> None:
     with pytest.raises(Unprocessable) as refusal:
         people.register(email)
-    assert [fault.place for fault in refusal.value.faults] == ["/email"]
+    assert [fault.place for fault in refusal.value.field_errors] == ["/email"]
     assert people.passwords.calls == 0
 
 
@@ -62,7 +62,9 @@ def test_a_weak_password_is_refused_before_any_hash(
 ) -> None:
     with pytest.raises(Unprocessable) as refusal:
         people.register(password=password)
-    assert [(fault.place, fault.code) for fault in refusal.value.faults] == [("/password", code)]
+    assert [(fault.place, fault.code) for fault in refusal.value.field_errors] == [
+        ("/password", code)
+    ]
     assert people.passwords.calls == 0
 
 
@@ -94,7 +96,7 @@ def test_of_twenty_first_users_one_is_let_in(people: Stage) -> None:
     outcomes = at_once(20, lambda number: people.register(f"user{number}@example.org"))
     assert sum(isinstance(outcome, User) for outcome in outcomes) == 1
     assert sum(isinstance(outcome, Forbidden) for outcome in outcomes) == 19
-    with people.world.database.read() as work:
+    with people.services.database.read() as work:
         assert len(work.users.every()) == 1
 
 
@@ -123,9 +125,9 @@ def test_without_a_setup_code_none_is_right(people: Stage) -> None:
 
 def test_setup_codes_cannot_be_guessed_for_long(people: Stage) -> None:
     people.decide("first_user", "4711-0815")
-    refusals: list[type[Refusal]] = []
+    refusals: list[type[DashtamError]] = []
     for _ in range(12):
-        with pytest.raises(Refusal) as refusal:
+        with pytest.raises(DashtamError) as refusal:
             with_code(people, "wrong")
         refusals.append(refusal.type)
     assert refusals == [Forbidden] * 10 + [RateLimited] * 2

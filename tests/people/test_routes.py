@@ -7,11 +7,11 @@ import pytest
 from starlette.routing import Router
 from starlette.testclient import TestClient
 
-from dashtam.application.people.api_tokens import Uses
+from dashtam.application.people.api_tokens import TokenUsage
 from dashtam.presentation.http.problems import Problems
 from dashtam.presentation.routers.api.v1.routes.mount import mount
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
-from people.world import EMAIL, PASSWORD, Stage
+from people.stage import EMAIL, PASSWORD, Stage
 
 ORIGIN = "http://testserver"
 API = "/api/v1"
@@ -20,9 +20,9 @@ API = "/api/v1"
 def client_of(people: Stage, base_url: str = ORIGIN) -> TestClient:
     routes = mount(
         ROUTES,
-        world=people.world,
+        services=people.services,
         problems=Problems(),
-        uses=Uses(people.world.database, people.world.background),
+        token_usage=TokenUsage(people.services.database, people.services.background),
         trusted_proxies=(),
         threads=4,
     )
@@ -165,8 +165,8 @@ def test_the_cookie_counts_for_our_own_pages_only(ann: TestClient, origin: str |
 
 def test_the_cookie_is_secure_where_people_come_by_https(people: Stage) -> None:
     people.register()
-    rules = replace(people.world.rules, has_https=True, origins=["https://money.example/"])
-    people.world = replace(people.world, rules=rules)
+    options = replace(people.services.options, has_https=True, origins=["https://money.example/"])
+    people.services = replace(people.services, options=options)
     with client_of(people, "https://money.example") as client:
         answer = post(client, "/sessions", email=EMAIL, password=PASSWORD, cookie=True)
         assert answer.headers["set-cookie"].endswith("; Secure")

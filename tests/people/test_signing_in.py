@@ -1,17 +1,17 @@
 import pytest
 
 from dashtam.application.people import api_tokens, sessions, users
-from dashtam.database.pagination import Page
+from dashtam.database.pagination import PageRequest
 from dashtam.domain.errors import NotFound, RateLimited, Unauthorized, Unprocessable
 from dashtam.domain.user import Principal, SessionId
-from people.world import ADDRESS, EMAIL, PASSWORD, Stage, at_once, everything_stored
+from people.stage import ADDRESS, EMAIL, PASSWORD, Stage, at_once, everything_stored
 
 ANOTHER = "seven lanterns over the harbour"
 
 
 def principal(people: Stage, access_token: str) -> Principal:
-    with people.world.database.read() as work:
-        return sessions.authenticate(work, people.world.signer, access_token)
+    with people.services.database.read() as work:
+        return sessions.authenticate(work, people.services.signer, access_token)
 
 
 def refusal_of(people: Stage, email: str, password: str) -> str:
@@ -88,7 +88,7 @@ def test_failures_at_one_address_do_not_lock_the_user_out_of_another(people: Sta
     people.register()
     for _ in range(10):
         refusal_of(people, EMAIL, ANOTHER)
-    sessions.sign_in(people.world, EMAIL, PASSWORD, "192.0.2.8", "")
+    sessions.sign_in(people.services, EMAIL, PASSWORD, "192.0.2.8", "")
 
 
 def test_failures_at_the_same_moment_are_counted_each(people: Stage) -> None:
@@ -102,7 +102,7 @@ def test_the_audit_log_names_failures_without_the_email(people: Stage, database_
     user = people.register()
     refusal_of(people, EMAIL, ANOTHER)
     refusal_of(people, "stranger@example.org", ANOTHER)
-    with people.world.database.read() as work:
+    with people.services.database.read() as work:
         unknown, known = work.audit_log.newest(2)
         assert work.audit_log.newest(1, user.id)[0] == known
     assert (known.event, known.user_id, known.address) == ("sign_in_failed", user.id, ADDRESS)
@@ -122,9 +122,9 @@ def test_sessions_are_listed_newest_first(people: Stage) -> None:
     people.register()
     pairs = [people.sign_in() for _ in range(3)]
     me = principal(people, pairs[0].access_token)
-    with people.world.database.read() as work:
-        first = sessions.of_user(work, me, Page(2))
-        rest = sessions.of_user(work, me, Page(2, first.last))
+    with people.services.database.read() as work:
+        first = sessions.of_user(work, me, PageRequest(2))
+        rest = sessions.of_user(work, me, PageRequest(2, first.last))
     assert [*first.items, *rest.items] == [pair.session for pair in reversed(pairs)]
     assert (first.total, rest.last) == (3, None)
     assert first.items[0].user_agent == "a browser"
@@ -134,12 +134,12 @@ def test_a_revoked_session_is_refused_at_once(people: Stage) -> None:
     people.register()
     kept, ended = people.sign_in(), people.sign_in()
     me = principal(people, kept.access_token)
-    with people.world.database.write() as work:
+    with people.services.database.write() as work:
         sessions.revoke(work, me, ended.session.id)
     with pytest.raises(Unauthorized):
         principal(people, ended.access_token)
     with pytest.raises(Unauthorized):
-        sessions.refresh(people.world, ended.refresh_token)
+        sessions.refresh(people.services, ended.refresh_token)
     principal(people, kept.access_token)
     assert people.events()[-1] == "session_revoked"
 
@@ -147,7 +147,7 @@ def test_a_revoked_session_is_refused_at_once(people: Stage) -> None:
 def test_signing_out_ends_this_session_alone(people: Stage) -> None:
     people.register()
     kept, ended = people.sign_in(), people.sign_in()
-    with people.world.database.write() as work:
+    with people.services.database.write() as work:
         sessions.sign_out(work, Principal(ended.session.user_id, ended.session.id))
     with pytest.raises(Unauthorized):
         principal(people, ended.access_token)
@@ -159,7 +159,7 @@ def test_nobody_ends_the_session_of_another(people: Stage) -> None:
     ann = people.sign_in()
     bob = people.register("bob@example.org")
     for session_id in (ann.session.id, SessionId(bob.id)):
-        with pytest.raises(NotFound), people.world.database.write() as work:
+        with pytest.raises(NotFound), people.services.database.write() as work:
             sessions.revoke(work, Principal(bob.id, None), session_id)
     principal(people, ann.access_token)
 
@@ -168,7 +168,7 @@ def test_a_changed_password_ends_the_other_sessions(people: Stage) -> None:
     people.register()
     mine, other = people.sign_in(), people.sign_in()
     me = principal(people, mine.access_token)
-    users.change_password(people.world, me, PASSWORD, ANOTHER, ADDRESS)
+    users.change_password(people.services, me, PASSWORD, ANOTHER, ADDRESS)
     principal(people, mine.access_token)
     with pytest.raises(Unauthorized):
         principal(people, other.access_token)
@@ -182,10 +182,10 @@ def test_a_wrong_old_password_changes_nothing_and_is_limited(people: Stage) -> N
     me = principal(people, people.sign_in().access_token)
     for _ in range(10):
         with pytest.raises(Unprocessable) as refusal:
-            users.change_password(people.world, me, ANOTHER, "x" + ANOTHER, ADDRESS)
-        assert [fault.place for fault in refusal.value.faults] == ["/password"]
+            users.change_password(people.services, me, ANOTHER, "x" + ANOTHER, ADDRESS)
+        assert [fault.place for fault in refusal.value.field_errors] == ["/password"]
     with pytest.raises(RateLimited):
-        users.change_password(people.world, me, PASSWORD, ANOTHER, ADDRESS)
+        users.change_password(people.services, me, PASSWORD, ANOTHER, ADDRESS)
     people.clock.pass_s(60)
     people.sign_in()
 
@@ -194,8 +194,8 @@ def test_a_weak_new_password_is_refused_by_its_place(people: Stage) -> None:
     people.register()
     me = principal(people, people.sign_in().access_token)
     with pytest.raises(Unprocessable) as refusal:
-        users.change_password(people.world, me, PASSWORD, "short", ADDRESS)
-    assert [fault.place for fault in refusal.value.faults] == ["/new_password"]
+        users.change_password(people.services, me, PASSWORD, "short", ADDRESS)
+    assert [fault.place for fault in refusal.value.field_errors] == ["/new_password"]
 
 
 def test_of_two_changes_at_the_same_moment_one_counts(people: Stage) -> None:
@@ -204,7 +204,7 @@ def test_of_two_changes_at_the_same_moment_one_counts(people: Stage) -> None:
     outcomes = at_once(
         5,
         lambda number: users.change_password(
-            people.world, me, PASSWORD, f"{ANOTHER} {number}", ADDRESS
+            people.services, me, PASSWORD, f"{ANOTHER} {number}", ADDRESS
         ),
     )
     assert sum(not isinstance(outcome, Exception) for outcome in outcomes) == 1
@@ -214,13 +214,13 @@ def test_of_two_changes_at_the_same_moment_one_counts(people: Stage) -> None:
 def test_a_reset_password_ends_every_session_and_token(people: Stage) -> None:
     user = people.register()
     pair = people.sign_in()
-    with people.world.database.write() as work:
-        _, script = api_tokens.create(work, people.world.secrets, user.id, "script", None)
+    with people.services.database.write() as work:
+        _, script = api_tokens.create(work, people.services.secrets, user.id, "script", None)
     me = principal(people, pair.access_token)
-    users.change_password(people.world, me, PASSWORD, ANOTHER, ADDRESS)
+    users.change_password(people.services, me, PASSWORD, ANOTHER, ADDRESS)
     # Scripts go on after a change by the user, and not after one that somebody else had to make.
     assert principal(people, script).user_id == user.id
-    users.reset_password(people.world, user, ANOTHER)
+    users.reset_password(people.services, user, ANOTHER)
     for token in (pair.access_token, script):
         with pytest.raises(Unauthorized):
             principal(people, token)

@@ -6,17 +6,17 @@ import pytest
 
 from dashtam.application.people import api_tokens, users
 from dashtam.domain.errors import Unauthorized
-from people.world import Stage
+from people.stage import Stage
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_signing_in_does_not_wait_for_who_records(people: Stage) -> None:
     user = people.register()
     signing_in = Thread(target=people.sign_in, daemon=True)
-    with people.world.database.write() as work:
+    with people.services.database.write() as work:
         # What an import does: it holds its user, and writes rows that refer to him.
         work.users.hold(user.id)
-        api_tokens.create(work, people.world.secrets, user.id, "script", None)
+        api_tokens.create(work, people.services.secrets, user.id, "script", None)
         signing_in.start()
         signing_in.join(5)
         assert not signing_in.is_alive()
@@ -29,12 +29,12 @@ def test_those_who_record_for_one_user_take_turns(people: Stage) -> None:
     done: list[str] = []
 
     def hold(name: str) -> None:
-        with people.world.database.write() as work:
+        with people.services.database.write() as work:
             work.users.hold(ann.id if name == "ann" else bob.id)
             done.append(name)
 
     threads = {name: Thread(target=hold, args=(name,), daemon=True) for name in ("ann", "bob")}
-    with people.world.database.write() as work:
+    with people.services.database.write() as work:
         work.users.hold(ann.id)
         for thread in threads.values():
             thread.start()
@@ -47,9 +47,9 @@ def test_those_who_record_for_one_user_take_turns(people: Stage) -> None:
 
 def test_nothing_is_recorded_for_who_was_erased(people: Stage) -> None:
     user = people.register()
-    with people.world.database.write() as work:
+    with people.services.database.write() as work:
         users.erase(work, user)
-    with pytest.raises(Unauthorized), people.world.database.write() as work:
+    with pytest.raises(Unauthorized), people.services.database.write() as work:
         work.users.hold(user.id)
-    with pytest.raises(Unauthorized), people.world.database.write() as work:
-        api_tokens.create(work, people.world.secrets, user.id, "script", None)
+    with pytest.raises(Unauthorized), people.services.database.write() as work:
+        api_tokens.create(work, people.services.secrets, user.id, "script", None)

@@ -13,7 +13,7 @@ import httpx2
 
 from api_client import Api, Person
 from dashtam.application.history.verification import verify
-from dashtam.database.pagination import Page
+from dashtam.database.pagination import PageRequest
 from dashtam.domain.sync import SyncState
 from proofs.killed import Server, serving
 
@@ -45,8 +45,8 @@ def send(server: Server, person: Person, name: str) -> Any:  # noqa: ANN401 - JS
 
 def stored(api: Api, person: Person) -> dict[str, int]:
     """How many balances each account has, by its name."""
-    with api.world.database.read() as work:
-        accounts = work.accounts.of_user(person.id, Page(1000)).items
+    with api.services.database.read() as work:
+        accounts = work.accounts.of_user(person.id, PageRequest(1000)).items
         return {
             account.name: sum(1 for _ in work.balance_snapshots.all_of(account.id))
             for account in accounts
@@ -55,10 +55,10 @@ def stored(api: Api, person: Person) -> dict[str, int]:
 
 def assert_sound(api: Api, person: Person) -> None:
     """Assert that every chain verifies, and that no run seems to go on."""
-    report = verify(api.world.database)
+    report = verify(api.services.database)
     assert (report.findings, report.outdated_pages) == ([], [])
-    with api.world.database.read() as work:
-        runs = work.syncs.of_user(person.id, Page(1000)).items
+    with api.services.database.read() as work:
+        runs = work.syncs.of_user(person.id, PageRequest(1000)).items
     assert {run.state for run in runs} <= {SyncState.SUCCEEDED}
     assert len({UUID(str(run.id)) for run in runs}) == len(runs)
 

@@ -74,9 +74,9 @@ def brute(found: Sequence[Account], frame: Frame, calendar: Calendar) -> list[tu
 
 @given(st.lists(accounts, max_size=5), frames())
 def test_a_total_is_the_sum_of_what_each_account_last_held(
-    found: list[Account], framed: tuple[Frame, Calendar]
+    found: list[Account], compress: tuple[Frame, Calendar]
 ) -> None:
-    frame, calendar = framed
+    frame, calendar = compress
     # What lies behind the end is not given.
     given = [Account([one for one in account.balances if one[0] <= frame.ends[-1]],
                      account.closed_at) for account in found]  # fmt: skip
@@ -90,9 +90,9 @@ def test_a_total_is_the_sum_of_what_each_account_last_held(
 
 @given(accounts, frames())
 def test_an_account_alone_is_the_total_of_itself(
-    account: Account, framed: tuple[Frame, Calendar]
+    account: Account, compress: tuple[Frame, Calendar]
 ) -> None:
-    frame, _ = framed
+    frame, _ = compress
     alone = account_points(account.course(), frame, USD)
     together = total_points([account.course()], frame, USD)
     assert [(point.at, point.balance.amount) for point in alone] == [
@@ -102,9 +102,9 @@ def test_an_account_alone_is_the_total_of_itself(
 
 @given(st.lists(accounts, min_size=1, max_size=6), frames())
 def test_the_last_total_is_the_headline_to_its_last_digit(
-    found: list[Account], framed: tuple[Frame, Calendar]
+    found: list[Account], compress: tuple[Frame, Calendar]
 ) -> None:
-    frame, _ = framed
+    frame, _ = compress
     open_ones = [Account(account.balances, None) for account in found]
     points = total_points((account.course() for account in open_ones), frame, USD)
     newest = [Money(one.balances[-1][1], USD) for one in open_ones if one.balances]

@@ -64,13 +64,13 @@ def test_ours_are_there() -> None:
 
 @pytest.mark.parametrize("slug", ["simplefin", "ibkr_flex", "alpaca", "demo"])
 def test_ours_conform(slug: str) -> None:
-    assert list(conformance.faults(providers([])[slug])) == []
+    assert list(conformance.field_errors(providers([])[slug])) == []
 
 
 def test_the_guides_example_is_found_and_conforms(nutshell: Provider) -> None:
     found = providers([entry("nutshell", "dashtam_nutshell:provider")])
     assert found["nutshell"] is nutshell
-    assert list(conformance.faults(nutshell)) == []
+    assert list(conformance.field_errors(nutshell)) == []
 
 
 def test_the_guides_example_tells_balances(nutshell: Provider) -> None:
@@ -150,7 +150,7 @@ class Careless:
 
 
 def test_carelessness_is_found() -> None:
-    found = "\n".join(conformance.faults(Careless()))
+    found = "\n".join(conformance.field_errors(Careless()))
     for fault in ("ValueError", "RuntimeError", "told of twice", "no balance", "a sentence"):
         assert fault in found
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from dashtam.domain.errors import Refusal
+from dashtam.domain.errors import DashtamError
 from dashtam.domain.statement import Statement
 
 NOW = datetime(2026, 11, 22, 19, tzinfo=UTC)
@@ -14,9 +14,9 @@ def printed(statements: Iterable[Statement]) -> str:
     try:
         for statement in statements:
             lines += _statement(statement)
-    except Refusal as refusal:
+    except DashtamError as refusal:
         lines.append(f"{type(refusal).__name__}: {refusal}")
-        lines += [f"  {fault.place} {fault.code}" for fault in refusal.faults]
+        lines += [f"  {fault.place} {fault.code}" for fault in refusal.field_errors]
     return "\n".join(lines) + "\n"
 
 

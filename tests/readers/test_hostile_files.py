@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 
 import pytest
 
-from dashtam.domain.errors import Refusal
+from dashtam.domain.errors import DashtamError
 from dashtam.statements import sandbox
 from dashtam.statements.sandbox import read_statements
 from readers.printed import NOW
@@ -29,7 +29,7 @@ SLOW = "took longer"
 
 
 def refusal_of(file: BinaryIO, slug: str | None = None) -> str:
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(DashtamError) as refusal:
         list(read_statements(file, slug, None, NOW))
     return str(refusal.value)
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from dashtam.domain.errors import MappingNeeded, Refusal, UnreadableFile
+from dashtam.domain.errors import DashtamError, MappingNeeded, UnreadableFile
 from dashtam.domain.statement import Statement
 from dashtam.statements import formats
 from readers.printed import NOW
@@ -58,7 +58,7 @@ def test_a_mapping_that_fits_nothing_is_refused_by_the_place_that_is_wrong(
 ) -> None:
     with pytest.raises(MappingNeeded) as refusal:
         read("Date,Balance,Account\n2025-01-01,1.00,A\n", mapping)
-    assert refusal.value.faults[0].place.startswith("/mapping")
+    assert refusal.value.field_errors[0].place.startswith("/mapping")
 
 
 def test_a_currency_of_the_mapping_overrides_monarchs() -> None:
@@ -97,5 +97,5 @@ def test_long_accounts_come_in_pieces_of_a_thousand() -> None:
 
 
 def test_an_unknown_format_is_refused() -> None:
-    with pytest.raises(Refusal, match="not known"):
+    with pytest.raises(DashtamError, match="not known"):
         list(formats.read(io.BytesIO(b"x"), format="xls", mapping=None, now=NOW))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashtam.domain.errors import Refusal
+from dashtam.domain.errors import DashtamError
 from dashtam.domain.money import parse_amount
 from dashtam.domain.statement import Reading, Statement
 from dashtam.statements import formats
@@ -61,7 +61,7 @@ def sentence_of(content: bytes, slug: str | None, mapping: dict[str, object] | N
     try:
         for statement in formats.read(io.BytesIO(content), format=slug, mapping=mapping, now=NOW):
             check(statement)
-    except Refusal as refusal:
+    except DashtamError as refusal:
         return str(refusal) or "no sentence" * 1_000
     return ""
 

@@ -27,7 +27,7 @@ def read(told: list[Row]) -> list[Statement]:
     try:
         return list(formats.read(file, format="balance_csv", mapping=None, now=NOW))
     except UnreadableFile as refusal:
-        assert {fault.code for fault in refusal.faults} == {"conflicting_balance"}  # noqa: PT017
+        assert {fault.code for fault in refusal.field_errors} == {"conflicting_balance"}  # noqa: PT017
         return []
 
 

@@ -23,11 +23,11 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Engine
 
-from dashtam.application.ports import World
+from dashtam.application.ports import Services
 from dashtam.application.provider import CredentialField, Http, Pace, Report
 from dashtam.application.syncs import sync_run
-from dashtam.application.syncs.sync_result import Claim
-from dashtam.application.syncs.sync_run import Wanted
+from dashtam.application.syncs.sync_result import SyncClaim
+from dashtam.application.syncs.sync_run import SyncRequest
 from dashtam.application.syncs.syncs import SyncRunning
 from dashtam.bootstrap.worker import Effort, Worker
 from dashtam.database.engine import open_engine
@@ -126,17 +126,17 @@ def pace_of(order: Mapping[str, Any]) -> Pace:
     return Pace(timedelta(seconds=order.get("every_s", 3600)), 10**9)
 
 
-def world_of(order: Mapping[str, Any], engine: Engine | None = None) -> World:
+def world_of(order: Mapping[str, Any], engine: Engine | None = None) -> Services:
     """Return the world of an order; keys and log lie in its folder."""
     folder = Path(order["folder"])
     database = Database(engine or open_engine(order["url"], pool_size=20), now, rendered)
-    world = ring_world(database, now, folder / "keys" / "ring.json")
+    services = ring_world(database, now, folder / "keys" / "ring.json")
     provider = Noted(folder, pace_of(order))
     return replace(
-        world,
+        services,
         providers={provider.slug: provider},
-        rules=replace(
-            world.rules,
+        options=replace(
+            services.options,
             sync_lease=timedelta(seconds=order["lease_s"]),
             sync_spacing=timedelta(),
         ),
@@ -145,46 +145,46 @@ def world_of(order: Mapping[str, Any], engine: Engine | None = None) -> World:
 
 def sync(order: Mapping[str, Any]) -> None:
     """Sync one connection, again and again unless a point is named at which to end."""
-    world = world_of(order)
+    services = world_of(order)
     point = order.get("point", "")
-    world = replace(world, database=Fatal(world.database, point))
+    services = replace(services, database=Fatal(services.database, point))
     if point == "fetching":
-        provider = replace(world.providers["noted"], fetching=die)  # type: ignore[type-var]
-        world = replace(world, providers={"noted": provider})
+        provider = replace(services.providers["noted"], fetching=die)  # type: ignore[type-var]
+        services = replace(services, providers={"noted": provider})
     note(Path(order["folder"]), "ready", order["number"])
     while True:
         try:
-            claim = _begun(world, order)
+            claim = _begun(services, order)
         except SyncRunning:
             time.sleep(0.02)
-            world.database.writes -= 1  # type: ignore[attr-defined]
+            services.database.writes -= 1  # type: ignore[attr-defined]
             continue
-        ended = sync_run.complete(world, claim)
+        ended = sync_run.complete(services, claim)
         if ended.state == "succeeded":
             note(Path(order["folder"]), "acked", ended.id)
 
 
 def hold(order: Mapping[str, Any]) -> None:
     """Sync one connection once, the provider's answer held back until a gate opens."""
-    world, folder = world_of(order), Path(order["folder"])
+    services, folder = world_of(order), Path(order["folder"])
 
     def fetching() -> None:
         note(folder, "ready", order["number"])
         _wait_for(folder / "gate")
 
-    provider = replace(world.providers["noted"], fetching=fetching)  # type: ignore[type-var]
-    world = replace(world, providers={"noted": provider})
-    claim = _begun(world, order)
-    ended = sync_run.complete(world, claim)
+    provider = replace(services.providers["noted"], fetching=fetching)  # type: ignore[type-var]
+    services = replace(services, providers={"noted": provider})
+    claim = _begun(services, order)
+    ended = sync_run.complete(services, claim)
     note(folder, "held", ended.id, ended.state, ended.code)
 
 
-def _begun(world: World, order: Mapping[str, Any]) -> Claim:
-    with world.database.write() as work:
+def _begun(services: Services, order: Mapping[str, Any]) -> SyncClaim:
+    with services.database.write() as work:
         connection = work.connections.get(connection_id(order))
         assert connection is not None
-        wanted = Wanted(SnapshotSource.MANUAL_SYNC, is_forced=True)
-        return sync_run.begin(work, world, connection, wanted)
+        wanted = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=True)
+        return sync_run.begin(work, services, connection, wanted)
 
 
 def work(order: Mapping[str, Any]) -> None:
@@ -202,12 +202,12 @@ def _silent(_logger: object, _name: str, event: Mapping[str, Any]) -> str:
 
 def race(order: Mapping[str, Any]) -> None:
     """Ask for a sync in several threads at once, in rounds that begin by the clock."""
-    world = world_of(order)
+    services = world_of(order)
     folder = Path(order["folder"])
     for number in range(order["rounds"]):
         gate = folder / f"release-{number}"
-        provider = replace(world.providers["noted"], fetching=lambda gate=gate: _wait_for(gate))  # type: ignore[type-var]
-        scene = replace(world, providers={"noted": provider})
+        provider = replace(services.providers["noted"], fetching=lambda gate=gate: _wait_for(gate))  # type: ignore[type-var]
+        scene = replace(services, providers={"noted": provider})
         _wait_for(folder / f"start-{number}")
         threads = [
             threading.Thread(target=_ask, args=(scene, order, number))
@@ -219,15 +219,15 @@ def race(order: Mapping[str, Any]) -> None:
             thread.join()
 
 
-def _ask(world: World, order: Mapping[str, Any], number: int) -> None:
+def _ask(services: Services, order: Mapping[str, Any], number: int) -> None:
     folder = Path(order["folder"])
     try:
-        claim = _begun(world, order)
+        claim = _begun(services, order)
     except SyncRunning as refusal:
         note(folder, "refused", number, refusal.sync_id)
         return
     note(folder, "begun", number, claim.sync.id)
-    note(folder, "ended", number, sync_run.complete(world, claim).state)
+    note(folder, "ended", number, sync_run.complete(services, claim).state)
 
 
 def _wait_for(gate: Path) -> None:

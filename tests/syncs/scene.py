@@ -12,18 +12,18 @@ from starlette.testclient import TestClient
 from structlog import get_logger
 
 from api_client import Person
-from dashtam.application.ports import Rules, World
+from dashtam.application.ports import ServiceOptions, Services
 from dashtam.application.rate_limits import POLICIES
 from dashtam.application.syncs import due_connections, sync_run
-from dashtam.application.syncs.sync_result import Claim
-from dashtam.application.syncs.sync_run import Wanted
+from dashtam.application.syncs.sync_result import SyncClaim
+from dashtam.application.syncs.sync_run import SyncRequest
 from dashtam.bootstrap.worker import Threads
 from dashtam.database.engine import open_engine
 from dashtam.database.unit_of_work import Database
 from dashtam.domain.connection import Connection, ConnectionId
 from dashtam.domain.sync import SnapshotSource, Sync
 from dashtam.domain.user import Session, SessionId, User, UserId
-from dashtam.presentation.app import Surroundings, make_app
+from dashtam.presentation.app import AppOptions, make_app
 from dashtam.presentation.schemas.snapshot_chunks import rendered
 from dashtam.rate_limit.memory import MemoryBuckets
 from dashtam.security.cipher import RingCipher
@@ -50,7 +50,7 @@ class SetClock:
 
 @dataclass
 class Scene:
-    world: World
+    services: Services
     clock: SetClock
     provider: Scripted
     database_url: str
@@ -60,7 +60,7 @@ class Scene:
     def client(self) -> TestClient:
         if not self.clients:
             client = TestClient(
-                make_app(self.world, surroundings()),
+                make_app(self.services, surroundings()),
                 base_url="http://127.0.0.1:8000",
                 raise_server_exceptions=False,
             )
@@ -68,7 +68,7 @@ class Scene:
         return self.clients[0]
 
     def person(self, email: str = "ada@example.com") -> Person:
-        with self.world.database.write() as work:
+        with self.services.database.write() as work:
             user = User(UserId(work.new_id()), email, work.now)
             assert work.users.add(user, "nobody signs in with this")
             session = Session(
@@ -97,21 +97,21 @@ class Scene:
         return made.json()
 
     def connection(self, connection_id: str) -> Connection:
-        with self.world.database.read() as work:
+        with self.services.database.read() as work:
             found = work.connections.get(ConnectionId(UUID(connection_id)))
         assert found is not None
         return found
 
-    def claim(self, connection_id: str) -> Claim:
-        with self.world.database.write() as work:
-            wanted = Wanted(SnapshotSource.MANUAL_SYNC, is_forced=True)
-            return sync_run.begin(work, self.world, self.connection(connection_id), wanted)
+    def claim(self, connection_id: str) -> SyncClaim:
+        with self.services.database.write() as work:
+            wanted = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=True)
+            return sync_run.begin(work, self.services, self.connection(connection_id), wanted)
 
     def work_off(self, at_most: int = 100) -> list[Sync]:
         """Do what one worker does, until nothing is due."""
         done: list[Sync] = []
-        while len(done) < at_most and (claim := due_connections.claim_due(self.world)):
-            done.append(sync_run.complete(self.world, claim))
+        while len(done) < at_most and (claim := due_connections.claim_due(self.services)):
+            done.append(sync_run.complete(self.services, claim))
         return done
 
     def query(self, statement: str) -> list[Any]:
@@ -123,7 +123,7 @@ class Scene:
             engine.dispose()
 
     def events(self) -> list[str]:
-        with self.world.database.read() as work:
+        with self.services.database.read() as work:
             return [line.event for line in reversed(work.audit_log.newest(1000))]
 
 
@@ -135,13 +135,13 @@ class Resident(Person):
     session_id: SessionId
 
     def request(self, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401 - what httpx gives
-        issued = self.scene.world.signer.issue(self.id, self.session_id, self.scene.clock())
+        issued = self.scene.services.signer.issue(self.id, self.session_id, self.scene.clock())
         headers = {"Authorization": f"Bearer {issued}"} | options.pop("headers", {})
         return self.client.request(method, f"/api/v1{path}", headers=headers, **options)
 
 
-def surroundings() -> Surroundings:
-    return Surroundings(
+def surroundings() -> AppOptions:
+    return AppOptions(
         version="0",
         threads=20,
         public_url=None,
@@ -160,10 +160,12 @@ def surroundings() -> Surroundings:
 def scene(database_url: str, folder: Path) -> Iterator[Scene]:
     clock, provider = SetClock(), Scripted()
     engine = open_engine(database_url, pool_size=25)
-    world = world_of(Database(engine, clock, rendered), clock, folder)
-    made = Scene(world, clock, provider, database_url)
+    services = world_of(Database(engine, clock, rendered), clock, folder)
+    made = Scene(services, clock, provider, database_url)
     background = Threads(get_logger())
-    made.world = replace(made.world, providers={provider.slug: provider}, background=background)
+    made.services = replace(
+        made.services, providers={provider.slug: provider}, background=background
+    )
     try:
         yield made
     finally:
@@ -174,15 +176,15 @@ def scene(database_url: str, folder: Path) -> Iterator[Scene]:
         engine.dispose()
 
 
-def world_of(database: Database, clock: Any, folder: Path) -> World:  # noqa: ANN401 - any clock
+def world_of(database: Database, clock: Any, folder: Path) -> Services:  # noqa: ANN401 - any clock
     ring = folder / "keys" / "ring.json"
     create(ring, clock())
     return ring_world(database, clock, ring)
 
 
-def ring_world(database: Database, clock: Any, ring: Path) -> World:  # noqa: ANN401 - any clock
+def ring_world(database: Database, clock: Any, ring: Path) -> Services:  # noqa: ANN401 - any clock
     keys = LiveKeyRing.at(ring)
-    return World(
+    return Services(
         database=database,
         clock=clock,
         passwords=Passwords(),
@@ -194,14 +196,14 @@ def ring_world(database: Database, clock: Any, ring: Path) -> World:  # noqa: AN
         cipher=RingCipher(keys),
         http_for=Nowhere,
         background=Threads(get_logger()),
-        rules=Rules(
+        options=ServiceOptions(
             registration="open",
             setup_code=None,
             is_local=True,
             has_https=False,
             base_path="",
             origins=(),
-            policies={
+            rate_policies={
                 policy.name: replace(policy, capacity=GENEROUS, per_minute=GENEROUS)
                 for policy in POLICIES
             },

@@ -47,8 +47,8 @@ class Faltering(Database):
 @pytest.fixture
 def faltering(scene: Scene) -> Faltering:
     """The scene's database, away from the moment at which the provider hands something out."""
-    database = Faltering(scene.world.database)
-    scene.world = replace(scene.world, database=database)
+    database = Faltering(scene.services.database)
+    scene.services = replace(scene.services, database=database)
     return database
 
 
@@ -59,12 +59,12 @@ def test_what_is_handed_out_once_is_kept_though_the_database_is_away_for_a_momen
     faltering.does_them = does_them
     scene.provider.handed_out = lambda: setattr(faltering, "away_for", 1 if does_them else 2)
     new = NewConnection("scripted", {"token": SECRET})
-    made = connect.connect(scene.world, ada.id, new)
+    made = connect.connect(scene.services, ada.id, new)
     assert made.sync.state == "succeeded"
     assert ada.get("/connections").json()["total_count"] == 1
     assert scene.query("SELECT count(*) FROM syncs") == [(1,)]
     scene.provider.handed_out = lambda: setattr(faltering, "away_for", 1)
-    again = connect.reconnect(scene.world, made.connection, {"token": "another"})
+    again = connect.reconnect(scene.services, made.connection, {"token": "another"})
     assert again.sync.state == "succeeded"
     assert scene.provider.kept == {"access": f"{ACCESS}-another"}
     assert scene.query("SELECT count(*) FROM syncs WHERE state = 'running'") == [(0,)]
@@ -116,9 +116,9 @@ def test_a_key_that_is_gone_asks_for_nothing_and_heals_when_it_is_back(
 ) -> None:
     place = f"/connections/{scene.connected(ada)['id']}"
     key_ring.create(tmp_path / "other.json", scene.clock())
-    requests, cipher = scene.query("SELECT requests FROM connections"), scene.world.cipher
+    requests, cipher = scene.query("SELECT requests FROM connections"), scene.services.cipher
     other = RingCipher(LiveKeyRing.at(tmp_path / "other.json"))
-    scene.world = replace(scene.world, cipher=other)
+    scene.services = replace(scene.services, cipher=other)
     scene.clock.pass_(days=1)
     (run,) = scene.work_off()
     assert (run.state, run.code) == ("failed", "key_missing")
@@ -126,7 +126,7 @@ def test_a_key_that_is_gone_asks_for_nothing_and_heals_when_it_is_back(
     assert shown["state"] == "failing"
     assert shown["next_sync_at"] is not None
     assert scene.query("SELECT requests FROM connections") == requests
-    scene.world = replace(scene.world, cipher=cipher)
+    scene.services = replace(scene.services, cipher=cipher)
     scene.clock.pass_(days=1)
     assert [run.state for run in scene.work_off()] == ["succeeded"]
 
@@ -163,7 +163,7 @@ def test_who_connects_and_disconnects_is_in_the_audit_log_with_his_address(
     assert ada.post(f"{place}/syncs").status_code == 503
     scene.provider.refused.add(SECRET)
     assert scene.connect(ada).status_code == 422
-    with scene.world.database.read() as work:
+    with scene.services.database.read() as work:
         lines = list(reversed(work.audit_log.newest(100)))
     assert [line.event for line in lines] == [
         "connection_created",

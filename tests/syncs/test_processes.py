@@ -22,9 +22,9 @@ from sqlalchemy import text
 from dashtam.application.connections import connect
 from dashtam.application.connections.connect import NewConnection
 from dashtam.application.history.verification import verify
-from dashtam.application.ports import World
+from dashtam.application.ports import Services
 from dashtam.application.syncs import sync_run
-from dashtam.application.syncs.sync_run import Wanted
+from dashtam.application.syncs.sync_run import SyncRequest
 from dashtam.database.engine import open_engine
 from dashtam.domain.connection import Connection
 from dashtam.domain.sync import SnapshotSource
@@ -50,7 +50,7 @@ class Fleet:
     def __post_init__(self) -> None:
         create(self.folder / "keys" / "ring.json", process.now())
         self._engine = open_engine(self.url, pool_size=20)
-        self.world: World = process.world_of(self.order(), self._engine)
+        self.services: Services = process.world_of(self.order(), self._engine)
         self._ready = subprocess.Popen(
             [sys.executable, str(Path(process.__file__))],
             stdin=subprocess.PIPE,
@@ -126,12 +126,12 @@ class Fleet:
         return self._ready.stdout.readline().strip()
 
     def connect(self, token: str) -> Connection:
-        with self.world.database.write() as work:
+        with self.services.database.write() as work:
             user = work.users.by_email("ada@example.com")
             if user is None:
                 user = User(UserId(work.new_id()), "ada@example.com", work.now)
                 assert work.users.add(user, "nobody signs in with this")
-        made = connect.connect(self.world, user.id, NewConnection("noted", {"token": token}))
+        made = connect.connect(self.services, user.id, NewConnection("noted", {"token": token}))
         assert made.sync.state == "succeeded"
         return made.connection
 
@@ -152,10 +152,10 @@ class Fleet:
             engine.dispose()
 
     def sync(self, connection: Connection) -> str:
-        with self.world.database.write() as work:
-            wanted = Wanted(SnapshotSource.MANUAL_SYNC, is_forced=True)
-            claim = sync_run.begin(work, self.world, connection, wanted)
-        return sync_run.complete(self.world, claim).state
+        with self.services.database.write() as work:
+            wanted = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=True)
+            claim = sync_run.begin(work, self.services, connection, wanted)
+        return sync_run.complete(self.services, claim).state
 
     def end(self) -> None:
         for pid in list(self.children):
@@ -180,7 +180,7 @@ class Fleet:
         assert len(set(pairs)) == len(pairs)
         good = {_id(row.id) for row in self.query("SELECT id FROM syncs WHERE state = 'succeeded'")}
         assert set(runs) == good
-        report = verify(self.world.database)
+        report = verify(self.services.database)
         assert (report.found, report.outdated_pages) == (0, [])
 
     @property
@@ -214,8 +214,8 @@ def start_fleet(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Fle
 
 def wait_for_leases(fleet: Fleet) -> None:
     time.sleep(LEASE_S + 0.1)
-    with fleet.world.database.write() as work:
-        sync_run.reap(work, fleet.world)
+    with fleet.services.database.write() as work:
+        sync_run.reap(work, fleet.services)
     assert fleet.query("SELECT count(*) FROM syncs WHERE state = 'running'") == [(0,)]
 
 

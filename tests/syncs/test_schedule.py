@@ -76,7 +76,7 @@ def test_a_week_of_downtime_is_one_sync_for_each_spread_over_an_hour(
     for number in range(20):
         assert scene.connect(ada, f"token-{number}").status_code == 201
     scene.clock.pass_(days=7)
-    assert due_connections.spread_overdue(scene.world) == 20
+    assert due_connections.spread_overdue(scene.services) == 20
     assert len(scene.work_off()) <= 1
     waves = []
     for _ in range(6):
@@ -84,7 +84,7 @@ def test_a_week_of_downtime_is_one_sync_for_each_spread_over_an_hour(
         waves.append(len(scene.work_off()))
     assert sum(waves) in {19, 20}
     assert max(waves) <= 12
-    assert due_connections.spread_overdue(scene.world) == 0
+    assert due_connections.spread_overdue(scene.services) == 0
 
 
 def test_failures_back_off_and_a_success_ends_it(scene: Scene, ada: Person) -> None:
@@ -130,7 +130,7 @@ def test_a_spent_budget_moves_the_slot_to_tomorrow(scene: Scene, ada: Person) ->
 
 def test_a_connection_whose_provider_is_gone_says_so(scene: Scene, ada: Person) -> None:
     made = scene.connected(ada)
-    scene.world = replace(scene.world, providers={})
+    scene.services = replace(scene.services, providers={})
     scene.clock.pass_(days=1)
     assert scene.work_off() == []
     shown = scene.connection(made["id"])
@@ -148,9 +148,9 @@ def test_an_expired_lease_is_an_interrupted_run(scene: Scene, ada: Person) -> No
     scene.clock.now += LEASE
     shown = ada.get(place).json()
     assert (shown["state"], shown["code"]) == ("failed", "interrupted")
-    with scene.world.database.write() as work:
-        assert sync_run.reap(work, scene.world) == 1
-        assert sync_run.reap(work, scene.world) == 0
+    with scene.services.database.write() as work:
+        assert sync_run.reap(work, scene.services) == 1
+        assert sync_run.reap(work, scene.services) == 0
     assert scene.query("SELECT count(*) FROM syncs WHERE state = 'running'") == [(0,)]
     assert ada.post(f"/connections/{made['id']}/syncs").status_code == 201
 
@@ -159,7 +159,7 @@ def test_who_lost_his_lease_writes_nothing(scene: Scene, ada: Person) -> None:
     made = scene.connected(ada)
     slow = scene.claim(made["id"])
     scene.clock.now += LEASE
-    ended = sync_run.complete(scene.world, slow)
+    ended = sync_run.complete(scene.services, slow)
     assert (ended.state, ended.code) == (SyncState.FAILED, "interrupted")
     assert scene.query("SELECT count(*) FROM balance_snapshots") == [(1,)]
 
@@ -170,19 +170,19 @@ def test_who_was_overtaken_writes_nothing_and_asks_nothing_more(scene: Scene, ad
     scene.clock.now += LEASE
     quick = scene.claim(made["id"])
     requests = scene.query("SELECT requests FROM connections")
-    assert sync_run.complete(scene.world, slow).code == "interrupted"
+    assert sync_run.complete(scene.services, slow).code == "interrupted"
     assert scene.query("SELECT requests FROM connections") == requests
-    assert sync_run.complete(scene.world, quick).state is SyncState.SUCCEEDED
+    assert sync_run.complete(scene.services, quick).state is SyncState.SUCCEEDED
     assert scene.query("SELECT count(*) FROM balance_snapshots") == [(2,)]
 
 
 def test_a_released_slot_is_served_at_once_by_another(scene: Scene, ada: Person) -> None:
     scene.connected(ada)
     scene.clock.pass_(days=1)
-    claim = due_connections.claim_due(scene.world)
+    claim = due_connections.claim_due(scene.services)
     assert claim is not None
-    assert due_connections.claim_due(scene.world) is None
-    with scene.world.database.write() as work:
+    assert due_connections.claim_due(scene.services) is None
+    with scene.services.database.write() as work:
         sync_run.release(work, claim)
     (run,) = scene.work_off()
     assert run.due_at == claim.sync.due_at
@@ -191,7 +191,7 @@ def test_a_released_slot_is_served_at_once_by_another(scene: Scene, ada: Person)
 def test_a_worker_goes_on_after_what_nobody_foresaw(scene: Scene, ada: Person) -> None:
     scene.connected(ada)
     scene.clock.pass_(days=1)
-    worker = Worker(scene.world, get_logger(), Effort(poll_s=0.01))
+    worker = Worker(scene.services, get_logger(), Effort(poll_s=0.01))
     connections = scene.query("SELECT next_sync_at FROM connections")
     engine = open_engine(scene.database_url)
     with engine.begin() as connection:
@@ -225,7 +225,7 @@ def test_a_worker_that_is_stopped_finishes_what_it_does_or_gives_it_back(
     scene.provider.script = [slowly]
     effort = Effort(poll_s=0.01, finish_within_s=60 if is_in_time else 0.01)
     # It has looked before, so that what is due is not spread as after downtime.
-    worker = Worker(scene.world, get_logger(), effort, _looked_at=scene.clock())
+    worker = Worker(scene.services, get_logger(), effort, _looked_at=scene.clock())
     thread = Thread(target=worker.run)
     thread.start()
     assert asked.wait(60)
@@ -249,9 +249,9 @@ def test_a_worker_that_is_stopped_finishes_what_it_does_or_gives_it_back(
 def test_an_erased_user_has_no_sync_that_ends(scene: Scene, ada: Person) -> None:
     made = scene.connected(ada)
     claim = scene.claim(made["id"])
-    with scene.world.database.write() as work:
+    with scene.services.database.write() as work:
         work.users.erase(ada.id, work.now)
-    assert sync_run.complete(scene.world, claim).state is SyncState.FAILED
+    assert sync_run.complete(scene.services, claim).state is SyncState.FAILED
     assert scene.query("SELECT count(*) FROM syncs") == [(0,)]
 
 

@@ -359,7 +359,7 @@ def test_a_key_whose_request_came_too_early_is_good_when_the_time_has_come(
 
 def test_a_run_tells_how_far_it_has_come(scene: Scene, ada: Person, bank: dict[str, Any]) -> None:
     claim = scene.claim(bank["id"])
-    following, news = Following(scene.world, ada.id, claim.sync.id), []
+    following, news = Following(scene.services, ada.id, claim.sync.id), []
 
     def look() -> None:
         while seen := following.news():
@@ -370,7 +370,7 @@ def test_a_run_tells_how_far_it_has_come(scene: Scene, ada: Person, bank: dict[s
         return Report([account()])
 
     scene.provider.script = [told]
-    sync_run.complete(scene.world, claim, lambda _work, _ended: look())
+    sync_run.complete(scene.services, claim, lambda _work, _ended: look())
     look()
     assert news == [
         ("running", "Scripted Bank is being asked."),

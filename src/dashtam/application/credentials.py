@@ -7,7 +7,7 @@ from typing import Final
 
 from dashtam.application.provider import Cipher, Provider, Unsealable
 from dashtam.domain.connection import Connection
-from dashtam.domain.errors import Fault, Unprocessable
+from dashtam.domain.errors import FieldError, Unprocessable
 
 Kept = Mapping[str, str]
 """What a provider handed out, or what the user gave, by name."""
@@ -25,18 +25,20 @@ def check(provider: Provider, given: Kept) -> None:
         Unprocessable: naming each that is missing, empty or not known.
     """
     wanted = {field.name: field.title for field in provider.credentials}
-    faults = [
-        Fault(f"/credentials/{name}", "missing", f"{title} is needed.")
+    field_errors = [
+        FieldError(f"/credentials/{name}", "missing", f"{title} is needed.")
         for name, title in wanted.items()
         if not given.get(name, "").strip()
     ]
-    faults += [
-        Fault(f"/credentials/{name}", "unknown_field", f"{provider.name} asks for no such thing.")
+    field_errors += [
+        FieldError(
+            f"/credentials/{name}", "unknown_field", f"{provider.name} asks for no such thing."
+        )
         for name in sorted(set(given) - set(wanted))
     ]
-    if faults:
+    if field_errors:
         detail = f"{provider.name} needs other credentials."
-        raise Unprocessable(detail, tuple(faults))
+        raise Unprocessable(detail, tuple(field_errors))
 
 
 def seal(cipher: Cipher, connection: Connection, kept: Kept) -> bytes:

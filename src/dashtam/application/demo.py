@@ -15,12 +15,12 @@ from dashtam.application.imports import file_import
 from dashtam.application.imports.file_import import SentFile
 from dashtam.application.imports.import_result import Import
 from dashtam.application.people import api_tokens, users
-from dashtam.application.ports import World
+from dashtam.application.ports import Services
 from dashtam.database.pagination import every
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountType
 from dashtam.domain.connection import ConnectionId
-from dashtam.domain.errors import Refusal
+from dashtam.domain.errors import DashtamError
 from dashtam.domain.period import Period
 from dashtam.domain.user import User, UserId
 
@@ -64,7 +64,7 @@ class Demo:
     token: str
 
 
-def prepare(world: World, password: str, samples: Iterable[Sample]) -> Demo:
+def prepare(services: Services, password: str, samples: Iterable[Sample]) -> Demo:
     """Have the user sign in with this password, the samples imported, and a new token.
 
     Whatever is there already stays as it is: only the token is replaced.
@@ -72,48 +72,48 @@ def prepare(world: World, password: str, samples: Iterable[Sample]) -> Demo:
     Raises:
         Refusal: there is nothing to import.
     """
-    user = _user(world, password)
-    _import(world, user.id, samples)
-    _connect(world, user.id)
-    with world.database.write() as work:
-        return _demo(work, user.id, _new_token(world, work, user.id))
+    user = _user(services, password)
+    _import(services, user.id, samples)
+    _connect(services, user.id)
+    with services.database.write() as work:
+        return _demo(work, user.id, _new_token(services, work, user.id))
 
 
-def _user(world: World, password: str) -> User:
-    with world.database.read() as work:
+def _user(services: Services, password: str) -> User:
+    with services.database.read() as work:
         user = work.users.by_email(EMAIL)
         kept = None if user is None else work.users.password_hash(user.id)
     if user is None:
-        return _new_user(world, password)
-    if not world.passwords.verify(password, kept):
-        users.reset_password(world, user, password)
+        return _new_user(services, password)
+    if not services.passwords.verify(password, kept):
+        users.reset_password(services, user, password)
     return user
 
 
-def _new_user(world: World, password: str) -> User:
-    password_hash = world.passwords.hash(password)
-    with world.database.write() as work:
+def _new_user(services: Services, password: str) -> User:
+    password_hash = services.passwords.hash(password)
+    with services.database.write() as work:
         user = User(UserId(work.random_id()), EMAIL, work.now)
         # Not registered: that is for people, and the operator may have closed it.
         if not work.users.add(user, password_hash):
             detail = "Another demonstration is being made ready at this moment."
-            raise Refusal(detail)
+            raise DashtamError(detail)
         note(work, "user_registered", user.id, user.id)
     return user
 
 
-def _import(world: World, user_id: UserId, samples: Iterable[Sample]) -> None:
+def _import(services: Services, user_id: UserId, samples: Iterable[Sample]) -> None:
     for sample in samples:
         sent = SentFile(user_id, io.BytesIO(sample.content), mapping=sample.mapping)
-        file_import.import_file(world, sent, _say)
+        file_import.import_file(services, sent, _say)
 
 
-def _connect(world: World, user_id: UserId) -> None:
+def _connect(services: Services, user_id: UserId) -> None:
     """Have a live connection beside the files, which the worker goes on syncing."""
-    with world.database.read() as work:
+    with services.database.read() as work:
         if _live(work, user_id):
             return
-    connect.connect(world, user_id, NewConnection(_PROVIDER, {"seed": EMAIL}))
+    connect.connect(services, user_id, NewConnection(_PROVIDER, {"seed": EMAIL}))
 
 
 def _live(work: UnitOfWork, user_id: UserId) -> set[ConnectionId]:
@@ -128,11 +128,11 @@ def _say(work: UnitOfWork, done: Import) -> None:
             accounts.change(work, imported.account, said)
 
 
-def _new_token(world: World, work: UnitOfWork, user_id: UserId) -> str:
+def _new_token(services: Services, work: UnitOfWork, user_id: UserId) -> str:
     for token in list(every(lambda page: api_tokens.of_user(work, user_id, page))):
         if token.name == TOKEN_NAME:
             api_tokens.revoke(work, user_id, token.id)
-    _, text = api_tokens.create(work, world.secrets, user_id, TOKEN_NAME, TOKEN_DAYS)
+    _, text = api_tokens.create(work, services.secrets, user_id, TOKEN_NAME, TOKEN_DAYS)
     return text
 
 
@@ -154,7 +154,7 @@ def _demo(work: UnitOfWork, user_id: UserId, token: str) -> Demo:
             longest = (count, one.account, period)
     if longest is None:
         detail = "There are no sample statements to show."
-        raise Refusal(detail)
+        raise DashtamError(detail)
     return Demo(len(shown), counted, longest[1], longest[2], token)
 
 

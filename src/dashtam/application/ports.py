@@ -105,7 +105,7 @@ class Background(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ServiceOptions:
     """What the operator decided.
 
     ``is_local`` where only this machine reaches us. ``base_path`` is what stands before our paths
@@ -120,13 +120,13 @@ class Rules:
     has_https: bool
     base_path: str
     origins: Sequence[str]
-    policies: Mapping[str, RatePolicy]
+    rate_policies: Mapping[str, RatePolicy]
     sync_spacing: timedelta = timedelta(minutes=15)
     sync_lease: timedelta = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Services:
     """Everything that use cases may ask for.
 
     ``providers`` are the live ones by slug. ``http_for`` returns the guarded way out to them; it
@@ -145,9 +145,9 @@ class World:
     cipher: Cipher
     http_for: Callable[[Spend], Http]
     background: Background
-    rules: Rules
+    options: ServiceOptions
     ready: HistoryCache | None = None
 
-    def asked_from(self, address: str) -> "World":
+    def for_address(self, address: str) -> "Services":
         """Return the same world, all of whose work is asked for from this address."""
         return replace(self, database=self.database.for_address(address))

@@ -4,14 +4,12 @@ A provider is found through the entry-point group ``dashtam.providers``: the ent
 slug, its value an object with the attributes of ``Provider``.
 """
 
-# ruff: noqa: N818 - the name of an error says what is wrong
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from dashtam.domain.statement import Identity, Position, Problem, Reading
+from dashtam.domain.statement import Identity, Position, Reading, RowError
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ class AccountReport:
     current: Reading | None
     history: Sequence[Reading] = ()
     positions: Sequence[Position] | None = None
-    problems: Sequence[Problem] = ()
+    problems: Sequence[RowError] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Engine
 
-from dashtam.application.ports import Rules, Spend, World
+from dashtam.application.ports import ServiceOptions, Services, Spend
 from dashtam.application.provider import Http
 from dashtam.application.rate_limits import Buckets
 from dashtam.bootstrap.worker import Threads
@@ -23,7 +23,7 @@ from dashtam.database.history_cache.drivers import driver_of
 from dashtam.database.history_cache.history_cache import HistoryCache
 from dashtam.database.unit_of_work import Clock, Database
 from dashtam.domain.account import AccountId
-from dashtam.domain.errors import Refusal
+from dashtam.domain.errors import DashtamError
 from dashtam.presentation.schemas.snapshot_chunks import rendered
 from dashtam.providers.registry import providers
 from dashtam.rate_limit.memory import MemoryBuckets
@@ -45,7 +45,7 @@ def now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - the clock itself
 
 
-class NoKeyRing(Refusal):
+class NoKeyRing(DashtamError):
     """In production nothing secret is made up on the way."""
 
     detail = (
@@ -157,7 +157,7 @@ class Parts:
         def refresh() -> None:
             try:
                 with self.database.write() as work:
-                    work.history_pages.changed(AccountId(account_id))
+                    work.history_chunks.changed(AccountId(account_id))
             finally:
                 self._mending.discard(account_id)
 
@@ -166,10 +166,10 @@ class Parts:
             self._mending.add(account_id)
             self._threads.start(refresh)
 
-    def world(self) -> World:
+    def services(self) -> Services:
         """Return what use cases ask for; the database is brought up to date first."""
         settings = self.settings
-        return World(
+        return Services(
             database=self.database,
             clock=self.clock,
             passwords=Passwords(),
@@ -182,14 +182,14 @@ class Parts:
             http_for=self._http_for,
             background=self._threads,
             ready=self._ready,
-            rules=Rules(
+            options=ServiceOptions(
                 registration=settings.registration,
                 setup_code=self._setup_code,
                 is_local=is_loopback(settings.host) and settings.public_url is None,
                 has_https=(settings.public_url or "").startswith("https:"),
                 base_path=settings.base_path,
                 origins=settings.own_origins,
-                policies=settings.policies,
+                rate_policies=settings.policies,
                 sync_spacing=timedelta(minutes=settings.sync_spacing_minutes),
                 sync_lease=timedelta(seconds=settings.sync_lease_s),
             ),
@@ -230,10 +230,10 @@ class Parts:
         return path
 
 
-def unreadable(path: Path, error: Exception) -> Refusal:
+def unreadable(path: Path, error: Exception) -> DashtamError:
     """Return the refusal that says why the key ring at this path cannot be used."""
     reason = "it is not readable" if isinstance(error, OSError) else str(error)
-    return Refusal(f"The key ring at {path} cannot be used: {reason}.".replace("..", "."))
+    return DashtamError(f"The key ring at {path} cannot be used: {reason}.".replace("..", "."))
 
 
 def _make_private(folder: Path) -> None:

@@ -19,8 +19,8 @@ from dashtam.bootstrap.metrics import Metrics, counting_together
 from dashtam.bootstrap.worker import Worker
 from dashtam.database import backups, health
 from dashtam.database.engine import sqlite_path
-from dashtam.domain.errors import Refusal
-from dashtam.presentation.app import Surroundings, make_app
+from dashtam.domain.errors import DashtamError
+from dashtam.presentation.app import AppOptions, make_app
 from dashtam.presentation.cli.installation import Check, Key, Option
 from dashtam.presentation.http import granian_server
 from dashtam.presentation.http.server import serve
@@ -40,8 +40,8 @@ class Installation(Parts):
         """Return the ASGI application, which closes this installation when it ends."""
         settings, metrics = self.settings, metrics or Metrics()
         return make_app(
-            self.world(),
-            Surroundings(
+            self.services(),
+            AppOptions(
                 version=__version__,
                 threads=settings.database_pool,
                 public_url=settings.public_url,
@@ -66,8 +66,8 @@ class Installation(Parts):
         told = {"url": settings.public_url or f"http://{_in_url(settings.host)}:{settings.port}"}
         if settings.server == "granian":
             told["note"] = granian_server.NOTE
-        world = self.world()
-        with world.database.read() as work:
+        services = self.services()
+        with services.database.read() as work:
             if settings.registration == "first_user" and not work.users.any():
                 told["setup_code"] = self._setup_code
         # The worker beside it goes on for a while after it has stopped.
@@ -108,7 +108,7 @@ class Installation(Parts):
     def work(self, started: Callable[[], None]) -> None:
         """Sync what is due until told to stop; ``started`` is called once it has begun."""
         logs.set_up(self.settings.log_level)
-        worker = Worker(self.world(), structlog.get_logger())
+        worker = Worker(self.services(), structlog.get_logger())
         started()
         with closing(self):
             worker.run_until_signalled()
@@ -119,7 +119,7 @@ class Installation(Parts):
         if not self.settings.worker:
             yield
             return
-        worker = Worker(self.world(), structlog.get_logger())
+        worker = Worker(self.services(), structlog.get_logger())
         thread = threading.Thread(target=worker.run, name="worker")
         thread.start()
         try:
@@ -175,7 +175,7 @@ class Installation(Parts):
         It can be killed at any moment and run again.
         """
         if self.settings.key_ring is not None:
-            raise Refusal(_ring_given(self.settings.key_ring_path))
+            raise DashtamError(_ring_given(self.settings.key_ring_path))
         path = self.settings.key_ring_path
         try:
             ring = key_ring.rotate(path, self.clock())

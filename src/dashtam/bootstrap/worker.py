@@ -11,11 +11,11 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from dashtam.application.ports import World
+from dashtam.application.ports import Services
 from dashtam.application.syncs import due_connections, sync_run
 from dashtam.application.syncs.schedule import CATCH_UP_AFTER
-from dashtam.application.syncs.sync_result import Claim
-from dashtam.domain.errors import Refusal
+from dashtam.application.syncs.sync_result import SyncClaim
+from dashtam.domain.errors import DashtamError
 
 FINISH_WITHIN_S: Final = 20.0
 _POLL_S: Final = 5.0
@@ -37,11 +37,11 @@ class Worker:
     A sync that is under way then is finished, or given back when it takes too long.
     """
 
-    world: World
+    services: Services
     log: FilteringBoundLogger
     effort: Effort = field(default_factory=Effort)
     _is_over: threading.Event = field(default_factory=threading.Event)
-    _running: dict[threading.Thread, Claim] = field(default_factory=dict)
+    _running: dict[threading.Thread, SyncClaim] = field(default_factory=dict)
     _freed: threading.Condition = field(default_factory=threading.Condition)
     _looked_at: datetime | None = None
 
@@ -57,7 +57,7 @@ class Worker:
         while not self._is_over.is_set():
             try:
                 found = self._look()
-            except Refusal as refusal:
+            except DashtamError as refusal:
                 # The database is away; it may be back the next time.
                 self.log.warning("worker_waits", reason=str(refusal))
                 found = False
@@ -95,7 +95,7 @@ class Worker:
         self._catch_up()
         if not self._wait_for_room():
             return False
-        claim = due_connections.claim_due(self.world)
+        claim = due_connections.claim_due(self.services)
         if claim is None:
             return False
         thread = threading.Thread(target=self._sync, args=(claim,), name=f"sync {claim.sync.id}",
@@ -106,17 +106,17 @@ class Worker:
         return True
 
     def _catch_up(self) -> None:
-        now, before = self.world.clock(), self._looked_at
+        now, before = self.services.clock(), self._looked_at
         self._looked_at = now
-        with self.world.database.read() as work:
+        with self.services.database.read() as work:
             is_any_expired = bool(work.syncs.expired(work.now, 1))
         if is_any_expired:
-            with self.world.database.write() as work:
-                interrupted = sync_run.reap(work, self.world)
+            with self.services.database.write() as work:
+                interrupted = sync_run.reap(work, self.services)
             self.log.info("syncs_interrupted", count=interrupted)
         # This machine was off, or asleep: whatever fell due meanwhile must not start at once.
         if before is None or now - before > CATCH_UP_AFTER:
-            spread = due_connections.spread_overdue(self.world)
+            spread = due_connections.spread_overdue(self.services)
             if spread:
                 self.log.info("syncs_spread", count=spread)
 
@@ -128,10 +128,10 @@ class Worker:
             )
             return len(self._running) < self.effort.at_once and not self._is_over.is_set()
 
-    def _sync(self, claim: Claim) -> None:
+    def _sync(self, claim: SyncClaim) -> None:
         began = time.monotonic()
         try:
-            sync = sync_run.complete(self.world, claim)
+            sync = sync_run.complete(self.services, claim)
             self.log.info(
                 "sync_finished",
                 sync_id=str(sync.id),
@@ -153,9 +153,9 @@ class Worker:
             left = list(self._running.values())
         for claim in left:
             try:
-                with self.world.database.write() as work:
+                with self.services.database.write() as work:
                     sync_run.release(work, claim)
-            except Refusal as refusal:
+            except DashtamError as refusal:
                 # Its lease runs out by itself.
                 self.log.warning("sync_not_released", reason=str(refusal))
             else:

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Engine
 
-from dashtam.domain.errors import Conflict, Refusal, Unprocessable
+from dashtam.domain.errors import Conflict, DashtamError, Unprocessable
 
 DATABASE: Final = "dashtam.db"
 KEY_RING: Final = "key_ring.json"
@@ -35,7 +35,7 @@ class InUse(Conflict):
     detail = "Dashtam is running on this data folder, or a backup is being restored."
 
 
-class NotOurs(Refusal):
+class NotOurs(DashtamError):
     """PostgreSQL is backed up by its own tools."""
 
     detail = (

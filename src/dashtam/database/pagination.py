@@ -15,7 +15,7 @@ _ON_A_PAGE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Cursor:
     """Where in a list something stands: its id, and its name where the list is by name."""
 
     id: UUID
@@ -23,27 +23,27 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PageRequest:
     """Which stretch of a list is asked for: ``limit`` at most, behind ``after`` (None: its top)."""
 
     limit: int
-    after: Place | None = None
+    after: Cursor | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Listed(Generic[T]):
+class ListPage(Generic[T]):
     """A stretch of a list, how many there are in all, and the last one's place (None: no more)."""
 
     items: Sequence[T]
     total: int
-    last: Place | None
+    last: Cursor | None
 
 
-def every(list_page: Callable[[Page], Listed[T]]) -> Iterator[T]:
+def every(list_page: Callable[[PageRequest], ListPage[T]]) -> Iterator[T]:
     """Yield everything in a list, in its order, without holding more than a page of it."""
-    after: Place | None = None
+    after: Cursor | None = None
     while True:
-        listed = list_page(Page(_ON_A_PAGE, after))
+        listed = list_page(PageRequest(_ON_A_PAGE, after))
         yield from listed.items
         if listed.last is None:
             return
@@ -61,12 +61,12 @@ def one_of(
 def page_of(
     connection: Connection,
     statement: Select[Any],
-    page: Page,
+    page: PageRequest,
     build: Callable[[AnyRow], T],
     *,
     by: Sequence[Column[Any]],
     newest_first: bool = False,
-) -> Listed[T]:
+) -> ListPage[T]:
     """Return one page of what the statement selects, in the order of ``by``.
 
     ``by`` is the id alone or the name and the id; with ``newest_first`` it is the other way round.
@@ -79,9 +79,9 @@ def page_of(
     order = [column.desc() if newest_first else column.asc() for column in by]
     rows = connection.execute(statement.order_by(*order).limit(page.limit + 1)).all()
     last = _place(rows[page.limit - 1], by) if len(rows) > page.limit else None
-    return Listed([build(row) for row in rows[: page.limit]], total, last)
+    return ListPage([build(row) for row in rows[: page.limit]], total, last)
 
 
-def _place(row: AnyRow, by: Sequence[Column[Any]]) -> Place:
+def _place(row: AnyRow, by: Sequence[Column[Any]]) -> Cursor:
     values = [getattr(row, column.name) for column in by]
-    return Place(id=values[-1], name=values[0] if len(values) > 1 else "")
+    return Cursor(id=values[-1], name=values[0] if len(values) > 1 else "")

@@ -122,7 +122,7 @@ accounts = Table(
     Column("holdings_as_of", Instant),
     Column("holdings_sync_id", Id),
     Column("last_live_at", Instant),
-    # Derived, as ``history_pages`` are: up to when those reach, and the newest snapshot.
+    # Derived, as ``history_chunks`` are: up to when those reach, and the newest snapshot.
     Column("paged_until", Instant),
     Column("latest", LargeBinary),
     CheckConstraint("balance_sign IN (1, -1)", name="balance_sign"),
@@ -207,7 +207,7 @@ balance_snapshots = Table(
 
 # What stands of an account's history, oldest first, as it is sent. Derived: it can be made anew
 # from the rows at any time. Each page holds what lies after the one before it, up to its own last.
-history_pages = Table(
+history_chunks = Table(
     "history_pages",
     metadata,
     Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True),

@@ -20,7 +20,7 @@ from dashtam.database.engine import WRITES
 from dashtam.database.history.accounts import Accounts
 from dashtam.database.history.balance_snapshots import BalanceSnapshots
 from dashtam.database.history.holdings import Holdings
-from dashtam.database.history_cache.history_chunks import HistoryPages, Render
+from dashtam.database.history_cache.history_chunks import HistoryChunks, Render
 from dashtam.database.people.api_tokens import AccessTokens
 from dashtam.database.people.audit_log import AuditLog
 from dashtam.database.people.idempotency_keys import IdempotencyKeys
@@ -60,7 +60,7 @@ class UnitOfWork:
         self.now = now
         self.address = address
         self._connection = connection
-        self.history_pages = HistoryPages(connection, render)
+        self.history_chunks = HistoryChunks(connection, render)
 
     @cached_property
     def balance_snapshots(self) -> BalanceSnapshots:
@@ -115,11 +115,11 @@ class UnitOfWork:
     @contextmanager
     def trial(self) -> Iterator[None]:
         """Do what is in the ``with`` block as if it counted, and undo it at its end."""
-        changes = self.history_pages.changes
+        changes = self.history_chunks.changes
         with self._connection.begin_nested() as nested:
             yield
             nested.rollback()
-        self.history_pages.forget_changes(changes)
+        self.history_chunks.forget_changes(changes)
 
     def new_id(self) -> UUID:
         """Return a new id that sorts by time of making (UUID version 7)."""
@@ -178,7 +178,7 @@ class Database:
         with _answering(), self._writing.begin() as connection:
             work = UnitOfWork(connection, self._clock(), address or self._address, self._render)
             yield work
-            work.history_pages.write()
+            work.history_chunks.write()
 
 
 def _for_reading(engine: Engine) -> Engine:

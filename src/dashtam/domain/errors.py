@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FieldError:
     """One thing that is wrong in what was sent.
 
     ``place`` names a parameter, or points into a body as a JSON pointer (RFC 6901): empty for the
@@ -16,17 +16,19 @@ class Fault:
     detail: str
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a failure of the program
+class DashtamError(Exception):
     """Dashtam will not do what was asked; ``str()`` is a sentence for the user."""
 
     detail = "This cannot be done."
 
-    def __init__(self, detail: str | None = None, faults: tuple[Fault, ...] = ()) -> None:
+    def __init__(
+        self, detail: str | None = None, field_errors: tuple[FieldError, ...] = ()
+    ) -> None:
         super().__init__(detail or self.detail)
-        self.faults = faults
+        self.field_errors = field_errors
 
 
-class Invalid(Refusal):
+class Invalid(DashtamError):
     """What was sent cannot be understood."""
 
     detail = "What was sent cannot be understood."
@@ -38,31 +40,31 @@ class InvalidDateRange(Invalid):
     detail = "start_date must be before end_date."
 
 
-class Unauthorized(Refusal):
+class Unauthorized(DashtamError):
     """Nobody is signed in."""
 
     detail = "Sign in, and send the access token as a bearer token."
 
 
-class Forbidden(Refusal):
+class Forbidden(DashtamError):
     """The user may not do this."""
 
     detail = "You are not allowed to do this."
 
 
-class NotFound(Refusal):
+class NotFound(DashtamError):
     """There is no such thing, or it is another user's."""
 
     detail = "Not found"
 
 
-class Conflict(Refusal):
+class Conflict(DashtamError):
     """The state of things does not allow it now."""
 
     detail = "This conflicts with what is there."
 
 
-class Unprocessable(Refusal):
+class Unprocessable(DashtamError):
     """What was sent is well formed and breaks a rule."""
 
     detail = "What was sent breaks a rule."
@@ -107,7 +109,7 @@ class AccountForbidden(Forbidden):
     detail = "You are not allowed to see this account."
 
 
-class RateLimited(Refusal):
+class RateLimited(DashtamError):
     """Too many requests; ``retry_after_s`` whole seconds from now one passes."""
 
     detail = "Too many requests."
@@ -117,7 +119,7 @@ class RateLimited(Refusal):
         self.retry_after_s = retry_after_s
 
 
-class Unavailable(Refusal):
+class Unavailable(DashtamError):
     """Something that Dashtam needs is away; the same request may work in a moment."""
 
     detail = "The database is not available at the moment. Nothing was changed; try again soon."

@@ -8,7 +8,7 @@ from typing import Literal
 
 from dashtam.domain.errors import InvalidAmount, UnknownCurrency
 from dashtam.domain.money import Currency, parse_amount
-from dashtam.domain.statement import Identity, Position, Problem, Reading, Statement
+from dashtam.domain.statement import Identity, Position, Reading, RowError, Statement
 
 # ISO 4217's own code for "no currency": stands where a statement's currency cannot be told. Such
 # a statement has problems and no readings.
@@ -33,16 +33,16 @@ _SEPARATORS = re.compile(r"[.,]")
 _THOUSAND = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")
 
 
-class Unusable(Exception):  # noqa: N818 - it becomes a Problem, and ends no program
+class Unusable(Exception):
     """A field that cannot be used: its name and the reason, never what stood in it."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
         self.code = code
 
-    def problem(self, line: int | None = None) -> Problem:
+    def problem(self, line: int | None = None) -> RowError:
         """Return what the user is told."""
-        return Problem(line, self.code, str(self))
+        return RowError(line, self.code, str(self))
 
 
 def separator_of(text: str) -> Separator | None:
@@ -150,7 +150,7 @@ def last_of_instants(told: Iterable[tuple[tuple[int, ...], Reading]]) -> list[Re
 def pieces(
     identity: Identity,
     readings: Sequence[Reading],
-    problems: Sequence[Problem],
+    problems: Sequence[RowError],
     positions: Sequence[Position] | None = None,
 ) -> Iterator[Statement]:
     """Yield one account's statement, at most 1,000 readings and problems at a time."""

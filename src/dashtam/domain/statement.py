@@ -44,7 +44,7 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class RowError:
     """A line that could not be used, and why; never with what stood there.
 
     ``line`` counts from 1 and is None where the trouble is not on one line.
@@ -88,4 +88,4 @@ class Statement:
     identity: Identity
     readings: Sequence[Reading]
     positions: Sequence[Position] | None = None
-    problems: Sequence[Problem] = ()
+    problems: Sequence[RowError] = ()

@@ -12,14 +12,14 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
-from dashtam.application.people.api_tokens import Uses
-from dashtam.application.ports import World
+from dashtam.application.people.api_tokens import TokenUsage
+from dashtam.application.ports import Services
 from dashtam.database.history_cache.history_cache import HistoryCache
 from dashtam.presentation.http.client_ip import Networks
 from dashtam.presentation.http.middleware import Bodies, Cors, Edge
 from dashtam.presentation.http.problems import NOT_FOUND, Problems
 from dashtam.presentation.openapi.document import document
-from dashtam.presentation.routers.api.v1.routes.fast_path import Shortcut
+from dashtam.presentation.routers.api.v1.routes.fast_path import FastPath
 from dashtam.presentation.routers.api.v1.routes.mount import BASE_PATH, mount, reads_body
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
 from dashtam.presentation.routers.system import System, trace_id
@@ -28,7 +28,7 @@ from dashtam.presentation.web.pages import Pages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class AppOptions:
     """What the application stands in, beside the world of its use cases."""
 
     version: str
@@ -45,39 +45,39 @@ class Surroundings:
     log: FilteringBoundLogger
 
 
-def make_app(world: World, around: Surroundings) -> ASGIApp:
+def make_app(services: Services, around: AppOptions) -> ASGIApp:
     """Return the application, ready to be served."""
     problems = Problems(around.errors_url)
     openapi = cache(partial(_openapi, around))
     system = System(problems, around.is_ready, around.jwks, openapi, around.metrics)
-    uses = Uses(world.database, world.background)
+    token_usage = TokenUsage(services.database, services.background)
     routes: list[BaseRoute] = [
         *mount(
             ROUTES,
-            world=world,
+            services=services,
             problems=problems,
-            uses=uses,
+            token_usage=token_usage,
             trusted_proxies=around.trusted_proxies,
             threads=around.threads,
         ),
         *system.routes(),
         # Where the dashboard is built, it answers at / before the plain page does.
-        *Dashboard(problems, world.rules.base_path).routes(),
+        *Dashboard(problems, services.options.base_path).routes(),
         *Pages(problems, openapi).routes(),
     ]
     app: ASGIApp = Router(
         routes,
         redirect_slashes=False,
         default=_Nowhere(problems),
-        lifespan=_lifespan(around.close, world.ready),
+        lifespan=_lifespan(around.close, services.ready),
     )
-    if world.ready is not None:
-        app = Shortcut(
+    if services.ready is not None:
+        app = FastPath(
             app,
             ROUTES,
-            world=world,
-            reads=world.ready,
-            uses=uses,
+            services=services,
+            cache=services.ready,
+            token_usage=token_usage,
             base_path=BASE_PATH,
         )
     if around.cors_origins:
@@ -98,7 +98,7 @@ def make_app(world: World, around: Surroundings) -> ASGIApp:
     )
 
 
-def _openapi(around: Surroundings) -> bytes:
+def _openapi(around: AppOptions) -> bytes:
     described = document(
         ROUTES, version=around.version, server=around.public_url, errors_url=around.errors_url
     )

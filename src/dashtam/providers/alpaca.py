@@ -20,7 +20,7 @@ from dashtam.domain.account import AccountType
 from dashtam.domain.errors import InvalidAmount
 from dashtam.domain.money import Currency, parse_amount
 from dashtam.domain.parsing import Unusable
-from dashtam.domain.statement import Identity, Position, Problem, Reading
+from dashtam.domain.statement import Identity, Position, Reading, RowError
 from dashtam.providers import http_json
 from dashtam.providers.http_json import Record, text
 
@@ -74,7 +74,7 @@ class Alpaca:
         if not isinstance(account, dict):
             http_json.not_understood()
         positions = _of_success(get("positions"), now)
-        problems: list[Problem] = []
+        problems: list[RowError] = []
         history: list[Reading] = []
         if backfill:
             said = get(
@@ -101,7 +101,7 @@ def _report(
     account: Record,
     held: object,
     history: Sequence[Reading],
-    problems: list[Problem],
+    problems: list[RowError],
     now: datetime,
 ) -> Report:
     try:
@@ -138,7 +138,7 @@ def _identity(account: Record) -> Identity:
 
 
 def _positions(
-    held: object, currency: Currency, now: datetime, problems: list[Problem]
+    held: object, currency: Currency, now: datetime, problems: list[RowError]
 ) -> tuple[Position, ...] | None:
     if not isinstance(held, list) or len(held) > http_json.MAX_POSITIONS:
         http_json.not_understood()
@@ -168,7 +168,7 @@ def _position(held: Record, currency: Currency, now: datetime) -> Position:
     )
 
 
-def _history(answer: HttpAnswer, now: datetime, problems: list[Problem]) -> list[Reading]:
+def _history(answer: HttpAnswer, now: datetime, problems: list[RowError]) -> list[Reading]:
     """Return the equity at the end of each day before today.
 
     A service that fails is an error, so that the history is asked for again; an account that has
@@ -179,7 +179,7 @@ def _history(answer: HttpAnswer, now: datetime, problems: list[Problem]) -> list
     stamps, equity = said.get("timestamp"), said.get("equity")
     if not isinstance(stamps, list) or not isinstance(equity, list) or len(stamps) != len(equity):
         detail = "The history is missing, or its days and values do not belong together."
-        problems.append(Problem(None, "invalid_history", detail))
+        problems.append(RowError(None, "invalid_history", detail))
         return []
     days: dict[date, Decimal] = {}
     disputed: set[date] = set()
@@ -190,7 +190,7 @@ def _history(answer: HttpAnswer, now: datetime, problems: list[Problem]) -> list
 
 
 def _funded(
-    stamps: Sequence[object], equity: Sequence[object], problems: list[Problem]
+    stamps: Sequence[object], equity: Sequence[object], problems: list[RowError]
 ) -> Iterator[tuple[date, Decimal]]:
     """Yield days and values from the first deposit on: the zeros before it are no balances."""
     is_funded = False
@@ -200,7 +200,7 @@ def _funded(
         try:
             day, value = _day(stamp), parse_amount(said if isinstance(said, str) else "")
         except (InvalidAmount, ValueError, OverflowError):
-            problem = Problem(None, "invalid_history", "A day of the history cannot be used.")
+            problem = RowError(None, "invalid_history", "A day of the history cannot be used.")
             if problem not in problems:
                 problems.append(problem)
             continue

@@ -62,7 +62,7 @@ def shape_faults(provider: object) -> Iterator[str]:
             yield sentence
 
 
-def faults(provider: Provider) -> Iterator[str]:
+def field_errors(provider: Provider) -> Iterator[str]:
     """Yield what is wrong with the provider, as sentences; nothing where it conforms.
 
     It is called with made-up credentials and answers, so that what is found here is how it fails.
@@ -237,7 +237,7 @@ def main(arguments: Sequence[str]) -> int:
     if not module or not name:
         sys.stderr.write("Name one provider, as PACKAGE.MODULE:PROVIDER.\n")
         return 2
-    found = list(faults(getattr(import_module(module), name)))
+    found = list(field_errors(getattr(import_module(module), name)))
     for fault in found:
         sys.stdout.write(f"{fault}\n")
     sys.stderr.write(f"{module}:{name}: {len(found) or 'no'} faults\n")

@@ -25,7 +25,7 @@ from dashtam.application.provider import (
 from dashtam.domain.errors import InvalidAmount
 from dashtam.domain.money import EXACT, Currency, parse_amount
 from dashtam.domain.parsing import Unusable, clean, past
-from dashtam.domain.statement import Position, Problem
+from dashtam.domain.statement import Position, RowError
 
 Record = dict[str, object]
 
@@ -145,7 +145,7 @@ def optional_amount(field: str, source: Mapping[str, object], name: str) -> Deci
 
 
 def told_amount(
-    field: str, source: Mapping[str, object], name: str, problems: list[Problem]
+    field: str, source: Mapping[str, object], name: str, problems: list[RowError]
 ) -> Decimal | None:
     """Return the amount, None where it is absent or, with a problem more, not usable."""
     try:
@@ -233,7 +233,7 @@ def distinct(reports: Iterable[AccountReport]) -> list[AccountReport]:
 
 
 def _disputed(report: AccountReport) -> AccountReport:
-    problem = Problem(
+    problem = RowError(
         None,
         "duplicate_account",
         "The provider tells of this account twice, and not the same: neither was used.",

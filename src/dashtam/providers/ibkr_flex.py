@@ -31,7 +31,7 @@ from dashtam.domain.account import AccountType
 from dashtam.domain.account_types import guess
 from dashtam.domain.money import Currency
 from dashtam.domain.parsing import Unusable
-from dashtam.domain.statement import Identity, Position, Problem, Reading
+from dashtam.domain.statement import Identity, Position, Reading, RowError
 from dashtam.providers import http_json
 
 SERVICE: Final = "https://ndcdyn.interactivebrokers.com/AccountManagement/FlexWebService"
@@ -141,7 +141,7 @@ def _failure(document: Element, token: str) -> Exception:
 
 def _accounts(statement: Element, now: datetime, *, backfill: bool) -> Iterator[AccountReport]:
     """Yield an account for each currency that the statement's net asset values have."""
-    problems: list[Problem] = []
+    problems: list[RowError] = []
     rows = sorted(_rows(statement, now, problems), key=lambda row: row[0])
     currencies = list(dict.fromkeys(row[1] for row in rows))
     if not currencies:
@@ -157,7 +157,7 @@ def _account(
     statement: Element,
     currency: Currency,
     days: Mapping[date, Decimal],
-    problems: list[Problem],
+    problems: list[RowError],
     asked: tuple[datetime, bool],
 ) -> AccountReport:
     now, backfill = asked
@@ -169,7 +169,7 @@ def _account(
         told.append(parsing.missing_balance(field="total").problem())
     elif now - parsing.noon(max(days)) > _STALE_AFTER:
         detail = "The Flex query's period ends in the past: let it end with the last business day."
-        told.append(Problem(None, "stale_balance", detail))
+        told.append(RowError(None, "stale_balance", detail))
     else:
         newest = max(days)
         value = http_json.value_of(positions, currency)
@@ -178,7 +178,7 @@ def _account(
     return AccountReport(identity, current, history, positions, tuple(told))
 
 
-def _rows(statement: Element, now: datetime, problems: list[Problem]) -> Iterator[_Row]:
+def _rows(statement: Element, now: datetime, problems: list[RowError]) -> Iterator[_Row]:
     base = _attribute(statement.find("AccountInformation"), "currency")
     for row in statement.iter("EquitySummaryByReportDateInBase"):
         code = row.get("currency") or base
@@ -195,7 +195,7 @@ def _rows(statement: Element, now: datetime, problems: list[Problem]) -> Iterato
             problems.append(unusable.problem())
 
 
-def _undisputed(rows: Sequence[_Row], problems: list[Problem]) -> dict[date, Decimal]:
+def _undisputed(rows: Sequence[_Row], problems: list[RowError]) -> dict[date, Decimal]:
     days: dict[date, Decimal] = {}
     disputed: set[date] = set()
     for day, _, total in rows:
@@ -203,7 +203,7 @@ def _undisputed(rows: Sequence[_Row], problems: list[Problem]) -> dict[date, Dec
             disputed.add(day)
     if disputed:
         detail = "Two net asset values are told for one day, so neither was used."
-        problems.append(Problem(None, "duplicate_day", detail))
+        problems.append(RowError(None, "duplicate_day", detail))
     return {day: total for day, total in days.items() if day not in disputed}
 
 
@@ -227,7 +227,7 @@ def _identity(statement: Element, currency: Currency) -> Identity:
 
 
 def _positions(
-    statement: Element, now: datetime, problems: list[Problem]
+    statement: Element, now: datetime, problems: list[RowError]
 ) -> tuple[Position, ...] | None:
     listed = statement.find("OpenPositions")
     if listed is None:

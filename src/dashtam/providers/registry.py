@@ -52,14 +52,14 @@ def _loaded(entry: "EntryPoint") -> Provider:
     from dashtam.providers.conformance import shape_faults
 
     provider = entry.load()
-    faults = list(shape_faults(provider))
-    if faults:
-        raise _Unusable(faults[0])
+    field_errors = list(shape_faults(provider))
+    if field_errors:
+        raise _Unusable(field_errors[0])
     if provider.slug != entry.name:
         raise _Unusable(_OTHER_NAME)
     usable: Provider = provider
     return usable
 
 
-class _Unusable(Exception):  # noqa: N818 - it becomes a line of the log
+class _Unusable(Exception):
     """The reason, as a sentence."""

@@ -24,7 +24,7 @@ from dashtam.domain import parsing
 from dashtam.domain.account_types import guess
 from dashtam.domain.money import Currency
 from dashtam.domain.parsing import Unusable
-from dashtam.domain.statement import Identity, Position, Problem, Reading
+from dashtam.domain.statement import Identity, Position, Reading, RowError
 from dashtam.providers import http_json
 from dashtam.providers.http_json import Record, text
 
@@ -187,7 +187,7 @@ def _currency(source: Record) -> Currency:
 
 
 def _account(source: Record, identity: Identity, now: datetime) -> AccountReport:
-    problems: list[Problem] = []
+    problems: list[RowError] = []
     as_of = http_json.instant(text(source, "balance-date"), now)
     positions = _positions(source, identity.currency, as_of or now, problems)
     balance = http_json.told_amount("balance", source, "balance", problems)
@@ -202,7 +202,7 @@ def _account(source: Record, identity: Identity, now: datetime) -> AccountReport
 
 
 def _positions(
-    source: Record, currency: Currency, as_of: datetime, problems: list[Problem]
+    source: Record, currency: Currency, as_of: datetime, problems: list[RowError]
 ) -> tuple[Position, ...] | None:
     if not isinstance(source.get("holdings"), list):
         return None

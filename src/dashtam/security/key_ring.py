@@ -26,7 +26,7 @@ _LOOK_EVERY_S: Final = 1.0
 _log = get_logger()
 
 
-class KeyRingUnreadable(Exception):  # noqa: N818 - named for what is wrong
+class KeyRingUnreadable(Exception):
     """The text is not a key ring; the message says why, and quotes nothing of it."""
 
 

@@ -22,7 +22,7 @@ from dashtam.domain.account import AccountType
 from dashtam.domain.errors import UnreadableFile
 from dashtam.domain.money import Currency
 from dashtam.domain.parsing import NO_CURRENCY, Unusable
-from dashtam.domain.statement import Identity, Problem, Reading, Statement
+from dashtam.domain.statement import Identity, Reading, RowError, Statement
 from dashtam.statements.identities import bic, numbered
 
 _DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:Z|[+-][0-9]{2}:[0-9]{2})?")
@@ -46,7 +46,7 @@ class _Account:
 
     identity: Identity
     readings: list[tuple[tuple[int, ...], Reading]] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[RowError] = field(default_factory=list)
 
 
 _Accounts = dict[tuple[str, str, str], _Account]
@@ -138,7 +138,7 @@ def _reading(
     closing: Element,
     available: list[Element],
     now: datetime,
-    problems: list[Problem],
+    problems: list[RowError],
 ) -> Reading:
     if not _number(source):
         raise Unusable(code="missing_account", detail="Acct.Id is missing: no account is told.")

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import BinaryIO
 
 from dashtam.domain.connection import ProviderKind
-from dashtam.domain.errors import Fault, UnreadableFile
-from dashtam.domain.statement import Problem, Statement
+from dashtam.domain.errors import FieldError, UnreadableFile
+from dashtam.domain.statement import RowError, Statement
 from dashtam.statements.encodings import head_of, text_of
 
 _MAX_FAULTS = 20
@@ -112,7 +112,7 @@ def read(
         MappingNeeded: it is a table that needs a mapping, or another one.
     """
     found = False
-    problems: list[Problem] = []
+    problems: list[RowError] = []
     for statement in _statements(file, format or detect(file), mapping, now):
         found = found or bool(statement.readings) or bool(statement.positions)
         if len(problems) < _MAX_FAULTS:
@@ -143,19 +143,21 @@ def _statements(
         from dashtam.statements.csv import balance_csv
 
         return balance_csv.read(file, now, mapping)
-    fault = Fault("/format", "unknown_format", "This format is not known.")
+    fault = FieldError("/format", "unknown_format", "This format is not known.")
     raise UnreadableFile(_UNKNOWN, (fault,))
 
 
-def _unusable(problems: list[Problem]) -> UnreadableFile:
+def _unusable(problems: list[RowError]) -> UnreadableFile:
     if not problems:
         return UnreadableFile("There is no balance in this file.")
-    faults = tuple(
-        Fault(
+    field_errors = tuple(
+        FieldError(
             "/file",
             problem.code,
             problem.detail if problem.line is None else f"Line {problem.line}: {problem.detail}",
         )
         for problem in problems
     )
-    return UnreadableFile(f"No balance in this file can be used. {faults[0].detail}", faults)
+    return UnreadableFile(
+        f"No balance in this file can be used. {field_errors[0].detail}", field_errors
+    )

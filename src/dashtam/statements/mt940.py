@@ -21,7 +21,7 @@ from dashtam.domain import parsing
 from dashtam.domain.errors import UnreadableFile
 from dashtam.domain.money import Currency
 from dashtam.domain.parsing import NO_CURRENCY, Unusable
-from dashtam.domain.statement import Identity, Problem, Reading, Statement
+from dashtam.domain.statement import Identity, Reading, RowError, Statement
 from dashtam.statements.encodings import text_of, whole
 from dashtam.statements.identities import bic, numbered
 
@@ -73,7 +73,7 @@ class _Account:
 
     identity: Identity
     readings: list[tuple[tuple[int, ...], Reading]] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[RowError] = field(default_factory=list)
 
 
 def read(file: BinaryIO, now: datetime) -> Iterator[Statement]:

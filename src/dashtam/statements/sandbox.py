@@ -18,7 +18,7 @@ from typing import IO, BinaryIO
 
 import msgspec
 
-from dashtam.domain.errors import MappingNeeded, Refusal, UnreadableFile
+from dashtam.domain.errors import DashtamError, MappingNeeded, UnreadableFile
 from dashtam.domain.statement import Statement
 from dashtam.statements import sandbox_process
 
@@ -162,9 +162,9 @@ def _received(process: subprocess.Popen[bytes], wait_s: float) -> Iterator[bytes
     raise UnreadableFile(_ENDINGS.get(process.returncode, _CRASHED))
 
 
-def _refusal(answer: sandbox_process.Answer) -> Refusal:
+def _refusal(answer: sandbox_process.Answer) -> DashtamError:
     kind = MappingNeeded if answer.needs_mapping else UnreadableFile
-    return kind(answer.detail, answer.faults)
+    return kind(answer.detail, answer.field_errors)
 
 
 def _lines(process: subprocess.Popen[bytes], wait_s: float) -> Iterator[bytes]:

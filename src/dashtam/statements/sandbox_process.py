@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from dashtam.domain.errors import Fault, MappingNeeded, Refusal
+from dashtam.domain.errors import DashtamError, FieldError, MappingNeeded
 
 CPU_S = 10
 """The processor time for a file of up to 10 MiB, which no upload exceeds."""
@@ -47,7 +47,7 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
 
     statement: msgspec.Raw = msgspec.Raw()
     detail: str | None = None
-    faults: tuple[Fault, ...] = ()
+    field_errors: tuple[FieldError, ...] = ()
     needs_mapping: bool = False
     is_done: bool = False
 
@@ -99,10 +99,10 @@ def _answers(descriptor: int, request: Request) -> Iterator[Answer]:
                 file, format=request.format, mapping=request.mapping, now=request.now
             ):
                 yield Answer(statement=msgspec.Raw(_encoder.encode(statement)))
-        except Refusal as refusal:
+        except DashtamError as refusal:
             yield Answer(
                 detail=str(refusal),
-                faults=refusal.faults,
+                field_errors=refusal.field_errors,
                 needs_mapping=isinstance(refusal, MappingNeeded),
             )
         yield Answer(is_done=True)

@@ -7,7 +7,7 @@ from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, Final
 
 from dashtam.application.ports import FileFormat, StatementFile
-from dashtam.domain.errors import Fault, UnreadableFile
+from dashtam.domain.errors import FieldError, UnreadableFile
 from dashtam.statements.formats import FORMATS, detect
 from dashtam.statements.sandbox import decoded, read_encoded
 
@@ -44,7 +44,7 @@ class StatementFiles:
         slug = file_format or detect(file)
         if slug not in _SLUGS:
             detail = f"This format is not known: {', '.join(_SLUGS[:-1])} and {_SLUGS[-1]} are."
-            raise UnreadableFile(detail, (Fault("/format", "unknown_format", detail),))
+            raise UnreadableFile(detail, (FieldError("/format", "unknown_format", detail),))
         with SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as spool:
             # Line by line: after many at once it would look only once at how long it has become.
             lines = read_encoded(file, slug, mapping, now)

@@ -9,17 +9,17 @@ from uuid import UUID
 from dashtam.application import credentials
 from dashtam.application.audit_log import note
 from dashtam.application.connections import connections
-from dashtam.application.ports import World
+from dashtam.application.ports import Services
 from dashtam.application.provider import CredentialsRefused, Provider, ProviderError
 from dashtam.application.syncs import schedule, sync_run
 from dashtam.application.syncs.provider_quota import FirstBudget
-from dashtam.application.syncs.sync_result import Claim
-from dashtam.application.syncs.sync_run import Wanted
+from dashtam.application.syncs.sync_result import SyncClaim
+from dashtam.application.syncs.sync_run import SyncRequest
 from dashtam.application.syncs.syncs import interrupt
 from dashtam.database.syncs.connections import LiveConnection
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.connection import Connection, ConnectionId, ConnectionState, ProviderKind
-from dashtam.domain.errors import Conflict, Fault, Refusal, Unavailable, Unprocessable
+from dashtam.domain.errors import Conflict, DashtamError, FieldError, Unavailable, Unprocessable
 from dashtam.domain.sync import SnapshotSource, Sync
 from dashtam.domain.user import UserId
 
@@ -33,10 +33,10 @@ class CredentialsRejected(Unprocessable):
     """The provider does not take these credentials; nothing was kept."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(reason, (Fault("/credentials", "refused", reason),))
+        super().__init__(reason, (FieldError("/credentials", "refused", reason),))
 
 
-class ConnectingFailed(Refusal):
+class ConnectingFailed(DashtamError):
     """The provider did not answer to the credentials, and nothing was kept."""
 
 
@@ -64,7 +64,9 @@ Keep = Callable[[UnitOfWork, Connected], None]
 def _nothing(_work: UnitOfWork, _connected: Connected) -> None: ...
 
 
-def connect(world: World, user_id: UserId, new: NewConnection, keep: Keep = _nothing) -> Connected:
+def connect(
+    services: Services, user_id: UserId, new: NewConnection, keep: Keep = _nothing
+) -> Connected:
     """Connect to a provider and run the first sync, which may fail and be tried again later.
 
     What the provider hands out is sealed and committed before that.
@@ -74,38 +76,38 @@ def connect(world: World, user_id: UserId, new: NewConnection, keep: Keep = _not
         CredentialsRejected: the provider does not take them; nothing is kept.
         ConnectingFailed: no credentials that could be kept were to be had.
     """
-    provider = _provider(world, new.provider)
-    budget = FirstBudget(world, provider)
-    kept = _exchanged(world, user_id, provider, new.credentials, budget)
-    connection_id = ConnectionId(UUID(bytes=world.secrets.random()[:16], version=4))
+    provider = _provider(services, new.provider)
+    budget = FirstBudget(services, provider)
+    kept = _exchanged(services, user_id, provider, new.credentials, budget)
+    connection_id = ConnectionId(UUID(bytes=services.secrets.random()[:16], version=4))
 
-    def commit() -> Claim:
-        with world.database.write() as work:
+    def commit() -> SyncClaim:
+        with services.database.write() as work:
             found = work.connections.locked(connection_id)
             running = work.syncs.running(connection_id)
             if found is not None and running is not None:
                 # It was committed, and only the word of it was lost.
-                return Claim(running, found, provider)
+                return SyncClaim(running, found, provider)
             work.users.require(user_id)
             live = LiveConnection(_made(work, user_id, provider, connection_id, new.name))
-            sealed = credentials.seal(world.cipher, live.connection, kept)
+            sealed = credentials.seal(services.cipher, live.connection, kept)
             work.connections.add(live.connection)
             day = schedule.day_of(work.now)
             work.connections.count_requests(connection_id, day, budget.requests)
             note(work, "connection_created", user_id, connection_id)
-            wanted = Wanted(SnapshotSource.INITIAL_CONNECTION, is_forced=True)
-            return sync_run.claim(work, world, replace(live, credentials=sealed), wanted)
+            wanted = SyncRequest(SnapshotSource.INITIAL_CONNECTION, is_forced=True)
+            return sync_run.claim(work, services, replace(live, credentials=sealed), wanted)
 
     claim = _patiently(commit)
-    sync = sync_run.complete(world, claim, _keeping(keep))
+    sync = sync_run.complete(services, claim, _keeping(keep))
     if sync.code == _REFUSED:
-        _forget(world, claim)
+        _forget(services, claim)
         raise CredentialsRejected(_reason(sync))
-    return Connected(_now(world, claim.live.connection), sync)
+    return Connected(_now(services, claim.live.connection), sync)
 
 
 def reconnect(
-    world: World, connection: Connection, given: credentials.Kept, keep: Keep = _nothing
+    services: Services, connection: Connection, given: credentials.Kept, keep: Keep = _nothing
 ) -> Connected:
     """Give the user's own connection other credentials, and sync it by them.
 
@@ -122,25 +124,25 @@ def reconnect(
     if connection.kind is not ProviderKind.API:
         detail = "No provider feeds this connection: it has no credentials."
         raise Conflict(detail)
-    provider = _provider(world, connection.provider)
-    budget = FirstBudget(world, provider)
-    kept = _exchanged(world, connection.user_id, provider, given, budget)
-    before, claim = _patiently(lambda: _renewed(world, connection, kept, budget.requests))
-    sync = sync_run.complete(world, claim, _keeping(keep))
+    provider = _provider(services, connection.provider)
+    budget = FirstBudget(services, provider)
+    kept = _exchanged(services, connection.user_id, provider, given, budget)
+    before, claim = _patiently(lambda: _renewed(services, connection, kept, budget.requests))
+    sync = sync_run.complete(services, claim, _keeping(keep))
     if sync.code == _REFUSED:
-        _put_back(world, before, claim)
+        _put_back(services, before, claim)
         raise CredentialsRejected(_reason(sync))
-    return Connected(_now(world, connection), sync)
+    return Connected(_now(services, connection), sync)
 
 
 def _renewed(
-    world: World, connection: Connection, kept: credentials.Kept, requests: int
-) -> tuple[LiveConnection, Claim]:
+    services: Services, connection: Connection, kept: credentials.Kept, requests: int
+) -> tuple[LiveConnection, SyncClaim]:
     """Keep other credentials and claim a run by them; return what was there before, and the claim.
 
     ``requests`` were made to have them.
     """
-    with world.database.write() as work:
+    with services.database.write() as work:
         before = work.connections.locked(connection.id)
         if before is None:
             raise connections.ConnectionNotFound
@@ -157,14 +159,14 @@ def _renewed(
                 next_sync_at=work.now,
                 updated_at=work.now,
             ),
-            credentials=credentials.seal(world.cipher, connection, kept),
+            credentials=credentials.seal(services.cipher, connection, kept),
         )
-        if not credentials.are_sealed(world.cipher, connection, before.credentials, kept):
+        if not credentials.are_sealed(services.cipher, connection, before.credentials, kept):
             # Other credentials have a budget of their own.
             renewed = replace(renewed, paused_until=None, requests_on=None, requests=0)
         note(work, "connection_reconnected", connection.user_id, connection.id)
-        wanted = Wanted(SnapshotSource.MANUAL_SYNC, is_due=True)
-        claim = sync_run.claim(work, world, renewed, wanted)
+        wanted = SyncRequest(SnapshotSource.MANUAL_SYNC, is_due=True)
+        claim = sync_run.claim(work, services, renewed, wanted)
         day = schedule.day_of(work.now)
         made = renewed.requests if renewed.requests_on == day else 0
         work.connections.count_requests(connection.id, day, made + requests)
@@ -181,17 +183,17 @@ def _patiently(commit: Callable[[], T]) -> T:
     return commit()
 
 
-def _provider(world: World, slug: str) -> Provider:
+def _provider(services: Services, slug: str) -> Provider:
     try:
-        return world.providers[slug]
+        return services.providers[slug]
     except KeyError:
-        known = ", ".join(sorted(world.providers)) or "none"
+        known = ", ".join(sorted(services.providers)) or "none"
         detail = f"There is no such provider to connect to; these are known: {known}."
-        raise Unprocessable(detail, (Fault("/provider", "unknown", detail),)) from None
+        raise Unprocessable(detail, (FieldError("/provider", "unknown", detail),)) from None
 
 
 def _exchanged(
-    world: World,
+    services: Services,
     user_id: UserId,
     provider: Provider,
     given: credentials.Kept,
@@ -199,17 +201,17 @@ def _exchanged(
 ) -> credentials.Kept:
     credentials.check(provider, given)
     try:
-        return provider.connect(given, world.http_for(budget.spend))
+        return provider.connect(given, services.http_for(budget.spend))
     except ProviderError as error:
         reason = credentials.harmless(str(error), given)
-        refusal: Refusal = ConnectingFailed(reason)
+        refusal: DashtamError = ConnectingFailed(reason)
         if isinstance(error, CredentialsRefused):
             refusal = CredentialsRejected(reason)
-    except Refusal:
+    except DashtamError:
         raise
     except Exception as error:  # noqa: BLE001 - a provider may be other people's code
         refusal = ConnectingFailed(f"{provider.name} failed ({type(error).__name__}).")
-    with world.database.write() as work:
+    with services.database.write() as work:
         note(work, "connection_refused", user_id, None)
     raise refusal
 
@@ -248,15 +250,15 @@ def _keeping(keep: Keep) -> sync_run.Keep:
     return keep_unless_refused
 
 
-def _forget(world: World, claim: Claim) -> None:
-    with world.database.write() as work:
+def _forget(services: Services, claim: SyncClaim) -> None:
+    with services.database.write() as work:
         work.connections.locked(claim.sync.connection_id)
         work.connections.remove(claim.sync.connection_id)
         note(work, "connection_refused", claim.sync.user_id, None)
 
 
-def _put_back(world: World, before: LiveConnection, claim: Claim) -> None:
-    with world.database.write() as work:
+def _put_back(services: Services, before: LiveConnection, claim: SyncClaim) -> None:
+    with services.database.write() as work:
         live = work.connections.locked(before.connection.id)
         if live is not None and live.fence == claim.live.fence:
             # It may have been renamed meanwhile.
@@ -271,6 +273,6 @@ def _reason(sync: Sync) -> str:
     return sync.detail or "The provider does not take these credentials."
 
 
-def _now(world: World, connection: Connection) -> Connection:
-    with world.database.read() as work:
+def _now(services: Services, connection: Connection) -> Connection:
+    with services.database.read() as work:
         return work.connections.get(connection.id) or connection

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from dashtam.application.audit_log import note
-from dashtam.database.pagination import Listed, Page
+from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account
 from dashtam.domain.connection import Connection, ConnectionId, ConnectionState, ProviderKind
@@ -44,7 +44,7 @@ def of(work: UnitOfWork, user_id: UserId, connection_id: ConnectionId) -> Connec
     return connection
 
 
-def of_user(work: UnitOfWork, user_id: UserId, page: Page) -> Listed[Connection]:
+def of_user(work: UnitOfWork, user_id: UserId, page: PageRequest) -> ListPage[Connection]:
     """Return the user's connections by name, then id."""
     return work.connections.of_user(user_id, page)
 

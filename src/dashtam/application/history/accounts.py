@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import TypedDict
 
 from dashtam.application.audit_log import note
-from dashtam.database.pagination import Listed, Page
+from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId, AccountType, BalanceSign
 from dashtam.domain.connection import ProviderKind
-from dashtam.domain.errors import AccountForbidden, AccountNotFound, Fault, Unprocessable
+from dashtam.domain.errors import AccountForbidden, AccountNotFound, FieldError, Unprocessable
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot
 from dashtam.domain.user import UserId
 
@@ -52,12 +52,12 @@ def with_balance(work: UnitOfWork, account: Account) -> AccountBalance:
     return AccountBalance(account, work.balance_snapshots.latest_of([account.id]).get(account.id))
 
 
-def of_user(work: UnitOfWork, user_id: UserId, page: Page) -> Listed[AccountBalance]:
+def of_user(work: UnitOfWork, user_id: UserId, page: PageRequest) -> ListPage[AccountBalance]:
     """Return the user's accounts with their newest snapshots, by name, then id."""
     found = work.accounts.of_user(user_id, page)
     newest = work.balance_snapshots.latest_of([account.id for account in found.items])
     items = [AccountBalance(account, newest.get(account.id)) for account in found.items]
-    return Listed(items, found.total, found.last)
+    return ListPage(items, found.total, found.last)
 
 
 def change(work: UnitOfWork, account: Account, changes: AccountChanges) -> Account:
@@ -73,15 +73,15 @@ def change(work: UnitOfWork, account: Account, changes: AccountChanges) -> Accou
     manual = connection is not None and connection.kind is ProviderKind.MANUAL
     if manual and changes.get("balance_sign", 1) != 1:
         detail = "The balances of a manual account count as they are typed: type debts negative."
-        raise Unprocessable(detail, (Fault("/balance_sign", "manual_account", detail),))
+        raise Unprocessable(detail, (FieldError("/balance_sign", "manual_account", detail),))
     closed_at = changes.get("closed_at")
     if closed_at is not None and closed_at > work.now:
         detail = "An account cannot have been closed in the future."
-        raise Unprocessable(detail, (Fault("/closed_at", "future", detail),))
+        raise Unprocessable(detail, (FieldError("/closed_at", "future", detail),))
     changed = replace(account, **changes, updated_at=work.now)
     changed = replace(changed, name=changed.name.strip())
     work.accounts.change(changed)
     if changed.balance_sign != account.balance_sign:
-        work.history_pages.changed(account.id)
+        work.history_chunks.changed(account.id)
     note(work, "account_changed", account.user_id, account.id)
     return changed

@@ -35,7 +35,7 @@ class LatestBalances:
 
 
 @dataclass(frozen=True, slots=True)
-class Detail:
+class Thinning:
     """How much of a history is shown: the last snapshot of each interval, and at most so many.
 
     None means all. Of many, those stay that a chart would show (see ``thinning``).
@@ -45,7 +45,7 @@ class Detail:
     most: int | None = None
 
 
-ALL: Final = Detail()
+ALL: Final = Thinning()
 
 
 def latest(
@@ -77,7 +77,7 @@ def history(
     account_id: AccountId,
     period: Period,
     source: SnapshotSource | None = None,
-    detail: Detail = ALL,
+    detail: Thinning = ALL,
 ) -> BalanceHistory:
     """Return an account's snapshots captured in the period, oldest first.
 
@@ -117,7 +117,7 @@ def recent(
 
 
 def _shown(
-    every: Iterator[BalanceSnapshot], newest: Sequence[BalanceSnapshot], detail: Detail
+    every: Iterator[BalanceSnapshot], newest: Sequence[BalanceSnapshot], detail: Thinning
 ) -> Sequence[BalanceSnapshot]:
     if detail.calendar is not None:
         every = last_of_each(every, detail.calendar, _INSTANT)

@@ -7,10 +7,10 @@ from itertools import islice
 from operator import attrgetter
 from typing import Final
 
-from dashtam.database.history.not_retracted import Standing
+from dashtam.database.history.not_retracted import RecordedReading
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account
-from dashtam.domain.errors import Refusal
+from dashtam.domain.errors import DashtamError
 from dashtam.domain.history.balance_snapshot import SnapshotId
 from dashtam.domain.history.hash_chain import Chain, Record, linked
 from dashtam.domain.statement import Reading
@@ -22,14 +22,14 @@ _A_SECOND: Final = timedelta(seconds=1)
 _CAPTURED_AT: Final = attrgetter("captured_at")
 
 
-class ClockBehind(Refusal):
+class ClockBehind(DashtamError):
     """The clock shows a time well before that of a live snapshot."""
 
     detail = "The clock is behind what was recorded already: nothing is recorded until it is right."
 
 
 @dataclass(slots=True)
-class Captured:
+class CaptureResult:
     """What came of readings: recorded, skipped as already known, or at odds with this very run."""
 
     recorded: int = 0
@@ -47,13 +47,13 @@ class Capture:
     sync_id: SyncId
     source: SnapshotSource
 
-    def typed(self, reading: Reading) -> Captured:
+    def typed(self, reading: Reading) -> CaptureResult:
         """Record what the owner typed; it is never skipped."""
-        captured = Captured()
+        captured = CaptureResult()
         self._record([reading], captured)
         return captured
 
-    def live(self, reading: Reading, at: datetime) -> Captured:
+    def live(self, reading: Reading, at: datetime) -> CaptureResult:
         """Record what a provider says now, as of the whole second in which it was asked (``at``).
 
         At least a second after the account's last live snapshot, even if the clock went back.
@@ -68,25 +68,25 @@ class Capture:
                 raise ClockBehind
             captured_at = max(captured_at, last + _A_SECOND)
         # What the provider calls now is kept beside, where it says so.
-        captured = Captured()
+        captured = CaptureResult()
         self._record([replace(reading, captured_at=captured_at)], captured)
         self.work.accounts.recorded_live(self.account.id, captured_at)
         return captured
 
-    def reported(self, readings: Iterable[Reading]) -> Captured:
+    def reported(self, readings: Iterable[Reading]) -> CaptureResult:
         """Record what a file or a backfill reports: at most one snapshot for each instant.
 
         A reading that says what stands at its instant already is skipped. One that differs from
         what stands is recorded, and being later stands last; one that differs from another reading
         of the same run is a conflict, and the first of them stands.
         """
-        captured = Captured()
+        captured = CaptureResult()
         readings = iter(readings)
         while batch := list(islice(readings, _BATCH)):
             self._record(self._news(batch, captured), captured)
         return captured
 
-    def _news(self, batch: Sequence[Reading], captured: Captured) -> list[Reading]:
+    def _news(self, batch: Sequence[Reading], captured: CaptureResult) -> list[Reading]:
         instants = [reading.captured_at for reading in batch]
         standing = dict(self.work.balance_snapshots.standing(self.account.id, instants))
         news: list[Reading] = []
@@ -97,11 +97,11 @@ class Capture:
             elif known and known.sync_id == self.sync_id:
                 captured.conflicts.append(reading)
             else:
-                standing[reading.captured_at] = Standing(reading, self.sync_id)
+                standing[reading.captured_at] = RecordedReading(reading, self.sync_id)
                 news.append(reading)
         return news
 
-    def _record(self, readings: Sequence[Reading], captured: Captured) -> None:
+    def _record(self, readings: Sequence[Reading], captured: CaptureResult) -> None:
         if not readings:
             return
         work = self.work
@@ -112,7 +112,7 @@ class Capture:
         work.accounts.extend_chain(self.account.id, end)
         captured.recorded += len(links)
         captured.last = links[-1].record
-        work.history_pages.changed(self.account.id, min(map(_CAPTURED_AT, readings)))
+        work.history_chunks.changed(self.account.id, min(map(_CAPTURED_AT, readings)))
 
     def _records(self, length: int, readings: Iterable[Reading]) -> Iterator[Record]:
         for sequence, reading in enumerate(readings, length + 1):

@@ -9,14 +9,14 @@ from uuid import UUID
 
 from dashtam.database.unit_of_work import Database, UnitOfWork
 from dashtam.domain.account import AccountId
-from dashtam.domain.errors import Refusal
+from dashtam.domain.errors import DashtamError
 from dashtam.domain.history.hash_chain import Chain, Link, broken_at
 from dashtam.domain.user import Erasure
 
 MOST_FINDINGS: Final = 10_000
 
 # What reading a stored value can end in that nobody here ever wrote.
-_UNREADABLE: Final = (Refusal, ArithmeticError, LookupError, TypeError, ValueError)
+_UNREADABLE: Final = (DashtamError, ArithmeticError, LookupError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def verify(database: Database) -> Report:
 def _mend_pages(database: Database, report: Report) -> None:
     for account_id in report.outdated_pages:
         with database.write() as work:
-            work.history_pages.changed(account_id)
+            work.history_chunks.changed(account_id)
         report.remarks.append(
             f"Account {account_id}: its pages were not those of its snapshots. They were made anew."
         )
@@ -108,7 +108,7 @@ def _verify_account(work: UnitOfWork, report: Report, account_id: AccountId, cha
 def _verify_pages(work: UnitOfWork, report: Report, account_id: AccountId) -> None:
     # Of rows that cannot be read no page can be made; that was found already.
     with suppress(*_UNREADABLE):
-        if work.history_pages.differs(account_id):
+        if work.history_chunks.differs(account_id):
             report.outdated_pages.append(account_id)
 
 

@@ -11,13 +11,13 @@ from dashtam.application.connections.connections import Institution, connection_
 from dashtam.application.history.capture import Capture
 from dashtam.application.imports import import_result
 from dashtam.application.imports.import_result import AccountImport, Import, Progress, followed
-from dashtam.application.ports import World
+from dashtam.application.ports import Services
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId, AccountType
 from dashtam.domain.connection import Connection, ConnectionId, ProviderKind
-from dashtam.domain.errors import AccountNotFound, Fault, Unprocessable
+from dashtam.domain.errors import AccountNotFound, FieldError, Unprocessable
 from dashtam.domain.money import Currency
-from dashtam.domain.statement import Identity, Position, Problem, Reading, Statement
+from dashtam.domain.statement import Identity, Position, Reading, RowError, Statement
 from dashtam.domain.sync import SnapshotSource, Sync, SyncId, SyncKind, SyncState
 from dashtam.domain.user import UserId
 
@@ -72,7 +72,7 @@ class SentFile:
 
 
 def import_file(
-    world: World,
+    services: Services,
     sent: SentFile,
     then: Callable[[UnitOfWork, Import], None] = lambda _work, _done: None,
 ) -> Import:
@@ -85,13 +85,13 @@ def import_file(
         Conflict: a live connection feeds the account.
         Unprocessable: the file cannot be used, or what was chosen does not fit.
     """
-    with world.database.read() as work:
+    with services.database.read() as work:
         # A choice that is wrong is refused before anybody looks into the file.
         chosen = _destination(work, sent, "").account
-    files = world.statement_files
+    files = services.statement_files
     mapping = sent.mapping if chosen is None else _named_by(chosen) | dict(sent.mapping)
-    reading = files.read(sent.file, sent.file_format, mapping, world.clock())
-    with reading as read, world.database.write(sent.address) as work:
+    reading = files.read(sent.file, sent.file_format, mapping, services.clock())
+    with reading as read, services.database.write(sent.address) as work:
         # Two imports at once would each take the other's accounts and balances for unknown.
         work.users.hold(sent.user_id)
         with work.trial() if sent.is_dry else nullcontext():
@@ -128,7 +128,7 @@ def _destination(work: UnitOfWork, sent: SentFile, file_format: str) -> Destinat
 
 
 def _unfit(detail: str, code: str) -> Unprocessable:
-    return Unprocessable(detail, (Fault("/connection_id", code, detail),))
+    return Unprocessable(detail, (FieldError("/connection_id", code, detail),))
 
 
 def record(work: UnitOfWork, to: Destination, statements: Iterable[Statement]) -> Import:
@@ -153,7 +153,7 @@ class _Recording:
         self._sync_id = sync_id
         self._by_identity: dict[_Key, AccountImport] = {}
         # What is told of an account before a balance of it is seen.
-        self._waiting: dict[_Key, list[Problem]] = {}
+        self._waiting: dict[_Key, list[RowError]] = {}
         self._connection: Connection | None = to.connection
 
     def take(self, statement: Statement) -> None:
@@ -253,7 +253,7 @@ class _Recording:
         done = Import(self._sync_id, self._to.file_format, accounts)
         homeless = [problem for waiting in self._waiting.values() for problem in waiting]
         if not accounts or not done.recorded + done.skipped:
-            raise NothingUsable(faults=import_result.faults_of(homeless, accounts))
+            raise NothingUsable(field_errors=import_result.faults_of(homeless, accounts))
         # What belongs to no account of this import is told with the first one.
         accounts[0].refuse(homeless)
         assert self._connection is not None, "there was a statement"

@@ -6,8 +6,8 @@ from typing import Final
 
 from dashtam.application.ports import StatementFile
 from dashtam.domain.account import Account
-from dashtam.domain.errors import Fault
-from dashtam.domain.statement import Identity, Problem, Statement
+from dashtam.domain.errors import FieldError
+from dashtam.domain.statement import Identity, RowError, Statement
 from dashtam.domain.sync import AccountOutcome, SnapshotSource, SyncId, SyncState
 
 Progress = Callable[[int, int], None]
@@ -15,7 +15,7 @@ Progress = Callable[[int, int], None]
 
 _MOST_PROBLEMS: Final = 100
 
-CONFLICT: Final = Problem(
+CONFLICT: Final = RowError(
     line=None,
     code="conflicting_balance",
     detail="The file gives another balance for the same instant; the first one stands.",
@@ -32,9 +32,9 @@ class AccountImport:
     recorded: int = 0
     skipped: int = 0
     refused: int = 0
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[RowError] = field(default_factory=list)
 
-    def refuse(self, problems: Iterable[Problem]) -> None:
+    def refuse(self, problems: Iterable[RowError]) -> None:
         """Count lines that could not be used, and keep the first hundred reasons."""
         for problem in problems:
             self.refused += 1
@@ -78,22 +78,25 @@ class Import:
         return sum(done.refused for done in self.accounts)
 
 
-def named(identity: Identity, problem: Problem) -> Problem:
+def named(identity: Identity, problem: RowError) -> RowError:
     """Return the problem as it reads where another account's are told."""
     if problem.line is not None or not identity.external_id:
         return problem
     return replace(problem, detail=f"{identity.name}: {problem.detail}")
 
 
-def faults_of(homeless: Sequence[Problem], accounts: Iterable[AccountImport]) -> tuple[Fault, ...]:
+def faults_of(
+    homeless: Sequence[RowError], accounts: Iterable[AccountImport]
+) -> tuple[FieldError, ...]:
     """Return the first hundred reasons, those first that belong to no account."""
     problems = [*homeless, *(problem for done in accounts for problem in done.problems)]
     return tuple(
-        Fault("/file", problem.code, _with_line(problem)) for problem in problems[:_MOST_PROBLEMS]
+        FieldError("/file", problem.code, _with_line(problem))
+        for problem in problems[:_MOST_PROBLEMS]
     )
 
 
-def _with_line(problem: Problem) -> str:
+def _with_line(problem: RowError) -> str:
     return problem.detail if problem.line is None else f"Line {problem.line}: {problem.detail}"
 
 

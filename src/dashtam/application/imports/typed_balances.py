@@ -13,7 +13,7 @@ from dashtam.application.history.accounts import AccountBalance, owned, with_bal
 from dashtam.application.history.capture import Capture
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId, AccountType
-from dashtam.domain.errors import Fault, Unprocessable
+from dashtam.domain.errors import FieldError, Unprocessable
 from dashtam.domain.history.balance_history import ChangedSnapshot, changed_since
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot
 from dashtam.domain.money import Currency
@@ -100,7 +100,7 @@ def _record_typed(
 ) -> SyncId:
     if reading.captured_at > work.now:
         detail = "A balance cannot have been captured in the future."
-        raise Unprocessable(detail, (Fault("/captured_at", "future", detail),))
+        raise Unprocessable(detail, (FieldError("/captured_at", "future", detail),))
     sync_id = SyncId(work.new_id())
     work.syncs.add(
         Sync(

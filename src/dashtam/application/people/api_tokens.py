@@ -9,10 +9,10 @@ from typing import Final
 
 from dashtam.application.audit_log import note
 from dashtam.application.ports import Background, Secrets
-from dashtam.database.pagination import Listed, Page
+from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.people.api_tokens import USE_NOTED_EVERY
 from dashtam.database.unit_of_work import Database, UnitOfWork
-from dashtam.domain.errors import Fault, NotFound, Unauthorized, Unprocessable
+from dashtam.domain.errors import FieldError, NotFound, Unauthorized, Unprocessable
 from dashtam.domain.user import AccessToken, AccessTokenId, Principal, UserId
 
 PREFIX: Final = "dta_"
@@ -70,7 +70,7 @@ def authenticate(work: UnitOfWork, text: str) -> Principal:
     return Principal(token.user_id, None, token.id if is_unnoted else None)
 
 
-class Uses:
+class TokenUsage:
     """Uses of tokens that are to be written down, in a thread for which no reader waits."""
 
     def __init__(self, database: Database, background: Background) -> None:
@@ -109,7 +109,7 @@ class Uses:
             return used
 
 
-def of_user(work: UnitOfWork, user_id: UserId, page: Page) -> Listed[AccessToken]:
+def of_user(work: UnitOfWork, user_id: UserId, page: PageRequest) -> ListPage[AccessToken]:
     """Return the user's live tokens, newest first."""
     return work.access_tokens.of_user(user_id, work.now, page)
 
@@ -133,12 +133,12 @@ def hash_of(text: str) -> bytes:
 
 
 def _refuse_faults(name: str, days: int | None) -> None:
-    faults = []
+    field_errors = []
     if not (1 <= len(name) <= LONGEST_NAME and name.isprintable()):
         detail = f"A name has 1 to {LONGEST_NAME} printable characters."
-        faults.append(Fault("/name", "invalid", detail))
+        field_errors.append(FieldError("/name", "invalid", detail))
     if days is not None and not 1 <= days <= LONGEST_DAYS:
         detail = f"A token is good for 1 to {LONGEST_DAYS} days."
-        faults.append(Fault("/expires_in_days", "out_of_range", detail))
-    if faults:
-        raise Unprocessable(faults[0].detail, tuple(faults))
+        field_errors.append(FieldError("/expires_in_days", "out_of_range", detail))
+    if field_errors:
+        raise Unprocessable(field_errors[0].detail, tuple(field_errors))

@@ -8,8 +8,8 @@ from dashtam.application.audit_log import note
 from dashtam.application.people import api_tokens, login_throttle, refresh_tokens
 from dashtam.application.people.refresh_tokens import RefreshToken
 from dashtam.application.people.users import is_address
-from dashtam.application.ports import Signer, World
-from dashtam.database.pagination import Listed, Page
+from dashtam.application.ports import Services, Signer
+from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.errors import NotFound, Unauthorized
 from dashtam.domain.user import Principal, Session, SessionId, User
@@ -34,7 +34,9 @@ class TokenPair:
     session: Session
 
 
-def sign_in(world: World, email: str, password: str, address: str, user_agent: str) -> TokenPair:
+def sign_in(
+    services: Services, email: str, password: str, address: str, user_agent: str
+) -> TokenPair:
     """Start a session.
 
     Whether the e-mail is known shows neither in the answer nor in the time it takes.
@@ -43,22 +45,22 @@ def sign_in(world: World, email: str, password: str, address: str, user_agent: s
         Unauthorized: there is nobody with this e-mail and this password.
         RateLimited: too many attempts failed.
     """
-    login_throttle.refuse_when_spent(world, email, address)
-    user, kept = _known(world, email)
-    if not world.passwords.verify(password, kept) or user is None or kept is None:
-        _fail(world, user, address)
-        login_throttle.count_failure(world, email, address)
+    login_throttle.refuse_when_spent(services, email, address)
+    user, kept = _known(services, email)
+    if not services.passwords.verify(password, kept) or user is None or kept is None:
+        _fail(services, user, address)
+        login_throttle.count_failure(services, email, address)
         raise Unauthorized(_WRONG)
-    with world.database.write(address) as work:
+    with services.database.write(address) as work:
         # The password may have been changed while we compared, which ended every session.
         if work.users.locked_password_hash(user.id) != kept:
             raise Unauthorized(_WRONG)
-        session, token = _start(work, world.secrets.random(), user, user_agent)
+        session, token = _start(work, services.secrets.random(), user, user_agent)
         note(work, "signed_in", user.id, session.id)
-    return _pair(world, session, token)
+    return _pair(services, session, token)
 
 
-def refresh(world: World, refresh_token: str, address: str = "") -> TokenPair:
+def refresh(services: Services, refresh_token: str, address: str = "") -> TokenPair:
     """Hand out the next pair of tokens for a refresh token, which is spent by it.
 
     A token that was spent a moment ago brings the same successor again, as long as that one is
@@ -68,16 +70,16 @@ def refresh(world: World, refresh_token: str, address: str = "") -> TokenPair:
     Raises:
         Unauthorized: the token is not good.
     """
-    token = refresh_tokens.parse(refresh_token, world.secrets)
+    token = refresh_tokens.parse(refresh_token, services.secrets)
     if token is None:
         raise Unauthorized(_ENDED)
-    successor = token.next(world.secrets)
-    with world.database.write(address) as work:
+    successor = token.next(services.secrets)
+    with services.database.write(address) as work:
         session = _rotated(work, token, successor)
     # Refused only now: a reuse that was found out has to stay found out.
     if session is None:
         raise Unauthorized(_ENDED)
-    return _pair(world, session, successor)
+    return _pair(services, session, successor)
 
 
 def authenticate(work: UnitOfWork, signer: Signer, token: str) -> Principal:
@@ -98,7 +100,7 @@ def authenticate(work: UnitOfWork, signer: Signer, token: str) -> Principal:
     return principal
 
 
-def of_user(work: UnitOfWork, principal: Principal, page: Page) -> Listed[Session]:
+def of_user(work: UnitOfWork, principal: Principal, page: PageRequest) -> ListPage[Session]:
     """Return the user's live sessions, newest first."""
     return work.sessions.of_user(principal.user_id, work.now, page)
 
@@ -123,17 +125,17 @@ def sign_out(work: UnitOfWork, principal: Principal) -> None:
         revoke(work, principal, principal.session_id)
 
 
-def _known(world: World, email: str) -> tuple[User | None, str | None]:
+def _known(services: Services, email: str) -> tuple[User | None, str | None]:
     # What can be nobody's e-mail is not shown to the database: it may not even take it.
     if not is_address(email.strip()):
         return None, None
-    with world.database.read() as work:
+    with services.database.read() as work:
         user = work.users.by_email(email)
         return user, None if user is None else work.users.password_hash(user.id)
 
 
-def _fail(world: World, user: User | None, address: str) -> None:
-    with world.database.write(address) as work:
+def _fail(services: Services, user: User | None, address: str) -> None:
+    with services.database.write(address) as work:
         user_id = None if user is None else user.id
         note(work, "sign_in_failed", user_id, user_id)
 
@@ -181,6 +183,6 @@ def _rotated(work: UnitOfWork, token: RefreshToken, successor: RefreshToken) -> 
     return None
 
 
-def _pair(world: World, session: Session, token: RefreshToken) -> TokenPair:
-    access_token = world.signer.issue(session.user_id, session.id, world.clock())
-    return TokenPair(access_token, token.text(world.secrets), session)
+def _pair(services: Services, session: Session, token: RefreshToken) -> TokenPair:
+    access_token = services.signer.issue(session.user_id, session.id, services.clock())
+    return TokenPair(access_token, token.text(services.secrets), session)

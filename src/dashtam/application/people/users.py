@@ -6,9 +6,9 @@ from typing import Final
 
 from dashtam.application.audit_log import note
 from dashtam.application.people import login_throttle
-from dashtam.application.ports import World
+from dashtam.application.ports import Services
 from dashtam.database.unit_of_work import UnitOfWork
-from dashtam.domain.errors import Conflict, Fault, Forbidden, Unauthorized, Unprocessable
+from dashtam.domain.errors import Conflict, FieldError, Forbidden, Unauthorized, Unprocessable
 from dashtam.domain.user import Principal, SessionId, User, UserId
 
 SHORTEST_PASSWORD: Final = 12
@@ -29,7 +29,7 @@ class Registration:
 
 
 def register(
-    world: World,
+    services: Services,
     email: str,
     password: str,
     *,
@@ -47,15 +47,17 @@ def register(
         Conflict: somebody has this e-mail.
         RateLimited: too many wrong setup codes.
     """
-    _refuse_when_closed(world)
-    if world.rules.registration == "first_user" and needs_setup_code:
-        _check_setup_code(world, setup_code, address)
+    _refuse_when_closed(services)
+    if services.options.registration == "first_user" and needs_setup_code:
+        _check_setup_code(services, setup_code, address)
     email = email.strip()
-    _refuse_faults([*_email_faults(email), *_password_faults(world, password, email, "/password")])
-    password_hash = world.passwords.hash(password)
-    with world.database.write(address) as work:
+    _refuse_faults(
+        [*_email_faults(email), *_password_faults(services, password, email, "/password")]
+    )
+    password_hash = services.passwords.hash(password)
+    with services.database.write(address) as work:
         user = User(UserId(work.random_id()), email, work.now)
-        if world.rules.registration == "first_user":
+        if services.options.registration == "first_user":
             if not work.users.add_first(user, password_hash):
                 raise Forbidden(_CLOSED)
         elif not work.users.add(user, password_hash):
@@ -65,10 +67,10 @@ def register(
     return user
 
 
-def registration(world: World, *, needs_setup_code: bool) -> Registration:
+def registration(services: Services, *, needs_setup_code: bool) -> Registration:
     """Return who may register at this moment."""
-    rule = world.rules.registration
-    with world.database.read() as work:
+    rule = services.options.registration
+    with services.database.read() as work:
         has_users = work.users.any()
     is_open = rule == "open" or (rule == "first_user" and not has_users)
     return Registration(
@@ -102,7 +104,7 @@ def of(work: UnitOfWork, user_id: UserId) -> User:
 
 
 def change_password(
-    world: World, principal: Principal, password: str, new_password: str, address: str
+    services: Services, principal: Principal, password: str, new_password: str, address: str
 ) -> User:
     """Put a new password in place of the one that the user names; the other sessions end.
 
@@ -112,16 +114,16 @@ def change_password(
         Unprocessable: the old password is wrong, or the new one breaks a rule.
         RateLimited: the old one was wrong too often.
     """
-    with world.database.read() as work:
+    with services.database.read() as work:
         user = of(work, principal.user_id)
         kept = work.users.password_hash(user.id)
-    login_throttle.refuse_when_spent(world, user.email, address)
-    _refuse_faults(_password_faults(world, new_password, user.email, "/new_password"))
-    if not world.passwords.verify(password, kept):
-        login_throttle.count_failure(world, user.email, address)
+    login_throttle.refuse_when_spent(services, user.email, address)
+    _refuse_faults(_password_faults(services, new_password, user.email, "/new_password"))
+    if not services.passwords.verify(password, kept):
+        login_throttle.count_failure(services, user.email, address)
         raise _wrong_password()
-    new_hash = world.passwords.hash(new_password)
-    with world.database.write(address) as work:
+    new_hash = services.passwords.hash(new_password)
+    with services.database.write(address) as work:
         # Of two changes at the same moment the second would undo the first one unseen.
         if work.users.locked_password_hash(user.id) != kept:
             raise _wrong_password()
@@ -130,7 +132,7 @@ def change_password(
     return user
 
 
-def reset_password(world: World, user: User, new_password: str) -> None:
+def reset_password(services: Services, user: User, new_password: str) -> None:
     """Give a user another password, from the command line; all sessions and tokens end.
 
     Who forgot his password may as well have lost it to somebody who made tokens of his own.
@@ -138,9 +140,9 @@ def reset_password(world: World, user: User, new_password: str) -> None:
     Raises:
         Unprocessable: the password breaks a rule.
     """
-    _refuse_faults(_password_faults(world, new_password, user.email, "/new_password"))
-    new_hash = world.passwords.hash(new_password)
-    with world.database.write() as work:
+    _refuse_faults(_password_faults(services, new_password, user.email, "/new_password"))
+    new_hash = services.passwords.hash(new_password)
+    with services.database.write() as work:
         _set_password(work, user, new_hash, None)
         work.access_tokens.revoke_all(user.id, work.now)
         note(work, "password_reset", user.id, user.id)
@@ -154,19 +156,19 @@ def erase(work: UnitOfWork, user: User) -> int:
     return snapshots
 
 
-def _refuse_when_closed(world: World) -> None:
-    if world.rules.registration == "open":
+def _refuse_when_closed(services: Services) -> None:
+    if services.options.registration == "open":
         return
-    with world.database.read() as work:
-        if world.rules.registration == "closed" or work.users.any():
+    with services.database.read() as work:
+        if services.options.registration == "closed" or work.users.any():
             raise Forbidden(_CLOSED)
 
 
-def _check_setup_code(world: World, sent: str | None, address: str) -> None:
-    login_throttle.refuse_when_spent(world, "", address)
-    wanted = world.rules.setup_code
+def _check_setup_code(services: Services, sent: str | None, address: str) -> None:
+    login_throttle.refuse_when_spent(services, "", address)
+    wanted = services.options.setup_code
     if wanted is None or sent is None or not compare_digest(wanted.encode(), _bytes(sent)):
-        login_throttle.count_failure(world, "", address)
+        login_throttle.count_failure(services, "", address)
         msg = "The setup code is missing or wrong. It was printed when the server started."
         raise Forbidden(msg)
 
@@ -175,28 +177,28 @@ def _bytes(text: str) -> bytes:
     return text.strip().encode("utf-8", "surrogatepass")
 
 
-def _email_faults(email: str) -> list[Fault]:
+def _email_faults(email: str) -> list[FieldError]:
     if is_address(email):
         return []
-    return [Fault("/email", "invalid", "This is not an e-mail address.")]
+    return [FieldError("/email", "invalid", "This is not an e-mail address.")]
 
 
-def _password_faults(world: World, password: str, email: str, place: str) -> list[Fault]:
+def _password_faults(services: Services, password: str, email: str, place: str) -> list[FieldError]:
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         detail = f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters."
-        return [Fault(place, "length", detail)]
-    if world.passwords.is_common(password, email):
-        return [Fault(place, "common", "This password is too easy to guess.")]
+        return [FieldError(place, "length", detail)]
+    if services.passwords.is_common(password, email):
+        return [FieldError(place, "common", "This password is too easy to guess.")]
     return []
 
 
-def _refuse_faults(faults: list[Fault]) -> None:
-    if faults:
-        raise Unprocessable(faults[0].detail, tuple(faults))
+def _refuse_faults(field_errors: list[FieldError]) -> None:
+    if field_errors:
+        raise Unprocessable(field_errors[0].detail, tuple(field_errors))
 
 
 def _wrong_password() -> Unprocessable:
-    return Unprocessable(_WRONG_PASSWORD, (Fault("/password", "wrong", _WRONG_PASSWORD),))
+    return Unprocessable(_WRONG_PASSWORD, (FieldError("/password", "wrong", _WRONG_PASSWORD),))
 
 
 def _set_password(work: UnitOfWork, user: User, password_hash: str, but: SessionId | None) -> None:

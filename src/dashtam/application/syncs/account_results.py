@@ -7,23 +7,23 @@ from decimal import Decimal
 from typing import Final
 
 from dashtam.application.audit_log import note
-from dashtam.application.history.capture import Capture, Captured
+from dashtam.application.history.capture import Capture, CaptureResult
 from dashtam.application.provider import AccountReport
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId, AccountType
 from dashtam.domain.connection import Connection, ConnectionState
 from dashtam.domain.money import EXACT, Currency
-from dashtam.domain.statement import Identity, Position, Problem, Reading
+from dashtam.domain.statement import Identity, Position, Reading, RowError
 from dashtam.domain.sync import AccountOutcome, SnapshotSource, Sync, SyncState
 
-_MORE_THAN_ONCE: Final = Problem(
+_MORE_THAN_ONCE: Final = RowError(
     None, "duplicate_account", "The provider told of this account twice; the first one counts."
 )
-_UNTOLD: Final = Problem(None, "no_balance", "The provider told no balance of this account.")
-_NOT_REPORTED: Final = Problem(
+_UNTOLD: Final = RowError(None, "no_balance", "The provider told no balance of this account.")
+_NOT_REPORTED: Final = RowError(
     None, "not_reported", "The provider said nothing of this account; it stays as it was."
 )
-_IN_THE_FUTURE: Final = Problem(
+_IN_THE_FUTURE: Final = RowError(
     None, "future", "The provider told balances of the future; they are left out."
 )
 
@@ -136,11 +136,11 @@ class AccountResults:
         )
 
     def _backfilled(
-        self, capture: Capture, report: AccountReport, problems: list[Problem]
-    ) -> Captured:
+        self, capture: Capture, report: AccountReport, problems: list[RowError]
+    ) -> CaptureResult:
         is_asked_for = self._sync.source is SnapshotSource.INITIAL_CONNECTION
         if not report.history or not is_asked_for:
-            return Captured()
+            return CaptureResult()
         last = _end_of_day(self._work.now)
         past = [reading for reading in report.history if reading.captured_at <= last]
         if len(past) < len(report.history):
@@ -167,14 +167,14 @@ def _told_twice(first: AccountReport) -> AccountReport:
     return replace(first, problems=(*first.problems, _MORE_THAN_ONCE))
 
 
-def _failed(account: Account, problem: Problem) -> AccountOutcome:
+def _failed(account: Account, problem: RowError) -> AccountOutcome:
     detail = f"{account.name}: {problem.detail}"
     return AccountOutcome(account.id, SyncState.FAILED, 0, 0, problem.code, detail)
 
 
 def _failed_elsewhere(account: Account) -> AccountOutcome:
     detail = "Another connection feeds this account already: disconnect one of them."
-    return _failed(account, Problem(None, "connected_elsewhere", detail))
+    return _failed(account, RowError(None, "connected_elsewhere", detail))
 
 
 def _with_holdings(

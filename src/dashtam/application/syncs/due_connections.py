@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from dashtam.application.ports import World
+from dashtam.application.ports import Services
 from dashtam.application.syncs import schedule, sync_run
-from dashtam.application.syncs.sync_result import Claim, chance
-from dashtam.application.syncs.sync_run import Wanted
+from dashtam.application.syncs.sync_result import SyncClaim, chance
+from dashtam.application.syncs.sync_run import SyncRequest
 from dashtam.application.syncs.syncs import SyncRunning
 from dashtam.database.syncs.connections import LiveConnection
 from dashtam.database.unit_of_work import UnitOfWork
@@ -19,25 +19,25 @@ _SPREAD_AT_ONCE: Final = 1_000
 _UNINSTALLED_FOR: Final = timedelta(days=1)
 
 
-def claim_due(world: World) -> Claim | None:
+def claim_due(services: Services) -> SyncClaim | None:
     """Claim the connection that is due for longest, None where there is none.
 
     The slot is served when the result is written, which moves it on in the same transaction: a
     claim that is lost before that leaves the slot due.
     """
-    with world.database.read() as work:
+    with services.database.read() as work:
         if not work.connections.any_due(work.now):
             return None
-    with world.database.write() as work:
+    with services.database.write() as work:
         live = work.connections.locked_due(work.now)
         if live is None:
             return None
         try:
-            wanted = Wanted(SnapshotSource.SCHEDULED_SYNC, is_due=True)
-            return sync_run.claim(work, world, live, wanted)
+            wanted = SyncRequest(SnapshotSource.SCHEDULED_SYNC, is_due=True)
+            return sync_run.claim(work, services, live, wanted)
         except RateLimited as refusal:
             # Its budget is spent, or somebody asked meanwhile and was told to wait.
-            after = timedelta(seconds=refusal.retry_after_s) * (1 + chance(world) / 10)
+            after = timedelta(seconds=refusal.retry_after_s) * (1 + chance(services) / 10)
             _postpone(work, live, after)
         except SyncRunning:
             return None
@@ -46,18 +46,18 @@ def claim_due(world: World) -> Claim | None:
     return None
 
 
-def spread_overdue(world: World) -> int:
+def spread_overdue(services: Services) -> int:
     """Give connections that were due while nobody was there a slot each in the time to come.
 
     Once for each, however many slots it missed; return how many they were.
     """
-    with world.database.write() as work:
+    with services.database.write() as work:
         before = work.now - schedule.CATCH_UP_AFTER
         overdue = work.connections.locked_overdue(before, _SPREAD_AT_ONCE)
         for live in overdue:
-            provider = world.providers.get(live.connection.provider)
+            provider = services.providers.get(live.connection.provider)
             if provider is not None:
-                at = schedule.caught_up_at(provider.pace, work.now, chance(world))
+                at = schedule.caught_up_at(provider.pace, work.now, chance(services))
                 _postpone(work, live, at - work.now)
     return len(overdue)
 

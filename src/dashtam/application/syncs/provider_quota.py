@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from dashtam.application.ports import World
+from dashtam.application.ports import Services
 from dashtam.application.provider import Provider, ProviderRateLimited
 from dashtam.application.syncs.schedule import day_of
 from dashtam.domain.connection import ConnectionId
@@ -23,7 +23,7 @@ class ClaimLost(Conflict):
 class Budget:
     """One claim's right to ask a provider, as long as the claim holds and the day's budget does."""
 
-    world: World
+    services: Services
     provider: Provider
     connection_id: ConnectionId
     fence: int
@@ -35,7 +35,7 @@ class Budget:
             ProviderRateLimited: the budget of the day (UTC) is spent.
             ClaimLost: the connection is somebody else's by now.
         """
-        with self.world.database.write() as work:
+        with self.services.database.write() as work:
             day = day_of(work.now)
             budget = self.provider.pace.daily_budget
             if work.connections.spend(self.connection_id, self.fence, day, budget):
@@ -43,14 +43,14 @@ class Budget:
             live = work.connections.locked(self.connection_id)
             if live is None or live.fence != self.fence:
                 raise ClaimLost
-        raise spent(self.world, self.provider)
+        raise spent(self.services, self.provider)
 
 
 @dataclass(slots=True)
 class FirstBudget:
     """The same for a connection that is being made, and not in the database yet."""
 
-    world: World
+    services: Services
     provider: Provider
     requests: int = 0
 
@@ -61,13 +61,13 @@ class FirstBudget:
             ProviderRateLimited: the budget of the day is spent.
         """
         if self.requests >= self.provider.pace.daily_budget:
-            raise spent(self.world, self.provider)
+            raise spent(self.services, self.provider)
         self.requests += 1
 
 
-def spent(world: World, provider: Provider) -> ProviderRateLimited:
+def spent(services: Services, provider: Provider) -> ProviderRateLimited:
     """Return what to raise when the budget of the day is spent."""
-    now = world.clock()
+    now = services.clock()
     detail = f"{provider.name} was asked as often as it may be today."
     # Not before tomorrow's budget begins, in UTC.
     return ProviderRateLimited(detail, _A_DAY - (now - day_of(now)))

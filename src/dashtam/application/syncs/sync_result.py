@@ -7,7 +7,7 @@ from typing import Final
 
 from dashtam.application import credentials
 from dashtam.application.audit_log import note
-from dashtam.application.ports import World
+from dashtam.application.ports import Services
 from dashtam.application.provider import Provider, Report
 from dashtam.application.syncs import schedule
 from dashtam.application.syncs.account_results import AccountResults
@@ -20,7 +20,7 @@ _MOST_WARNINGS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class SyncClaim:
     """The right to bring one run to its end, as long as its lease and its fence hold."""
 
     sync: Sync
@@ -57,14 +57,14 @@ def without_secrets(report: Report, kept: credentials.Kept) -> Report:
     )
 
 
-def write(work: UnitOfWork, world: World, claim: Claim, told: Report | Failure) -> Sync:
+def write(work: UnitOfWork, services: Services, claim: SyncClaim, told: Report | Failure) -> Sync:
     """Write the result in this work, and return the run as it ended.
 
     Raises:
         ClockBehind: nothing can be recorded as of now.
     """
     if isinstance(told, Failure):
-        return _failed(work, world, claim, told)
+        return _failed(work, services, claim, told)
     results = AccountResults(work, claim.sync, claim.live.connection)
     results.take(told.accounts)
     outcomes = results.outcomes
@@ -73,14 +73,14 @@ def write(work: UnitOfWork, world: World, claim: Claim, told: Report | Failure) 
         outcomes or warnings
     ):
         detail = _sentences([*warnings, *_details(outcomes)]) or "No balance was told."
-        return _failed(work, world, claim, Failure("provider_failed", detail), outcomes)
-    return _succeeded(work, world, claim, outcomes, warnings)
+        return _failed(work, services, claim, Failure("provider_failed", detail), outcomes)
+    return _succeeded(work, services, claim, outcomes, warnings)
 
 
 def _succeeded(
     work: UnitOfWork,
-    world: World,
-    claim: Claim,
+    services: Services,
+    claim: SyncClaim,
     outcomes: Sequence[AccountOutcome],
     warnings: Sequence[str],
 ) -> Sync:
@@ -102,7 +102,7 @@ def _succeeded(
         state=ConnectionState.ACTIVE,
         detail=said or None,
         last_synced_at=work.now,
-        next_sync_at=_next_after_success(work, world, claim),
+        next_sync_at=_next_after_success(work, services, claim),
         updated_at=work.now,
     )
     work.connections.keep(replace(live, connection=connection, failures=0, paused_until=None))
@@ -111,8 +111,8 @@ def _succeeded(
 
 def _failed(
     work: UnitOfWork,
-    world: World,
-    claim: Claim,
+    services: Services,
+    claim: SyncClaim,
     failure: Failure,
     outcomes: Sequence[AccountOutcome] = (),
 ) -> Sync:
@@ -130,7 +130,7 @@ def _failed(
     paused_until = None if failure.pause is None else work.now + failure.pause
     failures = live.failures + 1
     retry_at = schedule.retry_at(
-        failures, claim.provider.pace, work.now, paused_until, chance(world)
+        failures, claim.provider.pace, work.now, paused_until, chance(services)
     )
     needs_credentials = failure.code == "credentials_refused"
     connection = replace(
@@ -147,9 +147,9 @@ def _failed(
     return sync
 
 
-def chance(world: World) -> float:
+def chance(services: Services) -> float:
     """Return a random number from 0 (included) to 1."""
-    return int.from_bytes(world.secrets.random()[:6]) / 2**48
+    return int.from_bytes(services.secrets.random()[:6]) / 2**48
 
 
 def _end(work: UnitOfWork, sync: Sync) -> Sync:
@@ -165,15 +165,15 @@ def _end(work: UnitOfWork, sync: Sync) -> Sync:
     return ended
 
 
-def _next_after_success(work: UnitOfWork, world: World, claim: Claim) -> datetime:
+def _next_after_success(work: UnitOfWork, services: Services, claim: SyncClaim) -> datetime:
     sync, connection = claim.sync, claim.live.connection
     pace = claim.provider.pace
     slot = connection.next_sync_at
     is_first = sync.source is SnapshotSource.INITIAL_CONNECTION
     if is_first or slot is None or (claim.live.failures and sync.due_at is None):
-        return schedule.first_slot(pace, work.now, chance(world))
+        return schedule.first_slot(pace, work.now, chance(services))
     if sync.due_at is not None:
-        return schedule.next_slot(sync.due_at, pace, work.now, chance(world))
+        return schedule.next_slot(sync.due_at, pace, work.now, chance(services))
     # Who asks in between does not move the schedule.
     return slot
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from dashtam.application import credentials
 from dashtam.application.history.capture import ClockBehind
-from dashtam.application.ports import World
+from dashtam.application.ports import Services
 from dashtam.application.provider import (
     CredentialsRefused,
     Provider,
@@ -18,16 +18,16 @@ from dashtam.application.provider import (
     Unsealable,
 )
 from dashtam.application.syncs import sync_result
-from dashtam.application.syncs.lease import Renewal
+from dashtam.application.syncs.lease import LeaseHeartbeat
 from dashtam.application.syncs.provider_quota import Budget
 from dashtam.application.syncs.schedule import day_of
-from dashtam.application.syncs.sync_result import Claim, Failure
+from dashtam.application.syncs.sync_result import Failure, SyncClaim
 from dashtam.application.syncs.syncs import SyncRunning, interrupt, succeeded
 from dashtam.database.syncs.connections import LiveConnection
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account
 from dashtam.domain.connection import Connection, ConnectionState, ProviderKind
-from dashtam.domain.errors import Conflict, RateLimited, Refusal, Unavailable
+from dashtam.domain.errors import Conflict, DashtamError, RateLimited, Unavailable
 from dashtam.domain.sync import SnapshotSource, Sync, SyncId, SyncKind, SyncState
 
 _PAUSE: Final = timedelta(hours=1)
@@ -40,7 +40,7 @@ Keep = Callable[[UnitOfWork, Sync], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SyncRequest:
     """A sync that is asked for: ``account`` for the holdings of that one alone.
 
     ``is_forced`` leaves out our own spacing, never what the provider wants. ``is_due`` is for the
@@ -53,7 +53,9 @@ class Wanted:
     is_due: bool = False
 
 
-def begin(work: UnitOfWork, world: World, connection: Connection, wanted: Wanted) -> Claim:
+def begin(
+    work: UnitOfWork, services: Services, connection: Connection, wanted: SyncRequest
+) -> SyncClaim:
     """Claim the user's own connection for one run; the caller commits it before he completes it.
 
     Raises:
@@ -65,12 +67,14 @@ def begin(work: UnitOfWork, world: World, connection: Connection, wanted: Wanted
     if live is None or live.connection.kind is not ProviderKind.API:
         detail = "No provider feeds this: there is nothing to sync."
         raise Conflict(detail)
-    return claim(work, world, live, wanted)
+    return claim(work, services, live, wanted)
 
 
-def claim(work: UnitOfWork, world: World, live: LiveConnection, wanted: Wanted) -> Claim:
+def claim(
+    work: UnitOfWork, services: Services, live: LiveConnection, wanted: SyncRequest
+) -> SyncClaim:
     """Do what ``begin`` does with a connection that is locked already."""
-    provider = _provider_of(world, live)
+    provider = _provider_of(services, live)
     running = work.syncs.running(live.connection.id)
     if running is not None:
         assert running.lease_until is not None, "every live run has a lease"
@@ -78,7 +82,7 @@ def claim(work: UnitOfWork, world: World, live: LiveConnection, wanted: Wanted) 
             raise SyncRunning(running.id)
         interrupt(work, running)
     if not wanted.is_due:
-        _refuse_too_soon(work, world, live, wanted)
+        _refuse_too_soon(work, services, live, wanted)
     _refuse_when_paused(work, live, provider)
     is_first = not work.syncs.any_success(live.connection.id)
     sync = Sync(
@@ -96,43 +100,43 @@ def claim(work: UnitOfWork, world: World, live: LiveConnection, wanted: Wanted) 
         code=None,
         detail=f"{provider.name} is being asked.",
         retracted_at=None,
-        lease_until=work.now + world.rules.sync_lease,
+        lease_until=work.now + services.options.sync_lease,
         fence=live.fence + 1,
         account_id=None if wanted.account is None else wanted.account.id,
         due_at=live.connection.next_sync_at if wanted.is_due else None,
     )
     work.connections.keep(replace(live, fence=live.fence + 1))
     work.syncs.add(sync)
-    return Claim(sync, replace(live, fence=live.fence + 1), provider)
+    return SyncClaim(sync, replace(live, fence=live.fence + 1), provider)
 
 
-def complete(world: World, claim: Claim, keep: Keep = lambda _work, _sync: None) -> Sync:
+def complete(services: Services, claim: SyncClaim, keep: Keep = lambda _work, _sync: None) -> Sync:
     """Fetch, then write the result, whole or not at all; return the run as it ended.
 
     ``keep`` is called in the transaction of the result. Whoever lost his claim meanwhile writes
     nothing, and gets the run as others ended it.
     """
-    with Renewal(world, claim.sync):
-        told = _fetched(world, claim)
+    with LeaseHeartbeat(services, claim.sync):
+        told = _fetched(services, claim)
     if isinstance(told, Report):
-        _tell(world, claim, told)
+        _tell(services, claim, told)
     try:
-        return _written(world, claim, told, keep)
+        return _written(services, claim, told, keep)
     except ClockBehind as behind:
-        return _written(world, claim, Failure("clock_behind", str(behind)), keep)
+        return _written(services, claim, Failure("clock_behind", str(behind)), keep)
 
 
-def run(world: World, claim: Claim, keep: Keep = lambda _work, _sync: None) -> Sync:
+def run(services: Services, claim: SyncClaim, keep: Keep = lambda _work, _sync: None) -> Sync:
     """Complete the claim, and refuse where it came to nothing.
 
     Raises:
         SyncFailed: the provider did not give what was asked.
         SyncInterrupted: it was not the provider's fault.
     """
-    return succeeded(complete(world, claim, keep))
+    return succeeded(complete(services, claim, keep))
 
 
-def reap(work: UnitOfWork, world: World) -> int:
+def reap(work: UnitOfWork, services: Services) -> int:
     """End the runs whose lease ran out, and return how many those were."""
     reaped = 0
     for sync in work.syncs.expired(work.now, _REAPED_AT_ONCE):
@@ -140,13 +144,13 @@ def reap(work: UnitOfWork, world: World) -> int:
         again = work.syncs.get(sync.id)
         if again is None or again.state is not SyncState.RUNNING:
             continue
-        if again.lease_until is not None and again.lease_until <= world.clock():
+        if again.lease_until is not None and again.lease_until <= services.clock():
             interrupt(work, again)
             reaped += 1
     return reaped
 
 
-def release(work: UnitOfWork, claim: Claim) -> None:
+def release(work: UnitOfWork, claim: SyncClaim) -> None:
     """Give a claim back before its end, so that another worker can take it at once."""
     work.connections.locked(claim.sync.connection_id)
     sync = work.syncs.get(claim.sync.id)
@@ -154,25 +158,27 @@ def release(work: UnitOfWork, claim: Claim) -> None:
         interrupt(work, sync)
 
 
-def _provider_of(world: World, live: LiveConnection) -> Provider:
+def _provider_of(services: Services, live: LiveConnection) -> Provider:
     if live.connection.state is ConnectionState.DISCONNECTED:
         detail = "This connection is disconnected. Enter its credentials to connect it again."
         raise Conflict(detail)
-    provider = world.providers.get(live.connection.provider)
+    provider = services.providers.get(live.connection.provider)
     if provider is None:
         detail = f"The provider {live.connection.provider!r} is not installed here any more."
         raise Conflict(detail)
     return provider
 
 
-def _refuse_too_soon(work: UnitOfWork, world: World, live: LiveConnection, wanted: Wanted) -> None:
+def _refuse_too_soon(
+    work: UnitOfWork, services: Services, live: LiveConnection, wanted: SyncRequest
+) -> None:
     if wanted.is_forced:
         return
     account_id = None if wanted.account is None else wanted.account.id
     last = work.syncs.last_success(live.connection.id, wanted.source, account_id)
-    if last is not None and last + world.rules.sync_spacing > work.now:
+    if last is not None and last + services.options.sync_spacing > work.now:
         raise RateLimited(
-            _seconds(last + world.rules.sync_spacing - work.now),
+            _seconds(last + services.options.sync_spacing - work.now),
             "This was synced a moment ago. Wait a little, or force it.",
         )
 
@@ -191,26 +197,26 @@ def _seconds(left: timedelta) -> int:
     return max(1, -(-left // timedelta(seconds=1)))
 
 
-def _fetched(world: World, claim: Claim) -> Report | Failure:
+def _fetched(services: Services, claim: SyncClaim) -> Report | Failure:
     connection, sealed = claim.live.connection, claim.live.credentials
     if sealed is None:
         return Failure("credentials_refused", "There are no credentials.")
     try:
-        kept = credentials.opened(world.cipher, connection, sealed)
+        kept = credentials.opened(services.cipher, connection, sealed)
     except Unsealable:
         # Whoever brings the key back should not have to enter anything.
         return Failure("key_missing", "The key of the credentials is gone.")
-    budget = Budget(world, claim.provider, connection.id, claim.sync.fence or 0)
+    budget = Budget(services, claim.provider, connection.id, claim.sync.fence or 0)
     try:
         report = claim.provider.fetch(
             kept,
-            world.http_for(budget.spend),
+            services.http_for(budget.spend),
             now=claim.sync.started_at,
             backfill=claim.sync.source is SnapshotSource.INITIAL_CONNECTION,
         )
     except ProviderError as error:
         return _failure(error, kept)
-    except Refusal as refusal:
+    except DashtamError as refusal:
         # The database went away while the provider was asked.
         return Failure("interrupted", str(refusal))
     except Exception as error:  # noqa: BLE001 - a provider may be other people's code
@@ -219,15 +225,15 @@ def _fetched(world: World, claim: Claim) -> Report | Failure:
     return sync_result.without_secrets(report, kept)
 
 
-def _tell(world: World, claim: Claim, report: Report) -> None:
+def _tell(services: Services, claim: SyncClaim, report: Report) -> None:
     """Say how far the run has come, and give the result the time of a whole lease."""
     count = len(report.accounts)
     accounts = "1 account" if count == 1 else f"{count} accounts"
     detail = f"{claim.provider.name} told of {accounts}: that is being recorded."
     # The result is written all the same, or finds out for itself why it cannot be.
-    with suppress(Unavailable), world.database.write() as work:
-        now = world.clock()
-        work.syncs.renew(claim.sync.id, now + world.rules.sync_lease, now, detail)
+    with suppress(Unavailable), services.database.write() as work:
+        now = services.clock()
+        work.syncs.renew(claim.sync.id, now + services.options.sync_lease, now, detail)
 
 
 def _failure(error: ProviderError, kept: credentials.Kept) -> Failure:
@@ -240,27 +246,27 @@ def _failure(error: ProviderError, kept: credentials.Kept) -> Failure:
     return Failure("provider_failed", detail)
 
 
-def _written(world: World, claim: Claim, told: Report | Failure, keep: Keep) -> Sync:
-    with world.database.write() as work:
+def _written(services: Services, claim: SyncClaim, told: Report | Failure, keep: Keep) -> Sync:
+    with services.database.write() as work:
         live = work.connections.locked(claim.sync.connection_id)
         sync = work.syncs.get(claim.sync.id)
         if live is None or sync is None:
             return _gone(work, claim.sync)
-        if not _holds(world, live, sync):
+        if not _holds(services, live, sync):
             return _lost(work, sync)
-        ended = sync_result.write(work, world, replace(claim, live=live, sync=sync), told)
+        ended = sync_result.write(work, services, replace(claim, live=live, sync=sync), told)
         keep(work, ended)
         return ended
 
 
-def _holds(world: World, live: LiveConnection, sync: Sync) -> bool:
+def _holds(services: Services, live: LiveConnection, sync: Sync) -> bool:
     # The clock is read once the connection is locked: what was read before may be long ago. From
     # here on the lock keeps everybody else out, also when the lease runs out while we write.
     return (
         sync.state is SyncState.RUNNING
         and sync.fence == live.fence
         and sync.lease_until is not None
-        and sync.lease_until > world.clock()
+        and sync.lease_until > services.clock()
     )
 
 

@@ -6,12 +6,12 @@ from typing import Final
 
 from dashtam.application.audit_log import note
 from dashtam.application.history import accounts
-from dashtam.application.ports import World
-from dashtam.database.pagination import Listed, Page
+from dashtam.application.ports import Services
+from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import AccountId
 from dashtam.domain.connection import Connection
-from dashtam.domain.errors import Conflict, NotFound, Refusal, Unavailable
+from dashtam.domain.errors import Conflict, DashtamError, NotFound, Unavailable
 from dashtam.domain.history.balance_snapshot import SnapshotId
 from dashtam.domain.sync import Sync, SyncId, SyncKind, SyncState
 from dashtam.domain.user import UserId
@@ -41,7 +41,7 @@ class SyncRunning(Conflict):
         self.sync_id = sync_id
 
 
-class SyncFailed(Refusal):
+class SyncFailed(DashtamError):
     """A run failed at the provider; it is kept as ``sync_id``."""
 
     def __init__(self, sync: Sync) -> None:
@@ -86,12 +86,12 @@ def of_snapshot(
     return of(work, user_id, sync_id)
 
 
-def of_connection(work: UnitOfWork, connection: Connection, page: Page) -> Listed[Sync]:
+def of_connection(work: UnitOfWork, connection: Connection, page: PageRequest) -> ListPage[Sync]:
     """Return the connection's runs, newest first."""
     return _listed(work.syncs.of_connection(connection.id, page), work.now)
 
 
-def of_user(work: UnitOfWork, user_id: UserId, page: Page) -> Listed[Sync]:
+def of_user(work: UnitOfWork, user_id: UserId, page: PageRequest) -> ListPage[Sync]:
     """Return the user's runs, newest first."""
     return _listed(work.syncs.of_user(user_id, page), work.now)
 
@@ -113,7 +113,7 @@ def retract(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> None:
     if sync.retracted_at is None:
         work.syncs.retract(sync, work.now)
         for account_id in sorted({outcome.account_id for outcome in sync.accounts}):
-            work.history_pages.changed(account_id)
+            work.history_chunks.changed(account_id)
         # What an account holds now is no history: what this run said of it is not known any more.
         work.holdings.retract(sync)
         note(work, "sync_retracted", user_id, sync_id)
@@ -150,8 +150,8 @@ def interrupt(work: UnitOfWork, sync: Sync) -> None:
 class Following:
     """A run as it goes on: asked again and again, it tells what is new."""
 
-    def __init__(self, world: World, user_id: UserId, sync_id: SyncId) -> None:
-        self._world = world
+    def __init__(self, services: Services, user_id: UserId, sync_id: SyncId) -> None:
+        self._services = services
         self._user_id = user_id
         self._sync_id = sync_id
         self._told: Sync | None = None
@@ -162,7 +162,7 @@ class Following:
         Raises:
             SyncNotFound: there is none with this id, or it is another user's.
         """
-        with self._world.database.read() as work:
+        with self._services.database.read() as work:
             sync = of(work, self._user_id, self._sync_id)
         # A renewed lease is no news.
         seen = replace(sync, lease_until=None)
@@ -172,7 +172,7 @@ class Following:
         return sync
 
 
-def _listed(found: Listed[Sync], now: datetime) -> Listed[Sync]:
+def _listed(found: ListPage[Sync], now: datetime) -> ListPage[Sync]:
     return replace(found, items=[_as_of(sync, now) for sync in found.items])
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from dashtam.database.pagination import AnyRow, Listed, Page, one_of, page_of
+from dashtam.database.pagination import AnyRow, ListPage, PageRequest, one_of, page_of
 from dashtam.database.syncs.connections import connection_of
 from dashtam.database.tables import accounts, connections
 from dashtam.domain.account import Account, AccountId, AccountType
@@ -32,7 +32,7 @@ class Accounts:
         statement = select(accounts).where(accounts.c.id == account_id)
         return one_of(self._connection, statement, account_of)
 
-    def of_user(self, user_id: UserId, page: Page) -> Listed[Account]:
+    def of_user(self, user_id: UserId, page: PageRequest) -> ListPage[Account]:
         """Return the user's accounts by name (code points), then id."""
         statement = select(accounts).where(accounts.c.user_id == user_id)
         by = (accounts.c.name, accounts.c.id)

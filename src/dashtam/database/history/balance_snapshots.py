@@ -23,8 +23,8 @@ from dashtam.database.column_types import Instant
 from dashtam.database.history.accounts import account_of
 from dashtam.database.history.bulk_insert import insert_links
 from dashtam.database.history.chain_rows import link_of
-from dashtam.database.history.not_retracted import STANDS as _STANDS
-from dashtam.database.history.not_retracted import Standing, standing_at
+from dashtam.database.history.not_retracted import NOT_RETRACTED as _STANDS
+from dashtam.database.history.not_retracted import RecordedReading, readings_at
 from dashtam.database.pagination import AnyRow
 from dashtam.database.tables import accounts, balance_snapshots
 from dashtam.domain.account import Account, AccountId
@@ -188,12 +188,12 @@ class BalanceSnapshots:
 
     def standing(
         self, account_id: AccountId, instants: Sequence[datetime]
-    ) -> Mapping[datetime, Standing]:
+    ) -> Mapping[datetime, RecordedReading]:
         """Return what stands at those of the instants at which anything was recorded.
 
         Perhaps also what stands between them.
         """
-        return standing_at(self._connection, account_id, instants)
+        return readings_at(self._connection, account_id, instants)
 
     def any_of(self, account_id: AccountId) -> bool:
         """Tell whether the account has a snapshot that stands."""

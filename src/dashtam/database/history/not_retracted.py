@@ -16,7 +16,7 @@ from dashtam.domain.sync import SyncId
 
 _s = balance_snapshots.c
 
-STANDS: Final = ~exists().where(retractions.c.sync_id == _s.sync_id)
+NOT_RETRACTED: Final = ~exists().where(retractions.c.sync_id == _s.sync_id)
 """That a snapshot was not retracted."""
 
 _REPORTED = (
@@ -31,16 +31,16 @@ _REPORTED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RecordedReading:
     """The newest reading that stands at an instant, and the run that recorded it."""
 
     reading: Reading
     sync_id: SyncId
 
 
-def standing_at(
+def readings_at(
     connection: Connection, account_id: AccountId, instants: Sequence[datetime]
-) -> Mapping[datetime, Standing]:
+) -> Mapping[datetime, RecordedReading]:
     """Return what stands at the instants, and perhaps at others between them."""
     if not instants:
         return {}
@@ -51,7 +51,7 @@ def standing_at(
     rows = _standing(connection, account_id, between, most + 1)
     if len(rows) > most:
         rows = _standing(connection, account_id, _s.captured_at.in_(instants), None)
-    return {row.captured_at: Standing(reading_of(row), row.sync_id) for row in rows}
+    return {row.captured_at: RecordedReading(reading_of(row), row.sync_id) for row in rows}
 
 
 def _standing(
@@ -59,7 +59,7 @@ def _standing(
 ) -> Sequence[AnyRow]:
     statement = (
         select(*_REPORTED)
-        .where(_s.account_id == account_id, when, STANDS)
+        .where(_s.account_id == account_id, when, NOT_RETRACTED)
         .order_by(_s.captured_at, _s.sequence)
         .limit(limit)
     )

@@ -17,7 +17,7 @@ _LEVEL: Final = 3
 _CHECKSUM_BYTES: Final = 4
 
 
-class DamagedFrameError(Exception):
+class DamagedChunkError(Exception):
     """The bytes are no frame, or not the one that was made."""
 
 
@@ -32,12 +32,12 @@ class _Tools(local):
 _tools = _Tools()
 
 
-def framed(content: bytes) -> bytes:
+def compress(content: bytes) -> bytes:
     """Return the frame of the content."""
     return _tools.compressor.compress(content)
 
 
-def opened(frame: bytes) -> bytes:
+def decompress(frame: bytes) -> bytes:
     """Return what the frame holds.
 
     Raises:
@@ -46,15 +46,15 @@ def opened(frame: bytes) -> bytes:
     try:
         return _tools.decompressor.decompress(frame, max_output_size=LARGEST)
     except ZstdError as error:
-        raise DamagedFrameError from error
+        raise DamagedChunkError from error
 
 
-def checked(content: bytes) -> bytes:
+def with_checksum(content: bytes) -> bytes:
     """Return the content behind its checksum."""
     return zlib.crc32(content).to_bytes(_CHECKSUM_BYTES) + content
 
 
-def read_checked(kept: bytes) -> bytes:
+def verify_checksum(kept: bytes) -> bytes:
     """Return the content that stands behind its checksum.
 
     Raises:
@@ -62,5 +62,5 @@ def read_checked(kept: bytes) -> bytes:
     """
     content = kept[_CHECKSUM_BYTES:]
     if zlib.crc32(content).to_bytes(_CHECKSUM_BYTES) != kept[:_CHECKSUM_BYTES]:
-        raise DamagedFrameError
+        raise DamagedChunkError
     return content

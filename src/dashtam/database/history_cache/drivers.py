@@ -32,7 +32,7 @@ _PAUSE_S: Final = 1.0
 _log = get_logger()
 
 
-class NotReadyError(Exception):
+class CacheMissError(Exception):
     """It cannot be told from what lies ready: ask the rows."""
 
 
@@ -53,7 +53,7 @@ class Driver(Protocol):
         """Return the statement as this database takes it."""
 
     async def rows(self, prepared: Prepared, parameters: Parameters) -> Sequence[Row]:
-        """Return the rows. Raises ``NotReadyError`` where they cannot be had."""
+        """Return the rows. Raises ``CacheMissError`` where they cannot be had."""
 
     def version(self) -> object | None:
         """Return what is another after every commit, None where that cannot be told quickly."""
@@ -165,7 +165,7 @@ class PostgresqlDriver:
         turns = self._turns
         loop = asyncio.get_running_loop()
         if turns is None or loop.time() < self._asked_again_at:
-            raise NotReadyError
+            raise CacheMissError
         await _take(turns)
         try:
             connection = self._free.pop() if self._free else await self._connect()
@@ -230,6 +230,6 @@ async def _take(turns: asyncio.Semaphore) -> None:
         raise _away(error) from None
 
 
-def _away(error: Exception) -> NotReadyError:
+def _away(error: Exception) -> CacheMissError:
     _log.warning("ready_read_failed", error=type(error).__name__)
-    return NotReadyError()
+    return CacheMissError()

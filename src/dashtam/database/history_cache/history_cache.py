@@ -26,26 +26,30 @@ from sqlalchemy import (
 from structlog import get_logger
 
 from dashtam.database.column_types import Id, Instant
-from dashtam.database.history_cache.chunk_codec import DamagedFrameError, opened, read_checked
-from dashtam.database.history_cache.drivers import Driver, NotReadyError, Parameters, Row
+from dashtam.database.history_cache.chunk_codec import (
+    DamagedChunkError,
+    decompress,
+    verify_checksum,
+)
+from dashtam.database.history_cache.drivers import CacheMissError, Driver, Parameters, Row
 from dashtam.database.history_cache.history_chunks import DAWN, FULL
 from dashtam.database.people.api_tokens import USE_NOTED_EVERY
-from dashtam.database.tables import access_tokens, accounts, history_pages, sessions
+from dashtam.database.tables import access_tokens, accounts, history_chunks, sessions
 from dashtam.domain.account import AccountId
 from dashtam.domain.period import Period
 from dashtam.domain.user import AccessTokenId, SessionId, UserId
 
-MOST_PAGES: Final = 160
+MAX_CHUNKS: Final = 160
 """How many pages are read at most; they are read where nobody else can go on meanwhile."""
 
 _OWNER, _UNTIL, _AFTER, _LAST, _COUNT, _FRAME = range(2, 8)
-_p = history_pages.c
+_p = history_chunks.c
 _a = accounts.c
 _log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class Credential:
     """What a caller showed: the session of a verified access token, or a read-only token's hash."""
 
     at: datetime
@@ -54,7 +58,7 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class Viewer:
     """Whom the proof stood for when it was read, and the token whose use is not written down."""
 
     user_id: UserId
@@ -62,19 +66,19 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadyPages:
+class CachedHistory:
     """Pages of one account's history without a gap, oldest first, each as it is sent.
 
     ``snapshots`` counts those of each page. The first and the last may hold more than was asked.
     """
 
-    reader: Reader
+    reader: Viewer
     pages: Sequence[bytes]
     snapshots: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
-class ReadyBalance:
+class CachedBalance:
     """The newest snapshot of one account, as it is sent."""
 
     is_hidden: bool
@@ -102,38 +106,42 @@ class HistoryCache:
         """Return what is another after every commit, None where that cannot be told quickly."""
         return self._driver.version()
 
-    async def latest(self, proof: Proof) -> tuple[Reader, Sequence[ReadyBalance]]:
+    async def latest(self, credential: Credential) -> tuple[Viewer, Sequence[CachedBalance]]:
         """Return the newest snapshots; see ``HistoryCache``."""
-        rows = await self._rows("latest", proof, {})
+        rows = await self._rows("latest", credential, {})
         reader = self._reader(rows[0])
         balances = []
         for account_id, is_hidden, closed_at, length, kept in (row[2:] for row in rows):
             if kept is not None:
-                sent = self._intact(read_checked, kept, account_id)
-                balances.append(ReadyBalance(bool(is_hidden), closed_at is not None, sent))
+                sent = self._intact(verify_checksum, kept, account_id)
+                balances.append(CachedBalance(bool(is_hidden), closed_at is not None, sent))
             elif length:
-                raise NotReadyError
+                raise CacheMissError
         return reader, balances
 
-    async def within(self, proof: Proof, account_id: AccountId, period: Period) -> ReadyPages:
+    async def within(
+        self, credential: Credential, account_id: AccountId, period: Period
+    ) -> CachedHistory:
         """Return the pages of a period; see ``HistoryCache``."""
         start, end = self._instant(period.start), self._instant(period.end)
         asked = {"account": self._id(account_id), "start": start, "end": end}
-        rows = await self._rows("within", proof, asked)
-        pages = _Pages(rows)
-        if len(rows) > MOST_PAGES:
-            raise NotReadyError
+        rows = await self._rows("within", credential, asked)
+        pages = _ChunkRows(rows)
+        if len(rows) > MAX_CHUNKS:
+            raise CacheMissError
         begins = pages.after < start or pages.after == self._dawn
         if not (begins and pages.last >= min(end, pages.until)):
             raise self._gap(account_id)
         return self._pages(account_id, rows, pages)
 
-    async def newest(self, proof: Proof, account_id: AccountId, limit: int) -> ReadyPages:
+    async def newest(
+        self, credential: Credential, account_id: AccountId, limit: int
+    ) -> CachedHistory:
         """Return the newest pages; see ``HistoryCache``."""
         # Every page but the last is full, or was before a later one took its place.
         asked = {"account": self._id(account_id), "pages": (limit - 1) // FULL + 2}
-        rows = (await self._rows("newest", proof, asked))[::-1]
-        pages = _Pages(rows)
+        rows = (await self._rows("newest", credential, asked))[::-1]
+        pages = _ChunkRows(rows)
         has_all = pages.count >= limit or pages.after == self._dawn
         if pages.last != pages.until or not has_all:
             raise self._gap(account_id)
@@ -151,29 +159,33 @@ class HistoryCache:
         """Have the account's pages made anew."""
         self._mend(account_id)
 
-    async def _rows(self, ask: str, proof: Proof, asked: Mapping[str, object]) -> Sequence[Row]:
-        parameters: Parameters = {"now": self._instant(proof.at), **asked}
-        if proof.session_id is not None:
+    async def _rows(
+        self, ask: str, credential: Credential, asked: Mapping[str, object]
+    ) -> Sequence[Row]:
+        parameters: Parameters = {"now": self._instant(credential.at), **asked}
+        if credential.session_id is not None:
             kind = "session"
-            parameters["proof"] = self._id(proof.session_id)
+            parameters["proof"] = self._id(credential.session_id)
         else:
             kind = "token"
-            parameters["proof"] = proof.token_hash
-            parameters["noted"] = self._instant(proof.at - USE_NOTED_EVERY)
+            parameters["proof"] = credential.token_hash
+            parameters["noted"] = self._instant(credential.at - USE_NOTED_EVERY)
         rows = await self._driver.rows(self._sql[ask, kind], parameters)
         if not rows or rows[0][0] is None:
-            raise NotReadyError
+            raise CacheMissError
         return rows
 
-    def _reader(self, row: Row) -> Reader:
+    def _reader(self, row: Row) -> Viewer:
         unnoted = None if row[1] is None else AccessTokenId(self._uuid_of(row[1]))
-        return Reader(UserId(self._uuid_of(row[0])), unnoted)
+        return Viewer(UserId(self._uuid_of(row[0])), unnoted)
 
-    def _pages(self, account_id: AccountId, rows: Sequence[Row], pages: "_Pages") -> ReadyPages:
+    def _pages(
+        self, account_id: AccountId, rows: Sequence[Row], pages: "_ChunkRows"
+    ) -> CachedHistory:
         if pages.has_gap:
             raise self._gap(account_id)
-        texts = [self._intact(opened, row[_FRAME], account_id) for row in rows]
-        return ReadyPages(self._reader(rows[0]), texts, [row[_COUNT] for row in rows])
+        texts = [self._intact(decompress, row[_FRAME], account_id) for row in rows]
+        return CachedHistory(self._reader(rows[0]), texts, [row[_COUNT] for row in rows])
 
     def _intact(
         self,
@@ -183,23 +195,23 @@ class HistoryCache:
     ) -> bytes:
         try:
             return read(kept)
-        except DamagedFrameError:
+        except DamagedChunkError:
             found = account_id if isinstance(account_id, UUID) else self._uuid_of(account_id)
             raise self._gap(found) from None
 
-    def _gap(self, account_id: UUID) -> NotReadyError:
+    def _gap(self, account_id: UUID) -> CacheMissError:
         _log.warning("history_pages_damaged", account_id=str(account_id))
         self._mend(account_id)
-        return NotReadyError()
+        return CacheMissError()
 
 
-class _Pages:
+class _ChunkRows:
     """Rows of one account's pages, of an account that is the caller's and has some."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         first, last = rows[0], rows[-1]
         if first[_OWNER] != first[0] or first[_UNTIL] is None or first[_FRAME] is None:
-            raise NotReadyError
+            raise CacheMissError
         self.after, self.last, self.until = first[_AFTER], last[_LAST], first[_UNTIL]
         self.count = sum(row[_COUNT] for row in rows)
         self.has_gap = any(earlier[_LAST] != later[_AFTER] for earlier, later in pairwise(rows))
@@ -216,7 +228,7 @@ def _latest(callers: "_Callers") -> Select[Any]:
 def _within(callers: "_Callers") -> Select[Any]:
     reach = _p.last_at >= bindparam("start"), _p.after_at < bindparam("end")
     pages = _paged(callers, *reach).order_by(_p.last_at)
-    return pages.limit(_literal(MOST_PAGES + 1)).offset(_literal(0))
+    return pages.limit(_literal(MAX_CHUNKS + 1)).offset(_literal(0))
 
 
 def _newest(callers: "_Callers") -> Select[Any]:
@@ -233,7 +245,7 @@ def _paged(callers: "_Callers", *conditions: ColumnElement[bool]) -> Select[Any]
     page = _p.after_at, _p.last_at, _p.snapshots, _p.frame
     return (
         select(*callers, _a.user_id, _a.paged_until, page[0], *page[1:])
-        .outerjoin_from(accounts, history_pages, and_(_p.account_id == _a.id, *conditions))
+        .outerjoin_from(accounts, history_chunks, and_(_p.account_id == _a.id, *conditions))
         .where(_a.id == bindparam("account"))
     )
 

@@ -11,13 +11,13 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from dashtam.database.history.balance_snapshots import BalanceSnapshots
 from dashtam.database.history_cache.chunk_codec import (
-    DamagedFrameError,
-    checked,
-    framed,
-    opened,
-    read_checked,
+    DamagedChunkError,
+    compress,
+    decompress,
+    verify_checksum,
+    with_checksum,
 )
-from dashtam.database.tables import accounts, history_pages
+from dashtam.database.tables import accounts, history_chunks
 from dashtam.domain.account import AccountId
 from dashtam.domain.history.balance_history import ChangedSnapshot, changed_since
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot
@@ -32,11 +32,11 @@ DAWN: Final = datetime.min.replace(tzinfo=UTC)
 """Where the first page of every account begins."""
 _BATCH: Final = 64
 
-_p = history_pages.c
+_p = history_chunks.c
 
 
 @dataclass(slots=True)
-class _Page:
+class _Chunk:
     """A page in the making: the snapshots after an instant, as they are sent."""
 
     after: datetime
@@ -54,8 +54,8 @@ class _Page:
         return self.count >= FULL and at != self.last
 
 
-class HistoryPages:
-    """Every statement that writes ``history_pages``; without ``render`` there are none."""
+class HistoryChunks:
+    """Every statement that writes ``history_chunks``; without ``render`` there are none."""
 
     def __init__(self, connection: Connection, render: Render | None) -> None:
         self._connection = connection
@@ -100,7 +100,7 @@ class HistoryPages:
         statement = select(accounts.c.paged_until, accounts.c.latest)
         row = self._connection.execute(statement.where(accounts.c.id == account_id)).one()
         pages = self._connection.execute(
-            select(history_pages).where(_p.account_id == account_id).order_by(_p.last_at)
+            select(history_chunks).where(_p.account_id == account_id).order_by(_p.last_at)
         ).all()
         if row.paged_until is None:
             return bool(pages) or row.latest is not None
@@ -111,53 +111,53 @@ class HistoryPages:
                 taken = list(islice(rows, page.snapshots))
                 if not taken or (page.after_at, page.last_at) != (until, taken[-1][0]):
                     return True
-                if opened(page.frame) != b",".join(sent for _, sent in taken):
+                if decompress(page.frame) != b",".join(sent for _, sent in taken):
                     return True
                 until, newest = taken[-1]
-            return (until, newest) != (row.paged_until, read_checked(row.latest)) or any(rows)
-        except DamagedFrameError:
+            return (until, newest) != (row.paged_until, verify_checksum(row.latest)) or any(rows)
+        except DamagedChunkError:
             return True
 
     def _opened(
         self, account_id: AccountId, until: datetime | None, since: datetime | None
-    ) -> tuple[datetime, _Page]:
+    ) -> tuple[datetime, _Chunk]:
         """Return up to when all is known, and the page with which to go on from there."""
-        afresh = DAWN, _Page(DAWN)
+        afresh = DAWN, _Chunk(DAWN)
         if until is None or since is None:
             self._drop(account_id, DAWN)
             return afresh
         touched = min(since, until)
         found = self._connection.execute(
-            select(history_pages)
+            select(history_chunks)
             .where(_p.account_id == account_id, _p.last_at >= touched)
             .order_by(_p.last_at)
             .limit(1)
         ).one_or_none()
         if found is None or (since > until and found.snapshots >= FULL):
-            return (until, _Page(until)) if found else self._opened(account_id, None, None)
+            return (until, _Chunk(until)) if found else self._opened(account_id, None, None)
         self._drop(account_id, found.last_at)
         if since <= until:
-            return found.after_at, _Page(found.after_at)
+            return found.after_at, _Chunk(found.after_at)
         try:
-            kept = opened(found.frame)
-        except DamagedFrameError:
+            kept = decompress(found.frame)
+        except DamagedChunkError:
             return self._opened(account_id, None, None)
-        return until, _Page(found.after_at, found.snapshots, until, [kept])
+        return until, _Chunk(found.after_at, found.snapshots, until, [kept])
 
-    def _write(self, account_id: AccountId, render: Render, known: datetime, page: _Page) -> None:
+    def _write(self, account_id: AccountId, render: Render, known: datetime, page: _Chunk) -> None:
         made: list[dict[str, object]] = []
         sent = None
         for at, sent in self._sent(render, account_id, known):
             if page.is_full_before(at):
                 made.append(_row(account_id, page))
-                page = _Page(page.last)
+                page = _Chunk(page.last)
             page.add(at, sent)
             if len(made) == _BATCH:
-                self._connection.execute(insert(history_pages), made)
+                self._connection.execute(insert(history_chunks), made)
                 made.clear()
         if page.count:
             made.append(_row(account_id, page))
-            self._connection.execute(insert(history_pages), made)
+            self._connection.execute(insert(history_chunks), made)
         if sent is not None:
             self._end(account_id, page.last, sent)
         elif known == DAWN:
@@ -175,22 +175,22 @@ class HistoryPages:
 
     def _drop(self, account_id: AccountId, since: datetime) -> None:
         self._connection.execute(
-            delete(history_pages).where(_p.account_id == account_id, _p.last_at >= since)
+            delete(history_chunks).where(_p.account_id == account_id, _p.last_at >= since)
         )
 
     def _end(self, account_id: AccountId, until: datetime | None, sent: bytes | None) -> None:
         self._connection.execute(
             update(accounts)
             .where(accounts.c.id == account_id)
-            .values(paged_until=until, latest=None if sent is None else checked(sent))
+            .values(paged_until=until, latest=None if sent is None else with_checksum(sent))
         )
 
 
-def _row(account_id: AccountId, page: _Page) -> dict[str, object]:
+def _row(account_id: AccountId, page: _Chunk) -> dict[str, object]:
     return {
         "account_id": account_id,
         "last_at": page.last,
         "after_at": page.after,
         "snapshots": page.count,
-        "frame": framed(b",".join(page.parts)),
+        "frame": compress(b",".join(page.parts)),
     }

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, insert, or_, select, update
 
-from dashtam.database.pagination import AnyRow, Listed, Page, one_of, page_of
+from dashtam.database.pagination import AnyRow, ListPage, PageRequest, one_of, page_of
 from dashtam.database.tables import access_tokens
 from dashtam.domain.user import AccessToken, AccessTokenId, UserId
 
@@ -35,7 +35,7 @@ class AccessTokens:
             self._connection, _live(now).where(access_tokens.c.token_hash == token_hash), _token
         )
 
-    def of_user(self, user_id: UserId, now: datetime, page: Page) -> Listed[AccessToken]:
+    def of_user(self, user_id: UserId, now: datetime, page: PageRequest) -> ListPage[AccessToken]:
         """Return the user's live tokens, newest first."""
         return page_of(
             self._connection,

@@ -17,7 +17,7 @@ _headers = msgspec.json.Decoder(dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
-class KeptAnswer:
+class StoredResponse:
     """The first answer under an idempotency key; ``status`` is None while it is being made."""
 
     fingerprint: bytes
@@ -33,7 +33,7 @@ class IdempotencyKeys:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def get(self, user_id: UserId, route: str, key: str, now: datetime) -> KeptAnswer | None:
+    def get(self, user_id: UserId, route: str, key: str, now: datetime) -> StoredResponse | None:
         """Return what is kept under the key, unless it is older than a day."""
         row = self._connection.execute(
             select(idempotency_keys).where(
@@ -42,7 +42,7 @@ class IdempotencyKeys:
         ).one_or_none()
         if row is None:
             return None
-        return KeptAnswer(
+        return StoredResponse(
             fingerprint=row.fingerprint,
             lease_until=row.lease_until,
             status=row.status,
@@ -51,7 +51,7 @@ class IdempotencyKeys:
         )
 
     def claim(
-        self, user_id: UserId, route: str, key: str, answer: KeptAnswer, now: datetime
+        self, user_id: UserId, route: str, key: str, answer: StoredResponse, now: datetime
     ) -> bool:
         """Take the key for a request that is being answered; False when somebody else has it.
 
@@ -76,7 +76,7 @@ class IdempotencyKeys:
             return False
         return True
 
-    def keep(self, user_id: UserId, route: str, key: str, answer: KeptAnswer) -> bool:
+    def keep(self, user_id: UserId, route: str, key: str, answer: StoredResponse) -> bool:
         """Keep the answer; False when the claim with this lease does not hold any more."""
         changed = self._connection.execute(
             update(idempotency_keys)
@@ -112,5 +112,5 @@ def _spent(user_id: UserId, now: datetime) -> ColumnElement[bool]:
     )
 
 
-def _text(answer: KeptAnswer) -> str:
+def _text(answer: StoredResponse) -> str:
     return msgspec.json.encode(dict(answer.headers)).decode()

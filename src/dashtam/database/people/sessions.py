@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, exists, insert, select, update
 
-from dashtam.database.pagination import AnyRow, Listed, Page, one_of, page_of
+from dashtam.database.pagination import AnyRow, ListPage, PageRequest, one_of, page_of
 from dashtam.database.tables import sessions
 from dashtam.domain.user import Session, SessionId, UserId
 
@@ -36,7 +36,7 @@ class Sessions:
         live = _live(user_id, now).where(sessions.c.id == session_id)
         return bool(self._connection.scalar(select(exists(live))))
 
-    def of_user(self, user_id: UserId, now: datetime, page: Page) -> Listed[Session]:
+    def of_user(self, user_id: UserId, now: datetime, page: PageRequest) -> ListPage[Session]:
         """Return the user's live sessions, newest first."""
         return page_of(
             self._connection,

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, delete, exists, insert, or_, select, update
 from sqlalchemy import Connection as SqlConnection
 
-from dashtam.database.pagination import AnyRow, Listed, Page, one_of, page_of
+from dashtam.database.pagination import AnyRow, ListPage, PageRequest, one_of, page_of
 from dashtam.database.tables import connections, syncs
 from dashtam.domain.connection import Connection, ConnectionId, ConnectionState, ProviderKind
 from dashtam.domain.user import UserId
@@ -43,7 +43,7 @@ class Connections:
         statement = select(connections).where(connections.c.id == connection_id)
         return one_of(self._connection, statement, connection_of)
 
-    def of_user(self, user_id: UserId, page: Page) -> Listed[Connection]:
+    def of_user(self, user_id: UserId, page: PageRequest) -> ListPage[Connection]:
         """Return the user's connections by name (code points), then id."""
         statement = select(connections).where(connections.c.user_id == user_id)
         by = (connections.c.name, connections.c.id)

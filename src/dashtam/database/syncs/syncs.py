@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, and_, func, insert, select, update
 
-from dashtam.database.pagination import AnyRow, Listed, Page, one_of, page_of
+from dashtam.database.pagination import AnyRow, ListPage, PageRequest, one_of, page_of
 from dashtam.database.tables import balance_snapshots, retractions, syncs
 from dashtam.domain.account import AccountId
 from dashtam.domain.connection import ConnectionId
@@ -27,15 +27,15 @@ class Syncs:
         """Return the run, whoever set it going."""
         return one_of(self._connection, _runs().where(syncs.c.id == sync_id), _sync_of)
 
-    def of_connection(self, connection_id: ConnectionId, page: Page) -> Listed[Sync]:
+    def of_connection(self, connection_id: ConnectionId, page: PageRequest) -> ListPage[Sync]:
         """Return the connection's runs, newest first."""
         return self._newest_first(_runs().where(syncs.c.connection_id == connection_id), page)
 
-    def of_user(self, user_id: UserId, page: Page) -> Listed[Sync]:
+    def of_user(self, user_id: UserId, page: PageRequest) -> ListPage[Sync]:
         """Return the user's runs, newest first."""
         return self._newest_first(_runs().where(syncs.c.user_id == user_id), page)
 
-    def _newest_first(self, statement: Select[Any], page: Page) -> Listed[Sync]:
+    def _newest_first(self, statement: Select[Any], page: PageRequest) -> ListPage[Sync]:
         return page_of(self._connection, statement, page, _sync_of, by=_BY_AGE, newest_first=True)
 
     def add(self, sync: Sync) -> None:

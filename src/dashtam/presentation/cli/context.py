@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from dashtam.domain.errors import Refusal
+from dashtam.domain.errors import DashtamError
 from dashtam.presentation.cli.installation import Installation, Opener
 
 if TYPE_CHECKING:  # --help and version need none of what this loads
-    from dashtam.application.ports import World
+    from dashtam.application.ports import Services
 
 
 @dataclass
@@ -35,9 +35,9 @@ class Invocation:
         return opened
 
     @cached_property
-    def world(self) -> "World":
+    def services(self) -> "Services":
         """What use cases ask for."""
-        return self.installation.world()
+        return self.installation.services()
 
     def make_sure(self, question: str) -> None:
         """Ask before something that cannot be undone.
@@ -49,10 +49,10 @@ class Invocation:
             return
         if not sys.stdin.isatty():
             detail = f"{question} Nothing was done: add --yes where nobody can be asked."
-            raise Refusal(detail)
+            raise DashtamError(detail)
         if not click.confirm(question, err=True):
             detail = "Nothing was done."
-            raise Refusal(detail)
+            raise DashtamError(detail)
 
 
 def say(text: str) -> None:
@@ -65,14 +65,14 @@ def printable(text: str) -> str:
     return "".join(one if one.isprintable() or one == "\n" else "?" for one in text)
 
 
-def fault_lines(refusal: Refusal) -> list[str]:
+def fault_lines(refusal: DashtamError) -> list[str]:
     """Return what a refusal says beyond its sentence, a line for each thing that is wrong."""
-    sentence, faults = str(refusal), refusal.faults
-    if [fault.detail for fault in faults] == [sentence]:
+    sentence, field_errors = str(refusal), refusal.field_errors
+    if [fault.detail for fault in field_errors] == [sentence]:
         return []
     return [
         f"{fault.place}: {fault.code if fault.detail == sentence else fault.detail}"
-        for fault in faults
+        for fault in field_errors
     ]
 
 

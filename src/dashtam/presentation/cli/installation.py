@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # --help and version need none of what this loads
-    from dashtam.application.ports import World
+    from dashtam.application.ports import Services
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Key:
 class Installation(Protocol):
     """One Dashtam, as its settings say."""
 
-    def world(self) -> "World":
+    def services(self) -> "Services":
         """Return what use cases ask for; the database is brought up to date first."""
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from typing import IO, Any, Final
 import click
 from click.shell_completion import CompletionItem
 
-from dashtam.domain.errors import Refusal
+from dashtam.domain.errors import DashtamError
 from dashtam.presentation.cli.context import (
     COMMON_OPTIONS,
     Invocation,
@@ -106,7 +106,7 @@ class Dashtam(Noun):
         except (KeyboardInterrupt, click.Abort):
             say("\nInterrupted.")
             raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
-        except Refusal as refusal:
+        except DashtamError as refusal:
             raise _refused(refusal) from None
         # The edge of the process.
         except Exception as error:
@@ -115,7 +115,7 @@ class Dashtam(Noun):
             raise _failed(error, ctx.ensure_object(Invocation)) from None
 
 
-def _refused(refusal: Refusal) -> click.ClickException:
+def _refused(refusal: DashtamError) -> click.ClickException:
     return _Sentence("\n".join([str(refusal), *fault_lines(refusal)]))
 
 

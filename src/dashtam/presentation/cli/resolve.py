@@ -14,7 +14,7 @@ from dashtam.database.pagination import every
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account
 from dashtam.domain.connection import Connection
-from dashtam.domain.errors import NotFound, Refusal
+from dashtam.domain.errors import DashtamError, NotFound
 from dashtam.domain.sync import SnapshotSource
 from dashtam.domain.user import User
 from dashtam.presentation.cli.context import Invocation
@@ -41,7 +41,7 @@ class Instant(click.ParamType[datetime]):
             return value
         try:
             return parse_instant(str(value), day_means=self._day_means).astimezone(UTC)
-        except Refusal as refusal:
+        except DashtamError as refusal:
             self.fail(str(refusal), param, ctx)
 
 

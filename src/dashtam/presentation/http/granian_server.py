@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 from starlette.types import ASGIApp
 
-from dashtam.domain.errors import Refusal
+from dashtam.domain.errors import DashtamError
 from dashtam.presentation.http.server import STOP_WITHIN_S, listen, signals_end_the_server_only
 
 NOTE = (
@@ -27,7 +27,7 @@ _LOG = {
 }
 
 
-class GranianMissing(Refusal):
+class GranianMissing(DashtamError):
     """It is an extra that was not installed."""
 
     detail = (

@@ -21,9 +21,9 @@ from dashtam.presentation.http.problems import (
     PAYLOAD_TOO_LARGE,
     UNAVAILABLE,
     VALIDATION_FAILED,
+    HttpError,
     Problems,
     ProblemType,
-    Rejection,
 )
 
 IMPORTS_PATH: Final = "/api/v1/imports"
@@ -36,7 +36,7 @@ _NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
 _OWN_HEADERS: Final = frozenset({b"x-request-id", b"x-content-type-options"})
 
 
-class BodyTooLarge(Rejection):
+class BodyTooLarge(HttpError):
     """The body has more bytes than it may."""
 
     def __init__(self, max_bytes: int) -> None:

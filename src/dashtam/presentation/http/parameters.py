@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
-from dashtam.database.pagination import Place
-from dashtam.domain.errors import Fault, Invalid, Refusal
+from dashtam.database.pagination import Cursor
+from dashtam.domain.errors import DashtamError, FieldError, Invalid
 from dashtam.domain.period import Interval
 from dashtam.domain.sync import SnapshotSource
 from dashtam.presentation.http.instants import END_OF_DAY, START_OF_DAY, parse_instant
@@ -61,17 +61,21 @@ def read_parameters(
     """
     given = _given(query)
     values: dict[str, Any] = {}
-    faults: list[Fault] = []
+    field_errors: list[FieldError] = []
     for parameter in wanted:
         texts = given.get(parameter.name, [])
         if parameter.place == "path":
             texts = [path_values[parameter.name]]
         try:
             values[parameter.name] = _value(parameter, texts)
-        except Refusal as refusal:
-            faults.append(Fault(parameter.name, "invalid", f"{parameter.name}: {refusal}"))
-    if faults:
-        raise InvalidParameters(" ".join(fault.detail for fault in faults), tuple(faults))
+        except DashtamError as refusal:
+            field_errors.append(
+                FieldError(parameter.name, "invalid", f"{parameter.name}: {refusal}")
+            )
+    if field_errors:
+        raise InvalidParameters(
+            " ".join(fault.detail for fault in field_errors), tuple(field_errors)
+        )
     return values
 
 
@@ -164,18 +168,18 @@ def _zones() -> AbstractSet[str]:
     return available_timezones() - {"localtime", "Factory"}
 
 
-def write_cursor(place: Place | None) -> str | None:
+def write_cursor(place: Cursor | None) -> str | None:
     """Return the text by which a client asks for what comes behind this place."""
     if place is None:
         return None
     return base64.urlsafe_b64encode(place.id.bytes + place.name.encode()).decode().rstrip("=")
 
 
-def _parse_cursor(text: str) -> Place:
+def _parse_cursor(text: str) -> Cursor:
     try:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
         raw = base64.b64decode(padded, altchars=b"-_", validate=True)
-        return Place(id=UUID(bytes=raw[:16]), name=raw[16:].decode().replace("\0", ""))
+        return Cursor(id=UUID(bytes=raw[:16]), name=raw[16:].decode().replace("\0", ""))
     except (ValueError, binascii.Error) as error:
         detail = "A cursor is the next_cursor of an answer before."
         raise Invalid(detail) from error
@@ -271,7 +275,7 @@ GROUP_BY: Final[Parameter[str]] = Parameter(
     default="currency",
 )
 
-CURSOR: Final[Parameter[Place]] = Parameter(
+CURSOR: Final[Parameter[Cursor]] = Parameter(
     name="cursor",
     parse=_parse_cursor,
     schema={"type": "string"},

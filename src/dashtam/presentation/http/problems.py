@@ -11,13 +11,13 @@ from dashtam.application.connections.connect import ConnectingFailed
 from dashtam.application.syncs.syncs import SyncFailed
 from dashtam.domain.errors import (
     Conflict,
-    Fault,
+    DashtamError,
+    FieldError,
     Forbidden,
     Invalid,
     InvalidDateRange,
     NotFound,
     RateLimited,
-    Refusal,
     Unauthorized,
     Unavailable,
     Unprocessable,
@@ -67,7 +67,7 @@ _BY_REFUSAL: Final = (
 )
 
 
-class Rejection(Refusal):
+class HttpError(DashtamError):
     """A request that HTTP itself rules out, such as an unsupported media type."""
 
     def __init__(
@@ -112,7 +112,7 @@ class Problems:
         *,
         instance: str,
         trace_id: str,
-        errors: Sequence[Fault] = (),
+        errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
     ) -> Response:
         """Return the answer; ``errors`` are left out when there are none."""
@@ -137,7 +137,7 @@ class Problems:
 
     def refused(
         self,
-        refusal: Refusal,
+        refusal: DashtamError,
         *,
         instance: str,
         trace_id: str,
@@ -149,21 +149,21 @@ class Problems:
             own["Retry-After"] = str(refusal.retry_after_s)
         if isinstance(refusal, Unavailable):
             own["Retry-After"] = "5"
-        if isinstance(refusal, Rejection):
+        if isinstance(refusal, HttpError):
             own |= refusal.headers
         return self.response(
             kind_of(refusal),
             str(refusal),
             instance=instance,
             trace_id=trace_id,
-            errors=refusal.faults,
+            errors=refusal.field_errors,
             headers=dict(headers or {}) | own,
         )
 
 
-def kind_of(refusal: Refusal) -> ProblemType:
+def kind_of(refusal: DashtamError) -> ProblemType:
     """Return the problem type that tells of a refusal."""
-    if isinstance(refusal, Rejection):
+    if isinstance(refusal, HttpError):
         return refusal.kind
     # A refusal of no class of its own says only that it cannot be done.
     return next((kind for cls, kind in _BY_REFUSAL if isinstance(refusal, cls)), UNPROCESSABLE)
@@ -175,7 +175,7 @@ def told_again(problem: bytes, trace_id: str) -> bytes:
     return msgspec.json.encode(msgspec.structs.replace(told, trace_id=trace_id))
 
 
-def _fault(fault: Fault) -> ProblemFault:
+def _fault(fault: FieldError) -> ProblemFault:
     # The empty pointer is the whole document (RFC 6901), and no parameter has an empty name.
     if not fault.place or fault.place.startswith("/"):
         return ProblemFault(pointer=fault.place, code=fault.code, detail=fault.detail)

@@ -7,11 +7,11 @@ from typing import Any, BinaryIO, Final, TypeVar
 
 import msgspec
 
-from dashtam.application.ports import World
-from dashtam.database.history_cache.history_cache import HistoryCache, Proof
-from dashtam.database.pagination import Page
+from dashtam.application.ports import Services
+from dashtam.database.history_cache.history_cache import Credential, HistoryCache
+from dashtam.database.pagination import PageRequest
 from dashtam.database.unit_of_work import UnitOfWork
-from dashtam.domain.errors import Fault, Unprocessable
+from dashtam.domain.errors import FieldError, Unprocessable
 from dashtam.domain.user import Principal, UserId
 from dashtam.presentation.http.parameters import CURSOR, PAGE_LIMIT, Parameter
 from dashtam.presentation.schemas.base import RULES
@@ -48,7 +48,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class StreamPart:
     """What is new of something that goes on; empty where nothing is."""
 
     data: bytes
@@ -56,30 +56,30 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What a handler gives: a shape to be written as JSON, or chunks of another media type.
 
-    ``follow`` is called again and again, in a worker thread, until it gives its last piece.
+    ``stream`` is called again and again, in a worker thread, until it gives its last piece.
     """
 
     body: msgspec.Struct | None = None
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     chunks: Iterable[bytes] | None = None
-    follow: Callable[[], Piece] | None = None
+    stream: Callable[[], StreamPart] | None = None
     media_type: str = "application/json"
 
 
 @dataclass(slots=True)
-class Call:
+class RequestContext:
     """One call of one route, by someone who may make it, with parameters that could be read."""
 
-    world: World
+    services: Services
     request: Request
     caller: Principal | None
     values: Mapping[str, Any]
     work_or_none: UnitOfWork | None = None
-    keep: Callable[[UnitOfWork, Answer], None] = lambda _work, _answer: None
+    keep: Callable[[UnitOfWork, Response], None] = lambda _work, _answer: None
     """Keeps the answer under the call's idempotency key, inside the work that it tells of."""
 
     @property
@@ -109,9 +109,9 @@ class Call:
         value: T | None = self.values[parameter.name]
         return value
 
-    def page(self) -> Page:
+    def page(self) -> PageRequest:
         """Return which stretch of a list is asked for (``PAGE`` among the route's parameters)."""
-        return Page(self.value(PAGE_LIMIT), self.optional(CURSOR))
+        return PageRequest(self.value(PAGE_LIMIT), self.optional(CURSOR))
 
     @property
     def responds_async(self) -> bool:
@@ -132,11 +132,11 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadyCall:
+class FastRequest:
     """One call of a route whose answers lie ready, by someone who shows a proof of who he is."""
 
-    reads: HistoryCache
-    proof: Proof
+    cache: HistoryCache
+    credential: Credential
     values: Mapping[str, Any]
 
     def value(self, parameter: Parameter[T]) -> T:
@@ -173,8 +173,8 @@ def _broken(message: str) -> Unprocessable:
             name = name[:_LONGEST_FIELD]
         pointer += "/" + name.replace("~", "~0").replace("/", "~1")
     return Unprocessable(
-        f"The body breaks a rule: {sentence}.", (Fault(pointer, "invalid", sentence),)
+        f"The body breaks a rule: {sentence}.", (FieldError(pointer, "invalid", sentence),)
     )
 
 
-NO_CONTENT: Final = Answer(status=204)
+NO_CONTENT: Final = Response(status=204)

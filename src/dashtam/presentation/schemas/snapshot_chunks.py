@@ -12,8 +12,8 @@ from uuid import UUID
 
 import msgspec
 
-from dashtam.database.history_cache.drivers import NotReadyError
-from dashtam.database.history_cache.history_cache import ReadyBalance, ReadyPages
+from dashtam.database.history_cache.drivers import CacheMissError
+from dashtam.database.history_cache.history_cache import CachedBalance, CachedHistory
 from dashtam.domain.history.balance_history import (
     BalanceHistory,
     Change,
@@ -51,7 +51,7 @@ def belongs(page: bytes, account_id: UUID) -> bool:
     return page.startswith(b'"account_id":"%s"' % str(account_id).encode(), _ACCOUNT_AT)
 
 
-def history_json(pages: ReadyPages, period: Period) -> bytes:
+def history_json(pages: CachedHistory, period: Period) -> bytes:
     """Return the answer of a history.
 
     Raises:
@@ -63,7 +63,7 @@ def history_json(pages: ReadyPages, period: Period) -> bytes:
     tail = len(sent) - len(pages.pages[-1])
     end = tail + _place(sent[tail:], len(sent) - tail, _upto(period.end))
     if begin >= end:
-        raise NotReadyError
+        raise CacheMissError
     count -= sent.count(_BEGIN, 0, begin) + sent.count(_BEGIN, end)
     # Its comma, where others follow.
     end -= end < len(sent)
@@ -74,7 +74,7 @@ def history_json(pages: ReadyPages, period: Period) -> bytes:
     return _answer([first, sent[after_first:end]], count, first, last)
 
 
-def recent_json(pages: ReadyPages, limit: int) -> bytes:
+def recent_json(pages: CachedHistory, limit: int) -> bytes:
     """Return the answer of a recent list, newest first."""
     parts = b",".join(pages.pages)[1:-1].rsplit(_BETWEEN, limit)
     count = min(sum(pages.snapshots), limit)
@@ -82,7 +82,7 @@ def recent_json(pages: ReadyPages, limit: int) -> bytes:
     return _answer([b",".join(reversed(shown))], count, shown[0], shown[-1])
 
 
-def latest_json(balances: Sequence[ReadyBalance]) -> bytes:
+def latest_json(balances: Sequence[CachedBalance]) -> bytes:
     """Return the answer of the latest balances."""
     sent = b"[%s]" % b",".join([balance.snapshot for balance in balances])
     money = [_money(balance) for balance in _decode_all(sent)]

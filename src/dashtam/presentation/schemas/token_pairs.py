@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from msgspec import UNSET, Meta, UnsetType
 
 from dashtam.application.people.sessions import ACCESS_TOKEN_S, SESSION_LASTS, TokenPair
-from dashtam.application.ports import Rules
+from dashtam.application.ports import ServiceOptions
 from dashtam.domain.errors import Forbidden
 from dashtam.presentation.schemas.base import Shape
 
@@ -34,36 +34,36 @@ def pair_shape(pair: TokenPair, *, in_cookie: bool) -> TokenPairShape:
     return TokenPairShape(access_token=pair.access_token, refresh_token=pair.refresh_token)
 
 
-def pair_headers(pair: TokenPair, rules: Rules, *, in_cookie: bool) -> dict[str, str]:
+def pair_headers(pair: TokenPair, options: ServiceOptions, *, in_cookie: bool) -> dict[str, str]:
     """Return the headers that say the rest: a cookie that no script can read."""
     if not in_cookie:
         return {}
     lasts_s = int(SESSION_LASTS.total_seconds())
-    return {"Set-Cookie": _cookie(rules, pair.refresh_token, lasts_s)}
+    return {"Set-Cookie": _cookie(options, pair.refresh_token, lasts_s)}
 
 
-def ended_cookie(rules: Rules) -> dict[str, str]:
+def ended_cookie(options: ServiceOptions) -> dict[str, str]:
     """Return the header that makes a browser forget the refresh token."""
-    return {"Set-Cookie": _cookie(rules, "", 0)}
+    return {"Set-Cookie": _cookie(options, "", 0)}
 
 
-def refresh_cookie(headers: Mapping[str, str], rules: Rules) -> str | None:
+def refresh_cookie(headers: Mapping[str, str], options: ServiceOptions) -> str | None:
     """Return the refresh token of the request's cookie, None where there is none.
 
     Raises:
         Forbidden: a page that is not ours makes the browser send it.
     """
     token = _cookie_value(headers)
-    if token is not None and not _is_own(headers, rules):
+    if token is not None and not _is_own(headers, options):
         detail = "The cookie counts only for requests with our own Origin."
         raise Forbidden(detail)
     return token
 
 
-def _cookie(rules: Rules, value: str, lasts_s: int) -> str:
-    path = rules.base_path + _PATH
+def _cookie(options: ServiceOptions, value: str, lasts_s: int) -> str:
+    path = options.base_path + _PATH
     cookie = f"{COOKIE}={value}; HttpOnly; SameSite=Strict; Path={path}; Max-Age={lasts_s}"
-    return f"{cookie}; Secure" if rules.has_https else cookie
+    return f"{cookie}; Secure" if options.has_https else cookie
 
 
 def _cookie_value(headers: Mapping[str, str]) -> str | None:
@@ -74,10 +74,10 @@ def _cookie_value(headers: Mapping[str, str]) -> str | None:
     return None
 
 
-def _is_own(headers: Mapping[str, str], rules: Rules) -> bool:
+def _is_own(headers: Mapping[str, str], options: ServiceOptions) -> bool:
     # A page of another host cannot make a browser send our cookie under that host's name.
     host = headers.get("host", "")
-    own = {f"http://{host}", f"https://{host}"} | {_origin(url) for url in rules.origins}
+    own = {f"http://{host}", f"https://{host}"} | {_origin(url) for url in options.origins}
     return headers.get("origin", "") in own
 
 

@@ -21,9 +21,9 @@ from typing import BinaryIO
 from msgspec.structs import replace
 
 from dashtam.domain import parsing
-from dashtam.domain.errors import Fault, MappingNeeded, UnreadableFile
+from dashtam.domain.errors import FieldError, MappingNeeded, UnreadableFile
 from dashtam.domain.parsing import NO_CURRENCY, Separator, Unusable
-from dashtam.domain.statement import Identity, Problem, Reading, Statement
+from dashtam.domain.statement import Identity, Reading, RowError, Statement
 from dashtam.statements.csv import numbers
 from dashtam.statements.csv.dates import DayEvidence, Reader, reader_of
 from dashtam.statements.csv.mapping import ColumnMapping, Layout, layout_of, mapping_of
@@ -48,7 +48,7 @@ class _Book:
     order: OrderEvidence = field(default_factory=OrderEvidence)
     rows: Rows = field(default_factory=UnorderedRows)
     readings: list[Reading] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[RowError] = field(default_factory=list)
 
     def take(self) -> Statement:
         """Return what has come together, and start anew."""
@@ -73,8 +73,10 @@ def read(
     layout = layout_of(head, columns)
     if layout is None:
         detail = "No columns of dates and balances are found: a mapping must name them."
-        faults = [Fault(f"/mapping/{name}", "required", detail) for name in ("date", "balance")]
-        raise MappingNeeded(detail, tuple(faults))
+        field_errors = [
+            FieldError(f"/mapping/{name}", "required", detail) for name in ("date", "balance")
+        ]
+        raise MappingNeeded(detail, tuple(field_errors))
     columns = _completed(columns, layout)
     _require_context(layout, columns)
     source = Source(file, encoding, layout)
@@ -93,15 +95,15 @@ def _completed(columns: ColumnMapping, layout: Layout) -> ColumnMapping:
 def _require_context(layout: Layout, columns: ColumnMapping) -> None:
     if layout.account is None and not columns.account_name:
         detail = "No column names the account: a mapping must say account or account_name."
-        raise MappingNeeded(detail, (Fault("/mapping/account_name", "required", detail),))
+        raise MappingNeeded(detail, (FieldError("/mapping/account_name", "required", detail),))
     if layout.currency is None and not columns.currency_code and not layout.is_monarch:
         detail = "No column names the currency: a mapping must say currency or currency_code."
-        raise MappingNeeded(detail, (Fault("/mapping/currency_code", "required", detail),))
+        raise MappingNeeded(detail, (FieldError("/mapping/currency_code", "required", detail),))
     if columns.currency_code:
         try:
             parsing.currency("currency_code", columns.currency_code)
         except Unusable as unusable:
-            fault = Fault("/mapping/currency_code", unusable.code, str(unusable))
+            fault = FieldError("/mapping/currency_code", unusable.code, str(unusable))
             raise MappingNeeded(str(unusable), (fault,)) from None
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
-from dashtam.domain.errors import Fault, MappingNeeded
+from dashtam.domain.errors import FieldError, MappingNeeded
 from dashtam.domain.parsing import invalid_date, noon
 
 _TIME = (
@@ -89,7 +89,9 @@ class DayEvidence:
                 "The order of day and month in the dates is not certain:"
                 " a mapping must say date_format, like DD/MM/YYYY."
             )
-            raise MappingNeeded(detail, (Fault("/mapping/date_format", "ambiguous_date", detail),))
+            raise MappingNeeded(
+                detail, (FieldError("/mapping/date_format", "ambiguous_date", detail),)
+            )
         return _reader(pattern)
 
 
@@ -114,7 +116,7 @@ def reader_of(layout: str) -> Reader:
         groups & {"year", "short"} and groups & {"month", "name"} and "day" in groups
     ):
         detail = "date_format needs a year, a month and a day, like DD/MM/YYYY or %d/%m/%Y."
-        raise MappingNeeded(detail, (Fault("/mapping/date_format", "invalid_format", detail),))
+        raise MappingNeeded(detail, (FieldError("/mapping/date_format", "invalid_format", detail),))
     return _reader(compiled)
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from dashtam.domain.errors import Fault, MappingNeeded
+from dashtam.domain.errors import FieldError, MappingNeeded
 
 Column = str | int
 
@@ -90,10 +90,10 @@ def mapping_of(raw: Mapping[str, object] | None) -> ColumnMapping:
         mapping = msgspec.convert(raw or {}, ColumnMapping)
     except msgspec.ValidationError as error:
         detail = f"The mapping is not understood: {error}."
-        raise MappingNeeded(detail, (Fault("/mapping", "invalid_mapping", detail),)) from None
+        raise MappingNeeded(detail, (FieldError("/mapping", "invalid_mapping", detail),)) from None
     if mapping.decimal and mapping.decimal == mapping.thousands:
         detail = "decimal and thousands must differ."
-        raise MappingNeeded(detail, (Fault("/mapping/thousands", "invalid_mapping", detail),))
+        raise MappingNeeded(detail, (FieldError("/mapping/thousands", "invalid_mapping", detail),))
     return mapping
 
 

@@ -8,7 +8,7 @@ import re
 from decimal import Decimal
 
 from dashtam.domain import parsing
-from dashtam.domain.errors import Fault, InvalidAmount, MappingNeeded
+from dashtam.domain.errors import FieldError, InvalidAmount, MappingNeeded
 from dashtam.domain.money import parse_amount
 from dashtam.domain.parsing import Separator, Unusable
 
@@ -49,7 +49,9 @@ class AmountEvidence:
                 "Whether 1,234 has thousands or a fraction is not certain in this file:"
                 " a mapping must say decimal."
             )
-            raise MappingNeeded(detail, (Fault("/mapping/decimal", "ambiguous_amount", detail),))
+            raise MappingNeeded(
+                detail, (FieldError("/mapping/decimal", "ambiguous_amount", detail),)
+            )
         return self._separator or "."
 
 

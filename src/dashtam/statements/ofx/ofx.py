@@ -21,7 +21,7 @@ from dashtam.domain.account import AccountType
 from dashtam.domain.errors import UnreadableFile
 from dashtam.domain.money import EXACT, Currency
 from dashtam.domain.parsing import NO_CURRENCY, Unusable
-from dashtam.domain.statement import Identity, Position, Problem, Reading, Statement
+from dashtam.domain.statement import Identity, Position, Reading, RowError, Statement
 from dashtam.statements.encodings import text_of, whole
 from dashtam.statements.identities import numbered
 from dashtam.statements.ofx.document import AccountStatement, Document, Holding, parse
@@ -77,7 +77,7 @@ def read(file: BinaryIO, now: datetime) -> Iterator[Statement]:
         raise UnreadableFile(detail="There is no account statement in this OFX file.")
     # Whose request failed is not told, so the first account's problems carry it.
     refused = [
-        Problem(None, "bank_error", _quoted(status.values.get("MESSAGE", ""))) for status in errors
+        RowError(None, "bank_error", _quoted(status.values.get("MESSAGE", ""))) for status in errors
     ]
     statements: list[Statement] = []
     for source in document.statements:
@@ -113,7 +113,7 @@ def _quoted(message: str) -> str:
 
 
 def _statement(
-    source: AccountStatement, document: Document, now: datetime, problems: list[Problem]
+    source: AccountStatement, document: Document, now: datetime, problems: list[RowError]
 ) -> Iterator[Statement]:
     problems = list(problems)
     readings: list[Reading] = []
@@ -179,7 +179,7 @@ def _is_card(source: AccountStatement) -> bool:
 
 
 def _cash(
-    source: AccountStatement, currency: Currency, now: datetime, problems: list[Problem]
+    source: AccountStatement, currency: Currency, now: datetime, problems: list[RowError]
 ) -> Reading:
     place = "PRINBAL" if source.kind == "LOANSTMTRS" else "LEDGERBAL"
     balance = _told(source, place, "BALAMT", currency)

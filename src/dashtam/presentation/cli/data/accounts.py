@@ -14,7 +14,7 @@ from dashtam.application.imports.typed_balances import ManualAccount
 from dashtam.database.pagination import every
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountType, BalanceSign
-from dashtam.domain.errors import Refusal
+from dashtam.domain.errors import DashtamError
 from dashtam.domain.money import Currency, parse_amount
 from dashtam.domain.statement import Reading
 from dashtam.presentation.cli.context import Invocation, Noun, pass_invocation, say
@@ -44,7 +44,7 @@ class Amount(click.ParamType[Decimal]):
             return value
         try:
             return parse_amount(str(value))
-        except Refusal as refusal:
+        except DashtamError as refusal:
             self.fail(str(refusal), param, ctx)
 
 
@@ -61,7 +61,7 @@ class Code(click.ParamType[Currency]):
             return value
         try:
             return Currency.of(str(value).upper())
-        except Refusal as refusal:
+        except DashtamError as refusal:
             self.fail(str(refusal), param, ctx)
 
 
@@ -93,7 +93,7 @@ def list_accounts(invocation: Invocation) -> None:
 
     Hidden and closed ones too.
     """
-    with invocation.world.database.read() as work:
+    with invocation.services.database.read() as work:
         user = chosen_user(invocation, work)
         found = list(every(lambda page: owned.of_user(work, user.id, page)))
     shape = AccountList(
@@ -143,7 +143,7 @@ def add(
     A debt is negative.
     """
     described = ManualAccount(name, AccountType(account_type), currency)
-    with invocation.world.database.write() as work:
+    with invocation.services.database.write() as work:
         user = chosen_user(invocation, work)
         made = typed_balances.create_manual(
             work, user.id, described, Reading(_past(work, at), balance)
@@ -171,7 +171,7 @@ def record(
 
     A debt is negative.
     """
-    with invocation.world.database.write() as work:
+    with invocation.services.database.write() as work:
         mine = chosen_account(work, chosen_user(invocation, work), account)
         reading = Reading(
             captured_at=_past(work, at),
@@ -213,7 +213,7 @@ def change(invocation: Invocation, /, account: str, *, reopen: bool, **given: ob
     if not changes:
         detail = "Say what to change: --name, --type, --sign, --hide, --show, --close or --reopen."
         raise click.UsageError(detail)
-    with invocation.world.database.write() as work:
+    with invocation.services.database.write() as work:
         mine = chosen_account(work, chosen_user(invocation, work), account)
         if isinstance(closed_at := changes.get("closed_at"), datetime):
             changes["closed_at"] = _past(work, closed_at)

@@ -12,7 +12,7 @@ from dashtam.application.connections.provider_list import KnownProvider, known_p
 from dashtam.application.provider import CredentialField
 from dashtam.database.pagination import every
 from dashtam.domain.connection import Connection, ProviderKind
-from dashtam.domain.errors import Refusal
+from dashtam.domain.errors import DashtamError
 from dashtam.presentation.cli.context import Invocation, Noun, pass_invocation, say
 from dashtam.presentation.cli.resolve import chosen_connection, chosen_user
 from dashtam.presentation.cli.tables import answer, count_text, instant_text, table
@@ -33,7 +33,7 @@ def providers() -> None:
 @pass_invocation
 def list_providers(invocation: Invocation) -> None:
     """List live providers with what they ask for, formats of files, and typing."""
-    known = known_providers(invocation.world)
+    known = known_providers(invocation.services)
     shape = ProviderList(providers=[provider_shape(one) for one in known], total_count=len(known))
     rows = [
         (one.slug, one.name, one.kind, ", ".join(field.title for field in one.credentials))
@@ -51,7 +51,7 @@ def connections() -> None:
 @pass_invocation
 def list_connections(invocation: Invocation) -> None:
     """List where the accounts come from, and what is wrong with it, if anything is."""
-    with invocation.world.database.read() as work:
+    with invocation.services.database.read() as work:
         user = chosen_user(invocation, work)
         found = list(every(lambda page: ties.of_user(work, user.id, page)))
     shape = ConnectionList(
@@ -90,11 +90,11 @@ def add(invocation: Invocation, provider: str, name: str | None) -> None:
     a line each, in the order of `dashtam providers list`. They never stand on the command line,
     which others on this machine can read.
     """
-    world = invocation.world
-    with world.database.read() as work:
+    services = invocation.services
+    with services.database.read() as work:
         user = chosen_user(invocation, work)
     given = _asked(_known(invocation, provider).credentials)
-    made = connect.connect(world, user.id, NewConnection(provider, given, name))
+    made = connect.connect(services, user.id, NewConnection(provider, given, name))
     _tell(invocation, made)
 
 
@@ -105,7 +105,7 @@ def reconnect(invocation: Invocation, connection: str) -> None:
     """Give a connection other credentials; its accounts and their history go on."""
     mine = _chosen(invocation, connection)
     given = _asked(_known(invocation, mine.provider).credentials)
-    _tell(invocation, connect.reconnect(invocation.world, mine, given))
+    _tell(invocation, connect.reconnect(invocation.services, mine, given))
 
 
 @connections.command()
@@ -114,7 +114,7 @@ def reconnect(invocation: Invocation, connection: str) -> None:
 @pass_invocation
 def rename(invocation: Invocation, connection: str, name: str) -> None:
     """Give a connection another name."""
-    with invocation.world.database.write() as work:
+    with invocation.services.database.write() as work:
         mine = chosen_connection(work, chosen_user(invocation, work), connection)
         renamed = ties.rename(work, mine, name)
     answer(invocation, connection_shape(renamed), lambda: f"It is called {renamed.name!r} now.")
@@ -127,22 +127,22 @@ def disconnect(invocation: Invocation, connection: str) -> None:
     """Destroy a connection's credentials; its accounts and their history stay."""
     mine = _chosen(invocation, connection)
     invocation.make_sure(f"Destroy the credentials of {mine.name!r}?")
-    with invocation.world.database.write() as work:
+    with invocation.services.database.write() as work:
         ties.disconnect(work, mine)
     say(f"{mine.name!r} is disconnected. `dashtam connections reconnect` connects it again.")
 
 
 def _chosen(invocation: Invocation, text: str) -> Connection:
-    with invocation.world.database.read() as work:
+    with invocation.services.database.read() as work:
         return chosen_connection(work, chosen_user(invocation, work), text)
 
 
 def _known(invocation: Invocation, slug: str) -> KnownProvider:
-    for one in known_providers(invocation.world):
+    for one in known_providers(invocation.services):
         if one.slug == slug and one.kind is ProviderKind.API:
             return one
     detail = f"There is no live provider {slug!r}: `dashtam providers list` names them."
-    raise Refusal(detail)
+    raise DashtamError(detail)
 
 
 def _asked(fields: Sequence[CredentialField]) -> Mapping[str, str]:

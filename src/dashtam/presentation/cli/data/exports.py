@@ -18,7 +18,7 @@ def export(invocation: Invocation, output: Path | None) -> None:
 
     The same as `GET /export`.
     """
-    with invocation.world.database.read() as work:
+    with invocation.services.database.read() as work:
         pieces = export_pieces(work, chosen_user(invocation, work).id)
         if output is None:
             sys.stdout.buffer.writelines(pieces)

@@ -15,8 +15,8 @@ from dashtam.application.imports.file_import import SentFile
 from dashtam.application.imports.import_result import AccountImport, Import, Progress
 from dashtam.domain.account import Account
 from dashtam.domain.connection import Connection
-from dashtam.domain.errors import Fault, Refusal
-from dashtam.domain.statement import Problem
+from dashtam.domain.errors import DashtamError, FieldError
+from dashtam.domain.statement import RowError
 from dashtam.domain.user import User
 from dashtam.presentation.cli.context import Invocation, Verb, fault_lines, pass_invocation
 from dashtam.presentation.cli.resolve import chosen_account, chosen_connection, chosen_user
@@ -37,7 +37,7 @@ class ImportedFile(Shape):
     file: str
     result: ImportShape | None
     detail: str | None
-    errors: Sequence[Fault]
+    errors: Sequence[FieldError]
 
 
 class ImportedFiles(Shape):
@@ -73,7 +73,7 @@ class Outcome(NamedTuple):
 
     path: Path
     done: Import | None
-    refusal: Refusal | None = None
+    refusal: DashtamError | None = None
 
 
 class JsonObject(click.ParamType[Mapping[str, Any]]):
@@ -134,7 +134,7 @@ def import_files(
 
 
 def _files_in(invocation: Invocation, given: Sequence[Path]) -> list[Path]:
-    formats = invocation.world.statement_files.formats()
+    formats = invocation.services.statement_files.formats()
     endings = {extension for known in formats for extension in known.extensions}
     found: list[Path] = []
     for path in given:
@@ -143,7 +143,7 @@ def _files_in(invocation: Invocation, given: Sequence[Path]) -> list[Path]:
         found += [] if path.is_dir() else [path]
     if not found:
         detail = "There is no statement file in this folder."
-        raise Refusal(detail)
+        raise DashtamError(detail)
     return found
 
 
@@ -158,10 +158,10 @@ def _outcomes(invocation: Invocation, files: Sequence[Path], choices: Choices) -
             progress(0, 1)
             try:
                 yield Outcome(path, _import(invocation, path, choices, to, progress))
-            except Refusal as refusal:
+            except DashtamError as refusal:
                 yield Outcome(path, None, refusal)
             except OSError as error:
-                yield Outcome(path, None, Refusal(f"It cannot be read: {error.strerror}."))
+                yield Outcome(path, None, DashtamError(f"It cannot be read: {error.strerror}."))
 
 
 class Bar(Protocol):
@@ -191,12 +191,12 @@ def _import(
             is_dry=choices.is_dry,
             progress=progress,
         )
-        return file_import.import_file(invocation.world, sent)
+        return file_import.import_file(invocation.services, sent)
 
 
 def _chosen(invocation: Invocation, choices: Choices) -> Chosen:
     account, connection = choices.account, choices.connection
-    with invocation.world.database.read() as work:
+    with invocation.services.database.read() as work:
         user = chosen_user(invocation, work)
         return Chosen(
             user,
@@ -213,7 +213,7 @@ def _shape(outcomes: Sequence[Outcome], choices: Choices) -> ImportedFiles:
                 file=str(path),
                 result=None if done is None else import_shape(done, is_dry=choices.is_dry),
                 detail=None if refusal is None else str(refusal),
-                errors=() if refusal is None else refusal.faults,
+                errors=() if refusal is None else refusal.field_errors,
             )
             for path, done, refusal in outcomes
         ],
@@ -254,5 +254,5 @@ def _account_lines(done: AccountImport, verb: str) -> Iterator[str]:
         yield f"        and {untold:,} more"
 
 
-def _problem_text(problem: Problem) -> str:
+def _problem_text(problem: RowError) -> str:
     return problem.detail if problem.line is None else f"line {problem.line}: {problem.detail}"

@@ -33,7 +33,7 @@ _LAST: Final = datetime(9999, 12, 31, tzinfo=UTC)
 def balances(invocation: Invocation, *, hidden: bool, closed: bool) -> None:
     """Show the latest balance of each account, and the totals by currency."""
     include = {name for name, wanted in (("hidden", hidden), ("closed", closed)) if wanted}
-    with invocation.world.database.read() as work:
+    with invocation.services.database.read() as work:
         user = chosen_user(invocation, work)
         latest = balance_snapshots.latest(work, user.id, include)
         owned = every(lambda page: accounts.of_user(work, user.id, page))
@@ -66,7 +66,7 @@ def history(
     the one since the line before.
     """
     period = Period(start, end)
-    with invocation.world.database.read() as work:
+    with invocation.services.database.read() as work:
         user = chosen_user(invocation, work)
         mine = chosen_account(work, user, account)
         found = balance_snapshots.history(work, user.id, mine.id, period, _source(source))
@@ -83,7 +83,7 @@ def snapshots(invocation: Invocation, account: str, limit: int, source: str | No
 
     Newest first. ACCOUNT is an id or the beginning of a name.
     """
-    with invocation.world.database.read() as work:
+    with invocation.services.database.read() as work:
         user = chosen_user(invocation, work)
         mine = chosen_account(work, user, account)
         found = balance_snapshots.recent(work, user.id, mine.id, limit, _source(source))

@@ -8,14 +8,14 @@ from typing import Final
 import click
 
 from dashtam.application.connections import connections
-from dashtam.application.ports import World
+from dashtam.application.ports import Services
 from dashtam.application.syncs import sync_run
-from dashtam.application.syncs.sync_result import Claim
-from dashtam.application.syncs.sync_run import Wanted
+from dashtam.application.syncs.sync_result import SyncClaim
+from dashtam.application.syncs.sync_run import SyncRequest
 from dashtam.application.syncs.syncs import Following, of
 from dashtam.database.pagination import every
 from dashtam.domain.connection import Connection, ConnectionState, ProviderKind
-from dashtam.domain.errors import Refusal
+from dashtam.domain.errors import DashtamError
 from dashtam.domain.sync import SnapshotSource, Sync, SyncState
 from dashtam.presentation.cli.context import Invocation, Verb, pass_invocation, say
 from dashtam.presentation.cli.resolve import chosen_connection, chosen_user
@@ -50,12 +50,12 @@ def sync(
     if (connection is None) != is_all:
         detail = "Name a connection, or say --all."
         raise click.UsageError(detail)
-    world = invocation.world
+    services = invocation.services
     done, refused = [], 0
     for mine in _chosen(invocation, connection):
         try:
-            done.append(_synced(world, mine, is_forced=force, watch=watch))
-        except Refusal as refusal:
+            done.append(_synced(services, mine, is_forced=force, watch=watch))
+        except DashtamError as refusal:
             say(f"{mine.name}: {refusal}")
             refused += 1
     shape = SyncList(
@@ -82,7 +82,7 @@ def worker(invocation: Invocation) -> None:
 
 
 def _chosen(invocation: Invocation, text: str | None) -> Sequence[Connection]:
-    with invocation.world.database.read() as work:
+    with invocation.services.database.read() as work:
         user = chosen_user(invocation, work)
         if text is not None:
             return [chosen_connection(work, user, text)]
@@ -93,25 +93,25 @@ def _chosen(invocation: Invocation, text: str | None) -> Sequence[Connection]:
         ]
 
 
-def _synced(world: World, connection: Connection, *, is_forced: bool, watch: bool) -> Sync:
-    with world.database.write() as work:
-        wanted = Wanted(SnapshotSource.MANUAL_SYNC, is_forced=is_forced)
-        claim = sync_run.begin(work, world, connection, wanted)
+def _synced(services: Services, connection: Connection, *, is_forced: bool, watch: bool) -> Sync:
+    with services.database.write() as work:
+        wanted = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=is_forced)
+        claim = sync_run.begin(work, services, connection, wanted)
     if not watch:
-        return sync_run.complete(world, claim)
-    return _watched(world, claim, lambda sync: say(f"{connection.name}: {_news(sync)}"))
+        return sync_run.complete(services, claim)
+    return _watched(services, claim, lambda sync: say(f"{connection.name}: {_news(sync)}"))
 
 
-def _watched(world: World, claim: Claim, tell: Callable[[Sync], None]) -> Sync:
-    thread = Thread(target=sync_run.complete, args=(world, claim))
+def _watched(services: Services, claim: SyncClaim, tell: Callable[[Sync], None]) -> Sync:
+    thread = Thread(target=sync_run.complete, args=(services, claim))
     thread.start()
-    following = Following(world, claim.sync.user_id, claim.sync.id)
+    following = Following(services, claim.sync.user_id, claim.sync.id)
     while thread.is_alive():
         if news := following.news():
             tell(news)
         time.sleep(_PAUSE_S)
     thread.join()
-    with world.database.read() as work:
+    with services.database.read() as work:
         return of(work, claim.sync.user_id, claim.sync.id)
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 import click
 
 from dashtam.application.syncs import syncs as runs
-from dashtam.database.pagination import Page
+from dashtam.database.pagination import PageRequest
 from dashtam.domain.sync import Sync, SyncId
 from dashtam.presentation.cli.context import Invocation, Noun, Verb, pass_invocation, say
 from dashtam.presentation.cli.resolve import chosen_user
@@ -24,9 +24,9 @@ def syncs() -> None:
 @pass_invocation
 def list_syncs(invocation: Invocation, limit: int) -> None:
     """List syncs, imports and typed balances, newest first."""
-    with invocation.world.database.read() as work:
+    with invocation.services.database.read() as work:
         user = chosen_user(invocation, work)
-        found = runs.of_user(work, user.id, Page(limit))
+        found = runs.of_user(work, user.id, PageRequest(limit))
     shape = SyncList(
         syncs=[sync_shape(sync) for sync in found.items],
         total_count=found.total,
@@ -60,7 +60,7 @@ def retract(invocation: Invocation, sync_id: UUID) -> None:
     `dashtam syncs list` names the runs. No reading shows it any more; what was recorded stays in
     the database, and the same file can be imported again.
     """
-    database = invocation.world.database
+    database = invocation.services.database
     with database.read() as work:
         user = chosen_user(invocation, work)
         sync = runs.of(work, user.id, SyncId(sync_id))

@@ -90,7 +90,7 @@ def verify_database(invocation: Invocation, context: click.Context) -> None:
     run says it recorded with what is there, so that none can be missing. Exit status 1 when
     anything is wrong.
     """
-    report = verify(invocation.world.database)
+    report = verify(invocation.services.database)
     answer(invocation, _shape(report), lambda: _text(report))
     if report.found:
         context.exit(1)

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from dashtam.application.demo import EMAIL, Demo, Sample, prepare
-from dashtam.domain.errors import Refusal
+from dashtam.domain.errors import DashtamError
 from dashtam.presentation.cli.context import Invocation, Verb, pass_invocation, say
 from dashtam.presentation.cli.installation import Installation
 from dashtam.presentation.http.server import listen
@@ -36,7 +36,7 @@ def demo(invocation: Invocation, port: int | None) -> None:
     _refuse_where_it_cannot_be(options)
     say("Reading the sample statements …")
     password = _password(data)
-    prepared = prepare(installation.world(), password, samples())
+    prepared = prepare(installation.services(), password, samples())
 
     def started(told: Mapping[str, str]) -> None:
         shown = _Shown(told["url"], password, prepared, data)
@@ -69,7 +69,7 @@ def _folder() -> Traversable:
             if folder.is_dir():
                 return folder
     detail = "The sample statements are not in this installation."
-    raise Refusal(detail)
+    raise DashtamError(detail)
 
 
 def _opened(invocation: Invocation) -> tuple[Installation, Path]:
@@ -89,7 +89,7 @@ def _options(installation: Installation) -> Mapping[str, str]:
 def _refuse_where_it_cannot_be(options: Mapping[str, str]) -> None:
     if options["DASHTAM_ENVIRONMENT"] == "production":
         detail = "This installation is for production, and the demonstration is not."
-        raise Refusal(detail)
+        raise DashtamError(detail)
     host, port = options["DASHTAM_HOST"], int(options["DASHTAM_PORT"])
     try:
         # Before anything is written: the server itself takes the port at the end.
@@ -100,7 +100,7 @@ def _refuse_where_it_cannot_be(options: Mapping[str, str]) -> None:
             f"Port {port} of {host} cannot be had ({os.strerror(trouble.errno or 0)})."
             " Choose another one with --port."
         )
-        raise Refusal(detail) from None
+        raise DashtamError(detail) from None
 
 
 def _password(data: Path) -> str:

@@ -124,7 +124,7 @@ def audit(invocation: Invocation, limit: int) -> None:
 
     Everyone, or --user alone.
     """
-    with invocation.world.database.read() as work:
+    with invocation.services.database.read() as work:
         email = invocation.email
         user_id = None if email is None else user_by_email(work, email).id
         lines = audit_log.newest(work, limit, user_id)

@@ -27,9 +27,9 @@ def tokens() -> None:
 def create(invocation: Invocation, name: str, days: int | None, *, read_only: bool) -> None:
     """Make a token and print it, this once."""
     del read_only
-    with invocation.world.database.write() as work:
+    with invocation.services.database.write() as work:
         user = chosen_user(invocation, work)
-        token, text = api_tokens.create(work, invocation.world.secrets, user.id, name, days)
+        token, text = api_tokens.create(work, invocation.services.secrets, user.id, name, days)
     say(f"A token of {user.email} that only reads, shown this once:")
     answer(invocation, created_shape(token, text), lambda: text)
 
@@ -38,7 +38,7 @@ def create(invocation: Invocation, name: str, days: int | None, *, read_only: bo
 @pass_invocation
 def list_tokens(invocation: Invocation) -> None:
     """List the tokens that are good, newest first."""
-    with invocation.world.database.read() as work:
+    with invocation.services.database.read() as work:
         user = chosen_user(invocation, work)
         found = list(every(lambda page: api_tokens.of_user(work, user.id, page)))
     shape = AccessTokenList(
@@ -64,7 +64,7 @@ def list_tokens(invocation: Invocation) -> None:
 @pass_invocation
 def revoke(invocation: Invocation, token: str) -> None:
     """End a token, named by its id or the beginning of its name."""
-    database = invocation.world.database
+    database = invocation.services.database
     with database.read() as work:
         user = chosen_user(invocation, work)
         found = every(lambda page: api_tokens.of_user(work, user.id, page))

@@ -31,7 +31,7 @@ def users() -> None:
 @pass_invocation
 def list_users(invocation: Invocation) -> None:
     """List everyone."""
-    with invocation.world.database.read() as work:
+    with invocation.services.database.read() as work:
         found = work.users.every()
     answer(
         invocation,
@@ -51,8 +51,8 @@ def create(invocation: Invocation, email: str) -> None:
 
     Whoever can run this decides who registers: the setting `registration` does not count here.
     """
-    world = invocation.world
-    by_the_operator = replace(world, rules=replace(world.rules, registration="open"))
+    services = invocation.services
+    by_the_operator = replace(services, options=replace(services.options, registration="open"))
     user = people.register(
         by_the_operator,
         email,
@@ -73,7 +73,7 @@ def reset_password(invocation: Invocation, email: str) -> None:
     It is asked for, or read from standard input. Every session of theirs ends.
     """
     user = _user(invocation, email)
-    people.reset_password(invocation.world, user, _password())
+    people.reset_password(invocation.services, user, _password())
     say(f"{user.email} has another password now, and is signed out everywhere.")
 
 
@@ -88,13 +88,13 @@ def erase(invocation: Invocation, email: str) -> None:
     """
     user = _user(invocation, email)
     invocation.make_sure(f"Remove {user.email} with every account and every snapshot, for ever?")
-    with invocation.world.database.write() as work:
+    with invocation.services.database.write() as work:
         snapshots = people.erase(work, user)
     say(f"{user.email} was removed, with {count_text(snapshots, 'snapshot')}.")
 
 
 def _user(invocation: Invocation, email: str) -> User:
-    with invocation.world.database.read() as work:
+    with invocation.services.database.read() as work:
         return user_by_email(work, email)
 
 

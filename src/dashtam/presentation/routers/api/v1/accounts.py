@@ -14,12 +14,12 @@ from dashtam.application.imports import typed_balances
 from dashtam.application.imports.typed_balances import ManualAccount
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId, AccountType
-from dashtam.domain.errors import Fault, Refusal, Unprocessable
+from dashtam.domain.errors import DashtamError, FieldError, Unprocessable
 from dashtam.domain.money import Currency, parse_amount
 from dashtam.domain.statement import Reading
 from dashtam.presentation.http.instants import NOON, parse_instant
 from dashtam.presentation.http.parameters import ACCOUNT_ID, write_cursor
-from dashtam.presentation.http.request_context import Answer, Call
+from dashtam.presentation.http.request_context import RequestContext, Response
 from dashtam.presentation.schemas.base import (
     AmountText,
     CurrencyCode,
@@ -95,13 +95,13 @@ class TypedSnapshot(Input):
     captured_at: InstantText | None = None
 
 
-def list_accounts(call: Call) -> Answer:
+def list_accounts(context: RequestContext) -> Response:
     """List accounts.
 
     The user's accounts, by name, hidden and closed ones too, each with its newest balance.
     """
-    found = accounts.of_user(call.work, call.user_id, call.page())
-    return Answer(
+    found = accounts.of_user(context.work, context.user_id, context.page())
+    return Response(
         AccountList(
             accounts=[account_shape(balance) for balance in found.items],
             total_count=found.total,
@@ -110,62 +110,66 @@ def list_accounts(call: Call) -> Answer:
     )
 
 
-def get_account(call: Call) -> Answer:
+def get_account(context: RequestContext) -> Response:
     """Get an account."""
-    return Answer(account_shape(accounts.with_balance(call.work, _owned(call))))
+    return Response(account_shape(accounts.with_balance(context.work, _owned(context))))
 
 
-def create_account(call: Call) -> Answer:
+def create_account(context: RequestContext) -> Response:
     """Make a manual account.
 
     For what no provider knows: a house, a pension, cash. Its first balance is recorded with it.
     """
-    body = call.body(NewAccount)
-    reading = Reading(_captured_at(body.captured_at, call.work), _amount(body.balance, "/balance"))
+    body = context.body(NewAccount)
+    reading = Reading(
+        _captured_at(body.captured_at, context.work), _amount(body.balance, "/balance")
+    )
     try:
         currency = Currency.of(body.currency)
-    except Refusal as refusal:
+    except DashtamError as refusal:
         raise _refused(refusal, "/currency") from None
     described = ManualAccount(body.name, body.account_type, currency)
-    made = typed_balances.create_manual(call.work, call.user_id, described, reading)
-    location = {"Location": f"{call.request.path}/{made.account.id}"}
-    return Answer(account_shape(made), headers=location)
+    made = typed_balances.create_manual(context.work, context.user_id, described, reading)
+    location = {"Location": f"{context.request.path}/{made.account.id}"}
+    return Response(account_shape(made), headers=location)
 
 
-def change_account(call: Call) -> Answer:
+def change_account(context: RequestContext) -> Response:
     """Change an account.
 
     Rename it, set its type or the sign of its balances, hide it or close it. Changing the sign
     turns the account's whole history on the next read, and rewrites nothing.
     """
-    account = _owned(call)
-    changed = accounts.change(call.work, account, _changes(call.body(AccountPatch), call.work))
-    return Answer(account_shape(accounts.with_balance(call.work, changed)))
+    account = _owned(context)
+    changed = accounts.change(
+        context.work, account, _changes(context.body(AccountPatch), context.work)
+    )
+    return Response(account_shape(accounts.with_balance(context.work, changed)))
 
 
-def type_balance(call: Call) -> Answer:
+def type_balance(context: RequestContext) -> Response:
     """Type a balance.
 
     Records a snapshot of a manual account, or of one that files feed. `Location` names the run by
     which it can be retracted.
     """
-    account = _owned(call)
-    body = call.body(TypedSnapshot)
+    account = _owned(context)
+    body = context.body(TypedSnapshot)
     reading = Reading(
-        captured_at=_captured_at(body.captured_at, call.work),
+        captured_at=_captured_at(body.captured_at, context.work),
         balance=_amount(body.balance, "/balance"),
         available_balance=_optional_amount(body.available_balance, "/available_balance"),
         holdings_value=_optional_amount(body.holdings_value, "/holdings_value"),
         cash_value=_optional_amount(body.cash_value, "/cash_value"),
     )
-    typed = typed_balances.type_balance(call.work, account, reading)
-    return Answer(
+    typed = typed_balances.type_balance(context.work, account, reading)
+    return Response(
         snapshot_shape(typed.snapshot), headers={"Location": f"/api/v1/syncs/{typed.sync_id}"}
     )
 
 
-def _owned(call: Call) -> Account:
-    return accounts.owned(call.work, call.user_id, AccountId(call.value(ACCOUNT_ID)))
+def _owned(context: RequestContext) -> Account:
+    return accounts.owned(context.work, context.user_id, AccountId(context.value(ACCOUNT_ID)))
 
 
 def account_shape(balance: AccountBalance) -> AccountShape:
@@ -210,7 +214,7 @@ def _captured_at(text: str | None, work: UnitOfWork) -> datetime:
 def _past(text: str, pointer: str, work: UnitOfWork) -> datetime:
     try:
         instant = parse_instant(text, day_means=NOON).astimezone(UTC)
-    except Refusal as refusal:
+    except DashtamError as refusal:
         raise _refused(refusal, pointer) from None
     now = work.now.replace(microsecond=0)
     is_day = "T" not in text.upper()
@@ -221,7 +225,7 @@ def _past(text: str, pointer: str, work: UnitOfWork) -> datetime:
 def _amount(text: str, pointer: str) -> Decimal:
     try:
         return parse_amount(text)
-    except Refusal as refusal:
+    except DashtamError as refusal:
         raise _refused(refusal, pointer) from None
 
 
@@ -229,5 +233,5 @@ def _optional_amount(text: str | None, pointer: str) -> Decimal | None:
     return None if text is None else _amount(text, pointer)
 
 
-def _refused(refusal: Refusal, pointer: str) -> Unprocessable:
-    return Unprocessable(str(refusal), (Fault(pointer, "invalid", str(refusal)),))
+def _refused(refusal: DashtamError, pointer: str) -> Unprocessable:
+    return Unprocessable(str(refusal), (FieldError(pointer, "invalid", str(refusal)),))

@@ -9,7 +9,7 @@ from msgspec import Meta
 from dashtam.application.people import api_tokens
 from dashtam.domain.user import AccessToken, AccessTokenId
 from dashtam.presentation.http.parameters import path_id, write_cursor
-from dashtam.presentation.http.request_context import NO_CONTENT, Answer, Call
+from dashtam.presentation.http.request_context import NO_CONTENT, RequestContext, Response
 from dashtam.presentation.schemas.base import Input, Name, Shape
 
 ACCESS_TOKEN_ID = path_id("Access token unique identifier.")
@@ -48,29 +48,29 @@ class AccessTokenList(Shape):
     next_cursor: str | None
 
 
-def create_access_token(call: Call) -> Answer:
+def create_access_token(context: RequestContext) -> Response:
     """Create a read-only token.
 
     For scripts and dashboards. Its text is shown in this answer and never again.
     """
-    body = call.body(NewAccessToken)
+    body = context.body(NewAccessToken)
     token, text = api_tokens.create(
-        call.work,
-        call.world.secrets,
-        call.user_id,
+        context.work,
+        context.services.secrets,
+        context.user_id,
         body.name,
         body.expires_in_days,
     )
-    return Answer(created_shape(token, text))
+    return Response(created_shape(token, text))
 
 
-def list_access_tokens(call: Call) -> Answer:
+def list_access_tokens(context: RequestContext) -> Response:
     """List read-only tokens.
 
     Those that are good, newest first.
     """
-    found = api_tokens.of_user(call.work, call.user_id, call.page())
-    return Answer(
+    found = api_tokens.of_user(context.work, context.user_id, context.page())
+    return Response(
         AccessTokenList(
             access_tokens=[access_token_shape(token) for token in found.items],
             total_count=found.total,
@@ -79,10 +79,10 @@ def list_access_tokens(call: Call) -> Answer:
     )
 
 
-def delete_access_token(call: Call) -> Answer:
+def delete_access_token(context: RequestContext) -> Response:
     """Revoke a read-only token."""
-    token_id = AccessTokenId(call.value(ACCESS_TOKEN_ID))
-    api_tokens.revoke(call.work, call.user_id, token_id)
+    token_id = AccessTokenId(context.value(ACCESS_TOKEN_ID))
+    api_tokens.revoke(context.work, context.user_id, token_id)
     return NO_CONTENT
 
 

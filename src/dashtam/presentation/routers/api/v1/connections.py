@@ -12,7 +12,7 @@ from dashtam.application.connections.provider_list import KnownProvider, known_p
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.connection import Connection, ConnectionId, ConnectionState, ProviderKind
 from dashtam.presentation.http.parameters import CONNECTION_ID, write_cursor
-from dashtam.presentation.http.request_context import NO_CONTENT, Answer, Call
+from dashtam.presentation.http.request_context import NO_CONTENT, RequestContext, Response
 from dashtam.presentation.schemas.base import Input, Name, Shape
 
 Credentials = Annotated[
@@ -92,68 +92,70 @@ class ConnectedShape(ConnectionShape):
     accounts_found: int
 
 
-def list_providers(call: Call) -> Answer:
+def list_providers(context: RequestContext) -> Response:
     """List providers.
 
     What balances can come from: live providers with the credentials that they ask for, formats of
     statement files, and typing.
     """
-    known = [provider_shape(provider) for provider in known_providers(call.world)]
-    return Answer(ProviderList(providers=known, total_count=len(known)))
+    known = [provider_shape(provider) for provider in known_providers(context.services)]
+    return Response(ProviderList(providers=known, total_count=len(known)))
 
 
-def create_connection(call: Call) -> Answer:
+def create_connection(context: RequestContext) -> Response:
     """Connect to a provider.
 
     Runs the first sync (`initial_connection`), with older balances where the provider has them.
     Credentials that it does not take are 422, and nothing is kept. If the first sync fails for any
     other reason, the connection is there with the state `failing` and is tried again by itself.
     """
-    body = call.body(ConnectRequest)
+    body = context.body(ConnectRequest)
     new = NewConnection(body.provider, body.credentials, body.name)
 
     def keep(work: UnitOfWork, connected: Connected) -> None:
-        call.keep(work, _connected(connected))
+        context.keep(work, _connected(connected))
 
-    return _connected(connect.connect(call.world, call.user_id, new, keep))
+    return _connected(connect.connect(context.services, context.user_id, new, keep))
 
 
-def change_connection(call: Call) -> Answer:
+def change_connection(context: RequestContext) -> Response:
     """Change a connection.
 
     Rename it, or give it other credentials, also after it was disconnected: it is synced by them,
     and its accounts and their history go on. Credentials that the provider does not take are 422,
     and those before them stay.
     """
-    patch = call.body(ConnectionPatch)
-    with call.world.database.write() as work:
-        connection = connections.of(work, call.user_id, ConnectionId(call.value(CONNECTION_ID)))
+    patch = context.body(ConnectionPatch)
+    with context.services.database.write() as work:
+        connection = connections.of(
+            work, context.user_id, ConnectionId(context.value(CONNECTION_ID))
+        )
         if not isinstance(patch.name, UnsetType):
             connection = connections.rename(work, connection, patch.name)
     if not isinstance(patch.credentials, UnsetType):
-        connection = connect.reconnect(call.world, connection, patch.credentials).connection
-    return Answer(connection_shape(connection))
+        connection = connect.reconnect(context.services, connection, patch.credentials).connection
+    return Response(connection_shape(connection))
 
 
-def disconnect(call: Call) -> Answer:
+def disconnect(context: RequestContext) -> Response:
     """Disconnect.
 
     Destroys the connection's credentials. Its accounts and their history stay, and go on if it is
     connected again.
     """
-    connection_id = ConnectionId(call.value(CONNECTION_ID))
-    connection = connections.of(call.work, call.user_id, connection_id)
-    connections.disconnect(call.work, connection)
+    connection_id = ConnectionId(context.value(CONNECTION_ID))
+    connection = connections.of(context.work, context.user_id, connection_id)
+    connections.disconnect(context.work, connection)
     return NO_CONTENT
 
 
-def _connected(connected: Connected) -> Answer:
+def _connected(connected: Connected) -> Response:
     shape = ConnectedShape(
         **structs.asdict(connection_shape(connected.connection)),
         sync_id=connected.sync.id,
         accounts_found=len(connected.sync.accounts),
     )
-    return Answer(shape, headers={"Location": f"/api/v1/connections/{connected.connection.id}"})
+    return Response(shape, headers={"Location": f"/api/v1/connections/{connected.connection.id}"})
 
 
 def provider_shape(provider: KnownProvider) -> ProviderShape:
@@ -169,14 +171,14 @@ def provider_shape(provider: KnownProvider) -> ProviderShape:
     )
 
 
-def list_connections(call: Call) -> Answer:
+def list_connections(context: RequestContext) -> Response:
     """List connections.
 
     Where the user's accounts come from: one for each provider that was connected to, one for each
     institution whose files were imported, and one for the accounts that are kept by hand.
     """
-    found = connections.of_user(call.work, call.user_id, call.page())
-    return Answer(
+    found = connections.of_user(context.work, context.user_id, context.page())
+    return Response(
         ConnectionList(
             connections=[connection_shape(connection) for connection in found.items],
             total_count=found.total,
@@ -185,10 +187,10 @@ def list_connections(call: Call) -> Answer:
     )
 
 
-def get_connection(call: Call) -> Answer:
+def get_connection(context: RequestContext) -> Response:
     """Get a connection."""
-    connection_id = ConnectionId(call.value(CONNECTION_ID))
-    return Answer(connection_shape(connections.of(call.work, call.user_id, connection_id)))
+    connection_id = ConnectionId(context.value(CONNECTION_ID))
+    return Response(connection_shape(connections.of(context.work, context.user_id, connection_id)))
 
 
 def connection_shape(connection: Connection) -> ConnectionShape:

@@ -11,7 +11,7 @@ import msgspec
 from dashtam.application.export import export
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.user import UserId
-from dashtam.presentation.http.request_context import Answer, Call
+from dashtam.presentation.http.request_context import RequestContext, Response
 from dashtam.presentation.routers.api.v1.accounts import AccountShape, account_shape
 from dashtam.presentation.routers.api.v1.connections import ConnectionShape, connection_shape
 from dashtam.presentation.routers.api.v1.holdings import HoldingShape, holding_shape
@@ -42,7 +42,7 @@ class ExportShape(Shape):
     balance_snapshots: list[Snapshot]
 
 
-def export_data(call: Call) -> Answer:
+def export_data(context: RequestContext) -> Response:
     """Export all data.
 
     Everything that is the user's, as one document: connections, accounts, holdings, syncs and
@@ -51,14 +51,14 @@ def export_data(call: Call) -> Answer:
     # A slow client reads from here, when the transaction is long over.
     spool = SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed with the last chunk
     try:
-        for piece in export_pieces(call.work, call.user_id):
+        for piece in export_pieces(context.work, context.user_id):
             spool.write(piece)
         spool.seek(0)
     except BaseException:
         spool.close()
         raise
-    name = f"dashtam-export-{call.work.now.date()}.json"
-    return Answer(
+    name = f"dashtam-export-{context.work.now.date()}.json"
+    return Response(
         chunks=_chunks(spool),
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )

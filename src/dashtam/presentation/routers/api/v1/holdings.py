@@ -4,11 +4,11 @@ from datetime import datetime
 from uuid import UUID
 
 from dashtam.application.history import accounts, holdings
-from dashtam.database.pagination import Listed
+from dashtam.database.pagination import ListPage
 from dashtam.domain.account import AccountId
 from dashtam.domain.history.holding import Holding
 from dashtam.presentation.http.parameters import ACCOUNT_ID, write_cursor
-from dashtam.presentation.http.request_context import Answer, Call
+from dashtam.presentation.http.request_context import RequestContext, Response
 from dashtam.presentation.schemas.base import CurrencyCode, Shape, decimal_text
 
 
@@ -36,25 +36,25 @@ class HoldingList(Shape):
     next_cursor: str | None
 
 
-def list_account_holdings(call: Call) -> Answer:
+def list_account_holdings(context: RequestContext) -> Response:
     """List an account's holdings.
 
     What the account's positions are now, as they were last reported.
     """
-    account = accounts.owned(call.work, call.user_id, AccountId(call.value(ACCOUNT_ID)))
-    return _answer(holdings.of_account(call.work, account, call.page()))
+    account = accounts.owned(context.work, context.user_id, AccountId(context.value(ACCOUNT_ID)))
+    return _answer(holdings.of_account(context.work, account, context.page()))
 
 
-def list_holdings(call: Call) -> Answer:
+def list_holdings(context: RequestContext) -> Response:
     """List holdings.
 
     The current positions of all the user's accounts.
     """
-    return _answer(holdings.of_user(call.work, call.user_id, call.page()))
+    return _answer(holdings.of_user(context.work, context.user_id, context.page()))
 
 
-def _answer(found: Listed[Holding]) -> Answer:
-    return Answer(
+def _answer(found: ListPage[Holding]) -> Response:
+    return Response(
         HoldingList(
             holdings=[holding_shape(holding) for holding in found.items],
             total_count=found.total,

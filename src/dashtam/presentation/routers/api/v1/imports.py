@@ -14,9 +14,9 @@ from dashtam.application.ports import FileFormat
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import AccountId
 from dashtam.domain.connection import ConnectionId
-from dashtam.domain.errors import Fault, Unprocessable
-from dashtam.domain.statement import Problem
-from dashtam.presentation.http.request_context import Answer, Call, Upload
+from dashtam.domain.errors import FieldError, Unprocessable
+from dashtam.domain.statement import RowError
+from dashtam.presentation.http.request_context import RequestContext, Response, Upload
 from dashtam.presentation.schemas.base import CurrencyCode, Shape
 
 FORM: Final = {
@@ -82,40 +82,40 @@ class FormatList(Shape):
     total_count: int
 
 
-def import_file(call: Call) -> Answer:
+def import_file(context: RequestContext) -> Response:
     """Import a statement file.
 
     OFX or QFX, MT940, camt.053 or a CSV of balances, told apart by content. All that can be used
     is recorded in one transaction, and each line that cannot is told with its reason; known
     readings are skipped. Accounts are found again by their identity and made on first sight.
     """
-    upload: Upload = call.request.body
+    upload: Upload = context.request.body
     form = _Form(upload.texts)
     account_id, connection_id = form.id("account_id"), form.id("connection_id")
     sent = SentFile(
-        user_id=call.user_id,
+        user_id=context.user_id,
         file=upload.file,
         file_format=form.text("format"),
         mapping=form.mapping(),
         account_id=None if account_id is None else AccountId(account_id),
         connection_id=None if connection_id is None else ConnectionId(connection_id),
         is_dry=form.is_dry,
-        address=call.request.address,
+        address=context.request.address,
     )
 
     def keep(work: UnitOfWork, done: Import) -> None:
-        call.keep(work, _answer(done, is_dry=form.is_dry))
+        context.keep(work, _answer(done, is_dry=form.is_dry))
 
-    return _answer(file_import.import_file(call.world, sent, keep), is_dry=form.is_dry)
+    return _answer(file_import.import_file(context.services, sent, keep), is_dry=form.is_dry)
 
 
-def list_import_formats(call: Call) -> Answer:
+def list_import_formats(context: RequestContext) -> Response:
     """List import formats.
 
     What `POST /imports` understands.
     """
-    formats = [_format_shape(known) for known in call.world.statement_files.formats()]
-    return Answer(FormatList(formats=formats, total_count=len(formats)))
+    formats = [_format_shape(known) for known in context.services.statement_files.formats()]
+    return Response(FormatList(formats=formats, total_count=len(formats)))
 
 
 class _Form:
@@ -126,7 +126,7 @@ class _Form:
         unknown = sorted(set(texts) - set(FORM))
         if unknown:
             detail = f"This form has no field {unknown[0]!r}."
-            raise Unprocessable(detail, (Fault(f"/{unknown[0]}", "unknown_field", detail),))
+            raise Unprocessable(detail, (FieldError(f"/{unknown[0]}", "unknown_field", detail),))
         self.is_dry = self._boolean("dry_run")
 
     def text(self, name: str) -> str | None:
@@ -139,7 +139,7 @@ class _Form:
             return msgspec.json.decode(self.text("mapping") or "{}", type=dict[str, Any])
         except (msgspec.DecodeError, RecursionError):
             detail = "The mapping is a JSON object."
-            raise Unprocessable(detail, (Fault("/mapping", "invalid", detail),)) from None
+            raise Unprocessable(detail, (FieldError("/mapping", "invalid", detail),)) from None
 
     def id(self, name: str) -> UUID | None:
         """Return a field that is an id."""
@@ -147,19 +147,19 @@ class _Form:
             return msgspec.convert(self.text(name), UUID | None)
         except msgspec.ValidationError:
             detail = "An id is a UUID."
-            raise Unprocessable(detail, (Fault(f"/{name}", "invalid", detail),)) from None
+            raise Unprocessable(detail, (FieldError(f"/{name}", "invalid", detail),)) from None
 
     def _boolean(self, name: str) -> bool:
         text = self.text(name) or "false"
         if text not in _BOOLEANS:
             detail = "Write true or false."
-            raise Unprocessable(detail, (Fault(f"/{name}", "invalid", detail),))
+            raise Unprocessable(detail, (FieldError(f"/{name}", "invalid", detail),))
         return _BOOLEANS[text]
 
 
-def _answer(done: Import, *, is_dry: bool) -> Answer:
+def _answer(done: Import, *, is_dry: bool) -> Response:
     location = {} if is_dry else {"Location": f"/api/v1/syncs/{done.sync_id}"}
-    return Answer(import_shape(done, is_dry=is_dry), headers=location)
+    return Response(import_shape(done, is_dry=is_dry), headers=location)
 
 
 def import_shape(done: Import, *, is_dry: bool) -> ImportShape:
@@ -188,7 +188,7 @@ def _account_shape(done: AccountImport, *, is_dry: bool) -> ImportedAccount:
     )
 
 
-def _problem_shape(problem: Problem) -> ImportProblem:
+def _problem_shape(problem: RowError) -> ImportProblem:
     return ImportProblem(line=problem.line, code=problem.code, detail=problem.detail)
 
 

@@ -10,7 +10,7 @@ from dashtam.application.people import sessions
 from dashtam.domain.errors import Unauthorized
 from dashtam.domain.user import Principal, Session, SessionId
 from dashtam.presentation.http.parameters import path_id, write_cursor
-from dashtam.presentation.http.request_context import NO_CONTENT, Answer, Call
+from dashtam.presentation.http.request_context import NO_CONTENT, RequestContext, Response
 from dashtam.presentation.schemas.base import Input, Shape
 from dashtam.presentation.schemas.token_pairs import (
     ended_cookie,
@@ -51,49 +51,51 @@ class SessionList(Shape):
     next_cursor: str | None
 
 
-def create_session(call: Call) -> Answer:
+def create_session(context: RequestContext) -> Response:
     """Sign in.
 
     With `cookie: true` the refresh token comes as a cookie that only `POST /tokens` is sent.
     """
-    body = call.body(SignIn)
-    user_agent = call.request.headers.get("user-agent", "")
-    pair = sessions.sign_in(call.world, body.email, body.password, call.request.address, user_agent)
-    return Answer(
+    body = context.body(SignIn)
+    user_agent = context.request.headers.get("user-agent", "")
+    pair = sessions.sign_in(
+        context.services, body.email, body.password, context.request.address, user_agent
+    )
+    return Response(
         pair_shape(pair, in_cookie=body.cookie),
-        headers=pair_headers(pair, call.world.rules, in_cookie=body.cookie),
+        headers=pair_headers(pair, context.services.options, in_cookie=body.cookie),
     )
 
 
-def list_sessions(call: Call) -> Answer:
+def list_sessions(context: RequestContext) -> Response:
     """List sessions.
 
     Where the user is signed in, newest first.
     """
-    found = sessions.of_user(call.work, call.principal, call.page())
-    return Answer(
+    found = sessions.of_user(context.work, context.principal, context.page())
+    return Response(
         SessionList(
-            sessions=[_shape(session, call.principal) for session in found.items],
+            sessions=[_shape(session, context.principal) for session in found.items],
             total_count=found.total,
             next_cursor=write_cursor(found.last),
         )
     )
 
 
-def delete_session(call: Call) -> Answer:
+def delete_session(context: RequestContext) -> Response:
     """End a session.
 
     Its tokens are refused from now on.
     """
-    session_id = SessionId(call.value(SESSION_ID))
-    sessions.revoke(call.work, call.principal, session_id)
+    session_id = SessionId(context.value(SESSION_ID))
+    sessions.revoke(context.work, context.principal, session_id)
     return NO_CONTENT
 
 
-def delete_current_session(call: Call) -> Answer:
+def delete_current_session(context: RequestContext) -> Response:
     """Sign out."""
-    sessions.sign_out(call.work, call.principal)
-    return Answer(status=204, headers=ended_cookie(call.world.rules))
+    sessions.sign_out(context.work, context.principal)
+    return Response(status=204, headers=ended_cookie(context.services.options))
 
 
 def _shape(session: Session, principal: Principal) -> SessionShape:
@@ -113,19 +115,19 @@ class Refresh(Input):
     refresh_token: str | None = None
 
 
-def create_tokens(call: Call) -> Answer:
+def create_tokens(context: RequestContext) -> Response:
     """Refresh.
 
     A refresh token is spent by its use. For ten seconds it brings the same successor again, so
     that a lost answer does no harm; after that its reuse ends the session.
     """
-    sent = call.body(Refresh).refresh_token
-    rules, in_cookie = call.world.rules, sent is None
-    token = refresh_cookie(call.request.headers, rules) if sent is None else sent
+    sent = context.body(Refresh).refresh_token
+    options, in_cookie = context.services.options, sent is None
+    token = refresh_cookie(context.request.headers, options) if sent is None else sent
     if token is None:
         raise Unauthorized
-    pair = sessions.refresh(call.world, token, call.request.address)
-    return Answer(
+    pair = sessions.refresh(context.services, token, context.request.address)
+    return Response(
         pair_shape(pair, in_cookie=in_cookie),
-        headers=pair_headers(pair, rules, in_cookie=in_cookie),
+        headers=pair_headers(pair, options, in_cookie=in_cookie),
     )

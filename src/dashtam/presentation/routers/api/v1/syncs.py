@@ -12,18 +12,23 @@ from msgspec import Meta
 from dashtam.application.connections import connections
 from dashtam.application.history import accounts
 from dashtam.application.syncs import sync_run, syncs
-from dashtam.application.syncs.sync_result import Claim
-from dashtam.application.syncs.sync_run import Wanted
+from dashtam.application.syncs.sync_result import SyncClaim
+from dashtam.application.syncs.sync_run import SyncRequest
 from dashtam.application.syncs.syncs import Following
-from dashtam.database.pagination import Listed
+from dashtam.database.pagination import ListPage
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import AccountId
 from dashtam.domain.connection import ConnectionId
-from dashtam.domain.errors import Refusal
+from dashtam.domain.errors import DashtamError
 from dashtam.domain.history.balance_snapshot import SnapshotId
 from dashtam.domain.sync import AccountOutcome, SnapshotSource, Sync, SyncId, SyncState
 from dashtam.presentation.http.parameters import ACCOUNT_ID, CONNECTION_ID, path_id, write_cursor
-from dashtam.presentation.http.request_context import NO_CONTENT, Answer, Call, Piece
+from dashtam.presentation.http.request_context import (
+    NO_CONTENT,
+    RequestContext,
+    Response,
+    StreamPart,
+)
 from dashtam.presentation.schemas.base import Input, Shape
 
 SYNC_ID = path_id("Sync unique identifier.")
@@ -86,64 +91,66 @@ class AccountSyncOrder(Input):
     force: Force = False
 
 
-def sync_accounts(call: Call) -> Answer:
+def sync_accounts(context: RequestContext) -> Response:
     """Sync a connection's accounts.
 
     Asks the provider what every account of the connection holds, and records it with the source
     `account_sync`. With `Prefer: respond-async` the answer is 202 and the run goes on.
     """
-    order = call.body(AccountSyncOrder)
+    order = context.body(AccountSyncOrder)
 
-    def begin(work: UnitOfWork) -> Claim:
-        connection = connections.of(work, call.user_id, ConnectionId(order.connection_id))
-        wanted = Wanted(SnapshotSource.ACCOUNT_SYNC, is_forced=order.force)
-        return sync_run.begin(work, call.world, connection, wanted)
+    def begin(work: UnitOfWork) -> SyncClaim:
+        connection = connections.of(work, context.user_id, ConnectionId(order.connection_id))
+        wanted = SyncRequest(SnapshotSource.ACCOUNT_SYNC, is_forced=order.force)
+        return sync_run.begin(work, context.services, connection, wanted)
 
-    return _synced(call, begin)
+    return _synced(context, begin)
 
 
-def sync_holdings(call: Call) -> Answer:
+def sync_holdings(context: RequestContext) -> Response:
     """Sync an account's holdings.
 
     Asks the provider for the account's positions and balance, and records them with the source
     `holdings_sync`. With `Prefer: respond-async` the answer is 202 and the run goes on.
     """
-    order = call.body(SyncOrder)
+    order = context.body(SyncOrder)
 
-    def begin(work: UnitOfWork) -> Claim:
-        account = accounts.owned(work, call.user_id, AccountId(call.value(ACCOUNT_ID)))
-        connection = connections.of(work, call.user_id, account.connection_id)
-        wanted = Wanted(SnapshotSource.HOLDINGS_SYNC, account, is_forced=order.force)
-        return sync_run.begin(work, call.world, connection, wanted)
+    def begin(work: UnitOfWork) -> SyncClaim:
+        account = accounts.owned(work, context.user_id, AccountId(context.value(ACCOUNT_ID)))
+        connection = connections.of(work, context.user_id, account.connection_id)
+        wanted = SyncRequest(SnapshotSource.HOLDINGS_SYNC, account, is_forced=order.force)
+        return sync_run.begin(work, context.services, connection, wanted)
 
-    return _synced(call, begin)
+    return _synced(context, begin)
 
 
-def sync_connection(call: Call) -> Answer:
+def sync_connection(context: RequestContext) -> Response:
     """Sync a connection.
 
     What a user's Refresh does: everything that the provider tells is recorded, with the source
     `manual_sync`. With `Prefer: respond-async` the answer is 202 and the run goes on.
     """
-    order = call.body(SyncOrder)
+    order = context.body(SyncOrder)
 
-    def begin(work: UnitOfWork) -> Claim:
-        connection = connections.of(work, call.user_id, ConnectionId(call.value(CONNECTION_ID)))
-        wanted = Wanted(SnapshotSource.MANUAL_SYNC, is_forced=order.force)
-        return sync_run.begin(work, call.world, connection, wanted)
+    def begin(work: UnitOfWork) -> SyncClaim:
+        connection = connections.of(
+            work, context.user_id, ConnectionId(context.value(CONNECTION_ID))
+        )
+        wanted = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=order.force)
+        return sync_run.begin(work, context.services, connection, wanted)
 
-    return _synced(call, begin)
+    return _synced(context, begin)
 
 
-def follow_sync(call: Call) -> Answer:
+def follow_sync(context: RequestContext) -> Response:
     """Follow a sync.
 
     The run as server-sent events: `sync` with the run whenever it has changed, the last one when
     it has ended. Comments keep the connection open meanwhile.
     """
-    sync = syncs.of(call.work, call.user_id, SyncId(call.value(SYNC_ID)))
-    events = _Events(Following(call.world, call.user_id, sync.id))
-    return Answer(follow=events.next, media_type=EVENT_STREAM)
+    sync = syncs.of(context.work, context.user_id, SyncId(context.value(SYNC_ID)))
+    events = _Events(Following(context.services, context.user_id, sync.id))
+    return Response(stream=events.next, media_type=EVENT_STREAM)
 
 
 class _Events:
@@ -153,91 +160,97 @@ class _Events:
         self._following = following
         self._silent = 0
 
-    def next(self) -> Piece:
+    def next(self) -> StreamPart:
         """Return what is new, and now and then a sign of life."""
         try:
             sync = self._following.news()
-        except Refusal:
+        except DashtamError:
             # It is gone, or the database is: the client asks for the run itself.
-            return Piece(b"", is_last=True)
+            return StreamPart(b"", is_last=True)
         if sync is not None:
             self._silent = 0
             data = msgspec.json.encode(sync_shape(sync))
-            return Piece(b"event: sync\ndata: " + data + b"\n\n", sync.state != SyncState.RUNNING)
+            return StreamPart(
+                b"event: sync\ndata: " + data + b"\n\n", sync.state != SyncState.RUNNING
+            )
         self._silent += 1
-        return Piece(b": \n\n" if self._silent % _HEARTBEAT_EVERY == 0 else b"")
+        return StreamPart(b": \n\n" if self._silent % _HEARTBEAT_EVERY == 0 else b"")
 
 
-def _synced(call: Call, begin: Callable[[UnitOfWork], Claim]) -> Answer:
-    with call.world.database.write() as work:
+def _synced(context: RequestContext, begin: Callable[[UnitOfWork], SyncClaim]) -> Response:
+    with context.services.database.write() as work:
         claim = begin(work)
         accepted = _answer_of(claim.sync, 202)
-        if call.responds_async:
-            call.keep(work, accepted)
-    if call.responds_async:
-        call.world.background.start(partial(sync_run.complete, call.world, claim))
+        if context.responds_async:
+            context.keep(work, accepted)
+    if context.responds_async:
+        context.services.background.start(partial(sync_run.complete, context.services, claim))
         return accepted
 
     def keep(work: UnitOfWork, ended: Sync) -> None:
         if ended.state is not SyncState.FAILED:
-            call.keep(work, _answer_of(ended, 201))
+            context.keep(work, _answer_of(ended, 201))
 
-    return _answer_of(sync_run.run(call.world, claim, keep), 201)
-
-
-def _answer_of(sync: Sync, status: int) -> Answer:
-    return Answer(sync_shape(sync), status, {"Location": f"/api/v1/syncs/{sync.id}"})
+    return _answer_of(sync_run.run(context.services, claim, keep), 201)
 
 
-def list_connection_syncs(call: Call) -> Answer:
+def _answer_of(sync: Sync, status: int) -> Response:
+    return Response(sync_shape(sync), status, {"Location": f"/api/v1/syncs/{sync.id}"})
+
+
+def list_connection_syncs(context: RequestContext) -> Response:
     """List a connection's syncs.
 
     Every run of the connection, imports and typed balances too, newest first.
     """
-    connection_id = ConnectionId(call.value(CONNECTION_ID))
-    connection = connections.of(call.work, call.user_id, connection_id)
-    return _answer(syncs.of_connection(call.work, connection, call.page()))
+    connection_id = ConnectionId(context.value(CONNECTION_ID))
+    connection = connections.of(context.work, context.user_id, connection_id)
+    return _answer(syncs.of_connection(context.work, connection, context.page()))
 
 
-def list_syncs(call: Call) -> Answer:
+def list_syncs(context: RequestContext) -> Response:
     """List syncs.
 
     Every run of all the user's connections, newest first.
     """
-    return _answer(syncs.of_user(call.work, call.user_id, call.page()))
+    return _answer(syncs.of_user(context.work, context.user_id, context.page()))
 
 
-def get_sync(call: Call) -> Answer:
+def get_sync(context: RequestContext) -> Response:
     """Get a sync.
 
     A run with what it did to each account.
     """
-    return Answer(sync_shape(syncs.of(call.work, call.user_id, SyncId(call.value(SYNC_ID)))))
+    return Response(
+        sync_shape(syncs.of(context.work, context.user_id, SyncId(context.value(SYNC_ID))))
+    )
 
 
-def get_snapshot_sync(call: Call) -> Answer:
+def get_snapshot_sync(context: RequestContext) -> Response:
     """Get a snapshot's sync.
 
     The run that recorded a balance snapshot: a sync, an import or a typed balance. A snapshot that
     was retracted has its run too, with `retracted_at`.
     """
-    account_id = AccountId(call.value(ACCOUNT_ID))
-    snapshot_id = SnapshotId(call.value(SNAPSHOT_ID))
-    return Answer(sync_shape(syncs.of_snapshot(call.work, call.user_id, account_id, snapshot_id)))
+    account_id = AccountId(context.value(ACCOUNT_ID))
+    snapshot_id = SnapshotId(context.value(SNAPSHOT_ID))
+    return Response(
+        sync_shape(syncs.of_snapshot(context.work, context.user_id, account_id, snapshot_id))
+    )
 
 
-def retract_sync(call: Call) -> Answer:
+def retract_sync(context: RequestContext) -> Response:
     """Retract a sync.
 
     Takes back what an import or a typed balance recorded: no reading shows it any more, and the
     same file can be imported again. What was recorded stays in the database, and in the audit log.
     """
-    syncs.retract(call.work, call.user_id, SyncId(call.value(SYNC_ID)))
+    syncs.retract(context.work, context.user_id, SyncId(context.value(SYNC_ID)))
     return NO_CONTENT
 
 
-def _answer(found: Listed[Sync]) -> Answer:
-    return Answer(
+def _answer(found: ListPage[Sync]) -> Response:
+    return Response(
         SyncList(
             syncs=[sync_shape(sync) for sync in found.items],
             total_count=found.total,

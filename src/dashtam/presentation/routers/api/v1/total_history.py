@@ -19,7 +19,7 @@ from dashtam.presentation.http.parameters import (
     TZ,
     Parameter,
 )
-from dashtam.presentation.http.request_context import Answer, Call
+from dashtam.presentation.http.request_context import RequestContext, Response
 from dashtam.presentation.schemas.base import AmountText, CurrencyCode, Shape
 
 EVERY: Parameter[Interval] = replace(
@@ -73,7 +73,7 @@ class TotalHistory(Shape, kw_only=True):
     tz: str
 
 
-def get_total_history(call: Call) -> Answer:
+def get_total_history(context: RequestContext) -> Response:
     """Get total history.
 
     What all of the user's accounts held together at the end of each interval: one series per
@@ -88,22 +88,22 @@ def get_total_history(call: Call) -> Answer:
 
     With `group_by=account` there is a series of each account instead, by account name.
     """
-    calendar = Calendar(call.value(EVERY), call.value(TZ))
-    period = Period(call.value(START_DATE), call.value(END_DATE))
-    asked = Range(period, calendar, call.optional(MAX_POINTS))
+    calendar = Calendar(context.value(EVERY), context.value(TZ))
+    period = Period(context.value(START_DATE), context.value(END_DATE))
+    asked = Range(period, calendar, context.optional(MAX_POINTS))
     answer = TotalHistory(
         start_date=period.start,
         end_date=period.end,
         interval=calendar.interval,
         tz=calendar.zone.key,
     )
-    if call.value(GROUP_BY) == "account":
-        found = total_history.by_account(call.work, call.user_id, asked)
+    if context.value(GROUP_BY) == "account":
+        found = total_history.by_account(context.work, context.user_id, asked)
         answer.accounts = [_account_series(series) for series in found]
     else:
-        totals = total_history.by_currency(call.work, call.user_id, asked)
+        totals = total_history.by_currency(context.work, context.user_id, asked)
         answer.series = [_total_series(series) for series in totals]
-    return Answer(answer)
+    return Response(answer)
 
 
 def _total_series(series: TotalSeries) -> TotalSeriesShape:

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from dashtam.application.people import users
 from dashtam.domain.user import User
-from dashtam.presentation.http.request_context import Answer, Call
+from dashtam.presentation.http.request_context import RequestContext, Response
 from dashtam.presentation.schemas.base import Input, Shape
 
 Password = Annotated[
@@ -51,31 +51,31 @@ class UserShape(Shape):
     created_at: datetime
 
 
-def create_user(call: Call) -> Answer:
+def create_user(context: RequestContext) -> Response:
     """Register.
 
     By default for the first user alone; the operator decides.
     """
-    body = call.body(Registration)
+    body = context.body(Registration)
     user = users.register(
-        call.world,
+        context.services,
         body.email,
         body.password,
         setup_code=body.setup_code,
-        needs_setup_code=_is_within_reach(call),
-        address=call.request.address,
+        needs_setup_code=_is_within_reach(context),
+        address=context.request.address,
     )
-    return Answer(user_shape(user))
+    return Response(user_shape(user))
 
 
-def get_registration(call: Call) -> Answer:
+def get_registration(context: RequestContext) -> Response:
     """Get who may register.
 
     For a page that greets whoever opens it first: whether somebody has registered yet, whether
     anybody still may, and whether that takes the setup code that the server printed.
     """
-    state = users.registration(call.world, needs_setup_code=_is_within_reach(call))
-    return Answer(
+    state = users.registration(context.services, needs_setup_code=_is_within_reach(context))
+    return Response(
         RegistrationState(
             is_open=state.is_open,
             has_users=state.has_users,
@@ -84,28 +84,32 @@ def get_registration(call: Call) -> Answer:
     )
 
 
-def get_user(call: Call) -> Answer:
+def get_user(context: RequestContext) -> Response:
     """Get the signed-in user."""
-    return Answer(user_shape(users.of(call.work, call.user_id)))
+    return Response(user_shape(users.of(context.work, context.user_id)))
 
 
-def change_user(call: Call) -> Answer:
+def change_user(context: RequestContext) -> Response:
     """Change the password.
 
     Every other session of the user ends.
     """
-    body = call.body(PasswordChange)
+    body = context.body(PasswordChange)
     user = users.change_password(
-        call.world, call.principal, body.password, body.new_password, call.request.address
+        context.services,
+        context.principal,
+        body.password,
+        body.new_password,
+        context.request.address,
     )
-    return Answer(user_shape(user))
+    return Response(user_shape(user))
 
 
-def _is_within_reach(call: Call) -> bool:
+def _is_within_reach(context: RequestContext) -> bool:
     # A proxy on this machine makes everyone look local, so whatever tells of one counts too.
-    headers = call.request.headers
+    headers = context.request.headers
     proxied = "x-forwarded-for" in headers or "forwarded" in headers
-    return proxied or not call.world.rules.is_local
+    return proxied or not context.services.options.is_local
 
 
 def user_shape(user: User) -> UserShape:

@@ -7,24 +7,24 @@ import anyio
 import anyio.to_thread
 from starlette.responses import StreamingResponse
 
-from dashtam.presentation.http.request_context import Piece
+from dashtam.presentation.http.request_context import StreamPart
 
 PAUSE_S: Final = 0.5
 
-Follow = Callable[[], Piece]
+Follow = Callable[[], StreamPart]
 
 
-class Followed(StreamingResponse):
+class EventStream(StreamingResponse):
     """Sends what is new as soon as it is found out; ``run`` calls the asking in a thread.
 
     Between two askings no thread is held, so that many may follow at once.
     """
 
-    run: Callable[[Follow], Awaitable[Piece]]
+    run: Callable[[Follow], Awaitable[StreamPart]]
 
-    def __init__(self, follow: Follow, headers: Mapping[str, str], media_type: str) -> None:
+    def __init__(self, stream: Follow, headers: Mapping[str, str], media_type: str) -> None:
         super().__init__(self._pieces(), 200, headers, media_type)
-        self._follow = follow
+        self._follow = stream
         self.run = anyio.to_thread.run_sync
 
     async def _pieces(self) -> AsyncIterator[bytes]:

@@ -16,16 +16,16 @@ from anyio import to_thread
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashtam.application.people import api_tokens
-from dashtam.application.people.api_tokens import Uses
-from dashtam.application.ports import World
+from dashtam.application.people.api_tokens import TokenUsage
+from dashtam.application.ports import Services
 from dashtam.application.rate_limits import Spent
-from dashtam.database.history_cache.drivers import NotReadyError
-from dashtam.database.history_cache.history_cache import HistoryCache, Proof
-from dashtam.domain.errors import Refusal
+from dashtam.database.history_cache.drivers import CacheMissError
+from dashtam.database.history_cache.history_cache import Credential, HistoryCache
+from dashtam.domain.errors import DashtamError
 from dashtam.domain.user import Principal
 from dashtam.presentation.http.parameters import read_parameters
-from dashtam.presentation.http.problems import Rejection
-from dashtam.presentation.http.request_context import ReadyCall
+from dashtam.presentation.http.problems import HttpError
+from dashtam.presentation.http.request_context import FastRequest
 from dashtam.presentation.routers.api.v1.routes.pipeline import (
     check_accept,
     etag_of,
@@ -33,7 +33,7 @@ from dashtam.presentation.routers.api.v1.routes.pipeline import (
     matches,
     user_key,
 )
-from dashtam.presentation.routers.api.v1.routes.route import ReadyHandler, Route
+from dashtam.presentation.routers.api.v1.routes.route import FastHandler, Route
 
 _ID: Final = "{id}"
 _KEPT_BYTES: Final = 32 * 1024 * 1024
@@ -77,10 +77,10 @@ class _Asked:
 
     @property
     def token(self) -> str:
-        """The bearer's token. Raises ``NotReadyError`` where there is none."""
+        """The bearer's token. Raises ``CacheMissError`` where there is none."""
         scheme, _, token = (self.authorization or b"").partition(b" ")
         if scheme.lower() != b"bearer":
-            raise NotReadyError
+            raise CacheMissError
         return token.strip().decode("latin-1")
 
 
@@ -99,7 +99,7 @@ class _Answer:
 class _Place:
     """Where one route's answers lie, and how its parameters are read."""
 
-    def __init__(self, route: Route, handler: ReadyHandler, base_path: str) -> None:
+    def __init__(self, route: Route, handler: FastHandler, base_path: str) -> None:
         self.route = route
         self.handler = handler
         self.begin, self.has_id, self.end = (base_path + route.path).partition(_ID)
@@ -117,7 +117,7 @@ class _Place:
         return path[len(self.begin) : len(path) - len(self.end)]
 
     def values(self, account_id: str, query: bytes) -> Mapping[str, Any]:
-        """Return the parameters' values. Raises ``Refusal`` where one cannot be read."""
+        """Return the parameters' values. Raises ``DashtamError`` where one cannot be read."""
         read = {one.name: one.parse(account_id) for one in self._of_path}
         return read | self._queried(query)
 
@@ -125,7 +125,7 @@ class _Place:
         return read_parameters(self._of_query, {}, query)
 
 
-class Shortcut:
+class FastPath:
     """An ASGI application that answers what lies ready, and passes everything else on."""
 
     def __init__(
@@ -133,15 +133,15 @@ class Shortcut:
         app: ASGIApp,
         routes: Iterable[Route],
         *,
-        world: World,
-        reads: HistoryCache,
-        uses: Uses,
+        services: Services,
+        cache: HistoryCache,
+        token_usage: TokenUsage,
         base_path: str,
     ) -> None:
         self._app = app
-        self._world = world
-        self._reads = reads
-        self._uses = uses
+        self._services = services
+        self._cache = cache
+        self._token_usage = token_usage
         self._places = [
             _Place(route, route.ready, base_path) for route in routes if route.ready is not None
         ]
@@ -159,7 +159,7 @@ class Shortcut:
         spent = None if answer is None else await self._spent(answer, asked.place.route)
         if answer is None or spent is None:
             return False
-        self._uses.note(answer.principal)
+        self._token_usage.note(answer.principal)
         status, headers, body = 200, [*answer.headers, *_limits(spent)], answer.body
         if asked.has(answer.etag):
             # Of the headers, those of a body stand first.
@@ -178,18 +178,18 @@ class Shortcut:
 
     async def _answer(self, asked: _Asked) -> _Answer | None:
         """Return the answer, None where another way has to be gone."""
-        now = self._world.clock()
+        now = self._services.clock()
         # Read before the answer: a commit between them makes the answer look older than it is.
-        version = self._reads.version()
+        version = self._cache.version()
         answer = self._kept.get(asked.key, version)
         if answer is not None and answer.token is not None:
             # All is as it was when this was made, but for the time; and a session, which lasts
             # from the refresh that issued the token, outlasts it.
-            is_good = self._world.signer.verify(answer.token, now) is not None
+            is_good = self._services.signer.verify(answer.token, now) is not None
             return answer if is_good else None
         try:
             answer = await self._made(asked, now)
-        except (NotReadyError, Refusal, Rejection):
+        except (CacheMissError, DashtamError, HttpError):
             return None
         if answer.token is not None and version is not None:
             self._kept.keep(asked.key, version, answer)
@@ -199,26 +199,26 @@ class Shortcut:
         place, token = asked.place, asked.token
         principal: Principal | None = None
         if token.startswith(api_tokens.PREFIX):
-            proof = Proof(now, token_hash=api_tokens.hash_of(token))
+            credential = Credential(now, token_hash=api_tokens.hash_of(token))
         else:
-            principal = self._world.signer.verify(token, now)
+            principal = self._services.signer.verify(token, now)
             if principal is None:
-                raise NotReadyError
-            proof = Proof(now, session_id=principal.session_id)
+                raise CacheMissError
+            credential = Credential(now, session_id=principal.session_id)
         if asked.accept not in _USUAL:
             check_accept((asked.accept or b"").decode("latin-1"), place.route.media_type)
-        call = ReadyCall(self._reads, proof, place.values(asked.account_id, asked.key[1]))
-        reader, body = await place.handler(call)
+        context = FastRequest(self._cache, credential, place.values(asked.account_id, asked.key[1]))
+        reader, body = await place.handler(context)
         if principal is None:
             return _answer(Principal(reader.user_id, None, reader.unnoted), None, body)
         if principal.user_id != reader.user_id:
-            raise NotReadyError
+            raise CacheMissError
         return _answer(principal, token, body)
 
     async def _spent(self, answer: _Answer, route: Route) -> Spent | None:
         """Return what the user's bucket says, None where it is empty: nothing was taken then."""
-        buckets = self._world.buckets
-        policy = self._world.rules.policies[route.rate_limit.name]
+        buckets = self._services.buckets
+        policy = self._services.options.rate_policies[route.rate_limit.name]
         if buckets.may_wait:
             spent = await to_thread.run_sync(buckets.spend, policy, answer.bucket)
         else:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from dashtam.application.ports import World
-from dashtam.database.people.idempotency_keys import KeptAnswer
+from dashtam.application.ports import Services
+from dashtam.database.people.idempotency_keys import StoredResponse
 from dashtam.database.unit_of_work import UnitOfWork
-from dashtam.domain.errors import Conflict, Fault, Invalid, Unprocessable
+from dashtam.domain.errors import Conflict, FieldError, Invalid, Unprocessable
 from dashtam.domain.user import UserId
 from dashtam.presentation.http.request_context import Request
 from dashtam.presentation.routers.api.v1.routes.route import Route
@@ -52,7 +52,7 @@ class IdempotencyKey:
     fingerprint: bytes
     lease: timedelta
 
-    def claim(self, work: UnitOfWork) -> "KeptAnswer | Claim":
+    def claim(self, work: UnitOfWork) -> "StoredResponse | IdempotencyClaim":
         """Return the answer that is kept under the key, or the claim by which it is ours to answer.
 
         Raises:
@@ -70,14 +70,14 @@ class IdempotencyKey:
             if kept.lease_until > work.now:
                 raise AnsweringStill
         lease_until = work.now + self.lease
-        claim = KeptAnswer(self.fingerprint, lease_until, None, {}, b"")
+        claim = StoredResponse(self.fingerprint, lease_until, None, {}, b"")
         if not work.idempotency_keys.claim(self.user_id, self.route, self.key, claim, work.now):
             raise AnsweringStill
-        return Claim(self, lease_until)
+        return IdempotencyClaim(self, lease_until)
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class IdempotencyClaim:
     """A key that one request has to answer. Its lease is as good as a name: no other has it."""
 
     key: IdempotencyKey
@@ -90,7 +90,7 @@ class Claim:
             TookTooLong: the key is another's by now, and what the work did must not stand.
         """
         key = self.key
-        answer = KeptAnswer(key.fingerprint, self.lease_until, status, headers, body)
+        answer = StoredResponse(key.fingerprint, self.lease_until, status, headers, body)
         if not work.idempotency_keys.keep(key.user_id, key.route, key.key, answer):
             raise TookTooLong
 
@@ -115,12 +115,12 @@ def key_text(route: Route, request: Request) -> str | None:
         return None
     if not _KEY.fullmatch(text):
         detail = "An Idempotency-Key is 1 to 255 visible ASCII characters."
-        raise Invalid(detail, (Fault("Idempotency-Key", "invalid", detail),))
+        raise Invalid(detail, (FieldError("Idempotency-Key", "invalid", detail),))
     return text
 
 
 def key_of(
-    world: World, route: Route, request: Request, user_id: UserId, text: str
+    services: Services, route: Route, request: Request, user_id: UserId, text: str
 ) -> IdempotencyKey:
     """Return the key with this text, once the request's body is known."""
     said = request.path.encode() + b"\n" + request.fingerprint
@@ -128,6 +128,6 @@ def key_of(
         user_id=user_id,
         route=f"{route.method} {route.path}",
         key=text,
-        fingerprint=world.secrets.derive("idempotency", said),
+        fingerprint=services.secrets.derive("idempotency", said),
         lease=_LEASE_ASKING if route.asks_providers else _LEASE,
     )

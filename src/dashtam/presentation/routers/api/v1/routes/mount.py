@@ -18,20 +18,20 @@ from starlette.routing import BaseRoute, Match
 from starlette.routing import Route as HttpRoute
 from starlette.types import Receive, Scope, Send
 
-from dashtam.application.people.api_tokens import Uses
-from dashtam.application.ports import World
+from dashtam.application.people.api_tokens import TokenUsage
+from dashtam.application.ports import Services
 from dashtam.application.rate_limits import AUTH
-from dashtam.domain.errors import Invalid, Refusal, Unavailable, Unprocessable
+from dashtam.domain.errors import DashtamError, Invalid, Unavailable, Unprocessable
 from dashtam.presentation.http.client_ip import Networks, client_address
 from dashtam.presentation.http.problems import (
     METHOD_NOT_ALLOWED,
     UNSUPPORTED_MEDIA_TYPE,
+    HttpError,
     Problems,
-    Rejection,
 )
 from dashtam.presentation.http.request_context import Request, Upload
-from dashtam.presentation.routers.api.v1.routes.event_stream import Followed
-from dashtam.presentation.routers.api.v1.routes.pipeline import Turn
+from dashtam.presentation.routers.api.v1.routes.event_stream import EventStream
+from dashtam.presentation.routers.api.v1.routes.pipeline import Pipeline
 from dashtam.presentation.routers.api.v1.routes.route import Route, Transaction
 
 T = TypeVar("T")
@@ -52,9 +52,9 @@ class Busy(Unavailable):
 def mount(
     routes: Iterable[Route],
     *,
-    world: World,
+    services: Services,
     problems: Problems,
-    uses: Uses,
+    token_usage: TokenUsage,
     trusted_proxies: Networks,
     threads: int,
 ) -> list[HttpRoute]:
@@ -68,7 +68,7 @@ def mount(
     for route in routes:
         by_path.setdefault(route.path, {})[route.method] = route
     workers = Workers(threads)
-    begin = partial(Turn, world=world, problems=problems, uses=uses)
+    begin = partial(Pipeline, services=services, problems=problems, token_usage=token_usage)
     return [
         HttpRoute(
             BASE_PATH + path,
@@ -127,16 +127,16 @@ class Workers:
             limiter = self._signing_in
         if route.asks_providers and writes:
             limiter = self._asking
-        turn = object()
+        pipeline = object()
         try:
             with anyio.fail_after(_WRITE_WITHIN_S if writes else _READ_WITHIN_S):
-                await limiter.acquire_on_behalf_of(turn)
+                await limiter.acquire_on_behalf_of(pipeline)
         except TimeoutError:
             raise Busy from None
         try:
             return await anyio.to_thread.run_sync(work, *args, limiter=self._admitted)
         finally:
-            limiter.release_on_behalf_of(turn)
+            limiter.release_on_behalf_of(pipeline)
 
 
 class Endpoint:
@@ -145,7 +145,7 @@ class Endpoint:
     def __init__(
         self,
         routes: Mapping[str, Route],
-        begin: Callable[[Route, Request], Turn],
+        begin: Callable[[Route, Request], Pipeline],
         problems: Problems,
         trusted_proxies: Networks,
         workers: Workers,
@@ -182,24 +182,24 @@ class Endpoint:
                 trace_id=request.trace_id,
                 headers={"Allow": self._allow},
             )
-        turn = self._begin(route, request)
+        pipeline = self._begin(route, request)
         try:
-            return await self._answer(http, route, turn, request)
+            return await self._answer(http, route, pipeline, request)
         except Busy as busy:
-            return turn.refuse(busy)
+            return pipeline.refuse(busy)
 
     async def _answer(
-        self, http: HttpRequest, route: Route, turn: Turn, request: Request
+        self, http: HttpRequest, route: Route, pipeline: Pipeline, request: Request
     ) -> Response:
         if not route.takes_body:
             writes = route.transaction is not Transaction.READ
-            response = await self._workers.run(route, turn.answer, writes=writes)
-            return self._followed(response, route, http) if route.goes_on else response
-        refused = await self._workers.run(route, turn.admit)
-        return refused or await self._answer_body(http, route, turn, request)
+            response = await self._workers.run(route, pipeline.answer, writes=writes)
+            return self._followed(response, route, http) if route.streams else response
+        refused = await self._workers.run(route, pipeline.admit)
+        return refused or await self._answer_body(http, route, pipeline, request)
 
     def _followed(self, response: Response, route: Route, http: HttpRequest) -> Response:
-        if not isinstance(response, Followed):
+        if not isinstance(response, EventStream):
             return response
         if http.method == "HEAD":
             return Response(headers=response.headers, media_type=response.media_type)
@@ -207,18 +207,18 @@ class Endpoint:
         return response
 
     async def _answer_body(
-        self, http: HttpRequest, route: Route, turn: Turn, request: Request
+        self, http: HttpRequest, route: Route, pipeline: Pipeline, request: Request
     ) -> Response:
         try:
             if route.upload is not None:
                 body, fingerprint = await _read_upload(http)
             else:
                 body, fingerprint = await _read_json(http, may_be_empty=route.body_is_optional)
-        except Refusal as refusal:
-            return turn.refuse(refusal)
+        except DashtamError as refusal:
+            return pipeline.refuse(refusal)
         whole = replace(request, body=body, fingerprint=fingerprint)
         try:
-            return await self._workers.run(route, turn.answer_body, whole, writes=True)
+            return await self._workers.run(route, pipeline.answer_body, whole, writes=True)
         finally:
             await http.close()
 
@@ -239,7 +239,7 @@ async def _read_json(http: HttpRequest, *, may_be_empty: bool) -> tuple[Any, byt
         return {}, hashlib.sha256(b"{}").digest()
     if not _is(http, "application/json"):
         detail = "Send the body as application/json."
-        raise Rejection(UNSUPPORTED_MEDIA_TYPE, detail)
+        raise HttpError(UNSUPPORTED_MEDIA_TYPE, detail)
     raw = await http.body()
     try:
         return msgspec.json.decode(raw), hashlib.sha256(raw).digest()
@@ -251,7 +251,7 @@ async def _read_json(http: HttpRequest, *, may_be_empty: bool) -> tuple[Any, byt
 async def _read_upload(http: HttpRequest) -> tuple[Upload, bytes]:
     if not _is(http, "multipart/form-data"):
         detail = "Send the file as multipart/form-data."
-        raise Rejection(UNSUPPORTED_MEDIA_TYPE, detail)
+        raise HttpError(UNSUPPORTED_MEDIA_TYPE, detail)
     try:
         form = await http.form(max_files=1, max_fields=20, max_part_size=64 * 1024)
     except (HTTPException, MultiPartException) as error:

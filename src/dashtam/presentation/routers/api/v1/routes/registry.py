@@ -61,7 +61,7 @@ ROUTES: Final = (
         parameters=(INCLUDE,),
         answer=LatestSnapshots,
         conditional=True,
-        ready=balance_snapshots.ready_latest,
+        ready=balance_snapshots.fast_latest,
     ),
     Route(
         method="GET",
@@ -74,7 +74,7 @@ ROUTES: Final = (
         answer=SnapshotHistory,
         errors=(INVALID_DATE_RANGE, FORBIDDEN, NOT_FOUND),
         conditional=True,
-        ready=balance_snapshots.ready_history,
+        ready=balance_snapshots.fast_history,
     ),
     Route(
         method="GET",
@@ -87,7 +87,7 @@ ROUTES: Final = (
         answer=SnapshotHistory,
         errors=(FORBIDDEN, NOT_FOUND),
         conditional=True,
-        ready=balance_snapshots.ready_recent,
+        ready=balance_snapshots.fast_recent,
     ),
     Route(
         method="GET",
@@ -328,7 +328,7 @@ ROUTES: Final = (
         parameters=(syncs.SYNC_ID,),
         media_type=syncs.EVENT_STREAM,
         errors=(NOT_FOUND,),
-        goes_on=True,
+        streams=True,
     ),
     Route(
         method="GET",

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from dashtam.application.rate_limits import RatePolicy
-from dashtam.database.history_cache.history_cache import Reader
+from dashtam.database.history_cache.history_cache import Viewer
 from dashtam.presentation.http.parameters import Parameter
 from dashtam.presentation.http.problems import ProblemType
-from dashtam.presentation.http.request_context import Answer, Call, ReadyCall
+from dashtam.presentation.http.request_context import FastRequest, RequestContext, Response
 
 
 class Auth(Enum):
@@ -30,9 +30,9 @@ class Transaction(Enum):
     OWN = "those that its use case opens by itself"
 
 
-Handler = Callable[[Call], Answer]
-ReadyHandler = Callable[[ReadyCall], Awaitable[tuple[Reader, bytes]]]
-"""Returns the body of an answer that lies ready, and for whom, or raises ``NotReadyError``."""
+Handler = Callable[[RequestContext], Response]
+FastHandler = Callable[[FastRequest], Awaitable[tuple[Viewer, bytes]]]
+"""Returns the body of an answer that lies ready, and for whom, or raises ``CacheMissError``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Route:
     """One route. ``auth`` and ``rate_limit`` have no default: nobody can forget them.
 
     The handler's docstring is the route's text in the OpenAPI document. ``responds_async`` where
-    `Prefer: respond-async` is honoured, ``goes_on`` where the answer may be one that is followed,
+    `Prefer: respond-async` is honoured, ``streams`` where the answer may be one that is followed,
     ``asks_providers`` where it may take as long as somebody else takes. ``ready`` gives the same
     bytes as the handler where they lie ready, and sooner.
     """
@@ -64,9 +64,9 @@ class Route:
     conditional: bool = False
     body_is_optional: bool = False
     responds_async: bool = False
-    goes_on: bool = False
+    streams: bool = False
     asks_providers: bool = False
-    ready: ReadyHandler | None = None
+    ready: FastHandler | None = None
 
     @property
     def takes_body(self) -> bool:

@@ -12,7 +12,7 @@ from structlog import get_logger
 
 from dashtam.application.people import sessions, users
 from dashtam.application.people.sessions import TokenPair
-from dashtam.application.ports import Rules, World
+from dashtam.application.ports import ServiceOptions, Services
 from dashtam.application.rate_limits import POLICIES
 from dashtam.bootstrap.worker import Threads
 from dashtam.database.engine import open_engine
@@ -79,25 +79,25 @@ class CountingPasswords:
 class Stage:
     """The world, and the parts of it that a test moves or counts."""
 
-    world: World
+    services: Services
     clock: SetClock
     passwords: CountingPasswords
     ring: Path
 
     def decide(self, registration: str, setup_code: str | None = None) -> None:
-        rules = replace(self.world.rules, registration=registration, setup_code=setup_code)
-        self.world = replace(self.world, rules=rules)
+        options = replace(self.services.options, registration=registration, setup_code=setup_code)
+        self.services = replace(self.services, options=options)
 
     def register(self, email: str = EMAIL, password: str = PASSWORD) -> User:
         return users.register(
-            self.world, email, password, setup_code=None, needs_setup_code=False, address=ADDRESS
+            self.services, email, password, setup_code=None, needs_setup_code=False, address=ADDRESS
         )
 
     def sign_in(self, email: str = EMAIL, password: str = PASSWORD) -> TokenPair:
-        return sessions.sign_in(self.world, email, password, ADDRESS, "a browser")
+        return sessions.sign_in(self.services, email, password, ADDRESS, "a browser")
 
     def events(self) -> list[str]:
-        with self.world.database.read() as work:
+        with self.services.database.read() as work:
             return [line.event for line in reversed(work.audit_log.newest(1000))]
 
 
@@ -108,7 +108,7 @@ def stage(database_url: str, folder: Path) -> Iterator[Stage]:
     create(ring, clock())
     keys = LiveKeyRing.at(ring)
     engine = open_engine(database_url, pool_size=25)
-    world = World(
+    services = Services(
         database=Database(engine, clock, rendered),
         clock=clock,
         passwords=passwords,
@@ -120,18 +120,18 @@ def stage(database_url: str, folder: Path) -> Iterator[Stage]:
         cipher=RingCipher(keys),
         http_for=Outbound().client,
         background=Threads(get_logger()),
-        rules=Rules(
+        options=ServiceOptions(
             registration="open",
             setup_code=None,
             is_local=True,
             has_https=False,
             base_path="",
             origins=(),
-            policies={policy.name: policy for policy in POLICIES},
+            rate_policies={policy.name: policy for policy in POLICIES},
         ),
     )
     try:
-        yield Stage(world, clock, passwords, ring)
+        yield Stage(services, clock, passwords, ring)
     finally:
         engine.dispose()
 

@@ -18,7 +18,7 @@ from benchmarks.databases import Home
 from dashtam.application.imports import file_import
 from dashtam.application.imports.file_import import Destination
 from dashtam.application.people.sessions import SESSION_LASTS
-from dashtam.application.ports import World
+from dashtam.application.ports import Services
 from dashtam.bootstrap import Installation
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.user import Session, SessionId, User, UserId
@@ -97,7 +97,7 @@ def _is_good(home: Home, book: Book) -> bool:
     first = book.owners[0]
     installation = Installation.open(home.given)
     try:
-        with installation.world().database.read() as work:
+        with installation.services().database.read() as work:
             until = work.now + timedelta(days=1)
             return work.sessions.is_live(SessionId(first.session_id), UserId(first.user_id), until)
     finally:
@@ -106,10 +106,10 @@ def _is_good(home: Home, book: Book) -> bool:
 
 def _make(home: Home, size: Size) -> Book:
     installation = Installation.open(home.given)
-    world = installation.world()
-    last_on = (world.clock() - timedelta(days=1)).date()
+    services = installation.services()
+    last_on = (services.clock() - timedelta(days=1)).date()
     # Slow on purpose, and nobody signs in with it.
-    password_hash = world.passwords.hash("a pelican under nine bridges")
+    password_hash = services.passwords.hash("a pelican under nine bridges")
     installation.close()
     begun = time.perf_counter()
     some = partial(_record, home, size, last_on, password_hash)
@@ -131,18 +131,18 @@ def _record(
 ) -> list[Owner]:
     installation = Installation.open(home.given)
     try:
-        world = installation.world()
-        return [_owner(world, user, size, last_on, password_hash) for user in users]
+        services = installation.services()
+        return [_owner(services, user, size, last_on, password_hash) for user in users]
     finally:
         installation.close()
 
 
-def _owner(world: World, place: int, size: Size, last_on: date, password_hash: str) -> Owner:
+def _owner(services: Services, place: int, size: Size, last_on: date, password_hash: str) -> Owner:
     random = Random(place)  # noqa: S311 - the same amounts in every run
-    with world.database.write() as work:
+    with services.database.write() as work:
         user = User(UserId(work.random_id()), f"user{place}@example.org", work.now)
         work.users.add(user, password_hash)
-        session = _session(work, user, world.secrets.random())
+        session = _session(work, user, services.secrets.random())
         work.users.hold(user.id)
         told = (
             statement
