@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from api_client import Api
 from dashtam.bootstrap import Installation
-from dashtam.domain.user import AccessTokenId
+from dashtam.domain.user import ApiTokenId
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_it_waits_for_what_it_still_writes_and_leaves_no_connection(
     headers = {"Authorization": f"Bearer {made['token']}"}
     closing = Thread(target=api.installation.close)
     with other.services.database.write() as work:
-        work.access_tokens.used(AccessTokenId(UUID(made["id"])), work.now)
+        work.api_tokens.used(ApiTokenId(UUID(made["id"])), work.now)
         assert api.client.get("/api/v1/accounts", headers=headers).status_code == 200
         closing.start()
         closing.join(0.5)

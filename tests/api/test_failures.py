@@ -77,7 +77,7 @@ def broken(
         made.append(BrokenDatabase(real))
         return replace(real, database=made[-1])
 
-    monkeypatch.setattr(Installation, "world", services)
+    monkeypatch.setattr(Installation, "services", services)
     policies = ("API_READ", "API_WRITE", "SYNC", "AUTH")
     api = start_api(rate_limits=dict.fromkeys(policies, "100000/100000"))
     return api, made[0]

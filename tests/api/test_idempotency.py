@@ -193,7 +193,7 @@ def stalling(
         made.append(Stalling(real))
         return replace(real, statement_files=made[-1])
 
-    monkeypatch.setattr(Installation, "world", services)
+    monkeypatch.setattr(Installation, "services", services)
     api = start_api()
     return api, made[0]
 
@@ -273,7 +273,7 @@ def test_a_commit_whose_answer_was_lost_is_not_done_again(
         made.append(Forgetful(real))
         return replace(real, database=made[-1])
 
-    monkeypatch.setattr(Installation, "world", services)
+    monkeypatch.setattr(Installation, "services", services)
     ada, headers = start_api().person(), key()
     # The first commit takes the key, the second makes the account and keeps the answer.
     made[0].until_lost = 2

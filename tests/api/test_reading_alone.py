@@ -49,7 +49,7 @@ def away(start_api: Callable[..., Api], monkeypatch: pytest.MonkeyPatch) -> tupl
         made.append(Away(real))
         return replace(real, database=made[-1])
 
-    monkeypatch.setattr(Installation, "world", services)
+    monkeypatch.setattr(Installation, "services", services)
     return start_api(), made[0]
 
 

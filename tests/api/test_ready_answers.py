@@ -83,10 +83,12 @@ def plain(api: Api, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     """The same database, served from its rows alone."""
     world_of = Installation.services
     monkeypatch.setattr(
-        Installation, "world", lambda installation: replace(world_of(installation), ready=None)
+        Installation,
+        "services",
+        lambda installation: replace(world_of(installation), history_cache=None),
     )
     client = TestClient(api.installation.app(), raise_server_exceptions=False)
-    monkeypatch.setattr(Installation, "world", world_of)
+    monkeypatch.setattr(Installation, "services", world_of)
     return client
 
 

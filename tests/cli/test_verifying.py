@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, delete, insert, select, text, update
 
 from cli.conftest import CommandLine
 from dashtam.application.history import accounts
-from dashtam.application.history.verification import Report, verify
+from dashtam.application.history.verification import VerificationReport, verify
 from dashtam.application.imports import file_import, typed_balances
 from dashtam.application.imports.file_import import Destination
 from dashtam.application.imports.typed_balances import ManualAccount
@@ -111,7 +111,7 @@ def places(connection: Connection) -> list[Place]:
     return [(row.account_id, row.sequence) for row in rows]
 
 
-def broken(report: Report) -> set[Place]:
+def broken(report: VerificationReport) -> set[Place]:
     return {
         (finding.subject, finding.sequence)
         for finding in report.findings
@@ -119,7 +119,7 @@ def broken(report: Report) -> set[Place]:
     }
 
 
-def codes(report: Report) -> set[str]:
+def codes(report: VerificationReport) -> set[str]:
     return {finding.code for finding in report.findings}
 
 

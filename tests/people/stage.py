@@ -22,11 +22,11 @@ from dashtam.presentation.schemas.snapshot_chunks import rendered
 from dashtam.providers.http_client import Outbound
 from dashtam.rate_limit.memory import MemoryBuckets
 from dashtam.security.cipher import RingCipher
-from dashtam.security.jwt import Signer
+from dashtam.security.jwt import JwtSigner
 from dashtam.security.key_ring import LiveKeyRing, create
-from dashtam.security.passwords import Passwords
-from dashtam.security.secrets import Secrets
-from dashtam.statements.statement_files import StatementFiles
+from dashtam.security.passwords import Argon2Passwords
+from dashtam.security.secrets import KeyRingSecrets
+from dashtam.statements.statement_files import SandboxedStatementFiles
 
 T = TypeVar("T")
 
@@ -55,7 +55,7 @@ class SetClock:
 class CountingPasswords:
     """The real hashes at a small price, counted."""
 
-    real: Passwords = field(default_factory=lambda: Passwords(memory_kib=8, passes=1))
+    real: Argon2Passwords = field(default_factory=lambda: Argon2Passwords(memory_kib=8, passes=1))
     calls: int = 0
     lock: Lock = field(default_factory=Lock)
 
@@ -112,10 +112,10 @@ def stage(database_url: str, folder: Path) -> Iterator[Stage]:
         database=Database(engine, clock, rendered),
         clock=clock,
         passwords=passwords,
-        signer=Signer(keys, "https://dashtam.example", "dashtam"),
-        secrets=Secrets(keys),
+        signer=JwtSigner(keys, "https://dashtam.example", "dashtam"),
+        secrets=KeyRingSecrets(keys),
         buckets=MemoryBuckets(clock.monotonic_ns),
-        statement_files=StatementFiles(),
+        statement_files=SandboxedStatementFiles(),
         providers={},
         cipher=RingCipher(keys),
         http_for=Outbound().client,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jwt import PyJWS
 
 from dashtam.domain.user import Principal, SessionId, UserId
-from dashtam.security.jwt import LONGEST_TOKEN, Signer
+from dashtam.security.jwt import LONGEST_TOKEN, JwtSigner
 from dashtam.security.key_ring import KeyRing, LiveKeyRing
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -23,7 +23,7 @@ USER, SESSION = UserId(uuid4()), SessionId(uuid4())
 RING = KeyRing.new(NOW)
 KEY = RING.current
 STRANGER = Ed25519PrivateKey.generate()
-signer = Signer(LiveKeyRing(RING), ISSUER, AUDIENCE)
+signer = JwtSigner(LiveKeyRing(RING), ISSUER, AUDIENCE)
 
 HEADER = {"alg": "EdDSA", "kid": KEY.kid, "typ": "at+jwt"}
 CLAIMS: dict[str, Any] = {

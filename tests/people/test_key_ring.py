@@ -12,9 +12,9 @@ from uuid import uuid4
 import pytest
 
 from dashtam.domain.user import SessionId, UserId
-from dashtam.security.jwt import Signer
+from dashtam.security.jwt import JwtSigner
 from dashtam.security.key_ring import KeyRing, KeyRingUnreadable, LiveKeyRing, create, rotate
-from dashtam.security.secrets import Secrets
+from dashtam.security.secrets import KeyRingSecrets
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ME, MINE = UserId(uuid4()), SessionId(uuid4())
@@ -22,8 +22,8 @@ ME, MINE = UserId(uuid4()), SessionId(uuid4())
 spawn = multiprocessing.get_context("spawn")
 
 
-def signer_of(keys: LiveKeyRing) -> Signer:
-    return Signer(keys, "issuer", "audience")
+def signer_of(keys: LiveKeyRing) -> JwtSigner:
+    return JwtSigner(keys, "issuer", "audience")
 
 
 def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
@@ -164,9 +164,9 @@ def test_anything_else_is_no_ring(text: bytes) -> None:
 def test_derivations_differ_by_purpose_and_outlive_rotations(tmp_path: Path) -> None:
     path = tmp_path / "ring.json"
     create(path, NOW)
-    before = Secrets(LiveKeyRing.at(path))
+    before = KeyRingSecrets(LiveKeyRing.at(path))
     rotate(path, NOW)
-    after = Secrets(LiveKeyRing.at(path))
+    after = KeyRingSecrets(LiveKeyRing.at(path))
     assert before.derive("a", b"data") == after.derive("a", b"data")
     assert len({before.derive(p, d) for p, d in (("a", b"bc"), ("ab", b"c"), ("b", b"bc"))}) == 3
     assert before.random() != before.random()

@@ -3,14 +3,14 @@ from threading import Thread
 import pytest
 from argon2 import extract_parameters
 
-from dashtam.security.passwords import Passwords, nobodys_hash
+from dashtam.security.passwords import Argon2Passwords, nobodys_hash
 from people.stage import PASSWORD, at_once
 
-cheap = Passwords(memory_kib=8, passes=1)
+cheap = Argon2Passwords(memory_kib=8, passes=1)
 
 
 def test_hashes_are_argon2id_with_the_parameters_of_owasp() -> None:
-    assert Passwords().hash(PASSWORD).startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert Argon2Passwords().hash(PASSWORD).startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
 def test_a_password_is_right_or_wrong() -> None:
@@ -26,12 +26,12 @@ def test_keyboards_may_compose_letters_differently() -> None:
 
 
 def test_nobodys_hash_costs_what_a_real_one_does() -> None:
-    real = Passwords(memory_kib=4096, passes=3).hash(PASSWORD)
+    real = Argon2Passwords(memory_kib=4096, passes=3).hash(PASSWORD)
     assert extract_parameters(nobodys_hash(4096, 3)) == extract_parameters(real)
 
 
 def test_hashes_wait_their_turn() -> None:
-    passwords = Passwords(memory_kib=4096, passes=1)
+    passwords = Argon2Passwords(memory_kib=4096, passes=1)
     outcomes = at_once(8, lambda _: passwords.hash(PASSWORD))
     assert all(isinstance(outcome, str) for outcome in outcomes)
 

@@ -3,7 +3,7 @@ import pytest
 from dashtam.application.people import api_tokens, sessions
 from dashtam.database.pagination import PageRequest
 from dashtam.domain.errors import NotFound, Unauthorized, Unprocessable
-from dashtam.domain.user import AccessToken, Principal, UserId
+from dashtam.domain.user import ApiToken, Principal, UserId
 from people.stage import Stage, everything_stored
 
 DAY_S = 24 * 3600
@@ -11,7 +11,7 @@ DAY_S = 24 * 3600
 
 def create(
     people: Stage, user_id: UserId, name: str = "my dashboard", days: int | None = None
-) -> tuple[AccessToken, str]:
+) -> tuple[ApiToken, str]:
     with people.services.database.write() as work:
         return api_tokens.create(work, people.services.secrets, user_id, name, days)
 
@@ -21,7 +21,7 @@ def authenticate(people: Stage, text: str) -> Principal:
         return sessions.authenticate(work, people.services.signer, text)
 
 
-def revoke(people: Stage, user_id: UserId, token: AccessToken) -> None:
+def revoke(people: Stage, user_id: UserId, token: ApiToken) -> None:
     with people.services.database.write() as work:
         api_tokens.revoke(work, user_id, token.id)
 
@@ -46,7 +46,7 @@ def test_its_use_is_written_down_once_a_minute(people: Stage) -> None:
         assert (found.unnoted is not None) == is_due
         with people.services.database.write() as work:
             if found.unnoted is not None:
-                work.access_tokens.used(found.unnoted, work.now)
+                work.api_tokens.used(found.unnoted, work.now)
     with people.services.database.read() as work:
         assert api_tokens.of_user(work, user.id, PageRequest(1)).items[0].last_used_at == work.now
 

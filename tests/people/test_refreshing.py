@@ -9,7 +9,7 @@ from dashtam.application.people import refresh_tokens, sessions
 from dashtam.application.people.sessions import TokenPair
 from dashtam.domain.errors import Unauthorized
 from dashtam.security.key_ring import KeyRing, LiveKeyRing
-from dashtam.security.secrets import Secrets
+from dashtam.security.secrets import KeyRingSecrets
 from people.stage import SetClock, Stage, at_once
 
 
@@ -137,5 +137,5 @@ def test_a_token_has_one_spelling(people: Stage) -> None:
 
 @given(st.text() | st.text("Aa_-", min_size=91, max_size=91).map("dtr_{}".format))
 def test_no_text_is_a_token_by_chance(text: str) -> None:
-    secrets = Secrets(LiveKeyRing(KeyRing.new(SetClock()())))
+    secrets = KeyRingSecrets(LiveKeyRing(KeyRing.new(SetClock()())))
     assert refresh_tokens.parse(text, secrets) is None

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashtam.domain.history.balance_history import totals_by_currency
-from dashtam.domain.history.total_history import Course, Frame, account_points, total_points
+from dashtam.domain.history.total_history import BalanceSeries, Frame, account_points, total_points
 from dashtam.domain.money import Currency, Money
 from dashtam.domain.period import Calendar, Interval
 
@@ -30,8 +30,8 @@ class Account:
     balances: list[tuple[datetime, Decimal]]
     closed_at: datetime | None
 
-    def course(self) -> Course:
-        return Course(iter(self.balances), self.closed_at)
+    def course(self) -> BalanceSeries:
+        return BalanceSeries(iter(self.balances), self.closed_at)
 
     def held(self, at: datetime) -> tuple[datetime, Decimal] | None:
         """The balance that stood at an instant, and when it was captured."""

@@ -20,7 +20,7 @@ from dashtam.application.provider import (
     Report,
 )
 from dashtam.providers import conformance
-from dashtam.providers.demo import BEGINS_ON, Demo
+from dashtam.providers.demo import BEGINS_ON, DemoProvider
 from dashtam.providers.http_client import Outbound
 from dashtam.providers.registry import providers
 
@@ -143,7 +143,7 @@ class Careless:
         answer = http.request("GET", f"https://careless.example/{kept['token']}")
         if answer.status != 200:
             raise RuntimeError(answer.body)
-        told = Demo().fetch({}, http, now=now, backfill=False).accounts[0]
+        told = DemoProvider().fetch({}, http, now=now, backfill=False).accounts[0]
         assert told.current is not None
         wrong = AccountReport(told.identity, None)
         return Report([told, wrong], [""])
@@ -156,17 +156,17 @@ def test_carelessness_is_found() -> None:
 
 
 def test_the_demonstration_is_the_same_for_the_same_seed() -> None:
-    kept = Demo().connect({"seed": "one"}, NO_WAY_OUT)
-    first = Demo().fetch(kept, NO_WAY_OUT, now=NOW, backfill=True)
-    assert first == Demo().fetch(kept, NO_WAY_OUT, now=NOW, backfill=True)
-    other = Demo().fetch({"seed": "two"}, NO_WAY_OUT, now=NOW, backfill=True)
+    kept = DemoProvider().connect({"seed": "one"}, NO_WAY_OUT)
+    first = DemoProvider().fetch(kept, NO_WAY_OUT, now=NOW, backfill=True)
+    assert first == DemoProvider().fetch(kept, NO_WAY_OUT, now=NOW, backfill=True)
+    other = DemoProvider().fetch({"seed": "two"}, NO_WAY_OUT, now=NOW, backfill=True)
     assert first != other
     assert list(conformance.report_faults(first, NOW)) == []
 
 
 def test_the_demonstration_never_changes_its_past() -> None:
-    earlier = Demo().fetch({}, NO_WAY_OUT, now=NOW - timedelta(days=40), backfill=True)
-    later = Demo().fetch({}, NO_WAY_OUT, now=NOW, backfill=True)
+    earlier = DemoProvider().fetch({}, NO_WAY_OUT, now=NOW - timedelta(days=40), backfill=True)
+    later = DemoProvider().fetch({}, NO_WAY_OUT, now=NOW, backfill=True)
     for before, after in zip(earlier.accounts, later.accounts, strict=True):
         assert list(before.history) == list(after.history[: len(before.history)])
         assert len(after.history) == (NOW.date() - BEGINS_ON).days
@@ -174,13 +174,15 @@ def test_the_demonstration_never_changes_its_past() -> None:
 
 def test_the_demonstration_moves_while_one_watches() -> None:
     at = [NOW + timedelta(minutes=number) for number in range(5)]
-    told = [Demo().fetch({}, NO_WAY_OUT, now=now, backfill=False).accounts[-1] for now in at]
+    told = [
+        DemoProvider().fetch({}, NO_WAY_OUT, now=now, backfill=False).accounts[-1] for now in at
+    ]
     assert len({one.current.balance for one in told if one.current}) == 5
     assert all(not one.history for one in told)
 
 
 def test_the_demonstration_is_a_plausible_household() -> None:
-    told = Demo().fetch({}, NO_WAY_OUT, now=NOW, backfill=True).accounts
+    told = DemoProvider().fetch({}, NO_WAY_OUT, now=NOW, backfill=True).accounts
     assert {one.identity.currency.code for one in told} == {"USD", "EUR"}
     kinds = {str(one.identity.account_type) for one in told}
     assert kinds == {"checking", "savings", "credit_card", "401k", "mortgage", "brokerage"}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dashtam.domain.errors import UnreadableFile
-from dashtam.statements.statement_files import StatementFiles
+from dashtam.statements.statement_files import SandboxedStatementFiles
 from readers.printed import NOW
 
 HEADER = b"Date,Balance,Account\n"
@@ -21,7 +21,7 @@ def rows(count: int) -> bytes:
 
 def test_a_refusal_at_the_end_comes_before_anything_is_handed_on() -> None:
     file = io.BytesIO(HEADER + rows(3_000) + b"x,1.00,A\n" * 10_001)
-    reading = StatementFiles().read(file, None, {}, NOW)
+    reading = SandboxedStatementFiles().read(file, None, {}, NOW)
     with pytest.raises(UnreadableFile, match=r"10,000 rows"), reading:
         pytest.fail("nothing may be handed on")
 
@@ -29,7 +29,7 @@ def test_a_refusal_at_the_end_comes_before_anything_is_handed_on() -> None:
 def test_a_long_file_does_not_stay_in_memory() -> None:
     file = io.BytesIO(HEADER + rows(150_000))
     tracemalloc.start()
-    with StatementFiles().read(file, None, {}, NOW) as read:
+    with SandboxedStatementFiles().read(file, None, {}, NOW) as read:
         count = sum(len(statement.readings) for statement in read.statements)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

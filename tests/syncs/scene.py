@@ -27,11 +27,11 @@ from dashtam.presentation.app import AppOptions, make_app
 from dashtam.presentation.schemas.snapshot_chunks import rendered
 from dashtam.rate_limit.memory import MemoryBuckets
 from dashtam.security.cipher import RingCipher
-from dashtam.security.jwt import Signer
+from dashtam.security.jwt import JwtSigner
 from dashtam.security.key_ring import LiveKeyRing, create
-from dashtam.security.passwords import Passwords
-from dashtam.security.secrets import Secrets
-from dashtam.statements.statement_files import StatementFiles
+from dashtam.security.passwords import Argon2Passwords
+from dashtam.security.secrets import KeyRingSecrets
+from dashtam.statements.statement_files import SandboxedStatementFiles
 from scripted_provider import SECRET, Nowhere, Scripted
 
 GENEROUS = 1_000_000
@@ -187,11 +187,11 @@ def ring_world(database: Database, clock: Any, ring: Path) -> Services:  # noqa:
     return Services(
         database=database,
         clock=clock,
-        passwords=Passwords(),
-        signer=Signer(keys, "https://dashtam.example", "dashtam"),
-        secrets=Secrets(keys),
+        passwords=Argon2Passwords(),
+        signer=JwtSigner(keys, "https://dashtam.example", "dashtam"),
+        secrets=KeyRingSecrets(keys),
         buckets=MemoryBuckets(),
-        statement_files=StatementFiles(),
+        statement_files=SandboxedStatementFiles(),
         providers={},
         cipher=RingCipher(keys),
         http_for=Nowhere,

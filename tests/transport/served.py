@@ -12,10 +12,10 @@ from contextlib import ExitStack, closing, contextmanager
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dashtam.presentation.http.http_protocol import Patience
+from dashtam.presentation.http.http_protocol import Timeouts
 from dashtam.presentation.http.server import listen, make, serve
 
-SHORT = Patience(headers_s=0.5, body_s=0.5, reader_s=0.6, headers_bytes=4096)
+SHORT = Timeouts(headers_s=0.5, body_s=0.5, reader_s=0.6, headers_bytes=4096)
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,7 +56,7 @@ async def answer(send: Send, body: bytes) -> None:
 
 @contextmanager
 def running(
-    patience: Patience = SHORT, app: ASGIApp = app, log_level: str = "critical"
+    patience: Timeouts = SHORT, app: ASGIApp = app, log_level: str = "critical"
 ) -> Iterator[int]:
     """Yield the port of a server in a thread of this process."""
     ready = threading.Event()
@@ -129,6 +129,6 @@ if __name__ == "__main__":
         host="127.0.0.1",
         port=int(sys.argv[1]),
         started=lambda: print("started", flush=True),  # noqa: T201 - what the parent waits for
-        patience=Patience(headers_s=1.5, body_s=1.5, reader_s=1.5),
+        patience=Timeouts(headers_s=1.5, body_s=1.5, reader_s=1.5),
     )
     print("closed", flush=True)  # noqa: T201 - it shows that the caller goes on

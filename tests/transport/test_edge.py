@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from dashtam.presentation.http.middleware import Bodies, Edge
+from dashtam.presentation.http.middleware import BodyLimits, EdgeMiddleware
 from dashtam.presentation.http.problems import Problems
 from transport.served import answer as send_answer
 from transport.served import app as counting_app
@@ -81,11 +81,11 @@ def ask(
         sent.append(message)
 
     with capture_logs() as logs:
-        edge = Edge(
+        edge = EdgeMiddleware(
             app,
             problems=Problems(),
             log=structlog.get_logger(),
-            bodies=Bodies(max_bytes=100, max_import_bytes=1000),
+            bodies=BodyLimits(max_bytes=100, max_import_bytes=1000),
         )
         asyncio.run(edge(scope, receive, send))
     return Answer(sent, [dict(entry) for entry in logs])
@@ -267,7 +267,7 @@ def test_the_lifespan_passes_untouched() -> None:
 def test_a_413_reaches_a_client_that_is_still_sending_and_the_connection_lives(
     length: bytes,
 ) -> None:
-    edge = Edge(counting_app, problems=Problems(), log=structlog.get_logger())
+    edge = EdgeMiddleware(counting_app, problems=Problems(), log=structlog.get_logger())
     chunks = [b"x" * 100_000] * 12
     if b"chunked" in length:
         chunks = [b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks] + [b"0\r\n\r\n"]
@@ -295,7 +295,7 @@ def test_an_answer_that_breaks_off_ends_the_connection_and_is_printed_once(
         else:
             await send_answer(send, b"")
 
-    edge = Edge(app, problems=Problems(), log=structlog.get_logger())
+    edge = EdgeMiddleware(app, problems=Problems(), log=structlog.get_logger())
     with capture_logs() as logs, running(app=edge, log_level="warning") as port:
         answers = []
         for path in (b"early", b"late"):

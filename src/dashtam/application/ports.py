@@ -130,7 +130,7 @@ class Services:
     """Everything that use cases may ask for.
 
     ``providers`` are the live ones by slug. ``http_for`` returns the guarded way out to them; it
-    calls what it is given before each request that it sends, repeated ones too. ``ready`` is None
+    calls what it is given before each request that it sends, repeated ones too. ``history_cache`` is None
     where nothing lies ready.
     """
 
@@ -146,7 +146,7 @@ class Services:
     http_for: Callable[[Spend], Http]
     background: Background
     options: ServiceOptions
-    ready: HistoryCache | None = None
+    history_cache: HistoryCache | None = None
 
     def for_address(self, address: str) -> "Services":
         """Return the same world, all of whose work is asked for from this address."""

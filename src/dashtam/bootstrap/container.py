@@ -30,12 +30,12 @@ from dashtam.rate_limit.memory import MemoryBuckets
 from dashtam.rate_limit.shared import SharedBuckets
 from dashtam.security import key_ring
 from dashtam.security.cipher import RingCipher
-from dashtam.security.jwt import Signer
+from dashtam.security.jwt import JwtSigner
 from dashtam.security.key_ring import KeyRing, KeyRingUnreadable, LiveKeyRing
-from dashtam.security.passwords import Passwords
-from dashtam.security.secrets import Secrets
+from dashtam.security.passwords import Argon2Passwords
+from dashtam.security.secrets import KeyRingSecrets
 from dashtam.settings import Settings, read_settings
-from dashtam.statements.statement_files import StatementFiles
+from dashtam.statements.statement_files import SandboxedStatementFiles
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -131,7 +131,7 @@ class Parts:
     @cached_property
     def _setup_code(self) -> str:
         # Derived, so that every process of this installation asks for the same one.
-        derived = Secrets(self.ring).derive("setup-code", b"")
+        derived = KeyRingSecrets(self.ring).derive("setup-code", b"")
         return self.settings.setup_code or base64.b32encode(derived[:10]).decode().lower()
 
     @cached_property
@@ -149,7 +149,7 @@ class Parts:
         return Threads(structlog.get_logger())
 
     @cached_property
-    def _ready(self) -> HistoryCache | None:
+    def _history_cache(self) -> HistoryCache | None:
         driver = driver_of(self._engine, connections=max(1, self.settings.database_pool // 2))
         return None if driver is None else HistoryCache(driver, self._mend)
 
@@ -172,16 +172,16 @@ class Parts:
         return Services(
             database=self.database,
             clock=self.clock,
-            passwords=Passwords(),
-            signer=Signer(self.ring, settings.issuer, settings.audience),
-            secrets=Secrets(self.ring),
+            passwords=Argon2Passwords(),
+            signer=JwtSigner(self.ring, settings.issuer, settings.audience),
+            secrets=KeyRingSecrets(self.ring),
             buckets=self._buckets,
-            statement_files=StatementFiles(),
+            statement_files=SandboxedStatementFiles(),
             providers=providers(),
             cipher=RingCipher(self.ring),
             http_for=self._http_for,
             background=self._threads,
-            ready=self._ready,
+            history_cache=self._history_cache,
             options=ServiceOptions(
                 registration=settings.registration,
                 setup_code=self._setup_code,

@@ -59,7 +59,7 @@ sessions = Table(
     Index(None, "user_id"),
 )
 
-access_tokens = Table(
+api_tokens = Table(
     "access_tokens",
     metadata,
     Column("id", Id, primary_key=True),

@@ -21,7 +21,7 @@ from dashtam.database.history.accounts import Accounts
 from dashtam.database.history.balance_snapshots import BalanceSnapshots
 from dashtam.database.history.holdings import Holdings
 from dashtam.database.history_cache.history_chunks import HistoryChunks, Render
-from dashtam.database.people.api_tokens import AccessTokens
+from dashtam.database.people.api_tokens import ApiTokens
 from dashtam.database.people.audit_log import AuditLog
 from dashtam.database.people.idempotency_keys import IdempotencyKeys
 from dashtam.database.people.sessions import Sessions
@@ -98,9 +98,9 @@ class UnitOfWork:
         return Sessions(self._connection)
 
     @cached_property
-    def access_tokens(self) -> AccessTokens:
-        """The statements on ``access_tokens``."""
-        return AccessTokens(self._connection)
+    def api_tokens(self) -> ApiTokens:
+        """The statements on ``api_tokens``."""
+        return ApiTokens(self._connection)
 
     @cached_property
     def idempotency_keys(self) -> IdempotencyKeys:

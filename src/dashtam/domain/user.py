@@ -8,7 +8,7 @@ from uuid import UUID
 
 UserId = NewType("UserId", UUID)
 SessionId = NewType("SessionId", UUID)
-AccessTokenId = NewType("AccessTokenId", UUID)
+ApiTokenId = NewType("ApiTokenId", UUID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,10 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class AccessToken:
+class ApiToken:
     """A long-lived, read-only token by its name; the token itself is kept as a hash alone."""
 
-    id: AccessTokenId
+    id: ApiTokenId
     user_id: UserId
     name: str
     created_at: datetime
@@ -76,7 +76,7 @@ class Principal:
 
     user_id: UserId
     session_id: SessionId | None
-    unnoted: AccessTokenId | None = None
+    unnoted: ApiTokenId | None = None
 
     @property
     def may_write(self) -> bool:

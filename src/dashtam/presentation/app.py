@@ -16,13 +16,13 @@ from dashtam.application.people.api_tokens import TokenUsage
 from dashtam.application.ports import Services
 from dashtam.database.history_cache.history_cache import HistoryCache
 from dashtam.presentation.http.client_ip import Networks
-from dashtam.presentation.http.middleware import Bodies, Cors, Edge
+from dashtam.presentation.http.middleware import BodyLimits, Cors, EdgeMiddleware
 from dashtam.presentation.http.problems import NOT_FOUND, Problems
 from dashtam.presentation.openapi.document import document
 from dashtam.presentation.routers.api.v1.routes.fast_path import FastPath
 from dashtam.presentation.routers.api.v1.routes.mount import BASE_PATH, mount, reads_body
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
-from dashtam.presentation.routers.system import System, trace_id
+from dashtam.presentation.routers.system import SystemRoutes, trace_id
 from dashtam.presentation.web.dashboard import Dashboard
 from dashtam.presentation.web.pages import Pages
 
@@ -49,7 +49,7 @@ def make_app(services: Services, around: AppOptions) -> ASGIApp:
     """Return the application, ready to be served."""
     problems = Problems(around.errors_url)
     openapi = cache(partial(_openapi, around))
-    system = System(problems, around.is_ready, around.jwks, openapi, around.metrics)
+    system = SystemRoutes(problems, around.is_ready, around.jwks, openapi, around.metrics)
     token_usage = TokenUsage(services.database, services.background)
     routes: list[BaseRoute] = [
         *mount(
@@ -69,14 +69,14 @@ def make_app(services: Services, around: AppOptions) -> ASGIApp:
         routes,
         redirect_slashes=False,
         default=_Nowhere(problems),
-        lifespan=_lifespan(around.close, services.ready),
+        lifespan=_lifespan(around.close, services.history_cache),
     )
-    if services.ready is not None:
+    if services.history_cache is not None:
         app = FastPath(
             app,
             ROUTES,
             services=services,
-            cache=services.ready,
+            cache=services.history_cache,
             token_usage=token_usage,
             base_path=BASE_PATH,
         )
@@ -89,12 +89,12 @@ def make_app(services: Services, around: AppOptions) -> ASGIApp:
             expose_headers=["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
                             "Retry-After", "ETag", "Location", "X-Request-Id"],
         )  # fmt: skip
-    return Edge(
+    return EdgeMiddleware(
         app,
         problems=problems,
         log=around.log,
         observe=around.observe,
-        bodies=Bodies(answers_413=partial(reads_body, routes)),
+        bodies=BodyLimits(answers_413=partial(reads_body, routes)),
     )
 
 

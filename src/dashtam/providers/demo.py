@@ -60,7 +60,7 @@ class _Ledger:
     change: Callable[[date, int, Chance], int]
 
 
-class Demo:
+class DemoProvider:
     """A household's accounts at invented institutions."""
 
     slug = "demo"

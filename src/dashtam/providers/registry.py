@@ -41,11 +41,11 @@ def providers(others: "Iterable[EntryPoint] | None" = None) -> Mapping[str, Prov
 
 def _ours() -> tuple[Provider, ...]:
     from dashtam.providers.alpaca import Alpaca
-    from dashtam.providers.demo import Demo
+    from dashtam.providers.demo import DemoProvider
     from dashtam.providers.ibkr_flex import IbkrFlex
     from dashtam.providers.simplefin import SimpleFin
 
-    return SimpleFin(), IbkrFlex(), Alpaca(), Demo()
+    return SimpleFin(), IbkrFlex(), Alpaca(), DemoProvider()
 
 
 def _loaded(entry: "EntryPoint") -> Provider:

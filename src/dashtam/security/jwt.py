@@ -31,7 +31,7 @@ _REMEMBERED: Final = 10_000
 _jws = PyJWS(algorithms=[_ALGORITHM])
 
 
-class Signer:
+class JwtSigner:
     """Issues and verifies the tokens of one issuer for one audience."""
 
     def __init__(self, keys: LiveKeyRing, issuer: str, audience: str) -> None:

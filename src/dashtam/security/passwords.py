@@ -18,7 +18,7 @@ _READ_BY_ZXCVBN: Final = 72
 _GOOD_SCORE: Final = 3
 
 
-class Passwords:
+class Argon2Passwords:
     """Argon2id with the parameters that OWASP names: 19 MiB, two passes, one lane."""
 
     def __init__(self, memory_kib: int = 19456, passes: int = 2) -> None:

@@ -7,7 +7,7 @@ from dashtam.security.key_ring import LiveKeyRing
 from dashtam.security.keys import SECRET_BYTES
 
 
-class Secrets:
+class KeyRingSecrets:
     """Secrets that a stolen database does not hold."""
 
     def __init__(self, keys: LiveKeyRing) -> None:

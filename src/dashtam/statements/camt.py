@@ -41,7 +41,7 @@ _TYPES = {
 
 
 @dataclass(slots=True)
-class _Account:
+class _CamtAccount:
     """What the file says of one account in one currency; each reading with its rank."""
 
     identity: Identity
@@ -49,7 +49,7 @@ class _Account:
     problems: list[RowError] = field(default_factory=list)
 
 
-_Accounts = dict[tuple[str, str, str], _Account]
+_Accounts = dict[tuple[str, str, str], _CamtAccount]
 
 
 def read(file: BinaryIO, now: datetime) -> Iterator[Statement]:
@@ -112,7 +112,7 @@ def _rank(source: Element, closing: Element) -> tuple[int, ...]:
     return (int(is_final), *(int(text) if _NUMBER.fullmatch(text) else 0 for text in numbers))
 
 
-def _account(source: Element, currency: Currency, accounts: _Accounts) -> _Account:
+def _account(source: Element, currency: Currency, accounts: _Accounts) -> _CamtAccount:
     servicer = source.find("Acct/Svcr/FinInstnId")
     bank = name = ""
     if servicer is not None:
@@ -125,7 +125,7 @@ def _account(source: Element, currency: Currency, accounts: _Accounts) -> _Accou
         currency,
     )
     key = (identity.institution_key, identity.external_id, currency.code)
-    return accounts.setdefault(key, _Account(identity))
+    return accounts.setdefault(key, _CamtAccount(identity))
 
 
 def _number(source: Element) -> str:

@@ -68,7 +68,7 @@ class _Closing:
 
 
 @dataclass(slots=True)
-class _Account:
+class _Mt940Account:
     """What the file says of one account in one currency; each reading with its rank."""
 
     identity: Identity
@@ -82,7 +82,7 @@ def read(file: BinaryIO, now: datetime) -> Iterator[Statement]:
     Raises:
         UnreadableFile: there is no statement in it.
     """
-    accounts: dict[tuple[str, str, str], _Account] = {}
+    accounts: dict[tuple[str, str, str], _Mt940Account] = {}
     for page in _pages(text_of(whole(file))):
         _read_page(page, accounts, now)
     if not accounts:
@@ -132,7 +132,9 @@ def _bank(line: str) -> str | None:
     return bic(match[1]) if match else None
 
 
-def _read_page(page: _Page, accounts: dict[tuple[str, str, str], _Account], now: datetime) -> None:
+def _read_page(
+    page: _Page, accounts: dict[tuple[str, str, str], _Mt940Account], now: datetime
+) -> None:
     # From the end, so that each closing balance meets the available balance that follows it.
     available: tuple[int, str] | None = None
     told: list[_Closing] = []
@@ -153,7 +155,7 @@ def _read_page(page: _Page, accounts: dict[tuple[str, str, str], _Account], now:
 def _read_closing(
     page: _Page,
     closing: _Closing,
-    accounts: dict[tuple[str, str, str], _Account],
+    accounts: dict[tuple[str, str, str], _Mt940Account],
     now: datetime,
 ) -> None:
     told = _currency_of(closing.text)
@@ -191,8 +193,8 @@ def _require_number(identity: Identity) -> None:
 
 
 def _account(
-    page: _Page, currency: Currency, accounts: dict[tuple[str, str, str], _Account]
-) -> _Account:
+    page: _Page, currency: Currency, accounts: dict[tuple[str, str, str], _Mt940Account]
+) -> _Mt940Account:
     number = "".join(page.first("25", "25P").split())
     before, _, after = number.partition("/")
     bank = bic(before)
@@ -204,7 +206,7 @@ def _account(
     bank = bank or page.bank
     identity = numbered((bank or "mt940", bank or "MT940"), ("", number), None, currency)
     key = (identity.institution_key, identity.external_id, currency.code)
-    return accounts.setdefault(key, _Account(identity))
+    return accounts.setdefault(key, _Mt940Account(identity))
 
 
 def _currency_of(text: str) -> Currency:

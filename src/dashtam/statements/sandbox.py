@@ -41,7 +41,7 @@ _ENDINGS = {
 }
 _LONG = "This file holds more than can be recorded at once."
 _CRASHED = "This file made its reader fail, so nothing of it was used."
-_answer_decoder = msgspec.json.Decoder(sandbox_process.Answer)
+_answer_decoder = msgspec.json.Decoder(sandbox_process.SandboxResponse)
 _statement_decoder = msgspec.json.Decoder(Statement)
 
 
@@ -78,7 +78,7 @@ def read_encoded(
         MappingNeeded: it is a table that needs a mapping, or another one.
     """
     request = msgspec.json.encode(
-        sandbox_process.Request(format, dict(mapping) if mapping else None, now)
+        sandbox_process.SandboxRequest(format, dict(mapping) if mapping else None, now)
     )
     if len(request) > _MAX_REQUEST_BYTES:
         raise MappingNeeded(detail="The mapping is longer than 32 KiB.")
@@ -162,7 +162,7 @@ def _received(process: subprocess.Popen[bytes], wait_s: float) -> Iterator[bytes
     raise UnreadableFile(_ENDINGS.get(process.returncode, _CRASHED))
 
 
-def _refusal(answer: sandbox_process.Answer) -> DashtamError:
+def _refusal(answer: sandbox_process.SandboxResponse) -> DashtamError:
     kind = MappingNeeded if answer.needs_mapping else UnreadableFile
     return kind(answer.detail, answer.field_errors)
 

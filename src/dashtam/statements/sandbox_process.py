@@ -1,7 +1,7 @@
 """The process that reads one statement file, within limits, and can harm nothing but itself.
 
 ``python -I -m dashtam.statements.sandbox_process FD`` reads the file from the descriptor FD and
-a ``Request`` from standard input, and writes one ``Answer`` a line, as JSON, to standard output.
+a ``SandboxRequest`` from standard input, and writes one ``SandboxResponse`` a line, as JSON, to standard output.
 The limits are POSIX's (``resource``); on Windows there are none, and this module does not run.
 """
 
@@ -34,7 +34,7 @@ _MOST_EXTRA_S = 300
 _encoder = msgspec.json.Encoder()
 
 
-class Request(msgspec.Struct, frozen=True):
+class SandboxRequest(msgspec.Struct, frozen=True):
     """What is asked of the child, apart from the file itself."""
 
     format: str | None
@@ -42,7 +42,7 @@ class Request(msgspec.Struct, frozen=True):
     now: datetime
 
 
-class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+class SandboxResponse(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line: a statement as JSON, or a refusal, or that everything has been said."""
 
     statement: msgspec.Raw = msgspec.Raw()
@@ -82,14 +82,14 @@ def _limit(cpu_s: int) -> None:
 def _run(descriptor: int) -> None:
     # Nothing here makes reference cycles worth looking for, and every look costs.
     gc.disable()
-    request = msgspec.json.decode(sys.stdin.buffer.read(), type=Request)
+    request = msgspec.json.decode(sys.stdin.buffer.read(), type=SandboxRequest)
     for answer in _answers(descriptor, request):
         sys.stdout.buffer.write(_encoder.encode(answer))
         sys.stdout.buffer.write(b"\n")
     sys.stdout.buffer.flush()
 
 
-def _answers(descriptor: int, request: Request) -> Iterator[Answer]:
+def _answers(descriptor: int, request: SandboxRequest) -> Iterator[SandboxResponse]:
     # After the limits, so that they hold for everything that is loaded for the file.
     from dashtam.statements import formats  # noqa: PLC0415
 
@@ -98,14 +98,14 @@ def _answers(descriptor: int, request: Request) -> Iterator[Answer]:
             for statement in formats.read(
                 file, format=request.format, mapping=request.mapping, now=request.now
             ):
-                yield Answer(statement=msgspec.Raw(_encoder.encode(statement)))
+                yield SandboxResponse(statement=msgspec.Raw(_encoder.encode(statement)))
         except DashtamError as refusal:
-            yield Answer(
+            yield SandboxResponse(
                 detail=str(refusal),
                 field_errors=refusal.field_errors,
                 needs_mapping=isinstance(refusal, MappingNeeded),
             )
-        yield Answer(is_done=True)
+        yield SandboxResponse(is_done=True)
 
 
 if __name__ == "__main__":

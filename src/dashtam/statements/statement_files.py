@@ -16,7 +16,7 @@ _IN_MEMORY_BYTES: Final = 4 * 1024 * 1024
 _SLUGS: Final = tuple(known.slug for known in FORMATS)
 
 
-class StatementFiles:
+class SandboxedStatementFiles:
     """Reads files through the limited process, and keeps what it says until all of it is said.
 
     So no transaction is open while a file is read, and a long file does not stay in memory.

@@ -12,7 +12,7 @@ from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.errors import InvalidDateRange
 from dashtam.domain.history.total_history import (
     AccountSeries,
-    Course,
+    BalanceSeries,
     Frame,
     TotalSeries,
     account_points,
@@ -56,13 +56,13 @@ class _Plan:
     until: datetime | None
     frame: Frame
 
-    def course(self, span: RecordedSpan) -> Course:
+    def course(self, span: RecordedSpan) -> BalanceSeries:
         balances = self.work.balance_snapshots.balances(span.account, self.frame.start, self.until)
         closed_at = span.account.closed_at
         # Whoever looks up to the present sees a closed account closed, even if the clock went back.
         if closed_at is not None and self.until is None:
             closed_at = min(closed_at, self.work.now)
-        return Course(balances, closed_at)
+        return BalanceSeries(balances, closed_at)
 
 
 def by_currency(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[TotalSeries]:

@@ -33,7 +33,7 @@ class Finding:
 
 
 @dataclass(slots=True)
-class Report:
+class VerificationReport:
     """What was looked at and what is wrong; ``remarks`` are worth knowing and not wrong.
 
     ``findings`` holds the first ten thousand; ``found`` counts them all. ``outdated_pages`` are
@@ -59,13 +59,13 @@ class Report:
             self.findings.append(Finding(code, subject, sequence, detail))
 
 
-def verify(database: Database) -> Report:
+def verify(database: Database) -> VerificationReport:
     """Look at everything that was ever recorded, of everyone, on one consistent state.
 
     Whoever can rewrite an account's whole chain, its end and the run that recorded it leaves no
     trace here: that takes a backup to compare with.
     """
-    report = Report()
+    report = VerificationReport()
     with database.read() as work:
         for account_id, chain in work.accounts.chains():
             _verify_account(work, report, account_id, chain)
@@ -77,7 +77,7 @@ def verify(database: Database) -> Report:
     return report
 
 
-def _mend_pages(database: Database, report: Report) -> None:
+def _mend_pages(database: Database, report: VerificationReport) -> None:
     for account_id in report.outdated_pages:
         with database.write() as work:
             work.history_chunks.changed(account_id)
@@ -86,7 +86,9 @@ def _mend_pages(database: Database, report: Report) -> None:
         )
 
 
-def _verify_account(work: UnitOfWork, report: Report, account_id: AccountId, chain: Chain) -> None:
+def _verify_account(
+    work: UnitOfWork, report: VerificationReport, account_id: AccountId, chain: Chain
+) -> None:
     walk = _Walk()
     try:
         for sequence in broken_at(chain, walk.over(work.balance_snapshots.links(account_id))):
@@ -105,7 +107,7 @@ def _verify_account(work: UnitOfWork, report: Report, account_id: AccountId, cha
         )
 
 
-def _verify_pages(work: UnitOfWork, report: Report, account_id: AccountId) -> None:
+def _verify_pages(work: UnitOfWork, report: VerificationReport, account_id: AccountId) -> None:
     # Of rows that cannot be read no page can be made; that was found already.
     with suppress(*_UNREADABLE):
         if work.history_chunks.differs(account_id):
@@ -131,7 +133,7 @@ class _Walk:
             yield link
 
 
-def _verify_runs(work: UnitOfWork, report: Report) -> None:
+def _verify_runs(work: UnitOfWork, report: VerificationReport) -> None:
     stored = 0
     for sync_id, recorded, found in work.syncs.recorded_by_sync():
         report.syncs += 1
@@ -149,7 +151,7 @@ def _verify_runs(work: UnitOfWork, report: Report) -> None:
         report.find("orphaned", detail)
 
 
-def _verify_retractions(work: UnitOfWork, report: Report) -> None:
+def _verify_retractions(work: UnitOfWork, report: VerificationReport) -> None:
     retracted = set(work.syncs.retractions())
     told = set(work.audit_log.subjects_of("sync_retracted"))
     report.retractions = len(retracted)
@@ -161,7 +163,7 @@ def _verify_retractions(work: UnitOfWork, report: Report) -> None:
         report.find("retraction_missing", detail, subject)
 
 
-def _verify_erasures(work: UnitOfWork, report: Report) -> None:
+def _verify_erasures(work: UnitOfWork, report: VerificationReport) -> None:
     report.erasures = work.users.erasures()
     told = set(work.audit_log.subjects_of("user_erased"))
     for erasure in report.erasures:

@@ -13,7 +13,7 @@ from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.people.api_tokens import USE_NOTED_EVERY
 from dashtam.database.unit_of_work import Database, UnitOfWork
 from dashtam.domain.errors import FieldError, NotFound, Unauthorized, Unprocessable
-from dashtam.domain.user import AccessToken, AccessTokenId, Principal, UserId
+from dashtam.domain.user import ApiToken, ApiTokenId, Principal, UserId
 
 PREFIX: Final = "dta_"
 LONGEST_NAME: Final = 100
@@ -28,7 +28,7 @@ def create(
     user_id: UserId,
     name: str,
     expires_in_days: int | None,
-) -> tuple[AccessToken, str]:
+) -> tuple[ApiToken, str]:
     """Make a token and return it with its text, which cannot be had again.
 
     Without ``expires_in_days`` it is good until it is revoked.
@@ -41,15 +41,15 @@ def create(
     _refuse_faults(name, expires_in_days)
     work.users.require(user_id)
     text = PREFIX + urlsafe_b64encode(secrets.random()).decode().rstrip("=")
-    token = AccessToken(
-        id=AccessTokenId(work.new_id()),
+    token = ApiToken(
+        id=ApiTokenId(work.new_id()),
         user_id=user_id,
         name=name,
         created_at=work.now,
         expires_at=None if expires_in_days is None else work.now + timedelta(days=expires_in_days),
         last_used_at=None,
     )
-    work.access_tokens.add(token, hash_of(text))
+    work.api_tokens.add(token, hash_of(text))
     note(work, "access_token_created", user_id, token.id)
     return token, text
 
@@ -62,7 +62,7 @@ def authenticate(work: UnitOfWork, text: str) -> Principal:
     """
     if len(text) != _LENGTH or not text.isascii():
         raise Unauthorized
-    token = work.access_tokens.by_hash(hash_of(text), work.now)
+    token = work.api_tokens.by_hash(hash_of(text), work.now)
     if token is None:
         raise Unauthorized
     noted = token.last_used_at
@@ -77,7 +77,7 @@ class TokenUsage:
         self._database = database
         self._background = background
         self._lock = Lock()
-        self._waiting: set[AccessTokenId] = set()
+        self._waiting: set[ApiTokenId] = set()
         self._is_writing = False
 
     def note(self, principal: Principal) -> None:
@@ -100,30 +100,30 @@ class TokenUsage:
             with suppress(Exception), self._database.write() as work:
                 # In one order, since others may lock the same rows.
                 for token_id in sorted(used):
-                    work.access_tokens.used(token_id, work.now)
+                    work.api_tokens.used(token_id, work.now)
 
-    def _next(self) -> set[AccessTokenId]:
+    def _next(self) -> set[ApiTokenId]:
         with self._lock:
             used, self._waiting = self._waiting, set()
             self._is_writing = bool(used)
             return used
 
 
-def of_user(work: UnitOfWork, user_id: UserId, page: PageRequest) -> ListPage[AccessToken]:
+def of_user(work: UnitOfWork, user_id: UserId, page: PageRequest) -> ListPage[ApiToken]:
     """Return the user's live tokens, newest first."""
-    return work.access_tokens.of_user(user_id, work.now, page)
+    return work.api_tokens.of_user(user_id, work.now, page)
 
 
-def revoke(work: UnitOfWork, user_id: UserId, token_id: AccessTokenId) -> None:
+def revoke(work: UnitOfWork, user_id: UserId, token_id: ApiTokenId) -> None:
     """End a token; it is refused from now on.
 
     Raises:
         NotFound: there is no such token, or it is another user's.
     """
-    token = work.access_tokens.get(token_id)
+    token = work.api_tokens.get(token_id)
     if token is None or token.user_id != user_id:
         raise NotFound
-    work.access_tokens.revoke(token_id, work.now)
+    work.api_tokens.revoke(token_id, work.now)
     note(work, "access_token_revoked", user_id, token_id)
 
 

@@ -85,7 +85,7 @@ def refresh(services: Services, refresh_token: str, address: str = "") -> TokenP
 def authenticate(work: UnitOfWork, signer: Signer, token: str) -> Principal:
     """Return whose token it is: an access token of a live session, or a read-only token.
 
-    Where ``unnoted`` is set, the caller passes the principal on to ``access_tokens.Uses``.
+    Where ``unnoted`` is set, the caller passes the principal on to ``api_tokens.Uses``.
 
     Raises:
         Unauthorized: the token is not good, or no longer.

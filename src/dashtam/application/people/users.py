@@ -20,7 +20,7 @@ _WRONG_PASSWORD = "The password is not right."  # noqa: S105 - a sentence
 
 
 @dataclass(frozen=True, slots=True)
-class Registration:
+class RegistrationRules:
     """Whether somebody may register, and whether it takes the operator's setup code."""
 
     is_open: bool
@@ -67,13 +67,13 @@ def register(
     return user
 
 
-def registration(services: Services, *, needs_setup_code: bool) -> Registration:
+def registration(services: Services, *, needs_setup_code: bool) -> RegistrationRules:
     """Return who may register at this moment."""
     rule = services.options.registration
     with services.database.read() as work:
         has_users = work.users.any()
     is_open = rule == "open" or (rule == "first_user" and not has_users)
-    return Registration(
+    return RegistrationRules(
         is_open=is_open,
         has_users=has_users,
         needs_setup_code=needs_setup_code and rule == "first_user" and not has_users,
@@ -144,7 +144,7 @@ def reset_password(services: Services, user: User, new_password: str) -> None:
     new_hash = services.passwords.hash(new_password)
     with services.database.write() as work:
         _set_password(work, user, new_hash, None)
-        work.access_tokens.revoke_all(user.id, work.now)
+        work.api_tokens.revoke_all(user.id, work.now)
         note(work, "password_reset", user.id, user.id)
 
 

@@ -34,10 +34,10 @@ from dashtam.database.history_cache.chunk_codec import (
 from dashtam.database.history_cache.drivers import CacheMissError, Driver, Parameters, Row
 from dashtam.database.history_cache.history_chunks import DAWN, FULL
 from dashtam.database.people.api_tokens import USE_NOTED_EVERY
-from dashtam.database.tables import access_tokens, accounts, history_chunks, sessions
+from dashtam.database.tables import accounts, api_tokens, history_chunks, sessions
 from dashtam.domain.account import AccountId
 from dashtam.domain.period import Period
-from dashtam.domain.user import AccessTokenId, SessionId, UserId
+from dashtam.domain.user import ApiTokenId, SessionId, UserId
 
 MAX_CHUNKS: Final = 160
 """How many pages are read at most; they are read where nobody else can go on meanwhile."""
@@ -62,7 +62,7 @@ class Viewer:
     """Whom the proof stood for when it was read, and the token whose use is not written down."""
 
     user_id: UserId
-    unnoted: AccessTokenId | None
+    unnoted: ApiTokenId | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ class HistoryCache:
         return rows
 
     def _reader(self, row: Row) -> Viewer:
-        unnoted = None if row[1] is None else AccessTokenId(self._uuid_of(row[1]))
+        unnoted = None if row[1] is None else ApiTokenId(self._uuid_of(row[1]))
         return Viewer(UserId(self._uuid_of(row[0])), unnoted)
 
     def _pages(
@@ -263,7 +263,7 @@ def _by_session() -> _Callers:
 
 
 def _by_token() -> _Callers:
-    token = access_tokens.c
+    token = api_tokens.c
     is_good = (
         token.token_hash == bindparam("proof"),
         token.revoked_at.is_(None),

@@ -21,8 +21,8 @@ from sqlalchemy.exc import IntegrityError
 
 from dashtam.database.pagination import AnyRow, one_of
 from dashtam.database.tables import (
-    access_tokens,
     accounts,
+    api_tokens,
     audit_log,
     balance_snapshots,
     connections,
@@ -184,7 +184,7 @@ def _everything_of(user_id: UserId) -> Sequence[tuple[Table, ColumnElement[bool]
         (syncs, syncs.c.user_id == user_id),
         (connections, connections.c.user_id == user_id),
         (sessions, sessions.c.user_id == user_id),
-        (access_tokens, access_tokens.c.user_id == user_id),
+        (api_tokens, api_tokens.c.user_id == user_id),
         (idempotency_keys, idempotency_keys.c.user_id == user_id),
         (audit_log, audit_log.c.user_id == user_id),
         (users, users.c.id == user_id),

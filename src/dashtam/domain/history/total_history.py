@@ -58,7 +58,7 @@ class AccountSeries:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class BalanceSeries:
     """How one account's balance went, in its own currency.
 
     ``balances`` are instants and amounts, oldest first, from the one on that is carried into the
@@ -97,7 +97,7 @@ class _Total:
 
 
 def account_points(
-    course: Course, frame: Frame, currency: Currency, most: int | None = None
+    course: BalanceSeries, frame: Frame, currency: Currency, most: int | None = None
 ) -> list[BalancePoint]:
     """Return what the account held at the end of each interval.
 
@@ -110,7 +110,7 @@ def account_points(
 
 
 def total_points(
-    courses: Iterable[Course], frame: Frame, currency: Currency, most: int | None = None
+    courses: Iterable[BalanceSeries], frame: Frame, currency: Currency, most: int | None = None
 ) -> list[TotalPoint]:
     """Return what accounts of one currency held together at the end of each interval.
 
@@ -141,7 +141,7 @@ def _amount(numbered: tuple[int, _Total]) -> Decimal:
     return numbered[1].amount
 
 
-def _held(course: Course, frame: Frame) -> Iterator[tuple[int, Decimal, bool]]:
+def _held(course: BalanceSeries, frame: Frame) -> Iterator[tuple[int, Decimal, bool]]:
     """Yield each interval at whose end the account counts, what it held then, if it is carried."""
     balances = chain(course.balances, repeat((_END_OF_TIME, None)))
     captured_at, following = next(balances)

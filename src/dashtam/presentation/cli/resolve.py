@@ -25,7 +25,7 @@ T = TypeVar("T")
 SOURCE: Final = click.Choice([str(source) for source in SnapshotSource])
 
 
-class Instant(click.ParamType[datetime]):
+class InstantParam(click.ParamType[datetime]):
     """An instant as the API reads it; a bare date is ``day_means`` of that day, in UTC."""
 
     name = "instant"

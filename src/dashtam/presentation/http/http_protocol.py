@@ -20,7 +20,7 @@ _FRAMING_PER_BYTE = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """How long a client is waited for, and how much of it is read that is not a body."""
 
     headers_s: float = 10
@@ -34,10 +34,10 @@ class Patience:
         return min(self.headers_s, self.body_s, self.reader_s)
 
 
-class Connection(HttpToolsProtocol):
+class HttpConnectionProtocol(HttpToolsProtocol):
     """uvicorn's connection, with a watch that looks as seldom as the deadlines allow."""
 
-    patience: ClassVar[Patience] = Patience()
+    patience: ClassVar[Timeouts] = Timeouts()
 
     def __init__(
         self,

@@ -44,7 +44,7 @@ class BodyTooLarge(HttpError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bodies:
+class BodyLimits:
     """How large bodies may be.
 
     One that is larger is refused at the edge, but where ``answers_413`` says that the application
@@ -56,10 +56,10 @@ class Bodies:
     answers_413: Callable[[Scope], bool] = lambda _scope: False
 
 
-_BODIES: Final = Bodies()
+_BODIES: Final = BodyLimits()
 
 
-class Edge:
+class EdgeMiddleware:
     """Names each request, bounds what it may send, answers for what fails, and logs its end.
 
     The name is in ``scope["state"]["trace_id"]``, the header ``X-Request-Id`` and every log line;
@@ -74,7 +74,7 @@ class Edge:
         problems: Problems,
         log: FilteringBoundLogger,
         observe: Callable[[str, int, float], None] = lambda _method, _status, _took_s: None,
-        bodies: Bodies = _BODIES,
+        bodies: BodyLimits = _BODIES,
     ) -> None:
         self.app = app
         self.problems = problems
@@ -112,7 +112,7 @@ class _Exchange:
     """One request and its answer; ``status`` is None as long as there is no answer."""
 
     def __init__(
-        self, edge: Edge, scope: Scope, receive: Receive, send: Send, max_bytes: int
+        self, edge: EdgeMiddleware, scope: Scope, receive: Receive, send: Send, max_bytes: int
     ) -> None:
         self.trace_id = f"{getrandbits(128):032x}"
         self.status: int | None = None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import uvicorn
     from starlette.types import ASGIApp
 
-    from dashtam.presentation.http.http_protocol import Patience
+    from dashtam.presentation.http.http_protocol import Timeouts
 
 STOP_WITHIN_S: Final = 10
 _BACKLOG: Final = 2048
@@ -30,7 +30,7 @@ def serve(
     port: int,
     started: Callable[[], None] | None = None,
     log_level: str = "warning",
-    patience: "Patience | None" = None,
+    patience: "Timeouts | None" = None,
 ) -> None:
     """Answer requests until SIGTERM or SIGINT, then finish those that run within 10 s.
 
@@ -78,7 +78,7 @@ def make(
     *,
     started: Callable[[], None] | None = None,
     log_level: str = "warning",
-    patience: "Patience | None" = None,
+    patience: "Timeouts | None" = None,
 ) -> "uvicorn.Server":
     """Return a server that runs on the sockets it is given."""
     # The command line knows this module long before it serves, if it ever does.
@@ -97,18 +97,18 @@ def configure(
     app: "ASGIApp | Callable[[], ASGIApp]",
     *,
     log_level: str = "warning",
-    patience: "Patience | None" = None,
+    patience: "Timeouts | None" = None,
     processes: int = 1,
 ) -> "uvicorn.Config":
     """Return how uvicorn serves; with several processes ``app`` is called in each to make it."""
     import uvicorn  # noqa: PLC0415 - as above
 
-    from dashtam.presentation.http.http_protocol import Connection  # noqa: PLC0415 - as above
+    from dashtam.presentation.http.http_protocol import HttpConnectionProtocol  # noqa: PLC0415 - as above
 
-    http: type[Connection] = Connection
+    http: type[HttpConnectionProtocol] = HttpConnectionProtocol
     if patience is not None:
         # Another process could not import a class that is made here.
-        class PatientConnection(Connection):
+        class PatientConnection(HttpConnectionProtocol):
             pass
 
         PatientConnection.patience = patience

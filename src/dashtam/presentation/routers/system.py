@@ -19,7 +19,7 @@ Page = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
-class System:
+class SystemRoutes:
     """What the system's routes tell: whether we are ready, our public keys, what the API is.
 
     ``metrics`` is None where they are off.
@@ -41,7 +41,7 @@ class System:
         }
         if self.metrics:
             pages["/metrics"] = self._metrics
-        return [Route(path, Getting(page, self.problems)) for path, page in pages.items()]
+        return [Route(path, GetEndpoint(page, self.problems)) for path, page in pages.items()]
 
     async def _readyz(self, request: Request) -> Response:
         """Tell whether the database answers and its schema is today's."""
@@ -65,7 +65,7 @@ class System:
         return Response(self.metrics(), media_type="text/plain; version=1.0.0; charset=utf-8")
 
 
-class Getting:
+class GetEndpoint:
     """A path that is only read: ``GET``, ``HEAD`` and ``OPTIONS``, as an ASGI application."""
 
     def __init__(self, page: Page, problems: Problems) -> None:

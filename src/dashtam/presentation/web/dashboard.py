@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dashtam.presentation.http.problems import Problems
-from dashtam.presentation.routers.system import Getting, Page
+from dashtam.presentation.routers.system import GetEndpoint, Page
 
 SHELL_PATHS: Final = ("/", "/accounts/{id}", "/connections", "/import", "/settings")
 
@@ -56,7 +56,7 @@ class Dashboard:
         names.remove(_INDEX)
         answers: dict[str, Page] = dict.fromkeys(SHELL_PATHS, self._answer_shell)
         answers |= {f"/{name}": self._answer_file for name in names if not name.endswith(".gz")}
-        return [Route(path, Getting(page, self._problems)) for path, page in answers.items()]
+        return [Route(path, GetEndpoint(page, self._problems)) for path, page in answers.items()]
 
     async def _answer_shell(self, request: Request) -> Response:
         if self._base_path:

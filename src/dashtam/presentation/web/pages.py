@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dashtam.presentation.http.problems import Problems
-from dashtam.presentation.routers.system import Getting
+from dashtam.presentation.routers.system import GetEndpoint
 from dashtam.presentation.routers.system import Page as Answering
 from dashtam.presentation.web.markup import text
 from dashtam.presentation.web.reference import reference, server_of
@@ -40,7 +40,7 @@ class Pages:
             "/style.css": _answer_style,
             "/favicon.svg": _answer_icon,
         }
-        return [Route(path, Getting(page, self._problems)) for path, page in answers.items()]
+        return [Route(path, GetEndpoint(page, self._problems)) for path, page in answers.items()]
 
     async def _answer_start(self, _request: Request) -> Response:
         return _response(self._start, "text/html")

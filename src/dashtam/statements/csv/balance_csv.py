@@ -29,7 +29,7 @@ from dashtam.statements.csv.dates import DayEvidence, Reader, reader_of
 from dashtam.statements.csv.mapping import ColumnMapping, Layout, layout_of, mapping_of
 from dashtam.statements.csv.numbers import AmountEvidence
 from dashtam.statements.csv.order import OrderEvidence, Rows, UnorderedRows
-from dashtam.statements.csv.rows import Source, cell
+from dashtam.statements.csv.rows import SourceFile, cell
 from dashtam.statements.encodings import encoding_of, head_of
 
 MAX_ACCOUNTS = 1_000
@@ -79,7 +79,7 @@ def read(
         raise MappingNeeded(detail, tuple(field_errors))
     columns = _completed(columns, layout)
     _require_context(layout, columns)
-    source = Source(file, encoding, layout)
+    source = SourceFile(file, encoding, layout)
     yield from _Table(source, columns, now).statements()
 
 
@@ -110,7 +110,7 @@ def _require_context(layout: Layout, columns: ColumnMapping) -> None:
 class _Table:
     """The rows of a file, and what has been understood of its columns."""
 
-    def __init__(self, source: Source, columns: ColumnMapping, now: datetime) -> None:
+    def __init__(self, source: SourceFile, columns: ColumnMapping, now: datetime) -> None:
         self._source = source
         self._layout = source.layout
         self._columns = columns
@@ -285,7 +285,7 @@ def _no_cells(_row: list[str]) -> None:
     """Return what all rows have in common where none says who it is of."""
 
 
-def _styles(source: Source, columns: ColumnMapping) -> tuple[Reader, Separator]:
+def _styles(source: SourceFile, columns: ColumnMapping) -> tuple[Reader, Separator]:
     """Return how dates and amounts are written: as the mapping says, else as the rows prove.
 
     Raises:

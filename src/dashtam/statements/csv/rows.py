@@ -14,7 +14,7 @@ _MAX_LINE = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceFile:
     """The rows of values of a file; each iteration starts again from its beginning."""
 
     file: BinaryIO

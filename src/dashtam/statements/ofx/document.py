@@ -38,7 +38,7 @@ _START = re.compile(r"<OFX[\s>]", re.IGNORECASE)
 
 
 @dataclass(slots=True)
-class Holding:
+class OfxHolding:
     """One position, as written: ``values`` by tag."""
 
     asset_type: str
@@ -52,7 +52,7 @@ class AccountStatement:
     kind: str
     fields: dict[tuple[str, str], str] = field(default_factory=dict)
     aggregates: set[str] = field(default_factory=set)
-    holdings: list[Holding] = field(default_factory=list)
+    holdings: list[OfxHolding] = field(default_factory=list)
 
     def get(self, aggregate: str, tag: str) -> str:
         """Return the value, empty where there is none."""
@@ -86,7 +86,7 @@ class Document:
 
 def parse(text: str) -> Document:
     """Return what the document says. It never fails: what is not understood is passed over."""
-    walk = _Walk()
+    walk = _ElementStack()
     for is_end, name, value in _tags(text):
         if is_end:
             walk.close(name)
@@ -97,14 +97,14 @@ def parse(text: str) -> Document:
     return walk.document
 
 
-class _Walk:
+class _ElementStack:
     """A walk over the tags: which known aggregates are open, and the document so far."""
 
     def __init__(self) -> None:
         self.document = Document()
         self._open: list[str] = []
         self._statement: AccountStatement | None = None
-        self._holding: Holding | None = None
+        self._holding: OfxHolding | None = None
         self._entry: dict[str, str] | None = None
 
     def open(self, name: str) -> None:
@@ -119,7 +119,7 @@ class _Walk:
         elif name in _ENTRIES:
             self._entry = {}
         elif name in POSITIONS and self._statement is not None:
-            self._holding = Holding(POSITIONS[name])
+            self._holding = OfxHolding(POSITIONS[name])
             self._statement.holdings.append(self._holding)
         if self._statement is not None:
             self._statement.aggregates.add(name)

@@ -24,7 +24,7 @@ from dashtam.domain.parsing import NO_CURRENCY, Unusable
 from dashtam.domain.statement import Identity, Position, Reading, RowError, Statement
 from dashtam.statements.encodings import text_of, whole
 from dashtam.statements.identities import numbered
-from dashtam.statements.ofx.document import AccountStatement, Document, Holding, parse
+from dashtam.statements.ofx.document import AccountStatement, Document, OfxHolding, parse
 
 _TYPES = {
     "CHECKING": AccountType.CHECKING,
@@ -235,7 +235,7 @@ def _positions(
 
 
 def _position(
-    holding: Holding, document: Document, currency: Currency, captured_at: datetime
+    holding: OfxHolding, document: Document, currency: Currency, captured_at: datetime
 ) -> Position:
     values = holding.values
     own = values.get("CURSYM", "")

@@ -18,7 +18,7 @@ from dashtam.domain.errors import DashtamError
 from dashtam.domain.money import Currency, parse_amount
 from dashtam.domain.statement import Reading
 from dashtam.presentation.cli.context import Invocation, Noun, pass_invocation, say
-from dashtam.presentation.cli.resolve import Instant, chosen_account, chosen_user
+from dashtam.presentation.cli.resolve import InstantParam, chosen_account, chosen_user
 from dashtam.presentation.cli.tables import answer, instant_text, table
 from dashtam.presentation.http.instants import NOON
 from dashtam.presentation.routers.api.v1.accounts import AccountList, account_shape
@@ -31,7 +31,7 @@ _AMOUNTS: Final = {"ignore_unknown_options": True}
 _AT: Final = "When it was so; a bare date is noon of that day (UTC). Now by default."
 
 
-class Amount(click.ParamType[Decimal]):
+class AmountParam(click.ParamType[Decimal]):
     """An exact amount in plain digits."""
 
     name = "amount"
@@ -124,10 +124,10 @@ def _state(account: Account) -> str:
 
 @accounts.command(context_settings=_AMOUNTS)
 @click.argument("name", type=AccountName())
-@click.argument("balance", type=Amount())
+@click.argument("balance", type=AmountParam())
 @click.option("--currency", type=Code(), required=True, help="A code such as USD.")
 @click.option("--type", "account_type", type=_TYPE, default="other", show_default=True)
-@click.option("--at", type=Instant(NOON), help=_AT)
+@click.option("--at", type=InstantParam(NOON), help=_AT)
 @pass_invocation
 def add(
     invocation: Invocation,
@@ -153,11 +153,11 @@ def add(
 
 @accounts.command(context_settings=_AMOUNTS)
 @click.argument("account")
-@click.argument("balance", type=Amount())
-@click.option("--at", type=Instant(NOON), help=_AT)
-@click.option("--available", type=Amount(), help="What can be spent of it.")
-@click.option("--holdings", type=Amount(), help="What the positions are worth.")
-@click.option("--cash", type=Amount(), help="What is not invested.")
+@click.argument("balance", type=AmountParam())
+@click.option("--at", type=InstantParam(NOON), help=_AT)
+@click.option("--available", type=AmountParam(), help="What can be spent of it.")
+@click.option("--holdings", type=AmountParam(), help="What the positions are worth.")
+@click.option("--cash", type=AmountParam(), help="What is not invested.")
 @pass_invocation
 def record(
     invocation: Invocation,
@@ -198,7 +198,7 @@ def record(
 @click.option(
     "--hide/--show", "is_hidden", default=None, help="Leave it out of the totals, or not."
 )
-@click.option("--close", "closed_at", type=Instant(NOON), help="Closed since this day.")
+@click.option("--close", "closed_at", type=InstantParam(NOON), help="Closed since this day.")
 @click.option("--reopen", is_flag=True, help="It is not closed after all.")
 @pass_invocation
 def change(invocation: Invocation, /, account: str, *, reopen: bool, **given: object) -> None:

@@ -16,7 +16,7 @@ from dashtam.domain.money import Money
 from dashtam.domain.period import Period
 from dashtam.domain.sync import SnapshotSource
 from dashtam.presentation.cli.context import Invocation, Verb, pass_invocation
-from dashtam.presentation.cli.resolve import SOURCE, Instant, chosen_account, chosen_user
+from dashtam.presentation.cli.resolve import SOURCE, InstantParam, chosen_account, chosen_user
 from dashtam.presentation.cli.tables import answer, count_text, instant_text, table
 from dashtam.presentation.http.instants import END_OF_DAY, START_OF_DAY
 from dashtam.presentation.schemas.snapshots import history_shape, latest_shape
@@ -53,8 +53,12 @@ def _latest_text(latest: LatestBalances, names: dict[AccountId, str]) -> str:
 
 @click.command(cls=Verb)
 @click.argument("account")
-@click.option("--from", "start", type=Instant(START_OF_DAY), default=_FIRST, help="From then on.")
-@click.option("--to", "end", type=Instant(END_OF_DAY), default=_LAST, help="Up to then, included.")
+@click.option(
+    "--from", "start", type=InstantParam(START_OF_DAY), default=_FIRST, help="From then on."
+)
+@click.option(
+    "--to", "end", type=InstantParam(END_OF_DAY), default=_LAST, help="Up to then, included."
+)
 @click.option("--source", type=SOURCE, help="Only what was captured in this way.")
 @pass_invocation
 def history(

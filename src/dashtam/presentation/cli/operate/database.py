@@ -7,7 +7,7 @@ from uuid import UUID
 
 import click
 
-from dashtam.application.history.verification import Finding, Report, verify
+from dashtam.application.history.verification import Finding, VerificationReport, verify
 from dashtam.presentation.cli.context import Invocation, Noun, pass_invocation, say
 from dashtam.presentation.cli.tables import answer, count_text, instant_text
 from dashtam.presentation.schemas.base import Shape
@@ -101,7 +101,7 @@ def _data(invocation: Invocation) -> Path:
     return Path(options["DASHTAM_DATA"])
 
 
-def _shape(report: Report) -> ReportShape:
+def _shape(report: VerificationReport) -> ReportShape:
     return ReportShape(
         accounts=report.accounts,
         snapshots=report.snapshots,
@@ -117,7 +117,7 @@ def _shape(report: Report) -> ReportShape:
     )
 
 
-def _text(report: Report) -> str:
+def _text(report: VerificationReport) -> str:
     lines = [f"WRONG  {finding.detail}" for finding in report.findings]
     if report.found > len(report.findings):
         lines.append(f"WRONG  and {count_text(report.found - len(report.findings), 'thing')} more")

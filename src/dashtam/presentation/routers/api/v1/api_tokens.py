@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Meta
 
 from dashtam.application.people import api_tokens
-from dashtam.domain.user import AccessToken, AccessTokenId
+from dashtam.domain.user import ApiToken, ApiTokenId
 from dashtam.presentation.http.parameters import path_id, write_cursor
 from dashtam.presentation.http.request_context import NO_CONTENT, RequestContext, Response
 from dashtam.presentation.schemas.base import Input, Name, Shape
@@ -81,12 +81,12 @@ def list_access_tokens(context: RequestContext) -> Response:
 
 def delete_access_token(context: RequestContext) -> Response:
     """Revoke a read-only token."""
-    token_id = AccessTokenId(context.value(ACCESS_TOKEN_ID))
+    token_id = ApiTokenId(context.value(ACCESS_TOKEN_ID))
     api_tokens.revoke(context.work, context.user_id, token_id)
     return NO_CONTENT
 
 
-def access_token_shape(token: AccessToken) -> AccessTokenShape:
+def access_token_shape(token: ApiToken) -> AccessTokenShape:
     """Return a token as it is sent, without its text."""
     return AccessTokenShape(
         id=token.id,
@@ -97,7 +97,7 @@ def access_token_shape(token: AccessToken) -> AccessTokenShape:
     )
 
 
-def created_shape(token: AccessToken, text: str) -> CreatedAccessToken:
+def created_shape(token: ApiToken, text: str) -> CreatedAccessToken:
     """Return a new token as it is sent, with its text."""
     return CreatedAccessToken(
         id=token.id,

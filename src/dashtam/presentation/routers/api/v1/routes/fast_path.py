@@ -54,7 +54,7 @@ class _Asked:
 
     __slots__ = ("accept", "account_id", "authorization", "if_none_match", "key", "place")
 
-    def __init__(self, place: "_Place", account_id: str, scope: Scope) -> None:
+    def __init__(self, place: "_FastRoute", account_id: str, scope: Scope) -> None:
         self.place = place
         self.account_id = account_id
         self.authorization: bytes | None = None
@@ -85,7 +85,7 @@ class _Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _CachedResponse:
     """An answer, ready to be sent to whom it was made for; ``token`` is None for read-only ones."""
 
     principal: Principal
@@ -96,7 +96,7 @@ class _Answer:
     body: bytes
 
 
-class _Place:
+class _FastRoute:
     """Where one route's answers lie, and how its parameters are read."""
 
     def __init__(self, route: Route, handler: FastHandler, base_path: str) -> None:
@@ -143,7 +143,9 @@ class FastPath:
         self._cache = cache
         self._token_usage = token_usage
         self._places = [
-            _Place(route, route.ready, base_path) for route in routes if route.ready is not None
+            _FastRoute(route, route.fast_handler, base_path)
+            for route in routes
+            if route.fast_handler is not None
         ]
         self._kept = _KeptAnswers(_KEPT_BYTES)
 
@@ -176,7 +178,7 @@ class FastPath:
                 return _Asked(place, account_id, scope)
         return None
 
-    async def _answer(self, asked: _Asked) -> _Answer | None:
+    async def _answer(self, asked: _Asked) -> _CachedResponse | None:
         """Return the answer, None where another way has to be gone."""
         now = self._services.clock()
         # Read before the answer: a commit between them makes the answer look older than it is.
@@ -195,7 +197,7 @@ class FastPath:
             self._kept.keep(asked.key, version, answer)
         return answer
 
-    async def _made(self, asked: _Asked, now: datetime) -> _Answer:
+    async def _made(self, asked: _Asked, now: datetime) -> _CachedResponse:
         place, token = asked.place, asked.token
         principal: Principal | None = None
         if token.startswith(api_tokens.PREFIX):
@@ -215,7 +217,7 @@ class FastPath:
             raise CacheMissError
         return _answer(principal, token, body)
 
-    async def _spent(self, answer: _Answer, route: Route) -> Spent | None:
+    async def _spent(self, answer: _CachedResponse, route: Route) -> Spent | None:
         """Return what the user's bucket says, None where it is empty: nothing was taken then."""
         buckets = self._services.buckets
         policy = self._services.options.rate_policies[route.rate_limit.name]
@@ -226,11 +228,11 @@ class FastPath:
         return spent if spent.retry_after_s is None else None
 
 
-def _answer(principal: Principal, token: str | None, body: bytes) -> _Answer:
+def _answer(principal: Principal, token: str | None, body: bytes) -> _CachedResponse:
     etag = etag_of(body)
     length = (b"content-length", b"%d" % len(body))
     headers = length, _JSON, _NO_STORE, (b"etag", etag.encode())
-    return _Answer(principal, user_key(principal), token, etag, headers, body)
+    return _CachedResponse(principal, user_key(principal), token, etag, headers, body)
 
 
 def _limits(spent: Spent) -> list[Header]:
@@ -244,9 +246,9 @@ class _KeptAnswers:
         self._most_bytes = most_bytes
         self._bytes = 0
         self._version: object = None
-        self._answers: OrderedDict[Key, _Answer] = OrderedDict()
+        self._answers: OrderedDict[Key, _CachedResponse] = OrderedDict()
 
-    def get(self, key: Key, version: object) -> _Answer | None:
+    def get(self, key: Key, version: object) -> _CachedResponse | None:
         if version != self._version:
             self._answers.clear()
             self._bytes = 0
@@ -257,7 +259,7 @@ class _KeptAnswers:
             self._answers.move_to_end(key)
         return answer
 
-    def keep(self, key: Key, version: object, answer: _Answer) -> None:
+    def keep(self, key: Key, version: object, answer: _CachedResponse) -> None:
         if len(answer.body) > _LARGEST_KEPT or version != self._version:
             return
         replaced = self._answers.pop(key, None)
@@ -269,6 +271,6 @@ class _KeptAnswers:
             self._bytes -= _weight(*self._answers.popitem(last=False))
 
 
-def _weight(key: Key, answer: _Answer) -> int:
+def _weight(key: Key, answer: _CachedResponse) -> int:
     # A query can be long, and its answer short.
     return _AROUND_BYTES + len(answer.body) + sum(len(part) for part in key if part is not None)

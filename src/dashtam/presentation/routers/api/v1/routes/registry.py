@@ -61,7 +61,7 @@ ROUTES: Final = (
         parameters=(INCLUDE,),
         answer=LatestSnapshots,
         conditional=True,
-        ready=balance_snapshots.fast_latest,
+        fast_handler=balance_snapshots.fast_latest,
     ),
     Route(
         method="GET",
@@ -74,7 +74,7 @@ ROUTES: Final = (
         answer=SnapshotHistory,
         errors=(INVALID_DATE_RANGE, FORBIDDEN, NOT_FOUND),
         conditional=True,
-        ready=balance_snapshots.fast_history,
+        fast_handler=balance_snapshots.fast_history,
     ),
     Route(
         method="GET",
@@ -87,7 +87,7 @@ ROUTES: Final = (
         answer=SnapshotHistory,
         errors=(FORBIDDEN, NOT_FOUND),
         conditional=True,
-        ready=balance_snapshots.fast_recent,
+        fast_handler=balance_snapshots.fast_recent,
     ),
     Route(
         method="GET",

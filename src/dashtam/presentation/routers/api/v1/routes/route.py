@@ -41,7 +41,7 @@ class Route:
 
     The handler's docstring is the route's text in the OpenAPI document. ``responds_async`` where
     `Prefer: respond-async` is honoured, ``streams`` where the answer may be one that is followed,
-    ``asks_providers`` where it may take as long as somebody else takes. ``ready`` gives the same
+    ``asks_providers`` where it may take as long as somebody else takes. ``fast_handler`` gives the same
     bytes as the handler where they lie ready, and sooner.
     """
 
@@ -66,7 +66,7 @@ class Route:
     responds_async: bool = False
     streams: bool = False
     asks_providers: bool = False
-    ready: FastHandler | None = None
+    fast_handler: FastHandler | None = None
 
     @property
     def takes_body(self) -> bool:
