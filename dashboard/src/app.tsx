@@ -9,12 +9,12 @@ import { Connections } from "./pages/connections";
 import { ImportPage } from "./pages/import";
 import { Overview } from "./pages/overview";
 import { Settings } from "./pages/settings";
-import { Setup } from "./pages/setup";
+import { Setup } from "./pages/sign-in";
 import { areAmountsHidden, isDark, theme } from "./preferences";
-import { everythingChanged } from "./resource";
+import { everythingChanged } from "./api/use-resource";
 import { Link, path } from "./router";
-import { obstacle, resume, standing } from "./session";
-import { Failed, Heading, Icon, Mark, Waiting, type IconName } from "./ui";
+import { obstacle, resume, standing } from "./api/session";
+import { Failed, Heading, Icon, Mark, Waiting, type IconName } from "./components/ui";
 
 const isOnline = signal(navigator.onLine);
 addEventListener("online", () => {

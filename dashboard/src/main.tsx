@@ -2,8 +2,8 @@ import { render } from "preact";
 
 import "./style/index.css";
 import { App } from "./app";
-import { addressOf } from "./place";
-import { resume } from "./session";
+import { addressOf } from "./base-path";
+import { resume } from "./api/session";
 
 render(<App />, document.getElementById("app")!);
 void resume();

@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 
-import { addressOf, pathOf } from "./place";
+import { addressOf, pathOf } from "./base-path";
 
 export const path = signal(pathOf(location.pathname));
 

@@ -3,22 +3,22 @@
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 
-import { get, type Account, type Shapes } from "../api";
-import { pointOf, type Point } from "../chart-data";
-import { csvOf } from "../csv";
-import { DayFinder } from "../day-finder";
-import { History } from "../history";
-import { HoldingsTable } from "../holdings-table";
-import { aYearEarlier, dayOf, shiftYears, showAgo, spanOf, type Span } from "../instant";
-import { RecordedBy } from "../recorded-by";
-import { accountHistory, allConnections, save } from "../questions";
-import { useResource } from "../resource";
+import { get, type Account, type Shapes } from "../api/client";
+import { pointOf, type Point } from "../chart/points";
+import { csvOf } from "../format/csv";
+import { DayFinder } from "./balance-on-day";
+import { History } from "../chart/balance-history";
+import { HoldingsTable } from "./holdings-table";
+import { aYearEarlier, dayOf, shiftYears, showAgo, spanOf, type Span } from "../format/dates";
+import { RecordedBy } from "../dialogs/snapshot-details";
+import { accountHistory, allConnections, save } from "../api/queries";
+import { useResource } from "../api/use-resource";
 import { Link } from "../router";
-import { SnapshotTable } from "../snapshot-table";
-import { isStale } from "../staleness";
-import { TypeBalance } from "../type-balance";
-import { Amount, Badge, ChangeShown, Failed, Heading, Icon, Waiting } from "../ui";
-import { SOURCES, TYPES, isFedByHand, isFedByProvider } from "../words";
+import { SnapshotTable } from "./snapshot-table";
+import { isStale } from "../domain/staleness";
+import { TypeBalance } from "../dialogs/add-balance";
+import { Amount, Badge, ChangeShown, Failed, Heading, Icon, Waiting } from "../components/ui";
+import { SOURCES, TYPES, isFedByHand, isFedByProvider } from "../format/labels";
 
 type Snapshot = Shapes["Snapshot"];
 type SnapshotHistory = Shapes["SnapshotHistory"];

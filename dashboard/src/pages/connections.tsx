@@ -3,17 +3,17 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import type { Account, Connection, Failure, Sync } from "../api";
-import { AddAccount } from "../add-account";
-import { Connect } from "../connect";
-import { showAgo, showMinute } from "../instant";
-import { liveProviders, refresh, type Provider } from "../live";
-import { allAccounts, allConnections, someSyncs } from "../questions";
-import { asFailure, everythingChanged, useResource } from "../resource";
-import { Retract, canBeRetracted } from "../retract";
+import type { Account, Connection, Failure, Sync } from "../api/client";
+import { AddAccount } from "../dialogs/add-account";
+import { Connect } from "../dialogs/connect";
+import { showAgo, showMinute } from "../format/dates";
+import { liveProviders, refresh, type Provider } from "../api/providers";
+import { allAccounts, allConnections, someSyncs } from "../api/queries";
+import { asFailure, everythingChanged, useResource } from "../api/use-resource";
+import { Retract, canBeRetracted } from "../dialogs/retract-sync";
 import { Link } from "../router";
-import { Badge, Failed, Heading, Icon, Waiting } from "../ui";
-import { CONNECTION_STATES, SOURCES, SYNC_STATES, count, providerName } from "../words";
+import { Badge, Failed, Heading, Icon, Waiting } from "../components/ui";
+import { CONNECTION_STATES, SOURCES, SYNC_STATES, count, providerName } from "../format/labels";
 
 // Settled when the page is built, so that what this API cannot do is not sent either.
 const HAS_PROVIDERS = __HAS_PROVIDERS__;

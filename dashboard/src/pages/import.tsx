@@ -3,14 +3,14 @@
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 
-import { get, type Account, type Failure, type Import } from "../api";
-import { drop, intakes, record, retry, take, type Intake, type Stage } from "../intake";
-import { MappingForm } from "../mapping-form";
-import { allAccounts } from "../questions";
-import { useResource } from "../resource";
+import { get, type Account, type Failure, type Import } from "../api/client";
+import { drop, intakes, record, retry, take, type Intake, type Stage } from "../api/import-queue";
+import { MappingForm } from "./mapping-form";
+import { allAccounts } from "../api/queries";
+import { useResource } from "../api/use-resource";
 import { Link } from "../router";
-import { Badge, Failed, Heading, Icon } from "../ui";
-import { count, providerName } from "../words";
+import { Badge, Failed, Heading, Icon } from "../components/ui";
+import { count, providerName } from "../format/labels";
 
 const BUSY: readonly Stage[] = ["trying", "recording"];
 const PROBLEMS_SHOWN = 5;

@@ -3,18 +3,18 @@
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 
-import { get, type Account, type Shapes } from "../api";
-import type { Point } from "../chart-data";
-import { sum } from "../decimal";
-import { History } from "../history";
-import { aYearEarlier, shiftYears, showAgo, showMinute, spanOf, type Span } from "../instant";
-import { allAccounts, shapes, totals, type Shape, type TotalSeries } from "../questions";
-import { useResource } from "../resource";
+import { get, type Account, type Shapes } from "../api/client";
+import type { Point } from "../chart/points";
+import { sum } from "../domain/decimal";
+import { History } from "../chart/balance-history";
+import { aYearEarlier, shiftYears, showAgo, showMinute, spanOf, type Span } from "../format/dates";
+import { allAccounts, shapes, totals, type Shape, type TotalSeries } from "../api/queries";
+import { useResource } from "../api/use-resource";
 import { Link } from "../router";
-import { Sparkline } from "../sparkline";
-import { isStale } from "../staleness";
-import { Amount, Badge, ChangeShown, Failed, Heading, Waiting, changeOf } from "../ui";
-import { SOURCES, TYPES, count, isLiability } from "../words";
+import { Sparkline } from "../chart/sparkline";
+import { isStale } from "../domain/staleness";
+import { Amount, Badge, ChangeShown, Failed, Heading, Waiting, changeOf } from "../components/ui";
+import { SOURCES, TYPES, count, isLiability } from "../format/labels";
 
 type Latest = Shapes["LatestSnapshots"];
 

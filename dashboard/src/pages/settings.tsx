@@ -3,14 +3,14 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import { Failure, get, patch, remove, type Account, type Session, type Shapes } from "../api";
-import { showAgo, showDay } from "../instant";
+import { Failure, get, patch, remove, type Account, type Session, type Shapes } from "../api/client";
+import { showAgo, showDay } from "../format/dates";
 import { areAmountsHidden, theme, type Theme } from "../preferences";
-import { allAccounts, download } from "../questions";
-import { asFailure, everythingChanged, useResource } from "../resource";
-import { Badge, Choice, Dialog, Failed, Field, Heading, Icon, Waiting, faultAt } from "../ui";
-import { signOut } from "../sign-out";
-import { TYPES, count } from "../words";
+import { allAccounts, download } from "../api/queries";
+import { asFailure, everythingChanged, useResource } from "../api/use-resource";
+import { Badge, Choice, Dialog, Failed, Field, Heading, Icon, Waiting, faultAt } from "../components/ui";
+import { signOut } from "../api/sign-out";
+import { TYPES, count } from "../format/labels";
 
 const THEMES: readonly Theme[] = ["system", "light", "dark"];
 

@@ -1,0 +1,19 @@
+/** When a balance has been without news for longer than its source leads one to expect. */
+
+import type { SnapshotSource } from "../api/client";
+
+const DAY_MS = 86_400_000;
+const EXPECTED_DAYS: Record<SnapshotSource, number> = {
+  initial_connection: 45,
+  manual_sync: 45,
+  account_sync: 45,
+  holdings_sync: 45,
+  scheduled_sync: 3,
+};
+
+export function isStale(
+  { captured_at: capturedAt, source }: { captured_at: string; source: SnapshotSource },
+  now: number = Date.now(),
+): boolean {
+  return now - Date.parse(capturedAt) > EXPECTED_DAYS[source] * DAY_MS;
+}

@@ -1,0 +1,55 @@
+/** What an account holds now. */
+
+import type { JSX } from "preact";
+
+import type { Holding } from "../api/client";
+import { showDay } from "../format/dates";
+import { areAmountsHidden } from "../preferences";
+import { Amount } from "../components/ui";
+
+export function HoldingsTable({ holdings }: { holdings: readonly Holding[] }): JSX.Element {
+  const hidden = areAmountsHidden.value;
+  return (
+    <section class="block">
+      <header>
+        <h2>Holdings</h2>
+        <span class="quiet">As of {showDay(holdings[0]!.as_of)}</span>
+      </header>
+      <table class="figures">
+        <thead>
+          <tr>
+            <th scope="col">Position</th>
+            <th scope="col" class="number wide-only">
+              Quantity
+            </th>
+            <th scope="col" class="number wide-only">
+              Price
+            </th>
+            <th scope="col" class="number">
+              Value
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {holdings.map((holding) => (
+            <tr key={holding.id}>
+              <th scope="row">
+                {holding.symbol}
+                <span class="account-what">{holding.name}</span>
+              </th>
+              <td class="number wide-only">{hidden ? "•••" : holding.quantity}</td>
+              <td class="number wide-only">
+                {holding.price !== null && <Amount text={holding.price} currency={holding.currency} />}
+              </td>
+              <td class="number">
+                {holding.market_value !== null && (
+                  <Amount text={holding.market_value} currency={holding.currency} />
+                )}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}

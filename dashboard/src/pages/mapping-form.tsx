@@ -1,0 +1,117 @@
+/** What the columns of a table mean, where the file does not say it. */
+
+import type { JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+
+import type { Account } from "../api/client";
+import type { Mapping } from "../api/import-queue";
+import { Field } from "../components/ui";
+
+const HEAD_BYTES = 4096;
+
+const FIELDS: readonly { name: string; label: string; hint?: string; isColumn?: boolean; options?: readonly [string, string][] }[] = [
+  { name: "date", label: "Column of the date", isColumn: true },
+  { name: "date_format", label: "How dates are written", hint: "Like DD.MM.YYYY" },
+  { name: "balance", label: "Column of the balance", isColumn: true },
+  {
+    name: "decimal",
+    label: "Sign before fractions",
+    options: [
+      ["", "As recognised"],
+      [".", "A point: 1.50"],
+      [",", "A comma: 1,50"],
+    ],
+  },
+  { name: "account", label: "Column of the account", isColumn: true },
+  { name: "account_name", label: "or one account for all rows", hint: "Its name" },
+  { name: "currency", label: "Column of the currency", isColumn: true },
+  { name: "currency_code", label: "or one currency for all rows", hint: "Like EUR" },
+];
+
+export function MappingForm({
+  file,
+  mapping,
+  accountId,
+  accounts,
+  apply,
+}: {
+  file: File;
+  mapping: Mapping;
+  accountId: string;
+  accounts: readonly Account[];
+  apply: (mapping: Mapping, accountId: string) => void;
+}): JSX.Element {
+  const [head, setHead] = useState<string>("");
+  useEffect(() => {
+    void file
+      .slice(0, HEAD_BYTES)
+      .text()
+      .then((text) => setHead(text.split(/\r?\n/).slice(0, 3).join("\n")));
+  }, [file]);
+  const list = `columns-of-${file.lastModified}`;
+  return (
+    <form
+      class="mapping"
+      onSubmit={(event) => {
+        event.preventDefault();
+        const form = new FormData(event.currentTarget);
+        const given = FIELDS.map(({ name }) => [name, String(form.get(name) ?? "").trim()]);
+        apply(Object.fromEntries(given) as Mapping, String(form.get("account_id") ?? ""));
+      }}
+    >
+      <h3>How to read the columns</h3>
+      {head && (
+        <pre class="head" tabIndex={0} role="region" aria-label="The first lines of the file">
+          {head}
+        </pre>
+      )}
+      <datalist id={list}>
+        {columnsOf(head).map((column) => (
+          <option key={column} value={column} />
+        ))}
+      </datalist>
+      <div class="fields">
+        {FIELDS.map(({ name, label, hint, isColumn, options }) => (
+          <Field key={name} label={label} hint={hint}>
+            {(ids) =>
+              options ? (
+                <select {...ids} name={name} value={mapping[name] ?? ""}>
+                  {options.map(([value, title]) => (
+                    <option key={value} value={value}>
+                      {title}
+                    </option>
+                  ))}
+                </select>
+              ) : (
+                <input {...ids} name={name} value={mapping[name] ?? ""} list={isColumn ? list : undefined} autoComplete="off" />
+              )
+            }
+          </Field>
+        ))}
+        <Field label="Record into" hint="For a file of one account">
+          {(ids) => (
+            <select {...ids} name="account_id" value={accountId}>
+              <option value="">The account named in the file</option>
+              {accounts.map((account) => (
+                <option key={account.id} value={account.id}>
+                  {account.name}
+                </option>
+              ))}
+            </select>
+          )}
+        </Field>
+      </div>
+      <p class="actions">
+        <button type="submit" class="button">
+          Read it like this
+        </button>
+      </p>
+    </form>
+  );
+}
+
+function columnsOf(head: string): string[] {
+  const first = head.split("\n")[0] ?? "";
+  const delimiter = [";", "\t", "|", ","].find((sign) => first.includes(sign)) ?? ",";
+  return [...new Set(first.split(delimiter).map((name) => name.trim().replace(/^"|"$/g, "")))].filter(Boolean);
+}
