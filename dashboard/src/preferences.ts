@@ -4,7 +4,7 @@ import { effect, signal } from "@preact/signals";
 
 export type Theme = "system" | "light" | "dark";
 
-const night = matchMedia("(prefers-color-scheme: dark)");
+const darkScheme = matchMedia("(prefers-color-scheme: dark)");
 
 export const theme = signal<Theme>(read("theme", "system") as Theme);
 export const areAmountsHidden = signal(read("private", "") === "1");
@@ -14,7 +14,7 @@ export const isDark = signal(false);
 export const locale = navigator.language;
 export const timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
-export function prefersStillness(): boolean {
+export function prefersReducedMotion(): boolean {
   return matchMedia("(prefers-reduced-motion: reduce)").matches;
 }
 
@@ -26,22 +26,22 @@ effect(() => {
   write("theme", theme.value);
   applyTheme();
 });
-night.addEventListener("change", applyTheme);
+darkScheme.addEventListener("change", applyTheme);
 
 function applyTheme(): void {
-  const wanted = theme.peek() === "system" ? (night.matches ? "dark" : "light") : theme.peek();
-  document.documentElement.dataset.theme = wanted;
+  const applied = theme.peek() === "system" ? (darkScheme.matches ? "dark" : "light") : theme.peek();
+  document.documentElement.dataset.theme = applied;
   document
     .querySelector('meta[name="theme-color"]')
-    ?.setAttribute("content", wanted === "dark" ? "#15181a" : "#fbfaf7");
-  isDark.value = wanted === "dark";
+    ?.setAttribute("content", applied === "dark" ? "#15181a" : "#fbfaf7");
+  isDark.value = applied === "dark";
 }
 
-function read(name: string, otherwise: string): string {
+function read(name: string, fallback: string): string {
   try {
-    return localStorage.getItem(`dashtam.${name}`) ?? otherwise;
+    return localStorage.getItem(`dashtam.${name}`) ?? fallback;
   } catch {
-    return otherwise;
+    return fallback;
   }
 }
 

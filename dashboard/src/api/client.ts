@@ -1,157 +1,157 @@
 /** The public API, typed by our own OpenAPI document. */
 
-import { addressOf } from "../base-path";
+import { toUrl } from "../base-path";
 import type { components, paths } from "./schema";
-import { accessToken, renewedToken } from "./session";
+import { refreshAccessToken, validAccessToken } from "./session";
 
-export type Shapes = components["schemas"];
-export type Account = Shapes["Account"];
-export type Connection = Shapes["Connection"];
-export type Holding = Shapes["Holding"];
-export type Import = Shapes["Import"];
-export type Session = Shapes["Session"];
-export type Snapshot = Shapes["Snapshot"];
-export type SnapshotHistory = Shapes["SnapshotHistory"];
-export type SnapshotSource = Shapes["SnapshotSource"];
-export type Sync = Shapes["Sync"];
+export type Schemas = components["schemas"];
+export type Account = Schemas["Account"];
+export type Connection = Schemas["Connection"];
+export type Holding = Schemas["Holding"];
+export type Import = Schemas["Import"];
+export type Session = Schemas["Session"];
+export type Snapshot = Schemas["Snapshot"];
+export type SnapshotHistory = Schemas["SnapshotHistory"];
+export type SnapshotSource = Schemas["SnapshotSource"];
+export type Sync = Schemas["Sync"];
 
 type Method = "get" | "post" | "patch" | "delete";
 type PathsWith<M extends Method> = {
   [P in keyof paths]: paths[P][M] extends object ? P : never;
 }[keyof paths];
-type Body<Response> = Response extends { content: { "application/json": infer T } } ? T : undefined;
-type Answer<Operation> = Operation extends { responses: infer R }
-  ? Body<R[keyof R & (200 | 201 | 202 | 204)]>
+type JsonContent<Reply> = Reply extends { content: { "application/json": infer T } } ? T : undefined;
+type ResponseBody<Operation> = Operation extends { responses: infer R }
+  ? JsonContent<R[keyof R & (200 | 201 | 202 | 204)]>
   : never;
-type Query<Operation> = Operation extends { parameters: { query?: infer Q } } ? Q : never;
-type Sent<Operation> = Operation extends { requestBody: { content: { "application/json": infer T } } }
+type QueryParameters<Operation> = Operation extends { parameters: { query?: infer Q } } ? Q : never;
+type RequestBody<Operation> = Operation extends { requestBody: { content: { "application/json": infer T } } }
   ? T
   : undefined;
 
-export interface Asked {
+export interface RequestOptions {
   readonly path?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Why there is no answer: the API's own words, or that nobody could be reached. */
-export class Failure extends Error {
+export class RequestError extends Error {
   constructor(
     readonly status: number,
     message: string,
-    readonly problem?: Shapes["Problem"],
-    readonly retryAfterSeconds?: number,
+    readonly problem?: Schemas["Problem"],
+    readonly retryAfterS?: number,
   ) {
     super(message);
   }
 
-  get isOffline(): boolean {
+  get isUnreachable(): boolean {
     return this.status === 0;
   }
 }
 
 export async function get<P extends PathsWith<"get">>(
   path: P,
-  asked: Asked & { query?: Query<paths[P]["get"]> } = {},
-): Promise<Answer<paths[P]["get"]>> {
-  return body(await request("GET", address(path, asked), asked));
+  options: RequestOptions & { query?: QueryParameters<paths[P]["get"]> } = {},
+): Promise<ResponseBody<paths[P]["get"]>> {
+  return readBody(await request("GET", buildUrl(path, options), options));
 }
 
 export async function post<P extends PathsWith<"post">>(
   path: P,
-  sent: Sent<paths[P]["post"]>,
-  asked: Asked = {},
-): Promise<Answer<paths[P]["post"]>> {
-  return body(await request("POST", address(path, asked), asked, sent));
+  body: RequestBody<paths[P]["post"]>,
+  options: RequestOptions = {},
+): Promise<ResponseBody<paths[P]["post"]>> {
+  return readBody(await request("POST", buildUrl(path, options), options, body));
 }
 
 export async function patch<P extends PathsWith<"patch">>(
   path: P,
-  sent: Sent<paths[P]["patch"]>,
-  asked: Asked = {},
-): Promise<Answer<paths[P]["patch"]>> {
-  return body(await request("PATCH", address(path, asked), asked, sent));
+  body: RequestBody<paths[P]["patch"]>,
+  options: RequestOptions = {},
+): Promise<ResponseBody<paths[P]["patch"]>> {
+  return readBody(await request("PATCH", buildUrl(path, options), options, body));
 }
 
-export async function remove(path: PathsWith<"delete">, asked: Asked = {}): Promise<void> {
-  await request("DELETE", address(path, asked), asked);
+export async function remove(path: PathsWith<"delete">, options: RequestOptions = {}): Promise<void> {
+  await request("DELETE", buildUrl(path, options), options);
 }
 
 /** Send a request as the signed-in user; a token that ran out is renewed once. */
 export async function request(
   method: string,
   url: string,
-  asked: Asked = {},
-  sent?: unknown,
+  options: RequestOptions = {},
+  body?: unknown,
 ): Promise<Response> {
-  const token = await accessToken();
-  const answer = await send(method, url, asked, sent, token);
-  if (answer.status !== 401) return accepted(answer);
-  const renewed = await renewedToken(token);
-  return accepted(await send(method, url, asked, sent, renewed));
+  const token = await validAccessToken();
+  const response = await send(method, url, options, body, token);
+  if (response.status !== 401) return ensureOk(response);
+  const renewed = await refreshAccessToken(token);
+  return ensureOk(await send(method, url, options, body, renewed));
 }
 
 /** Send a request before anybody is signed in. */
-export async function requestAsNobody(method: string, url: string, sent?: unknown): Promise<Response> {
-  return accepted(await send(method, url, {}, sent, null));
+export async function requestAnonymously(method: string, url: string, body?: unknown): Promise<Response> {
+  return ensureOk(await send(method, url, {}, body, null));
 }
 
 async function send(
   method: string,
   url: string,
-  { signal, headers }: Asked,
-  sent: unknown,
+  { signal, headers }: RequestOptions,
+  body: unknown,
   token: string | null,
 ): Promise<Response> {
-  const isForm = sent instanceof FormData;
+  const isForm = body instanceof FormData;
   try {
-    return await fetch(addressOf(url), {
+    return await fetch(toUrl(url), {
       method,
       signal,
       credentials: "same-origin",
       headers: {
         ...(token ? { Authorization: `Bearer ${token}` } : {}),
-        ...(sent !== undefined && !isForm ? { "Content-Type": "application/json" } : {}),
+        ...(body !== undefined && !isForm ? { "Content-Type": "application/json" } : {}),
         ...headers,
       },
-      body: sent === undefined ? undefined : isForm ? sent : JSON.stringify(sent),
+      body: body === undefined ? undefined : isForm ? body : JSON.stringify(body),
     });
-  } catch (trouble) {
-    if (signal?.aborted) throw trouble;
-    throw new Failure(0, "Dashtam cannot be reached.");
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new RequestError(0, "Dashtam cannot be reached.");
   }
 }
 
-async function accepted(answer: Response): Promise<Response> {
-  if (answer.ok) return answer;
-  const problem = (await answer.json().catch(() => undefined)) as Shapes["Problem"] | undefined;
-  const wait = Number(answer.headers.get("Retry-After") ?? Number.NaN);
-  throw new Failure(
-    answer.status,
-    problem?.detail ?? `The server answered ${answer.status}.`,
+async function ensureOk(response: Response): Promise<Response> {
+  if (response.ok) return response;
+  const problem = (await response.json().catch(() => undefined)) as Schemas["Problem"] | undefined;
+  const retryAfter = Number(response.headers.get("Retry-After") ?? Number.NaN);
+  throw new RequestError(
+    response.status,
+    problem?.detail ?? `The server answered ${response.status}.`,
     problem,
-    Number.isFinite(wait) ? wait : undefined,
+    Number.isFinite(retryAfter) ? retryAfter : undefined,
   );
 }
 
-async function body<T>(answer: Response): Promise<T> {
-  return (answer.status === 204 ? undefined : await answer.json()) as T;
+async function readBody<T>(response: Response): Promise<T> {
+  return (response.status === 204 ? undefined : await response.json()) as T;
 }
 
-function address(path: string, asked: Asked & { query?: unknown }): string {
-  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) =>
-    encodeURIComponent(asked.path?.[name] ?? ""),
+function buildUrl(path: string, options: RequestOptions & { query?: unknown }): string {
+  const filledPath = path.replace(/\{(\w+)\}/g, (_, name: string) =>
+    encodeURIComponent(options.path?.[name] ?? ""),
   );
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries((asked.query ?? {}) as Record<string, unknown>)) {
+  for (const [name, value] of Object.entries((options.query ?? {}) as Record<string, unknown>)) {
     if (value !== undefined && value !== null && value !== "") query.set(name, String(value));
   }
   const text = query.toString();
-  return text ? `${filled}?${text}` : filled;
+  return text ? `${filledPath}?${text}` : filledPath;
 }
 
 /** A key under which the same wish is granted once, however often it has to be sent. */
-export function idempotencyKey(): string {
+export function newIdempotencyKey(): string {
   // Not randomUUID: browsers keep it from pages that come over plain HTTP.
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -2,106 +2,106 @@
 
 import { signal } from "@preact/signals";
 
-import { Failure, idempotencyKey, request, type Import } from "./client";
-import { asFailure, everythingChanged } from "./use-resource";
+import { RequestError, newIdempotencyKey, request, type Import } from "./client";
+import { invalidateAll, toRequestError } from "./use-resource";
 
 export type Mapping = Readonly<Record<string, string>>;
 
-export type Stage = "trying" | "tried" | "refused" | "recording" | "recorded" | "failed";
+export type ImportState = "previewing" | "previewed" | "rejected" | "importing" | "imported" | "failed";
 
-export interface Intake {
+export interface QueuedFile {
   readonly id: number;
   readonly file: File;
-  readonly stage: Stage;
+  readonly state: ImportState;
   readonly mapping: Mapping;
   readonly accountId: string;
   /** What would be recorded, or what was. */
-  readonly outcome?: Import;
-  readonly failure?: Failure;
+  readonly result?: Import;
+  readonly error?: RequestError;
   /** When the server will take the next file, where it asked for patience. */
-  readonly waitsUntil?: number;
+  readonly retryAt?: number;
 }
 
-export const intakes = signal<readonly Intake[]>([]);
+export const queuedFiles = signal<readonly QueuedFile[]>([]);
 
 let nextId = 1;
 /** One file at a time: the server takes a few a minute, and the page shows one line moving. */
 let queue: Promise<void> = Promise.resolve();
 
-export function take(files: Iterable<File>): void {
+export function addFiles(files: Iterable<File>): void {
   for (const file of files) {
     const id = nextId++;
-    intakes.value = [...intakes.value, { id, file, stage: "trying", mapping: {}, accountId: "" }];
+    queuedFiles.value = [...queuedFiles.value, { id, file, state: "previewing", mapping: {}, accountId: "" }];
     enqueue(id, true);
   }
 }
 
 /** Try a file again, read as its owner says. */
-export function retry(id: number, change: { mapping?: Mapping; accountId?: string }): void {
-  update(id, { ...change, stage: "trying" });
+export function previewAgain(id: number, change: { mapping?: Mapping; accountId?: string }): void {
+  update(id, { ...change, state: "previewing" });
   enqueue(id, true);
 }
 
-export function record(id: number): void {
-  update(id, { stage: "recording" });
+export function importFile(id: number): void {
+  update(id, { state: "importing" });
   enqueue(id, false);
 }
 
-export function drop(id: number): void {
-  intakes.value = intakes.value.filter((intake) => intake.id !== id);
+export function removeFile(id: number): void {
+  queuedFiles.value = queuedFiles.value.filter((queued) => queued.id !== id);
 }
 
-export function forgetIntakes(): void {
-  intakes.value = [];
+export function clearImportQueue(): void {
+  queuedFiles.value = [];
 }
 
-function enqueue(id: number, isDry: boolean): void {
-  queue = queue.then(() => send(id, isDry));
+function enqueue(id: number, isDryRun: boolean): void {
+  queue = queue.then(() => send(id, isDryRun));
 }
 
-async function send(id: number, isDry: boolean): Promise<void> {
-  const intake = intakes.value.find((found) => found.id === id);
-  if (!intake) return;
+async function send(id: number, isDryRun: boolean): Promise<void> {
+  const queued = queuedFiles.value.find((each) => each.id === id);
+  if (!queued) return;
   try {
-    const outcome = await patiently(id, intake, isDry);
-    update(id, { outcome, failure: undefined, stage: isDry ? "tried" : "recorded" });
-    if (!isDry) everythingChanged();
-  } catch (trouble) {
-    update(id, { failure: asFailure(trouble), stage: isDry ? "refused" : "failed" });
+    const result = await sendUntilAccepted(id, queued, isDryRun);
+    update(id, { result, error: undefined, state: isDryRun ? "previewed" : "imported" });
+    if (!isDryRun) invalidateAll();
+  } catch (error) {
+    update(id, { error: toRequestError(error), state: isDryRun ? "rejected" : "failed" });
   }
 }
 
-async function patiently(id: number, intake: Intake, isDry: boolean): Promise<Import> {
-  const headers = { "Idempotency-Key": idempotencyKey() };
+async function sendUntilAccepted(id: number, queued: QueuedFile, isDryRun: boolean): Promise<Import> {
+  const headers = { "Idempotency-Key": newIdempotencyKey() };
   for (;;) {
     try {
-      const answer = await request("POST", "/api/v1/imports", { headers }, formOf(intake, isDry));
-      return (await answer.json()) as Import;
-    } catch (trouble) {
-      if (!(trouble instanceof Failure) || trouble.status !== 429) throw trouble;
-      const waitsUntil = Date.now() + (trouble.retryAfterSeconds ?? 5) * 1000;
-      update(id, { waitsUntil });
-      await new Promise((done) => setTimeout(done, waitsUntil - Date.now()));
-      update(id, { waitsUntil: undefined });
+      const response = await request("POST", "/api/v1/imports", { headers }, toFormData(queued, isDryRun));
+      return (await response.json()) as Import;
+    } catch (error) {
+      if (!(error instanceof RequestError) || error.status !== 429) throw error;
+      const retryAt = Date.now() + (error.retryAfterS ?? 5) * 1000;
+      update(id, { retryAt });
+      await new Promise((resolve) => setTimeout(resolve, retryAt - Date.now()));
+      update(id, { retryAt: undefined });
     }
   }
 }
 
-function formOf({ file, mapping, accountId }: Intake, isDry: boolean): FormData {
+function toFormData({ file, mapping, accountId }: QueuedFile, isDryRun: boolean): FormData {
   const form = new FormData();
   form.set("file", file);
-  form.set("dry_run", String(isDry));
-  const given = Object.fromEntries(Object.entries(mapping).filter(([, value]) => value !== ""));
-  if (Object.keys(given).length > 0) form.set("mapping", JSON.stringify(given));
+  form.set("dry_run", String(isDryRun));
+  const givenMapping = Object.fromEntries(Object.entries(mapping).filter(([, value]) => value !== ""));
+  if (Object.keys(givenMapping).length > 0) form.set("mapping", JSON.stringify(givenMapping));
   if (accountId) form.set("account_id", accountId);
   return form;
 }
 
 function update(
   id: number,
-  change: { [Key in keyof Intake]?: Intake[Key] | undefined },
+  change: { [Key in keyof QueuedFile]?: QueuedFile[Key] | undefined },
 ): void {
-  intakes.value = intakes.value.map((intake) =>
-    intake.id === id ? ({ ...intake, ...change } as Intake) : intake,
+  queuedFiles.value = queuedFiles.value.map((queued) =>
+    queued.id === id ? ({ ...queued, ...change } as QueuedFile) : queued,
   );
 }

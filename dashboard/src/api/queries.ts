@@ -1,47 +1,47 @@
 /** What the pages ask the API, and no more than they show. */
 
-import { get, request, type Account, type Connection, type Shapes, type Sync } from "./client";
-import { MOST_POINTS, pointOf, type Point } from "../chart/points";
-import { days, wire, type Span } from "../format/dates";
+import { MAX_POINTS, toPoint, type Point } from "../chart/points";
+import { lengthInDays, toIsoInstant, type TimeRange } from "../format/dates";
 import { timeZone } from "../preferences";
+import { get, request, type Account, type Connection, type Schemas, type Sync } from "./client";
 
 const SPARKLINE_POINTS = 32;
 
-export async function allAccounts(signal: AbortSignal): Promise<Account[]> {
-  const found: Account[] = [];
+export async function fetchAccounts(signal: AbortSignal): Promise<Account[]> {
+  const items: Account[] = [];
   let cursor: string | undefined;
   do {
     const page = await get("/api/v1/accounts", { query: { cursor }, signal });
-    found.push(...page.accounts);
+    items.push(...page.accounts);
     cursor = page.next_cursor ?? undefined;
   } while (cursor);
-  return found;
+  return items;
 }
 
-export async function allConnections(signal: AbortSignal): Promise<Connection[]> {
-  const found: Connection[] = [];
+export async function fetchConnections(signal: AbortSignal): Promise<Connection[]> {
+  const items: Connection[] = [];
   let cursor: string | undefined;
   do {
     const page = await get("/api/v1/connections", { query: { cursor }, signal });
-    found.push(...page.connections);
+    items.push(...page.connections);
     cursor = page.next_cursor ?? undefined;
   } while (cursor);
-  return found;
+  return items;
 }
 
-export async function someSyncs(
-  count: number,
+export async function fetchRecentSyncs(
+  limit: number,
   signal: AbortSignal,
 ): Promise<{ syncs: Sync[]; total: number }> {
   const syncs: Sync[] = [];
   let cursor: string | undefined;
   let total = 0;
   do {
-    const page = await get("/api/v1/syncs", { query: { cursor, limit: Math.min(100, count) }, signal });
+    const page = await get("/api/v1/syncs", { query: { cursor, limit: Math.min(100, limit) }, signal });
     syncs.push(...page.syncs);
     total = page.total_count;
     cursor = page.next_cursor ?? undefined;
-  } while (cursor && syncs.length < count);
+  } while (cursor && syncs.length < limit);
   return { syncs, total };
 }
 
@@ -51,64 +51,64 @@ export interface TotalSeries {
 }
 
 /** The user's total over time, one series for each currency. */
-export async function totals(span: Span, signal: AbortSignal): Promise<TotalSeries[]> {
-  const answer = await get("/api/v1/balance-history", {
-    query: { ...range(span), interval: interval(span), tz: timeZone },
+export async function fetchTotals(range: TimeRange, signal: AbortSignal): Promise<TotalSeries[]> {
+  const response = await get("/api/v1/balance-history", {
+    query: { ...rangeParameters(range), interval: interval(range), tz: timeZone },
     signal,
   });
-  return (answer.series ?? []).map(({ currency, points }) => ({
+  return (response.series ?? []).map(({ currency, points }) => ({
     currency,
-    points: points.map(({ at, balance, accounts, carried }) => pointOf(at, balance, { accounts, carried })),
+    points: points.map(({ at, balance, accounts, carried }) => toPoint(at, balance, { accounts, carried })),
   }));
 }
 
-export type Shape = readonly { at: string; balance: string }[];
+export type SparklinePoints = readonly { at: string; balance: string }[];
 
 /** Every account's shape in one answer, by account. */
-export async function shapes(span: Span, signal: AbortSignal): Promise<Map<string, Shape>> {
-  const answer = await get("/api/v1/balance-history", {
-    query: { ...range(span), group_by: "account", max_points: SPARKLINE_POINTS },
+export async function fetchSparklines(range: TimeRange, signal: AbortSignal): Promise<Map<string, SparklinePoints>> {
+  const response = await get("/api/v1/balance-history", {
+    query: { ...rangeParameters(range), group_by: "account", max_points: SPARKLINE_POINTS },
     signal,
   });
-  return new Map((answer.accounts ?? []).map(({ account_id, points }) => [account_id, points]));
+  return new Map((response.accounts ?? []).map(({ account_id, points }) => [account_id, points]));
 }
 
-function interval(span: Span): "day" | "week" | "month" {
-  const length = days(span);
+function interval(range: TimeRange): "day" | "week" | "month" {
+  const length = lengthInDays(range);
   if (length <= 800) return "day";
   return length <= 12_000 ? "week" : "month";
 }
 
-function range({ start, end }: Span): { start_date: string; end_date: string } {
-  return { start_date: wire(start), end_date: wire(end) };
+function rangeParameters({ start, end }: TimeRange): { start_date: string; end_date: string } {
+  return { start_date: toIsoInstant(start), end_date: toIsoInstant(end) };
 }
 
 /** An account's balances: those that shape its line, or every one. */
-export function accountHistory(
+export function fetchAccountHistory(
   id: string,
-  span: Span,
-  { source, isWhole = false }: { source: string; isWhole?: boolean },
+  range: TimeRange,
+  { source, isComplete = false }: { source: string; isComplete?: boolean },
   signal?: AbortSignal,
-): Promise<Shapes["SnapshotHistory"]> {
+): Promise<Schemas["SnapshotHistory"]> {
   return get("/api/v1/accounts/{id}/balance-history", {
     path: { id },
     query: {
-      ...range(span),
-      max_points: isWhole ? undefined : MOST_POINTS,
-      source: (source || undefined) as Shapes["SnapshotSource"] | undefined,
+      ...rangeParameters(range),
+      max_points: isComplete ? undefined : MAX_POINTS,
+      source: (source || undefined) as Schemas["SnapshotSource"] | undefined,
     },
     ...(signal ? { signal } : {}),
   });
 }
 
 /** Save an answer as a file; it is asked for with the token, which a plain link could not send. */
-export async function download(path: string, name: string): Promise<void> {
-  save(await (await request("GET", path)).blob(), name);
+export async function downloadFile(path: string, name: string): Promise<void> {
+  saveFile(await (await request("GET", path)).blob(), name);
 }
 
-export function save(content: Blob, name: string): void {
+export function saveFile(blob: Blob, name: string): void {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(content);
+  link.href = URL.createObjectURL(blob);
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);

@@ -2,86 +2,86 @@
 
 import { signal } from "@preact/signals";
 
-import { Failure, requestAsNobody, type Shapes } from "./client";
+import { RequestError, requestAnonymously, type Schemas } from "./client";
 
-export type Standing = "unknown" | "signed-in" | "signed-out" | "ended" | "unreachable";
+export type SessionState = "unknown" | "signed-in" | "signed-out" | "expired" | "unreachable";
 
-export const standing = signal<Standing>("unknown");
+export const sessionState = signal<SessionState>("unknown");
 /** Why the session could not be taken up, where it may still stand. */
-export const obstacle = signal<Failure | null>(null);
+export const sessionError = signal<RequestError | null>(null);
 
 // Not a secret: it saves a stranger's first visit a request that could only be refused.
-const HINT = "dashtam.session";
-const RENEW_BEFORE_S = 30;
+const HINT_KEY = "dashtam.session";
+const REFRESH_BEFORE_S = 30;
 
-let token: string | null = null;
-let renewAt = 0;
-let renewing: Promise<string> | null = null;
+let accessToken: string | null = null;
+let refreshAt = 0;
+let pendingRefresh: Promise<string> | null = null;
 
 /** Take up the session that the browser still holds a cookie for. */
-export async function resume(): Promise<void> {
-  if (!hint()) {
-    standing.value = "signed-out";
+export async function restoreSession(): Promise<void> {
+  if (!sessionHint()) {
+    sessionState.value = "signed-out";
     return;
   }
   try {
-    await renewedToken(null);
+    await refreshAccessToken(null);
   } catch {
     // The standing tells why.
   }
 }
 
 export async function signIn(email: string, password: string): Promise<void> {
-  const answer = await requestAsNobody("POST", "/api/v1/sessions", { email, password, cookie: true });
-  keep((await answer.json()) as Shapes["TokenPair"]);
+  const response = await requestAnonymously("POST", "/api/v1/sessions", { email, password, cookie: true });
+  storeTokens((await response.json()) as Schemas["TokenPair"]);
 }
 
 /** Return a token that holds for a moment longer. */
-export async function accessToken(): Promise<string> {
-  return token && Date.now() < renewAt ? token : renewedToken(token);
+export async function validAccessToken(): Promise<string> {
+  return accessToken && Date.now() < refreshAt ? accessToken : refreshAccessToken(accessToken);
 }
 
 /** Return another token than the one that was refused, asking for it once however many wait. */
-export function renewedToken(refused: string | null): Promise<string> {
-  if (token && token !== refused) return Promise.resolve(token);
-  renewing ??= renew().finally(() => (renewing = null));
-  return renewing;
+export function refreshAccessToken(rejected: string | null): Promise<string> {
+  if (accessToken && accessToken !== rejected) return Promise.resolve(accessToken);
+  pendingRefresh ??= requestTokens().finally(() => (pendingRefresh = null));
+  return pendingRefresh;
 }
 
-/** Forget who was signed in; `ended` says that it was not their wish. */
-export function forget(how: "signed-out" | "ended"): void {
-  token = null;
-  hint(false);
-  standing.value = how;
+/** Forget who was signed in; `expired` says that it was not their wish. */
+export function endSession(state: "signed-out" | "expired"): void {
+  accessToken = null;
+  sessionHint(false);
+  sessionState.value = state;
 }
 
-async function renew(): Promise<string> {
+async function requestTokens(): Promise<string> {
   try {
-    const answer = await requestAsNobody("POST", "/api/v1/tokens", {});
-    return keep((await answer.json()) as Shapes["TokenPair"]);
-  } catch (trouble) {
-    if (trouble instanceof Failure && [401, 403].includes(trouble.status)) forget("ended");
-    else if (standing.value === "unknown" || standing.value === "unreachable") {
-      obstacle.value = trouble instanceof Failure ? trouble : new Failure(0, "");
-      standing.value = "unreachable";
+    const response = await requestAnonymously("POST", "/api/v1/tokens", {});
+    return storeTokens((await response.json()) as Schemas["TokenPair"]);
+  } catch (error) {
+    if (error instanceof RequestError && [401, 403].includes(error.status)) endSession("expired");
+    else if (sessionState.value === "unknown" || sessionState.value === "unreachable") {
+      sessionError.value = error instanceof RequestError ? error : new RequestError(0, "");
+      sessionState.value = "unreachable";
     }
-    throw trouble;
+    throw error;
   }
 }
 
-function keep(pair: Shapes["TokenPair"]): string {
-  token = pair.access_token;
-  renewAt = Date.now() + ((pair.expires_in ?? 900) - RENEW_BEFORE_S) * 1000;
-  hint(true);
-  standing.value = "signed-in";
-  return token;
+function storeTokens(pair: Schemas["TokenPair"]): string {
+  accessToken = pair.access_token;
+  refreshAt = Date.now() + ((pair.expires_in ?? 900) - REFRESH_BEFORE_S) * 1000;
+  sessionHint(true);
+  sessionState.value = "signed-in";
+  return accessToken;
 }
 
-function hint(set?: boolean): boolean {
+function sessionHint(value?: boolean): boolean {
   try {
-    if (set === true) localStorage.setItem(HINT, "1");
-    if (set === false) localStorage.removeItem(HINT);
-    return localStorage.getItem(HINT) === "1";
+    if (value === true) localStorage.setItem(HINT_KEY, "1");
+    if (value === false) localStorage.removeItem(HINT_KEY);
+    return localStorage.getItem(HINT_KEY) === "1";
   } catch {
     return true;
   }

@@ -3,34 +3,34 @@
 import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { Failure } from "./client";
+import { RequestError } from "./client";
 
 export interface Resource<T> {
   /** The newest answer; of the question before while another is under way. */
   readonly data: T | undefined;
-  readonly failure: Failure | undefined;
+  readonly error: RequestError | undefined;
   readonly isLoading: boolean;
   readonly loadedAt: Date | undefined;
   readonly reload: () => void;
 }
 
-interface Kept {
+interface CacheEntry {
   readonly data: unknown;
   readonly loadedAt: Date;
 }
 
 /** Counts what was changed here, so that every page asks again. */
 const revision = signal(0);
-const kept = new Map<string, Kept>();
-const MOST_KEPT = 60;
+const cache = new Map<string, CacheEntry>();
+const MAX_CACHED = 60;
 
-export function everythingChanged(): void {
+export function invalidateAll(): void {
   revision.value += 1;
 }
 
 /** Forget all answers: they are another user's. */
-export function forgetAnswers(): void {
-  kept.clear();
+export function clearCache(): void {
+  cache.clear();
 }
 
 /** Load what the key stands for; null asks for nothing. What is known is shown at once. */
@@ -38,19 +38,19 @@ export function useResource<T>(
   key: string | null,
   load: (signal: AbortSignal) => Promise<T>,
 ): Resource<T> {
-  const [, redraw] = useState(0);
-  const state = useRef<{ key: string | null; shown?: Kept; failure?: Failure; isLoading: boolean }>({
+  const [, rerender] = useState(0);
+  const state = useRef<{ key: string | null; entry?: CacheEntry; error?: RequestError; isLoading: boolean }>({
     key: null,
     isLoading: key !== null,
   });
-  const asked = useRef(0);
-  const changes = revision.value;
+  const reloads = useRef(0);
+  const currentRevision = revision.value;
 
   if (key !== state.current.key) {
-    const known = key === null ? undefined : kept.get(key);
+    const cached = key === null ? undefined : cache.get(key);
     state.current = {
       key,
-      shown: known ?? (key === null ? undefined : state.current.shown),
+      entry: cached ?? (key === null ? undefined : state.current.entry),
       isLoading: key !== null,
     };
   }
@@ -59,44 +59,44 @@ export function useResource<T>(
     if (key === null) return undefined;
     const controller = new AbortController();
     state.current.isLoading = true;
-    redraw((n) => n + 1);
+    rerender((n) => n + 1);
     load(controller.signal).then(
       (data) => {
         if (controller.signal.aborted) return;
-        const shown = { data, loadedAt: new Date() };
-        keep(key, shown);
-        state.current = { key, shown, isLoading: false };
-        redraw((n) => n + 1);
+        const entry = { data, loadedAt: new Date() };
+        store(key, entry);
+        state.current = { key, entry, isLoading: false };
+        rerender((n) => n + 1);
       },
-      (trouble: unknown) => {
+      (error: unknown) => {
         if (controller.signal.aborted) return;
-        state.current = { ...state.current, failure: asFailure(trouble), isLoading: false };
-        redraw((n) => n + 1);
+        state.current = { ...state.current, error: toRequestError(error), isLoading: false };
+        rerender((n) => n + 1);
       },
     );
     return () => controller.abort();
-  }, [key, changes, asked.current]);
+  }, [key, currentRevision, reloads.current]);
 
-  const { shown, failure, isLoading } = state.current;
+  const { entry, error, isLoading } = state.current;
   return {
-    data: shown?.data as T | undefined,
-    failure,
+    data: entry?.data as T | undefined,
+    error,
     isLoading,
-    loadedAt: shown?.loadedAt,
+    loadedAt: entry?.loadedAt,
     reload: () => {
-      asked.current += 1;
-      redraw((n) => n + 1);
+      reloads.current += 1;
+      rerender((n) => n + 1);
     },
   };
 }
 
-export function asFailure(trouble: unknown): Failure {
-  if (trouble instanceof Failure) return trouble;
-  return new Failure(-1, trouble instanceof Error ? trouble.message : String(trouble));
+export function toRequestError(error: unknown): RequestError {
+  if (error instanceof RequestError) return error;
+  return new RequestError(-1, error instanceof Error ? error.message : String(error));
 }
 
-function keep(key: string, shown: Kept): void {
-  kept.delete(key);
-  kept.set(key, shown);
-  if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value!);
+function store(key: string, entry: CacheEntry): void {
+  cache.delete(key);
+  cache.set(key, entry);
+  if (cache.size > MAX_CACHED) cache.delete(cache.keys().next().value!);
 }

@@ -3,78 +3,78 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import { formatAmount, formatPercent } from "../format/money";
-import { Chart } from "./chart";
-import { nearest, type Point } from "./points";
+import { Amount, ChangeLabel, Icon, SegmentedControl, overallChange } from "../components/ui";
 import { changeBetween } from "../domain/decimal";
 import {
-  RANGES,
-  RANGE_WORDS,
-  customSpan,
-  dayOf,
-  neighbour,
-  showDay,
-  showMinute,
-  spanOf,
-  type Span,
+  RANGE_LABELS,
+  RANGE_PRESETS,
+  adjacentRange,
+  customRange,
+  formatDate,
+  formatDateTime,
+  presetRange,
+  toIsoDate,
+  type TimeRange,
 } from "../format/dates";
+import { formatAmount, formatPercent } from "../format/money";
 import { areAmountsHidden, locale } from "../preferences";
-import { Amount, ChangeShown, Choice, Icon, changeOf } from "../components/ui";
+import { Chart } from "./chart";
+import { nearestIndex, type Point } from "./points";
 
-export interface HistoryProps {
+export interface BalanceHistoryProps {
   readonly name: string;
   readonly points: readonly Point[];
   /** Undefined where no comparison is asked for. */
   readonly earlier: readonly Point[] | undefined;
   readonly currency: string;
-  readonly span: Span;
-  readonly onSpan: (span: Span) => void;
+  readonly range: TimeRange;
+  readonly onRangeChange: (range: TimeRange) => void;
   readonly isComparing: boolean;
-  readonly onCompare: (on: boolean) => void;
+  readonly onCompareChange: (on: boolean) => void;
   readonly isStepped?: boolean;
   readonly isStacked?: boolean;
   readonly isLoading: boolean;
   /** More to choose beside the range. */
-  readonly tools?: ComponentChildren;
+  readonly extraControls?: ComponentChildren;
   /** What stands in place of the line when there is none. */
   readonly empty: ComponentChildren;
   /** Whether the totals stand above with their changes, and no table of snapshots below. */
-  readonly isOfTotals?: boolean;
+  readonly isOfTotal?: boolean;
 }
 
 const DAY_S = 86_400;
 
-export function History(props: HistoryProps): JSX.Element {
-  const { points, earlier, currency, span, onSpan } = props;
+export function BalanceHistory(props: BalanceHistoryProps): JSX.Element {
+  const { points, earlier, currency, range, onRangeChange } = props;
   const [cursor, setCursor] = useState<number | null>(null);
-  const shown = cursor !== null && cursor < points.length ? cursor : null;
-  const drawn = extent(points, span);
-  const describe = (index: number): string => described(points, index, currency);
+  const cursorIndex = cursor !== null && cursor < points.length ? cursor : null;
+  const visible = visibleRange(points, range);
+  const describeAt = (index: number): string => describePoint(points, index, currency);
   return (
     <section class={props.isLoading ? "history is-loading" : "history"} aria-label={`History of ${props.name}`}>
-      <Readout {...props} cursor={shown} />
+      <Readout {...props} cursor={cursorIndex} />
       <div class="stage">
         {points.length > 0 ? (
           <Chart
             points={points}
             earlier={earlier}
             currency={currency}
-            start={drawn.start}
-            end={drawn.end}
+            start={visible.start}
+            end={visible.end}
             isStepped={props.isStepped ?? false}
             isStacked={props.isStacked ?? false}
-            cursor={shown}
-            onCursor={setCursor}
-            onRange={(start, end) => onSpan({ name: null, start, end })}
-            summary={summary(props.name, points, currency)}
-            describe={describe}
+            cursor={cursorIndex}
+            onCursorChange={setCursor}
+            onRangeSelect={(start, end) => onRangeChange({ preset: null, start, end })}
+            summary={summarize(props.name, points, currency)}
+            describePoint={describeAt}
           />
         ) : (
           <div class="stage-empty">{props.empty}</div>
         )}
       </div>
-      <Ranges {...props} />
-      {props.isOfTotals && points.length > 0 && <PointTable points={points} currency={currency} />}
+      <RangeControls {...props} />
+      {props.isOfTotal && points.length > 0 && <PointTable points={points} currency={currency} />}
     </section>
   );
 }
@@ -87,45 +87,45 @@ function Readout({
   cursor,
   isComparing,
   isStacked,
-  isOfTotals,
-}: HistoryProps & { cursor: number | null }): JSX.Element {
+  isOfTotal,
+}: BalanceHistoryProps & { cursor: number | null }): JSX.Element {
   const first = points[0];
-  const at = points[cursor ?? points.length - 1];
-  if (!first || !at) return <div class="readout" />;
-  const before = earlier?.length ? earlier[nearest(earlier, at.time, "before")] : undefined;
+  const current = points[cursor ?? points.length - 1];
+  if (!first || !current) return <div class="readout" />;
+  const earlierPoint = earlier?.length ? earlier[nearestIndex(earlier, current.time, "before")] : undefined;
   return (
     <div class="readout">
       <div>
-        <span class="readout-when">{cursor === null ? `${showDay(first.at)} – ${showDay(at.at)}` : showTime(at)}</span>
+        <span class="readout-when">{cursor === null ? `${formatDate(first.at)} – ${formatDate(current.at)}` : formatPointTime(current)}</span>
         <span class="readout-what">
-          {cursor !== null && <Amount text={at.balance} currency={currency} />}
-          {!(isOfTotals && cursor === null) && (
-            <ChangeShown change={changeBetween(first.balance, at.balance)} currency={currency} />
+          {cursor !== null && <Amount text={current.balance} currency={currency} />}
+          {!(isOfTotal && cursor === null) && (
+            <ChangeLabel change={changeBetween(first.balance, current.balance)} currency={currency} />
           )}
         </span>
-        {cursor !== null && (at.carried ?? 0) > 0 && (
+        {cursor !== null && (current.carried ?? 0) > 0 && (
           <span class="readout-when wide-only">
-            {at.carried} of {at.accounts} accounts without news that day
+            {current.carried} of {current.accounts} accounts without news that day
           </span>
         )}
       </div>
-      {isStacked && at.cashText !== null && at.holdingsText !== null && (
+      {isStacked && current.cashText !== null && current.holdingsText !== null && (
         <div class="readout-more">
           <span class="key is-holdings">
-            Holdings <Amount text={at.holdingsText} currency={currency} />
+            Holdings <Amount text={current.holdingsText} currency={currency} />
           </span>
           <span class="key is-cash">
-            Cash <Amount text={at.cashText} currency={currency} />
+            Cash <Amount text={current.cashText} currency={currency} />
           </span>
         </div>
       )}
       {isComparing && (
         <div class="readout-more">
           <span class="key is-earlier">A year earlier</span>
-          {before && before.time <= at.time ? (
+          {earlierPoint && earlierPoint.time <= current.time ? (
             <>
-              <Amount text={before.balance} currency={currency} />
-              <ChangeShown change={changeBetween(before.balance, at.balance)} currency={currency} />
+              <Amount text={earlierPoint.balance} currency={currency} />
+              <ChangeLabel change={changeBetween(earlierPoint.balance, current.balance)} currency={currency} />
             </>
           ) : (
             <span class="quiet">nothing was recorded</span>
@@ -136,20 +136,20 @@ function Readout({
   );
 }
 
-function Ranges({ span, onSpan, isComparing, onCompare, tools, points }: HistoryProps): JSX.Element {
+function RangeControls({ range, onRangeChange, isComparing, onCompareChange, extraControls, points }: BalanceHistoryProps): JSX.Element {
   const [isCustom, setIsCustom] = useState(false);
-  const drawn = extent(points, span);
-  const isAll = span.name === "ALL";
-  const isNewest = span.end.getTime() >= Date.now() - 60_000;
+  const visible = visibleRange(points, range);
+  const isAll = range.preset === "ALL";
+  const isNewest = range.end.getTime() >= Date.now() - 60_000;
   return (
     <div class="ranges">
       <div class="ranges-row">
-        <Choice
+        <SegmentedControl
           label="Range"
-          options={RANGES}
-          chosen={span.name}
-          choose={(name) => onSpan(spanOf(name))}
-          titles={RANGE_WORDS}
+          options={RANGE_PRESETS}
+          value={range.preset}
+          onChange={(name) => onRangeChange(presetRange(name))}
+          descriptions={RANGE_LABELS}
         />
         <div class="ranges-more">
           <button
@@ -157,7 +157,7 @@ function Ranges({ span, onSpan, isComparing, onCompare, tools, points }: History
             class="ghost"
             aria-label="Earlier"
             disabled={isAll}
-            onClick={() => onSpan(neighbour(span, -1))}
+            onClick={() => onRangeChange(adjacentRange(range, -1))}
           >
             <Icon name="back" />
           </button>
@@ -166,13 +166,13 @@ function Ranges({ span, onSpan, isComparing, onCompare, tools, points }: History
             class="ghost"
             aria-label="Later"
             disabled={isAll || isNewest}
-            onClick={() => onSpan(neighbour(span, 1))}
+            onClick={() => onRangeChange(adjacentRange(range, 1))}
           >
-            <Icon name="on" />
+            <Icon name="forward" />
           </button>
           <button
             type="button"
-            class={span.name === null ? "pill is-chosen" : "pill"}
+            class={range.preset === null ? "pill is-chosen" : "pill"}
             aria-expanded={isCustom}
             onClick={() => setIsCustom(!isCustom)}
           >
@@ -182,11 +182,11 @@ function Ranges({ span, onSpan, isComparing, onCompare, tools, points }: History
             type="button"
             class={isComparing ? "pill is-chosen" : "pill"}
             aria-pressed={isComparing}
-            onClick={() => onCompare(!isComparing)}
+            onClick={() => onCompareChange(!isComparing)}
           >
             Compare<span class="wide-only"> with a year earlier</span>
           </button>
-          {tools}
+          {extraControls}
         </div>
       </div>
       {isCustom && (
@@ -195,14 +195,14 @@ function Ranges({ span, onSpan, isComparing, onCompare, tools, points }: History
           onSubmit={(event) => {
             event.preventDefault();
             const form = new FormData(event.currentTarget);
-            onSpan(customSpan(String(form.get("from")), String(form.get("to"))));
+            onRangeChange(customRange(String(form.get("from")), String(form.get("to"))));
           }}
         >
           <label>
-            From <input type="date" name="from" required value={dayOf(drawn.start)} max={dayOf(new Date())} />
+            From <input type="date" name="from" required value={toIsoDate(visible.start)} max={toIsoDate(new Date())} />
           </label>
           <label>
-            to <input type="date" name="to" required value={dayOf(drawn.end)} max={dayOf(new Date())} />
+            to <input type="date" name="to" required value={toIsoDate(visible.end)} max={toIsoDate(new Date())} />
           </label>
           <button type="submit" class="button is-small">
             Show
@@ -237,16 +237,16 @@ function PointTable({ points, currency }: { points: readonly Point[]; currency: 
             </thead>
             <tbody>
               {points.map((point, index) => {
-                const before = points[index - 1];
+                const previous = points[index - 1];
                 return (
                   <tr key={point.at}>
-                    <th scope="row">{showDay(point.at)}</th>
+                    <th scope="row">{formatDate(point.at)}</th>
                     <td class="number">
                       <Amount text={point.balance} currency={currency} />
                     </td>
                     <td class="number">
-                      {before && (
-                        <ChangeShown change={changeBetween(before.balance, point.balance)} currency={currency} />
+                      {previous && (
+                        <ChangeLabel change={changeBetween(previous.balance, point.balance)} currency={currency} />
                       )}
                     </td>
                     <td class="number wide-only">{point.accounts}</td>
@@ -262,7 +262,7 @@ function PointTable({ points, currency }: { points: readonly Point[]; currency: 
 }
 
 /** The part of the range that there is something to see of. */
-export function extent(points: readonly Point[], { start, end }: Span): { start: Date; end: Date } {
+export function visibleRange(points: readonly Point[], { start, end }: TimeRange): { start: Date; end: Date } {
   const first = points[0]?.time;
   if (first === undefined) return { start, end };
   const last = points.at(-1)!.time;
@@ -271,38 +271,38 @@ export function extent(points: readonly Point[], { start, end }: Span): { start:
   return { start: new Date(from * 1000), end: new Date(to * 1000) };
 }
 
-function showTime(point: Point): string {
+function formatPointTime(point: Point): string {
   // A day without a time is noon UTC everywhere in the API.
   return /T12:00:00Z$/.test(point.at) || point.accounts !== undefined
-    ? showDay(point.at)
-    : showMinute(point.at);
+    ? formatDate(point.at)
+    : formatDateTime(point.at);
 }
 
-function described(points: readonly Point[], index: number, currency: string): string {
+function describePoint(points: readonly Point[], index: number, currency: string): string {
   const first = points[0];
   const point = points[index];
   if (!first || !point) return "";
   const hidden = areAmountsHidden.peek();
   const change = changeBetween(first.balance, point.balance);
   const balance = hidden ? "amount hidden" : formatAmount(point.balance, currency, { locale });
-  const percent = change.percent === null ? "" : `, ${formatPercent(change.percent, locale)} since ${showDay(first.at)}`;
-  return `${showTime(point)}: ${balance}${index === 0 ? "" : percent}`;
+  const percent = change.percent === null ? "" : `, ${formatPercent(change.percent, locale)} since ${formatDate(first.at)}`;
+  return `${formatPointTime(point)}: ${balance}${index === 0 ? "" : percent}`;
 }
 
-function summary(name: string, points: readonly Point[], currency: string): string {
+function summarize(name: string, points: readonly Point[], currency: string): string {
   const first = points[0]!;
   const last = points.at(-1)!;
-  const change = changeOf(points)!;
+  const change = overallChange(points)!;
   const percent = change.percent === null ? "" : ` (${formatPercent(change.percent, locale)})`;
-  const when = `${name} from ${showDay(first.at)} to ${showDay(last.at)}`;
-  if (areAmountsHidden.peek()) return `${when}: amounts are hidden${percent}.`;
+  const period = `${name} from ${formatDate(first.at)} to ${formatDate(last.at)}`;
+  if (areAmountsHidden.peek()) return `${period}: amounts are hidden${percent}.`;
   const amount = (text: string): string => formatAmount(text, currency, { locale });
   const lowest = points.reduce((a, b) => (b.value < a.value ? b : a));
   const highest = points.reduce((a, b) => (b.value > a.value ? b : a));
   return (
-    `${when}: ${amount(first.balance)} to ${amount(last.balance)}, ` +
-    `a change of ${formatAmount(change.amount, currency, { locale, signed: true })}${percent}. ` +
-    `Lowest ${amount(lowest.balance)} on ${showDay(lowest.at)}, ` +
-    `highest ${amount(highest.balance)} on ${showDay(highest.at)}.`
+    `${period}: ${amount(first.balance)} to ${amount(last.balance)}, ` +
+    `a change of ${formatAmount(change.amount, currency, { locale, isSigned: true })}${percent}. ` +
+    `Lowest ${amount(lowest.balance)} on ${formatDate(lowest.at)}, ` +
+    `highest ${amount(highest.balance)} on ${formatDate(highest.at)}.`
   );
 }

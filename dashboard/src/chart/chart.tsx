@@ -4,9 +4,9 @@ import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 
-import { layout, type Layout } from "./options";
-import { nearest, tableOf, type Point } from "./points";
-import { areAmountsHidden, isDark, prefersStillness } from "../preferences";
+import { areAmountsHidden, isDark, prefersReducedMotion } from "../preferences";
+import { chartOptions, type ChartStyle } from "./options";
+import { nearestIndex, toPlotData, type Point } from "./points";
 
 export interface ChartProps {
   readonly points: readonly Point[];
@@ -19,71 +19,71 @@ export interface ChartProps {
   readonly isStepped?: boolean;
   readonly isStacked?: boolean;
   readonly cursor: number | null;
-  readonly onCursor: (index: number | null) => void;
-  readonly onRange: (start: Date, end: Date) => void;
+  readonly onCursorChange: (index: number | null) => void;
+  readonly onRangeSelect: (start: Date, end: Date) => void;
   /** Told by screen readers in place of the picture. */
   readonly summary: string;
-  readonly describe: (index: number) => string;
+  readonly describePoint: (index: number) => string;
 }
 
-const GLIDE_MS = 260;
-const SETTLED_MS = 180;
+const TRANSITION_MS = 260;
+const WHEEL_SETTLE_MS = 180;
 
 export function Chart(props: ChartProps): JSX.Element {
   const { points, earlier, currency, isStepped = false, isStacked = false, cursor } = props;
-  const hidden = areAmountsHidden.value;
-  const dark = isDark.value;
-  const frame = useRef<HTMLDivElement>(null);
+  const isHidden = areAmountsHidden.value;
+  const isDarkTheme = isDark.value;
+  const container = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  const newest = useRef(props);
-  newest.current = props;
+  const latest = useRef(props);
+  latest.current = props;
   const hasEarlier = Boolean(earlier?.length);
 
   useLayoutEffect(() => {
-    const root = frame.current!;
-    const drawn: Layout = { currency, isStepped, isStacked, hasEarlier, hidden };
-    const first = newest.current;
-    const made = new uPlot(
+    const element = container.current!;
+    const style: ChartStyle = { currency, isStepped, isStacked, hasEarlier, isHidden };
+    const initial = latest.current;
+    const created = new uPlot(
       {
-        ...layout(root, drawn, () => newest.current.points),
-        width: root.clientWidth,
-        height: root.clientHeight,
+        ...chartOptions(element, style, () => latest.current.points),
+        width: element.clientWidth,
+        height: element.clientHeight,
         hooks: {
-          setSelect: [(u) => chosen(u, newest.current.onRange)],
-          draw: [() => place(root, plot.current, newest.current)],
+          setSelect: [(chart) => onSelect(chart, latest.current.onRangeSelect)],
+          draw: [() => positionCursor(element, plot.current, latest.current)],
         },
       },
-      tableOf(first.points, first.earlier, { isStepped, isStacked }),
-      root,
+      toPlotData(initial.points, initial.earlier, { isStepped, isStacked }),
+      element,
     );
-    plot.current = made;
-    show(made, first.start, first.end);
-    const resized = new ResizeObserver(() =>
-      made.setSize({ width: root.clientWidth, height: root.clientHeight }),
+    plot.current = created;
+    setTimeRange(created, initial.start, initial.end);
+    const resizeObserver = new ResizeObserver(() =>
+      created.setSize({ width: element.clientWidth, height: element.clientHeight }),
     );
-    resized.observe(root);
-    const unlisten = listen(root, made, () => newest.current);
+    resizeObserver.observe(element);
+    const removeListeners = addPointerListeners(element, created, () => latest.current);
     return () => {
-      unlisten();
-      resized.disconnect();
-      made.destroy();
+      removeListeners();
+      resizeObserver.disconnect();
+      created.destroy();
       plot.current = null;
     };
-  }, [currency, isStepped, isStacked, hasEarlier, hidden, dark]);
+  }, [currency, isStepped, isStacked, hasEarlier, isHidden, isDarkTheme]);
 
   useEffect(() => {
-    const u = plot.current;
-    if (!u) return undefined;
-    u.setData(tableOf(points, earlier, { isStepped, isStacked }), false);
-    return glide(u, props.start, props.end);
+    const chart = plot.current;
+    if (!chart) return undefined;
+    chart.setData(toPlotData(points, earlier, { isStepped, isStacked }), false);
+    return animateTimeRange(chart, props.start, props.end);
   }, [points, earlier, props.start.getTime(), props.end.getTime()]);
 
-  useEffect(() => place(frame.current!, plot.current, props), [cursor, points]);
+  useEffect(() => positionCursor(container.current!, plot.current, props), [cursor, points]);
 
   const last = points.length - 1;
   return (
     <div class="chart">
-      <div ref={frame} class="canvas" role="img" aria-label={props.summary}>
+      <div ref={container} class="canvas" role="img" aria-label={props.summary}>
         <i class="crosshair" hidden />
         <i class="dot" hidden />
         <i class="dot is-earlier" hidden />
@@ -97,129 +97,129 @@ export function Chart(props: ChartProps): JSX.Element {
           aria-valuemin={0}
           aria-valuemax={last}
           aria-valuenow={cursor ?? last}
-          aria-valuetext={props.describe(cursor ?? last)}
-          onKeyDown={(event) => moved(event, newest.current)}
-          onBlur={() => props.onCursor(null)}
+          aria-valuetext={props.describePoint(cursor ?? last)}
+          onKeyDown={(event) => onKey(event, latest.current)}
+          onBlur={() => props.onCursorChange(null)}
         />
       )}
     </div>
   );
 }
 
-function show(u: uPlot, start: Date, end: Date): void {
-  u.setScale("x", { min: start.getTime() / 1000, max: end.getTime() / 1000 });
+function setTimeRange(chart: uPlot, start: Date, end: Date): void {
+  chart.setScale("x", { min: start.getTime() / 1000, max: end.getTime() / 1000 });
 }
 
 /** Let the eye follow from one range to the next. */
-function glide(u: uPlot, start: Date, end: Date): (() => void) | undefined {
-  const from = { min: u.scales.x!.min ?? 0, max: u.scales.x!.max ?? 1 };
+function animateTimeRange(chart: uPlot, start: Date, end: Date): (() => void) | undefined {
+  const from = { min: chart.scales.x!.min ?? 0, max: chart.scales.x!.max ?? 1 };
   const to = { min: start.getTime() / 1000, max: end.getTime() / 1000 };
-  if (prefersStillness() || (from.min === to.min && from.max === to.max)) {
-    show(u, start, end);
+  if (prefersReducedMotion() || (from.min === to.min && from.max === to.max)) {
+    setTimeRange(chart, start, end);
     return undefined;
   }
-  const began = performance.now();
-  let frame = 0;
+  const startedAt = performance.now();
+  let frameId = 0;
   const step = (now: number): void => {
-    const part = Math.min(1, Math.max(0, (now - began) / GLIDE_MS));
-    const eased = 1 - (1 - part) ** 3;
-    u.setScale("x", {
-      min: from.min + (to.min - from.min) * eased,
-      max: from.max + (to.max - from.max) * eased,
+    const progress = Math.min(1, Math.max(0, (now - startedAt) / TRANSITION_MS));
+    const easedProgress = 1 - (1 - progress) ** 3;
+    chart.setScale("x", {
+      min: from.min + (to.min - from.min) * easedProgress,
+      max: from.max + (to.max - from.max) * easedProgress,
     });
-    if (part < 1) frame = requestAnimationFrame(step);
+    if (progress < 1) frameId = requestAnimationFrame(step);
   };
-  frame = requestAnimationFrame(step);
-  return () => cancelAnimationFrame(frame);
+  frameId = requestAnimationFrame(step);
+  return () => cancelAnimationFrame(frameId);
 }
 
-function chosen(u: uPlot, onRange: ChartProps["onRange"]): void {
-  const { left, width } = u.select;
+function onSelect(chart: uPlot, onRangeSelect: ChartProps["onRangeSelect"]): void {
+  const { left, width } = chart.select;
   if (width < 8) return;
-  u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-  const at = (x: number): Date => new Date(u.posToVal(x, "x") * 1000);
-  onRange(at(left), at(left + width));
+  chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+  const timeAt = (x: number): Date => new Date(chart.posToVal(x, "x") * 1000);
+  onRangeSelect(timeAt(left), timeAt(left + width));
 }
 
 /** Put the crosshair and its dots where the cursor is. */
-function place(root: HTMLElement, u: uPlot | null, { points, earlier, cursor }: ChartProps): void {
-  const [line, dot, other] = root.querySelectorAll<HTMLElement>("i") as unknown as HTMLElement[];
-  if (!u || !line || !dot || !other) return;
+function positionCursor(element: HTMLElement, chart: uPlot | null, { points, earlier, cursor }: ChartProps): void {
+  const [crosshair, dot, earlierDot] = element.querySelectorAll<HTMLElement>("i") as unknown as HTMLElement[];
+  if (!chart || !crosshair || !dot || !earlierDot) return;
   const point = cursor === null ? undefined : points[cursor];
-  const before = point && earlier?.[nearest(earlier, point.time, "before")];
-  line.hidden = dot.hidden = !point;
-  other.hidden = !before;
+  const earlierPoint = point && earlier?.[nearestIndex(earlier, point.time, "before")];
+  crosshair.hidden = dot.hidden = !point;
+  earlierDot.hidden = !earlierPoint;
   if (!point) return;
   dot.classList.toggle("is-debt", point.value < 0);
   const ratio = devicePixelRatio;
-  const left = u.bbox.left / ratio;
-  const top = u.bbox.top / ratio;
-  const x = left + u.valToPos(point.time, "x");
-  line.style.transform = `translate(${x}px, ${top}px)`;
-  line.style.height = `${u.bbox.height / ratio}px`;
-  dot.style.transform = `translate(${x}px, ${top + u.valToPos(point.value, "y")}px)`;
-  if (before) other.style.transform = `translate(${x}px, ${top + u.valToPos(before.value, "y")}px)`;
+  const left = chart.bbox.left / ratio;
+  const top = chart.bbox.top / ratio;
+  const x = left + chart.valToPos(point.time, "x");
+  crosshair.style.transform = `translate(${x}px, ${top}px)`;
+  crosshair.style.height = `${chart.bbox.height / ratio}px`;
+  dot.style.transform = `translate(${x}px, ${top + chart.valToPos(point.value, "y")}px)`;
+  if (earlierPoint) earlierDot.style.transform = `translate(${x}px, ${top + chart.valToPos(earlierPoint.value, "y")}px)`;
 }
 
-function listen(root: HTMLElement, u: uPlot, newest: () => ChartProps): () => void {
-  const over = u.over;
-  let settled = 0;
-  const point = (clientX: number): void => {
-    const { points, onCursor, isStepped } = newest();
-    const time = u.posToVal(clientX - over.getBoundingClientRect().left, "x");
-    onCursor(points.length ? nearest(points, time, isStepped ? "before" : "either") : null);
+function addPointerListeners(element: HTMLElement, chart: uPlot, latest: () => ChartProps): () => void {
+  const overlay = chart.over;
+  let settleTimer = 0;
+  const moveTo = (clientX: number): void => {
+    const { points, onCursorChange, isStepped } = latest();
+    const time = chart.posToVal(clientX - overlay.getBoundingClientRect().left, "x");
+    onCursorChange(points.length ? nearestIndex(points, time, isStepped ? "before" : "either") : null);
   };
-  const onMove = (event: PointerEvent): void => point(event.clientX);
+  const onMove = (event: PointerEvent): void => moveTo(event.clientX);
   const onLeave = (event: PointerEvent): void => {
-    if (event.pointerType === "mouse") newest().onCursor(null);
+    if (event.pointerType === "mouse") latest().onCursorChange(null);
   };
   const onWheel = (event: WheelEvent): void => {
-    const by = event.shiftKey ? event.deltaY || event.deltaX : event.deltaX;
-    if (Math.abs(by) <= Math.abs(event.shiftKey ? 0 : event.deltaY)) return;
+    const delta = event.shiftKey ? event.deltaY || event.deltaX : event.deltaX;
+    if (Math.abs(delta) <= Math.abs(event.shiftKey ? 0 : event.deltaY)) return;
     event.preventDefault();
-    const { min = 0, max = 1 } = u.scales.x as { min?: number; max?: number };
-    const seconds = Math.min((by / over.clientWidth) * (max - min), Date.now() / 1000 - max);
-    u.setScale("x", { min: min + seconds, max: max + seconds });
-    clearTimeout(settled);
-    settled = window.setTimeout(() => {
-      const { min: from = 0, max: to = 1 } = u.scales.x as { min?: number; max?: number };
-      newest().onRange(new Date(from * 1000), new Date(to * 1000));
-    }, SETTLED_MS);
+    const { min = 0, max = 1 } = chart.scales.x as { min?: number; max?: number };
+    const seconds = Math.min((delta / overlay.clientWidth) * (max - min), Date.now() / 1000 - max);
+    chart.setScale("x", { min: min + seconds, max: max + seconds });
+    clearTimeout(settleTimer);
+    settleTimer = window.setTimeout(() => {
+      const { min: from = 0, max: to = 1 } = chart.scales.x as { min?: number; max?: number };
+      latest().onRangeSelect(new Date(from * 1000), new Date(to * 1000));
+    }, WHEEL_SETTLE_MS);
   };
-  over.addEventListener("pointermove", onMove);
-  over.addEventListener("pointerdown", onMove);
-  over.addEventListener("pointerleave", onLeave);
-  root.addEventListener("wheel", onWheel, { passive: false });
+  overlay.addEventListener("pointermove", onMove);
+  overlay.addEventListener("pointerdown", onMove);
+  overlay.addEventListener("pointerleave", onLeave);
+  element.addEventListener("wheel", onWheel, { passive: false });
   return () => {
-    clearTimeout(settled);
-    root.removeEventListener("wheel", onWheel);
+    clearTimeout(settleTimer);
+    element.removeEventListener("wheel", onWheel);
   };
 }
 
 /** Move the cursor, or the range, as a key asks. */
-function moved(event: KeyboardEvent, { points, cursor, onCursor, onRange, start, end }: ChartProps): void {
+function onKey(event: KeyboardEvent, { points, cursor, onCursorChange, onRangeSelect, start, end }: ChartProps): void {
   const last = points.length - 1;
-  const at = cursor ?? last;
-  const leap = Math.max(1, Math.round(last / 12));
+  const current = cursor ?? last;
+  const pageStep = Math.max(1, Math.round(last / 12));
   const to: Record<string, number | null> = {
-    ArrowLeft: at - 1,
-    ArrowDown: at - 1,
-    ArrowRight: at + 1,
-    ArrowUp: at + 1,
-    PageUp: at - leap,
-    PageDown: at + leap,
+    ArrowLeft: current - 1,
+    ArrowDown: current - 1,
+    ArrowRight: current + 1,
+    ArrowUp: current + 1,
+    PageUp: current - pageStep,
+    PageDown: current + pageStep,
     Home: 0,
     End: last,
     Escape: null,
   };
-  const wanted = to[event.key];
-  if (wanted !== undefined) {
+  const target = to[event.key];
+  if (target !== undefined) {
     event.preventDefault();
-    onCursor(wanted === null ? null : Math.min(last, Math.max(0, wanted)));
+    onCursorChange(target === null ? null : Math.min(last, Math.max(0, target)));
   } else if (event.key === "+" || event.key === "-") {
     event.preventDefault();
-    const middle = points[at]!.time * 1000;
-    const reach = ((end.getTime() - start.getTime()) / 2) * (event.key === "+" ? 0.5 : 2);
-    onRange(new Date(middle - reach), new Date(Math.min(middle + reach, Date.now())));
+    const center = points[current]!.time * 1000;
+    const halfWidth = ((end.getTime() - start.getTime()) / 2) * (event.key === "+" ? 0.5 : 2);
+    onRangeSelect(new Date(center - halfWidth), new Date(Math.min(center + halfWidth, Date.now())));
   }
 }

@@ -3,42 +3,42 @@
 import uPlot from "uplot";
 
 import { formatTick } from "../format/money";
-import type { Point } from "./points";
 import { locale } from "../preferences";
+import type { Point } from "./points";
 
-export interface Layout {
+export interface ChartStyle {
   readonly currency: string;
   readonly isStepped: boolean;
   readonly isStacked: boolean;
   readonly hasEarlier: boolean;
-  readonly hidden: boolean;
+  readonly isHidden: boolean;
 }
 
-const SPARSE_PX = 14;
+const MARKER_SPACING_PX = 14;
 /** A range this wide beside its largest value shows zero; a narrower one shows its own shape. */
-const WIDE = 0.35;
+const ZERO_RATIO = 0.35;
 
-export function layout(
+export function chartOptions(
   root: HTMLElement,
-  { currency, isStepped, isStacked, hasEarlier, hidden }: Layout,
+  { currency, isStepped, isStacked, hasEarlier, isHidden }: ChartStyle,
   points: () => readonly Point[],
 ): Omit<uPlot.Options, "width" | "height"> {
-  const color = paints(root);
+  const colorOf = readColors(root);
   const paths = isStepped ? uPlot.paths.stepped!({ align: 1 }) : uPlot.paths.linear!();
   const font = `11px ${getComputedStyle(root).fontFamily}`;
   const markers: uPlot.Series.Points = {
-    show: (u) => u.bbox.width / devicePixelRatio / Math.max(1, points().length) > SPARSE_PX,
+    show: (plot) => plot.bbox.width / devicePixelRatio / Math.max(1, points().length) > MARKER_SPACING_PX,
     size: 6,
     width: 0,
-    fill: (u) => split(u, color("accent"), color("loss")),
+    fill: (plot) => colorBySign(plot, colorOf("accent"), colorOf("loss")),
   };
   const line: uPlot.Series = {
     scale: "y",
     width: 2,
     paths,
     points: markers,
-    stroke: (u) => split(u, color("accent"), color("loss")),
-    fill: (u) => split(u, color("accent-wash"), color("loss-wash")),
+    stroke: (plot) => colorBySign(plot, colorOf("accent"), colorOf("loss")),
+    fill: (plot) => colorBySign(plot, colorOf("accent-wash"), colorOf("loss-wash")),
     // Outside the picture it is cut off: an asset stands on its edge, a debt hangs from it.
     fillTo: 0,
   };
@@ -47,8 +47,8 @@ export function layout(
     width: 1,
     paths,
     points: { show: false },
-    stroke: color("accent"),
-    fill: color("accent-deep"),
+    stroke: colorOf("accent"),
+    fill: colorOf("accent-deep"),
     fillTo: 0,
   };
   const earlier: uPlot.Series = {
@@ -56,7 +56,7 @@ export function layout(
     width: 1.5,
     paths,
     points: { show: false },
-    stroke: color("quiet"),
+    stroke: colorOf("quiet"),
     dash: [4, 4],
   };
   return {
@@ -70,69 +70,69 @@ export function layout(
     },
     scales: {
       x: { time: true },
-      y: { range: (_u, min, max) => reach(min, max, isStacked) },
+      y: { range: (_u, min, max) => valueRange(min, max, isStacked) },
     },
     series: [{}, line, ...(isStacked ? [cash] : []), ...(hasEarlier ? [earlier] : [])],
     axes: [
       {
-        stroke: color("quiet"),
+        stroke: colorOf("quiet"),
         font,
         gap: 8,
         size: 30,
         space: 72,
         grid: { show: false },
         ticks: { show: false },
-        values: (_u, splits, _axis, _space, increment) => timeLabels(splits, increment),
+        values: (_u, splits, _axis, _space, increment) => formatTimeTicks(splits, increment),
       },
       {
-        stroke: color("quiet"),
+        stroke: colorOf("quiet"),
         font,
         gap: 8,
         space: 52,
         size: (_u, values) => axisWidth(values, font),
-        grid: { stroke: color("hairline"), width: 1 },
+        grid: { stroke: colorOf("hairline"), width: 1 },
         ticks: { show: false },
         values: (_u, splits) =>
-          splits.map((split) => (hidden ? "" : formatTick(split, currency, locale))),
+          splits.map((value) => (isHidden ? "" : formatTick(value, currency, locale))),
       },
     ],
   };
 }
 
 /** Return how to look up the page's colours; a canvas does not know their names. */
-function paints(root: HTMLElement): (name: string) => string {
+function readColors(root: HTMLElement): (name: string) => string {
   const probe = root.appendChild(document.createElement("b"));
-  const found = ["accent", "accent-wash", "accent-deep", "loss", "loss-wash", "quiet", "hairline"].map(
+  const pairs = ["accent", "accent-wash", "accent-deep", "loss", "loss-wash", "quiet", "hairline"].map(
     (name) => {
       probe.style.color = `var(--${name})`;
       return [name, getComputedStyle(probe).color] as const;
     },
   );
   probe.remove();
-  const colors = new Map(found);
+  const colors = new Map(pairs);
   return (name) => colors.get(name) ?? "currentColor";
 }
 
 /** The range that is drawn: zero stands at an edge where it is near, and never inside for nothing. */
-function reach(min: number | null, max: number | null, isStacked: boolean): [number, number] {
+function valueRange(min: number | null, max: number | null, isStacked: boolean): [number, number] {
   if (min === null || max === null || !Number.isFinite(min + max)) return [0, 1];
   const largest = Math.max(Math.abs(min), Math.abs(max));
   if (largest === 0) return [-1, 1];
-  const showsZero = isStacked || (max - min) / largest > WIDE;
+  const showsZero = isStacked || (max - min) / largest > ZERO_RATIO;
   const low = showsZero ? Math.min(0, min) : min;
   const high = showsZero ? Math.max(0, max) : max;
-  const room = (high - low || largest * 0.1) * 0.08;
-  return [low === 0 ? 0 : low - room, high === 0 ? 0 : high + room];
+  const margin = (high - low || largest * 0.1) * 0.08;
+  return [low === 0 ? 0 : low - margin, high === 0 ? 0 : high + margin];
 }
 
 /** One colour above zero and one below it. */
-function split(u: uPlot, above: string, below: string): CanvasGradient | string {
-  const { min = 0, max = 1 } = u.scales.y as { min?: number; max?: number };
+function colorBySign(plot: uPlot, above: string, below: string): CanvasGradient | string {
+  const { min = 0, max = 1 } = plot.scales.y as { min?: number; max?: number };
   if (min >= 0) return above;
   if (max <= 0) return below;
-  const { top, height } = u.bbox;
+  const { top, height } = plot.bbox;
   const zero = Math.min(1, Math.max(0, max / (max - min)));
-  const gradient = u.ctx.createLinearGradient(0, top, 0, top + height);
+  const gradient = plot.ctx.createLinearGradient(0, top, 0, top + height);
   gradient.addColorStop(0, above);
   gradient.addColorStop(zero, above);
   gradient.addColorStop(zero, below);
@@ -141,7 +141,7 @@ function split(u: uPlot, above: string, below: string): CanvasGradient | string 
 }
 
 const DAY_S = 86_400;
-const formats = {
+const timeFormats = {
   time: new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" }),
   day: new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" }),
   month: new Intl.DateTimeFormat(locale, { month: "short" }),
@@ -149,23 +149,23 @@ const formats = {
   year: new Intl.DateTimeFormat(locale, { year: "numeric" }),
 };
 
-function timeLabels(splits: readonly number[], increment: number): string[] {
-  return splits.map((split, index) => {
-    const date = new Date(split * 1000);
+function formatTimeTicks(seconds: readonly number[], increment: number): string[] {
+  return seconds.map((second, index) => {
+    const date = new Date(second * 1000);
     if (increment < DAY_S) {
-      return (date.getHours() + date.getMinutes() === 0 ? formats.day : formats.time).format(date);
+      return (date.getHours() + date.getMinutes() === 0 ? timeFormats.day : timeFormats.time).format(date);
     }
-    if (increment < 28 * DAY_S) return formats.day.format(date);
-    if (increment >= 365 * DAY_S) return formats.year.format(date);
+    if (increment < 28 * DAY_S) return timeFormats.day.format(date);
+    if (increment >= 365 * DAY_S) return timeFormats.year.format(date);
     const isNewYear = index === 0 || date.getMonth() === 0;
-    return (isNewYear ? formats.monthOfYear : formats.month).format(date);
+    return (isNewYear ? timeFormats.monthOfYear : timeFormats.month).format(date);
   });
 }
 
-const ruler = document.createElement("canvas").getContext("2d")!;
+const measureContext = document.createElement("canvas").getContext("2d")!;
 
 function axisWidth(values: readonly string[] | null, font: string): number {
-  ruler.font = font;
-  const widest = Math.max(0, ...(values ?? []).map((value) => ruler.measureText(value).width));
+  measureContext.font = font;
+  const widest = Math.max(0, ...(values ?? []).map((value) => measureContext.measureText(value).width));
   return Math.ceil(widest) + (widest > 0 ? 14 : 4);
 }

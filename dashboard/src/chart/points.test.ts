@@ -1,25 +1,25 @@
 import { describe, expect, it } from "vitest";
 
-import { longestPause, pointOf } from "./points";
+import { gapThreshold, toPoint } from "./points";
 
 const DAY_S = 86_400;
 
-function pointsOn(days: readonly number[]): ReturnType<typeof pointOf>[] {
-  return days.map((day) => pointOf(new Date(Date.UTC(2022, 0, 1 + day)).toISOString(), "1.00"));
+function pointsOn(days: readonly number[]): ReturnType<typeof toPoint>[] {
+  return days.map((day) => toPoint(new Date(Date.UTC(2022, 0, 1 + day)).toISOString(), "1.00"));
 }
 
 describe("a gap in the line", () => {
   it("is no shorter than what a thinned answer may leave out", () => {
     const days = 1_750;
     const kept = Array.from({ length: days / 10 }, (_, stretch) => [0, 1, 2, 9].map((day) => stretch * 10 + day));
-    expect(longestPause(pointsOn(kept.flat()), false)).toBeGreaterThanOrEqual(7 * DAY_S);
+    expect(gapThreshold(pointsOn(kept.flat()), false)).toBeGreaterThanOrEqual(7 * DAY_S);
   });
 
   it("is where a source was silent for much longer than usual", () => {
-    expect(longestPause(pointsOn([0, 1, 2, 3, 4, 30, 31]), false)).toBeLessThan(26 * DAY_S);
+    expect(gapThreshold(pointsOn([0, 1, 2, 3, 4, 30, 31]), false)).toBeLessThan(26 * DAY_S);
   });
 
   it("is nowhere in what somebody typed", () => {
-    expect(longestPause(pointsOn([0, 1, 2, 300]), true)).toBe(Number.POSITIVE_INFINITY);
+    expect(gapThreshold(pointsOn([0, 1, 2, 300]), true)).toBe(Number.POSITIVE_INFINITY);
   });
 });

@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 
 const WIDTH = 112;
 const HEIGHT = 30;
-const EDGE = 3;
+const PADDING = 3;
 
 export function Sparkline({
   points,
@@ -17,11 +17,11 @@ export function Sparkline({
   const low = Math.min(...values);
   const high = Math.max(...values);
   const first = times[0]!;
-  const length = times.at(-1)! - first || 1;
-  const x = (index: number): number => EDGE + ((times[index]! - first) / length) * (WIDTH - 2 * EDGE);
+  const duration = times.at(-1)! - first || 1;
+  const x = (index: number): number => PADDING + ((times[index]! - first) / duration) * (WIDTH - 2 * PADDING);
   const y = (index: number): number =>
-    high === low ? HEIGHT / 2 : EDGE + ((high - values[index]!) / (high - low)) * (HEIGHT - 2 * EDGE);
-  const line = points.map((_, index) => `${x(index).toFixed(1)} ${y(index).toFixed(1)}`).join("L");
+    high === low ? HEIGHT / 2 : PADDING + ((high - values[index]!) / (high - low)) * (HEIGHT - 2 * PADDING);
+  const path = points.map((_, index) => `${x(index).toFixed(1)} ${y(index).toFixed(1)}`).join("L");
   const last = points.length - 1;
   return (
     <svg
@@ -30,7 +30,7 @@ export function Sparkline({
       aria-hidden="true"
       focusable="false"
     >
-      <path d={`M${line}`} />
+      <path d={`M${path}`} />
       <circle cx={x(last)} cy={y(last)} r="2.5" />
     </svg>
   );

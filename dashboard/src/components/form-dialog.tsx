@@ -3,50 +3,50 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import type { Failure } from "../api/client";
-import { asFailure, everythingChanged } from "../api/use-resource";
-import { Dialog, Failed, faultAt } from "./ui";
+import type { RequestError } from "../api/client";
+import { invalidateAll, toRequestError } from "../api/use-resource";
+import { Dialog, ErrorNotice, fieldError } from "./ui";
 
 /** What the API says of the field that this pointer stands for. */
-export type FaultOf = (pointer: string) => string | undefined;
+export type ErrorOf = (pointer: string) => string | undefined;
 
 export function FormDialog({
   title,
-  verb,
-  verbWhileBusy = verb,
-  send,
-  close,
+  submitLabel,
+  busyLabel = submitLabel,
+  onSubmit,
+  onClose,
   children,
 }: {
   title: string;
-  verb: string;
-  verbWhileBusy?: string;
-  send: (form: FormData) => Promise<unknown>;
-  close: () => void;
-  children: (faultOf: FaultOf) => ComponentChildren;
+  submitLabel: string;
+  busyLabel?: string;
+  onSubmit: (form: FormData) => Promise<unknown>;
+  onClose: () => void;
+  children: (errorOf: ErrorOf) => ComponentChildren;
 }): JSX.Element {
-  const [failure, setFailure] = useState<Failure>();
+  const [error, setError] = useState<RequestError>();
   const [isBusy, setIsBusy] = useState(false);
   const submit = async (form: FormData): Promise<void> => {
     setIsBusy(true);
     try {
-      await send(form);
-      everythingChanged();
-      close();
-    } catch (trouble) {
-      setFailure(asFailure(trouble));
+      await onSubmit(form);
+      invalidateAll();
+      onClose();
+    } catch (caught) {
+      setError(toRequestError(caught));
       setIsBusy(false);
     }
   };
-  const placed = new Set<string>();
+  const placedPointers = new Set<string>();
   const fields = children((pointer) => {
-    placed.add(pointer);
-    return faultAt(failure, pointer);
+    placedPointers.add(pointer);
+    return fieldError(error, pointer);
   });
-  const faults = failure?.problem?.errors ?? [];
-  const isToldBeside = faults.length > 0 && faults.every((fault) => placed.has(fault.pointer ?? ""));
+  const fieldErrors = error?.problem?.errors ?? [];
+  const areAllPlaced = fieldErrors.length > 0 && fieldErrors.every((fault) => placedPointers.has(fault.pointer ?? ""));
   return (
-    <Dialog title={title} close={close}>
+    <Dialog title={title} onClose={onClose}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -54,12 +54,12 @@ export function FormDialog({
         }}
       >
         {fields}
-        {failure && !isToldBeside && <Failed failure={failure} />}
+        {error && !areAllPlaced && <ErrorNotice error={error} />}
         <p class="actions">
           <button type="submit" class="button is-primary" disabled={isBusy}>
-            {isBusy ? verbWhileBusy : verb}
+            {isBusy ? busyLabel : submitLabel}
           </button>
-          <button type="button" class="button" onClick={close}>
+          <button type="button" class="button" onClick={onClose}>
             Cancel
           </button>
         </p>

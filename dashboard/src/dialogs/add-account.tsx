@@ -2,58 +2,58 @@
 
 import type { JSX } from "preact";
 
-import { idempotencyKey, post, type Account } from "../api/client";
+import { newIdempotencyKey, post, type Account } from "../api/client";
 import { FormDialog } from "../components/form-dialog";
-import { dayOf } from "../format/dates";
-import { go } from "../router";
-import { plainAmount } from "./add-balance";
 import { Field } from "../components/ui";
-import { TYPES } from "../format/labels";
+import { toIsoDate } from "../format/dates";
+import { ACCOUNT_TYPE_LABELS } from "../format/labels";
+import { navigate } from "../router";
+import { normalizeAmount } from "./add-balance";
 
-const USUAL_CURRENCIES = ["USD", "EUR", "GBP", "JPY", "CHF", "CAD", "AUD", "KWD"];
+const COMMON_CURRENCIES = ["USD", "EUR", "GBP", "JPY", "CHF", "CAD", "AUD", "KWD"];
 
-export function AddAccount({ close }: { close: () => void }): JSX.Element {
-  const today = dayOf(new Date());
-  const send = async (form: FormData): Promise<void> => {
+export function AddAccountDialog({ onClose }: { onClose: () => void }): JSX.Element {
+  const today = toIsoDate(new Date());
+  const createAccount = async (form: FormData): Promise<void> => {
     const text = (name: string): string => String(form.get(name)).trim();
-    const made = await post(
+    const created = await post(
       "/api/v1/accounts",
       {
         name: text("name"),
         account_type: text("account_type") as Account["account_type"],
         currency: text("currency").toUpperCase(),
-        balance: plainAmount(text("balance")),
+        balance: normalizeAmount(text("balance")),
         ...(text("day") === today ? {} : { captured_at: text("day") }),
       },
-      { headers: { "Idempotency-Key": idempotencyKey() } },
+      { headers: { "Idempotency-Key": newIdempotencyKey() } },
     );
-    go(`/accounts/${made.id}`);
+    navigate(`/accounts/${created.id}`);
   };
   return (
-    <FormDialog title="Add an account by hand" verb="Add" send={send} close={close}>
-      {(faultOf) => (
+    <FormDialog title="Add an account by hand" submitLabel="Add" onSubmit={createAccount} onClose={onClose}>
+      {(errorOf) => (
         <>
-          <Field label="Name" fault={faultOf("/name")}>
+          <Field label="Name" error={errorOf("/name")}>
             {(ids) => <input {...ids} name="name" required maxLength={200} autoComplete="off" />}
           </Field>
           <div class="fields">
             <Field label="Type">
               {(ids) => (
                 <select {...ids} name="account_type">
-                  {Object.entries(TYPES).map(([value, title]) => (
+                  {Object.entries(ACCOUNT_TYPE_LABELS).map(([value, label]) => (
                     <option key={value} value={value}>
-                      {title}
+                      {label}
                     </option>
                   ))}
                 </select>
               )}
             </Field>
-            <Field label="Currency" fault={faultOf("/currency")}>
+            <Field label="Currency" error={errorOf("/currency")}>
               {(ids) => (
                 <>
                   <input {...ids} name="currency" list="currencies" required maxLength={3} defaultValue="USD" />
                   <datalist id="currencies">
-                    {USUAL_CURRENCIES.map((code) => (
+                    {COMMON_CURRENCIES.map((code) => (
                       <option key={code} value={code} />
                     ))}
                   </datalist>
@@ -65,11 +65,11 @@ export function AddAccount({ close }: { close: () => void }): JSX.Element {
             <Field
               label="Balance"
               hint="A debt is typed negative: -1200.00"
-              fault={faultOf("/balance")}
+              error={errorOf("/balance")}
             >
               {(ids) => <input {...ids} name="balance" inputMode="decimal" required autoComplete="off" />}
             </Field>
-            <Field label="On" fault={faultOf("/captured_at")}>
+            <Field label="On" error={errorOf("/captured_at")}>
               {(ids) => <input {...ids} type="date" name="day" defaultValue={today} max={today} required />}
             </Field>
           </div>

@@ -3,40 +3,40 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
+import { createConnection, type Provider } from "../api/providers";
 import { FormDialog } from "../components/form-dialog";
-import { connect, type Provider } from "../api/providers";
 import { Field } from "../components/ui";
 
-export function Connect({
+export function ConnectDialog({
   providers,
-  close,
+  onClose,
 }: {
   providers: readonly Provider[];
-  close: () => void;
+  onClose: () => void;
 }): JSX.Element {
   const [slug, setSlug] = useState(providers[0]?.slug ?? "");
-  const provider = providers.find((found) => found.slug === slug);
-  const send = (form: FormData): Promise<void> => {
-    const given = (provider?.credentials ?? []).map(({ name }) => [name, String(form.get(name)).trim()]);
-    return connect(slug, Object.fromEntries(given) as Record<string, string>);
+  const provider = providers.find((option) => option.slug === slug);
+  const connect = (form: FormData): Promise<void> => {
+    const credentials = (provider?.credentials ?? []).map(({ name }) => [name, String(form.get(name)).trim()]);
+    return createConnection(slug, Object.fromEntries(credentials) as Record<string, string>);
   };
   return (
-    <FormDialog title="Connect" verb="Connect" verbWhileBusy="Connecting …" send={send} close={close}>
-      {(faultOf) => (
+    <FormDialog title="Connect" submitLabel="Connect" busyLabel="Connecting …" onSubmit={connect} onClose={onClose}>
+      {(errorOf) => (
         <>
           <Field label="Provider">
             {(ids) => (
               <select {...ids} value={slug} onChange={(event) => setSlug(event.currentTarget.value)}>
-                {providers.map((found) => (
-                  <option key={found.slug} value={found.slug}>
-                    {found.name}
+                {providers.map((option) => (
+                  <option key={option.slug} value={option.slug}>
+                    {option.name}
                   </option>
                 ))}
               </select>
             )}
           </Field>
           {provider?.credentials.map(({ name, title, secret }) => (
-            <Field key={name} label={title} fault={faultOf(`/credentials/${name}`)}>
+            <Field key={name} label={title} error={errorOf(`/credentials/${name}`)}>
               {(ids) =>
                 secret ? (
                   <input {...ids} name={name} type="password" autoComplete="off" required />

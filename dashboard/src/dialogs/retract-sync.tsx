@@ -3,46 +3,46 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import { remove, type Failure, type Sync } from "../api/client";
-import { showMinute } from "../format/dates";
-import { asFailure, everythingChanged } from "../api/use-resource";
-import { Dialog, Failed } from "../components/ui";
-import { count } from "../format/labels";
+import { remove, type RequestError, type Sync } from "../api/client";
+import { invalidateAll, toRequestError } from "../api/use-resource";
+import { Dialog, ErrorNotice } from "../components/ui";
+import { formatDateTime } from "../format/dates";
+import { formatCount } from "../format/labels";
 
 // Imports and typed balances only: what a provider said stays said.
-const TAKEN_BACK: readonly Sync["source"][] = ["initial_connection", "account_sync", "holdings_sync", "manual_sync"];
+const RETRACTABLE_SOURCES: readonly Sync["source"][] = ["initial_connection", "account_sync", "holdings_sync", "manual_sync"];
 
-export function canBeRetracted(sync: Sync): boolean {
-  return sync.retracted_at === null && sync.recorded > 0 && TAKEN_BACK.includes(sync.source);
+export function isRetractable(sync: Sync): boolean {
+  return sync.retracted_at === null && sync.recorded > 0 && RETRACTABLE_SOURCES.includes(sync.source);
 }
 
-export function Retract({ sync, close }: { sync: Sync; close: () => void }): JSX.Element {
-  const [failure, setFailure] = useState<Failure>();
+export function RetractSyncDialog({ sync, onClose }: { sync: Sync; onClose: () => void }): JSX.Element {
+  const [error, setError] = useState<RequestError>();
   const [isBusy, setIsBusy] = useState(false);
   const retract = async (): Promise<void> => {
     setIsBusy(true);
     try {
       await remove("/api/v1/syncs/{id}", { path: { id: sync.id } });
-      everythingChanged();
-      close();
-    } catch (trouble) {
-      setFailure(asFailure(trouble));
+      invalidateAll();
+      onClose();
+    } catch (caught) {
+      setError(toRequestError(caught));
       setIsBusy(false);
     }
   };
   return (
-    <Dialog title="Retract this sync?" close={close}>
+    <Dialog title="Retract this sync?" onClose={onClose}>
       <p>
-        {count(sync.recorded, "balance")} recorded on {showMinute(sync.started_at)} will be left out of
+        {formatCount(sync.recorded, "balance")} recorded on {formatDateTime(sync.started_at)} will be left out of
         every chart and total. Nothing is destroyed: the audit log keeps the retraction, and the same
         file can be imported again.
       </p>
-      {failure && <Failed failure={failure} />}
+      {error && <ErrorNotice error={error} />}
       <p class="actions">
         <button type="button" class="button is-danger" disabled={isBusy} onClick={() => void retract()}>
           {isBusy ? "Retracting …" : "Retract"}
         </button>
-        <button type="button" class="button" onClick={close}>
+        <button type="button" class="button" onClick={onClose}>
           Keep it
         </button>
       </p>

@@ -4,33 +4,33 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
 import { get, type Account, type Snapshot } from "../api/client";
-import { showDay, showMinute } from "../format/dates";
 import { useResource } from "../api/use-resource";
-import { Retract, canBeRetracted } from "./retract-sync";
-import { Amount, Dialog, Failed, Waiting } from "../components/ui";
-import { SOURCES, SYNC_STATES, count } from "../format/labels";
+import { Amount, Dialog, ErrorNotice, Skeleton } from "../components/ui";
+import { formatDate, formatDateTime } from "../format/dates";
+import { SOURCE_LABELS, SYNC_STATE_LABELS, formatCount } from "../format/labels";
+import { RetractSyncDialog, isRetractable } from "./retract-sync";
 
-export function RecordedBy({
+export function SnapshotDetailsDialog({
   account,
   snapshot,
-  close,
+  onClose,
 }: {
   account: Account;
   snapshot: Snapshot;
-  close: () => void;
+  onClose: () => void;
 }): JSX.Element {
   const [isRetracting, setIsRetracting] = useState(false);
-  const run = useResource(`run-of/${snapshot.id}`, (signal) => 
+  const sync = useResource(`sync/${snapshot.id}`, (signal) =>
     get("/api/v1/accounts/{id}/balance-snapshots/{snapshot_id}/sync", {
       path: { id: account.id, snapshot_id: snapshot.id },
       signal,
     }),
   );
-  if (isRetracting && run.data) {
-    return <Retract sync={run.data} close={close} />;
+  if (isRetracting && sync.data) {
+    return <RetractSyncDialog sync={sync.data} onClose={onClose} />;
   }
   return (
-    <Dialog title={showDay(snapshot.captured_at)} close={close}>
+    <Dialog title={formatDate(snapshot.captured_at)} onClose={onClose}>
       <dl class="facts">
         <dt>Balance</dt>
         <dd>
@@ -45,33 +45,33 @@ export function RecordedBy({
           </>
         )}
         <dt>Of the instant</dt>
-        <dd>{showMinute(snapshot.captured_at)}</dd>
+        <dd>{formatDateTime(snapshot.captured_at)}</dd>
         <dt>Recorded</dt>
-        <dd>{showMinute(snapshot.created_at)}</dd>
+        <dd>{formatDateTime(snapshot.created_at)}</dd>
         <dt>Source</dt>
-        <dd>{SOURCES[snapshot.source]}</dd>
+        <dd>{SOURCE_LABELS[snapshot.source]}</dd>
       </dl>
       <h3>The sync that recorded it</h3>
-      {run.isLoading && <Waiting lines={2} />}
-      {run.failure && <Failed failure={run.failure} retry={run.reload} />}
-      {run.data && (
+      {sync.isLoading && <Skeleton lines={2} />}
+      {sync.error && <ErrorNotice error={sync.error} retry={sync.reload} />}
+      {sync.data && (
         <>
           <dl class="facts">
             <dt>Run</dt>
             <dd>
-              <code>{run.data.id}</code>
+              <code>{sync.data.id}</code>
             </dd>
             <dt>State</dt>
-            <dd>{SYNC_STATES[run.data.state]}</dd>
+            <dd>{SYNC_STATE_LABELS[sync.data.state]}</dd>
             <dt>Recorded</dt>
             <dd>
-              {count(run.data.recorded, "balance")}
-              {run.data.skipped > 0 && `, ${run.data.skipped} known already`}
+              {formatCount(sync.data.recorded, "balance")}
+              {sync.data.skipped > 0 && `, ${sync.data.skipped} known already`}
             </dd>
             <dt>Accounts</dt>
-            <dd>{run.data.accounts.length}</dd>
+            <dd>{sync.data.accounts.length}</dd>
           </dl>
-          {canBeRetracted(run.data) && (
+          {isRetractable(sync.data) && (
             <p class="actions">
               <button type="button" class="button is-danger" onClick={() => setIsRetracting(true)}>
                 Retract this sync …

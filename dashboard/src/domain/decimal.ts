@@ -6,18 +6,18 @@ export interface Decimal {
   readonly scale: number;
 }
 
-const FORM = /^(-?)([0-9]+)(?:\.([0-9]+))?$/;
+const PATTERN = /^(-?)([0-9]+)(?:\.([0-9]+))?$/;
 
 export function parseDecimal(text: string): Decimal {
-  const match = FORM.exec(text);
+  const match = PATTERN.exec(text);
   if (!match) throw new RangeError("This is not a plain decimal.");
   const [, sign, whole, fraction = ""] = match;
   const units = BigInt(`${whole}${fraction}`);
   return { units: sign ? -units : units, scale: fraction.length };
 }
 
-export function printDecimal({ units, scale }: Decimal): string {
-  const digits = absolute(units).toString().padStart(scale + 1, "0");
+export function formatDecimal({ units, scale }: Decimal): string {
+  const digits = abs(units).toString().padStart(scale + 1, "0");
   const whole = digits.slice(0, digits.length - scale);
   const fraction = digits.slice(digits.length - scale);
   return `${units < 0n ? "-" : ""}${whole}${scale > 0 ? `.${fraction}` : ""}`;
@@ -25,7 +25,7 @@ export function printDecimal({ units, scale }: Decimal): string {
 
 export function add(a: Decimal, b: Decimal): Decimal {
   const scale = Math.max(a.scale, b.scale);
-  return { units: unitsAt(a, scale) + unitsAt(b, scale), scale };
+  return { units: unitsAtScale(a, scale) + unitsAtScale(b, scale), scale };
 }
 
 export function subtract(a: Decimal, b: Decimal): Decimal {
@@ -35,7 +35,7 @@ export function subtract(a: Decimal, b: Decimal): Decimal {
 export function sum(texts: Iterable<string>): string {
   let total: Decimal = { units: 0n, scale: 0 };
   for (const text of texts) total = add(total, parseDecimal(text));
-  return printDecimal(total);
+  return formatDecimal(total);
 }
 
 export interface Change {
@@ -47,19 +47,19 @@ export interface Change {
 export function changeBetween(from: string, to: string): Change {
   const start = parseDecimal(from);
   const change = subtract(parseDecimal(to), start);
-  return { amount: printDecimal(change), percent: percentOf(change, start) };
+  return { amount: formatDecimal(change), percent: percentOf(change, start) };
 }
 
-const BEYOND_PERCENT = 10n ** 14n;
+const PERCENT_LIMIT = 10n ** 14n;
 
 function percentOf(change: Decimal, base: Decimal): string | null {
   if (base.units === 0n) return null;
   const scale = Math.max(change.scale, base.scale);
-  const numerator = unitsAt(change, scale) * 10_000n;
-  const denominator = absolute(unitsAt(base, scale));
-  const hundredths = (absolute(numerator) * 2n + denominator) / (denominator * 2n);
-  if (hundredths >= BEYOND_PERCENT) return null;
-  return printDecimal({ units: numerator < 0n ? -hundredths : hundredths, scale: 2 });
+  const numerator = unitsAtScale(change, scale) * 10_000n;
+  const denominator = abs(unitsAtScale(base, scale));
+  const hundredths = (abs(numerator) * 2n + denominator) / (denominator * 2n);
+  if (hundredths >= PERCENT_LIMIT) return null;
+  return formatDecimal({ units: numerator < 0n ? -hundredths : hundredths, scale: 2 });
 }
 
 /** -1, 0 or 1. */
@@ -69,10 +69,10 @@ export function signOf(text: string): -1 | 0 | 1 {
   return units < 0n ? -1 : 1;
 }
 
-function unitsAt({ units, scale }: Decimal, wanted: number): bigint {
-  return units * 10n ** BigInt(wanted - scale);
+function unitsAtScale({ units, scale }: Decimal, target: number): bigint {
+  return units * 10n ** BigInt(target - scale);
 }
 
-function absolute(units: bigint): bigint {
+function abs(units: bigint): bigint {
   return units < 0n ? -units : units;
 }

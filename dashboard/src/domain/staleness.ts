@@ -3,7 +3,7 @@
 import type { SnapshotSource } from "../api/client";
 
 const DAY_MS = 86_400_000;
-const EXPECTED_DAYS: Record<SnapshotSource, number> = {
+const MAX_AGE_DAYS: Record<SnapshotSource, number> = {
   initial_connection: 45,
   manual_sync: 45,
   account_sync: 45,
@@ -15,5 +15,5 @@ export function isStale(
   { captured_at: capturedAt, source }: { captured_at: string; source: SnapshotSource },
   now: number = Date.now(),
 ): boolean {
-  return now - Date.parse(capturedAt) > EXPECTED_DAYS[source] * DAY_MS;
+  return now - Date.parse(capturedAt) > MAX_AGE_DAYS[source] * DAY_MS;
 }

@@ -15,7 +15,7 @@ const COLUMNS = [
   "created_at",
 ] as const;
 
-export function csvOf(history: SnapshotHistory): Blob {
+export function historyToCsv(history: SnapshotHistory): Blob {
   const rows = history.snapshots.map((snapshot) =>
     COLUMNS.map((column) => snapshot[column] ?? "").join(","),
   );

@@ -2,17 +2,17 @@
 
 import { locale } from "../preferences";
 
-export const RANGES = ["1D", "1W", "1M", "3M", "YTD", "1Y", "5Y", "ALL"] as const;
-export type RangeName = (typeof RANGES)[number];
+export const RANGE_PRESETS = ["1D", "1W", "1M", "3M", "YTD", "1Y", "5Y", "ALL"] as const;
+export type RangePreset = (typeof RANGE_PRESETS)[number];
 
 /** Both ends included. `name` is null for a range of the reader's own. */
-export interface Span {
-  readonly name: RangeName | null;
+export interface TimeRange {
+  readonly preset: RangePreset | null;
   readonly start: Date;
   readonly end: Date;
 }
 
-export const RANGE_WORDS: Record<RangeName, string> = {
+export const RANGE_LABELS: Record<RangePreset, string> = {
   "1D": "one day",
   "1W": "one week",
   "1M": "one month",
@@ -24,50 +24,50 @@ export const RANGE_WORDS: Record<RangeName, string> = {
 };
 
 const DAY_MS = 86_400_000;
-const BEGINNING = new Date("1900-01-01T00:00:00Z");
+const EARLIEST = new Date("1900-01-01T00:00:00Z");
 
-export function spanOf(name: RangeName, now: Date = new Date()): Span {
+export function presetRange(preset: RangePreset, now: Date = new Date()): TimeRange {
   const end = new Date(Math.ceil(now.getTime() / 60_000) * 60_000);
-  return { name, start: startOf(name, end), end };
+  return { preset, start: presetStart(preset, end), end };
 }
 
-function startOf(name: RangeName, end: Date): Date {
-  const at = (years: number, months: number, days: number): Date =>
-    clamped(end.getFullYear() - years, end.getMonth() - months, end.getDate() - days, end.getDate());
-  switch (name) {
+function presetStart(preset: RangePreset, end: Date): Date {
+  const before = (years: number, months: number, days: number): Date =>
+    clampToMonth(end.getFullYear() - years, end.getMonth() - months, end.getDate() - days, end.getDate());
+  switch (preset) {
     case "1D":
       return new Date(end.getTime() - DAY_MS);
     case "1W":
-      return at(0, 0, 7);
+      return before(0, 0, 7);
     case "1M":
-      return at(0, 1, 0);
+      return before(0, 1, 0);
     case "3M":
-      return at(0, 3, 0);
+      return before(0, 3, 0);
     case "YTD":
       return new Date(end.getFullYear(), 0, 1);
     case "1Y":
-      return at(1, 0, 0);
+      return before(1, 0, 0);
     case "5Y":
-      return at(5, 0, 0);
+      return before(5, 0, 0);
     case "ALL":
-      return BEGINNING;
+      return EARLIEST;
   }
 }
 
 // A month ago of 31 March is the last of February, not 3 March.
-function clamped(year: number, month: number, day: number, dayOfMonth: number): Date {
-  const found = new Date(year, month, day);
-  const last = new Date(year, month + 1, 0).getDate();
-  return day === dayOfMonth && day > last ? new Date(year, month, last) : found;
+function clampToMonth(year: number, month: number, day: number, dayOfMonth: number): Date {
+  const date = new Date(year, month, day);
+  const lastDay = new Date(year, month + 1, 0).getDate();
+  return day === dayOfMonth && day > lastDay ? new Date(year, month, lastDay) : date;
 }
 
-export function customSpan(from: string, to: string): Span {
-  return { name: null, start: startOfDay(from), end: endOfDay(to) };
+export function customRange(from: string, to: string): TimeRange {
+  return { preset: null, start: startOfDay(from), end: endOfDay(to) };
 }
 
 /** The same stretch of the calendar a year before. */
-export function aYearEarlier({ start, end }: Span): Span {
-  return { name: null, start: shiftYears(start, -1), end: shiftYears(end, -1) };
+export function yearEarlier({ start, end }: TimeRange): TimeRange {
+  return { preset: null, start: shiftYears(start, -1), end: shiftYears(end, -1) };
 }
 
 export function shiftYears(instant: Date, years: number): Date {
@@ -79,18 +79,18 @@ export function shiftYears(instant: Date, years: number): Date {
 }
 
 /** The stretch beside this one, of the same length; never beyond now. */
-export function neighbour({ start, end }: Span, direction: -1 | 1): Span {
+export function adjacentRange({ start, end }: TimeRange, direction: -1 | 1): TimeRange {
   const length = end.getTime() - start.getTime();
-  const latest = spanOf("1D").end.getTime();
+  const latest = presetRange("1D").end.getTime();
   const to = Math.min(end.getTime() + direction * length, latest);
-  return { name: null, start: new Date(to - length), end: new Date(to) };
+  return { preset: null, start: new Date(to - length), end: new Date(to) };
 }
 
-export function days(span: { start: Date; end: Date }): number {
-  return (span.end.getTime() - span.start.getTime()) / DAY_MS;
+export function lengthInDays(range: { start: Date; end: Date }): number {
+  return (range.end.getTime() - range.start.getTime()) / DAY_MS;
 }
 
-export function wire(instant: Date): string {
+export function toIsoInstant(instant: Date): string {
   return instant.toISOString().replace(/\.000Z$/, "Z");
 }
 
@@ -103,33 +103,33 @@ export function endOfDay(day: string): Date {
 }
 
 /** The day of an instant as a date field writes it. */
-export function dayOf(instant: Date): string {
+export function toIsoDate(instant: Date): string {
   const pad = (n: number): string => String(n).padStart(2, "0");
   return `${instant.getFullYear()}-${pad(instant.getMonth() + 1)}-${pad(instant.getDate())}`;
 }
 
-const dayFormat = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
-const minuteFormat = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
-const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+const dateFormat = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
+const dateTimeFormat = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+const relativeFormat = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
 
-export function showDay(instant: Date | string): string {
-  return dayFormat.format(new Date(instant));
+export function formatDate(instant: Date | string): string {
+  return dateFormat.format(new Date(instant));
 }
 
-export function showMinute(instant: Date | string): string {
-  return minuteFormat.format(new Date(instant));
+export function formatDateTime(instant: Date | string): string {
+  return dateTimeFormat.format(new Date(instant));
 }
 
-export function showAgo(instant: Date | string, now: Date = new Date()): string {
+export function formatRelative(instant: Date | string, now: Date = new Date()): string {
   const then = new Date(instant);
   const seconds = (then.getTime() - now.getTime()) / 1000;
-  const midnights = Math.round(
-    (startOfDay(dayOf(then)).getTime() - startOfDay(dayOf(now)).getTime()) / DAY_MS,
+  const calendarDays = Math.round(
+    (startOfDay(toIsoDate(then)).getTime() - startOfDay(toIsoDate(now)).getTime()) / DAY_MS,
   );
-  if (Math.abs(seconds) < 90) return relative.format(0, "second");
-  if (Math.abs(seconds) < 5400) return relative.format(Math.round(seconds / 60), "minute");
-  if (midnights === 0) return relative.format(Math.round(seconds / 3600), "hour");
-  if (Math.abs(midnights) < 45) return relative.format(midnights, "day");
-  if (Math.abs(midnights) < 548) return relative.format(Math.round(midnights / 30.44), "month");
-  return relative.format(Math.round(midnights / 365.25), "year");
+  if (Math.abs(seconds) < 90) return relativeFormat.format(0, "second");
+  if (Math.abs(seconds) < 5400) return relativeFormat.format(Math.round(seconds / 60), "minute");
+  if (calendarDays === 0) return relativeFormat.format(Math.round(seconds / 3600), "hour");
+  if (Math.abs(calendarDays) < 45) return relativeFormat.format(calendarDays, "day");
+  if (Math.abs(calendarDays) < 548) return relativeFormat.format(Math.round(calendarDays / 30.44), "month");
+  return relativeFormat.format(Math.round(calendarDays / 365.25), "year");
 }

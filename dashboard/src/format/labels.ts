@@ -2,7 +2,7 @@
 
 import type { Account, Connection, SnapshotSource, Sync } from "../api/client";
 
-export const SOURCES: Record<SnapshotSource, string> = {
+export const SOURCE_LABELS: Record<SnapshotSource, string> = {
   initial_connection: "First sync",
   account_sync: "Account sync",
   holdings_sync: "Holdings sync",
@@ -10,7 +10,7 @@ export const SOURCES: Record<SnapshotSource, string> = {
   scheduled_sync: "Scheduled sync",
 };
 
-export const TYPES: Record<Account["account_type"], string> = {
+export const ACCOUNT_TYPE_LABELS: Record<Account["account_type"], string> = {
   checking: "Checking",
   savings: "Savings",
   money_market: "Money market",
@@ -36,7 +36,7 @@ export const TYPES: Record<Account["account_type"], string> = {
   other: "Other",
 };
 
-const LIABILITIES = new Set<Account["account_type"]>([
+const LIABILITY_TYPES = new Set<Account["account_type"]>([
   "credit_card",
   "line_of_credit",
   "loan",
@@ -44,10 +44,10 @@ const LIABILITIES = new Set<Account["account_type"]>([
 ]);
 
 export function isLiability(account: Account): boolean {
-  return LIABILITIES.has(account.account_type);
+  return LIABILITY_TYPES.has(account.account_type);
 }
 
-export const CONNECTION_STATES: Record<Connection["state"], string> = {
+export const CONNECTION_STATE_LABELS: Record<Connection["state"], string> = {
   active: "Working",
   needs_reauthentication: "Sign in again",
   rate_limited: "Waiting",
@@ -55,14 +55,14 @@ export const CONNECTION_STATES: Record<Connection["state"], string> = {
   disconnected: "Disconnected",
 };
 
-export const SYNC_STATES: Record<Sync["state"], string> = {
+export const SYNC_STATE_LABELS: Record<Sync["state"], string> = {
   running: "Running",
   succeeded: "Done",
   partial: "Partly done",
   failed: "Failed",
 };
 
-const PROVIDERS: Record<string, string> = {
+const FILE_PROVIDER_LABELS: Record<string, string> = {
   ofx: "OFX files",
   csv: "CSV files",
   balance_csv: "CSV files",
@@ -72,19 +72,19 @@ const PROVIDERS: Record<string, string> = {
   manual: "Kept by hand",
 };
 
-export function providerName(provider: string): string {
-  return PROVIDERS[provider] ?? provider;
+export function providerLabel(provider: string): string {
+  return FILE_PROVIDER_LABELS[provider] ?? provider;
 }
 
 /** Whether a provider tells its balances, so that none may be typed beside them. */
-export function isFedByProvider(connection: Connection | undefined): boolean {
-  return connection !== undefined && !(connection.provider in PROVIDERS) && connection.state !== "disconnected";
+export function isSyncedByProvider(connection: Connection | undefined): boolean {
+  return connection !== undefined && !(connection.provider in FILE_PROVIDER_LABELS) && connection.state !== "disconnected";
 }
 
-export function isFedByHand(connection: Connection | undefined): boolean {
+export function isManual(connection: Connection | undefined): boolean {
   return connection?.provider === "manual";
 }
 
-export function count(n: number, one: string, many: string = `${one}s`): string {
-  return `${n.toLocaleString()} ${n === 1 ? one : many}`;
+export function formatCount(n: number, singular: string, plural: string = `${singular}s`): string {
+  return `${n.toLocaleString()} ${n === 1 ? singular : plural}`;
 }

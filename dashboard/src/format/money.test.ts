@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
+import { changeBetween, formatDecimal, parseDecimal, sum } from "../domain/decimal";
 import { amountParts, formatAmount, formatPercent } from "./money";
-import { changeBetween, parseDecimal, printDecimal, sum } from "../domain/decimal";
 
 const english = { locale: "en-US" };
 
@@ -22,9 +22,9 @@ describe("an amount", () => {
   });
 
   test("shows the sign of a change, but none of zero", () => {
-    expect(formatAmount("12.50", "USD", { ...english, signed: true })).toBe("+$12.50");
-    expect(formatAmount("-12.50", "USD", { ...english, signed: true })).toBe("−$12.50");
-    expect(formatAmount("0.00", "USD", { ...english, signed: true })).toBe("$0.00");
+    expect(formatAmount("12.50", "USD", { ...english, isSigned: true })).toBe("+$12.50");
+    expect(formatAmount("-12.50", "USD", { ...english, isSigned: true })).toBe("−$12.50");
+    expect(formatAmount("0.00", "USD", { ...english, isSigned: true })).toBe("$0.00");
   });
 
   test("takes the reader's form", () => {
@@ -37,17 +37,17 @@ describe("an amount", () => {
   });
 
   test("says nothing of its size or its sign when it is hidden", () => {
-    const hidden = { ...english, hidden: true, signed: true };
+    const hidden = { ...english, isHidden: true, isSigned: true };
     expect(formatAmount("-1234567.89", "USD", hidden)).toBe("$•••");
     expect(formatAmount("1", "USD", hidden)).toBe("$•••");
   });
 
   test("comes apart into what can be set differently", () => {
     expect(amountParts("1234.56", "USD", english)).toEqual({
-      before: "$",
+      prefix: "$",
       whole: "1,234",
       fraction: ".56",
-      after: "",
+      suffix: "",
     });
   });
 });
@@ -90,7 +90,7 @@ describe("a sum", () => {
 
   test("prints what it reads", () => {
     for (const text of ["0", "-0.05", "500", "1.250", "-123456789012345678.90"]) {
-      expect(printDecimal(parseDecimal(text))).toBe(text);
+      expect(formatDecimal(parseDecimal(text))).toBe(text);
     }
     expect(() => parseDecimal("1e3")).toThrow(RangeError);
   });

@@ -1,45 +1,45 @@
 /** Amounts as people read them: every digit of the API's text, in the reader's own form. */
 
 export interface AmountParts {
-  readonly before: string;
+  readonly prefix: string;
   readonly whole: string;
   readonly fraction: string;
-  readonly after: string;
+  readonly suffix: string;
 }
 
 const MINUS = "\u2212";
-const HIDDEN = "\u2022\u2022\u2022";
-const DIGITS = new Set(["integer", "group"]);
+const HIDDEN_DIGITS = "\u2022\u2022\u2022";
+const DIGIT_PARTS = new Set(["integer", "group"]);
 
 /** Split an amount for setting: what stands before the digits, the digits, and what follows. */
 export function amountParts(
   text: string,
   currency: string,
-  { locale, signed = false, hidden = false }: { locale?: string; signed?: boolean; hidden?: boolean } = {},
+  { locale, isSigned = false, isHidden = false }: { locale?: string; isSigned?: boolean; isHidden?: boolean } = {},
 ): AmountParts {
   const isNegative = text.startsWith("-");
   const [whole = "0", fraction = ""] = text.replace("-", "").split(".");
   const isZero = !/[1-9]/.test(text);
-  const sample = isZero || hidden ? 0 : isNegative ? -1 : 1;
-  const layout = format(locale, currency, signed && !hidden).formatToParts(sample);
-  const first = layout.findIndex((part) => DIGITS.has(part.type));
-  const last = layout.findLastIndex((part) => DIGITS.has(part.type) || part.type === "fraction");
-  const point = layout.find((part) => part.type === "decimal")?.value ?? ".";
+  const sample = isZero || isHidden ? 0 : isNegative ? -1 : 1;
+  const parts = currencyFormat(locale, currency, isSigned && !isHidden).formatToParts(sample);
+  const firstDigit = parts.findIndex((part) => DIGIT_PARTS.has(part.type));
+  const lastDigit = parts.findLastIndex((part) => DIGIT_PARTS.has(part.type) || part.type === "fraction");
+  const decimalPoint = parts.find((part) => part.type === "decimal")?.value ?? ".";
   return {
-    before: joined(layout.slice(0, first)),
-    whole: hidden ? HIDDEN : grouped(whole, locale, currency),
-    fraction: hidden || fraction === "" ? "" : point + fraction,
-    after: joined(layout.slice(last + 1)),
+    prefix: joinParts(parts.slice(0, firstDigit)),
+    whole: isHidden ? HIDDEN_DIGITS : groupDigits(whole, locale, currency),
+    fraction: isHidden || fraction === "" ? "" : decimalPoint + fraction,
+    suffix: joinParts(parts.slice(lastDigit + 1)),
   };
 }
 
 export function formatAmount(
   text: string,
   currency: string,
-  options: { locale?: string; signed?: boolean; hidden?: boolean } = {},
+  options: { locale?: string; isSigned?: boolean; isHidden?: boolean } = {},
 ): string {
-  const { before, whole, fraction, after } = amountParts(text, currency, options);
-  return before + whole + fraction + after;
+  const { prefix, whole, fraction, suffix } = amountParts(text, currency, options);
+  return prefix + whole + fraction + suffix;
 }
 
 /** A percent of two decimals, signed; the API's number and our own text come out alike. */
@@ -48,10 +48,10 @@ export function formatPercent(percent: string | number, locale?: string): string
   const [whole = "0", fraction = ""] = text.replace("-", "").split(".");
   const isZero = !/[1-9]/.test(text);
   const sign = isZero ? "" : text.startsWith("-") ? MINUS : "+";
-  const layout = percentFormat(locale).formatToParts(1);
-  const point = layout.find((part) => part.type === "decimal")?.value ?? ".";
-  const unit = layout.slice(layout.findLastIndex((part) => part.type === "fraction") + 1);
-  return sign + grouped(whole, locale, "") + point + fraction.padEnd(2, "0") + joined(unit);
+  const parts = percentFormat(locale).formatToParts(1);
+  const decimalPoint = parts.find((part) => part.type === "decimal")?.value ?? ".";
+  const unit = parts.slice(parts.findLastIndex((part) => part.type === "fraction") + 1);
+  return sign + groupDigits(whole, locale, "") + decimalPoint + fraction.padEnd(2, "0") + joinParts(unit);
 }
 
 /** Round numbers beside a chart's lines; never an amount. */
@@ -59,39 +59,39 @@ export function formatTick(value: number, currency: string, locale?: string): st
   return tickFormat(locale, currency).format(value).replace("-", MINUS);
 }
 
-function joined(parts: readonly Intl.NumberFormatPart[]): string {
+function joinParts(parts: readonly Intl.NumberFormatPart[]): string {
   return parts.map((part) => (part.type === "minusSign" ? MINUS : part.value)).join("");
 }
 
-function grouped(whole: string, locale: string | undefined, currency: string): string {
-  const parts = format(locale, currency || "XXX", false).formatToParts(BigInt(whole));
-  return parts.filter((part) => DIGITS.has(part.type)).map((part) => part.value).join("");
+function groupDigits(whole: string, locale: string | undefined, currency: string): string {
+  const parts = currencyFormat(locale, currency || "XXX", false).formatToParts(BigInt(whole));
+  return parts.filter((part) => DIGIT_PARTS.has(part.type)).map((part) => part.value).join("");
 }
 
-const formats = new Map<string, Intl.NumberFormat>();
+const formatCache = new Map<string, Intl.NumberFormat>();
 
-function kept(key: string, make: () => Intl.NumberFormat): Intl.NumberFormat {
-  let found = formats.get(key);
-  if (!found) formats.set(key, (found = make()));
-  return found;
+function cachedFormat(key: string, create: () => Intl.NumberFormat): Intl.NumberFormat {
+  let cached = formatCache.get(key);
+  if (!cached) formatCache.set(key, (cached = create()));
+  return cached;
 }
 
 // A fraction digit is always asked for, so that the layout shows where the point stands.
-function format(locale: string | undefined, currency: string, signed: boolean): Intl.NumberFormat {
-  return kept(`${locale}/${currency}/${signed}`, () =>
+function currencyFormat(locale: string | undefined, currency: string, isSigned: boolean): Intl.NumberFormat {
+  return cachedFormat(`${locale}/${currency}/${isSigned}`, () =>
     new Intl.NumberFormat(locale, {
       style: "currency",
       currency,
       numberingSystem: "latn",
       minimumFractionDigits: 1,
       maximumFractionDigits: 1,
-      signDisplay: signed ? "exceptZero" : "auto",
+      signDisplay: isSigned ? "exceptZero" : "auto",
     }),
   );
 }
 
 function percentFormat(locale: string | undefined): Intl.NumberFormat {
-  return kept(`${locale}/%`, () =>
+  return cachedFormat(`${locale}/%`, () =>
     new Intl.NumberFormat(locale, {
       style: "percent",
       numberingSystem: "latn",
@@ -101,7 +101,7 @@ function percentFormat(locale: string | undefined): Intl.NumberFormat {
 }
 
 function tickFormat(locale: string | undefined, currency: string): Intl.NumberFormat {
-  return kept(`${locale}/${currency}/tick`, () =>
+  return cachedFormat(`${locale}/${currency}/tick`, () =>
     new Intl.NumberFormat(locale, {
       style: "currency",
       currency,

@@ -4,24 +4,24 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
 import { get, type Snapshot } from "../api/client";
-import { dayOf, endOfDay, showDay, wire } from "../format/dates";
 import { useResource } from "../api/use-resource";
-import { Amount, Failed, Icon } from "../components/ui";
+import { Amount, ErrorNotice, Icon } from "../components/ui";
+import { endOfDay, formatDate, toIsoDate, toIsoInstant } from "../format/dates";
 
-const LONG_AGO = "1900-01-01T00:00:00Z";
+const EARLIEST = "1900-01-01T00:00:00Z";
 
-export function DayFinder({
+export function BalanceOnDay({
   accountId,
-  onShow,
+  onSelect,
 }: {
   accountId: string;
-  onShow: (snapshot: Snapshot) => void;
+  onSelect: (snapshot: Snapshot) => void;
 }): JSX.Element {
   const [day, setDay] = useState("");
-  const found = useResource(day ? `day/${accountId}/${day}` : null, (signal) =>
-    balanceOn(accountId, day, signal),
+  const result = useResource(day ? `day/${accountId}/${day}` : null, (signal) =>
+    fetchBalanceOn(accountId, day, signal),
   );
-  const snapshot = found.isLoading ? undefined : found.data;
+  const snapshot = result.isLoading ? undefined : result.data;
   return (
     <section class="finder">
       <label>
@@ -29,7 +29,7 @@ export function DayFinder({
         <input
           type="date"
           value={day}
-          max={dayOf(new Date())}
+          max={toIsoDate(new Date())}
           onInput={(event) => setDay(event.currentTarget.value)}
         />
       </label>
@@ -38,26 +38,26 @@ export function DayFinder({
           <>
             <Amount text={snapshot.balance} currency={snapshot.currency} />
             <span class="quiet">
-              {dayOf(new Date(snapshot.captured_at)) === day
+              {toIsoDate(new Date(snapshot.captured_at)) === day
                 ? "recorded on that day"
-                : `as of ${showDay(snapshot.captured_at)}, the last before`}
+                : `as of ${formatDate(snapshot.captured_at)}, the last before`}
             </span>
-            <button type="button" class="ghost has-word" onClick={() => onShow(snapshot)}>
-              Which sync recorded it <Icon name="on" />
+            <button type="button" class="ghost has-word" onClick={() => onSelect(snapshot)}>
+              Which sync recorded it <Icon name="forward" />
             </button>
           </>
         )}
         {day && snapshot === null && <span class="quiet">Nothing was recorded by then.</span>}
       </div>
-      {found.failure && day && <Failed failure={found.failure} retry={found.reload} />}
+      {result.error && day && <ErrorNotice error={result.error} retry={result.reload} />}
     </section>
   );
 }
 
-async function balanceOn(id: string, day: string, signal: AbortSignal): Promise<Snapshot | null> {
+async function fetchBalanceOn(id: string, day: string, signal: AbortSignal): Promise<Snapshot | null> {
   const history = await get("/api/v1/accounts/{id}/balance-history", {
     path: { id },
-    query: { start_date: LONG_AGO, end_date: wire(endOfDay(day)), max_points: 4 },
+    query: { start_date: EARLIEST, end_date: toIsoInstant(endOfDay(day)), max_points: 4 },
     signal,
   });
   return history.snapshots.at(-1) ?? null;

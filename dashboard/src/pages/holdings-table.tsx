@@ -3,17 +3,17 @@
 import type { JSX } from "preact";
 
 import type { Holding } from "../api/client";
-import { showDay } from "../format/dates";
-import { areAmountsHidden } from "../preferences";
 import { Amount } from "../components/ui";
+import { formatDate } from "../format/dates";
+import { areAmountsHidden } from "../preferences";
 
 export function HoldingsTable({ holdings }: { holdings: readonly Holding[] }): JSX.Element {
-  const hidden = areAmountsHidden.value;
+  const isHidden = areAmountsHidden.value;
   return (
     <section class="block">
       <header>
         <h2>Holdings</h2>
-        <span class="quiet">As of {showDay(holdings[0]!.as_of)}</span>
+        <span class="quiet">As of {formatDate(holdings[0]!.as_of)}</span>
       </header>
       <table class="figures">
         <thead>
@@ -37,7 +37,7 @@ export function HoldingsTable({ holdings }: { holdings: readonly Holding[] }): J
                 {holding.symbol}
                 <span class="account-what">{holding.name}</span>
               </th>
-              <td class="number wide-only">{hidden ? "•••" : holding.quantity}</td>
+              <td class="number wide-only">{isHidden ? "•••" : holding.quantity}</td>
               <td class="number wide-only">
                 {holding.price !== null && <Amount text={holding.price} currency={holding.currency} />}
               </td>

@@ -3,35 +3,43 @@
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 
-import { get, type Account, type Failure, type Import } from "../api/client";
-import { drop, intakes, record, retry, take, type Intake, type Stage } from "../api/import-queue";
-import { MappingForm } from "./mapping-form";
-import { allAccounts } from "../api/queries";
+import { get, type Account, type Import, type RequestError } from "../api/client";
+import {
+  addFiles,
+  importFile,
+  previewAgain,
+  queuedFiles,
+  removeFile,
+  type ImportState,
+  type QueuedFile,
+} from "../api/import-queue";
+import { fetchAccounts } from "../api/queries";
 import { useResource } from "../api/use-resource";
+import { Badge, ErrorNotice, Icon, PageHeading } from "../components/ui";
+import { formatCount, providerLabel } from "../format/labels";
 import { Link } from "../router";
-import { Badge, Failed, Heading, Icon } from "../components/ui";
-import { count, providerName } from "../format/labels";
+import { MappingForm } from "./mapping-form";
 
-const BUSY: readonly Stage[] = ["trying", "recording"];
-const PROBLEMS_SHOWN = 5;
+const BUSY_STATES: readonly ImportState[] = ["previewing", "importing"];
+const INITIAL_PROBLEMS = 5;
 
 export function ImportPage(): JSX.Element {
   const formats = useResource("formats", (signal) => get("/api/v1/imports/formats", { signal }));
-  const accounts = useResource("accounts", allAccounts);
-  const files = intakes.value;
-  const ready = files.filter((intake) => intake.stage === "tried" && (intake.outcome?.recorded ?? 0) > 0);
-  const recorded = files.filter((intake) => intake.stage === "recorded");
-  const recording = files.filter((intake) => intake.stage === "recording");
+  const accounts = useResource("accounts", fetchAccounts);
+  const queue = queuedFiles.value;
+  const previewedFiles = queue.filter((queued) => queued.state === "previewed" && (queued.result?.recorded ?? 0) > 0);
+  const importedFiles = queue.filter((queued) => queued.state === "imported");
+  const importingFiles = queue.filter((queued) => queued.state === "importing");
   const extensions = formats.data?.formats.flatMap((format) => format.extensions).join(",");
   return (
     <>
-      <Heading title="Import">
+      <PageHeading title="Import">
         <p class="heading-what">
           Nothing is recorded before you have seen what would be, and a wrong import can be retracted.
         </p>
-      </Heading>
-      <Drop extensions={extensions} />
-      {formats.data && files.length === 0 && (
+      </PageHeading>
+      <DropZone extensions={extensions} />
+      {formats.data && queue.length === 0 && (
         <ul class="formats" aria-label="What is understood">
           {formats.data.formats.map((format) => (
             <li key={format.slug}>
@@ -41,30 +49,30 @@ export function ImportPage(): JSX.Element {
           ))}
         </ul>
       )}
-      {files.map((intake) => (
-        <FileCard key={intake.id} intake={intake} accounts={accounts.data ?? []} />
+      {queue.map((queued) => (
+        <FileCard key={queued.id} queued={queued} accounts={accounts.data ?? []} />
       ))}
-      {(ready.length > 1 || recording.length > 0) && (
+      {(previewedFiles.length > 1 || importingFiles.length > 0) && (
         <div class="bar" role="status">
-          {recording.length > 0 ? (
+          {importingFiles.length > 0 ? (
             <>
-              <progress value={recorded.length} max={recorded.length + recording.length} aria-label="Files recorded" />
+              <progress value={importedFiles.length} max={importedFiles.length + importingFiles.length} aria-label="Files recorded" />
               <span>
-                {recorded.length} of {count(recorded.length + recording.length, "file")} recorded
+                {importedFiles.length} of {formatCount(importedFiles.length + importingFiles.length, "file")} recorded
               </span>
             </>
           ) : (
             <button
               type="button"
               class="button is-primary"
-              onClick={() => ready.forEach((intake) => record(intake.id))}
+              onClick={() => previewedFiles.forEach((queued) => importFile(queued.id))}
             >
-              Import all {ready.length} files
+              Import all {previewedFiles.length} files
             </button>
           )}
         </div>
       )}
-      {recorded.length > 0 && recording.length === 0 && (
+      {importedFiles.length > 0 && importingFiles.length === 0 && (
         <p class="actions">
           <Link to="/" class="button">
             See the overview
@@ -78,21 +86,21 @@ export function ImportPage(): JSX.Element {
   );
 }
 
-function Drop({ extensions }: { extensions: string | undefined }): JSX.Element {
-  const [isOver, setIsOver] = useState(false);
+function DropZone({ extensions }: { extensions: string | undefined }): JSX.Element {
+  const [isDraggedOver, setIsDraggedOver] = useState(false);
   const input = useRef<HTMLInputElement>(null);
   return (
     <div
-      class={isOver ? "drop is-over" : "drop"}
+      class={isDraggedOver ? "drop is-over" : "drop"}
       onDragOver={(event) => {
         event.preventDefault();
-        setIsOver(true);
+        setIsDraggedOver(true);
       }}
-      onDragLeave={() => setIsOver(false)}
+      onDragLeave={() => setIsDraggedOver(false)}
       onDrop={(event) => {
         event.preventDefault();
-        setIsOver(false);
-        take(event.dataTransfer?.files ?? []);
+        setIsDraggedOver(false);
+        addFiles(event.dataTransfer?.files ?? []);
       }}
     >
       <Icon name="import" />
@@ -108,7 +116,7 @@ function Drop({ extensions }: { extensions: string | undefined }): JSX.Element {
           multiple
           accept={extensions}
           onChange={() => {
-            take(Array.from(input.current?.files ?? []));
+            addFiles(Array.from(input.current?.files ?? []));
             if (input.current) input.current.value = "";
           }}
         />
@@ -119,10 +127,10 @@ function Drop({ extensions }: { extensions: string | undefined }): JSX.Element {
   );
 }
 
-function FileCard({ intake, accounts }: { intake: Intake; accounts: readonly Account[] }): JSX.Element {
-  const { file, stage, outcome, failure } = intake;
-  const [isMapping, setIsMapping] = useState(false);
-  const needsMapping = failure?.problem?.errors?.some((fault) => fault.pointer?.startsWith("/mapping"));
+function FileCard({ queued, accounts }: { queued: QueuedFile; accounts: readonly Account[] }): JSX.Element {
+  const { file, state, result, error } = queued;
+  const [isMappingOpen, setIsMappingOpen] = useState(false);
+  const needsMapping = error?.problem?.errors?.some((fieldError) => fieldError.pointer?.startsWith("/mapping"));
   const isTable = /\.(csv|tsv|txt)$/i.test(file.name);
   return (
     <section class="card" aria-label={file.name}>
@@ -130,48 +138,48 @@ function FileCard({ intake, accounts }: { intake: Intake; accounts: readonly Acc
         <div>
           <h2 class="file-name">{file.name}</h2>
           <p class="quiet" role="status">
-            {told(intake)}
+            {statusText(queued)}
           </p>
         </div>
-        {stage === "recorded" && <Badge tone="good">Imported</Badge>}
-        {stage === "tried" && (
+        {state === "imported" && <Badge tone="good">Imported</Badge>}
+        {state === "previewed" && (
           <button
             type="button"
             class="button is-primary"
-            disabled={outcome?.recorded === 0}
-            onClick={() => record(intake.id)}
+            disabled={result?.recorded === 0}
+            onClick={() => importFile(queued.id)}
           >
             Import
           </button>
         )}
-        {!BUSY.includes(stage) && (
-          <button type="button" class="ghost" aria-label={`Remove ${file.name} from this list`} onClick={() => drop(intake.id)}>
+        {!BUSY_STATES.includes(state) && (
+          <button type="button" class="ghost" aria-label={`Remove ${file.name} from this list`} onClick={() => removeFile(queued.id)}>
             <Icon name="close" />
           </button>
         )}
       </header>
-      {BUSY.includes(stage) && <progress aria-label={`${file.name} is being read`} />}
-      {failure && (stage === "refused" || stage === "failed") && (
+      {BUSY_STATES.includes(state) && <progress aria-label={`${file.name} is being read`} />}
+      {error && (state === "rejected" || state === "failed") && (
         <>
-          <Failed failure={failure} />
-          <Problems problems={reasons(failure)} />
+          <ErrorNotice error={error} />
+          <ProblemList problems={fieldProblems(error)} />
         </>
       )}
-      {outcome && (stage === "tried" || stage === "recorded") && <Outcome outcome={outcome} />}
-      {isTable && !BUSY.includes(stage) && stage !== "recorded" && (
+      {result && (state === "previewed" || state === "imported") && <ImportResult result={result} />}
+      {isTable && !BUSY_STATES.includes(state) && state !== "imported" && (
         <>
-          {!needsMapping && !isMapping && (
-            <button type="button" class="ghost has-word" onClick={() => setIsMapping(true)}>
+          {!needsMapping && !isMappingOpen && (
+            <button type="button" class="ghost has-word" onClick={() => setIsMappingOpen(true)}>
               Read the columns differently …
             </button>
           )}
-          {(needsMapping || isMapping) && (
+          {(needsMapping || isMappingOpen) && (
             <MappingForm
               file={file}
-              mapping={intake.mapping}
-              accountId={intake.accountId}
+              mapping={queued.mapping}
+              accountId={queued.accountId}
               accounts={accounts}
-              apply={(mapping, accountId) => retry(intake.id, { mapping, accountId })}
+              onApply={(mapping, accountId) => previewAgain(queued.id, { mapping, accountId })}
             />
           )}
         </>
@@ -180,14 +188,14 @@ function FileCard({ intake, accounts }: { intake: Intake; accounts: readonly Acc
   );
 }
 
-function Outcome({ outcome }: { outcome: Import }): JSX.Element {
+function ImportResult({ result }: { result: Import }): JSX.Element {
   return (
     <table class="figures">
       <thead>
         <tr>
           <th scope="col">Account</th>
           <th scope="col" class="number">
-            {outcome.dry_run ? "To record" : "Recorded"}
+            {result.dry_run ? "To record" : "Recorded"}
           </th>
           <th scope="col" class="number">
             Known
@@ -198,10 +206,10 @@ function Outcome({ outcome }: { outcome: Import }): JSX.Element {
         </tr>
       </thead>
       <tbody>
-        {outcome.accounts.map((account) => (
+        {result.accounts.map((account) => (
           <tr key={`${account.account_id}${account.name}${account.currency}`}>
             <th scope="row">
-              {account.account_id && !outcome.dry_run ? (
+              {account.account_id && !result.dry_run ? (
                 <Link to={`/accounts/${account.account_id}`}>{account.name}</Link>
               ) : (
                 account.name
@@ -210,7 +218,7 @@ function Outcome({ outcome }: { outcome: Import }): JSX.Element {
                 {account.currency}
                 {account.is_new && " · new"}
               </span>
-              <Problems problems={account.problems} />
+              <ProblemList problems={account.problems} />
             </th>
             <td class="number">{account.recorded.toLocaleString()}</td>
             <td class="number quiet">{account.skipped.toLocaleString()}</td>
@@ -222,25 +230,25 @@ function Outcome({ outcome }: { outcome: Import }): JSX.Element {
   );
 }
 
-function Problems({
+function ProblemList({
   problems,
 }: {
   problems: readonly { line: number | null; detail: string }[];
 }): JSX.Element | null {
-  const [isWhole, setIsWhole] = useState(false);
+  const [isExpanded, setIsExpanded] = useState(false);
   if (problems.length === 0) return null;
-  const shown = isWhole ? problems : problems.slice(0, PROBLEMS_SHOWN);
+  const visible = isExpanded ? problems : problems.slice(0, INITIAL_PROBLEMS);
   return (
     <ul class="problems">
-      {shown.map((problem, index) => (
+      {visible.map((problem, index) => (
         <li key={index}>
           {problem.line !== null && <strong>Line {problem.line}: </strong>}
           {problem.detail}
         </li>
       ))}
-      {problems.length > shown.length && (
+      {problems.length > visible.length && (
         <li>
-          <button type="button" class="ghost has-word" onClick={() => setIsWhole(true)}>
+          <button type="button" class="ghost has-word" onClick={() => setIsExpanded(true)}>
             Show all {problems.length}
           </button>
         </li>
@@ -249,40 +257,40 @@ function Problems({
   );
 }
 
-function told({ stage, outcome, file, waitsUntil }: Intake): string {
-  if (waitsUntil) {
-    return `The server takes a few files a minute: next one in ${Math.max(1, Math.round((waitsUntil - Date.now()) / 1000))} s`;
+function statusText({ state, result, file, retryAt }: QueuedFile): string {
+  if (retryAt) {
+    return `The server takes a few files a minute: next one in ${Math.max(1, Math.round((retryAt - Date.now()) / 1000))} s`;
   }
-  switch (stage) {
-    case "trying":
+  switch (state) {
+    case "previewing":
       return "Reading …";
-    case "recording":
+    case "importing":
       return "Recording …";
-    case "refused":
+    case "rejected":
       return "Nothing can be recorded from this file as it is.";
     case "failed":
       return "Nothing was recorded.";
-    case "tried":
-      return outcome!.recorded === 0
+    case "previewed":
+      return result!.recorded === 0
         ? "Everything in this file is known already."
-        : `${providerName(outcome!.format).replace(/ files$/, "")}, ${size(file.size)}: ${count(outcome!.recorded, "balance")} to record`;
-    case "recorded":
-      return `${count(outcome!.recorded, "balance")} recorded`;
+        : `${providerLabel(result!.format).replace(/ files$/, "")}, ${formatSize(file.size)}: ${formatCount(result!.recorded, "balance")} to record`;
+    case "imported":
+      return `${formatCount(result!.recorded, "balance")} recorded`;
   }
 }
 
-function size(bytes: number): string {
+function formatSize(bytes: number): string {
   return bytes < 1024 * 1024 ? `${Math.max(1, Math.round(bytes / 1024))} KiB` : `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 }
 
 /** What is wrong beyond what the failure itself says. */
-function reasons(failure: Failure): { line: number | null; detail: string }[] {
-  return (failure.problem?.errors ?? [])
-    .map((fault) => ({ line: lineOf(fault.pointer), detail: fault.detail ?? "" }))
-    .filter(({ line, detail }) => line !== null || detail !== failure.message);
+function fieldProblems(error: RequestError): { line: number | null; detail: string }[] {
+  return (error.problem?.errors ?? [])
+    .map((fieldError) => ({ line: lineNumber(fieldError.pointer), detail: fieldError.detail ?? "" }))
+    .filter(({ line, detail }) => line !== null || detail !== error.message);
 }
 
-function lineOf(pointer: string | null | undefined): number | null {
+function lineNumber(pointer: string | null | undefined): number | null {
   const match = /line\/(\d+)/.exec(pointer ?? "");
   return match ? Number(match[1]) : null;
 }

@@ -9,7 +9,7 @@ import { Field } from "../components/ui";
 
 const HEAD_BYTES = 4096;
 
-const FIELDS: readonly { name: string; label: string; hint?: string; isColumn?: boolean; options?: readonly [string, string][] }[] = [
+const MAPPING_FIELDS: readonly { name: string; label: string; hint?: string; isColumn?: boolean; options?: readonly [string, string][] }[] = [
   { name: "date", label: "Column of the date", isColumn: true },
   { name: "date_format", label: "How dates are written", hint: "Like DD.MM.YYYY" },
   { name: "balance", label: "Column of the balance", isColumn: true },
@@ -33,57 +33,57 @@ export function MappingForm({
   mapping,
   accountId,
   accounts,
-  apply,
+  onApply,
 }: {
   file: File;
   mapping: Mapping;
   accountId: string;
   accounts: readonly Account[];
-  apply: (mapping: Mapping, accountId: string) => void;
+  onApply: (mapping: Mapping, accountId: string) => void;
 }): JSX.Element {
-  const [head, setHead] = useState<string>("");
+  const [firstLines, setFirstLines] = useState<string>("");
   useEffect(() => {
     void file
       .slice(0, HEAD_BYTES)
       .text()
-      .then((text) => setHead(text.split(/\r?\n/).slice(0, 3).join("\n")));
+      .then((text) => setFirstLines(text.split(/\r?\n/).slice(0, 3).join("\n")));
   }, [file]);
-  const list = `columns-of-${file.lastModified}`;
+  const datalistId = `columns-of-${file.lastModified}`;
   return (
     <form
       class="mapping"
       onSubmit={(event) => {
         event.preventDefault();
         const form = new FormData(event.currentTarget);
-        const given = FIELDS.map(({ name }) => [name, String(form.get(name) ?? "").trim()]);
-        apply(Object.fromEntries(given) as Mapping, String(form.get("account_id") ?? ""));
+        const values = MAPPING_FIELDS.map(({ name }) => [name, String(form.get(name) ?? "").trim()]);
+        onApply(Object.fromEntries(values) as Mapping, String(form.get("account_id") ?? ""));
       }}
     >
       <h3>How to read the columns</h3>
-      {head && (
+      {firstLines && (
         <pre class="head" tabIndex={0} role="region" aria-label="The first lines of the file">
-          {head}
+          {firstLines}
         </pre>
       )}
-      <datalist id={list}>
-        {columnsOf(head).map((column) => (
+      <datalist id={datalistId}>
+        {columnNames(firstLines).map((column) => (
           <option key={column} value={column} />
         ))}
       </datalist>
       <div class="fields">
-        {FIELDS.map(({ name, label, hint, isColumn, options }) => (
+        {MAPPING_FIELDS.map(({ name, label, hint, isColumn, options }) => (
           <Field key={name} label={label} hint={hint}>
             {(ids) =>
               options ? (
                 <select {...ids} name={name} value={mapping[name] ?? ""}>
-                  {options.map(([value, title]) => (
+                  {options.map(([value, label]) => (
                     <option key={value} value={value}>
-                      {title}
+                      {label}
                     </option>
                   ))}
                 </select>
               ) : (
-                <input {...ids} name={name} value={mapping[name] ?? ""} list={isColumn ? list : undefined} autoComplete="off" />
+                <input {...ids} name={name} value={mapping[name] ?? ""} list={isColumn ? datalistId : undefined} autoComplete="off" />
               )
             }
           </Field>
@@ -110,8 +110,8 @@ export function MappingForm({
   );
 }
 
-function columnsOf(head: string): string[] {
-  const first = head.split("\n")[0] ?? "";
-  const delimiter = [";", "\t", "|", ","].find((sign) => first.includes(sign)) ?? ",";
-  return [...new Set(first.split(delimiter).map((name) => name.trim().replace(/^"|"$/g, "")))].filter(Boolean);
+function columnNames(firstLines: string): string[] {
+  const header = firstLines.split("\n")[0] ?? "";
+  const delimiter = [";", "\t", "|", ","].find((character) => header.includes(character)) ?? ",";
+  return [...new Set(header.split(delimiter).map((name) => name.trim().replace(/^"|"$/g, "")))].filter(Boolean);
 }

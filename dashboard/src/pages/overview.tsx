@@ -3,129 +3,129 @@
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 
-import { get, type Account, type Shapes } from "../api/client";
-import type { Point } from "../chart/points";
-import { sum } from "../domain/decimal";
-import { History } from "../chart/balance-history";
-import { aYearEarlier, shiftYears, showAgo, showMinute, spanOf, type Span } from "../format/dates";
-import { allAccounts, shapes, totals, type Shape, type TotalSeries } from "../api/queries";
+import { get, type Account, type Schemas } from "../api/client";
+import { fetchAccounts, fetchSparklines, fetchTotals, type SparklinePoints, type TotalSeries } from "../api/queries";
 import { useResource } from "../api/use-resource";
-import { Link } from "../router";
+import { BalanceHistory } from "../chart/balance-history";
+import type { Point } from "../chart/points";
 import { Sparkline } from "../chart/sparkline";
+import { Amount, Badge, ChangeLabel, ErrorNotice, PageHeading, Skeleton, overallChange } from "../components/ui";
+import { sum } from "../domain/decimal";
 import { isStale } from "../domain/staleness";
-import { Amount, Badge, ChangeShown, Failed, Heading, Waiting, changeOf } from "../components/ui";
-import { SOURCES, TYPES, count, isLiability } from "../format/labels";
+import { formatDateTime, formatRelative, presetRange, shiftYears, yearEarlier, type TimeRange } from "../format/dates";
+import { ACCOUNT_TYPE_LABELS, SOURCE_LABELS, formatCount, isLiability } from "../format/labels";
+import { Link } from "../router";
 
-type Latest = Shapes["LatestSnapshots"];
+type LatestSnapshots = Schemas["LatestSnapshots"];
 
-export function Overview(): JSX.Element {
-  const [span, setSpan] = useState<Span>(() => spanOf("1Y"));
+export function OverviewPage(): JSX.Element {
+  const [range, setRange] = useState<TimeRange>(() => presetRange("1Y"));
   const [currency, setCurrency] = useState<string | null>(null);
   const [isComparing, setIsComparing] = useState(false);
-  const key = `${span.start.getTime()}/${span.end.getTime()}`;
+  const key = `${range.start.getTime()}/${range.end.getTime()}`;
   const latest = useResource("latest", (signal) => get("/api/v1/balance-snapshots", { signal }));
-  const accounts = useResource("accounts", allAccounts);
-  const history = useResource(`totals/${key}`, (signal) => totals(span, signal));
+  const accounts = useResource("accounts", fetchAccounts);
+  const history = useResource(`totals/${key}`, (signal) => fetchTotals(range, signal));
   const earlier = useResource(isComparing ? `totals/earlier/${key}` : null, (signal) =>
-    totals(aYearEarlier(span), signal),
+    fetchTotals(yearEarlier(range), signal),
   );
-  const sparklines = useResource(`shapes/${key}`, (signal) => shapes(span, signal));
+  const sparklines = useResource(`sparklines/${key}`, (signal) => fetchSparklines(range, signal));
 
-  const sums = accounts.data
-    ? byUse(latest.data?.total_balance_by_currency ?? {}, accounts.data)
+  const totals = accounts.data
+    ? sortByUse(latest.data?.total_balance_by_currency ?? {}, accounts.data)
     : [];
-  const chosen = sums.some(([code]) => code === currency) ? currency : (sums[0]?.[0] ?? null);
-  const series = history.data?.find((found) => found.currency === chosen);
-  const before = useMemo(
-    () => (isComparing ? moved(earlier.data?.find((found) => found.currency === chosen)) : undefined),
-    [isComparing, earlier.data, chosen],
+  const chosenCurrency = totals.some(([code]) => code === currency) ? currency : (totals[0]?.[0] ?? null);
+  const series = history.data?.find((each) => each.currency === chosenCurrency);
+  const earlierPoints = useMemo(
+    () => (isComparing ? shiftByYear(earlier.data?.find((each) => each.currency === chosenCurrency)) : undefined),
+    [isComparing, earlier.data, chosenCurrency],
   );
 
-  if (accounts.failure && !accounts.data) {
+  if (accounts.error && !accounts.data) {
     return (
-      <Page>
-        <Failed failure={accounts.failure} retry={accounts.reload} />
-      </Page>
+      <OverviewLayout>
+        <ErrorNotice error={accounts.error} retry={accounts.reload} />
+      </OverviewLayout>
     );
   }
-  if (accounts.data && latest.data && sums.length === 0) {
+  if (accounts.data && latest.data && totals.length === 0) {
     return (
-      <Page>
-        <Nothing hasAccounts={accounts.data.length > 0} />
-      </Page>
+      <OverviewLayout>
+        <EmptyState hasAccounts={accounts.data.length > 0} />
+      </OverviewLayout>
     );
   }
   return (
-    <Page>
+    <OverviewLayout>
       {latest.data && accounts.data ? (
-        <Totals sums={sums} history={history.data} chosen={chosen} choose={setCurrency} />
+        <Totals totals={totals} history={history.data} chosenCurrency={chosenCurrency} onChoose={setCurrency} />
       ) : (
-        <Waiting lines={2} label="Loading the totals" />
+        <Skeleton lines={2} label="Loading the totals" />
       )}
-      {latest.failure && <Failed failure={latest.failure} retry={latest.reload} />}
-      {history.failure && <Failed failure={history.failure} retry={history.reload} />}
-      {chosen && (
-        <History
+      {latest.error && <ErrorNotice error={latest.error} retry={latest.reload} />}
+      {history.error && <ErrorNotice error={history.error} retry={history.reload} />}
+      {chosenCurrency && (
+        <BalanceHistory
           name="Net worth"
-          points={series?.points ?? NONE}
-          earlier={before}
-          currency={chosen}
-          span={span}
-          onSpan={setSpan}
+          points={series?.points ?? NO_POINTS}
+          earlier={earlierPoints}
+          currency={chosenCurrency}
+          range={range}
+          onRangeChange={setRange}
           isComparing={isComparing}
-          onCompare={setIsComparing}
+          onCompareChange={setIsComparing}
           isLoading={history.isLoading || earlier.isLoading}
-          isOfTotals
-          empty={history.isLoading ? <Waiting lines={1} /> : history.failure ? null : <p>Nothing was recorded in this range.</p>}
+          isOfTotal
+          empty={history.isLoading ? <Skeleton lines={1} /> : history.error ? null : <p>Nothing was recorded in this range.</p>}
         />
       )}
       {accounts.data && latest.data ? (
-        <Accounts accounts={accounts.data} latest={latest.data} shapes={sparklines.data} />
+        <Accounts accounts={accounts.data} latest={latest.data} sparklines={sparklines.data} />
       ) : (
-        <Waiting lines={6} label="Loading the accounts" />
+        <Skeleton lines={6} label="Loading the accounts" />
       )}
-    </Page>
+    </OverviewLayout>
   );
 }
 
-const NONE: readonly Point[] = [];
+const NO_POINTS: readonly Point[] = [];
 
-function Page({ children }: { children: preact.ComponentChildren }): JSX.Element {
+function OverviewLayout({ children }: { children: preact.ComponentChildren }): JSX.Element {
   return (
     <>
-      <Heading title="Overview" />
+      <PageHeading title="Overview" />
       {children}
     </>
   );
 }
 
 function Totals({
-  sums,
+  totals,
   history,
-  chosen,
-  choose,
+  chosenCurrency,
+  onChoose,
 }: {
-  sums: readonly [string, string][];
+  totals: readonly [string, string][];
   history: readonly TotalSeries[] | undefined;
-  chosen: string | null;
-  choose: (currency: string) => void;
+  chosenCurrency: string | null;
+  onChoose: (currency: string) => void;
 }): JSX.Element {
   return (
     <ul class="totals" aria-label="Totals">
-      {sums.map(([currency, total]) => {
+      {totals.map(([currency, total]) => {
         const points = history?.find((series) => series.currency === currency)?.points;
-        const isChosen = currency === chosen;
+        const isChosen = currency === chosenCurrency;
         return (
           <li key={currency} class={isChosen ? "total is-chosen" : "total"}>
             <button
               type="button"
               aria-pressed={isChosen}
-              disabled={sums.length === 1}
-              onClick={() => choose(currency)}
+              disabled={totals.length === 1}
+              onClick={() => onChoose(currency)}
             >
-              <span class="total-name">Net worth{sums.length > 1 && ` in ${currency}`}</span>
+              <span class="total-name">Net worth{totals.length > 1 && ` in ${currency}`}</span>
               <Amount text={total} currency={currency} isLarge />
-              {points && <ChangeShown change={changeOf(points)} currency={currency} />}
+              {points && <ChangeLabel change={overallChange(points)} currency={currency} />}
             </button>
           </li>
         );
@@ -137,19 +137,19 @@ function Totals({
 function Accounts({
   accounts,
   latest,
-  shapes: drawn,
+  sparklines: sparklines,
 }: {
   accounts: readonly Account[];
-  latest: Latest;
-  shapes: Map<string, Shape> | undefined;
+  latest: LatestSnapshots;
+  sparklines: Map<string, SparklinePoints> | undefined;
 }): JSX.Element {
   const snapshots = new Map(latest.snapshots.map((snapshot) => [snapshot.account_id, snapshot]));
-  const shown = accounts.filter((account) => snapshots.has(account.id));
+  const visible = accounts.filter((account) => snapshots.has(account.id));
   const groups = [
-    { title: "Assets", accounts: shown.filter((account) => !isLiability(account)) },
-    { title: "Liabilities", accounts: shown.filter(isLiability) },
+    { title: "Assets", accounts: visible.filter((account) => !isLiability(account)) },
+    { title: "Liabilities", accounts: visible.filter(isLiability) },
   ].filter((group) => group.accounts.length > 0);
-  const left = accounts.length - shown.length;
+  const hiddenCount = accounts.length - visible.length;
   return (
     <div class="groups">
       {groups.map((group) => (
@@ -157,7 +157,7 @@ function Accounts({
           <header>
             <h2>{group.title}</h2>
             <p class="subtotals">
-              {subtotals(group.accounts, snapshots).map(([currency, text]) => (
+              {sumByCurrency(group.accounts, snapshots).map(([currency, text]) => (
                 <Amount key={currency} text={text} currency={currency} />
               ))}
             </p>
@@ -173,20 +173,20 @@ function Accounts({
             </thead>
             <tbody>
               {group.accounts.map((account) => (
-                <Row
+                <AccountRow
                   key={account.id}
                   account={account}
                   snapshot={snapshots.get(account.id)!}
-                  shape={drawn?.get(account.id)}
+                  sparkline={sparklines?.get(account.id)}
                 />
               ))}
             </tbody>
           </table>
         </section>
       ))}
-      {left > 0 && (
+      {hiddenCount > 0 && (
         <p class="quiet">
-          {count(left, "account is", "accounts are")} hidden, closed or without a balance.{" "}
+          {formatCount(hiddenCount, "account is", "accounts are")} hidden, closed or without a balance.{" "}
           <Link to="/settings">See all accounts</Link>
         </p>
       )}
@@ -194,14 +194,14 @@ function Accounts({
   );
 }
 
-function Row({
+function AccountRow({
   account,
   snapshot,
-  shape,
+  sparkline,
 }: {
   account: Account;
-  snapshot: Shapes["Snapshot"];
-  shape: Shape | undefined;
+  snapshot: Schemas["Snapshot"];
+  sparkline: SparklinePoints | undefined;
 }): JSX.Element {
   return (
     <tr>
@@ -210,19 +210,19 @@ function Row({
           {account.name}
         </Link>
         <span class="account-what">
-          {[account.institution, TYPES[account.account_type]].filter(Boolean).join(" · ")}
+          {[account.institution, ACCOUNT_TYPE_LABELS[account.account_type]].filter(Boolean).join(" · ")}
         </span>
       </th>
-      <td class="account-shape">{shape && <Sparkline points={shape} />}</td>
+      <td class="account-shape">{sparkline && <Sparkline points={sparkline} />}</td>
       <td class="account-change">
-        {shape && <ChangeShown change={changeOf(shape)} currency={account.currency} />}
+        {sparkline && <ChangeLabel change={overallChange(sparkline)} currency={account.currency} />}
       </td>
       <td class="account-balance">
         <Amount text={snapshot.balance} currency={snapshot.currency} />
         <span class="account-when">
-          <span title={`${SOURCES[snapshot.source]}, ${showMinute(snapshot.captured_at)}`}>
-            {showAgo(snapshot.captured_at)}
-            <span class="wide-only"> · {SOURCES[snapshot.source]}</span>
+          <span title={`${SOURCE_LABELS[snapshot.source]}, ${formatDateTime(snapshot.captured_at)}`}>
+            {formatRelative(snapshot.captured_at)}
+            <span class="wide-only"> · {SOURCE_LABELS[snapshot.source]}</span>
           </span>
           {isStale(snapshot) && <Badge tone="warn">Stale</Badge>}
         </span>
@@ -231,7 +231,7 @@ function Row({
   );
 }
 
-function Nothing({ hasAccounts }: { hasAccounts: boolean }): JSX.Element {
+function EmptyState({ hasAccounts }: { hasAccounts: boolean }): JSX.Element {
   return (
     <div class="welcome">
       <svg class="welcome-line" viewBox="0 0 640 120" preserveAspectRatio="none" aria-hidden="true">
@@ -260,9 +260,9 @@ function Nothing({ hasAccounts }: { hasAccounts: boolean }): JSX.Element {
   );
 }
 
-function subtotals(
+function sumByCurrency(
   accounts: readonly Account[],
-  snapshots: ReadonlyMap<string, Shapes["Snapshot"]>,
+  snapshots: ReadonlyMap<string, Schemas["Snapshot"]>,
 ): [string, string][] {
   const byCurrency = new Map<string, string[]>();
   for (const account of accounts) {
@@ -273,16 +273,16 @@ function subtotals(
 }
 
 /** The currency of most accounts first: amounts of two currencies cannot be compared. */
-function byUse(
-  sums: Readonly<Record<string, string>>,
+function sortByUse(
+  totals: Readonly<Record<string, string>>,
   accounts: readonly Account[],
 ): [string, string][] {
   const uses = (currency: string): number =>
     accounts.filter((account) => account.currency === currency).length;
-  return Object.entries(sums).sort(([a], [b]) => uses(b) - uses(a) || (a < b ? -1 : 1));
+  return Object.entries(totals).sort(([a], [b]) => uses(b) - uses(a) || (a < b ? -1 : 1));
 }
 
-function moved(series: TotalSeries | undefined): Point[] {
+function shiftByYear(series: TotalSeries | undefined): Point[] {
   return (series?.points ?? []).map((point) => ({
     ...point,
     time: shiftYears(new Date(point.time * 1000), 1).getTime() / 1000,

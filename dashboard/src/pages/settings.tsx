@@ -3,31 +3,41 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import { Failure, get, patch, remove, type Account, type Session, type Shapes } from "../api/client";
-import { showAgo, showDay } from "../format/dates";
-import { areAmountsHidden, theme, type Theme } from "../preferences";
-import { allAccounts, download } from "../api/queries";
-import { asFailure, everythingChanged, useResource } from "../api/use-resource";
-import { Badge, Choice, Dialog, Failed, Field, Heading, Icon, Waiting, faultAt } from "../components/ui";
+import { RequestError, get, patch, remove, type Account, type Schemas, type Session } from "../api/client";
+import { downloadFile, fetchAccounts } from "../api/queries";
 import { signOut } from "../api/sign-out";
-import { TYPES, count } from "../format/labels";
+import { invalidateAll, toRequestError, useResource } from "../api/use-resource";
+import {
+  Badge,
+  Dialog,
+  ErrorNotice,
+  Field,
+  Icon,
+  PageHeading,
+  SegmentedControl,
+  Skeleton,
+  fieldError,
+} from "../components/ui";
+import { formatDate, formatRelative } from "../format/dates";
+import { ACCOUNT_TYPE_LABELS, formatCount } from "../format/labels";
+import { areAmountsHidden, theme, type Theme } from "../preferences";
 
-const THEMES: readonly Theme[] = ["system", "light", "dark"];
+const THEME_OPTIONS: readonly Theme[] = ["system", "light", "dark"];
 
-export function Settings(): JSX.Element {
+export function SettingsPage(): JSX.Element {
   return (
     <>
-      <Heading title="Settings" />
-      <Appearance />
-      <Accounts />
-      <Sessions />
-      <Password />
-      <Data />
+      <PageHeading title="Settings" />
+      <AppearanceSection />
+      <AccountsSection />
+      <SessionsSection />
+      <PasswordSection />
+      <DataSection />
     </>
   );
 }
 
-function Appearance(): JSX.Element {
+function AppearanceSection(): JSX.Element {
   return (
     <section class="block">
       <header>
@@ -35,7 +45,7 @@ function Appearance(): JSX.Element {
       </header>
       <div class="setting">
         <span>Theme</span>
-        <Choice label="Theme" options={THEMES} chosen={theme.value} choose={(chosen) => (theme.value = chosen)} />
+        <SegmentedControl label="Theme" options={THEME_OPTIONS} value={theme.value} onChange={(chosen) => (theme.value = chosen)} />
       </div>
       <div class="setting">
         <label for="private">
@@ -54,17 +64,17 @@ function Appearance(): JSX.Element {
   );
 }
 
-function Accounts(): JSX.Element {
-  const accounts = useResource("accounts", allAccounts);
-  const [editing, setEditing] = useState<Account | null>(null);
+function AccountsSection(): JSX.Element {
+  const accounts = useResource("accounts", fetchAccounts);
+  const [editedAccount, setEditedAccount] = useState<Account | null>(null);
   return (
     <section class="block">
       <header>
         <h2>Accounts</h2>
-        {accounts.data && <span class="quiet">{count(accounts.data.length, "account")}</span>}
+        {accounts.data && <span class="quiet">{formatCount(accounts.data.length, "account")}</span>}
       </header>
-      {accounts.failure && !accounts.data && <Failed failure={accounts.failure} retry={accounts.reload} />}
-      {!accounts.data && !accounts.failure && <Waiting lines={4} />}
+      {accounts.error && !accounts.data && <ErrorNotice error={accounts.error} retry={accounts.reload} />}
+      {!accounts.data && !accounts.error && <Skeleton lines={4} />}
       {accounts.data?.length === 0 && <p class="quiet">There are no accounts yet.</p>}
       {accounts.data && accounts.data.length > 0 && (
         <ul class="rows">
@@ -73,7 +83,7 @@ function Accounts(): JSX.Element {
               <span>
                 <strong>{account.name}</strong>
                 <span class="account-what">
-                  {[account.institution, TYPES[account.account_type], account.currency].filter(Boolean).join(" · ")}
+                  {[account.institution, ACCOUNT_TYPE_LABELS[account.account_type], account.currency].filter(Boolean).join(" · ")}
                 </span>
               </span>
               {account.is_hidden && <Badge>Hidden</Badge>}
@@ -83,7 +93,7 @@ function Accounts(): JSX.Element {
                 type="button"
                 class="button is-small"
                 aria-label={`Change ${account.name}`}
-                onClick={() => setEditing(account)}
+                onClick={() => setEditedAccount(account)}
               >
                 Change
               </button>
@@ -91,17 +101,17 @@ function Accounts(): JSX.Element {
           ))}
         </ul>
       )}
-      {editing && <AccountForm account={editing} close={() => setEditing(null)} />}
+      {editedAccount && <AccountDialog account={editedAccount} onClose={() => setEditedAccount(null)} />}
     </section>
   );
 }
 
-function AccountForm({ account, close }: { account: Account; close: () => void }): JSX.Element {
-  const [failure, setFailure] = useState<Failure>();
+function AccountDialog({ account, onClose }: { account: Account; onClose: () => void }): JSX.Element {
+  const [error, setError] = useState<RequestError>();
   const submit = async (form: FormData): Promise<void> => {
     const isClosed = form.has("is_closed");
     const wasClosed = account.closed_at !== null;
-    const change: Shapes["AccountPatch"] = {
+    const change: Schemas["AccountPatch"] = {
       name: String(form.get("name")).trim(),
       account_type: String(form.get("account_type")) as Account["account_type"],
       balance_sign: form.has("is_turned") ? -1 : 1,
@@ -112,43 +122,43 @@ function AccountForm({ account, close }: { account: Account; close: () => void }
     };
     try {
       await patch("/api/v1/accounts/{id}", change, { path: { id: account.id } });
-      everythingChanged();
-      close();
-    } catch (trouble) {
-      setFailure(asFailure(trouble));
+      invalidateAll();
+      onClose();
+    } catch (caught) {
+      setError(toRequestError(caught));
     }
   };
   return (
-    <Dialog title={account.name} close={close}>
+    <Dialog title={account.name} onClose={onClose}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
           void submit(new FormData(event.currentTarget));
         }}
       >
-        <Field label="Name" fault={faultAt(failure, "/name")}>
+        <Field label="Name" error={fieldError(error, "/name")}>
           {(ids) => <input {...ids} name="name" defaultValue={account.name} required />}
         </Field>
         <Field label="Type" hint="Cards, loans and mortgages count as liabilities.">
           {(ids) => (
             <select {...ids} name="account_type" value={account.account_type}>
-              {Object.entries(TYPES).map(([value, title]) => (
+              {Object.entries(ACCOUNT_TYPE_LABELS).map(([value, label]) => (
                 <option key={value} value={value}>
-                  {title}
+                  {label}
                 </option>
               ))}
             </select>
           )}
         </Field>
-        <Check name="is_turned" label="Turn the sign of its balances" hint="Where the bank reports a debt as a positive number." isOn={account.balance_sign === -1} />
-        <Check name="is_hidden" label="Hide" hint="It counts in no total. Its history stays." isOn={account.is_hidden} />
-        <Check name="is_closed" label="Closed" hint={account.closed_at ? `Since ${showDay(account.closed_at)}.` : "It counts until today, and no longer."} isOn={account.closed_at !== null} />
-        {failure && !failure.problem?.errors?.length && <Failed failure={failure} />}
+        <Checkbox name="is_turned" label="Turn the sign of its balances" hint="Where the bank reports a debt as a positive number." isChecked={account.balance_sign === -1} />
+        <Checkbox name="is_hidden" label="Hide" hint="It counts in no total. Its history stays." isChecked={account.is_hidden} />
+        <Checkbox name="is_closed" label="Closed" hint={account.closed_at ? `Since ${formatDate(account.closed_at)}.` : "It counts until today, and no longer."} isChecked={account.closed_at !== null} />
+        {error && !error.problem?.errors?.length && <ErrorNotice error={error} />}
         <p class="actions">
           <button type="submit" class="button is-primary">
             Save
           </button>
-          <button type="button" class="button" onClick={close}>
+          <button type="button" class="button" onClick={onClose}>
             Cancel
           </button>
         </p>
@@ -157,10 +167,10 @@ function AccountForm({ account, close }: { account: Account; close: () => void }
   );
 }
 
-function Check({ name, label, hint, isOn }: { name: string; label: string; hint: string; isOn: boolean }): JSX.Element {
+function Checkbox({ name, label, hint, isChecked }: { name: string; label: string; hint: string; isChecked: boolean }): JSX.Element {
   return (
     <label class="check">
-      <input type="checkbox" name={name} defaultChecked={isOn} />
+      <input type="checkbox" name={name} defaultChecked={isChecked} />
       <span>
         {label}
         <span class="hint">{hint}</span>
@@ -169,15 +179,15 @@ function Check({ name, label, hint, isOn }: { name: string; label: string; hint:
   );
 }
 
-function Sessions(): JSX.Element {
+function SessionsSection(): JSX.Element {
   const sessions = useResource("sessions", (signal) => get("/api/v1/sessions", { signal }));
-  const [failure, setFailure] = useState<Failure>();
-  const end = async (session: Session): Promise<void> => {
+  const [error, setError] = useState<RequestError>();
+  const endSession = async (session: Session): Promise<void> => {
     try {
       await remove("/api/v1/sessions/{id}", { path: { id: session.id } });
       sessions.reload();
-    } catch (trouble) {
-      setFailure(asFailure(trouble));
+    } catch (caught) {
+      setError(toRequestError(caught));
     }
   };
   return (
@@ -188,16 +198,16 @@ function Sessions(): JSX.Element {
           Sign out here
         </button>
       </header>
-      {sessions.failure && !sessions.data && <Failed failure={sessions.failure} retry={sessions.reload} />}
-      {failure && <Failed failure={failure} />}
-      {!sessions.data && !sessions.failure && <Waiting lines={2} />}
+      {sessions.error && !sessions.data && <ErrorNotice error={sessions.error} retry={sessions.reload} />}
+      {error && <ErrorNotice error={error} />}
+      {!sessions.data && !sessions.error && <Skeleton lines={2} />}
       <ul class="rows">
         {sessions.data?.sessions.map((session) => (
           <li key={session.id}>
             <span>
-              <strong>{browserOf(session.user_agent)}</strong>
+              <strong>{browserName(session.user_agent)}</strong>
               <span class="account-what">
-                {session.address} · last used {showAgo(session.last_used_at)}
+                {session.address} · last used {formatRelative(session.last_used_at)}
               </span>
             </span>
             {session.is_current ? (
@@ -206,8 +216,8 @@ function Sessions(): JSX.Element {
               <button
                 type="button"
                 class="button is-small"
-                aria-label={`Sign out ${browserOf(session.user_agent)} at ${session.address}`}
-                onClick={() => void end(session)}
+                aria-label={`Sign out ${browserName(session.user_agent)} at ${session.address}`}
+                onClick={() => void endSession(session)}
               >
                 Sign out
               </button>
@@ -219,24 +229,24 @@ function Sessions(): JSX.Element {
   );
 }
 
-function Password(): JSX.Element {
+function PasswordSection(): JSX.Element {
   const user = useResource("user", (signal) => get("/api/v1/users/me", { signal }));
-  const [failure, setFailure] = useState<Failure>();
-  const [isDone, setIsDone] = useState(false);
+  const [error, setError] = useState<RequestError>();
+  const [isSaved, setIsSaved] = useState(false);
   const submit = async (form: HTMLFormElement): Promise<void> => {
-    const given = new FormData(form);
-    setIsDone(false);
-    setFailure(undefined);
+    const fields = new FormData(form);
+    setIsSaved(false);
+    setError(undefined);
     try {
       await patch("/api/v1/users/me", {
-        password: String(given.get("password")),
-        new_password: String(given.get("new_password")),
+        password: String(fields.get("password")),
+        new_password: String(fields.get("new_password")),
       });
       form.reset();
-      setIsDone(true);
-      everythingChanged();
-    } catch (trouble) {
-      setFailure(asFailure(trouble));
+      setIsSaved(true);
+      invalidateAll();
+    } catch (caught) {
+      setError(toRequestError(caught));
     }
   };
   return (
@@ -253,22 +263,22 @@ function Password(): JSX.Element {
       >
         <input class="unseen" tabIndex={-1} aria-hidden="true" readOnly autoComplete="username" value={user.data?.email ?? ""} />
         <div class="fields">
-          <Field label="Password now" fault={faultAt(failure, "/password")}>
+          <Field label="Password now" error={fieldError(error, "/password")}>
             {(ids) => <input {...ids} type="password" name="password" autoComplete="current-password" required />}
           </Field>
-          <Field label="New password" hint="12 characters or more." fault={faultAt(failure, "/new_password")}>
+          <Field label="New password" hint="12 characters or more." error={fieldError(error, "/new_password")}>
             {(ids) => (
               <input {...ids} type="password" name="new_password" autoComplete="new-password" minLength={12} required />
             )}
           </Field>
         </div>
-        {failure && !failure.problem?.errors?.length && <Failed failure={failure} />}
+        {error && !error.problem?.errors?.length && <ErrorNotice error={error} />}
         <p class="actions">
           <button type="submit" class="button">
             Change the password
           </button>
           <span role="status" class="quiet">
-            {isDone && "Changed. Every other session was signed out."}
+            {isSaved && "Changed. Every other session was signed out."}
           </span>
         </p>
       </form>
@@ -276,15 +286,15 @@ function Password(): JSX.Element {
   );
 }
 
-function Data(): JSX.Element {
-  const [failure, setFailure] = useState<Failure>();
+function DataSection(): JSX.Element {
+  const [error, setError] = useState<RequestError>();
   const [isBusy, setIsBusy] = useState(false);
   const save = async (): Promise<void> => {
     setIsBusy(true);
     try {
-      await download("/api/v1/export", "dashtam-export.json");
-    } catch (trouble) {
-      setFailure(asFailure(trouble));
+      await downloadFile("/api/v1/export", "dashtam-export.json");
+    } catch (caught) {
+      setError(toRequestError(caught));
     }
     setIsBusy(false);
   };
@@ -294,7 +304,7 @@ function Data(): JSX.Element {
         <h2>Your data</h2>
       </header>
       <p class="quiet">All of it in one file: accounts, balances, holdings and runs.</p>
-      {failure && <Failed failure={failure} />}
+      {error && <ErrorNotice error={error} />}
       <p class="actions">
         <button type="button" class="button" disabled={isBusy} onClick={() => void save()}>
           <Icon name="download" /> {isBusy ? "Saving …" : "Save everything"}
@@ -308,12 +318,12 @@ function Data(): JSX.Element {
 }
 
 /** A browser's name, as far as it tells. */
-function browserOf(userAgent: string): string {
-  const found =
+function browserName(userAgent: string): string {
+  const match =
     /(Edg|OPR|Firefox|HeadlessChrome|Chrome|Version)\/(\d+)/.exec(userAgent.replace(/Chrome\/\d+.*(Edg|OPR)/, "$1"));
   const names: Record<string, string> = { Edg: "Edge", OPR: "Opera", Version: "Safari", HeadlessChrome: "Chrome" };
   const system = /(Windows|Android|iPhone|iPad|Mac OS X|Linux)/.exec(userAgent)?.[1];
-  if (!found) return userAgent.split(/[ /]/)[0] || "Unknown";
-  const name = names[found[1]!] ?? found[1]!;
-  return `${name} ${found[2]}${system ? ` on ${system.replace("Mac OS X", "macOS")}` : ""}`;
+  if (!match) return userAgent.split(/[ /]/)[0] || "Unknown";
+  const name = names[match[1]!] ?? match[1]!;
+  return `${name} ${match[2]}${system ? ` on ${system.replace("Mac OS X", "macOS")}` : ""}`;
 }

@@ -3,55 +3,55 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
-import { Failure, requestAsNobody, type Shapes } from "../api/client";
-import { asFailure } from "../api/use-resource";
-import { go } from "../router";
-import { signIn, standing } from "../api/session";
-import { Failed, Field, Mark, Waiting, faultAt } from "../components/ui";
+import { RequestError, requestAnonymously, type Schemas } from "../api/client";
+import { sessionState, signIn } from "../api/session";
+import { toRequestError } from "../api/use-resource";
+import { ErrorNotice, Field, Logo, Skeleton, fieldError } from "../components/ui";
+import { navigate } from "../router";
 
-type Registering = Shapes["RegistrationState"];
+type RegistrationState = Schemas["RegistrationState"];
 
-export function Setup(): JSX.Element {
-  const [state, setState] = useState<Registering | null>(null);
-  const [failure, setFailure] = useState<Failure>();
-  const [isNew, setIsNew] = useState<boolean | null>(null);
-  const ask = (): void => {
-    setFailure(undefined);
-    requestAsNobody("GET", "/api/v1/registration")
-      .then((answer) => answer.json())
-      .then(setState, (trouble: unknown) => setFailure(asFailure(trouble)));
+export function SignInPage(): JSX.Element {
+  const [registration, setRegistration] = useState<RegistrationState | null>(null);
+  const [error, setError] = useState<RequestError>();
+  const [wantsToRegister, setWantsToRegister] = useState<boolean | null>(null);
+  const load = (): void => {
+    setError(undefined);
+    requestAnonymously("GET", "/api/v1/registration")
+      .then((response) => response.json())
+      .then(setRegistration, (caught: unknown) => setError(toRequestError(caught)));
   };
-  useEffect(ask, []);
+  useEffect(load, []);
   useEffect(() => {
-    const again = (): void => (failure?.isOffline ? ask() : undefined);
-    addEventListener("online", again);
-    return () => removeEventListener("online", again);
-  }, [failure]);
+    const retryOnline = (): void => (error?.isUnreachable ? load() : undefined);
+    addEventListener("online", retryOnline);
+    return () => removeEventListener("online", retryOnline);
+  }, [error]);
 
-  const registers = isNew ?? (state !== null && !state.has_users);
+  const isRegistering = wantsToRegister ?? (registration !== null && !registration.has_users);
   useEffect(() => {
-    document.title = registers ? "Welcome · Dashtam" : "Sign in · Dashtam";
-  }, [registers]);
+    document.title = isRegistering ? "Welcome · Dashtam" : "Sign in · Dashtam";
+  }, [isRegistering]);
   return (
     <main class="gate" id="main">
       <div class="gate-card">
         <header>
-          <Mark />
-          <h1>{registers ? (state?.has_users ? "Register" : "Welcome to Dashtam") : "Sign in"}</h1>
+          <Logo />
+          <h1>{isRegistering ? (registration?.has_users ? "Register" : "Welcome to Dashtam") : "Sign in"}</h1>
           <p class="quiet">
-            {registers && !state?.has_users
+            {isRegistering && !registration?.has_users
               ? "It records your balances and shows their history to the cent. You are the first one here: choose how you will sign in."
-              : standing.value === "ended"
+              : sessionState.value === "expired"
                 ? "You were signed out. Sign in again to go on."
                 : "Your balances and their history, on your own server."}
           </p>
         </header>
-        {failure && <Failed failure={failure} retry={ask} />}
-        {!state && !failure && <Waiting lines={3} />}
-        {state && (registers ? <Register state={state} /> : <SignIn />)}
-        {state?.is_open && state.has_users && (
-          <button type="button" class="ghost has-word" onClick={() => setIsNew(!registers)}>
-            {registers ? "Sign in instead" : "Register instead"}
+        {error && <ErrorNotice error={error} retry={load} />}
+        {!registration && !error && <Skeleton lines={3} />}
+        {registration && (isRegistering ? <RegisterForm registration={registration} /> : <SignInForm />)}
+        {registration?.is_open && registration.has_users && (
+          <button type="button" class="ghost has-word" onClick={() => setWantsToRegister(!isRegistering)}>
+            {isRegistering ? "Sign in instead" : "Register instead"}
           </button>
         )}
       </div>
@@ -59,25 +59,25 @@ export function Setup(): JSX.Element {
   );
 }
 
-function Register({ state }: { state: Registering }): JSX.Element {
-  const [failure, setFailure] = useState<Failure>();
+function RegisterForm({ registration }: { registration: RegistrationState }): JSX.Element {
+  const [error, setError] = useState<RequestError>();
   const [isBusy, setIsBusy] = useState(false);
   const submit = async (form: FormData): Promise<void> => {
     const email = String(form.get("email")).trim();
     const password = String(form.get("password"));
-    const code = form.get("setup_code");
+    const setupCode = form.get("setup_code");
     setIsBusy(true);
-    setFailure(undefined);
+    setError(undefined);
     try {
-      await requestAsNobody("POST", "/api/v1/users", {
+      await requestAnonymously("POST", "/api/v1/users", {
         email,
         password,
-        ...(code === null ? {} : { setup_code: String(code).trim() }),
+        ...(setupCode === null ? {} : { setup_code: String(setupCode).trim() }),
       });
-      go("/", { replace: true });
+      navigate("/", { replace: true });
       await signIn(email, password);
-    } catch (trouble) {
-      setFailure(asFailure(trouble));
+    } catch (caught) {
+      setError(toRequestError(caught));
       setIsBusy(false);
     }
   };
@@ -88,24 +88,24 @@ function Register({ state }: { state: Registering }): JSX.Element {
         void submit(new FormData(event.currentTarget));
       }}
     >
-      <Field label="E-mail" fault={faultAt(failure, "/email")}>
+      <Field label="E-mail" error={fieldError(error, "/email")}>
         {(ids) => <input {...ids} type="email" name="email" autoComplete="username" required autoFocus />}
       </Field>
       <Field
         label="Password"
         hint="12 characters or more; a few unrelated words do well."
-        fault={faultAt(failure, "/password")}
+        error={fieldError(error, "/password")}
       >
         {(ids) => (
           <input {...ids} type="password" name="password" autoComplete="new-password" minLength={12} maxLength={256} required />
         )}
       </Field>
-      {state.needs_setup_code && (
+      {registration.needs_setup_code && (
         <Field label="Setup code" hint="The server printed it when it started.">
           {(ids) => <input {...ids} name="setup_code" autoComplete="off" required />}
         </Field>
       )}
-      {failure && !failure.problem?.errors?.length && <Failed failure={failure} />}
+      {error && !error.problem?.errors?.length && <ErrorNotice error={error} />}
       <button type="submit" class="button is-primary is-wide" disabled={isBusy}>
         {isBusy ? "One moment …" : "Begin"}
       </button>
@@ -113,18 +113,18 @@ function Register({ state }: { state: Registering }): JSX.Element {
   );
 }
 
-function SignIn(): JSX.Element {
-  const [failure, setFailure] = useState<Failure>();
+function SignInForm(): JSX.Element {
+  const [error, setError] = useState<RequestError>();
   const [isBusy, setIsBusy] = useState(false);
   const submit = async (form: FormData): Promise<void> => {
     setIsBusy(true);
-    setFailure(undefined);
+    setError(undefined);
     try {
       await signIn(String(form.get("email")).trim(), String(form.get("password")));
-    } catch (trouble) {
-      const failed = asFailure(trouble);
-      setFailure(
-        failed.status === 401 ? new Failure(401, "The e-mail or the password is not right.") : failed,
+    } catch (caught) {
+      const requestError = toRequestError(caught);
+      setError(
+        requestError.status === 401 ? new RequestError(401, "The e-mail or the password is not right.") : requestError,
       );
       setIsBusy(false);
     }
@@ -142,7 +142,7 @@ function SignIn(): JSX.Element {
       <Field label="Password">
         {(ids) => <input {...ids} type="password" name="password" autoComplete="current-password" required />}
       </Field>
-      {failure && <Failed failure={failure} />}
+      {error && <ErrorNotice error={error} />}
       <button type="submit" class="button is-primary is-wide" disabled={isBusy}>
         {isBusy ? "One moment …" : "Sign in"}
       </button>

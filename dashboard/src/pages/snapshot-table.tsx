@@ -3,50 +3,50 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import type { Failure, Snapshot, SnapshotHistory } from "../api/client";
-import { MOST_POINTS } from "../chart/points";
-import { showDay, showMinute } from "../format/dates";
-import { asFailure } from "../api/use-resource";
-import { Amount, ChangeShown, Failed, Icon } from "../components/ui";
-import { SOURCES, count } from "../format/labels";
+import type { RequestError, Snapshot, SnapshotHistory } from "../api/client";
+import { toRequestError } from "../api/use-resource";
+import { MAX_POINTS } from "../chart/points";
+import { Amount, ChangeLabel, ErrorNotice, Icon } from "../components/ui";
+import { formatDate, formatDateTime } from "../format/dates";
+import { SOURCE_LABELS, formatCount } from "../format/labels";
 
-const FIRST_ROWS = 20;
+const INITIAL_ROWS = 20;
 const MORE_ROWS = 200;
 // An answer does not tell whether any were left out. So few are all of them, unless most of those
 // of years lie within days.
-const CERTAINLY_ALL = 80;
+const COMPLETE_BELOW = 80;
 
 export function SnapshotTable({
   history,
-  isWhole,
+  isComplete,
   isLoading,
-  failure,
-  onWhole,
-  onShow,
-  onSave,
+  error,
+  onLoadAll,
+  onSelect,
+  onSaveAll,
 }: {
   history: SnapshotHistory;
   /** Whether every balance of the range is there, not only those that shape its line. */
-  isWhole: boolean;
+  isComplete: boolean;
   isLoading: boolean;
-  failure: Failure | undefined;
-  onWhole: () => void;
-  onShow: (snapshot: Snapshot) => void;
-  onSave: () => Promise<void>;
+  error: RequestError | undefined;
+  onLoadAll: () => void;
+  onSelect: (snapshot: Snapshot) => void;
+  onSaveAll: () => Promise<void>;
 }): JSX.Element {
-  const [rows, setRows] = useState(FIRST_ROWS);
-  const [trouble, setTrouble] = useState<Failure>();
+  const [rowCount, setRowCount] = useState(INITIAL_ROWS);
+  const [saveError, setSaveError] = useState<RequestError>();
   const [isSaving, setIsSaving] = useState(false);
   const saveAll = async (): Promise<void> => {
     setIsSaving(true);
-    await onSave().then(
-      () => setTrouble(undefined),
-      (reason: unknown) => setTrouble(asFailure(reason)),
+    await onSaveAll().then(
+      () => setSaveError(undefined),
+      (reason: unknown) => setSaveError(toRequestError(reason)),
     );
     setIsSaving(false);
   };
   const newestFirst = history.snapshots.toReversed();
-  const left = newestFirst.length - rows;
+  const remaining = newestFirst.length - rowCount;
   return (
     <section class="block">
       <header>
@@ -55,20 +55,20 @@ export function SnapshotTable({
           <Icon name="download" /> {isSaving ? "Saving …" : "Save as CSV"}
         </button>
       </header>
-      {isWhole || newestFirst.length < CERTAINLY_ALL ? (
+      {isComplete || newestFirst.length < COMPLETE_BELOW ? (
         <p class="quiet">
-          {count(newestFirst.length, "balance")} in this range. Each change is since the row below.
+          {formatCount(newestFirst.length, "balance")} in this range. Each change is since the row below.
         </p>
       ) : (
         <p class="quiet">
-          {count(newestFirst.length, "balance")}. Of more than {MOST_POINTS} in a range only those that
+          {formatCount(newestFirst.length, "balance")}. Of more than {MAX_POINTS} in a range only those that
           shape the line are shown. Each change is since the row below.{" "}
-          <button type="button" class="button is-small" disabled={isLoading} onClick={onWhole}>
+          <button type="button" class="button is-small" disabled={isLoading} onClick={onLoadAll}>
             {isLoading ? "Loading …" : "Load every balance"}
           </button>
         </p>
       )}
-      {(trouble ?? failure) && <Failed failure={(trouble ?? failure)!} />}
+      {(saveError ?? error) && <ErrorNotice error={(saveError ?? error)!} />}
       <table class="figures">
         <thead>
           <tr>
@@ -88,48 +88,48 @@ export function SnapshotTable({
           </tr>
         </thead>
         <tbody>
-          {newestFirst.slice(0, rows).map((snapshot) => (
+          {newestFirst.slice(0, rowCount).map((snapshot) => (
             <tr key={snapshot.id}>
               <th scope="row">
-                <time dateTime={snapshot.captured_at} title={showMinute(snapshot.captured_at)}>
-                  {showDay(snapshot.captured_at)}
+                <time dateTime={snapshot.captured_at} title={formatDateTime(snapshot.captured_at)}>
+                  {formatDate(snapshot.captured_at)}
                 </time>
               </th>
               <td class="number">
                 <Amount text={snapshot.balance} currency={snapshot.currency} />
               </td>
               <td class="number">
-                <Changed snapshot={snapshot} />
+                <SnapshotChange snapshot={snapshot} />
               </td>
-              <td class="wide-only quiet">{SOURCES[snapshot.source]}</td>
+              <td class="wide-only quiet">{SOURCE_LABELS[snapshot.source]}</td>
               <td class="tail">
                 <button
                   type="button"
                   class="ghost"
-                  aria-label={`Which sync recorded ${showDay(snapshot.captured_at)}`}
-                  onClick={() => onShow(snapshot)}
+                  aria-label={`Which sync recorded ${formatDate(snapshot.captured_at)}`}
+                  onClick={() => onSelect(snapshot)}
                 >
-                  <Icon name="on" />
+                  <Icon name="forward" />
                 </button>
               </td>
             </tr>
           ))}
         </tbody>
       </table>
-      {left > 0 && (
-        <button type="button" class="button is-small" onClick={() => setRows(rows + MORE_ROWS)}>
-          Show {Math.min(left, MORE_ROWS)} more
+      {remaining > 0 && (
+        <button type="button" class="button is-small" onClick={() => setRowCount(rowCount + MORE_ROWS)}>
+          Show {Math.min(remaining, MORE_ROWS)} more
         </button>
       )}
     </section>
   );
 }
 
-export function Changed({ snapshot }: { snapshot: Snapshot }): JSX.Element | null {
+export function SnapshotChange({ snapshot }: { snapshot: Snapshot }): JSX.Element | null {
   if (snapshot.change_amount === null) return null;
   const percent = snapshot.change_percent;
   return (
-    <ChangeShown
+    <ChangeLabel
       change={{ amount: snapshot.change_amount, percent: percent === null ? null : percent.toFixed(2) }}
       currency={snapshot.currency}
     />
