@@ -2,8 +2,10 @@
 
 import { signal } from "@preact/signals";
 
-import { RequestError, newIdempotencyKey, request, type Import } from "./client";
-import { invalidateAll, toRequestError } from "./use-resource";
+import { newIdempotencyKey, request } from "./client";
+import { RequestError, toRequestError } from "./http";
+import type { Import } from "./types";
+import { invalidateAll } from "./use-resource";
 
 export type Mapping = Readonly<Record<string, string>>;
 

@@ -1,6 +1,7 @@
 /** Connections that are kept up by a provider: what can be connected, and a run while it runs. */
 
-import { newIdempotencyKey, request, type Sync } from "./client";
+import { newIdempotencyKey, request } from "./client";
+import type { Sync } from "./types";
 
 export interface Provider {
   readonly slug: string;

@@ -3,7 +3,8 @@
 import { MAX_POINTS, toPoint, type Point } from "../chart/points";
 import { lengthInDays, toIsoInstant, type TimeRange } from "../format/dates";
 import { timeZone } from "../preferences";
-import { get, request, type Account, type Connection, type Schemas, type Sync } from "./client";
+import { get, request } from "./client";
+import type { Account, Connection, Schemas, Sync } from "./types";
 
 const SPARKLINE_POINTS = 32;
 

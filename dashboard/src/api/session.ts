@@ -2,7 +2,8 @@
 
 import { signal } from "@preact/signals";
 
-import { RequestError, requestAnonymously, type Schemas } from "./client";
+import { RequestError, send } from "./http";
+import type { Schemas } from "./types";
 
 export type SessionState = "unknown" | "signed-in" | "signed-out" | "expired" | "unreachable";
 
@@ -32,7 +33,9 @@ export async function restoreSession(): Promise<void> {
 }
 
 export async function signIn(email: string, password: string): Promise<void> {
-  const response = await requestAnonymously("POST", "/api/v1/sessions", { email, password, cookie: true });
+  const response = await send("POST", "/api/v1/sessions", {
+    body: { email, password, cookie: true },
+  });
   storeTokens((await response.json()) as Schemas["TokenPair"]);
 }
 
@@ -57,7 +60,7 @@ export function endSession(state: "signed-out" | "expired"): void {
 
 async function requestTokens(): Promise<string> {
   try {
-    const response = await requestAnonymously("POST", "/api/v1/tokens", {});
+    const response = await send("POST", "/api/v1/tokens", { body: {} });
     return storeTokens((await response.json()) as Schemas["TokenPair"]);
   } catch (error) {
     if (error instanceof RequestError && [401, 403].includes(error.status)) endSession("expired");

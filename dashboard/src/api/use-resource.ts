@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { RequestError } from "./client";
+import { toRequestError, type RequestError } from "./http";
 
 export interface Resource<T> {
   /** The newest answer; of the question before while another is under way. */
@@ -88,11 +88,6 @@ export function useResource<T>(
       rerender((n) => n + 1);
     },
   };
-}
-
-export function toRequestError(error: unknown): RequestError {
-  if (error instanceof RequestError) return error;
-  return new RequestError(-1, error instanceof Error ? error.message : String(error));
 }
 
 function store(key: string, entry: CacheEntry): void {

@@ -3,8 +3,8 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import type { RequestError } from "../api/client";
-import { invalidateAll, toRequestError } from "../api/use-resource";
+import { toRequestError, type RequestError } from "../api/http";
+import { invalidateAll } from "../api/use-resource";
 import { Dialog, ErrorNotice, fieldError } from "./ui";
 
 /** What the API says of the field that this pointer stands for. */

@@ -3,7 +3,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 
-import type { RequestError } from "../api/client";
+import type { RequestError } from "../api/http";
 import { changeBetween, signOf, type Change } from "../domain/decimal";
 import { formatDateTime } from "../format/dates";
 import { amountParts, formatPercent } from "../format/money";

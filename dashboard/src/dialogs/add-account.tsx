@@ -2,7 +2,8 @@
 
 import type { JSX } from "preact";
 
-import { newIdempotencyKey, post, type Account } from "../api/client";
+import { newIdempotencyKey, post } from "../api/client";
+import type { Account } from "../api/types";
 import { FormDialog } from "../components/form-dialog";
 import { Field } from "../components/ui";
 import { toIsoDate } from "../format/dates";

@@ -3,8 +3,10 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import { remove, type RequestError, type Sync } from "../api/client";
-import { invalidateAll, toRequestError } from "../api/use-resource";
+import { remove } from "../api/client";
+import { toRequestError, type RequestError } from "../api/http";
+import type { Sync } from "../api/types";
+import { invalidateAll } from "../api/use-resource";
 import { Dialog, ErrorNotice } from "../components/ui";
 import { formatDateTime } from "../format/dates";
 import { formatCount } from "../format/labels";

@@ -3,7 +3,8 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import { get, type Account, type Snapshot } from "../api/client";
+import { get } from "../api/client";
+import type { Account, Snapshot } from "../api/types";
 import { useResource } from "../api/use-resource";
 import { Amount, Dialog, ErrorNotice, Skeleton } from "../components/ui";
 import { formatDate, formatDateTime } from "../format/dates";

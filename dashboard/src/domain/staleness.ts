@@ -1,6 +1,6 @@
 /** When a balance has been without news for longer than its source leads one to expect. */
 
-import type { SnapshotSource } from "../api/client";
+import type { SnapshotSource } from "../api/types";
 
 const DAY_MS = 86_400_000;
 const MAX_AGE_DAYS: Record<SnapshotSource, number> = {

@@ -1,6 +1,6 @@
 /** A history as a file for a spreadsheet: the API's own text, digit by digit. */
 
-import type { SnapshotHistory } from "../api/client";
+import type { SnapshotHistory } from "../api/types";
 
 const COLUMNS = [
   "captured_at",

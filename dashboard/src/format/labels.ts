@@ -1,6 +1,6 @@
 /** The API's terms as a reader would say them. */
 
-import type { Account, Connection, SnapshotSource, Sync } from "../api/client";
+import type { Account, Connection, SnapshotSource, Sync } from "../api/types";
 
 export const SOURCE_LABELS: Record<SnapshotSource, string> = {
   initial_connection: "First sync",

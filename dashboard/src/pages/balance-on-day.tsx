@@ -3,7 +3,8 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import { get, type Snapshot } from "../api/client";
+import { get } from "../api/client";
+import type { Snapshot } from "../api/types";
 import { useResource } from "../api/use-resource";
 import { Amount, ErrorNotice, Icon } from "../components/ui";
 import { endOfDay, formatDate, toIsoDate, toIsoInstant } from "../format/dates";

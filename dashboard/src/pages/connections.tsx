@@ -3,10 +3,11 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import type { Account, Connection, RequestError, Sync } from "../api/client";
+import { toRequestError, type RequestError } from "../api/http";
 import { fetchProviders, syncConnection, type Provider } from "../api/providers";
 import { fetchAccounts, fetchConnections, fetchRecentSyncs } from "../api/queries";
-import { invalidateAll, toRequestError, useResource } from "../api/use-resource";
+import type { Account, Connection, Sync } from "../api/types";
+import { invalidateAll, useResource } from "../api/use-resource";
 import { Badge, ErrorNotice, Icon, PageHeading, Skeleton } from "../components/ui";
 import { AddAccountDialog } from "../dialogs/add-account";
 import { ConnectDialog } from "../dialogs/connect";

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 
-import type { Holding } from "../api/client";
+import type { Holding } from "../api/types";
 import { Amount } from "../components/ui";
 import { formatDate } from "../format/dates";
 import { areAmountsHidden } from "../preferences";

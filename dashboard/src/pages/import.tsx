@@ -3,7 +3,8 @@
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 
-import { get, type Account, type Import, type RequestError } from "../api/client";
+import { get } from "../api/client";
+import type { RequestError } from "../api/http";
 import {
   addFiles,
   importFile,
@@ -14,6 +15,7 @@ import {
   type QueuedFile,
 } from "../api/import-queue";
 import { fetchAccounts } from "../api/queries";
+import type { Account, Import } from "../api/types";
 import { useResource } from "../api/use-resource";
 import { Badge, ErrorNotice, Icon, PageHeading } from "../components/ui";
 import { formatCount, providerLabel } from "../format/labels";

@@ -3,8 +3,8 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
-import type { Account } from "../api/client";
 import type { Mapping } from "../api/import-queue";
+import type { Account } from "../api/types";
 import { Field } from "../components/ui";
 
 const HEAD_BYTES = 4096;

@@ -3,8 +3,9 @@
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 
-import { get, type Account, type Schemas } from "../api/client";
+import { get } from "../api/client";
 import { fetchAccounts, fetchSparklines, fetchTotals, type SparklinePoints, type TotalSeries } from "../api/queries";
+import type { Account, Schemas } from "../api/types";
 import { useResource } from "../api/use-resource";
 import { BalanceHistory } from "../chart/balance-history";
 import type { Point } from "../chart/points";

@@ -3,10 +3,12 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import { RequestError, get, patch, remove, type Account, type Schemas, type Session } from "../api/client";
+import { get, patch, remove } from "../api/client";
+import { RequestError, toRequestError } from "../api/http";
 import { downloadFile, fetchAccounts } from "../api/queries";
 import { signOut } from "../api/sign-out";
-import { invalidateAll, toRequestError, useResource } from "../api/use-resource";
+import type { Account, Schemas, Session } from "../api/types";
+import { invalidateAll, useResource } from "../api/use-resource";
 import {
   Badge,
   Dialog,

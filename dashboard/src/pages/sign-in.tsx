@@ -3,9 +3,9 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
-import { RequestError, requestAnonymously, type Schemas } from "../api/client";
+import { RequestError, send, toRequestError } from "../api/http";
 import { sessionState, signIn } from "../api/session";
-import { toRequestError } from "../api/use-resource";
+import type { Schemas } from "../api/types";
 import { ErrorNotice, Field, Logo, Skeleton, fieldError } from "../components/ui";
 import { navigate } from "../router";
 
@@ -17,7 +17,7 @@ export function SignInPage(): JSX.Element {
   const [wantsToRegister, setWantsToRegister] = useState<boolean | null>(null);
   const load = (): void => {
     setError(undefined);
-    requestAnonymously("GET", "/api/v1/registration")
+    send("GET", "/api/v1/registration")
       .then((response) => response.json())
       .then(setRegistration, (caught: unknown) => setError(toRequestError(caught)));
   };
@@ -69,10 +69,8 @@ function RegisterForm({ registration }: { registration: RegistrationState }): JS
     setIsBusy(true);
     setError(undefined);
     try {
-      await requestAnonymously("POST", "/api/v1/users", {
-        email,
-        password,
-        ...(setupCode === null ? {} : { setup_code: String(setupCode).trim() }),
+      await send("POST", "/api/v1/users", {
+        body: { email, password, ...(setupCode === null ? {} : { setup_code: String(setupCode).trim() }) },
       });
       navigate("/", { replace: true });
       await signIn(email, password);

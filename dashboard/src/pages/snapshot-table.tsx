@@ -3,8 +3,8 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import type { RequestError, Snapshot, SnapshotHistory } from "../api/client";
-import { toRequestError } from "../api/use-resource";
+import { toRequestError, type RequestError } from "../api/http";
+import type { Snapshot, SnapshotHistory } from "../api/types";
 import { MAX_POINTS } from "../chart/points";
 import { Amount, ChangeLabel, ErrorNotice, Icon } from "../components/ui";
 import { formatDate, formatDateTime } from "../format/dates";
