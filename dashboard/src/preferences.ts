@@ -11,9 +11,6 @@ export const areAmountsHidden = signal(read("private", "") === "1");
 /** Changes whenever colours do, for what is drawn rather than styled. */
 export const isDark = signal(false);
 
-export const locale = navigator.language;
-export const timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-
 export function prefersReducedMotion(): boolean {
   return matchMedia("(prefers-reduced-motion: reduce)").matches;
 }

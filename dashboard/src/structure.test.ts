@@ -36,3 +36,10 @@ test("no module imports itself through others", () => {
   expect(imports.size).toBeGreaterThan(40);
   expect([...imports.keys()].map((name) => cycleFrom(name)).find(Boolean)).toBeUndefined();
 });
+
+test("dates, amounts and counts are formatted in format/ alone", () => {
+  const formatting = [...imports.keys()].filter((name) =>
+    /\bIntl\.|\btoLocale\w*\(/.test(readFileSync(join(ROOT, name), "utf8")),
+  );
+  expect(formatting.filter((name) => !name.startsWith("format/") && !name.endsWith(".test.ts"))).toEqual([]);
+});

@@ -1,8 +1,9 @@
 /** What the pages ask the API, and no more than they show. */
 
 import { MAX_POINTS, toPoint, type Point } from "../chart/points";
-import { lengthInDays, toIsoInstant, type TimeRange } from "../format/dates";
-import { timeZone } from "../preferences";
+import { toIsoInstant } from "../domain/calendar";
+import { lengthInDays, type TimeRange } from "../domain/time-range";
+import { timeZone } from "../format/locale";
 import { get, request } from "./client";
 import type { Account, Connection, Schemas, Sync } from "./types";
 

@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { toRequestError, type RequestError } from "./http";
+import { RequestError, toRequestError } from "./http";
 
 export interface Resource<T> {
   /** The newest answer; of the question before while another is under way. */

@@ -4,22 +4,15 @@ import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 
 import { Amount, ChangeLabel, Icon, SegmentedControl, overallChange } from "../components/ui";
+import { toIsoDate } from "../domain/calendar";
 import { changeBetween } from "../domain/decimal";
-import {
-  RANGE_LABELS,
-  RANGE_PRESETS,
-  adjacentRange,
-  customRange,
-  formatDate,
-  formatDateTime,
-  presetRange,
-  toIsoDate,
-  type TimeRange,
-} from "../format/dates";
+import { RANGE_PRESETS, adjacentRange, customRange, presetRange, type TimeRange } from "../domain/time-range";
+import { formatDate, formatInstant } from "../format/dates";
+import { RANGE_LABELS } from "../format/labels";
 import { formatAmount, formatPercent } from "../format/money";
-import { areAmountsHidden, locale } from "../preferences";
+import { areAmountsHidden } from "../preferences";
 import { Chart } from "./chart";
-import { nearestIndex, type Point } from "./points";
+import { nearestIndex, visibleRange, type Point } from "./points";
 
 export interface BalanceHistoryProps {
   readonly name: string;
@@ -41,8 +34,6 @@ export interface BalanceHistoryProps {
   /** Whether the totals stand above with their changes, and no table of snapshots below. */
   readonly isOfTotal?: boolean;
 }
-
-const DAY_S = 86_400;
 
 export function BalanceHistory(props: BalanceHistoryProps): JSX.Element {
   const { points, earlier, currency, range, onRangeChange } = props;
@@ -261,21 +252,9 @@ function PointTable({ points, currency }: { points: readonly Point[]; currency: 
   );
 }
 
-/** The part of the range that there is something to see of. */
-export function visibleRange(points: readonly Point[], { start, end }: TimeRange): { start: Date; end: Date } {
-  const first = points[0]?.time;
-  if (first === undefined) return { start, end };
-  const last = points.at(-1)!.time;
-  const from = Math.max(start.getTime() / 1000, first - (last === first ? DAY_S : 0));
-  const to = Math.max(from + DAY_S / 24, Math.min(end.getTime() / 1000, Date.now() / 1000));
-  return { start: new Date(from * 1000), end: new Date(to * 1000) };
-}
-
+/** The point of a total stands for a day, whatever its time. */
 function formatPointTime(point: Point): string {
-  // A day without a time is noon UTC everywhere in the API.
-  return /T12:00:00Z$/.test(point.at) || point.accounts !== undefined
-    ? formatDate(point.at)
-    : formatDateTime(point.at);
+  return point.accounts === undefined ? formatInstant(point.at) : formatDate(point.at);
 }
 
 function describePoint(points: readonly Point[], index: number, currency: string): string {
@@ -284,8 +263,8 @@ function describePoint(points: readonly Point[], index: number, currency: string
   if (!first || !point) return "";
   const hidden = areAmountsHidden.peek();
   const change = changeBetween(first.balance, point.balance);
-  const balance = hidden ? "amount hidden" : formatAmount(point.balance, currency, { locale });
-  const percent = change.percent === null ? "" : `, ${formatPercent(change.percent, locale)} since ${formatDate(first.at)}`;
+  const balance = hidden ? "amount hidden" : formatAmount(point.balance, currency);
+  const percent = change.percent === null ? "" : `, ${formatPercent(change.percent)} since ${formatDate(first.at)}`;
   return `${formatPointTime(point)}: ${balance}${index === 0 ? "" : percent}`;
 }
 
@@ -293,15 +272,15 @@ function summarize(name: string, points: readonly Point[], currency: string): st
   const first = points[0]!;
   const last = points.at(-1)!;
   const change = overallChange(points)!;
-  const percent = change.percent === null ? "" : ` (${formatPercent(change.percent, locale)})`;
+  const percent = change.percent === null ? "" : ` (${formatPercent(change.percent)})`;
   const period = `${name} from ${formatDate(first.at)} to ${formatDate(last.at)}`;
   if (areAmountsHidden.peek()) return `${period}: amounts are hidden${percent}.`;
-  const amount = (text: string): string => formatAmount(text, currency, { locale });
+  const amount = (text: string): string => formatAmount(text, currency);
   const lowest = points.reduce((a, b) => (b.value < a.value ? b : a));
   const highest = points.reduce((a, b) => (b.value > a.value ? b : a));
   return (
     `${period}: ${amount(first.balance)} to ${amount(last.balance)}, ` +
-    `a change of ${formatAmount(change.amount, currency, { locale, isSigned: true })}${percent}. ` +
+    `a change of ${formatAmount(change.amount, currency, { isSigned: true })}${percent}. ` +
     `Lowest ${amount(lowest.balance)} on ${formatDate(lowest.at)}, ` +
     `highest ${amount(highest.balance)} on ${formatDate(highest.at)}.`
   );

@@ -2,8 +2,8 @@
 
 import uPlot from "uplot";
 
+import { formatTimeTicks } from "../format/dates";
 import { formatTick } from "../format/money";
-import { locale } from "../preferences";
 import type { Point } from "./points";
 
 export interface ChartStyle {
@@ -93,7 +93,7 @@ export function chartOptions(
         grid: { stroke: colorOf("hairline"), width: 1 },
         ticks: { show: false },
         values: (_u, splits) =>
-          splits.map((value) => (isHidden ? "" : formatTick(value, currency, locale))),
+          splits.map((value) => (isHidden ? "" : formatTick(value, currency))),
       },
     ],
   };
@@ -138,28 +138,6 @@ function colorBySign(plot: uPlot, above: string, below: string): CanvasGradient 
   gradient.addColorStop(zero, below);
   gradient.addColorStop(1, below);
   return gradient;
-}
-
-const DAY_S = 86_400;
-const timeFormats = {
-  time: new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" }),
-  day: new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" }),
-  month: new Intl.DateTimeFormat(locale, { month: "short" }),
-  monthOfYear: new Intl.DateTimeFormat(locale, { month: "short", year: "numeric" }),
-  year: new Intl.DateTimeFormat(locale, { year: "numeric" }),
-};
-
-function formatTimeTicks(seconds: readonly number[], increment: number): string[] {
-  return seconds.map((second, index) => {
-    const date = new Date(second * 1000);
-    if (increment < DAY_S) {
-      return (date.getHours() + date.getMinutes() === 0 ? timeFormats.day : timeFormats.time).format(date);
-    }
-    if (increment < 28 * DAY_S) return timeFormats.day.format(date);
-    if (increment >= 365 * DAY_S) return timeFormats.year.format(date);
-    const isNewYear = index === 0 || date.getMonth() === 0;
-    return (isNewYear ? timeFormats.monthOfYear : timeFormats.month).format(date);
-  });
 }
 
 const measureContext = document.createElement("canvas").getContext("2d")!;

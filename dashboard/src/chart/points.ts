@@ -2,6 +2,9 @@
 
 import uPlot from "uplot";
 
+import { DAY_S, shiftYears } from "../domain/calendar";
+import type { TimeRange } from "../domain/time-range";
+
 /** About one for every other pixel of a wide screen. */
 export const MAX_POINTS = 700;
 /** Of each such stretch of time the first, the last, the lowest and the highest are given. */
@@ -52,7 +55,7 @@ export function nearestIndex(points: readonly Point[], time: number, side: "befo
   return side === "either" && isNextCloser ? low + 1 : low;
 }
 
-const MIN_GAP_S = 4 * 86_400;
+const MIN_GAP_S = 4 * DAY_S;
 const GAP_FACTOR = 3.5;
 
 /** How long nothing may be reported before the line breaks; as long as it likes for typed ones. */
@@ -64,6 +67,24 @@ export function gapThreshold(points: readonly Point[], isStepped: boolean): numb
   // Between those that were given others may have been left out, for as long as a stretch.
   const bucket = (points.at(-1)!.time - points[0]!.time) / BUCKETS;
   return Math.max(MIN_GAP_S, median * GAP_FACTOR, bucket);
+}
+
+/** Return the points at the same time of another year, for a comparison. */
+export function shiftPoints(points: readonly Point[], years: number): Point[] {
+  return points.map((point) => ({
+    ...point,
+    time: shiftYears(new Date(point.time * 1000), years).getTime() / 1000,
+  }));
+}
+
+/** Return the part of the range that has points: an hour at the least, and nothing after now. */
+export function visibleRange(points: readonly Point[], { start, end }: TimeRange): { start: Date; end: Date } {
+  const first = points[0]?.time;
+  if (first === undefined) return { start, end };
+  const last = points.at(-1)!.time;
+  const from = Math.max(start.getTime() / 1000, first - (last === first ? DAY_S : 0));
+  const to = Math.max(from + DAY_S / 24, Math.min(end.getTime() / 1000, Date.now() / 1000));
+  return { start: new Date(from * 1000), end: new Date(to * 1000) };
 }
 
 /** Columns for the chart: time, balance, cash where it is drawn, and a year earlier. */

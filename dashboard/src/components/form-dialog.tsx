@@ -3,7 +3,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import { toRequestError, type RequestError } from "../api/http";
+import { RequestError, toRequestError } from "../api/http";
 import { invalidateAll } from "../api/use-resource";
 import { Dialog, ErrorNotice, fieldError } from "./ui";
 

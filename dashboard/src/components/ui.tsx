@@ -7,7 +7,7 @@ import type { RequestError } from "../api/http";
 import { changeBetween, signOf, type Change } from "../domain/decimal";
 import { formatDateTime } from "../format/dates";
 import { amountParts, formatPercent } from "../format/money";
-import { areAmountsHidden, locale } from "../preferences";
+import { areAmountsHidden } from "../preferences";
 
 export function Amount({
   text,
@@ -21,7 +21,7 @@ export function Amount({
   isLarge?: boolean;
 }): JSX.Element {
   const isHidden = areAmountsHidden.value;
-  const { prefix, whole, fraction, suffix } = amountParts(text, currency, { locale, isSigned, isHidden });
+  const { prefix, whole, fraction, suffix } = amountParts(text, currency, { isSigned, isHidden });
   if (isHidden) {
     return (
       <span class={isLarge ? "amount is-large is-hidden" : "amount is-hidden"}>
@@ -60,7 +60,7 @@ export function ChangeLabel({
     <span class={`change ${direction}`}>
       {!(isPercentOnly && change.percent) && <Amount text={change.amount} currency={currency} isSigned />}
       {change.percent !== null && signOf(change.amount) !== 0 && (
-        <span class="percent">{formatPercent(change.percent, locale)}</span>
+        <span class="percent">{formatPercent(change.percent)}</span>
       )}
     </span>
   );

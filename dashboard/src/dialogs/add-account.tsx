@@ -6,7 +6,7 @@ import { newIdempotencyKey, post } from "../api/client";
 import type { Account } from "../api/types";
 import { FormDialog } from "../components/form-dialog";
 import { Field } from "../components/ui";
-import { toIsoDate } from "../format/dates";
+import { toIsoDate } from "../domain/calendar";
 import { ACCOUNT_TYPE_LABELS } from "../format/labels";
 import { navigate } from "../router";
 import { normalizeAmount } from "./add-balance";

@@ -6,8 +6,8 @@ import { newIdempotencyKey, post } from "../api/client";
 import type { Account } from "../api/types";
 import { FormDialog } from "../components/form-dialog";
 import { Field } from "../components/ui";
-import { toIsoDate } from "../format/dates";
-import { isLiability } from "../format/labels";
+import { isLiability } from "../domain/accounts";
+import { toIsoDate } from "../domain/calendar";
 
 export function AddBalanceDialog({ account, onClose }: { account: Account; onClose: () => void }): JSX.Element {
   const today = toIsoDate(new Date());

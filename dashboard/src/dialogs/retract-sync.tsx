@@ -4,19 +4,12 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
 import { remove } from "../api/client";
-import { toRequestError, type RequestError } from "../api/http";
+import { RequestError, toRequestError } from "../api/http";
 import type { Sync } from "../api/types";
 import { invalidateAll } from "../api/use-resource";
 import { Dialog, ErrorNotice } from "../components/ui";
 import { formatDateTime } from "../format/dates";
-import { formatCount } from "../format/labels";
-
-// Imports and typed balances only: what a provider said stays said.
-const RETRACTABLE_SOURCES: readonly Sync["source"][] = ["initial_connection", "account_sync", "holdings_sync", "manual_sync"];
-
-export function isRetractable(sync: Sync): boolean {
-  return sync.retracted_at === null && sync.recorded > 0 && RETRACTABLE_SOURCES.includes(sync.source);
-}
+import { formatCount } from "../format/numbers";
 
 export function RetractSyncDialog({ sync, onClose }: { sync: Sync; onClose: () => void }): JSX.Element {
   const [error, setError] = useState<RequestError>();

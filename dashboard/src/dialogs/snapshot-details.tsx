@@ -7,9 +7,11 @@ import { get } from "../api/client";
 import type { Account, Snapshot } from "../api/types";
 import { useResource } from "../api/use-resource";
 import { Amount, Dialog, ErrorNotice, Skeleton } from "../components/ui";
+import { isRetractable } from "../domain/connections";
 import { formatDate, formatDateTime } from "../format/dates";
-import { SOURCE_LABELS, SYNC_STATE_LABELS, formatCount } from "../format/labels";
-import { RetractSyncDialog, isRetractable } from "./retract-sync";
+import { SOURCE_LABELS, SYNC_STATE_LABELS } from "../format/labels";
+import { formatCount } from "../format/numbers";
+import { RetractSyncDialog } from "./retract-sync";
 
 export function SnapshotDetailsDialog({
   account,

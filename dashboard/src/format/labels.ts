@@ -1,6 +1,7 @@
-/** The API's terms as a reader would say them. */
+/** The API's terms as the reader sees them. */
 
 import type { Account, Connection, SnapshotSource, Sync } from "../api/types";
+import type { RangePreset } from "../domain/time-range";
 
 export const SOURCE_LABELS: Record<SnapshotSource, string> = {
   initial_connection: "First sync",
@@ -36,17 +37,6 @@ export const ACCOUNT_TYPE_LABELS: Record<Account["account_type"], string> = {
   other: "Other",
 };
 
-const LIABILITY_TYPES = new Set<Account["account_type"]>([
-  "credit_card",
-  "line_of_credit",
-  "loan",
-  "mortgage",
-]);
-
-export function isLiability(account: Account): boolean {
-  return LIABILITY_TYPES.has(account.account_type);
-}
-
 export const CONNECTION_STATE_LABELS: Record<Connection["state"], string> = {
   active: "Working",
   needs_reauthentication: "Sign in again",
@@ -62,7 +52,8 @@ export const SYNC_STATE_LABELS: Record<Sync["state"], string> = {
   failed: "Failed",
 };
 
-const FILE_PROVIDER_LABELS: Record<string, string> = {
+/** The providers that Dashtam reads itself: statement files and typed balances. */
+export const LOCAL_PROVIDER_LABELS: Record<string, string> = {
   ofx: "OFX files",
   csv: "CSV files",
   balance_csv: "CSV files",
@@ -73,18 +64,17 @@ const FILE_PROVIDER_LABELS: Record<string, string> = {
 };
 
 export function providerLabel(provider: string): string {
-  return FILE_PROVIDER_LABELS[provider] ?? provider;
+  return LOCAL_PROVIDER_LABELS[provider] ?? provider;
 }
 
-/** Whether a provider tells its balances, so that none may be typed beside them. */
-export function isSyncedByProvider(connection: Connection | undefined): boolean {
-  return connection !== undefined && !(connection.provider in FILE_PROVIDER_LABELS) && connection.state !== "disconnected";
-}
-
-export function isManual(connection: Connection | undefined): boolean {
-  return connection?.provider === "manual";
-}
-
-export function formatCount(n: number, singular: string, plural: string = `${singular}s`): string {
-  return `${n.toLocaleString()} ${n === 1 ? singular : plural}`;
-}
+/** Spoken in place of the presets' short names. */
+export const RANGE_LABELS: Record<RangePreset, string> = {
+  "1D": "one day",
+  "1W": "one week",
+  "1M": "one month",
+  "3M": "three months",
+  YTD: "this year so far",
+  "1Y": "one year",
+  "5Y": "five years",
+  ALL: "everything",
+};

@@ -8,14 +8,17 @@ import { fetchAccountHistory, fetchConnections, saveFile } from "../api/queries"
 import type { Account, Schemas } from "../api/types";
 import { useResource } from "../api/use-resource";
 import { BalanceHistory } from "../chart/balance-history";
-import { toPoint, type Point } from "../chart/points";
+import { shiftPoints, toPoint, type Point } from "../chart/points";
 import { Amount, Badge, ChangeLabel, ErrorNotice, Icon, PageHeading, Skeleton } from "../components/ui";
 import { AddBalanceDialog } from "../dialogs/add-balance";
 import { SnapshotDetailsDialog } from "../dialogs/snapshot-details";
-import { isStale } from "../domain/staleness";
+import { isStale } from "../domain/accounts";
+import { toIsoDate } from "../domain/calendar";
+import { isManual, isSyncedByProvider } from "../domain/connections";
+import { presetRange, yearEarlier, type TimeRange } from "../domain/time-range";
 import { historyToCsv } from "../format/csv";
-import { formatRelative, presetRange, shiftYears, toIsoDate, yearEarlier, type TimeRange } from "../format/dates";
-import { ACCOUNT_TYPE_LABELS, SOURCE_LABELS, isManual, isSyncedByProvider } from "../format/labels";
+import { formatRelative } from "../format/dates";
+import { ACCOUNT_TYPE_LABELS, SOURCE_LABELS } from "../format/labels";
 import { Link } from "../router";
 import { BalanceOnDay } from "./balance-on-day";
 import { HoldingsTable } from "./holdings-table";
@@ -53,7 +56,10 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
   );
 
   const points = useMemo(() => toPoints(history.data), [history.data]);
-  const earlierPoints = useMemo(() => (isComparing ? shiftByYear(earlier.data) : undefined), [isComparing, earlier.data]);
+  const earlierPoints = useMemo(
+    () => (isComparing ? shiftPoints(toPoints(earlier.data), 1) : undefined),
+    [isComparing, earlier.data],
+  );
   const connection = connections.data?.find((each) => each.id === account.data?.connection_id);
 
   if (account.error && !account.data) {
@@ -232,13 +238,6 @@ function toPoints(history: SnapshotHistory | undefined): Point[] {
       holdings: snapshot.holdings_value,
     }),
   );
-}
-
-function shiftByYear(history: SnapshotHistory | undefined): Point[] {
-  return toPoints(history).map((point) => ({
-    ...point,
-    time: shiftYears(new Date(point.time * 1000), 1).getTime() / 1000,
-  }));
 }
 
 function toFileName(name: string): string {

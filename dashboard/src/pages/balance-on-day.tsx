@@ -7,9 +7,8 @@ import { get } from "../api/client";
 import type { Snapshot } from "../api/types";
 import { useResource } from "../api/use-resource";
 import { Amount, ErrorNotice, Icon } from "../components/ui";
-import { endOfDay, formatDate, toIsoDate, toIsoInstant } from "../format/dates";
-
-const EARLIEST = "1900-01-01T00:00:00Z";
+import { EARLIEST, endOfDay, toIsoDate, toIsoInstant } from "../domain/calendar";
+import { formatDate } from "../format/dates";
 
 export function BalanceOnDay({
   accountId,
@@ -58,7 +57,7 @@ export function BalanceOnDay({
 async function fetchBalanceOn(id: string, day: string, signal: AbortSignal): Promise<Snapshot | null> {
   const history = await get("/api/v1/accounts/{id}/balance-history", {
     path: { id },
-    query: { start_date: EARLIEST, end_date: toIsoInstant(endOfDay(day)), max_points: 4 },
+    query: { start_date: toIsoInstant(EARLIEST), end_date: toIsoInstant(endOfDay(day)), max_points: 4 },
     signal,
   });
   return history.snapshots.at(-1) ?? null;

@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import { toRequestError, type RequestError } from "../api/http";
+import { RequestError, toRequestError } from "../api/http";
 import { fetchProviders, syncConnection, type Provider } from "../api/providers";
 import { fetchAccounts, fetchConnections, fetchRecentSyncs } from "../api/queries";
 import type { Account, Connection, Sync } from "../api/types";
@@ -11,15 +11,11 @@ import { invalidateAll, useResource } from "../api/use-resource";
 import { Badge, ErrorNotice, Icon, PageHeading, Skeleton } from "../components/ui";
 import { AddAccountDialog } from "../dialogs/add-account";
 import { ConnectDialog } from "../dialogs/connect";
-import { RetractSyncDialog, isRetractable } from "../dialogs/retract-sync";
+import { RetractSyncDialog } from "../dialogs/retract-sync";
+import { isRetractable } from "../domain/connections";
 import { formatDateTime, formatRelative } from "../format/dates";
-import {
-  CONNECTION_STATE_LABELS,
-  SOURCE_LABELS,
-  SYNC_STATE_LABELS,
-  formatCount,
-  providerLabel,
-} from "../format/labels";
+import { CONNECTION_STATE_LABELS, SOURCE_LABELS, SYNC_STATE_LABELS, providerLabel } from "../format/labels";
+import { formatCount, formatNumber } from "../format/numbers";
 import { Link } from "../router";
 
 // Settled when the page is built, so that what this API cannot do is not sent either.
@@ -191,7 +187,7 @@ function SyncItem({
         </p>
         <p class="quiet">
           {SOURCE_LABELS[sync.source]} · {formatCount(sync.recorded, "balance")} recorded
-          {sync.skipped > 0 && `, ${sync.skipped.toLocaleString()} known already`}
+          {sync.skipped > 0 && `, ${formatNumber(sync.skipped)} known already`}
           {touchedNames.length > 0 && touchedNames.length <= 3 && ` · ${touchedNames.join(", ")}`}
         </p>
         {sync.detail && <p class="wrong">{sync.detail}</p>}

@@ -18,7 +18,9 @@ import { fetchAccounts } from "../api/queries";
 import type { Account, Import } from "../api/types";
 import { useResource } from "../api/use-resource";
 import { Badge, ErrorNotice, Icon, PageHeading } from "../components/ui";
-import { formatCount, providerLabel } from "../format/labels";
+import { secondsUntil } from "../format/dates";
+import { providerLabel } from "../format/labels";
+import { formatCount, formatFileSize, formatNumber } from "../format/numbers";
 import { Link } from "../router";
 import { MappingForm } from "./mapping-form";
 
@@ -222,9 +224,9 @@ function ImportResult({ result }: { result: Import }): JSX.Element {
               </span>
               <ProblemList problems={account.problems} />
             </th>
-            <td class="number">{account.recorded.toLocaleString()}</td>
-            <td class="number quiet">{account.skipped.toLocaleString()}</td>
-            <td class={account.refused > 0 ? "number wrong" : "number quiet"}>{account.refused.toLocaleString()}</td>
+            <td class="number">{formatNumber(account.recorded)}</td>
+            <td class="number quiet">{formatNumber(account.skipped)}</td>
+            <td class={account.refused > 0 ? "number wrong" : "number quiet"}>{formatNumber(account.refused)}</td>
           </tr>
         ))}
       </tbody>
@@ -261,7 +263,7 @@ function ProblemList({
 
 function statusText({ state, result, file, retryAt }: QueuedFile): string {
   if (retryAt) {
-    return `The server takes a few files a minute: next one in ${Math.max(1, Math.round((retryAt - Date.now()) / 1000))} s`;
+    return `The server takes a few files a minute: next one in ${secondsUntil(retryAt)} s`;
   }
   switch (state) {
     case "previewing":
@@ -275,14 +277,10 @@ function statusText({ state, result, file, retryAt }: QueuedFile): string {
     case "previewed":
       return result!.recorded === 0
         ? "Everything in this file is known already."
-        : `${providerLabel(result!.format).replace(/ files$/, "")}, ${formatSize(file.size)}: ${formatCount(result!.recorded, "balance")} to record`;
+        : `${providerLabel(result!.format).replace(/ files$/, "")}, ${formatFileSize(file.size)}: ${formatCount(result!.recorded, "balance")} to record`;
     case "imported":
       return `${formatCount(result!.recorded, "balance")} recorded`;
   }
-}
-
-function formatSize(bytes: number): string {
-  return bytes < 1024 * 1024 ? `${Math.max(1, Math.round(bytes / 1024))} KiB` : `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 }
 
 /** What is wrong beyond what the failure itself says. */

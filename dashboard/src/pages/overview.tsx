@@ -8,13 +8,15 @@ import { fetchAccounts, fetchSparklines, fetchTotals, type SparklinePoints, type
 import type { Account, Schemas } from "../api/types";
 import { useResource } from "../api/use-resource";
 import { BalanceHistory } from "../chart/balance-history";
-import type { Point } from "../chart/points";
+import { shiftPoints, type Point } from "../chart/points";
 import { Sparkline } from "../chart/sparkline";
 import { Amount, Badge, ChangeLabel, ErrorNotice, PageHeading, Skeleton, overallChange } from "../components/ui";
+import { isLiability, isStale } from "../domain/accounts";
 import { sum } from "../domain/decimal";
-import { isStale } from "../domain/staleness";
-import { formatDateTime, formatRelative, presetRange, shiftYears, yearEarlier, type TimeRange } from "../format/dates";
-import { ACCOUNT_TYPE_LABELS, SOURCE_LABELS, formatCount, isLiability } from "../format/labels";
+import { presetRange, yearEarlier, type TimeRange } from "../domain/time-range";
+import { formatDateTime, formatRelative } from "../format/dates";
+import { ACCOUNT_TYPE_LABELS, SOURCE_LABELS } from "../format/labels";
+import { formatCount } from "../format/numbers";
 import { Link } from "../router";
 
 type LatestSnapshots = Schemas["LatestSnapshots"];
@@ -36,9 +38,10 @@ export function OverviewPage(): JSX.Element {
     ? sortByUse(latest.data?.total_balance_by_currency ?? {}, accounts.data)
     : [];
   const chosenCurrency = totals.some(([code]) => code === currency) ? currency : (totals[0]?.[0] ?? null);
-  const series = history.data?.find((each) => each.currency === chosenCurrency);
+  const pointsIn = (series: readonly TotalSeries[] | undefined): readonly Point[] =>
+    series?.find((each) => each.currency === chosenCurrency)?.points ?? NO_POINTS;
   const earlierPoints = useMemo(
-    () => (isComparing ? shiftByYear(earlier.data?.find((each) => each.currency === chosenCurrency)) : undefined),
+    () => (isComparing ? shiftPoints(pointsIn(earlier.data), 1) : undefined),
     [isComparing, earlier.data, chosenCurrency],
   );
 
@@ -68,7 +71,7 @@ export function OverviewPage(): JSX.Element {
       {chosenCurrency && (
         <BalanceHistory
           name="Net worth"
-          points={series?.points ?? NO_POINTS}
+          points={pointsIn(history.data)}
           earlier={earlierPoints}
           currency={chosenCurrency}
           range={range}
@@ -281,11 +284,4 @@ function sortByUse(
   const uses = (currency: string): number =>
     accounts.filter((account) => account.currency === currency).length;
   return Object.entries(totals).sort(([a], [b]) => uses(b) - uses(a) || (a < b ? -1 : 1));
-}
-
-function shiftByYear(series: TotalSeries | undefined): Point[] {
-  return (series?.points ?? []).map((point) => ({
-    ...point,
-    time: shiftYears(new Date(point.time * 1000), 1).getTime() / 1000,
-  }));
 }

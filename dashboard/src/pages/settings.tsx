@@ -21,7 +21,8 @@ import {
   fieldError,
 } from "../components/ui";
 import { formatDate, formatRelative } from "../format/dates";
-import { ACCOUNT_TYPE_LABELS, formatCount } from "../format/labels";
+import { ACCOUNT_TYPE_LABELS } from "../format/labels";
+import { formatCount } from "../format/numbers";
 import { areAmountsHidden, theme, type Theme } from "../preferences";
 
 const THEME_OPTIONS: readonly Theme[] = ["system", "light", "dark"];

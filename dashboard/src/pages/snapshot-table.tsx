@@ -3,12 +3,13 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import { toRequestError, type RequestError } from "../api/http";
+import { RequestError, toRequestError } from "../api/http";
 import type { Snapshot, SnapshotHistory } from "../api/types";
 import { MAX_POINTS } from "../chart/points";
 import { Amount, ChangeLabel, ErrorNotice, Icon } from "../components/ui";
 import { formatDate, formatDateTime } from "../format/dates";
-import { SOURCE_LABELS, formatCount } from "../format/labels";
+import { SOURCE_LABELS } from "../format/labels";
+import { formatCount } from "../format/numbers";
 
 const INITIAL_ROWS = 20;
 const MORE_ROWS = 200;
