@@ -1,7 +1,4 @@
-import { readFileSync } from "node:fs";
 import { defineConfig, type Plugin } from "vite";
-
-const api = JSON.parse(readFileSync(new URL("../docs/openapi.json", import.meta.url), "utf8"));
 
 /** Leaves out the shapes of uPlot that no chart here is drawn with: a tenth of its weight. */
 const linesOnly: Plugin = {
@@ -18,9 +15,6 @@ export default defineConfig({
   // Relative, so that the same files serve behind any path that a proxy puts before them.
   base: "./",
   plugins: [linesOnly],
-  define: {
-    __HAS_PROVIDERS__: JSON.stringify("/api/v1/providers" in api.paths),
-  },
   // Half a kilobyte smaller than the other form.
   oxc: {
     jsx: { runtime: "classic", pragma: "h", pragmaFrag: "Fragment" },

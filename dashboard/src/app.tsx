@@ -6,7 +6,10 @@ import { useEffect } from "preact/hooks";
 
 import { restoreSession, sessionError, sessionState } from "./api/session";
 import { invalidateAll } from "./api/use-resource";
-import { ErrorNotice, Icon, Logo, PageHeading, Skeleton, type IconName } from "./components/ui";
+import { ErrorNotice } from "./components/error-notice";
+import { Icon, Logo, type IconName } from "./components/icon";
+import { PageHeading } from "./components/page-heading";
+import { Skeleton } from "./components/resource-status";
 import { AccountPage } from "./pages/account";
 import { ConnectionsPage } from "./pages/connections";
 import { ImportPage } from "./pages/import";

@@ -83,9 +83,9 @@ function fillPath(path: string, options: RequestOptions & { query?: unknown }): 
   return text ? `${filled}?${text}` : filled;
 }
 
-/** A key under which a repeated request is carried out once. */
-export function newIdempotencyKey(): string {
+/** Return a header under which a repeated request is carried out once. */
+export function idempotencyHeader(): Record<string, string> {
   // Browsers offer randomUUID to pages served over HTTPS alone.
   const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return { "Idempotency-Key": Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("") };
 }

@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 
-import { newIdempotencyKey, request } from "./client";
+import { idempotencyHeader, request } from "./client";
 import { RequestError, toRequestError } from "./http";
 import type { Import } from "./types";
 import { invalidateAll } from "./use-resource";
@@ -74,7 +74,7 @@ async function send(id: number, isDryRun: boolean): Promise<void> {
 }
 
 async function sendUntilAccepted(id: number, queued: QueuedFile, isDryRun: boolean): Promise<Import> {
-  const headers = { "Idempotency-Key": newIdempotencyKey() };
+  const headers = idempotencyHeader();
   for (;;) {
     try {
       const response = await request("POST", "/api/v1/imports", { headers }, toFormData(queued, isDryRun));

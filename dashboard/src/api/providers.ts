@@ -1,51 +1,36 @@
-/** Connections that are kept up by a provider: what can be connected, and a run while it runs. */
+/** Providers: the ones to connect to, and a sync while it runs. */
 
-import { newIdempotencyKey, request } from "./client";
-import type { Sync } from "./types";
+import { get, idempotencyHeader, request } from "./client";
+import type { Schemas, Sync } from "./types";
 
-export interface Provider {
-  readonly slug: string;
-  readonly name: string;
-  readonly kind: "api" | "file" | "manual";
-  readonly credentials: readonly { name: string; title: string; secret: boolean }[];
-}
+export type Provider = Schemas["Provider"];
 
 const POLL_MS = 2_000;
 
-/** The providers that connect themselves; none where this server knows of none. */
+/** Return the providers that send balances by themselves. */
 export async function fetchProviders(signal: AbortSignal): Promise<readonly Provider[]> {
-  const response = await request("GET", "/api/v1/providers", { signal });
-  const { providers } = (await response.json()) as { providers: readonly Provider[] };
+  const { providers } = await get("/api/v1/providers", { signal });
   return providers.filter((provider) => provider.kind === "api");
 }
 
-export async function createConnection(
-  provider: string,
-  credentials: Readonly<Record<string, string>>,
-): Promise<void> {
-  const headers = { "Idempotency-Key": newIdempotencyKey() };
-  await request("POST", "/api/v1/connections", { headers }, { provider, credentials });
-}
-
-/** Begin a run and tell of it until it has ended. */
-export async function syncConnection(connectionId: string, onUpdate: (sync: Sync) => void): Promise<Sync> {
-  const headers = { Prefer: "respond-async", "Idempotency-Key": newIdempotencyKey() };
+/** Start a sync, and report it until it has ended. */
+export async function syncConnection(connectionId: string, onUpdate: (sync: Sync) => void): Promise<void> {
+  const headers = { Prefer: "respond-async", ...idempotencyHeader() };
   const response = await request("POST", `/api/v1/connections/${connectionId}/syncs`, { headers }, {});
   let sync = (await response.json()) as Sync;
   onUpdate(sync);
-  const path = `/api/v1/syncs/${sync.id}`;
   while (sync.state === "running") {
-    await streamEvents(`${path}/events`, onUpdate).catch(() => sleep(POLL_MS));
-    sync = (await (await request("GET", path)).json()) as Sync;
+    await streamEvents(sync.id, onUpdate).catch(() => sleep(POLL_MS));
+    sync = await get("/api/v1/syncs/{id}", { path: { id: sync.id } });
     onUpdate(sync);
     if (sync.state === "running") await sleep(POLL_MS);
   }
-  return sync;
 }
 
-/** Read the run's events (server-sent, but with our bearer header) until the server ends them. */
-async function streamEvents(path: string, onUpdate: (sync: Sync) => void): Promise<void> {
-  const response = await request("GET", path, { headers: { Accept: "text/event-stream" } });
+/** Read a sync's server-sent events until the server ends them; an EventSource cannot send the token. */
+async function streamEvents(id: string, onUpdate: (sync: Sync) => void): Promise<void> {
+  const headers = { Accept: "text/event-stream" };
+  const response = await request("GET", `/api/v1/syncs/${id}/events`, { headers });
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
   let buffer = "";
   for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
@@ -53,7 +38,7 @@ async function streamEvents(path: string, onUpdate: (sync: Sync) => void): Promi
     buffer = events.pop() ?? "";
     for (const event of events) {
       const data = event.split(/\r?\n/).filter((line) => line.startsWith("data:"));
-      const sync = parseSync(data.map((line) => line.slice(5)).join("\n"));
+      const sync = parseSync(data.map((line) => line.slice("data:".length)).join("\n"));
       if (sync) onUpdate(sync);
     }
   }

@@ -1,45 +1,39 @@
-/** What a page asked for, and how that stands. */
+/** Data of the API as a component shows it, kept for the next component that shows it. */
 
 import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { RequestError, toRequestError } from "./http";
+import { toRequestError, type RequestError } from "./http";
 
 export interface Resource<T> {
-  /** The newest answer; of the question before while another is under way. */
+  /** While another key is loading, the data of the key before. */
   readonly data: T | undefined;
   readonly error: RequestError | undefined;
   readonly isLoading: boolean;
-  readonly loadedAt: Date | undefined;
   readonly reload: () => void;
 }
 
-interface CacheEntry {
-  readonly data: unknown;
-  readonly loadedAt: Date;
-}
-
-/** Counts what was changed here, so that every page asks again. */
-const revision = signal(0);
-const cache = new Map<string, CacheEntry>();
 const MAX_CACHED = 60;
+const cache = new Map<string, unknown>();
+/** Counts the changes made on this page; each makes every resource load again. */
+const revision = signal(0);
 
 export function invalidateAll(): void {
   revision.value += 1;
 }
 
-/** Forget all answers: they are another user's. */
+/** Forget the data of the user who signs out. */
 export function clearCache(): void {
   cache.clear();
 }
 
-/** Load what the key stands for; null asks for nothing. What is known is shown at once. */
+/** Load the data of a key, and show cached data until then; null loads nothing. */
 export function useResource<T>(
   key: string | null,
   load: (signal: AbortSignal) => Promise<T>,
 ): Resource<T> {
   const [, rerender] = useState(0);
-  const state = useRef<{ key: string | null; entry?: CacheEntry; error?: RequestError; isLoading: boolean }>({
+  const state = useRef<{ key: string | null; data?: unknown; error?: RequestError; isLoading: boolean }>({
     key: null,
     isLoading: key !== null,
   });
@@ -47,10 +41,9 @@ export function useResource<T>(
   const currentRevision = revision.value;
 
   if (key !== state.current.key) {
-    const cached = key === null ? undefined : cache.get(key);
     state.current = {
       key,
-      entry: cached ?? (key === null ? undefined : state.current.entry),
+      data: key === null ? undefined : cache.has(key) ? cache.get(key) : state.current.data,
       isLoading: key !== null,
     };
   }
@@ -58,31 +51,29 @@ export function useResource<T>(
   useEffect(() => {
     if (key === null) return undefined;
     const controller = new AbortController();
-    state.current.isLoading = true;
-    rerender((n) => n + 1);
+    const update = (change: Partial<typeof state.current>): void => {
+      state.current = { ...state.current, ...change };
+      rerender((n) => n + 1);
+    };
+    update({ isLoading: true });
     load(controller.signal).then(
       (data) => {
         if (controller.signal.aborted) return;
-        const entry = { data, loadedAt: new Date() };
-        store(key, entry);
-        state.current = { key, entry, isLoading: false };
-        rerender((n) => n + 1);
+        store(key, data);
+        update({ data, error: undefined, isLoading: false });
       },
       (error: unknown) => {
-        if (controller.signal.aborted) return;
-        state.current = { ...state.current, error: toRequestError(error), isLoading: false };
-        rerender((n) => n + 1);
+        if (!controller.signal.aborted) update({ error: toRequestError(error), isLoading: false });
       },
     );
     return () => controller.abort();
   }, [key, currentRevision, reloads.current]);
 
-  const { entry, error, isLoading } = state.current;
+  const { data, error, isLoading } = state.current;
   return {
-    data: entry?.data as T | undefined,
+    data: data as T | undefined,
     error,
     isLoading,
-    loadedAt: entry?.loadedAt,
     reload: () => {
       reloads.current += 1;
       rerender((n) => n + 1);
@@ -90,8 +81,8 @@ export function useResource<T>(
   };
 }
 
-function store(key: string, entry: CacheEntry): void {
+function store(key: string, data: unknown): void {
   cache.delete(key);
-  cache.set(key, entry);
+  cache.set(key, data);
   if (cache.size > MAX_CACHED) cache.delete(cache.keys().next().value!);
 }

@@ -3,9 +3,11 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import { Amount, ChangeLabel, Icon, SegmentedControl, overallChange } from "../components/ui";
+import { Amount, ChangeLabel } from "../components/amount";
+import { Icon } from "../components/icon";
+import { SegmentedControl } from "../components/segmented-control";
 import { toIsoDate } from "../domain/calendar";
-import { changeBetween } from "../domain/decimal";
+import { changeBetween, overallChange } from "../domain/decimal";
 import { RANGE_PRESETS, adjacentRange, customRange, presetRange, type TimeRange } from "../domain/time-range";
 import { formatDate, formatInstant } from "../format/dates";
 import { RANGE_LABELS } from "../format/labels";

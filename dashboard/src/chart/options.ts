@@ -32,10 +32,10 @@ export function chartOptions(
     width: 0,
     fill: (plot) => colorBySign(plot, colorOf("accent"), colorOf("loss")),
   };
+  const base: uPlot.Series = { scale: "y", paths, points: { show: false } };
   const line: uPlot.Series = {
-    scale: "y",
+    ...base,
     width: 2,
-    paths,
     points: markers,
     stroke: (plot) => colorBySign(plot, colorOf("accent"), colorOf("loss")),
     fill: (plot) => colorBySign(plot, colorOf("accent-wash"), colorOf("loss-wash")),
@@ -43,22 +43,19 @@ export function chartOptions(
     fillTo: 0,
   };
   const cash: uPlot.Series = {
-    scale: "y",
+    ...base,
     width: 1,
-    paths,
-    points: { show: false },
     stroke: colorOf("accent"),
     fill: colorOf("accent-deep"),
     fillTo: 0,
   };
   const earlier: uPlot.Series = {
-    scale: "y",
+    ...base,
     width: 1.5,
-    paths,
-    points: { show: false },
     stroke: colorOf("quiet"),
     dash: [4, 4],
   };
+  const axis: uPlot.Axis = { stroke: colorOf("quiet"), font, gap: 8, ticks: { show: false } };
   return {
     padding: [12, 4, 0, 0],
     legend: { show: false },
@@ -70,30 +67,23 @@ export function chartOptions(
     },
     scales: {
       x: { time: true },
-      y: { range: (_u, min, max) => valueRange(min, max, isStacked) },
+      y: { range: (_plot, min, max) => valueRange(min, max, isStacked) },
     },
     series: [{}, line, ...(isStacked ? [cash] : []), ...(hasEarlier ? [earlier] : [])],
     axes: [
       {
-        stroke: colorOf("quiet"),
-        font,
-        gap: 8,
+        ...axis,
         size: 30,
         space: 72,
         grid: { show: false },
-        ticks: { show: false },
-        values: (_u, splits, _axis, _space, increment) => formatTimeTicks(splits, increment),
+        values: (_plot, ticks, _axis, _space, increment) => formatTimeTicks(ticks, increment),
       },
       {
-        stroke: colorOf("quiet"),
-        font,
-        gap: 8,
+        ...axis,
         space: 52,
-        size: (_u, values) => axisWidth(values, font),
+        size: (_plot, labels) => axisWidth(labels, font),
         grid: { stroke: colorOf("hairline"), width: 1 },
-        ticks: { show: false },
-        values: (_u, splits) =>
-          splits.map((value) => (isHidden ? "" : formatTick(value, currency))),
+        values: (_plot, ticks) => ticks.map((tick) => (isHidden ? "" : formatTick(tick, currency))),
       },
     ],
   };
@@ -142,8 +132,8 @@ function colorBySign(plot: uPlot, above: string, below: string): CanvasGradient 
 
 const measureContext = document.createElement("canvas").getContext("2d")!;
 
-function axisWidth(values: readonly string[] | null, font: string): number {
+function axisWidth(labels: readonly string[] | null, font: string): number {
   measureContext.font = font;
-  const widest = Math.max(0, ...(values ?? []).map((value) => measureContext.measureText(value).width));
+  const widest = Math.max(0, ...(labels ?? []).map((label) => measureContext.measureText(label).width));
   return Math.ceil(widest) + (widest > 0 ? 14 : 4);
 }

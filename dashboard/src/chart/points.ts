@@ -24,6 +24,9 @@ export interface Point {
   readonly carried?: number;
 }
 
+/** A balance as a line needs it. */
+export type BalancePoint = Pick<Point, "at" | "balance">;
+
 export function toPoint(
   at: string,
   balance: string,

@@ -2,15 +2,13 @@
 
 import type { JSX } from "preact";
 
+import type { BalancePoint } from "./points";
+
 const WIDTH = 112;
 const HEIGHT = 30;
 const PADDING = 3;
 
-export function Sparkline({
-  points,
-}: {
-  points: readonly { at: string; balance: string }[];
-}): JSX.Element | null {
+export function Sparkline({ points }: { points: readonly BalancePoint[] }): JSX.Element | null {
   if (points.length < 2) return null;
   const times = points.map((point) => Date.parse(point.at));
   const values = points.map((point) => Number(point.balance));

@@ -2,21 +2,21 @@
 
 import type { JSX } from "preact";
 
-import { newIdempotencyKey, post } from "../api/client";
+import { idempotencyHeader, post } from "../api/client";
 import type { Account } from "../api/types";
-import { FormDialog } from "../components/form-dialog";
-import { Field } from "../components/ui";
+import { FormDialog } from "../components/dialog";
+import { Field, Options } from "../components/form";
 import { toIsoDate } from "../domain/calendar";
 import { ACCOUNT_TYPE_LABELS } from "../format/labels";
+import { normalizeAmount } from "../format/money";
 import { navigate } from "../router";
-import { normalizeAmount } from "./add-balance";
 
 const COMMON_CURRENCIES = ["USD", "EUR", "GBP", "JPY", "CHF", "CAD", "AUD", "KWD"];
 
 export function AddAccountDialog({ onClose }: { onClose: () => void }): JSX.Element {
   const today = toIsoDate(new Date());
-  const createAccount = async (form: FormData): Promise<void> => {
-    const text = (name: string): string => String(form.get(name)).trim();
+  const createAccount = async (fields: FormData): Promise<void> => {
+    const text = (name: string): string => String(fields.get(name)).trim();
     const created = await post(
       "/api/v1/accounts",
       {
@@ -26,7 +26,7 @@ export function AddAccountDialog({ onClose }: { onClose: () => void }): JSX.Elem
         balance: normalizeAmount(text("balance")),
         ...(text("day") === today ? {} : { captured_at: text("day") }),
       },
-      { headers: { "Idempotency-Key": newIdempotencyKey() } },
+      { headers: idempotencyHeader() },
     );
     navigate(`/accounts/${created.id}`);
   };
@@ -41,11 +41,7 @@ export function AddAccountDialog({ onClose }: { onClose: () => void }): JSX.Elem
             <Field label="Type">
               {(ids) => (
                 <select {...ids} name="account_type">
-                  {Object.entries(ACCOUNT_TYPE_LABELS).map(([value, label]) => (
-                    <option key={value} value={value}>
-                      {label}
-                    </option>
-                  ))}
+                  <Options of={Object.entries(ACCOUNT_TYPE_LABELS)} />
                 </select>
               )}
             </Field>
@@ -63,11 +59,7 @@ export function AddAccountDialog({ onClose }: { onClose: () => void }): JSX.Elem
             </Field>
           </div>
           <div class="fields">
-            <Field
-              label="Balance"
-              hint="A debt is typed negative: -1200.00"
-              error={errorOf("/balance")}
-            >
+            <Field label="Balance" hint="A debt is typed negative: -1200.00" error={errorOf("/balance")}>
               {(ids) => <input {...ids} name="balance" inputMode="decimal" required autoComplete="off" />}
             </Field>
             <Field label="On" error={errorOf("/captured_at")}>

@@ -1,25 +1,26 @@
-/** Typing a balance of one's own. */
+/** A balance that the owner of an account types. */
 
 import type { JSX } from "preact";
 
-import { newIdempotencyKey, post } from "../api/client";
+import { idempotencyHeader, post } from "../api/client";
 import type { Account } from "../api/types";
-import { FormDialog } from "../components/form-dialog";
-import { Field } from "../components/ui";
+import { FormDialog } from "../components/dialog";
+import { Field } from "../components/form";
 import { isLiability } from "../domain/accounts";
 import { toIsoDate } from "../domain/calendar";
+import { normalizeAmount } from "../format/money";
 
 export function AddBalanceDialog({ account, onClose }: { account: Account; onClose: () => void }): JSX.Element {
   const today = toIsoDate(new Date());
-  const recordBalance = (form: FormData): Promise<unknown> => {
-    const day = String(form.get("day"));
+  const recordBalance = (fields: FormData): Promise<unknown> => {
+    const day = String(fields.get("day"));
     return post(
       "/api/v1/accounts/{id}/balance-snapshots",
       {
-        balance: normalizeAmount(String(form.get("balance"))),
+        balance: normalizeAmount(String(fields.get("balance"))),
         ...(day === today ? {} : { captured_at: day }),
       },
-      { path: { id: account.id }, headers: { "Idempotency-Key": newIdempotencyKey() } },
+      { path: { id: account.id }, headers: idempotencyHeader() },
     );
   };
   return (
@@ -40,9 +41,4 @@ export function AddBalanceDialog({ account, onClose }: { account: Account; onClo
       )}
     </FormDialog>
   );
-}
-
-/** Let people type a true minus sign and spaces; everything else is the API's to judge. */
-export function normalizeAmount(text: string): string {
-  return text.trim().replace(/\u2212/g, "-").replace(/[\s\u00a0\u202f]/g, "");
 }

@@ -1,11 +1,12 @@
-/** Connecting to a provider with what it hands out. */
+/** A new connection to a provider, with its credentials. */
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import { createConnection, type Provider } from "../api/providers";
-import { FormDialog } from "../components/form-dialog";
-import { Field } from "../components/ui";
+import { idempotencyHeader, post } from "../api/client";
+import type { Provider } from "../api/providers";
+import { FormDialog } from "../components/dialog";
+import { Field, Options } from "../components/form";
 
 export function ConnectDialog({
   providers,
@@ -15,10 +16,11 @@ export function ConnectDialog({
   onClose: () => void;
 }): JSX.Element {
   const [slug, setSlug] = useState(providers[0]?.slug ?? "");
-  const provider = providers.find((option) => option.slug === slug);
-  const connect = (form: FormData): Promise<void> => {
-    const credentials = (provider?.credentials ?? []).map(({ name }) => [name, String(form.get(name)).trim()]);
-    return createConnection(slug, Object.fromEntries(credentials) as Record<string, string>);
+  const credentials = providers.find((provider) => provider.slug === slug)?.credentials ?? [];
+  const connect = (fields: FormData): Promise<unknown> => {
+    const typed = credentials.map(({ name }) => [name, String(fields.get(name)).trim()]);
+    const body = { provider: slug, credentials: Object.fromEntries(typed) as Record<string, string> };
+    return post("/api/v1/connections", body, { headers: idempotencyHeader() });
   };
   return (
     <FormDialog title="Connect" submitLabel="Connect" busyLabel="Connecting …" onSubmit={connect} onClose={onClose}>
@@ -27,15 +29,11 @@ export function ConnectDialog({
           <Field label="Provider">
             {(ids) => (
               <select {...ids} value={slug} onChange={(event) => setSlug(event.currentTarget.value)}>
-                {providers.map((option) => (
-                  <option key={option.slug} value={option.slug}>
-                    {option.name}
-                  </option>
-                ))}
+                <Options of={providers.map((provider) => [provider.slug, provider.name])} />
               </select>
             )}
           </Field>
-          {provider?.credentials.map(({ name, title, secret }) => (
+          {credentials.map(({ name, title, secret }) => (
             <Field key={name} label={title} error={errorOf(`/credentials/${name}`)}>
               {(ids) =>
                 secret ? (

@@ -1,30 +1,22 @@
-/** Taking a run back, after a question. */
+/** The retraction of a sync, after a question. */
 
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
 
 import { remove } from "../api/client";
-import { RequestError, toRequestError } from "../api/http";
 import type { Sync } from "../api/types";
+import { useAction } from "../api/use-action";
 import { invalidateAll } from "../api/use-resource";
-import { Dialog, ErrorNotice } from "../components/ui";
+import { Dialog } from "../components/dialog";
+import { ErrorNotice } from "../components/error-notice";
 import { formatDateTime } from "../format/dates";
 import { formatCount } from "../format/numbers";
 
 export function RetractSyncDialog({ sync, onClose }: { sync: Sync; onClose: () => void }): JSX.Element {
-  const [error, setError] = useState<RequestError>();
-  const [isBusy, setIsBusy] = useState(false);
-  const retract = async (): Promise<void> => {
-    setIsBusy(true);
-    try {
-      await remove("/api/v1/syncs/{id}", { path: { id: sync.id } });
-      invalidateAll();
-      onClose();
-    } catch (caught) {
-      setError(toRequestError(caught));
-      setIsBusy(false);
-    }
-  };
+  const { error, isBusy, run } = useAction(async () => {
+    await remove("/api/v1/syncs/{id}", { path: { id: sync.id } });
+    invalidateAll();
+    onClose();
+  });
   return (
     <Dialog title="Retract this sync?" onClose={onClose}>
       <p>
@@ -34,7 +26,7 @@ export function RetractSyncDialog({ sync, onClose }: { sync: Sync; onClose: () =
       </p>
       {error && <ErrorNotice error={error} />}
       <p class="actions">
-        <button type="button" class="button is-danger" disabled={isBusy} onClick={() => void retract()}>
+        <button type="button" class="button is-danger" disabled={isBusy} onClick={() => void run()}>
           {isBusy ? "Retracting …" : "Retract"}
         </button>
         <button type="button" class="button" onClick={onClose}>

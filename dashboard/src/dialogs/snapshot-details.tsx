@@ -1,4 +1,4 @@
-/** Which run recorded a balance, with the way to take a wrong one back. */
+/** One balance, and the sync that recorded it. */
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
@@ -6,7 +6,9 @@ import { useState } from "preact/hooks";
 import { get } from "../api/client";
 import type { Account, Snapshot } from "../api/types";
 import { useResource } from "../api/use-resource";
-import { Amount, Dialog, ErrorNotice, Skeleton } from "../components/ui";
+import { Amount } from "../components/amount";
+import { Dialog } from "../components/dialog";
+import { ResourceStatus } from "../components/resource-status";
 import { isRetractable } from "../domain/connections";
 import { formatDate, formatDateTime } from "../format/dates";
 import { SOURCE_LABELS, SYNC_STATE_LABELS } from "../format/labels";
@@ -29,9 +31,7 @@ export function SnapshotDetailsDialog({
       signal,
     }),
   );
-  if (isRetracting && sync.data) {
-    return <RetractSyncDialog sync={sync.data} onClose={onClose} />;
-  }
+  if (isRetracting && sync.data) return <RetractSyncDialog sync={sync.data} onClose={onClose} />;
   return (
     <Dialog title={formatDate(snapshot.captured_at)} onClose={onClose}>
       <dl class="facts">
@@ -55,8 +55,7 @@ export function SnapshotDetailsDialog({
         <dd>{SOURCE_LABELS[snapshot.source]}</dd>
       </dl>
       <h3>The sync that recorded it</h3>
-      {sync.isLoading && <Skeleton lines={2} />}
-      {sync.error && <ErrorNotice error={sync.error} retry={sync.reload} />}
+      <ResourceStatus resource={sync} lines={2} />
       {sync.data && (
         <>
           <dl class="facts">

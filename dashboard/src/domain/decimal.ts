@@ -50,6 +50,13 @@ export function changeBetween(from: string, to: string): Change {
   return { amount: formatDecimal(change), percent: percentOf(change, start) };
 }
 
+/** Return the change from the first to the last balance, or null where there is none. */
+export function overallChange(balances: readonly { balance: string }[]): Change | null {
+  const first = balances[0];
+  const last = balances.at(-1);
+  return first && last ? changeBetween(first.balance, last.balance) : null;
+}
+
 const PERCENT_LIMIT = 10n ** 14n;
 
 function percentOf(change: Decimal, base: Decimal): string | null {

@@ -78,3 +78,8 @@ export const RANGE_LABELS: Record<RangePreset, string> = {
   "5Y": "five years",
   ALL: "everything",
 };
+
+/** Return the account's institution, its type, and more details, on one line. */
+export function describeAccount(account: Account, ...more: (string | null)[]): string {
+  return [account.institution, ACCOUNT_TYPE_LABELS[account.account_type], ...more].filter(Boolean).join(" · ");
+}

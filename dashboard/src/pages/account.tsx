@@ -4,12 +4,18 @@ import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 
 import { get } from "../api/client";
-import { fetchAccountHistory, fetchConnections, saveFile } from "../api/queries";
-import type { Account, Schemas } from "../api/types";
+import { fetchAccountHistory, fetchConnections } from "../api/queries";
+import type { Account, Snapshot, SnapshotHistory } from "../api/types";
 import { useResource } from "../api/use-resource";
 import { BalanceHistory } from "../chart/balance-history";
 import { shiftPoints, toPoint, type Point } from "../chart/points";
-import { Amount, Badge, ChangeLabel, ErrorNotice, Icon, PageHeading, Skeleton } from "../components/ui";
+import { Amount, SnapshotChange } from "../components/amount";
+import { Badge } from "../components/badge";
+import { ErrorNotice } from "../components/error-notice";
+import { Options } from "../components/form";
+import { Icon } from "../components/icon";
+import { PageHeading } from "../components/page-heading";
+import { ResourceStatus, Skeleton } from "../components/resource-status";
 import { AddBalanceDialog } from "../dialogs/add-balance";
 import { SnapshotDetailsDialog } from "../dialogs/snapshot-details";
 import { isStale } from "../domain/accounts";
@@ -18,24 +24,22 @@ import { isManual, isSyncedByProvider } from "../domain/connections";
 import { presetRange, yearEarlier, type TimeRange } from "../domain/time-range";
 import { historyToCsv } from "../format/csv";
 import { formatRelative } from "../format/dates";
-import { ACCOUNT_TYPE_LABELS, SOURCE_LABELS } from "../format/labels";
+import { SOURCE_LABELS, describeAccount } from "../format/labels";
 import { Link } from "../router";
+import { saveFile } from "../save-file";
 import { BalanceOnDay } from "./balance-on-day";
 import { HoldingsTable } from "./holdings-table";
 import { SnapshotTable } from "./snapshot-table";
 
-type Snapshot = Schemas["Snapshot"];
-type SnapshotHistory = Schemas["SnapshotHistory"];
-
 export function AccountPage({ id }: { id: string }): JSX.Element {
   const [range, setRange] = useState<TimeRange>(() => presetRange("1Y"));
-  const [sourceFilter, setSourceFilter] = useState("");
+  const [source, setSource] = useState("");
   const [isComparing, setIsComparing] = useState(false);
   const [isStacked, setIsStacked] = useState(false);
   const [selected, setSelected] = useState<Snapshot | null>(null);
   const [isAddingBalance, setIsAddingBalance] = useState(false);
 
-  const key = `${id}/${range.start.getTime()}/${range.end.getTime()}/${sourceFilter}`;
+  const key = `${id}/${range.start.getTime()}/${range.end.getTime()}/${source}`;
   const account = useResource(`account/${id}`, (signal) =>
     get("/api/v1/accounts/{id}", { path: { id }, signal }),
   );
@@ -43,13 +47,13 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
     get("/api/v1/accounts/{id}/balance-snapshots", { path: { id }, query: { limit: 1 }, signal }),
   );
   const connections = useResource("connections", fetchConnections);
-  const history = useResource(`history/${key}`, (signal) => fetchAccountHistory(id, range, { source: sourceFilter }, signal));
+  const history = useResource(`history/${key}`, (signal) => fetchAccountHistory(id, range, { source }, signal));
   const [completeKey, setCompleteKey] = useState("");
   const complete = useResource(completeKey === key ? `history/complete/${key}` : null, (signal) =>
-    fetchAccountHistory(id, range, { source: sourceFilter, isComplete: true }, signal),
+    fetchAccountHistory(id, range, { source, isComplete: true }, signal),
   );
   const earlier = useResource(isComparing ? `history/earlier/${key}` : null, (signal) =>
-    fetchAccountHistory(id, yearEarlier(range), { source: sourceFilter }, signal),
+    fetchAccountHistory(id, yearEarlier(range), { source }, signal),
   );
   const holdings = useResource(`holdings/${id}`, (signal) =>
     get("/api/v1/accounts/{id}/holdings", { path: { id }, signal }),
@@ -62,19 +66,11 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
   );
   const connection = connections.data?.find((each) => each.id === account.data?.connection_id);
 
-  if (account.error && !account.data) {
-    return (
-      <>
-        <PageHeading title="Account" aboveTitle={<BackLink />} />
-        <ErrorNotice error={account.error} retry={account.reload} />
-      </>
-    );
-  }
   if (!account.data) {
     return (
       <>
         <PageHeading title="Account" aboveTitle={<BackLink />} />
-        <Skeleton lines={6} />
+        <ResourceStatus resource={account} lines={6} />
       </>
     );
   }
@@ -84,7 +80,7 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
   return (
     <>
       <PageHeading title={name} aboveTitle={<BackLink />}>
-        <p class="heading-what">{describeAccount(account.data)}</p>
+        <p class="heading-what">{describeAccount(account.data, account.data.account_number_masked)}</p>
       </PageHeading>
       <CurrentBalance
         account={account.data}
@@ -109,7 +105,7 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
             <Skeleton lines={1} />
           ) : history.error ? null : (
             <p>
-              Nothing was recorded in this range{sourceFilter && " by this source"}.
+              Nothing was recorded in this range{source && " by this source"}.
               {range.preset !== "ALL" && (
                 <button type="button" class="button is-small" onClick={() => setRange(presetRange("ALL"))}>
                   Show everything
@@ -132,13 +128,9 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
             )}
             <label class="picker">
               <span class="unseen">Source</span>
-              <select value={sourceFilter} onChange={(event) => setSourceFilter(event.currentTarget.value)}>
+              <select value={source} onChange={(event) => setSource(event.currentTarget.value)}>
                 <option value="">Every source</option>
-                {Object.entries(SOURCE_LABELS).map(([value, label]) => (
-                  <option key={value} value={value}>
-                    {label}
-                  </option>
-                ))}
+                <Options of={Object.entries(SOURCE_LABELS)} />
               </select>
             </label>
           </>
@@ -155,8 +147,8 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
           onLoadAll={() => (completeKey === key ? complete.reload() : setCompleteKey(key))}
           onSelect={setSelected}
           onSaveAll={async () => {
-            const fullHistory = complete.data ?? (await fetchAccountHistory(id, range, { source: sourceFilter, isComplete: true }));
-            saveFile(historyToCsv(fullHistory), `${toFileName(name)}-${toIsoDate(new Date())}.csv`);
+            const all = complete.data ?? (await fetchAccountHistory(id, range, { source, isComplete: true }));
+            saveFile(historyToCsv(all), `${toFileName(name)}-${toIsoDate(new Date())}.csv`);
           }}
         />
       )}
@@ -193,15 +185,7 @@ function CurrentBalance({
         )}
         {latest && (
           <p class="standing-when">
-            {latest.change_amount !== null && (
-              <ChangeLabel
-                change={{
-                  amount: latest.change_amount,
-                  percent: latest.change_percent === null ? null : latest.change_percent.toFixed(2),
-                }}
-                currency={latest.currency}
-              />
-            )}
+            <SnapshotChange snapshot={latest} />
             <span>
               {formatRelative(latest.captured_at)} · {SOURCE_LABELS[latest.source]}
             </span>
@@ -223,12 +207,6 @@ function CurrentBalance({
       )}
     </div>
   );
-}
-
-function describeAccount(account: Account): string {
-  return [account.institution, ACCOUNT_TYPE_LABELS[account.account_type], account.account_number_masked]
-    .filter(Boolean)
-    .join(" · ");
 }
 
 function toPoints(history: SnapshotHistory | undefined): Point[] {

@@ -3,11 +3,13 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import { get } from "../api/client";
+import { fetchBalanceOn } from "../api/queries";
 import type { Snapshot } from "../api/types";
 import { useResource } from "../api/use-resource";
-import { Amount, ErrorNotice, Icon } from "../components/ui";
-import { EARLIEST, endOfDay, toIsoDate, toIsoInstant } from "../domain/calendar";
+import { Amount } from "../components/amount";
+import { ErrorNotice } from "../components/error-notice";
+import { Icon } from "../components/icon";
+import { toIsoDate } from "../domain/calendar";
 import { formatDate } from "../format/dates";
 
 export function BalanceOnDay({
@@ -52,13 +54,4 @@ export function BalanceOnDay({
       {result.error && day && <ErrorNotice error={result.error} retry={result.reload} />}
     </section>
   );
-}
-
-async function fetchBalanceOn(id: string, day: string, signal: AbortSignal): Promise<Snapshot | null> {
-  const history = await get("/api/v1/accounts/{id}/balance-history", {
-    path: { id },
-    query: { start_date: toIsoInstant(EARLIEST), end_date: toIsoInstant(endOfDay(day)), max_points: 4 },
-    signal,
-  });
-  return history.snapshots.at(-1) ?? null;
 }

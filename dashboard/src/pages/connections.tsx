@@ -3,12 +3,16 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import { RequestError, toRequestError } from "../api/http";
-import { fetchProviders, syncConnection, type Provider } from "../api/providers";
+import { fetchProviders, syncConnection } from "../api/providers";
 import { fetchAccounts, fetchConnections, fetchRecentSyncs } from "../api/queries";
 import type { Account, Connection, Sync } from "../api/types";
+import { useAction } from "../api/use-action";
 import { invalidateAll, useResource } from "../api/use-resource";
-import { Badge, ErrorNotice, Icon, PageHeading, Skeleton } from "../components/ui";
+import { Badge } from "../components/badge";
+import { ErrorNotice } from "../components/error-notice";
+import { Icon } from "../components/icon";
+import { PageHeading } from "../components/page-heading";
+import { ResourceStatus, Skeleton } from "../components/resource-status";
 import { AddAccountDialog } from "../dialogs/add-account";
 import { ConnectDialog } from "../dialogs/connect";
 import { RetractSyncDialog } from "../dialogs/retract-sync";
@@ -18,9 +22,6 @@ import { CONNECTION_STATE_LABELS, SOURCE_LABELS, SYNC_STATE_LABELS, providerLabe
 import { formatCount, formatNumber } from "../format/numbers";
 import { Link } from "../router";
 
-// Settled when the page is built, so that what this API cannot do is not sent either.
-const HAS_PROVIDERS = __HAS_PROVIDERS__;
-const noProviders = (): Promise<readonly Provider[]> => Promise.resolve([]);
 const MAX_SYNCS = 300;
 const INITIAL_SYNCS = 3;
 
@@ -34,7 +35,7 @@ export function ConnectionsPage(): JSX.Element {
   const connections = useResource("connections", fetchConnections);
   const accounts = useResource("accounts", fetchAccounts);
   const syncs = useResource("syncs", (signal) => fetchRecentSyncs(MAX_SYNCS, signal));
-  const providers = useResource(HAS_PROVIDERS ? "providers" : null, HAS_PROVIDERS ? fetchProviders : noProviders);
+  const providers = useResource("providers", fetchProviders);
   const [isAdding, setIsAdding] = useState(false);
   const [isConnecting, setIsConnecting] = useState(false);
   const [retractedSync, setRetractedSync] = useState<Sync | null>(null);
@@ -57,10 +58,7 @@ export function ConnectionsPage(): JSX.Element {
           </button>
         </p>
       </PageHeading>
-      {connections.error && !connections.data && (
-        <ErrorNotice error={connections.error} retry={connections.reload} />
-      )}
-      {!connections.data && !connections.error && <Skeleton lines={5} />}
+      <ResourceStatus resource={connections} lines={5} />
       {connections.data?.length === 0 && (
         <div class="blank">
           <h2>Nothing is connected yet</h2>
@@ -73,13 +71,13 @@ export function ConnectionsPage(): JSX.Element {
           connection={connection}
           liveProviderName={providerNames.get(connection.provider)}
           accounts={accounts.data?.filter((account) => account.connection_id === connection.id)}
-          syncs={syncs.data?.syncs.filter((sync) => sync.connection_id === connection.id)}
+          syncs={syncs.data?.filter((sync) => sync.connection_id === connection.id)}
           onRetract={setRetractedSync}
         />
       ))}
       {syncs.error && <ErrorNotice error={syncs.error} retry={syncs.reload} />}
       {isAdding && <AddAccountDialog onClose={() => setIsAdding(false)} />}
-      {HAS_PROVIDERS && isConnecting && <ConnectDialog providers={providers.data ?? []} onClose={() => setIsConnecting(false)} />}
+      {isConnecting && <ConnectDialog providers={providers.data ?? []} onClose={() => setIsConnecting(false)} />}
       {retractedSync && <RetractSyncDialog sync={retractedSync} onClose={() => setRetractedSync(null)} />}
     </>
   );
@@ -120,7 +118,7 @@ function ConnectionCard({
             {CONNECTION_STATE_LABELS[connection.state]}
           </Badge>
         )}
-        {HAS_PROVIDERS && isLive && connection.state !== "disconnected" && <RefreshButton connection={connection} />}
+        {isLive && connection.state !== "disconnected" && <RefreshButton connection={connection} />}
       </header>
       {(connection.detail || remedy) && (
         <div class="notice is-warn">
@@ -213,18 +211,15 @@ function SyncItem({
 
 function RefreshButton({ connection }: { connection: Connection }): JSX.Element {
   const [sync, setSync] = useState<Sync | null>(null);
-  const [error, setError] = useState<RequestError>();
-  const refresh = async (): Promise<void> => {
-    setError(undefined);
+  const { error, run: refresh } = useAction(async () => {
     try {
       await syncConnection(connection.id, setSync);
-    } catch (caught) {
-      setError(toRequestError(caught));
+    } finally {
+      setSync(null);
+      invalidateAll();
     }
-    setSync(null);
-    invalidateAll();
-  };
-  const finishedCount = sync?.accounts.filter((outcome) => outcome.state !== "running").length ?? 0;
+  });
+  const finishedCount = sync?.accounts.filter((outcome) => outcome.state !== "running").length;
   return (
     <div class="refresh">
       <button type="button" class="button is-small" disabled={sync !== null} onClick={() => void refresh()}>

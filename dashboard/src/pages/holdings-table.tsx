@@ -3,18 +3,15 @@
 import type { JSX } from "preact";
 
 import type { Holding } from "../api/types";
-import { Amount } from "../components/ui";
+import { Amount } from "../components/amount";
+import { Section } from "../components/section";
 import { formatDate } from "../format/dates";
 import { areAmountsHidden } from "../preferences";
 
 export function HoldingsTable({ holdings }: { holdings: readonly Holding[] }): JSX.Element {
   const isHidden = areAmountsHidden.value;
   return (
-    <section class="block">
-      <header>
-        <h2>Holdings</h2>
-        <span class="quiet">As of {formatDate(holdings[0]!.as_of)}</span>
-      </header>
+    <Section title="Holdings" aside={<span class="quiet">As of {formatDate(holdings[0]!.as_of)}</span>}>
       <table class="figures">
         <thead>
           <tr>
@@ -50,6 +47,6 @@ export function HoldingsTable({ holdings }: { holdings: readonly Holding[] }): J
           ))}
         </tbody>
       </table>
-    </section>
+    </Section>
   );
 }

@@ -17,7 +17,10 @@ import {
 import { fetchAccounts } from "../api/queries";
 import type { Account, Import } from "../api/types";
 import { useResource } from "../api/use-resource";
-import { Badge, ErrorNotice, Icon, PageHeading } from "../components/ui";
+import { Badge } from "../components/badge";
+import { ErrorNotice } from "../components/error-notice";
+import { Icon } from "../components/icon";
+import { PageHeading } from "../components/page-heading";
 import { secondsUntil } from "../format/dates";
 import { providerLabel } from "../format/labels";
 import { formatCount, formatFileSize, formatNumber } from "../format/numbers";

@@ -5,11 +5,20 @@ import { useEffect, useState } from "preact/hooks";
 
 import type { Mapping } from "../api/import-queue";
 import type { Account } from "../api/types";
-import { Field } from "../components/ui";
+import { Field, Options } from "../components/form";
 
 const HEAD_BYTES = 4096;
 
-const MAPPING_FIELDS: readonly { name: string; label: string; hint?: string; isColumn?: boolean; options?: readonly [string, string][] }[] = [
+interface MappingField {
+  readonly name: string;
+  readonly label: string;
+  readonly hint?: string;
+  /** Whether its value is the name of a column. */
+  readonly isColumn?: boolean;
+  readonly options?: readonly (readonly [string, string])[];
+}
+
+const MAPPING_FIELDS: readonly MappingField[] = [
   { name: "date", label: "Column of the date", isColumn: true },
   { name: "date_format", label: "How dates are written", hint: "Like DD.MM.YYYY" },
   { name: "balance", label: "Column of the balance", isColumn: true },
@@ -76,14 +85,16 @@ export function MappingForm({
             {(ids) =>
               options ? (
                 <select {...ids} name={name} value={mapping[name] ?? ""}>
-                  {options.map(([value, label]) => (
-                    <option key={value} value={value}>
-                      {label}
-                    </option>
-                  ))}
+                  <Options of={options} />
                 </select>
               ) : (
-                <input {...ids} name={name} value={mapping[name] ?? ""} list={isColumn ? datalistId : undefined} autoComplete="off" />
+                <input
+                  {...ids}
+                  name={name}
+                  value={mapping[name] ?? ""}
+                  list={isColumn ? datalistId : undefined}
+                  autoComplete="off"
+                />
               )
             }
           </Field>
@@ -92,11 +103,7 @@ export function MappingForm({
           {(ids) => (
             <select {...ids} name="account_id" value={accountId}>
               <option value="">The account named in the file</option>
-              {accounts.map((account) => (
-                <option key={account.id} value={account.id}>
-                  {account.name}
-                </option>
-              ))}
+              <Options of={accounts.map((account) => [account.id, account.name])} />
             </select>
           )}
         </Field>

@@ -1,25 +1,27 @@
 /** Overview: where one stands, how it came to that, and of what it is made. */
 
-import type { JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 
 import { get } from "../api/client";
-import { fetchAccounts, fetchSparklines, fetchTotals, type SparklinePoints, type TotalSeries } from "../api/queries";
-import type { Account, Schemas } from "../api/types";
+import { fetchAccounts, fetchSparklines, fetchTotals, type TotalSeries } from "../api/queries";
+import type { Account, Schemas, Snapshot } from "../api/types";
 import { useResource } from "../api/use-resource";
 import { BalanceHistory } from "../chart/balance-history";
-import { shiftPoints, type Point } from "../chart/points";
+import { shiftPoints, type BalancePoint, type Point } from "../chart/points";
 import { Sparkline } from "../chart/sparkline";
-import { Amount, Badge, ChangeLabel, ErrorNotice, PageHeading, Skeleton, overallChange } from "../components/ui";
+import { Amount, ChangeLabel } from "../components/amount";
+import { Badge } from "../components/badge";
+import { ErrorNotice } from "../components/error-notice";
+import { PageHeading } from "../components/page-heading";
+import { Skeleton } from "../components/resource-status";
 import { isLiability, isStale } from "../domain/accounts";
-import { sum } from "../domain/decimal";
+import { overallChange, sum } from "../domain/decimal";
 import { presetRange, yearEarlier, type TimeRange } from "../domain/time-range";
 import { formatDateTime, formatRelative } from "../format/dates";
-import { ACCOUNT_TYPE_LABELS, SOURCE_LABELS } from "../format/labels";
+import { SOURCE_LABELS, describeAccount } from "../format/labels";
 import { formatCount } from "../format/numbers";
 import { Link } from "../router";
-
-type LatestSnapshots = Schemas["LatestSnapshots"];
 
 export function OverviewPage(): JSX.Element {
   const [range, setRange] = useState<TimeRange>(() => presetRange("1Y"));
@@ -94,7 +96,7 @@ export function OverviewPage(): JSX.Element {
 
 const NO_POINTS: readonly Point[] = [];
 
-function OverviewLayout({ children }: { children: preact.ComponentChildren }): JSX.Element {
+function OverviewLayout({ children }: { children: ComponentChildren }): JSX.Element {
   return (
     <>
       <PageHeading title="Overview" />
@@ -144,8 +146,8 @@ function Accounts({
   sparklines: sparklines,
 }: {
   accounts: readonly Account[];
-  latest: LatestSnapshots;
-  sparklines: Map<string, SparklinePoints> | undefined;
+  latest: Schemas["LatestSnapshots"];
+  sparklines: Map<string, readonly BalancePoint[]> | undefined;
 }): JSX.Element {
   const snapshots = new Map(latest.snapshots.map((snapshot) => [snapshot.account_id, snapshot]));
   const visible = accounts.filter((account) => snapshots.has(account.id));
@@ -204,8 +206,8 @@ function AccountRow({
   sparkline,
 }: {
   account: Account;
-  snapshot: Schemas["Snapshot"];
-  sparkline: SparklinePoints | undefined;
+  snapshot: Snapshot;
+  sparkline: readonly BalancePoint[] | undefined;
 }): JSX.Element {
   return (
     <tr>
@@ -213,9 +215,7 @@ function AccountRow({
         <Link to={`/accounts/${account.id}`} class="account-name">
           {account.name}
         </Link>
-        <span class="account-what">
-          {[account.institution, ACCOUNT_TYPE_LABELS[account.account_type]].filter(Boolean).join(" · ")}
-        </span>
+        <span class="account-what">{describeAccount(account)}</span>
       </th>
       <td class="account-shape">{sparkline && <Sparkline points={sparkline} />}</td>
       <td class="account-change">
@@ -266,7 +266,7 @@ function EmptyState({ hasAccounts }: { hasAccounts: boolean }): JSX.Element {
 
 function sumByCurrency(
   accounts: readonly Account[],
-  snapshots: ReadonlyMap<string, Schemas["Snapshot"]>,
+  snapshots: ReadonlyMap<string, Snapshot>,
 ): [string, string][] {
   const byCurrency = new Map<string, string[]>();
   for (const account of accounts) {

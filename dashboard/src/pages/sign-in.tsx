@@ -3,32 +3,33 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
-import { RequestError, send, toRequestError } from "../api/http";
+import { RequestError, send } from "../api/http";
 import { sessionState, signIn } from "../api/session";
 import type { Schemas } from "../api/types";
-import { ErrorNotice, Field, Logo, Skeleton, fieldError } from "../components/ui";
+import { useAction } from "../api/use-action";
+import { ErrorNotice } from "../components/error-notice";
+import { Field, Form } from "../components/form";
+import { Logo } from "../components/icon";
+import { Skeleton } from "../components/resource-status";
 import { navigate } from "../router";
 
 type RegistrationState = Schemas["RegistrationState"];
 
 export function SignInPage(): JSX.Element {
-  const [registration, setRegistration] = useState<RegistrationState | null>(null);
-  const [error, setError] = useState<RequestError>();
-  const [wantsToRegister, setWantsToRegister] = useState<boolean | null>(null);
-  const load = (): void => {
-    setError(undefined);
-    send("GET", "/api/v1/registration")
-      .then((response) => response.json())
-      .then(setRegistration, (caught: unknown) => setError(toRequestError(caught)));
-  };
-  useEffect(load, []);
+  const [registration, setRegistration] = useState<RegistrationState>();
+  const [wantsToRegister, setWantsToRegister] = useState<boolean>();
+  const { error, run: load } = useAction(async () => {
+    setRegistration((await (await send("GET", "/api/v1/registration")).json()) as RegistrationState);
+  });
+  useEffect(() => void load(), []);
   useEffect(() => {
-    const retryOnline = (): void => (error?.isUnreachable ? load() : undefined);
-    addEventListener("online", retryOnline);
-    return () => removeEventListener("online", retryOnline);
+    if (!error?.isUnreachable) return undefined;
+    const retry = (): void => void load();
+    addEventListener("online", retry);
+    return () => removeEventListener("online", retry);
   }, [error]);
 
-  const isRegistering = wantsToRegister ?? (registration !== null && !registration.has_users);
+  const isRegistering = wantsToRegister ?? registration?.has_users === false;
   useEffect(() => {
     document.title = isRegistering ? "Welcome · Dashtam" : "Sign in · Dashtam";
   }, [isRegistering]);
@@ -46,7 +47,7 @@ export function SignInPage(): JSX.Element {
                 : "Your balances and their history, on your own server."}
           </p>
         </header>
-        {error && <ErrorNotice error={error} retry={load} />}
+        {error && <ErrorNotice error={error} retry={() => void load()} />}
         {!registration && !error && <Skeleton lines={3} />}
         {registration && (isRegistering ? <RegisterForm registration={registration} /> : <SignInForm />)}
         {registration?.is_open && registration.has_users && (
@@ -60,93 +61,101 @@ export function SignInPage(): JSX.Element {
 }
 
 function RegisterForm({ registration }: { registration: RegistrationState }): JSX.Element {
-  const [error, setError] = useState<RequestError>();
-  const [isBusy, setIsBusy] = useState(false);
-  const submit = async (form: FormData): Promise<void> => {
-    const email = String(form.get("email")).trim();
-    const password = String(form.get("password"));
-    const setupCode = form.get("setup_code");
-    setIsBusy(true);
-    setError(undefined);
-    try {
-      await send("POST", "/api/v1/users", {
-        body: { email, password, ...(setupCode === null ? {} : { setup_code: String(setupCode).trim() }) },
-      });
-      navigate("/", { replace: true });
-      await signIn(email, password);
-    } catch (caught) {
-      setError(toRequestError(caught));
-      setIsBusy(false);
-    }
+  const register = async (fields: FormData): Promise<void> => {
+    const { email, password } = credentialsIn(fields);
+    const setupCode = fields.get("setup_code");
+    const body = { email, password, ...(setupCode === null ? {} : { setup_code: String(setupCode).trim() }) };
+    await send("POST", "/api/v1/users", { body });
+    navigate("/", { replace: true });
+    await signIn(email, password);
   };
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        void submit(new FormData(event.currentTarget));
-      }}
-    >
-      <Field label="E-mail" error={fieldError(error, "/email")}>
-        {(ids) => <input {...ids} type="email" name="email" autoComplete="username" required autoFocus />}
-      </Field>
-      <Field
-        label="Password"
-        hint="12 characters or more; a few unrelated words do well."
-        error={fieldError(error, "/password")}
-      >
-        {(ids) => (
-          <input {...ids} type="password" name="password" autoComplete="new-password" minLength={12} maxLength={256} required />
-        )}
-      </Field>
-      {registration.needs_setup_code && (
-        <Field label="Setup code" hint="The server printed it when it started.">
-          {(ids) => <input {...ids} name="setup_code" autoComplete="off" required />}
-        </Field>
+    <Form onSubmit={register} actions={(isBusy) => <SubmitButton label="Begin" isBusy={isBusy} />}>
+      {(errorOf) => (
+        <>
+          <EmailField error={errorOf("/email")} />
+          <Field
+            label="Password"
+            hint="12 characters or more; a few unrelated words do well."
+            error={errorOf("/password")}
+          >
+            {(ids) => (
+              <input
+                {...ids}
+                type="password"
+                name="password"
+                autoComplete="new-password"
+                minLength={12}
+                maxLength={256}
+                required
+              />
+            )}
+          </Field>
+          {registration.needs_setup_code && (
+            <Field
+              label="Setup code"
+              hint="The server printed it when it started."
+              error={errorOf("/setup_code")}
+            >
+              {(ids) => <input {...ids} name="setup_code" autoComplete="off" required />}
+            </Field>
+          )}
+        </>
       )}
-      {error && !error.problem?.errors?.length && <ErrorNotice error={error} />}
-      <button type="submit" class="button is-primary is-wide" disabled={isBusy}>
-        {isBusy ? "One moment …" : "Begin"}
-      </button>
-    </form>
+    </Form>
   );
 }
 
 function SignInForm(): JSX.Element {
-  const [error, setError] = useState<RequestError>();
-  const [isBusy, setIsBusy] = useState(false);
-  const submit = async (form: FormData): Promise<void> => {
-    setIsBusy(true);
-    setError(undefined);
+  const submit = async (fields: FormData): Promise<void> => {
+    const { email, password } = credentialsIn(fields);
     try {
-      await signIn(String(form.get("email")).trim(), String(form.get("password")));
-    } catch (caught) {
-      const requestError = toRequestError(caught);
-      setError(
-        requestError.status === 401 ? new RequestError(401, "The e-mail or the password is not right.") : requestError,
-      );
-      setIsBusy(false);
+      await signIn(email, password);
+    } catch (error) {
+      if (!(error instanceof RequestError) || error.status !== 401) throw error;
+      throw new RequestError(401, "The e-mail or the password is not right.");
     }
   };
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        void submit(new FormData(event.currentTarget));
-      }}
+    <Form
+      onSubmit={submit}
+      actions={(isBusy) => (
+        <>
+          <SubmitButton label="Sign in" isBusy={isBusy} />
+          <p class="hint">
+            Forgotten? On the server, <code>dashtam users reset-password</code> sets another one.
+          </p>
+        </>
+      )}
     >
-      <Field label="E-mail">
-        {(ids) => <input {...ids} type="email" name="email" autoComplete="username" required autoFocus />}
-      </Field>
-      <Field label="Password">
-        {(ids) => <input {...ids} type="password" name="password" autoComplete="current-password" required />}
-      </Field>
-      {error && <ErrorNotice error={error} />}
-      <button type="submit" class="button is-primary is-wide" disabled={isBusy}>
-        {isBusy ? "One moment …" : "Sign in"}
-      </button>
-      <p class="hint">
-        Forgotten? On the server, <code>dashtam users reset-password</code> sets another one.
-      </p>
-    </form>
+      {() => (
+        <>
+          <EmailField />
+          <Field label="Password">
+            {(ids) => <input {...ids} type="password" name="password" autoComplete="current-password" required />}
+          </Field>
+        </>
+      )}
+    </Form>
+  );
+}
+
+function credentialsIn(fields: FormData): { email: string; password: string } {
+  return { email: String(fields.get("email")).trim(), password: String(fields.get("password")) };
+}
+
+function EmailField({ error }: { error?: string | undefined }): JSX.Element {
+  return (
+    <Field label="E-mail" error={error}>
+      {(ids) => <input {...ids} type="email" name="email" autoComplete="username" required autoFocus />}
+    </Field>
+  );
+}
+
+function SubmitButton({ label, isBusy }: { label: string; isBusy: boolean }): JSX.Element {
+  return (
+    <button type="submit" class="button is-primary is-wide" disabled={isBusy}>
+      {isBusy ? "One moment …" : label}
+    </button>
   );
 }

@@ -3,10 +3,14 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import { RequestError, toRequestError } from "../api/http";
+import type { RequestError } from "../api/http";
 import type { Snapshot, SnapshotHistory } from "../api/types";
+import { useAction } from "../api/use-action";
 import { MAX_POINTS } from "../chart/points";
-import { Amount, ChangeLabel, ErrorNotice, Icon } from "../components/ui";
+import { Amount, SnapshotChange } from "../components/amount";
+import { ErrorNotice } from "../components/error-notice";
+import { Icon } from "../components/icon";
+import { Section } from "../components/section";
 import { formatDate, formatDateTime } from "../format/dates";
 import { SOURCE_LABELS } from "../format/labels";
 import { formatCount } from "../format/numbers";
@@ -36,26 +40,19 @@ export function SnapshotTable({
   onSaveAll: () => Promise<void>;
 }): JSX.Element {
   const [rowCount, setRowCount] = useState(INITIAL_ROWS);
-  const [saveError, setSaveError] = useState<RequestError>();
-  const [isSaving, setIsSaving] = useState(false);
-  const saveAll = async (): Promise<void> => {
-    setIsSaving(true);
-    await onSaveAll().then(
-      () => setSaveError(undefined),
-      (reason: unknown) => setSaveError(toRequestError(reason)),
-    );
-    setIsSaving(false);
-  };
+  const { error: saveError, isBusy: isSaving, run: saveAll } = useAction(onSaveAll);
+  const shownError = saveError ?? error;
   const newestFirst = history.snapshots.toReversed();
   const remaining = newestFirst.length - rowCount;
   return (
-    <section class="block">
-      <header>
-        <h2>Balances</h2>
+    <Section
+      title="Balances"
+      aside={
         <button type="button" class="ghost has-word" disabled={isSaving} onClick={() => void saveAll()}>
           <Icon name="download" /> {isSaving ? "Saving …" : "Save as CSV"}
         </button>
-      </header>
+      }
+    >
       {isComplete || newestFirst.length < COMPLETE_BELOW ? (
         <p class="quiet">
           {formatCount(newestFirst.length, "balance")} in this range. Each change is since the row below.
@@ -69,7 +66,7 @@ export function SnapshotTable({
           </button>
         </p>
       )}
-      {(saveError ?? error) && <ErrorNotice error={(saveError ?? error)!} />}
+      {shownError && <ErrorNotice error={shownError} />}
       <table class="figures">
         <thead>
           <tr>
@@ -122,17 +119,6 @@ export function SnapshotTable({
           Show {Math.min(remaining, MORE_ROWS)} more
         </button>
       )}
-    </section>
-  );
-}
-
-export function SnapshotChange({ snapshot }: { snapshot: Snapshot }): JSX.Element | null {
-  if (snapshot.change_amount === null) return null;
-  const percent = snapshot.change_percent;
-  return (
-    <ChangeLabel
-      change={{ amount: snapshot.change_amount, percent: percent === null ? null : percent.toFixed(2) }}
-      currency={snapshot.currency}
-    />
+    </Section>
   );
 }
