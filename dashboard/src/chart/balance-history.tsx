@@ -1,39 +1,29 @@
-/** A balance's history: its range, its line, what stands under the cursor, and the same as a table. */
+/** The history of a balance: a chart with its readout, its range, and for a total its table. */
 
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 
 import { Amount, ChangeLabel } from "../components/amount";
-import { Icon } from "../components/icon";
-import { SegmentedControl } from "../components/segmented-control";
-import { toIsoDate } from "../domain/calendar";
 import { changeBetween, overallChange } from "../domain/decimal";
-import { RANGE_PRESETS, adjacentRange, customRange, presetRange, type TimeRange } from "../domain/time-range";
 import { formatDate, formatInstant } from "../format/dates";
-import { RANGE_LABELS } from "../format/labels";
 import { formatAmount, formatPercent } from "../format/money";
 import { areAmountsHidden } from "../preferences";
 import { Chart } from "./chart";
+import { PointTable } from "./point-table";
 import { nearestIndex, visibleRange, type Point } from "./points";
+import { RangeControls, type RangeControlsProps } from "./range-controls";
 
-export interface BalanceHistoryProps {
+export interface BalanceHistoryProps extends RangeControlsProps {
   readonly name: string;
-  readonly points: readonly Point[];
-  /** Undefined where no comparison is asked for. */
+  /** The points of a year earlier; undefined without a comparison. */
   readonly earlier: readonly Point[] | undefined;
   readonly currency: string;
-  readonly range: TimeRange;
-  readonly onRangeChange: (range: TimeRange) => void;
-  readonly isComparing: boolean;
-  readonly onCompareChange: (on: boolean) => void;
   readonly isStepped?: boolean;
   readonly isStacked?: boolean;
   readonly isLoading: boolean;
-  /** More to choose beside the range. */
-  readonly extraControls?: ComponentChildren;
-  /** What stands in place of the line when there is none. */
+  /** Shown in place of the chart when there are no points. */
   readonly empty: ComponentChildren;
-  /** Whether the totals stand above with their changes, and no table of snapshots below. */
+  /** Whether the points are totals, whose change the page shows above and whose table follows here. */
   readonly isOfTotal?: boolean;
 }
 
@@ -42,7 +32,6 @@ export function BalanceHistory(props: BalanceHistoryProps): JSX.Element {
   const [cursor, setCursor] = useState<number | null>(null);
   const cursorIndex = cursor !== null && cursor < points.length ? cursor : null;
   const visible = visibleRange(points, range);
-  const describeAt = (index: number): string => describePoint(points, index, currency);
   return (
     <section class={props.isLoading ? "history is-loading" : "history"} aria-label={`History of ${props.name}`}>
       <Readout {...props} cursor={cursorIndex} />
@@ -60,7 +49,7 @@ export function BalanceHistory(props: BalanceHistoryProps): JSX.Element {
             onCursorChange={setCursor}
             onRangeSelect={(start, end) => onRangeChange({ preset: null, start, end })}
             summary={summarize(props.name, points, currency)}
-            describePoint={describeAt}
+            describePoint={(index) => describePoint(points, index, currency)}
           />
         ) : (
           <div class="stage-empty">{props.empty}</div>
@@ -72,7 +61,7 @@ export function BalanceHistory(props: BalanceHistoryProps): JSX.Element {
   );
 }
 
-/** What the line says where the cursor is, or from its beginning to its end. */
+/** The balance at the cursor, or without a cursor the change over the whole line. */
 function Readout({
   points,
   earlier,
@@ -89,7 +78,9 @@ function Readout({
   return (
     <div class="readout">
       <div>
-        <span class="readout-when">{cursor === null ? `${formatDate(first.at)} – ${formatDate(current.at)}` : formatPointTime(current)}</span>
+        <span class="readout-when">
+          {cursor === null ? `${formatDate(first.at)} – ${formatDate(current.at)}` : formatPointTime(current)}
+        </span>
         <span class="readout-what">
           {cursor !== null && <Amount text={current.balance} currency={currency} />}
           {!(isOfTotal && cursor === null) && (
@@ -129,132 +120,7 @@ function Readout({
   );
 }
 
-function RangeControls({ range, onRangeChange, isComparing, onCompareChange, extraControls, points }: BalanceHistoryProps): JSX.Element {
-  const [isCustom, setIsCustom] = useState(false);
-  const visible = visibleRange(points, range);
-  const isAll = range.preset === "ALL";
-  const isNewest = range.end.getTime() >= Date.now() - 60_000;
-  return (
-    <div class="ranges">
-      <div class="ranges-row">
-        <SegmentedControl
-          label="Range"
-          options={RANGE_PRESETS}
-          value={range.preset}
-          onChange={(name) => onRangeChange(presetRange(name))}
-          descriptions={RANGE_LABELS}
-        />
-        <div class="ranges-more">
-          <button
-            type="button"
-            class="ghost"
-            aria-label="Earlier"
-            disabled={isAll}
-            onClick={() => onRangeChange(adjacentRange(range, -1))}
-          >
-            <Icon name="back" />
-          </button>
-          <button
-            type="button"
-            class="ghost"
-            aria-label="Later"
-            disabled={isAll || isNewest}
-            onClick={() => onRangeChange(adjacentRange(range, 1))}
-          >
-            <Icon name="forward" />
-          </button>
-          <button
-            type="button"
-            class={range.preset === null ? "pill is-chosen" : "pill"}
-            aria-expanded={isCustom}
-            onClick={() => setIsCustom(!isCustom)}
-          >
-            Dates
-          </button>
-          <button
-            type="button"
-            class={isComparing ? "pill is-chosen" : "pill"}
-            aria-pressed={isComparing}
-            onClick={() => onCompareChange(!isComparing)}
-          >
-            Compare<span class="wide-only"> with a year earlier</span>
-          </button>
-          {extraControls}
-        </div>
-      </div>
-      {isCustom && (
-        <form
-          class="dates"
-          onSubmit={(event) => {
-            event.preventDefault();
-            const form = new FormData(event.currentTarget);
-            onRangeChange(customRange(String(form.get("from")), String(form.get("to"))));
-          }}
-        >
-          <label>
-            From <input type="date" name="from" required value={toIsoDate(visible.start)} max={toIsoDate(new Date())} />
-          </label>
-          <label>
-            to <input type="date" name="to" required value={toIsoDate(visible.end)} max={toIsoDate(new Date())} />
-          </label>
-          <button type="submit" class="button is-small">
-            Show
-          </button>
-        </form>
-      )}
-    </div>
-  );
-}
-
-function PointTable({ points, currency }: { points: readonly Point[]; currency: string }): JSX.Element {
-  const [isOpen, setIsOpen] = useState(false);
-  return (
-    <details class="as-table" onToggle={(event) => setIsOpen(event.currentTarget.open)}>
-      <summary>Show as a table</summary>
-      {isOpen && (
-        <div class="scroll" tabIndex={0} role="region" aria-label="Balances as a table">
-          <table class="figures">
-            <thead>
-              <tr>
-                <th scope="col">Day</th>
-                <th scope="col" class="number">
-                  Total
-                </th>
-                <th scope="col" class="number">
-                  Change
-                </th>
-                <th scope="col" class="number wide-only">
-                  Accounts
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {points.map((point, index) => {
-                const previous = points[index - 1];
-                return (
-                  <tr key={point.at}>
-                    <th scope="row">{formatDate(point.at)}</th>
-                    <td class="number">
-                      <Amount text={point.balance} currency={currency} />
-                    </td>
-                    <td class="number">
-                      {previous && (
-                        <ChangeLabel change={changeBetween(previous.balance, point.balance)} currency={currency} />
-                      )}
-                    </td>
-                    <td class="number wide-only">{point.accounts}</td>
-                  </tr>
-                );
-              }).reverse()}
-            </tbody>
-          </table>
-        </div>
-      )}
-    </details>
-  );
-}
-
-/** The point of a total stands for a day, whatever its time. */
+// The point of a total is of a day, although it has a time.
 function formatPointTime(point: Point): string {
   return point.accounts === undefined ? formatInstant(point.at) : formatDate(point.at);
 }
@@ -263,11 +129,13 @@ function describePoint(points: readonly Point[], index: number, currency: string
   const first = points[0];
   const point = points[index];
   if (!first || !point) return "";
-  const hidden = areAmountsHidden.peek();
   const change = changeBetween(first.balance, point.balance);
-  const balance = hidden ? "amount hidden" : formatAmount(point.balance, currency);
-  const percent = change.percent === null ? "" : `, ${formatPercent(change.percent)} since ${formatDate(first.at)}`;
-  return `${formatPointTime(point)}: ${balance}${index === 0 ? "" : percent}`;
+  const balance = areAmountsHidden.peek() ? "amount hidden" : formatAmount(point.balance, currency);
+  const since =
+    index === 0 || change.percent === null
+      ? ""
+      : `, ${formatPercent(change.percent)} since ${formatDate(first.at)}`;
+  return `${formatPointTime(point)}: ${balance}${since}`;
 }
 
 function summarize(name: string, points: readonly Point[], currency: string): string {

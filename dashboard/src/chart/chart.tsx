@@ -1,4 +1,4 @@
-/** A line of balances over time on a canvas, with a cursor for pointers, fingers and keys. */
+/** A line of balances on a canvas, with a cursor that pointers, fingers and keys move. */
 
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
@@ -10,18 +10,18 @@ import { nearestIndex, toPlotData, type Point } from "./points";
 
 export interface ChartProps {
   readonly points: readonly Point[];
-  /** The same stretch a year before, moved to lie beneath. */
+  /** The points of a year earlier, shifted to the times of this range. */
   readonly earlier?: readonly Point[] | undefined;
   readonly currency: string;
   readonly start: Date;
   readonly end: Date;
-  /** A balance that somebody typed holds until the next one. */
+  /** Whether a balance holds until the next one, as a typed balance does. */
   readonly isStepped?: boolean;
   readonly isStacked?: boolean;
   readonly cursor: number | null;
   readonly onCursorChange: (index: number | null) => void;
   readonly onRangeSelect: (start: Date, end: Date) => void;
-  /** Told by screen readers in place of the picture. */
+  /** Read by screen readers in place of the picture. */
   readonly summary: string;
   readonly describePoint: (index: number) => string;
 }
@@ -110,7 +110,7 @@ function setTimeRange(chart: uPlot, start: Date, end: Date): void {
   chart.setScale("x", { min: start.getTime() / 1000, max: end.getTime() / 1000 });
 }
 
-/** Let the eye follow from one range to the next. */
+/** Move from one range to the next, so that the eye can follow. */
 function animateTimeRange(chart: uPlot, start: Date, end: Date): (() => void) | undefined {
   const from = { min: chart.scales.x!.min ?? 0, max: chart.scales.x!.max ?? 1 };
   const to = { min: start.getTime() / 1000, max: end.getTime() / 1000 };
@@ -141,7 +141,7 @@ function onSelect(chart: uPlot, onRangeSelect: ChartProps["onRangeSelect"]): voi
   onRangeSelect(timeAt(left), timeAt(left + width));
 }
 
-/** Put the crosshair and its dots where the cursor is. */
+/** Move the crosshair and its dots to the cursor. */
 function positionCursor(element: HTMLElement, chart: uPlot | null, { points, earlier, cursor }: ChartProps): void {
   const [crosshair, dot, earlierDot] = element.querySelectorAll<HTMLElement>("i") as unknown as HTMLElement[];
   if (!chart || !crosshair || !dot || !earlierDot) return;
@@ -196,7 +196,7 @@ function addPointerListeners(element: HTMLElement, chart: uPlot, latest: () => C
   };
 }
 
-/** Move the cursor, or the range, as a key asks. */
+/** Move the cursor, or zoom the range, by a key. */
 function onKey(event: KeyboardEvent, { points, cursor, onCursorChange, onRangeSelect, start, end }: ChartProps): void {
   const last = points.length - 1;
   const current = cursor ?? last;

@@ -1,4 +1,4 @@
-/** How a chart looks: scales, axes, and the colours of the page it stands on. */
+/** The options of a chart: its scales, axes, and the colours of the page. */
 
 import uPlot from "uplot";
 
@@ -15,7 +15,7 @@ export interface ChartStyle {
 }
 
 const MARKER_SPACING_PX = 14;
-/** A range this wide beside its largest value shows zero; a narrower one shows its own shape. */
+// A range of values narrower than this part of the largest leaves zero out, to show its shape.
 const ZERO_RATIO = 0.35;
 
 export function chartOptions(
@@ -39,7 +39,7 @@ export function chartOptions(
     points: markers,
     stroke: (plot) => colorBySign(plot, colorOf("accent"), colorOf("loss")),
     fill: (plot) => colorBySign(plot, colorOf("accent-wash"), colorOf("loss-wash")),
-    // Outside the picture it is cut off: an asset stands on its edge, a debt hangs from it.
+    // Where zero is out of sight the fill ends at the edge: below an asset, above a debt.
     fillTo: 0,
   };
   const cash: uPlot.Series = {
@@ -89,7 +89,7 @@ export function chartOptions(
   };
 }
 
-/** Return how to look up the page's colours; a canvas does not know their names. */
+/** Return a lookup of the page's colours; a canvas cannot read custom properties. */
 function readColors(root: HTMLElement): (name: string) => string {
   const probe = root.appendChild(document.createElement("b"));
   const pairs = ["accent", "accent-wash", "accent-deep", "loss", "loss-wash", "quiet", "hairline"].map(
@@ -103,7 +103,7 @@ function readColors(root: HTMLElement): (name: string) => string {
   return (name) => colors.get(name) ?? "currentColor";
 }
 
-/** The range that is drawn: zero stands at an edge where it is near, and never inside for nothing. */
+/** Return the range of the value axis; it ends at zero where zero is shown and all values have one sign. */
 function valueRange(min: number | null, max: number | null, isStacked: boolean): [number, number] {
   if (min === null || max === null || !Number.isFinite(min + max)) return [0, 1];
   const largest = Math.max(Math.abs(min), Math.abs(max));
@@ -115,7 +115,7 @@ function valueRange(min: number | null, max: number | null, isStacked: boolean):
   return [low === 0 ? 0 : low - margin, high === 0 ? 0 : high + margin];
 }
 
-/** One colour above zero and one below it. */
+/** Return one colour for values above zero and another for those below. */
 function colorBySign(plot: uPlot, above: string, below: string): CanvasGradient | string {
   const { min = 0, max = 1 } = plot.scales.y as { min?: number; max?: number };
   if (min >= 0) return above;

@@ -1,4 +1,4 @@
-/** Balances as a chart draws them. Numbers here become pixels and nothing else. */
+/** The points of a chart. Their floats become pixels; every amount that is read comes from their text. */
 
 import uPlot from "uplot";
 
@@ -7,8 +7,10 @@ import type { TimeRange } from "../domain/time-range";
 
 /** About one for every other pixel of a wide screen. */
 export const MAX_POINTS = 700;
-/** Of each such stretch of time the first, the last, the lowest and the highest are given. */
+// Of each bucket of time the API sends the first, the last, the lowest and the highest balance.
 const BUCKETS = MAX_POINTS / 4;
+const MIN_GAP_S = 4 * DAY_S;
+const GAP_FACTOR = 3.5;
 
 export interface Point {
   readonly at: string;
@@ -19,12 +21,11 @@ export interface Point {
   readonly cash: number | null;
   readonly cashText: string | null;
   readonly holdingsText: string | null;
-  /** Of a total: on how many accounts it rests, and how many of them had no news by then. */
+  /** Of a total: the number of its accounts, and of those without a balance of that day. */
   readonly accounts?: number;
   readonly carried?: number;
 }
 
-/** A balance as a line needs it. */
 export type BalancePoint = Pick<Point, "at" | "balance">;
 
 export function toPoint(
@@ -44,7 +45,7 @@ export function toPoint(
   };
 }
 
-/** The index of the point at a time: the last one not after it, or the nearest on either side. */
+/** Return the index of the last point not after a time, or of the nearest on either side. */
 export function nearestIndex(points: readonly Point[], time: number, side: "before" | "either"): number {
   let low = 0;
   let high = points.length - 1;
@@ -58,16 +59,13 @@ export function nearestIndex(points: readonly Point[], time: number, side: "befo
   return side === "either" && isNextCloser ? low + 1 : low;
 }
 
-const MIN_GAP_S = 4 * DAY_S;
-const GAP_FACTOR = 3.5;
-
-/** How long nothing may be reported before the line breaks; as long as it likes for typed ones. */
+/** Return the seconds between two points from which the line breaks; a stepped line never breaks. */
 export function gapThreshold(points: readonly Point[], isStepped: boolean): number {
   if (isStepped || points.length < 3) return Number.POSITIVE_INFINITY;
   const intervals = points.slice(1).map((point, index) => point.time - points[index]!.time);
   intervals.sort((a, b) => a - b);
   const median = intervals[intervals.length >> 1]!;
-  // Between those that were given others may have been left out, for as long as a stretch.
+  // The API may have left out points between two that it sent, for as long as a bucket.
   const bucket = (points.at(-1)!.time - points[0]!.time) / BUCKETS;
   return Math.max(MIN_GAP_S, median * GAP_FACTOR, bucket);
 }
@@ -90,7 +88,7 @@ export function visibleRange(points: readonly Point[], { start, end }: TimeRange
   return { start: new Date(from * 1000), end: new Date(to * 1000) };
 }
 
-/** Columns for the chart: time, balance, cash where it is drawn, and a year earlier. */
+/** Return the chart's columns: times, balances, cash where it is stacked, and the earlier balances. */
 export function toPlotData(
   points: readonly Point[],
   earlier: readonly Point[] | undefined,

@@ -1,4 +1,4 @@
-/** A balance's shape in the space of a word; the numbers stand beside it. */
+/** A line as small as a word, without axes; screen readers skip it. */
 
 import type { JSX } from "preact";
 

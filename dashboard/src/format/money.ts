@@ -19,7 +19,7 @@ export interface AmountOptions {
 }
 
 const MINUS = "\u2212";
-const HIDDEN_DIGITS = "\u2022\u2022\u2022";
+export const HIDDEN_DIGITS = "\u2022\u2022\u2022";
 const DIGIT_PARTS: readonly string[] = ["integer", "group"];
 
 export function amountParts(

@@ -1,4 +1,4 @@
-/** What an account holds now. */
+/** The holdings of an account, as of their last sync. */
 
 import type { JSX } from "preact";
 
@@ -6,6 +6,7 @@ import type { Holding } from "../api/types";
 import { Amount } from "../components/amount";
 import { Section } from "../components/section";
 import { formatDate } from "../format/dates";
+import { HIDDEN_DIGITS } from "../format/money";
 import { areAmountsHidden } from "../preferences";
 
 export function HoldingsTable({ holdings }: { holdings: readonly Holding[] }): JSX.Element {
@@ -16,15 +17,9 @@ export function HoldingsTable({ holdings }: { holdings: readonly Holding[] }): J
         <thead>
           <tr>
             <th scope="col">Position</th>
-            <th scope="col" class="number wide-only">
-              Quantity
-            </th>
-            <th scope="col" class="number wide-only">
-              Price
-            </th>
-            <th scope="col" class="number">
-              Value
-            </th>
+            <th scope="col" class="number wide-only">Quantity</th>
+            <th scope="col" class="number wide-only">Price</th>
+            <th scope="col" class="number">Value</th>
           </tr>
         </thead>
         <tbody>
@@ -34,7 +29,7 @@ export function HoldingsTable({ holdings }: { holdings: readonly Holding[] }): J
                 {holding.symbol}
                 <span class="account-what">{holding.name}</span>
               </th>
-              <td class="number wide-only">{isHidden ? "•••" : holding.quantity}</td>
+              <td class="number wide-only">{isHidden ? HIDDEN_DIGITS : holding.quantity}</td>
               <td class="number wide-only">
                 {holding.price !== null && <Amount text={holding.price} currency={holding.currency} />}
               </td>

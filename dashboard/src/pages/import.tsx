@@ -201,15 +201,9 @@ function ImportResult({ result }: { result: Import }): JSX.Element {
       <thead>
         <tr>
           <th scope="col">Account</th>
-          <th scope="col" class="number">
-            {result.dry_run ? "To record" : "Recorded"}
-          </th>
-          <th scope="col" class="number">
-            Known
-          </th>
-          <th scope="col" class="number">
-            Refused
-          </th>
+          <th scope="col" class="number">{result.dry_run ? "To record" : "Recorded"}</th>
+          <th scope="col" class="number">Known</th>
+          <th scope="col" class="number">Refused</th>
         </tr>
       </thead>
       <tbody>

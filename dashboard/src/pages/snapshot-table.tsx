@@ -71,18 +71,10 @@ export function SnapshotTable({
         <thead>
           <tr>
             <th scope="col">Day</th>
-            <th scope="col" class="number">
-              Balance
-            </th>
-            <th scope="col" class="number">
-              Change
-            </th>
-            <th scope="col" class="wide-only">
-              Source
-            </th>
-            <th scope="col">
-              <span class="unseen">Details</span>
-            </th>
+            <th scope="col" class="number">Balance</th>
+            <th scope="col" class="number">Change</th>
+            <th scope="col" class="wide-only">Source</th>
+            <th scope="col"><span class="unseen">Details</span></th>
           </tr>
         </thead>
         <tbody>
