@@ -46,14 +46,8 @@ class Application:
     def open(self, **settings: object) -> "Application":
         """Close it and open it with these settings; by default anybody may register."""
         self.close()
-        given = {
-            "data": self.folder,
-            "database_url": self.database_url,
-            "registration": "open",
-            **settings,
-        }
         client = TestClient(
-            Installation.open(given, clock=self.clock).app(),
+            Installation.open(self.settings | settings, clock=self.clock).app(),
             base_url="http://127.0.0.1:8000",
             raise_server_exceptions=False,
             headers={"Accept-Encoding": "identity", "User-Agent": "recorder/1"},
@@ -64,6 +58,14 @@ class Application:
 
     def close(self) -> None:
         self._opened.close()
+
+    @property
+    def settings(self) -> dict[str, object]:
+        return {
+            "data": self.folder,
+            "database_url": self.database_url,
+            "registration": "open",
+        }
 
     @property
     def nobody(self) -> "Caller":
