@@ -1,4 +1,4 @@
-// After Vite: licences, the service worker's list of files, compressed copies, and the weight.
+// Runs after Vite: writes the licences, the service worker's list of files, and compressed copies.
 
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
@@ -9,17 +9,18 @@ import zopfli from "@gfx/zopfli";
 const OUT = new URL("../../src/dashtam/presentation/web/dist/", import.meta.url).pathname;
 const COMPRESSED = /\.(js|css|html|svg|webmanifest)$/;
 const CODE = /\.(js|css|html)$/;
-// Fetched when a page's text first needs it, not before.
+const LICENCES = "licences.txt";
+// A page loads these only when its text has such letters, and the service worker caches none of them.
 const ON_DEMAND = /latin-ext/;
 
-function files(folder) {
+function listFiles(folder) {
   return readdirSync(folder).flatMap((name) => {
     const path = join(folder, name);
-    return statSync(path).isDirectory() ? files(path) : [path];
+    return statSync(path).isDirectory() ? listFiles(path) : [path];
   });
 }
 
-// What is carried in the package is carried with its licence.
+// The package ships these libraries, so it ships their licences.
 const root = new URL("../", import.meta.url).pathname;
 const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const licences = Object.keys(dependencies).map((name) => {
@@ -27,23 +28,23 @@ const licences = Object.keys(dependencies).map((name) => {
   const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
   return `${name}\n\n${readFileSync(join(folder, file), "utf8")}`;
 });
-writeFileSync(join(OUT, "licences.txt"), licences.join("\n\n"));
+writeFileSync(join(OUT, LICENCES), licences.join("\n\n"));
 
-const built = files(OUT).map((path) => relative(OUT, path)).sort();
-const kept = built.filter((name) => !["index.html", "licences.txt"].includes(name) && !ON_DEMAND.test(name));
+const built = listFiles(OUT).map((path) => relative(OUT, path)).sort();
+const precached = built.filter((name) => !["index.html", LICENCES].includes(name) && !ON_DEMAND.test(name));
 const digest = createHash("sha256");
 for (const name of built) digest.update(name).update(readFileSync(join(OUT, name)));
 
 const worker = readFileSync(new URL("sw.js", import.meta.url), "utf8")
   .replace("__VERSION__", digest.digest("hex").slice(0, 12))
-  .replace("__FILES__", JSON.stringify(kept));
+  .replace("__FILES__", JSON.stringify(precached));
 writeFileSync(join(OUT, "sw.js"), worker);
 
-let weight = 0;
-for (const path of files(OUT).filter((path) => COMPRESSED.test(path))) {
-  // A better search for the same format: what is sent often is worth a second once.
-  const packed = await zopfli.gzipAsync(readFileSync(path), { numiterations: 15 });
-  writeFileSync(`${path}.gz`, packed);
-  if (CODE.test(path)) weight += packed.length;
+let codeBytes = 0;
+for (const path of listFiles(OUT).filter((path) => COMPRESSED.test(path))) {
+  // Zopfli takes longer than gzip for the same format, and saves bytes on every visit.
+  const compressed = await zopfli.gzipAsync(readFileSync(path), { numiterations: 15 });
+  writeFileSync(`${path}.gz`, compressed);
+  if (CODE.test(path)) codeBytes += compressed.length;
 }
-console.log(`The dashboard's code weighs ${(weight / 1000).toFixed(1)} kB compressed.`);
+console.log(`The dashboard's code weighs ${(codeBytes / 1000).toFixed(1)} kB compressed.`);

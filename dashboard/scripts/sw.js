@@ -1,8 +1,8 @@
-// Keeps the page itself for when there is no network. Never an answer of the API: those are the user's.
+// Caches the dashboard's own files for offline use, and no response of the API: those are the user's data.
 
 const VERSION = "__VERSION__";
 const FILES = __FILES__;
-const PAGES = /^(accounts\/[^/]+|connections|import|settings)?$/;
+const PAGE_PATHS = /^(accounts\/[^/]+|connections|import|settings)?$/;
 
 const root = new URL("./", self.location).pathname;
 const cacheName = `dashtam-${VERSION}`;
@@ -31,9 +31,9 @@ self.addEventListener("fetch", (event) => {
   const url = new URL(request.url);
   if (request.method !== "GET" || url.origin !== self.location.origin) return;
   const path = url.pathname.slice(root.length);
-  if (request.mode === "navigate" && PAGES.test(path)) {
+  if (request.mode === "navigate" && PAGE_PATHS.test(path)) {
     event.respondWith(fetch(request).catch(() => caches.match(root)));
   } else if (FILES.includes(path)) {
-    event.respondWith(caches.match(request).then((kept) => kept ?? fetch(request)));
+    event.respondWith(caches.match(request).then((cached) => cached ?? fetch(request)));
   }
 });

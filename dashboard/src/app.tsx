@@ -1,4 +1,4 @@
-/** The frame around every page. */
+/** The application: its navigation, and the page of the current path. */
 
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
@@ -65,7 +65,7 @@ export function App(): JSX.Element {
 function SignedInApp(): JSX.Element {
   const currentPath = path.value;
   useEffect(() => {
-    // What follows a link begins at the new page's title, for eyes and screen readers alike.
+    // After a link the focus moves to the new page's title, where screen readers go on.
     if (document.activeElement?.closest("main, nav")) {
       document.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true });
     }
@@ -98,7 +98,7 @@ function SignedInApp(): JSX.Element {
           <div class="notice is-warn" role="status">
             <div>
               <strong>You are offline.</strong>
-              <p>What was loaded before stays here. The rest follows when the network is back.</p>
+              <p>Loaded data stays here. The rest follows when the network is back.</p>
             </div>
           </div>
         )}
@@ -161,7 +161,7 @@ function PreferenceButtons(): JSX.Element {
 }
 
 function skipToMain(event: MouseEvent): void {
-  // The base address would make a plain fragment leave the page.
+  // A fragment resolves against the base URL, and would leave this page.
   event.preventDefault();
   document.getElementById("main")?.focus();
 }

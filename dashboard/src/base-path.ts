@@ -1,13 +1,13 @@
-/** Where this installation answers: `/`, or a path before which a proxy has put it. */
+/** The path of this installation: `/`, or the prefix under which a proxy serves it. */
 
-export const basePath = new URL(document.baseURI).pathname.replace(/[^/]*$/, "");
+const basePath = new URL(document.baseURI).pathname.replace(/[^/]*$/, "");
 
-/** Return the address of one of our paths, which begins with a slash. */
+/** Return the URL of a path of this application; the path begins with a slash. */
 export function toUrl(path: string): string {
   return basePath + path.slice(1);
 }
 
-/** Return the path of ours that an address stands for. */
+/** Return the application's path for the path of a URL. */
 export function toPath(pathname: string): string {
   return pathname.startsWith(basePath) ? `/${pathname.slice(basePath.length)}` : pathname;
 }

@@ -9,6 +9,6 @@ render(<App />, document.getElementById("app")!);
 void restoreSession();
 
 if (import.meta.env.PROD && "serviceWorker" in navigator) {
-  // Without it the page works all the same, as long as there is a network.
+  // Without a service worker the page works, but not offline.
   navigator.serviceWorker.register(toUrl("/sw.js")).catch(() => undefined);
 }

@@ -1,4 +1,4 @@
-/** How the reader wants it: day or night, amounts shown or hidden. Kept in this browser only. */
+/** The theme, and whether amounts are hidden; both are kept in this browser alone. */
 
 import { effect, signal } from "@preact/signals";
 
@@ -8,7 +8,7 @@ const darkScheme = matchMedia("(prefers-color-scheme: dark)");
 
 export const theme = signal<Theme>(read("theme", "system") as Theme);
 export const areAmountsHidden = signal(read("private", "") === "1");
-/** Changes whenever colours do, for what is drawn rather than styled. */
+/** Whether the dark colours apply; a canvas is drawn again when they change. */
 export const isDark = signal(false);
 
 export function prefersReducedMotion(): boolean {
@@ -46,6 +46,6 @@ function write(name: string, value: string): void {
   try {
     localStorage.setItem(`dashtam.${name}`, value);
   } catch {
-    // A browser that keeps nothing still shows everything.
+    // Without storage the preference lasts until the page is left.
   }
 }

@@ -1,4 +1,4 @@
-/** Addresses of pages, without a reload between them. */
+/** The path of the shown page, and links that change it without a reload. */
 
 import { signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";

@@ -1,4 +1,4 @@
-/** Files on their way in: each is tried first, and recorded when its owner says so. */
+/** Files to import: each is previewed by a dry run, and imported when the user says so. */
 
 import { signal } from "@preact/signals";
 
@@ -17,17 +17,17 @@ export interface QueuedFile {
   readonly state: ImportState;
   readonly mapping: Mapping;
   readonly accountId: string;
-  /** What would be recorded, or what was. */
+  /** Of the dry run, or of the import. */
   readonly result?: Import;
   readonly error?: RequestError;
-  /** When the server will take the next file, where it asked for patience. */
+  /** When the rate limit lets the next file through, in milliseconds of the epoch. */
   readonly retryAt?: number;
 }
 
 export const queuedFiles = signal<readonly QueuedFile[]>([]);
 
 let nextId = 1;
-/** One file at a time: the server takes a few a minute, and the page shows one line moving. */
+// One file at a time: the server's limit is a few files a minute.
 let queue: Promise<void> = Promise.resolve();
 
 export function addFiles(files: Iterable<File>): void {
@@ -38,7 +38,7 @@ export function addFiles(files: Iterable<File>): void {
   }
 }
 
-/** Try a file again, read as its owner says. */
+/** Preview a file again, with another mapping of its columns or another account. */
 export function previewAgain(id: number, change: { mapping?: Mapping; accountId?: string }): void {
   update(id, { ...change, state: "previewing" });
   enqueue(id, true);

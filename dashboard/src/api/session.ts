@@ -1,4 +1,4 @@
-/** Who is signed in: the access token in memory, the refresh token where no script can read it. */
+/** The session: its access token in memory, its refresh token in a cookie that no script can read. */
 
 import { signal } from "@preact/signals";
 
@@ -8,10 +8,10 @@ import type { Schemas } from "./types";
 export type SessionState = "unknown" | "signed-in" | "signed-out" | "expired" | "unreachable";
 
 export const sessionState = signal<SessionState>("unknown");
-/** Why the session could not be taken up, where it may still stand. */
+/** Why the session could not be restored; null unless the state is `unreachable`. */
 export const sessionError = signal<RequestError | null>(null);
 
-// Not a secret: it saves a stranger's first visit a request that could only be refused.
+// Without this hint the page asks for no token: a first visit would only be refused.
 const HINT_KEY = "dashtam.session";
 const REFRESH_BEFORE_S = 30;
 
@@ -19,7 +19,7 @@ let accessToken: string | null = null;
 let refreshAt = 0;
 let pendingRefresh: Promise<string> | null = null;
 
-/** Take up the session that the browser still holds a cookie for. */
+/** Sign in again with the browser's cookie, where the browser may have one. */
 export async function restoreSession(): Promise<void> {
   if (!sessionHint()) {
     sessionState.value = "signed-out";
@@ -28,7 +28,7 @@ export async function restoreSession(): Promise<void> {
   try {
     await refreshAccessToken(null);
   } catch {
-    // The standing tells why.
+    // The session's state says why.
   }
 }
 
@@ -39,19 +39,19 @@ export async function signIn(email: string, password: string): Promise<void> {
   storeTokens((await response.json()) as Schemas["TokenPair"]);
 }
 
-/** Return a token that holds for a moment longer. */
+/** Return an access token that is valid for a moment longer. */
 export async function validAccessToken(): Promise<string> {
   return accessToken && Date.now() < refreshAt ? accessToken : refreshAccessToken(accessToken);
 }
 
-/** Return another token than the one that was refused, asking for it once however many wait. */
+/** Return a newer access token than the rejected one; concurrent callers share one request. */
 export function refreshAccessToken(rejected: string | null): Promise<string> {
   if (accessToken && accessToken !== rejected) return Promise.resolve(accessToken);
   pendingRefresh ??= requestTokens().finally(() => (pendingRefresh = null));
   return pendingRefresh;
 }
 
-/** Forget who was signed in; `expired` says that it was not their wish. */
+/** Forget the tokens. `expired` means that the server ended the session, not the user. */
 export function endSession(state: "signed-out" | "expired"): void {
   accessToken = null;
   sessionHint(false);

@@ -23,7 +23,7 @@ export interface BalanceHistoryProps extends RangeControlsProps {
   readonly isLoading: boolean;
   /** Shown in place of the chart when there are no points. */
   readonly empty: ComponentChildren;
-  /** Whether the points are totals, whose change the page shows above and whose table follows here. */
+  /** Whether the points are totals: the page shows their change above, and a table follows below. */
   readonly isOfTotal?: boolean;
 }
 

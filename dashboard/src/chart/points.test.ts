@@ -9,7 +9,7 @@ function pointsOn(days: readonly number[]): ReturnType<typeof toPoint>[] {
 }
 
 describe("a gap in the line", () => {
-  it("is no shorter than what a thinned answer may leave out", () => {
+  it("is longer than a stretch that a thinned history leaves out", () => {
     const days = 1_750;
     const kept = Array.from({ length: days / 10 }, (_, stretch) => [0, 1, 2, 9].map((day) => stretch * 10 + day));
     expect(gapThreshold(pointsOn(kept.flat()), false)).toBeGreaterThanOrEqual(7 * DAY_S);
@@ -19,7 +19,7 @@ describe("a gap in the line", () => {
     expect(gapThreshold(pointsOn([0, 1, 2, 3, 4, 30, 31]), false)).toBeLessThan(26 * DAY_S);
   });
 
-  it("is nowhere in what somebody typed", () => {
+  it("is nowhere in a stepped line", () => {
     expect(gapThreshold(pointsOn([0, 1, 2, 300]), true)).toBe(Number.POSITIVE_INFINITY);
   });
 });

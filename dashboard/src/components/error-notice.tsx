@@ -10,7 +10,7 @@ export function ErrorNotice({ error, retry }: { error: RequestError; retry?: () 
         <strong>{error.isUnreachable ? "You are offline." : error.message}</strong>
         <p>
           {error.isUnreachable
-            ? "Dashtam cannot be reached at the moment. What was loaded before stays here."
+            ? "Dashtam cannot be reached at the moment. Loaded data stays here."
             : error.status >= 500
               ? "It was logged, and your data is safe. Trying again often helps."
               : "Nothing was changed."}

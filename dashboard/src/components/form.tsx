@@ -1,4 +1,4 @@
-/** Forms whose errors stand beside their fields. */
+/** Forms that show the API's errors beside their fields. */
 
 import type { ComponentChildren, JSX } from "preact";
 import { useId } from "preact/hooks";

@@ -1,8 +1,8 @@
-/** Exact decimals: the API's amounts are text, and stay exact through every sum and percent. */
+/** Exact decimals, from the API's text through every sum and percent. */
 
 export interface Decimal {
   readonly units: bigint;
-  /** How many of the units' last digits stand behind the point. */
+  /** The number of digits after the decimal point. */
   readonly scale: number;
 }
 
@@ -40,7 +40,7 @@ export function sum(texts: Iterable<string>): string {
 
 export interface Change {
   readonly amount: string;
-  /** As the API's: two decimals, half away from zero; null from zero, and from 10^12 on. */
+  /** Two decimals, half away from zero; null where the first balance is zero, and from 10^12 on. */
   readonly percent: string | null;
 }
 

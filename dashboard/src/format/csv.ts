@@ -1,4 +1,4 @@
-/** A history as a file for a spreadsheet: the API's own text, digit by digit. */
+/** A history as CSV, with every digit of the API's text. */
 
 import type { SnapshotHistory } from "../api/types";
 

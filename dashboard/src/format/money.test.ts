@@ -27,7 +27,7 @@ describe("an amount", () => {
     expect(formatAmount("0.00", "USD", { ...english, isSigned: true })).toBe("$0.00");
   });
 
-  test("takes the reader's form", () => {
+  test("takes the form of its locale", () => {
     const german = formatAmount("-1234567.80", "EUR", { locale: "de-DE" });
     expect(german.replace(/\u00a0/g, " ")).toBe("−1.234.567,80 €");
     const indian = formatAmount("12345678.00", "INR", { locale: "en-IN" });
@@ -42,7 +42,7 @@ describe("an amount", () => {
     expect(formatAmount("1", "USD", hidden)).toBe("$•••");
   });
 
-  test("comes apart into what can be set differently", () => {
+  test("splits into a prefix, digits and a suffix", () => {
     expect(amountParts("1234.56", "USD", english)).toEqual({
       prefix: "$",
       whole: "1,234",
@@ -88,7 +88,7 @@ describe("a sum", () => {
     expect(sum([])).toBe("0");
   });
 
-  test("prints what it reads", () => {
+  test("formats a parsed text unchanged", () => {
     for (const text of ["0", "-0.05", "500", "1.250", "-123456789012345678.90"]) {
       expect(formatDecimal(parseDecimal(text))).toBe(text);
     }

@@ -1,4 +1,4 @@
-/** One account: its line, any day's balance, what it holds, and every recorded balance. */
+/** One account: its chart, its balance on any day, its holdings, and its recorded balances. */
 
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";

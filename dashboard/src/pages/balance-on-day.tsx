@@ -1,4 +1,4 @@
-/** What the balance was on a given day: the last one recorded by its end. */
+/** The balance of any day: the last one recorded by its end. */
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";

@@ -1,4 +1,4 @@
-/** Connections: where the balances come from, how that goes, and how to take a mistake back. */
+/** Connections: their states, their accounts, and their syncs, which can be retracted. */
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
@@ -154,7 +154,7 @@ function ConnectionCard({
   );
 }
 
-/** A file that held nothing new is told only to whoever asks for every run. */
+/** Whether a sync is listed before all of them are: one without a new balance is not. */
 function isNoteworthy(sync: Sync): boolean {
   return sync.recorded > 0 || sync.state !== "succeeded";
 }

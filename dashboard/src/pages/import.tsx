@@ -1,4 +1,4 @@
-/** Import: drop files, see what would be recorded, then record it. */
+/** Import: statement files are dropped, previewed, then imported. */
 
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
@@ -42,12 +42,12 @@ export function ImportPage(): JSX.Element {
     <>
       <PageHeading title="Import">
         <p class="heading-what">
-          Nothing is recorded before you have seen what would be, and a wrong import can be retracted.
+          A preview comes before every import, and a wrong import can be retracted.
         </p>
       </PageHeading>
       <DropZone extensions={extensions} />
       {formats.data && queue.length === 0 && (
-        <ul class="formats" aria-label="What is understood">
+        <ul class="formats" aria-label="Supported formats">
           {formats.data.formats.map((format) => (
             <li key={format.slug}>
               <strong>{format.name}</strong>
@@ -280,7 +280,7 @@ function statusText({ state, result, file, retryAt }: QueuedFile): string {
   }
 }
 
-/** What is wrong beyond what the failure itself says. */
+/** Return the problems that the error's message does not mention. */
 function fieldProblems(error: RequestError): { line: number | null; detail: string }[] {
   return (error.problem?.errors ?? [])
     .map((fieldError) => ({ line: lineNumber(fieldError.pointer), detail: fieldError.detail ?? "" }))

@@ -1,4 +1,4 @@
-/** What the columns of a table mean, where the file does not say it. */
+/** The meaning of a table's columns, where the file does not tell it. */
 
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";

@@ -1,4 +1,4 @@
-/** Overview: where one stands, how it came to that, and of what it is made. */
+/** The overview: the totals, their history, and the accounts behind them. */
 
 import type { ComponentChildren, JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
@@ -276,7 +276,7 @@ function sumByCurrency(
   return [...byCurrency].sort().map(([currency, balances]) => [currency, sum(balances)]);
 }
 
-/** The currency of most accounts first: amounts of two currencies cannot be compared. */
+/** Sort the currency of most accounts first: amounts of two currencies cannot be compared. */
 function sortByUse(
   totals: Readonly<Record<string, string>>,
   accounts: readonly Account[],

@@ -1,4 +1,4 @@
-/** Settings: the accounts as their owner wants them, where one is signed in, how it looks. */
+/** Settings: appearance, accounts, sessions, the password, and a copy of all data. */
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
@@ -231,7 +231,7 @@ function DataSection(): JSX.Element {
   );
 }
 
-/** A browser's name, as far as it tells. */
+/** Return the names of a browser and its system, as far as its user agent tells. */
 function browserName(userAgent: string): string {
   const match =
     /(Edg|OPR|Firefox|HeadlessChrome|Chrome|Version)\/(\d+)/.exec(userAgent.replace(/Chrome\/\d+.*(Edg|OPR)/, "$1"));

@@ -1,4 +1,4 @@
-/** Before anybody is signed in: the first user, and everyone who comes back. */
+/** Signing in and registering; the first visit of an installation registers its first user. */
 
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";

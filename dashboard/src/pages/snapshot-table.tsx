@@ -1,4 +1,4 @@
-/** Recorded balances, newest first, each with where it came from. */
+/** Recorded balances, newest first, with their changes and sources. */
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
@@ -17,8 +17,8 @@ import { formatCount } from "../format/numbers";
 
 const INITIAL_ROWS = 20;
 const MORE_ROWS = 200;
-// An answer does not tell whether any were left out. So few are all of them, unless most of those
-// of years lie within days.
+// The API does not tell whether it left any out. Of more than MAX_POINTS, fewer than these remain
+// only where nearly all lie within a few days of a range of years.
 const COMPLETE_BELOW = 80;
 
 export function SnapshotTable({
@@ -31,7 +31,7 @@ export function SnapshotTable({
   onSaveAll,
 }: {
   history: SnapshotHistory;
-  /** Whether every balance of the range is there, not only those that shape its line. */
+  /** Whether the history has every balance of its range, not only those that shape its line. */
   isComplete: boolean;
   isLoading: boolean;
   error: RequestError | undefined;
