@@ -38,14 +38,14 @@ export function App(): JSX.Element {
   switch (sessionState.value) {
     case "unknown":
       return (
-        <main class="gate" id="main">
+        <main class="centered" id="main">
           <Skeleton lines={3} label="Opening" />
         </main>
       );
     case "unreachable":
       return (
-        <main class="gate" id="main">
-          <div class="gate-card">
+        <main class="centered" id="main">
+          <div class="centered-card">
             <header>
               <Logo />
               <h1>{sessionError.value?.isUnreachable ? "Dashtam is out of reach" : "Dashtam is not well"}</h1>
@@ -71,11 +71,11 @@ function SignedInApp(): JSX.Element {
     }
   }, [currentPath]);
   return (
-    <div class="frame">
-      <a class="skip" href="#main" onClick={skipToMain}>
+    <div class="layout">
+      <a class="skip-link" href="#main" onClick={skipToMain}>
         Skip to the page
       </a>
-      <header class="rail">
+      <header class="sidebar">
         <Link to="/" class="brand">
           <Logo />
           <span>Dashtam</span>
@@ -84,7 +84,7 @@ function SignedInApp(): JSX.Element {
           {NAVIGATION.map(({ to, title, icon }) => {
             const isCurrent = to === "/" ? currentPath === "/" || currentPath.startsWith("/accounts/") : currentPath === to;
             return (
-              <Link key={to} to={to} class={isCurrent ? "is-here" : undefined} aria-current={currentPath === to ? "page" : undefined}>
+              <Link key={to} to={to} class={isCurrent ? "is-current" : undefined} aria-current={currentPath === to ? "page" : undefined}>
                 <Icon name={icon} />
                 <span>{title}</span>
               </Link>
@@ -136,7 +136,7 @@ function PreferenceButtons(): JSX.Element {
   const isHidden = areAmountsHidden.value;
   const isDarkTheme = isDark.value;
   return (
-    <div class="switches">
+    <div class="preferences">
       <button
         type="button"
         class="ghost"

@@ -35,7 +35,7 @@ export function BalanceHistory(props: BalanceHistoryProps): JSX.Element {
   return (
     <section class={props.isLoading ? "history is-loading" : "history"} aria-label={`History of ${props.name}`}>
       <Readout {...props} cursor={cursorIndex} />
-      <div class="stage">
+      <div class="chart-area">
         {points.length > 0 ? (
           <Chart
             points={points}
@@ -52,7 +52,7 @@ export function BalanceHistory(props: BalanceHistoryProps): JSX.Element {
             describePoint={(index) => describePoint(points, index, currency)}
           />
         ) : (
-          <div class="stage-empty">{props.empty}</div>
+          <div class="chart-empty">{props.empty}</div>
         )}
       </div>
       <RangeControls {...props} />
@@ -78,41 +78,41 @@ function Readout({
   return (
     <div class="readout">
       <div>
-        <span class="readout-when">
+        <span class="readout-time">
           {cursor === null ? `${formatDate(first.at)} – ${formatDate(current.at)}` : formatPointTime(current)}
         </span>
-        <span class="readout-what">
+        <span class="readout-value">
           {cursor !== null && <Amount text={current.balance} currency={currency} />}
           {!(isOfTotal && cursor === null) && (
             <ChangeLabel change={changeBetween(first.balance, current.balance)} currency={currency} />
           )}
         </span>
         {cursor !== null && (current.carried ?? 0) > 0 && (
-          <span class="readout-when wide-only">
+          <span class="readout-time wide-only">
             {current.carried} of {current.accounts} accounts without news that day
           </span>
         )}
       </div>
       {isStacked && current.cashText !== null && current.holdingsText !== null && (
-        <div class="readout-more">
-          <span class="key is-holdings">
+        <div class="readout-row">
+          <span class="legend is-holdings">
             Holdings <Amount text={current.holdingsText} currency={currency} />
           </span>
-          <span class="key is-cash">
+          <span class="legend is-cash">
             Cash <Amount text={current.cashText} currency={currency} />
           </span>
         </div>
       )}
       {isComparing && (
-        <div class="readout-more">
-          <span class="key is-earlier">A year earlier</span>
+        <div class="readout-row">
+          <span class="legend is-earlier">A year earlier</span>
           {earlierPoint && earlierPoint.time <= current.time ? (
             <>
               <Amount text={earlierPoint.balance} currency={currency} />
               <ChangeLabel change={changeBetween(earlierPoint.balance, current.balance)} currency={currency} />
             </>
           ) : (
-            <span class="quiet">nothing was recorded</span>
+            <span class="muted">nothing was recorded</span>
           )}
         </div>
       )}

@@ -38,7 +38,7 @@ export function chartOptions(
     width: 2,
     points: markers,
     stroke: (plot) => colorBySign(plot, colorOf("accent"), colorOf("loss")),
-    fill: (plot) => colorBySign(plot, colorOf("accent-wash"), colorOf("loss-wash")),
+    fill: (plot) => colorBySign(plot, colorOf("accent-fill"), colorOf("loss-fill")),
     // Where zero is out of sight the fill ends at the edge: below an asset, above a debt.
     fillTo: 0,
   };
@@ -46,16 +46,16 @@ export function chartOptions(
     ...base,
     width: 1,
     stroke: colorOf("accent"),
-    fill: colorOf("accent-deep"),
+    fill: colorOf("accent-fill-strong"),
     fillTo: 0,
   };
   const earlier: uPlot.Series = {
     ...base,
     width: 1.5,
-    stroke: colorOf("quiet"),
+    stroke: colorOf("text-muted"),
     dash: [4, 4],
   };
-  const axis: uPlot.Axis = { stroke: colorOf("quiet"), font, gap: 8, ticks: { show: false } };
+  const axis: uPlot.Axis = { stroke: colorOf("text-muted"), font, gap: 8, ticks: { show: false } };
   return {
     padding: [12, 4, 0, 0],
     legend: { show: false },
@@ -82,7 +82,7 @@ export function chartOptions(
         ...axis,
         space: 52,
         size: (_plot, labels) => axisWidth(labels, font),
-        grid: { stroke: colorOf("hairline"), width: 1 },
+        grid: { stroke: colorOf("border-subtle"), width: 1 },
         values: (_plot, ticks) => ticks.map((tick) => (isHidden ? "" : formatTick(tick, currency))),
       },
     ],
@@ -92,7 +92,7 @@ export function chartOptions(
 /** Return a lookup of the page's colours; a canvas cannot read custom properties. */
 function readColors(root: HTMLElement): (name: string) => string {
   const probe = root.appendChild(document.createElement("b"));
-  const pairs = ["accent", "accent-wash", "accent-deep", "loss", "loss-wash", "quiet", "hairline"].map(
+  const pairs = ["accent", "accent-fill", "accent-fill-strong", "loss", "loss-fill", "text-muted", "border-subtle"].map(
     (name) => {
       probe.style.color = `var(--${name})`;
       return [name, getComputedStyle(probe).color] as const;

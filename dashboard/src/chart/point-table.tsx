@@ -11,11 +11,11 @@ import type { Point } from "./points";
 export function PointTable({ points, currency }: { points: readonly Point[]; currency: string }): JSX.Element {
   const [isOpen, setIsOpen] = useState(false);
   return (
-    <details class="as-table" onToggle={(event) => setIsOpen(event.currentTarget.open)}>
+    <details class="table-toggle" onToggle={(event) => setIsOpen(event.currentTarget.open)}>
       <summary>Show as a table</summary>
       {isOpen && (
-        <div class="scroll" tabIndex={0} role="region" aria-label="Balances as a table">
-          <table class="figures">
+        <div class="scroll-area" tabIndex={0} role="region" aria-label="Balances as a table">
+          <table class="data-table">
             <thead>
               <tr>
                 <th scope="col">Day</th>

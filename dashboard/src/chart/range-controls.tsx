@@ -34,8 +34,8 @@ export function RangeControls({
   const isAll = range.preset === "ALL";
   const isNewest = range.end.getTime() >= Date.now() - 60_000;
   return (
-    <div class="ranges">
-      <div class="ranges-row">
+    <div class="range-controls">
+      <div class="range-row">
         <SegmentedControl
           label="Range"
           options={RANGE_PRESETS}
@@ -43,7 +43,7 @@ export function RangeControls({
           onChange={(preset) => onRangeChange(presetRange(preset))}
           descriptions={RANGE_LABELS}
         />
-        <div class="ranges-more">
+        <div class="range-buttons">
           <button
             type="button"
             class="ghost"
@@ -64,7 +64,7 @@ export function RangeControls({
           </button>
           <button
             type="button"
-            class={range.preset === null ? "pill is-chosen" : "pill"}
+            class={range.preset === null ? "pill is-selected" : "pill"}
             aria-expanded={areDatesOpen}
             onClick={() => setAreDatesOpen(!areDatesOpen)}
           >
@@ -72,7 +72,7 @@ export function RangeControls({
           </button>
           <button
             type="button"
-            class={isComparing ? "pill is-chosen" : "pill"}
+            class={isComparing ? "pill is-selected" : "pill"}
             aria-pressed={isComparing}
             onClick={() => onCompareChange(!isComparing)}
           >
@@ -83,7 +83,7 @@ export function RangeControls({
       </div>
       {areDatesOpen && (
         <form
-          class="dates"
+          class="date-range"
           onSubmit={(event) => {
             event.preventDefault();
             const fields = new FormData(event.currentTarget);

@@ -28,7 +28,7 @@ export function Amount({
           {whole}
           {suffix}
         </span>
-        <span class="unseen">Amount hidden</span>
+        <span class="visually-hidden">Amount hidden</span>
       </span>
     );
   }

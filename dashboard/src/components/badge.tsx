@@ -1,10 +1,10 @@
 import type { ComponentChildren, JSX } from "preact";
 
 export function Badge({
-  tone = "quiet",
+  tone = "neutral",
   children,
 }: {
-  tone?: "quiet" | "good" | "warn";
+  tone?: "neutral" | "good" | "warn";
   children: ComponentChildren;
 }): JSX.Element {
   return <span class={`badge is-${tone}`}>{children}</span>;

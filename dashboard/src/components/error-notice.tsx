@@ -14,7 +14,7 @@ export function ErrorNotice({ error, retry }: { error: RequestError; retry?: () 
             : error.status >= 500
               ? "It was logged, and your data is safe. Trying again often helps."
               : "Nothing was changed."}
-          {traceId && error.status >= 500 && <code class="trace">Trace {traceId}</code>}
+          {traceId && error.status >= 500 && <code class="trace-id">Trace {traceId}</code>}
         </p>
       </div>
       {retry && (

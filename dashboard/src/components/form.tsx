@@ -55,7 +55,7 @@ export function Field({
   const id = useId();
   const helpId = hint || error ? `${id}-more` : undefined;
   return (
-    <div class={error ? "field is-wrong" : "field"}>
+    <div class={error ? "field is-invalid" : "field"}>
       <label for={id}>{label}</label>
       {children({
         id,

@@ -28,7 +28,7 @@ export function Icon({ name }: { name: IconName }): JSX.Element {
 
 export function Logo(): JSX.Element {
   return (
-    <svg class="mark" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
+    <svg class="logo" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
       <rect width="32" height="32" rx="8" />
       <path d="M6 23h6v-5h6v-5h5V8h3" />
     </svg>

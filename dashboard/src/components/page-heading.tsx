@@ -15,7 +15,7 @@ export function PageHeading({
     document.title = `${title} · Dashtam`;
   }, [title]);
   return (
-    <header class="heading">
+    <header class="page-heading">
       {aboveTitle}
       <h1 tabIndex={-1}>{title}</h1>
       {children}

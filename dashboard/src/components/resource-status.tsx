@@ -22,10 +22,10 @@ export function ResourceStatus({
 /** Grey lines where text is about to appear; the label is read to screen readers. */
 export function Skeleton({ lines = 3, label = "Loading" }: { lines?: number; label?: string }): JSX.Element {
   return (
-    <div class="waiting" role="status">
-      <span class="unseen">{label}</span>
+    <div class="skeleton" role="status">
+      <span class="visually-hidden">{label}</span>
       {Array.from({ length: lines }, (_, index) => (
-        <span key={index} class="bone" aria-hidden="true" />
+        <span key={index} class="skeleton-line" aria-hidden="true" />
       ))}
     </div>
   );

@@ -10,7 +10,7 @@ export function Section({
   children: ComponentChildren;
 }): JSX.Element {
   return (
-    <section class="block">
+    <section class="section">
       <header>
         <h2>{title}</h2>
         {aside}

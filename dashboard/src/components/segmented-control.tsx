@@ -17,10 +17,10 @@ export function SegmentedControl<T extends string>({
 }): JSX.Element {
   const name = useId();
   return (
-    <fieldset class="choice">
-      <legend class="unseen">{label}</legend>
+    <fieldset class="segmented">
+      <legend class="visually-hidden">{label}</legend>
       {options.map((option) => (
-        <label key={option} class={option === value ? "is-chosen" : undefined}>
+        <label key={option} class={option === value ? "is-selected" : undefined}>
           <input
             type="radio"
             name={name}

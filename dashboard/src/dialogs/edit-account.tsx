@@ -72,7 +72,7 @@ function Checkbox({
   isChecked: boolean;
 }): JSX.Element {
   return (
-    <label class="check">
+    <label class="checkbox">
       <input type="checkbox" name={name} defaultChecked={isChecked} />
       <span>
         {label}

@@ -80,7 +80,7 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
   return (
     <>
       <PageHeading title={name} aboveTitle={<BackLink />}>
-        <p class="heading-what">{describeAccount(account.data, account.data.account_number_masked)}</p>
+        <p class="page-summary">{describeAccount(account.data, account.data.account_number_masked)}</p>
       </PageHeading>
       <CurrentBalance
         account={account.data}
@@ -119,15 +119,15 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
             {canStack && (
               <button
                 type="button"
-                class={isStacked ? "pill is-chosen" : "pill"}
+                class={isStacked ? "pill is-selected" : "pill"}
                 aria-pressed={isStacked}
                 onClick={() => setIsStacked(!isStacked)}
               >
                 Holdings and cash
               </button>
             )}
-            <label class="picker">
-              <span class="unseen">Source</span>
+            <label class="source-filter">
+              <span class="visually-hidden">Source</span>
               <select value={source} onChange={(event) => setSource(event.currentTarget.value)}>
                 <option value="">Every source</option>
                 <Options of={Object.entries(SOURCE_LABELS)} />
@@ -160,7 +160,7 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
 
 function BackLink(): JSX.Element {
   return (
-    <Link to="/" class="back">
+    <Link to="/" class="back-link">
       <Icon name="back" /> Overview
     </Link>
   );
@@ -176,15 +176,15 @@ function CurrentBalance({
   onAddBalance: (() => void) | undefined;
 }): JSX.Element {
   return (
-    <div class="standing">
+    <div class="current-balance">
       <div>
         {account.balance === null ? (
-          <p class="quiet">No balance yet.</p>
+          <p class="muted">No balance yet.</p>
         ) : (
           <Amount text={account.balance} currency={account.currency} isLarge />
         )}
         {latest && (
-          <p class="standing-when">
+          <p class="current-balance-details">
             <SnapshotChange snapshot={latest} />
             <span>
               {formatRelative(latest.captured_at)} · {SOURCE_LABELS[latest.source]}
@@ -195,7 +195,7 @@ function CurrentBalance({
           </p>
         )}
         {account.available_balance !== null && (
-          <p class="quiet">
+          <p class="muted">
             Available <Amount text={account.available_balance} currency={account.currency} />
           </p>
         )}

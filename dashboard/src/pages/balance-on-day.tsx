@@ -25,7 +25,7 @@ export function BalanceOnDay({
   );
   const snapshot = result.isLoading ? undefined : result.data;
   return (
-    <section class="finder">
+    <section class="balance-on-day">
       <label>
         <span>Balance on</span>
         <input
@@ -35,21 +35,21 @@ export function BalanceOnDay({
           onInput={(event) => setDay(event.currentTarget.value)}
         />
       </label>
-      <div class="finder-answer" role="status">
+      <div class="balance-on-day-result" role="status">
         {day && snapshot && (
           <>
             <Amount text={snapshot.balance} currency={snapshot.currency} />
-            <span class="quiet">
+            <span class="muted">
               {toIsoDate(new Date(snapshot.captured_at)) === day
                 ? "recorded on that day"
                 : `as of ${formatDate(snapshot.captured_at)}, the last before`}
             </span>
-            <button type="button" class="ghost has-word" onClick={() => onSelect(snapshot)}>
+            <button type="button" class="ghost has-label" onClick={() => onSelect(snapshot)}>
               Which sync recorded it <Icon name="forward" />
             </button>
           </>
         )}
-        {day && snapshot === null && <span class="quiet">Nothing was recorded by then.</span>}
+        {day && snapshot === null && <span class="muted">Nothing was recorded by then.</span>}
       </div>
       {result.error && day && <ErrorNotice error={result.error} retry={result.reload} />}
     </section>

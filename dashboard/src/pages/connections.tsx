@@ -60,7 +60,7 @@ export function ConnectionsPage(): JSX.Element {
       </PageHeading>
       <ResourceStatus resource={connections} lines={5} />
       {connections.data?.length === 0 && (
-        <div class="blank">
+        <div class="empty-message">
           <h2>Nothing is connected yet</h2>
           <p>The first statement that you import makes its connection by itself.</p>
         </div>
@@ -106,7 +106,7 @@ function ConnectionCard({
       <header>
         <div>
           <h2>{connection.name}</h2>
-          <p class="quiet">
+          <p class="muted">
             {liveProviderName ?? providerLabel(connection.provider)}
             {accounts && ` · ${formatCount(accounts.length, "account")}`}
             {connection.last_synced_at && ` · last synced ${formatRelative(connection.last_synced_at)}`}
@@ -139,14 +139,14 @@ function ConnectionCard({
       )}
       {!syncs && <Skeleton lines={2} label="Loading the runs" />}
       {visible && visible.length > 0 && (
-        <ul class="runs" aria-label={`Runs of ${connection.name}`}>
+        <ul class="syncs" aria-label={`Runs of ${connection.name}`}>
           {visible.map((sync) => (
             <SyncItem key={sync.id} sync={sync} accountNames={accountNames} onRetract={onRetract} />
           ))}
         </ul>
       )}
       {syncs && visible && (isExpanded || syncs.length > visible.length) && (
-        <button type="button" class="ghost has-word" aria-expanded={isExpanded} onClick={() => setIsExpanded(!isExpanded)}>
+        <button type="button" class="ghost has-label" aria-expanded={isExpanded} onClick={() => setIsExpanded(!isExpanded)}>
           {isExpanded ? "Show fewer" : `Show all ${syncs.length} runs`}
         </button>
       )}
@@ -171,26 +171,26 @@ function SyncItem({
   const failedAccounts = sync.accounts.filter((outcome) => outcome.detail);
   const touchedNames = sync.accounts.map((outcome) => accountNames.get(outcome.account_id)).filter(Boolean);
   return (
-    <li class={sync.retracted_at ? "run is-retracted" : "run"}>
+    <li class={sync.retracted_at ? "sync is-retracted" : "sync"}>
       <div>
-        <p class="run-when">
+        <p class="sync-heading">
           <time dateTime={sync.started_at}>{formatDateTime(sync.started_at)}</time>
           {sync.retracted_at ? (
             <Badge>Retracted</Badge>
           ) : (
             sync.state !== "succeeded" && (
-              <Badge tone={sync.state === "running" ? "quiet" : "warn"}>{SYNC_STATE_LABELS[sync.state]}</Badge>
+              <Badge tone={sync.state === "running" ? "neutral" : "warn"}>{SYNC_STATE_LABELS[sync.state]}</Badge>
             )
           )}
         </p>
-        <p class="quiet">
+        <p class="muted">
           {SOURCE_LABELS[sync.source]} · {formatCount(sync.recorded, "balance")} recorded
           {sync.skipped > 0 && `, ${formatNumber(sync.skipped)} known already`}
           {touchedNames.length > 0 && touchedNames.length <= 3 && ` · ${touchedNames.join(", ")}`}
         </p>
-        {sync.detail && <p class="wrong">{sync.detail}</p>}
+        {sync.detail && <p class="error">{sync.detail}</p>}
         {failedAccounts.map((outcome) => (
-          <p key={outcome.account_id} class="wrong">
+          <p key={outcome.account_id} class="error">
             {accountNames.get(outcome.account_id) ?? "An account"}: {outcome.detail}
           </p>
         ))}
@@ -198,7 +198,7 @@ function SyncItem({
       {isRetractable(sync) && (
         <button
           type="button"
-          class="ghost has-word"
+          class="ghost has-label"
           aria-label={`Retract the sync of ${formatDateTime(sync.started_at)}`}
           onClick={() => onRetract(sync)}
         >
@@ -225,7 +225,7 @@ function RefreshButton({ connection }: { connection: Connection }): JSX.Element 
       <button type="button" class="button is-small" disabled={sync !== null} onClick={() => void refresh()}>
         <Icon name="refresh" /> {sync ? "Refreshing …" : "Refresh"}
       </button>
-      <span role="status" class="quiet">
+      <span role="status" class="muted">
         {sync && (sync.detail ?? `${finishedCount} of ${sync.accounts.length} accounts`)}
         {error?.message}
       </span>

@@ -12,8 +12,8 @@ import { areAmountsHidden } from "../preferences";
 export function HoldingsTable({ holdings }: { holdings: readonly Holding[] }): JSX.Element {
   const isHidden = areAmountsHidden.value;
   return (
-    <Section title="Holdings" aside={<span class="quiet">As of {formatDate(holdings[0]!.as_of)}</span>}>
-      <table class="figures">
+    <Section title="Holdings" aside={<span class="muted">As of {formatDate(holdings[0]!.as_of)}</span>}>
+      <table class="data-table">
         <thead>
           <tr>
             <th scope="col">Position</th>
@@ -27,7 +27,7 @@ export function HoldingsTable({ holdings }: { holdings: readonly Holding[] }): J
             <tr key={holding.id}>
               <th scope="row">
                 {holding.symbol}
-                <span class="account-what">{holding.name}</span>
+                <span class="subtext">{holding.name}</span>
               </th>
               <td class="number wide-only">{isHidden ? HIDDEN_DIGITS : holding.quantity}</td>
               <td class="number wide-only">

@@ -41,7 +41,7 @@ export function ImportPage(): JSX.Element {
   return (
     <>
       <PageHeading title="Import">
-        <p class="heading-what">
+        <p class="page-summary">
           A preview comes before every import, and a wrong import can be retracted.
         </p>
       </PageHeading>
@@ -51,7 +51,7 @@ export function ImportPage(): JSX.Element {
           {formats.data.formats.map((format) => (
             <li key={format.slug}>
               <strong>{format.name}</strong>
-              <span class="quiet">{format.description}</span>
+              <span class="muted">{format.description}</span>
             </li>
           ))}
         </ul>
@@ -60,7 +60,7 @@ export function ImportPage(): JSX.Element {
         <FileCard key={queued.id} queued={queued} accounts={accounts.data ?? []} />
       ))}
       {(previewedFiles.length > 1 || importingFiles.length > 0) && (
-        <div class="bar" role="status">
+        <div class="import-bar" role="status">
           {importingFiles.length > 0 ? (
             <>
               <progress value={importedFiles.length} max={importedFiles.length + importingFiles.length} aria-label="Files recorded" />
@@ -84,7 +84,7 @@ export function ImportPage(): JSX.Element {
           <Link to="/" class="button">
             See the overview
           </Link>
-          <Link to="/connections" class="ghost has-word">
+          <Link to="/connections" class="ghost has-label">
             Every run, and how to retract one
           </Link>
         </p>
@@ -98,7 +98,7 @@ function DropZone({ extensions }: { extensions: string | undefined }): JSX.Eleme
   const input = useRef<HTMLInputElement>(null);
   return (
     <div
-      class={isDraggedOver ? "drop is-over" : "drop"}
+      class={isDraggedOver ? "drop-zone is-dragged-over" : "drop-zone"}
       onDragOver={(event) => {
         event.preventDefault();
         setIsDraggedOver(true);
@@ -118,7 +118,7 @@ function DropZone({ extensions }: { extensions: string | undefined }): JSX.Eleme
         <input
           ref={input}
           id="files"
-          class="unseen"
+          class="visually-hidden"
           type="file"
           multiple
           accept={extensions}
@@ -127,9 +127,9 @@ function DropZone({ extensions }: { extensions: string | undefined }): JSX.Eleme
             if (input.current) input.current.value = "";
           }}
         />
-        <span class="quiet wide-only">or drop them here</span>
+        <span class="muted wide-only">or drop them here</span>
       </p>
-      <p class="quiet">OFX, QFX, MT940, camt.053 or CSV, up to 10 MiB each</p>
+      <p class="muted">OFX, QFX, MT940, camt.053 or CSV, up to 10 MiB each</p>
     </div>
   );
 }
@@ -144,7 +144,7 @@ function FileCard({ queued, accounts }: { queued: QueuedFile; accounts: readonly
       <header>
         <div>
           <h2 class="file-name">{file.name}</h2>
-          <p class="quiet" role="status">
+          <p class="muted" role="status">
             {statusText(queued)}
           </p>
         </div>
@@ -176,7 +176,7 @@ function FileCard({ queued, accounts }: { queued: QueuedFile; accounts: readonly
       {isTable && !BUSY_STATES.includes(state) && state !== "imported" && (
         <>
           {!needsMapping && !isMappingOpen && (
-            <button type="button" class="ghost has-word" onClick={() => setIsMappingOpen(true)}>
+            <button type="button" class="ghost has-label" onClick={() => setIsMappingOpen(true)}>
               Read the columns differently …
             </button>
           )}
@@ -197,7 +197,7 @@ function FileCard({ queued, accounts }: { queued: QueuedFile; accounts: readonly
 
 function ImportResult({ result }: { result: Import }): JSX.Element {
   return (
-    <table class="figures">
+    <table class="data-table">
       <thead>
         <tr>
           <th scope="col">Account</th>
@@ -215,15 +215,15 @@ function ImportResult({ result }: { result: Import }): JSX.Element {
               ) : (
                 account.name
               )}
-              <span class="account-what">
+              <span class="subtext">
                 {account.currency}
                 {account.is_new && " · new"}
               </span>
               <ProblemList problems={account.problems} />
             </th>
             <td class="number">{formatNumber(account.recorded)}</td>
-            <td class="number quiet">{formatNumber(account.skipped)}</td>
-            <td class={account.refused > 0 ? "number wrong" : "number quiet"}>{formatNumber(account.refused)}</td>
+            <td class="number muted">{formatNumber(account.skipped)}</td>
+            <td class={account.refused > 0 ? "number error" : "number muted"}>{formatNumber(account.refused)}</td>
           </tr>
         ))}
       </tbody>
@@ -249,7 +249,7 @@ function ProblemList({
       ))}
       {problems.length > visible.length && (
         <li>
-          <button type="button" class="ghost has-word" onClick={() => setIsExpanded(true)}>
+          <button type="button" class="ghost has-label" onClick={() => setIsExpanded(true)}>
             Show all {problems.length}
           </button>
         </li>

@@ -70,7 +70,7 @@ export function MappingForm({
     >
       <h3>How to read the columns</h3>
       {firstLines && (
-        <pre class="head" tabIndex={0} role="region" aria-label="The first lines of the file">
+        <pre class="file-preview" tabIndex={0} role="region" aria-label="The first lines of the file">
           {firstLines}
         </pre>
       )}

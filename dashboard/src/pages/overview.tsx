@@ -122,7 +122,7 @@ function Totals({
         const points = history?.find((series) => series.currency === currency)?.points;
         const isChosen = currency === chosenCurrency;
         return (
-          <li key={currency} class={isChosen ? "total is-chosen" : "total"}>
+          <li key={currency} class={isChosen ? "total is-selected" : "total"}>
             <button
               type="button"
               aria-pressed={isChosen}
@@ -169,7 +169,7 @@ function Accounts({
             </p>
           </header>
           <table class="accounts">
-            <thead class="unseen">
+            <thead class="visually-hidden">
               <tr>
                 <th scope="col">Account</th>
                 <th scope="col">Shape</th>
@@ -191,7 +191,7 @@ function Accounts({
         </section>
       ))}
       {hiddenCount > 0 && (
-        <p class="quiet">
+        <p class="muted">
           {formatCount(hiddenCount, "account is", "accounts are")} hidden, closed or without a balance.{" "}
           <Link to="/settings">See all accounts</Link>
         </p>
@@ -215,15 +215,15 @@ function AccountRow({
         <Link to={`/accounts/${account.id}`} class="account-name">
           {account.name}
         </Link>
-        <span class="account-what">{describeAccount(account)}</span>
+        <span class="subtext">{describeAccount(account)}</span>
       </th>
-      <td class="account-shape">{sparkline && <Sparkline points={sparkline} />}</td>
+      <td class="account-sparkline">{sparkline && <Sparkline points={sparkline} />}</td>
       <td class="account-change">
         {sparkline && <ChangeLabel change={overallChange(sparkline)} currency={account.currency} />}
       </td>
       <td class="account-balance">
         <Amount text={snapshot.balance} currency={snapshot.currency} />
-        <span class="account-when">
+        <span class="account-date">
           <span title={`${SOURCE_LABELS[snapshot.source]}, ${formatDateTime(snapshot.captured_at)}`}>
             {formatRelative(snapshot.captured_at)}
             <span class="wide-only"> · {SOURCE_LABELS[snapshot.source]}</span>
@@ -237,8 +237,8 @@ function AccountRow({
 
 function EmptyState({ hasAccounts }: { hasAccounts: boolean }): JSX.Element {
   return (
-    <div class="welcome">
-      <svg class="welcome-line" viewBox="0 0 640 120" preserveAspectRatio="none" aria-hidden="true">
+    <div class="empty-state">
+      <svg class="empty-state-line" viewBox="0 0 640 120" preserveAspectRatio="none" aria-hidden="true">
         <path d="M0 96H70V84H140V90H210V66H290V58H350V70H420V44H490V36H560V18H640" />
       </svg>
       <h2>{hasAccounts ? "No account is shown" : "Your history begins here"}</h2>

@@ -73,18 +73,18 @@ function AppearanceSection(): JSX.Element {
 function AccountsSection(): JSX.Element {
   const accounts = useResource("accounts", fetchAccounts);
   const [editedAccount, setEditedAccount] = useState<Account | null>(null);
-  const count = accounts.data && <span class="quiet">{formatCount(accounts.data.length, "account")}</span>;
+  const count = accounts.data && <span class="muted">{formatCount(accounts.data.length, "account")}</span>;
   return (
     <Section title="Accounts" aside={count}>
       <ResourceStatus resource={accounts} lines={4} />
-      {accounts.data?.length === 0 && <p class="quiet">There are no accounts yet.</p>}
+      {accounts.data?.length === 0 && <p class="muted">There are no accounts yet.</p>}
       {accounts.data && accounts.data.length > 0 && (
-        <ul class="rows">
+        <ul class="list">
           {accounts.data.map((account) => (
             <li key={account.id}>
               <span>
                 <strong>{account.name}</strong>
-                <span class="account-what">{describeAccount(account, account.currency)}</span>
+                <span class="subtext">{describeAccount(account, account.currency)}</span>
               </span>
               {account.is_hidden && <Badge>Hidden</Badge>}
               {account.closed_at && <Badge>Closed</Badge>}
@@ -121,12 +121,12 @@ function SessionsSection(): JSX.Element {
     <Section title="Signed in" aside={signOutHere}>
       {error && <ErrorNotice error={error} />}
       <ResourceStatus resource={sessions} lines={2} />
-      <ul class="rows">
+      <ul class="list">
         {sessions.data?.sessions.map((session) => (
           <li key={session.id}>
             <span>
               <strong>{browserName(session.user_agent)}</strong>
-              <span class="account-what">
+              <span class="subtext">
                 {session.address} · last used {formatRelative(session.last_used_at)}
               </span>
             </span>
@@ -166,7 +166,7 @@ function PasswordSection(): JSX.Element {
   const [isSaved, setIsSaved] = useState(false);
   const email = user.data?.email;
   return (
-    <Section title="Password" aside={<span class="quiet">{email}</span>}>
+    <Section title="Password" aside={<span class="muted">{email}</span>}>
       <Form
         onSubmit={async (fields, form) => {
           setIsSaved(false);
@@ -183,7 +183,7 @@ function PasswordSection(): JSX.Element {
             <button type="submit" class="button">
               Change the password
             </button>
-            <span role="status" class="quiet">
+            <span role="status" class="muted">
               {isSaved && "Changed. Every other session was signed out."}
             </span>
           </p>
@@ -191,7 +191,7 @@ function PasswordSection(): JSX.Element {
       >
         {(errorOf) => (
           <>
-            <input class="unseen" tabIndex={-1} aria-hidden="true" readOnly autoComplete="username" value={email ?? ""} />
+            <input class="visually-hidden" tabIndex={-1} aria-hidden="true" readOnly autoComplete="username" value={email ?? ""} />
             <div class="fields">
               <Field label="Password now" error={errorOf("/password")}>
                 {(ids) => <input {...ids} type="password" name="password" autoComplete="current-password" required />}
@@ -217,13 +217,13 @@ function DataSection(): JSX.Element {
   });
   return (
     <Section title="Your data">
-      <p class="quiet">All of it in one file: accounts, balances, holdings and runs.</p>
+      <p class="muted">All of it in one file: accounts, balances, holdings and runs.</p>
       {error && <ErrorNotice error={error} />}
       <p class="actions">
         <button type="button" class="button" disabled={isBusy} onClick={() => void save()}>
           <Icon name="download" /> {isBusy ? "Saving …" : "Save everything"}
         </button>
-        <a class="ghost has-word" href="docs">
+        <a class="ghost has-label" href="docs">
           API reference
         </a>
       </p>

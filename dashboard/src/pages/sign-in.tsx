@@ -34,12 +34,12 @@ export function SignInPage(): JSX.Element {
     document.title = isRegistering ? "Welcome · Dashtam" : "Sign in · Dashtam";
   }, [isRegistering]);
   return (
-    <main class="gate" id="main">
-      <div class="gate-card">
+    <main class="centered" id="main">
+      <div class="centered-card">
         <header>
           <Logo />
           <h1>{isRegistering ? (registration?.has_users ? "Register" : "Welcome to Dashtam") : "Sign in"}</h1>
-          <p class="quiet">
+          <p class="muted">
             {isRegistering && !registration?.has_users
               ? "It records your balances and shows their history to the cent. You are the first one here: choose how you will sign in."
               : sessionState.value === "expired"
@@ -51,7 +51,7 @@ export function SignInPage(): JSX.Element {
         {!registration && !error && <Skeleton lines={3} />}
         {registration && (isRegistering ? <RegisterForm registration={registration} /> : <SignInForm />)}
         {registration?.is_open && registration.has_users && (
-          <button type="button" class="ghost has-word" onClick={() => setWantsToRegister(!isRegistering)}>
+          <button type="button" class="ghost has-label" onClick={() => setWantsToRegister(!isRegistering)}>
             {isRegistering ? "Sign in instead" : "Register instead"}
           </button>
         )}

@@ -48,17 +48,17 @@ export function SnapshotTable({
     <Section
       title="Balances"
       aside={
-        <button type="button" class="ghost has-word" disabled={isSaving} onClick={() => void saveAll()}>
+        <button type="button" class="ghost has-label" disabled={isSaving} onClick={() => void saveAll()}>
           <Icon name="download" /> {isSaving ? "Saving …" : "Save as CSV"}
         </button>
       }
     >
       {isComplete || newestFirst.length < COMPLETE_BELOW ? (
-        <p class="quiet">
+        <p class="muted">
           {formatCount(newestFirst.length, "balance")} in this range. Each change is since the row below.
         </p>
       ) : (
-        <p class="quiet">
+        <p class="muted">
           {formatCount(newestFirst.length, "balance")}. Of more than {MAX_POINTS} in a range only those that
           shape the line are shown. Each change is since the row below.{" "}
           <button type="button" class="button is-small" disabled={isLoading} onClick={onLoadAll}>
@@ -67,14 +67,14 @@ export function SnapshotTable({
         </p>
       )}
       {shownError && <ErrorNotice error={shownError} />}
-      <table class="figures">
+      <table class="data-table">
         <thead>
           <tr>
             <th scope="col">Day</th>
             <th scope="col" class="number">Balance</th>
             <th scope="col" class="number">Change</th>
             <th scope="col" class="wide-only">Source</th>
-            <th scope="col"><span class="unseen">Details</span></th>
+            <th scope="col"><span class="visually-hidden">Details</span></th>
           </tr>
         </thead>
         <tbody>
@@ -91,8 +91,8 @@ export function SnapshotTable({
               <td class="number">
                 <SnapshotChange snapshot={snapshot} />
               </td>
-              <td class="wide-only quiet">{SOURCE_LABELS[snapshot.source]}</td>
-              <td class="tail">
+              <td class="wide-only muted">{SOURCE_LABELS[snapshot.source]}</td>
+              <td class="row-action">
                 <button
                   type="button"
                   class="ghost"
