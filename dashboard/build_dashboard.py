@@ -24,7 +24,7 @@ _SOURCE_FILES: Final = ("index.html", "package.json", "package-lock.json", "vite
 
 
 def main(script: str) -> int:
-    """Run a script of ``package.json``, and return the exit status of a command that fails, or 0."""
+    """Run a script of ``package.json``; return the exit status of the first failure, or 0."""
     environment = dict(environ) | {"PATH": _path_with_node()}
     if not _is_installed() and (failed := _npm(["ci", "--no-fund", "--no-audit"], environment)):
         return failed

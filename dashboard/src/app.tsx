@@ -50,7 +50,7 @@ export function App(): JSX.Element {
               <Logo />
               <h1>{sessionError.value?.isUnreachable ? "Dashtam is out of reach" : "Dashtam is not well"}</h1>
             </header>
-            <ErrorNotice error={sessionError.value!} retry={() => void restoreSession()} />
+            <ErrorNotice error={sessionError.value} retry={() => void restoreSession()} />
           </div>
         </main>
       );
@@ -82,9 +82,14 @@ function SignedInApp(): JSX.Element {
         </Link>
         <nav aria-label="Pages">
           {NAVIGATION.map(({ to, title, icon }) => {
-            const isCurrent = to === "/" ? currentPath === "/" || currentPath.startsWith("/accounts/") : currentPath === to;
+            const isCurrent = currentPath === to || (to === "/" && currentPath.startsWith("/accounts/"));
             return (
-              <Link key={to} to={to} class={isCurrent ? "is-current" : undefined} aria-current={currentPath === to ? "page" : undefined}>
+              <Link
+                key={to}
+                to={to}
+                class={isCurrent ? "is-current" : undefined}
+                aria-current={currentPath === to ? "page" : undefined}
+              >
                 <Icon name={icon} />
                 <span>{title}</span>
               </Link>

@@ -62,7 +62,7 @@ function enqueue(id: number, isDryRun: boolean): void {
 }
 
 async function send(id: number, isDryRun: boolean): Promise<void> {
-  const queued = queuedFiles.value.find((each) => each.id === id);
+  const queued = queuedFiles.value.find((one) => one.id === id);
   if (!queued) return;
   try {
     const result = await sendUntilAccepted(id, queued, isDryRun);

@@ -8,8 +8,8 @@ import type { Schemas } from "./types";
 export type SessionState = "unknown" | "signed-in" | "signed-out" | "expired" | "unreachable";
 
 export const sessionState = signal<SessionState>("unknown");
-/** Why the session could not be restored; null unless the state is `unreachable`. */
-export const sessionError = signal<RequestError | null>(null);
+/** Why the session could not be restored, where its state is `unreachable`. */
+export const sessionError = signal<RequestError>();
 
 // Without this hint the page asks for no token: a first visit would only be refused.
 const HINT_KEY = "dashtam.session";

@@ -78,7 +78,7 @@ function Readout({
   return (
     <div class="readout">
       <div>
-        <span class="readout-time">
+        <span class="muted">
           {cursor === null ? `${formatDate(first.at)} – ${formatDate(current.at)}` : formatPointTime(current)}
         </span>
         <span class="readout-value">
@@ -88,14 +88,14 @@ function Readout({
           )}
         </span>
         {cursor !== null && (current.carried ?? 0) > 0 && (
-          <span class="readout-time wide-only">
+          <span class="muted wide-only">
             {current.carried} of {current.accounts} accounts without news that day
           </span>
         )}
       </div>
       {isStacked && current.cashText !== null && current.holdingsText !== null && (
         <div class="readout-row">
-          <span class="legend is-holdings">
+          <span class="legend">
             Holdings <Amount text={current.holdingsText} currency={currency} />
           </span>
           <span class="legend is-cash">

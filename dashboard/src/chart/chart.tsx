@@ -155,10 +155,13 @@ function positionCursor(element: HTMLElement, chart: uPlot | null, { points, ear
   const left = chart.bbox.left / ratio;
   const top = chart.bbox.top / ratio;
   const x = left + chart.valToPos(point.time, "x");
-  crosshair.style.transform = `translate(${x}px, ${top}px)`;
+  const moveTo = (element: HTMLElement, y: number): void => {
+    element.style.transform = `translate(${x}px, ${top + y}px)`;
+  };
+  moveTo(crosshair, 0);
   crosshair.style.height = `${chart.bbox.height / ratio}px`;
-  dot.style.transform = `translate(${x}px, ${top + chart.valToPos(point.value, "y")}px)`;
-  if (earlierPoint) earlierDot.style.transform = `translate(${x}px, ${top + chart.valToPos(earlierPoint.value, "y")}px)`;
+  moveTo(dot, chart.valToPos(point.value, "y"));
+  if (earlierPoint) moveTo(earlierDot, chart.valToPos(earlierPoint.value, "y"));
 }
 
 function addPointerListeners(element: HTMLElement, chart: uPlot, latest: () => ChartProps): () => void {

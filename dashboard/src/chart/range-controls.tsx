@@ -72,7 +72,7 @@ export function RangeControls({
           </button>
           <button
             type="button"
-            class={isComparing ? "pill is-selected" : "pill"}
+            class="pill"
             aria-pressed={isComparing}
             onClick={() => onCompareChange(!isComparing)}
           >

@@ -2,7 +2,15 @@ import type { JSX } from "preact";
 
 import type { RequestError } from "../api/http";
 
-export function ErrorNotice({ error, retry }: { error: RequestError; retry?: () => void }): JSX.Element {
+/** An error with a way to retry, or nothing without an error. */
+export function ErrorNotice({
+  error,
+  retry,
+}: {
+  error: RequestError | undefined;
+  retry?: () => void;
+}): JSX.Element | null {
+  if (!error) return null;
   const traceId = error.problem?.trace_id;
   return (
     <div class="notice is-bad" role="alert">

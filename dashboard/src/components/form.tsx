@@ -34,7 +34,7 @@ export function Form({
       }}
     >
       {fields}
-      {error && !areAllShown && <ErrorNotice error={error} />}
+      <ErrorNotice error={areAllShown ? undefined : error} />
       {actions(isBusy)}
     </form>
   );

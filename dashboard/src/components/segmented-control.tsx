@@ -20,7 +20,7 @@ export function SegmentedControl<T extends string>({
     <fieldset class="segmented">
       <legend class="visually-hidden">{label}</legend>
       {options.map((option) => (
-        <label key={option} class={option === value ? "is-selected" : undefined}>
+        <label key={option}>
           <input
             type="radio"
             name={name}

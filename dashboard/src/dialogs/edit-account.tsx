@@ -51,7 +51,11 @@ export function EditAccountDialog({ account, onClose }: { account: Account; onCl
           <Checkbox
             name="is_closed"
             label="Closed"
-            hint={account.closed_at ? `Since ${formatDate(account.closed_at)}.` : "It counts until today, and no longer."}
+            hint={
+              account.closed_at
+                ? `Since ${formatDate(account.closed_at)}.`
+                : "It counts until today, and no longer."
+            }
             isChecked={wasClosed}
           />
         </>

@@ -24,7 +24,7 @@ export function RetractSyncDialog({ sync, onClose }: { sync: Sync; onClose: () =
         every chart and total. Nothing is destroyed: the audit log keeps the retraction, and the same
         file can be imported again.
       </p>
-      {error && <ErrorNotice error={error} />}
+      <ErrorNotice error={error} />
       <p class="actions">
         <button type="button" class="button is-danger" disabled={isBusy} onClick={() => void run()}>
           {isBusy ? "Retracting …" : "Retract"}

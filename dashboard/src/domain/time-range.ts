@@ -12,6 +12,15 @@ export interface TimeRange {
   readonly end: Date;
 }
 
+/** Years, months and days before the end. */
+const STEPS_BACK = {
+  "1W": [0, 0, 7],
+  "1M": [0, 1, 0],
+  "3M": [0, 3, 0],
+  "1Y": [1, 0, 0],
+  "5Y": [5, 0, 0],
+} as const;
+
 /** Return the preset's range up to now, rounded up to a minute. */
 export function presetRange(preset: RangePreset, now: Date = new Date()): TimeRange {
   const end = new Date(Math.ceil(now.getTime() / 60_000) * 60_000);
@@ -19,32 +28,16 @@ export function presetRange(preset: RangePreset, now: Date = new Date()): TimeRa
 }
 
 function presetStart(preset: RangePreset, end: Date): Date {
-  const before = (years: number, months: number, days: number): Date =>
-    clampToMonth(end.getFullYear() - years, end.getMonth() - months, end.getDate() - days, end.getDate());
-  switch (preset) {
-    case "1D":
-      return new Date(end.getTime() - DAY_MS);
-    case "1W":
-      return before(0, 0, 7);
-    case "1M":
-      return before(0, 1, 0);
-    case "3M":
-      return before(0, 3, 0);
-    case "YTD":
-      return new Date(end.getFullYear(), 0, 1);
-    case "1Y":
-      return before(1, 0, 0);
-    case "5Y":
-      return before(5, 0, 0);
-    case "ALL":
-      return EARLIEST;
-  }
-}
-
-// A month before 31 March is the last day of February, not 3 March.
-function clampToMonth(year: number, month: number, day: number, dayOfMonth: number): Date {
+  if (preset === "ALL") return EARLIEST;
+  if (preset === "YTD") return new Date(end.getFullYear(), 0, 1);
+  if (preset === "1D") return new Date(end.getTime() - DAY_MS);
+  const [years, months, days] = STEPS_BACK[preset];
+  const year = end.getFullYear() - years;
+  const month = end.getMonth() - months;
+  const day = end.getDate() - days;
+  // A month before 31 March is the last day of February, not 3 March.
   const lastDay = new Date(year, month + 1, 0).getDate();
-  return new Date(year, month, day === dayOfMonth ? Math.min(day, lastDay) : day);
+  return new Date(year, month, days === 0 ? Math.min(day, lastDay) : day);
 }
 
 /** Return the range from the start of one day to the end of another; both are YYYY-MM-DD. */

@@ -3,16 +3,18 @@
 import { DAY_MS, DAY_S, startOfDay, toIsoDate } from "../domain/calendar";
 import { locale } from "./locale";
 
+const format = (options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
+  new Intl.DateTimeFormat(locale, options);
 const formats = {
-  date: new Intl.DateTimeFormat(locale, { dateStyle: "medium" }),
-  dateTime: new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }),
-  relative: new Intl.RelativeTimeFormat(locale, { numeric: "auto" }),
-  time: new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" }),
-  day: new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" }),
-  month: new Intl.DateTimeFormat(locale, { month: "short" }),
-  monthOfYear: new Intl.DateTimeFormat(locale, { month: "short", year: "numeric" }),
-  year: new Intl.DateTimeFormat(locale, { year: "numeric" }),
+  date: format({ dateStyle: "medium" }),
+  dateTime: format({ dateStyle: "medium", timeStyle: "short" }),
+  time: format({ hour: "numeric", minute: "2-digit" }),
+  day: format({ day: "numeric", month: "short" }),
+  month: format({ month: "short" }),
+  monthOfYear: format({ month: "short", year: "numeric" }),
+  year: format({ year: "numeric" }),
 };
+const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
 
 export function formatDate(instant: Date | string): string {
   return formats.date.format(new Date(instant));
@@ -34,12 +36,12 @@ export function formatRelative(instant: Date | string, now: Date = new Date()): 
   const days = Math.round(
     (startOfDay(toIsoDate(then)).getTime() - startOfDay(toIsoDate(now)).getTime()) / DAY_MS,
   );
-  if (Math.abs(seconds) < 90) return formats.relative.format(0, "second");
-  if (Math.abs(seconds) < 5400) return formats.relative.format(Math.round(seconds / 60), "minute");
-  if (days === 0) return formats.relative.format(Math.round(seconds / 3600), "hour");
-  if (Math.abs(days) < 45) return formats.relative.format(days, "day");
-  if (Math.abs(days) < 548) return formats.relative.format(Math.round(days / 30.44), "month");
-  return formats.relative.format(Math.round(days / 365.25), "year");
+  if (Math.abs(seconds) < 90) return relative.format(0, "second");
+  if (Math.abs(seconds) < 5400) return relative.format(Math.round(seconds / 60), "minute");
+  if (days === 0) return relative.format(Math.round(seconds / 3600), "hour");
+  if (Math.abs(days) < 45) return relative.format(days, "day");
+  if (Math.abs(days) < 548) return relative.format(Math.round(days / 30.44), "month");
+  return relative.format(Math.round(days / 365.25), "year");
 }
 
 /** Return the labels of a time axis: its ticks in seconds of the epoch, and the seconds between them. */

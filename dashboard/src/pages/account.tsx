@@ -64,7 +64,7 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
     () => (isComparing ? shiftPoints(toPoints(earlier.data), 1) : undefined),
     [isComparing, earlier.data],
   );
-  const connection = connections.data?.find((each) => each.id === account.data?.connection_id);
+  const connection = connections.data?.find((one) => one.id === account.data?.connection_id);
 
   if (!account.data) {
     return (
@@ -80,14 +80,14 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
   return (
     <>
       <PageHeading title={name} aboveTitle={<BackLink />}>
-        <p class="page-summary">{describeAccount(account.data, account.data.account_number_masked)}</p>
+        <p class="muted">{describeAccount(account.data, account.data.account_number_masked)}</p>
       </PageHeading>
       <CurrentBalance
         account={account.data}
         latest={lastSnapshot}
         onAddBalance={isSyncedByProvider(connection) ? undefined : () => setIsAddingBalance(true)}
       />
-      {history.error && <ErrorNotice error={history.error} retry={history.reload} />}
+      <ErrorNotice error={history.error} retry={history.reload} />
       <BalanceHistory
         name={name}
         points={points}
@@ -119,7 +119,7 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
             {canStack && (
               <button
                 type="button"
-                class={isStacked ? "pill is-selected" : "pill"}
+                class="pill"
                 aria-pressed={isStacked}
                 onClick={() => setIsStacked(!isStacked)}
               >
@@ -152,7 +152,9 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
           }}
         />
       )}
-      {selected && <SnapshotDetailsDialog account={account.data} snapshot={selected} onClose={() => setSelected(null)} />}
+      {selected && (
+        <SnapshotDetailsDialog account={account.data} snapshot={selected} onClose={() => setSelected(null)} />
+      )}
       {isAddingBalance && <AddBalanceDialog account={account.data} onClose={() => setIsAddingBalance(false)} />}
     </>
   );

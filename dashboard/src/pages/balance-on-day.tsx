@@ -51,7 +51,7 @@ export function BalanceOnDay({
         )}
         {day && snapshot === null && <span class="muted">Nothing was recorded by then.</span>}
       </div>
-      {result.error && day && <ErrorNotice error={result.error} retry={result.reload} />}
+      <ErrorNotice error={day ? result.error : undefined} retry={result.reload} />
     </section>
   );
 }

@@ -75,7 +75,7 @@ export function ConnectionsPage(): JSX.Element {
           onRetract={setRetractedSync}
         />
       ))}
-      {syncs.error && <ErrorNotice error={syncs.error} retry={syncs.reload} />}
+      <ErrorNotice error={syncs.error} retry={syncs.reload} />
       {isAdding && <AddAccountDialog onClose={() => setIsAdding(false)} />}
       {isConnecting && <ConnectDialog providers={providers.data ?? []} onClose={() => setIsConnecting(false)} />}
       {retractedSync && <RetractSyncDialog sync={retractedSync} onClose={() => setRetractedSync(null)} />}
@@ -146,7 +146,12 @@ function ConnectionCard({
         </ul>
       )}
       {syncs && visible && (isExpanded || syncs.length > visible.length) && (
-        <button type="button" class="ghost has-label" aria-expanded={isExpanded} onClick={() => setIsExpanded(!isExpanded)}>
+        <button
+          type="button"
+          class="ghost has-label"
+          aria-expanded={isExpanded}
+          onClick={() => setIsExpanded(!isExpanded)}
+        >
           {isExpanded ? "Show fewer" : `Show all ${syncs.length} runs`}
         </button>
       )}

@@ -11,7 +11,6 @@ import {
   previewAgain,
   queuedFiles,
   removeFile,
-  type ImportState,
   type QueuedFile,
 } from "../api/import-queue";
 import { fetchAccounts } from "../api/queries";
@@ -27,7 +26,6 @@ import { formatCount, formatFileSize, formatNumber } from "../format/numbers";
 import { Link } from "../router";
 import { MappingForm } from "./mapping-form";
 
-const BUSY_STATES: readonly ImportState[] = ["previewing", "importing"];
 const INITIAL_PROBLEMS = 5;
 
 export function ImportPage(): JSX.Element {
@@ -37,11 +35,12 @@ export function ImportPage(): JSX.Element {
   const previewedFiles = queue.filter((queued) => queued.state === "previewed" && (queued.result?.recorded ?? 0) > 0);
   const importedFiles = queue.filter((queued) => queued.state === "imported");
   const importingFiles = queue.filter((queued) => queued.state === "importing");
+  const startedCount = importedFiles.length + importingFiles.length;
   const extensions = formats.data?.formats.flatMap((format) => format.extensions).join(",");
   return (
     <>
       <PageHeading title="Import">
-        <p class="page-summary">
+        <p class="muted">
           A preview comes before every import, and a wrong import can be retracted.
         </p>
       </PageHeading>
@@ -63,9 +62,9 @@ export function ImportPage(): JSX.Element {
         <div class="import-bar" role="status">
           {importingFiles.length > 0 ? (
             <>
-              <progress value={importedFiles.length} max={importedFiles.length + importingFiles.length} aria-label="Files recorded" />
+              <progress value={importedFiles.length} max={startedCount} aria-label="Files recorded" />
               <span>
-                {importedFiles.length} of {formatCount(importedFiles.length + importingFiles.length, "file")} recorded
+                {importedFiles.length} of {formatCount(startedCount, "file")} recorded
               </span>
             </>
           ) : (
@@ -138,6 +137,7 @@ function FileCard({ queued, accounts }: { queued: QueuedFile; accounts: readonly
   const { file, state, result, error } = queued;
   const [isMappingOpen, setIsMappingOpen] = useState(false);
   const needsMapping = error?.problem?.errors?.some((fieldError) => fieldError.pointer?.startsWith("/mapping"));
+  const isBusy = state === "previewing" || state === "importing";
   const isTable = /\.(csv|tsv|txt)$/i.test(file.name);
   return (
     <section class="card" aria-label={file.name}>
@@ -159,13 +159,18 @@ function FileCard({ queued, accounts }: { queued: QueuedFile; accounts: readonly
             Import
           </button>
         )}
-        {!BUSY_STATES.includes(state) && (
-          <button type="button" class="ghost" aria-label={`Remove ${file.name} from this list`} onClick={() => removeFile(queued.id)}>
+        {!isBusy && (
+          <button
+            type="button"
+            class="ghost"
+            aria-label={`Remove ${file.name} from this list`}
+            onClick={() => removeFile(queued.id)}
+          >
             <Icon name="close" />
           </button>
         )}
       </header>
-      {BUSY_STATES.includes(state) && <progress aria-label={`${file.name} is being read`} />}
+      {isBusy && <progress aria-label={`${file.name} is being read`} />}
       {error && (state === "rejected" || state === "failed") && (
         <>
           <ErrorNotice error={error} />
@@ -173,7 +178,7 @@ function FileCard({ queued, accounts }: { queued: QueuedFile; accounts: readonly
         </>
       )}
       {result && (state === "previewed" || state === "imported") && <ImportResult result={result} />}
-      {isTable && !BUSY_STATES.includes(state) && state !== "imported" && (
+      {isTable && !isBusy && state !== "imported" && (
         <>
           {!needsMapping && !isMappingOpen && (
             <button type="button" class="ghost has-label" onClick={() => setIsMappingOpen(true)}>
@@ -259,6 +264,7 @@ function ProblemList({
 }
 
 function statusText({ state, result, file, retryAt }: QueuedFile): string {
+  const balances = formatCount(result?.recorded ?? 0, "balance");
   if (retryAt) {
     return `The server takes a few files a minute: next one in ${secondsUntil(retryAt)} s`;
   }
@@ -274,9 +280,9 @@ function statusText({ state, result, file, retryAt }: QueuedFile): string {
     case "previewed":
       return result!.recorded === 0
         ? "Everything in this file is known already."
-        : `${providerLabel(result!.format).replace(/ files$/, "")}, ${formatFileSize(file.size)}: ${formatCount(result!.recorded, "balance")} to record`;
+        : `${providerLabel(result!.format).replace(/ files$/, "")}, ${formatFileSize(file.size)}: ${balances} to record`;
     case "imported":
-      return `${formatCount(result!.recorded, "balance")} recorded`;
+      return `${balances} recorded`;
   }
 }
 

@@ -1,6 +1,6 @@
 /** The overview: the totals, their history, and the accounts behind them. */
 
-import type { ComponentChildren, JSX } from "preact";
+import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 
 import { get } from "../api/client";
@@ -23,7 +23,18 @@ import { SOURCE_LABELS, describeAccount } from "../format/labels";
 import { formatCount } from "../format/numbers";
 import { Link } from "../router";
 
+const NO_POINTS: readonly Point[] = [];
+
 export function OverviewPage(): JSX.Element {
+  return (
+    <>
+      <PageHeading title="Overview" />
+      <Overview />
+    </>
+  );
+}
+
+function Overview(): JSX.Element {
   const [range, setRange] = useState<TimeRange>(() => presetRange("1Y"));
   const [currency, setCurrency] = useState<string | null>(null);
   const [isComparing, setIsComparing] = useState(false);
@@ -41,35 +52,27 @@ export function OverviewPage(): JSX.Element {
     : [];
   const chosenCurrency = totals.some(([code]) => code === currency) ? currency : (totals[0]?.[0] ?? null);
   const pointsIn = (series: readonly TotalSeries[] | undefined): readonly Point[] =>
-    series?.find((each) => each.currency === chosenCurrency)?.points ?? NO_POINTS;
+    series?.find((one) => one.currency === chosenCurrency)?.points ?? NO_POINTS;
   const earlierPoints = useMemo(
     () => (isComparing ? shiftPoints(pointsIn(earlier.data), 1) : undefined),
     [isComparing, earlier.data, chosenCurrency],
   );
 
   if (accounts.error && !accounts.data) {
-    return (
-      <OverviewLayout>
-        <ErrorNotice error={accounts.error} retry={accounts.reload} />
-      </OverviewLayout>
-    );
+    return <ErrorNotice error={accounts.error} retry={accounts.reload} />;
   }
   if (accounts.data && latest.data && totals.length === 0) {
-    return (
-      <OverviewLayout>
-        <EmptyState hasAccounts={accounts.data.length > 0} />
-      </OverviewLayout>
-    );
+    return <EmptyState hasAccounts={accounts.data.length > 0} />;
   }
   return (
-    <OverviewLayout>
+    <>
       {latest.data && accounts.data ? (
         <Totals totals={totals} history={history.data} chosenCurrency={chosenCurrency} onChoose={setCurrency} />
       ) : (
         <Skeleton lines={2} label="Loading the totals" />
       )}
-      {latest.error && <ErrorNotice error={latest.error} retry={latest.reload} />}
-      {history.error && <ErrorNotice error={history.error} retry={history.reload} />}
+      <ErrorNotice error={latest.error} retry={latest.reload} />
+      <ErrorNotice error={history.error} retry={history.reload} />
       {chosenCurrency && (
         <BalanceHistory
           name="Net worth"
@@ -82,7 +85,13 @@ export function OverviewPage(): JSX.Element {
           onCompareChange={setIsComparing}
           isLoading={history.isLoading || earlier.isLoading}
           isOfTotal
-          empty={history.isLoading ? <Skeleton lines={1} /> : history.error ? null : <p>Nothing was recorded in this range.</p>}
+          empty={
+            history.isLoading ? (
+              <Skeleton lines={1} />
+            ) : history.error ? null : (
+              <p>Nothing was recorded in this range.</p>
+            )
+          }
         />
       )}
       {accounts.data && latest.data ? (
@@ -90,17 +99,6 @@ export function OverviewPage(): JSX.Element {
       ) : (
         <Skeleton lines={6} label="Loading the accounts" />
       )}
-    </OverviewLayout>
-  );
-}
-
-const NO_POINTS: readonly Point[] = [];
-
-function OverviewLayout({ children }: { children: ComponentChildren }): JSX.Element {
-  return (
-    <>
-      <PageHeading title="Overview" />
-      {children}
     </>
   );
 }

@@ -119,7 +119,7 @@ function SessionsSection(): JSX.Element {
   );
   return (
     <Section title="Signed in" aside={signOutHere}>
-      {error && <ErrorNotice error={error} />}
+      <ErrorNotice error={error} />
       <ResourceStatus resource={sessions} lines={2} />
       <ul class="list">
         {sessions.data?.sessions.map((session) => (
@@ -191,14 +191,28 @@ function PasswordSection(): JSX.Element {
       >
         {(errorOf) => (
           <>
-            <input class="visually-hidden" tabIndex={-1} aria-hidden="true" readOnly autoComplete="username" value={email ?? ""} />
+            <input
+              class="visually-hidden"
+              tabIndex={-1}
+              aria-hidden="true"
+              readOnly
+              autoComplete="username"
+              value={email ?? ""}
+            />
             <div class="fields">
               <Field label="Password now" error={errorOf("/password")}>
                 {(ids) => <input {...ids} type="password" name="password" autoComplete="current-password" required />}
               </Field>
               <Field label="New password" hint="12 characters or more." error={errorOf("/new_password")}>
                 {(ids) => (
-                  <input {...ids} type="password" name="new_password" autoComplete="new-password" minLength={12} required />
+                  <input
+                    {...ids}
+                    type="password"
+                    name="new_password"
+                    autoComplete="new-password"
+                    minLength={12}
+                    required
+                  />
                 )}
               </Field>
             </div>
@@ -218,7 +232,7 @@ function DataSection(): JSX.Element {
   return (
     <Section title="Your data">
       <p class="muted">All of it in one file: accounts, balances, holdings and runs.</p>
-      {error && <ErrorNotice error={error} />}
+      <ErrorNotice error={error} />
       <p class="actions">
         <button type="button" class="button" disabled={isBusy} onClick={() => void save()}>
           <Icon name="download" /> {isBusy ? "Saving …" : "Save everything"}

@@ -47,7 +47,7 @@ export function SignInPage(): JSX.Element {
                 : "Your balances and their history, on your own server."}
           </p>
         </header>
-        {error && <ErrorNotice error={error} retry={() => void load()} />}
+        <ErrorNotice error={error} retry={() => void load()} />
         {!registration && !error && <Skeleton lines={3} />}
         {registration && (isRegistering ? <RegisterForm registration={registration} /> : <SignInForm />)}
         {registration?.is_open && registration.has_users && (

@@ -66,7 +66,7 @@ export function SnapshotTable({
           </button>
         </p>
       )}
-      {shownError && <ErrorNotice error={shownError} />}
+      <ErrorNotice error={shownError} />
       <table class="data-table">
         <thead>
           <tr>
