@@ -8,19 +8,19 @@ export interface Action<Arguments extends unknown[]> {
   /** Of the last run. */
   readonly error: RequestError | undefined;
   readonly isBusy: boolean;
-  readonly run: (...given: Arguments) => Promise<void>;
+  readonly run: (...args: Arguments) => Promise<void>;
 }
 
 export function useAction<Arguments extends unknown[]>(
-  action: (...given: Arguments) => Promise<unknown>,
+  action: (...args: Arguments) => Promise<unknown>,
 ): Action<Arguments> {
   const [error, setError] = useState<RequestError>();
   const [isBusy, setIsBusy] = useState(false);
-  const run = async (...given: Arguments): Promise<void> => {
+  const run = async (...args: Arguments): Promise<void> => {
     setIsBusy(true);
     setError(undefined);
     try {
-      await action(...given);
+      await action(...args);
     } catch (caught) {
       setError(toRequestError(caught));
     }

@@ -11,8 +11,8 @@ function pointsOn(days: readonly number[]): ReturnType<typeof toPoint>[] {
 describe("a gap in the line", () => {
   it("is longer than a stretch that a thinned history leaves out", () => {
     const days = 1_750;
-    const kept = Array.from({ length: days / 10 }, (_, stretch) => [0, 1, 2, 9].map((day) => stretch * 10 + day));
-    expect(gapThreshold(pointsOn(kept.flat()), false)).toBeGreaterThanOrEqual(7 * DAY_S);
+    const thinned = Array.from({ length: days / 10 }, (_, bucket) => [0, 1, 2, 9].map((day) => bucket * 10 + day));
+    expect(gapThreshold(pointsOn(thinned.flat()), false)).toBeGreaterThanOrEqual(7 * DAY_S);
   });
 
   it("is where a source was silent for much longer than usual", () => {

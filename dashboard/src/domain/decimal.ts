@@ -23,12 +23,12 @@ export function formatDecimal({ units, scale }: Decimal): string {
   return `${units < 0n ? "-" : ""}${whole}${scale > 0 ? `.${fraction}` : ""}`;
 }
 
-export function add(a: Decimal, b: Decimal): Decimal {
+function add(a: Decimal, b: Decimal): Decimal {
   const scale = Math.max(a.scale, b.scale);
   return { units: unitsAtScale(a, scale) + unitsAtScale(b, scale), scale };
 }
 
-export function subtract(a: Decimal, b: Decimal): Decimal {
+function subtract(a: Decimal, b: Decimal): Decimal {
   return add(a, { units: -b.units, scale: b.scale });
 }
 
