@@ -26,7 +26,7 @@ LOCK = $(PY) -m uv pip compile -q --universal --python-version 3.11 --generate-h
 CHECKS = lint formatted types architecture dependencies unused spelling typescript
 
 DASHBOARD = src/dashtam/presentation/web/dist/index.html
-DASHBOARD_SOURCES = $(shell find dashboard/src dashboard/public dashboard/packing -type f) \
+DASHBOARD_SOURCES = $(shell find dashboard/src dashboard/public dashboard/scripts -type f) \
 	dashboard/index.html dashboard/package.json dashboard/package-lock.json dashboard/vite.config.ts
 
 .DEFAULT_GOAL = help

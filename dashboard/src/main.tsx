@@ -1,14 +1,14 @@
 import { render } from "preact";
 
-import "./style/index.css";
+import { restoreSession } from "./api/session";
 import { App } from "./app";
-import { addressOf } from "./place";
-import { resume } from "./session";
+import { toUrl } from "./base-path";
+import "./style/index.css";
 
 render(<App />, document.getElementById("app")!);
-void resume();
+void restoreSession();
 
 if (import.meta.env.PROD && "serviceWorker" in navigator) {
-  // Without it the page works all the same, as long as there is a network.
-  navigator.serviceWorker.register(addressOf("/sw.js")).catch(() => undefined);
+  // Without a service worker the page works, but not offline.
+  navigator.serviceWorker.register(toUrl("/sw.js")).catch(() => undefined);
 }

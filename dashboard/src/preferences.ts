@@ -1,20 +1,17 @@
-/** How the reader wants it: day or night, amounts shown or hidden. Kept in this browser only. */
+/** The theme, and whether amounts are hidden; both are kept in this browser alone. */
 
 import { effect, signal } from "@preact/signals";
 
 export type Theme = "system" | "light" | "dark";
 
-const night = matchMedia("(prefers-color-scheme: dark)");
+const darkScheme = matchMedia("(prefers-color-scheme: dark)");
 
 export const theme = signal<Theme>(read("theme", "system") as Theme);
 export const areAmountsHidden = signal(read("private", "") === "1");
-/** Changes whenever colours do, for what is drawn rather than styled. */
+/** Whether the dark colours apply; a canvas is drawn again when they change. */
 export const isDark = signal(false);
 
-export const locale = navigator.language;
-export const timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-
-export function prefersStillness(): boolean {
+export function prefersReducedMotion(): boolean {
   return matchMedia("(prefers-reduced-motion: reduce)").matches;
 }
 
@@ -26,22 +23,22 @@ effect(() => {
   write("theme", theme.value);
   applyTheme();
 });
-night.addEventListener("change", applyTheme);
+darkScheme.addEventListener("change", applyTheme);
 
 function applyTheme(): void {
-  const wanted = theme.peek() === "system" ? (night.matches ? "dark" : "light") : theme.peek();
-  document.documentElement.dataset.theme = wanted;
+  const applied = theme.peek() === "system" ? (darkScheme.matches ? "dark" : "light") : theme.peek();
+  document.documentElement.dataset.theme = applied;
   document
     .querySelector('meta[name="theme-color"]')
-    ?.setAttribute("content", wanted === "dark" ? "#15181a" : "#fbfaf7");
-  isDark.value = wanted === "dark";
+    ?.setAttribute("content", applied === "dark" ? "#15181a" : "#fbfaf7");
+  isDark.value = applied === "dark";
 }
 
-function read(name: string, otherwise: string): string {
+function read(name: string, fallback: string): string {
   try {
-    return localStorage.getItem(`dashtam.${name}`) ?? otherwise;
+    return localStorage.getItem(`dashtam.${name}`) ?? fallback;
   } catch {
-    return otherwise;
+    return fallback;
   }
 }
 
@@ -49,6 +46,6 @@ function write(name: string, value: string): void {
   try {
     localStorage.setItem(`dashtam.${name}`, value);
   } catch {
-    // A browser that keeps nothing still shows everything.
+    // Without storage the preference lasts until the page is left.
   }
 }

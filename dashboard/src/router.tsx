@@ -1,17 +1,17 @@
-/** Addresses of pages, without a reload between them. */
+/** The path of the shown page, and links that change it without a reload. */
 
 import { signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 
-import { addressOf, pathOf } from "./place";
+import { toPath, toUrl } from "./base-path";
 
-export const path = signal(pathOf(location.pathname));
+export const path = signal(toPath(location.pathname));
 
-addEventListener("popstate", () => (path.value = pathOf(location.pathname)));
+addEventListener("popstate", () => (path.value = toPath(location.pathname)));
 
-export function go(to: string, { replace = false } = {}): void {
+export function navigate(to: string, { replace = false } = {}): void {
   if (to === path.peek()) return;
-  history[replace ? "replaceState" : "pushState"](null, "", addressOf(to));
+  history[replace ? "replaceState" : "pushState"](null, "", toUrl(to));
   path.value = to;
   scrollTo(0, 0);
 }
@@ -26,13 +26,13 @@ export function Link({
   class?: string | undefined;
   "aria-current"?: "page" | undefined;
 }): JSX.Element {
-  const follow = (event: MouseEvent): void => {
+  const onClick = (event: MouseEvent): void => {
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
     event.preventDefault();
-    go(to);
+    navigate(to);
   };
   return (
-    <a href={addressOf(to)} onClick={follow} {...rest}>
+    <a href={toUrl(to)} onClick={onClick} {...rest}>
       {children}
     </a>
   );

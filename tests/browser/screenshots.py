@@ -58,9 +58,9 @@ def photograph(browser: Browser, told: dict[str, Any], folder: Path, theme: str)
 def compare(page: Page) -> None:
     """Open an account, and lay the year before beneath its line."""
     page.get_by_role("link", name="Everyday checking", exact=True).click()
-    page.locator(".figures").wait_for()
+    page.locator(".data-table").wait_for()
     page.get_by_role("button", name="Compare").click()
-    page.locator(".readout-more data").first.wait_for()
+    page.locator(".readout-row data").first.wait_for()
     page.wait_for_timeout(800)
 
 

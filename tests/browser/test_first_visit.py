@@ -51,7 +51,7 @@ def import_statement(person: Person, content: bytes) -> None:
 def find_balance(person: Person, day: date, balance: str) -> None:
     page = person.page
     page.get_by_label("Balance on").fill(day.isoformat())
-    answer = page.locator(".finder-answer data")
+    answer = page.locator(".balance-on-day-result data")
     expect(answer).to_have_attribute("value", balance)
     assert plain(answer.inner_text()) == balance
 
@@ -118,7 +118,7 @@ def test_this_year_lies_beside_the_last(
     page.get_by_role("link", name="Everyday").click()
     choose(page, "this year so far")
     page.get_by_role("button", name="Compare").click()
-    earlier = page.locator(".readout-more data").first
+    earlier = page.locator(".readout-row data").first
     # Where last year has no 29th of February, the day before stands for it.
     last_day = monthrange(TODAY.year - 1, TODAY.month)[1]
     a_year_ago = TODAY.replace(year=TODAY.year - 1, day=min(TODAY.day, last_day))

@@ -21,7 +21,7 @@ def step_to(person: Person, name: str) -> None:
                 const style = getComputedStyle(here);
                 const seen = getComputedStyle(here, "::after");
                 const ring = [style, seen].some((one) => one.outlineStyle !== "none")
-                    || here.closest("label, .drop, .choice") !== null;
+                    || here.closest("label, .drop-zone, .segmented") !== null;
                 return [here.ariaLabel ?? "", here.innerText ?? "", label, ring];
             }"""
         )
@@ -58,7 +58,7 @@ def read_history(person: Person, content: bytes) -> None:
     step_to(person, "Everyday")
     keys.press("Enter")
     page.get_by_role("heading", name="Everyday").wait_for()
-    page.locator(".figures").wait_for()
+    page.locator(".data-table").wait_for()
     slider = page.get_by_role("slider")
     slider.wait_for()
 

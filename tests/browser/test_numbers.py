@@ -68,7 +68,7 @@ def test_changes_and_percents_are_the_api_s(
     person.sign_in()
     history = history_on(person, ids[name])
     for index, snapshot in enumerate(reversed(history["snapshots"])):
-        row = page.locator(".figures tbody tr").nth(index)
+        row = page.locator(".data-table tbody tr").nth(index)
         balance = row.locator("td").nth(0).locator("data")
         assert plain(balance.inner_text()) == snapshot["balance"]
         change = snapshot["change_amount"]
@@ -81,7 +81,7 @@ def test_changes_and_percents_are_the_api_s(
         assert "".join(shown.locator(".percent").all_inner_texts()) == expected
     person.settle()
     # The line under the chart computes its own: it must come to what the API adds up.
-    readout = page.locator(".readout-what")
+    readout = page.locator(".readout-value")
     assert plain(readout.locator("data").inner_text()) == history["total_change_amount"]
     expected = percent_text(history["total_change_percent"], history["total_change_amount"])
     assert "".join(readout.locator(".percent").all_inner_texts()) == expected
@@ -93,7 +93,7 @@ def history_on(person: Person, account_id: str) -> Any:  # noqa: ANN401 - JSON
     path = f"/accounts/{account_id}/balance-history"
     with person.page.expect_response(lambda answer: path in answer.url) as answered:
         person.open(f"/accounts/{account_id}")
-    person.page.locator(".figures tbody tr").first.wait_for()
+    person.page.locator(".data-table tbody tr").first.wait_for()
     return json.loads(answered.value.text())
 
 

@@ -1,216 +1,209 @@
-/** One account: its line, any day's balance, what it holds, and every recorded balance. */
+/** One account: its chart, its balance on any day, its holdings, and its recorded balances. */
 
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 
-import { get, type Account, type Shapes } from "../api";
-import { pointOf, type Point } from "../chart-data";
-import { csvOf } from "../csv";
-import { DayFinder } from "../day-finder";
-import { History } from "../history";
-import { HoldingsTable } from "../holdings-table";
-import { aYearEarlier, dayOf, shiftYears, showAgo, spanOf, type Span } from "../instant";
-import { RecordedBy } from "../recorded-by";
-import { accountHistory, allConnections, save } from "../questions";
-import { useResource } from "../resource";
+import { get } from "../api/client";
+import { fetchAccountHistory, fetchConnections } from "../api/queries";
+import type { Account, Snapshot, SnapshotHistory } from "../api/types";
+import { useResource } from "../api/use-resource";
+import { BalanceHistory } from "../chart/balance-history";
+import { shiftPoints, toPoint, type Point } from "../chart/points";
+import { Amount, SnapshotChange } from "../components/amount";
+import { Badge } from "../components/badge";
+import { ErrorNotice } from "../components/error-notice";
+import { Options } from "../components/form";
+import { Icon } from "../components/icon";
+import { PageHeading } from "../components/page-heading";
+import { ResourceStatus, Skeleton } from "../components/resource-status";
+import { AddBalanceDialog } from "../dialogs/add-balance";
+import { SnapshotDetailsDialog } from "../dialogs/snapshot-details";
+import { isStale } from "../domain/accounts";
+import { toIsoDate } from "../domain/calendar";
+import { isManual, isSyncedByProvider } from "../domain/connections";
+import { presetRange, yearEarlier, type TimeRange } from "../domain/time-range";
+import { historyToCsv } from "../format/csv";
+import { formatRelative } from "../format/dates";
+import { SOURCE_LABELS, describeAccount } from "../format/labels";
 import { Link } from "../router";
-import { SnapshotTable } from "../snapshot-table";
-import { isStale } from "../staleness";
-import { TypeBalance } from "../type-balance";
-import { Amount, Badge, ChangeShown, Failed, Heading, Icon, Waiting } from "../ui";
-import { SOURCES, TYPES, isFedByHand, isFedByProvider } from "../words";
-
-type Snapshot = Shapes["Snapshot"];
-type SnapshotHistory = Shapes["SnapshotHistory"];
+import { saveFile } from "../save-file";
+import { BalanceOnDay } from "./balance-on-day";
+import { HoldingsTable } from "./holdings-table";
+import { SnapshotTable } from "./snapshot-table";
 
 export function AccountPage({ id }: { id: string }): JSX.Element {
-  const [span, setSpan] = useState<Span>(() => spanOf("1Y"));
+  const [range, setRange] = useState<TimeRange>(() => presetRange("1Y"));
   const [source, setSource] = useState("");
   const [isComparing, setIsComparing] = useState(false);
   const [isStacked, setIsStacked] = useState(false);
-  const [shown, setShown] = useState<Snapshot | null>(null);
-  const [isTyping, setIsTyping] = useState(false);
+  const [selected, setSelected] = useState<Snapshot | null>(null);
+  const [isAddingBalance, setIsAddingBalance] = useState(false);
 
-  const key = `${id}/${span.start.getTime()}/${span.end.getTime()}/${source}`;
+  const key = `${id}/${range.start.getTime()}/${range.end.getTime()}/${source}`;
   const account = useResource(`account/${id}`, (signal) =>
     get("/api/v1/accounts/{id}", { path: { id }, signal }),
   );
-  const newest = useResource(`newest/${id}`, (signal) =>
+  const latest = useResource(`latest/${id}`, (signal) =>
     get("/api/v1/accounts/{id}/balance-snapshots", { path: { id }, query: { limit: 1 }, signal }),
   );
-  const connections = useResource("connections", allConnections);
-  const history = useResource(`history/${key}`, (signal) => accountHistory(id, span, { source }, signal));
-  const [wholeKey, setWholeKey] = useState("");
-  const whole = useResource(wholeKey === key ? `whole/${key}` : null, (signal) =>
-    accountHistory(id, span, { source, isWhole: true }, signal),
+  const connections = useResource("connections", fetchConnections);
+  const history = useResource(`history/${key}`, (signal) => fetchAccountHistory(id, range, { source }, signal));
+  const [completeKey, setCompleteKey] = useState("");
+  const complete = useResource(completeKey === key ? `history/complete/${key}` : null, (signal) =>
+    fetchAccountHistory(id, range, { source, isComplete: true }, signal),
   );
   const earlier = useResource(isComparing ? `history/earlier/${key}` : null, (signal) =>
-    accountHistory(id, aYearEarlier(span), { source }, signal),
+    fetchAccountHistory(id, yearEarlier(range), { source }, signal),
   );
   const holdings = useResource(`holdings/${id}`, (signal) =>
     get("/api/v1/accounts/{id}/holdings", { path: { id }, signal }),
   );
 
-  const points = useMemo(() => pointsOf(history.data), [history.data]);
-  const before = useMemo(() => (isComparing ? moved(earlier.data) : undefined), [isComparing, earlier.data]);
-  const connection = connections.data?.find((found) => found.id === account.data?.connection_id);
+  const points = useMemo(() => toPoints(history.data), [history.data]);
+  const earlierPoints = useMemo(
+    () => (isComparing ? shiftPoints(toPoints(earlier.data), 1) : undefined),
+    [isComparing, earlier.data],
+  );
+  const connection = connections.data?.find((one) => one.id === account.data?.connection_id);
 
-  if (account.failure && !account.data) {
-    return (
-      <>
-        <Heading title="Account" above={<Back />} />
-        <Failed failure={account.failure} retry={account.reload} />
-      </>
-    );
-  }
   if (!account.data) {
     return (
       <>
-        <Heading title="Account" above={<Back />} />
-        <Waiting lines={6} />
+        <PageHeading title="Account" aboveTitle={<BackLink />} />
+        <ResourceStatus resource={account} lines={6} />
       </>
     );
   }
   const { currency, name } = account.data;
   const canStack = points.some((point) => point.cash !== null && point.holdingsText !== null);
-  const last = newest.data?.snapshots[0];
+  const lastSnapshot = latest.data?.snapshots[0];
   return (
     <>
-      <Heading title={name} above={<Back />}>
-        <p class="heading-what">{described(account.data)}</p>
-      </Heading>
-      <Standing
+      <PageHeading title={name} aboveTitle={<BackLink />}>
+        <p class="muted">{describeAccount(account.data, account.data.account_number_masked)}</p>
+      </PageHeading>
+      <CurrentBalance
         account={account.data}
-        newest={last}
-        onType={isFedByProvider(connection) ? undefined : () => setIsTyping(true)}
+        latest={lastSnapshot}
+        onAddBalance={isSyncedByProvider(connection) ? undefined : () => setIsAddingBalance(true)}
       />
-      {history.failure && <Failed failure={history.failure} retry={history.reload} />}
-      <History
+      <ErrorNotice error={history.error} retry={history.reload} />
+      <BalanceHistory
         name={name}
         points={points}
-        earlier={before}
+        earlier={earlierPoints}
         currency={history.data?.currency ?? currency}
-        span={span}
-        onSpan={setSpan}
+        range={range}
+        onRangeChange={setRange}
         isComparing={isComparing}
-        onCompare={setIsComparing}
-        isStepped={isFedByHand(connection)}
+        onCompareChange={setIsComparing}
+        isStepped={isManual(connection)}
         isStacked={canStack && isStacked}
         isLoading={history.isLoading || earlier.isLoading}
         empty={
           history.isLoading ? (
-            <Waiting lines={1} />
-          ) : history.failure ? null : (
+            <Skeleton lines={1} />
+          ) : history.error ? null : (
             <p>
               Nothing was recorded in this range{source && " by this source"}.
-              {span.name !== "ALL" && (
-                <button type="button" class="button is-small" onClick={() => setSpan(spanOf("ALL"))}>
+              {range.preset !== "ALL" && (
+                <button type="button" class="button is-small" onClick={() => setRange(presetRange("ALL"))}>
                   Show everything
                 </button>
               )}
             </p>
           )
         }
-        tools={
+        extraControls={
           <>
             {canStack && (
               <button
                 type="button"
-                class={isStacked ? "pill is-chosen" : "pill"}
+                class="pill"
                 aria-pressed={isStacked}
                 onClick={() => setIsStacked(!isStacked)}
               >
                 Holdings and cash
               </button>
             )}
-            <label class="picker">
-              <span class="unseen">Source</span>
+            <label class="source-filter">
+              <span class="visually-hidden">Source</span>
               <select value={source} onChange={(event) => setSource(event.currentTarget.value)}>
                 <option value="">Every source</option>
-                {Object.entries(SOURCES).map(([value, title]) => (
-                  <option key={value} value={value}>
-                    {title}
-                  </option>
-                ))}
+                <Options of={Object.entries(SOURCE_LABELS)} />
               </select>
             </label>
           </>
         }
       />
-      <DayFinder accountId={id} onShow={setShown} />
+      <BalanceOnDay accountId={id} onSelect={setSelected} />
       {(holdings.data?.total_count ?? 0) > 0 && <HoldingsTable holdings={holdings.data!.holdings} />}
       {history.data && history.data.total_count > 0 && (
         <SnapshotTable
-          history={whole.data ?? history.data}
-          isWhole={whole.data !== undefined}
-          isLoading={whole.isLoading}
-          failure={whole.failure}
-          onWhole={() => (wholeKey === key ? whole.reload() : setWholeKey(key))}
-          onShow={setShown}
-          onSave={async () => {
-            const every = whole.data ?? (await accountHistory(id, span, { source, isWhole: true }));
-            save(csvOf(every), `${fileName(name)}-${dayOf(new Date())}.csv`);
+          history={complete.data ?? history.data}
+          isComplete={complete.data !== undefined}
+          isLoading={complete.isLoading}
+          error={complete.error}
+          onLoadAll={() => (completeKey === key ? complete.reload() : setCompleteKey(key))}
+          onSelect={setSelected}
+          onSaveAll={async () => {
+            const all = complete.data ?? (await fetchAccountHistory(id, range, { source, isComplete: true }));
+            saveFile(historyToCsv(all), `${toFileName(name)}-${toIsoDate(new Date())}.csv`);
           }}
         />
       )}
-      {shown && <RecordedBy account={account.data} snapshot={shown} close={() => setShown(null)} />}
-      {isTyping && <TypeBalance account={account.data} close={() => setIsTyping(false)} />}
+      {selected && (
+        <SnapshotDetailsDialog account={account.data} snapshot={selected} onClose={() => setSelected(null)} />
+      )}
+      {isAddingBalance && <AddBalanceDialog account={account.data} onClose={() => setIsAddingBalance(false)} />}
     </>
   );
 }
 
-function Back(): JSX.Element {
+function BackLink(): JSX.Element {
   return (
-    <Link to="/" class="back">
+    <Link to="/" class="back-link">
       <Icon name="back" /> Overview
     </Link>
   );
 }
 
-function Standing({
+function CurrentBalance({
   account,
-  newest,
-  onType,
+  latest,
+  onAddBalance,
 }: {
   account: Account;
-  newest: Snapshot | undefined;
-  onType: (() => void) | undefined;
+  latest: Snapshot | undefined;
+  onAddBalance: (() => void) | undefined;
 }): JSX.Element {
   return (
-    <div class="standing">
+    <div class="current-balance">
       <div>
         {account.balance === null ? (
-          <p class="quiet">No balance yet.</p>
+          <p class="muted">No balance yet.</p>
         ) : (
           <Amount text={account.balance} currency={account.currency} isLarge />
         )}
-        {newest && (
-          <p class="standing-when">
-            {newest.change_amount !== null && (
-              <ChangeShown
-                change={{
-                  amount: newest.change_amount,
-                  percent: newest.change_percent === null ? null : newest.change_percent.toFixed(2),
-                }}
-                currency={newest.currency}
-              />
-            )}
+        {latest && (
+          <p class="current-balance-details">
+            <SnapshotChange snapshot={latest} />
             <span>
-              {showAgo(newest.captured_at)} · {SOURCES[newest.source]}
+              {formatRelative(latest.captured_at)} · {SOURCE_LABELS[latest.source]}
             </span>
-            {isStale(newest) && <Badge tone="warn">Stale</Badge>}
+            {isStale(latest) && <Badge tone="warn">Stale</Badge>}
             {account.closed_at && <Badge>Closed</Badge>}
             {account.is_hidden && <Badge>Hidden</Badge>}
           </p>
         )}
         {account.available_balance !== null && (
-          <p class="quiet">
+          <p class="muted">
             Available <Amount text={account.available_balance} currency={account.currency} />
           </p>
         )}
       </div>
-      {onType && (
-        <button type="button" class="button" onClick={onType}>
+      {onAddBalance && (
+        <button type="button" class="button" onClick={onAddBalance}>
           Type a balance
         </button>
       )}
@@ -218,28 +211,15 @@ function Standing({
   );
 }
 
-function described(account: Account): string {
-  return [account.institution, TYPES[account.account_type], account.account_number_masked]
-    .filter(Boolean)
-    .join(" · ");
-}
-
-function pointsOf(history: SnapshotHistory | undefined): Point[] {
+function toPoints(history: SnapshotHistory | undefined): Point[] {
   return (history?.snapshots ?? []).map((snapshot) =>
-    pointOf(snapshot.captured_at, snapshot.balance, {
+    toPoint(snapshot.captured_at, snapshot.balance, {
       cash: snapshot.cash_value,
       holdings: snapshot.holdings_value,
     }),
   );
 }
 
-function moved(history: SnapshotHistory | undefined): Point[] {
-  return pointsOf(history).map((point) => ({
-    ...point,
-    time: shiftYears(new Date(point.time * 1000), 1).getTime() / 1000,
-  }));
-}
-
-function fileName(name: string): string {
+function toFileName(name: string): string {
   return name.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "") || "account";
 }

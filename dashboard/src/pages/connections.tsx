@@ -1,65 +1,66 @@
-/** Connections: where the balances come from, how that goes, and how to take a mistake back. */
+/** Connections: their states, their accounts, and their syncs, which can be retracted. */
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import type { Account, Connection, Failure, Sync } from "../api";
-import { AddAccount } from "../add-account";
-import { Connect } from "../connect";
-import { showAgo, showMinute } from "../instant";
-import { liveProviders, refresh, type Provider } from "../live";
-import { allAccounts, allConnections, someSyncs } from "../questions";
-import { asFailure, everythingChanged, useResource } from "../resource";
-import { Retract, canBeRetracted } from "../retract";
+import { fetchProviders, syncConnection } from "../api/providers";
+import { fetchAccounts, fetchConnections, fetchRecentSyncs } from "../api/queries";
+import type { Account, Connection, Sync } from "../api/types";
+import { useAction } from "../api/use-action";
+import { invalidateAll, useResource } from "../api/use-resource";
+import { Badge } from "../components/badge";
+import { ErrorNotice } from "../components/error-notice";
+import { Icon } from "../components/icon";
+import { PageHeading } from "../components/page-heading";
+import { ResourceStatus, Skeleton } from "../components/resource-status";
+import { AddAccountDialog } from "../dialogs/add-account";
+import { ConnectDialog } from "../dialogs/connect";
+import { RetractSyncDialog } from "../dialogs/retract-sync";
+import { isRetractable } from "../domain/connections";
+import { formatDateTime, formatRelative } from "../format/dates";
+import { CONNECTION_STATE_LABELS, SOURCE_LABELS, SYNC_STATE_LABELS, providerLabel } from "../format/labels";
+import { formatCount, formatNumber } from "../format/numbers";
 import { Link } from "../router";
-import { Badge, Failed, Heading, Icon, Waiting } from "../ui";
-import { CONNECTION_STATES, SOURCES, SYNC_STATES, count, providerName } from "../words";
 
-// Settled when the page is built, so that what this API cannot do is not sent either.
-const HAS_PROVIDERS = __HAS_PROVIDERS__;
-const none = (): Promise<readonly Provider[]> => Promise.resolve([]);
-const MOST_RUNS = 300;
-const RUNS_SHOWN = 3;
+const MAX_SYNCS = 300;
+const INITIAL_SYNCS = 3;
 
-const REMEDIES: Partial<Record<Connection["state"], string>> = {
+const REMEDY_TEXTS: Partial<Record<Connection["state"], string>> = {
   needs_reauthentication: "Sign in at the provider again, then replace the credentials here.",
   rate_limited: "The provider asks for patience. Dashtam tries again by itself.",
   failing: "Dashtam tries again by itself. If it goes on, connect again.",
 };
 
-export function Connections(): JSX.Element {
-  const connections = useResource("connections", allConnections);
-  const accounts = useResource("accounts", allAccounts);
-  const runs = useResource("syncs", (signal) => someSyncs(MOST_RUNS, signal));
-  const providers = useResource(HAS_PROVIDERS ? "providers" : null, HAS_PROVIDERS ? liveProviders : none);
+export function ConnectionsPage(): JSX.Element {
+  const connections = useResource("connections", fetchConnections);
+  const accounts = useResource("accounts", fetchAccounts);
+  const syncs = useResource("syncs", (signal) => fetchRecentSyncs(MAX_SYNCS, signal));
+  const providers = useResource("providers", fetchProviders);
   const [isAdding, setIsAdding] = useState(false);
   const [isConnecting, setIsConnecting] = useState(false);
-  const [retracting, setRetracting] = useState<Sync | null>(null);
-  const live = new Map(providers.data?.map((provider) => [provider.slug, provider.name]));
+  const [retractedSync, setRetractedSync] = useState<Sync | null>(null);
+  const providerNames = new Map(providers.data?.map((provider) => [provider.slug, provider.name]));
 
   return (
     <>
-      <Heading title="Connections">
+      <PageHeading title="Connections">
         <p class="actions">
-          {live.size > 0 && (
+          {providerNames.size > 0 && (
             <button type="button" class="button is-primary" onClick={() => setIsConnecting(true)}>
               Connect
             </button>
           )}
-          <Link to="/import" class={live.size > 0 ? "button" : "button is-primary"}>
+          <Link to="/import" class={providerNames.size > 0 ? "button" : "button is-primary"}>
             Import a statement
           </Link>
           <button type="button" class="button" onClick={() => setIsAdding(true)}>
             Add an account by hand
           </button>
         </p>
-      </Heading>
-      {connections.failure && !connections.data && (
-        <Failed failure={connections.failure} retry={connections.reload} />
-      )}
-      {!connections.data && !connections.failure && <Waiting lines={5} />}
+      </PageHeading>
+      <ResourceStatus resource={connections} lines={5} />
       {connections.data?.length === 0 && (
-        <div class="blank">
+        <div class="empty-message">
           <h2>Nothing is connected yet</h2>
           <p>The first statement that you import makes its connection by itself.</p>
         </div>
@@ -68,56 +69,56 @@ export function Connections(): JSX.Element {
         <ConnectionCard
           key={connection.id}
           connection={connection}
-          liveAs={live.get(connection.provider)}
+          liveProviderName={providerNames.get(connection.provider)}
           accounts={accounts.data?.filter((account) => account.connection_id === connection.id)}
-          runs={runs.data?.syncs.filter((run) => run.connection_id === connection.id)}
-          onRetract={setRetracting}
+          syncs={syncs.data?.filter((sync) => sync.connection_id === connection.id)}
+          onRetract={setRetractedSync}
         />
       ))}
-      {runs.failure && <Failed failure={runs.failure} retry={runs.reload} />}
-      {isAdding && <AddAccount close={() => setIsAdding(false)} />}
-      {HAS_PROVIDERS && isConnecting && <Connect providers={providers.data ?? []} close={() => setIsConnecting(false)} />}
-      {retracting && <Retract sync={retracting} close={() => setRetracting(null)} />}
+      <ErrorNotice error={syncs.error} retry={syncs.reload} />
+      {isAdding && <AddAccountDialog onClose={() => setIsAdding(false)} />}
+      {isConnecting && <ConnectDialog providers={providers.data ?? []} onClose={() => setIsConnecting(false)} />}
+      {retractedSync && <RetractSyncDialog sync={retractedSync} onClose={() => setRetractedSync(null)} />}
     </>
   );
 }
 
 function ConnectionCard({
   connection,
-  liveAs,
+  liveProviderName,
   accounts,
-  runs,
+  syncs,
   onRetract,
 }: {
   connection: Connection;
-  liveAs: string | undefined;
+  liveProviderName: string | undefined;
   accounts: readonly Account[] | undefined;
-  runs: readonly Sync[] | undefined;
-  onRetract: (run: Sync) => void;
+  syncs: readonly Sync[] | undefined;
+  onRetract: (sync: Sync) => void;
 }): JSX.Element {
-  const [isWhole, setIsWhole] = useState(false);
-  const isLive = liveAs !== undefined;
-  const remedy = REMEDIES[connection.state];
-  const shown = isWhole ? runs : runs?.filter(hasNews).slice(0, RUNS_SHOWN);
-  const names = new Map(accounts?.map((account) => [account.id, account.name]));
+  const [isExpanded, setIsExpanded] = useState(false);
+  const isLive = liveProviderName !== undefined;
+  const remedy = REMEDY_TEXTS[connection.state];
+  const visible = isExpanded ? syncs : syncs?.filter(isNoteworthy).slice(0, INITIAL_SYNCS);
+  const accountNames = new Map(accounts?.map((account) => [account.id, account.name]));
   return (
     <section class="card" aria-label={connection.name}>
       <header>
         <div>
           <h2>{connection.name}</h2>
-          <p class="quiet">
-            {liveAs ?? providerName(connection.provider)}
-            {accounts && ` · ${count(accounts.length, "account")}`}
-            {connection.last_synced_at && ` · last synced ${showAgo(connection.last_synced_at)}`}
-            {connection.next_sync_at && ` · next sync ${showAgo(connection.next_sync_at)}`}
+          <p class="muted">
+            {liveProviderName ?? providerLabel(connection.provider)}
+            {accounts && ` · ${formatCount(accounts.length, "account")}`}
+            {connection.last_synced_at && ` · last synced ${formatRelative(connection.last_synced_at)}`}
+            {connection.next_sync_at && ` · next sync ${formatRelative(connection.next_sync_at)}`}
           </p>
         </div>
         {(isLive || connection.state !== "active") && (
           <Badge tone={connection.state === "active" ? "good" : "warn"}>
-            {CONNECTION_STATES[connection.state]}
+            {CONNECTION_STATE_LABELS[connection.state]}
           </Badge>
         )}
-        {HAS_PROVIDERS && isLive && connection.state !== "disconnected" && <Refresh connection={connection} />}
+        {isLive && connection.state !== "disconnected" && <RefreshButton connection={connection} />}
       </header>
       {(connection.detail || remedy) && (
         <div class="notice is-warn">
@@ -136,70 +137,75 @@ function ConnectionCard({
           ))}
         </p>
       )}
-      {!runs && <Waiting lines={2} label="Loading the runs" />}
-      {shown && shown.length > 0 && (
-        <ul class="runs" aria-label={`Runs of ${connection.name}`}>
-          {shown.map((run) => (
-            <Run key={run.id} run={run} names={names} onRetract={onRetract} />
+      {!syncs && <Skeleton lines={2} label="Loading the runs" />}
+      {visible && visible.length > 0 && (
+        <ul class="syncs" aria-label={`Runs of ${connection.name}`}>
+          {visible.map((sync) => (
+            <SyncItem key={sync.id} sync={sync} accountNames={accountNames} onRetract={onRetract} />
           ))}
         </ul>
       )}
-      {runs && shown && (isWhole || runs.length > shown.length) && (
-        <button type="button" class="ghost has-word" aria-expanded={isWhole} onClick={() => setIsWhole(!isWhole)}>
-          {isWhole ? "Show fewer" : `Show all ${runs.length} runs`}
+      {syncs && visible && (isExpanded || syncs.length > visible.length) && (
+        <button
+          type="button"
+          class="ghost has-label"
+          aria-expanded={isExpanded}
+          onClick={() => setIsExpanded(!isExpanded)}
+        >
+          {isExpanded ? "Show fewer" : `Show all ${syncs.length} runs`}
         </button>
       )}
     </section>
   );
 }
 
-/** A file that held nothing new is told only to whoever asks for every run. */
-function hasNews(run: Sync): boolean {
-  return run.recorded > 0 || run.state !== "succeeded";
+/** Whether a sync is listed before all of them are: one without a new balance is not. */
+function isNoteworthy(sync: Sync): boolean {
+  return sync.recorded > 0 || sync.state !== "succeeded";
 }
 
-function Run({
-  run,
-  names,
+function SyncItem({
+  sync,
+  accountNames,
   onRetract,
 }: {
-  run: Sync;
-  names: ReadonlyMap<string, string>;
-  onRetract: (run: Sync) => void;
+  sync: Sync;
+  accountNames: ReadonlyMap<string, string>;
+  onRetract: (sync: Sync) => void;
 }): JSX.Element {
-  const failed = run.accounts.filter((outcome) => outcome.detail);
-  const touched = run.accounts.map((outcome) => names.get(outcome.account_id)).filter(Boolean);
+  const failedAccounts = sync.accounts.filter((outcome) => outcome.detail);
+  const touchedNames = sync.accounts.map((outcome) => accountNames.get(outcome.account_id)).filter(Boolean);
   return (
-    <li class={run.retracted_at ? "run is-retracted" : "run"}>
+    <li class={sync.retracted_at ? "sync is-retracted" : "sync"}>
       <div>
-        <p class="run-when">
-          <time dateTime={run.started_at}>{showMinute(run.started_at)}</time>
-          {run.retracted_at ? (
+        <p class="sync-heading">
+          <time dateTime={sync.started_at}>{formatDateTime(sync.started_at)}</time>
+          {sync.retracted_at ? (
             <Badge>Retracted</Badge>
           ) : (
-            run.state !== "succeeded" && (
-              <Badge tone={run.state === "running" ? "quiet" : "warn"}>{SYNC_STATES[run.state]}</Badge>
+            sync.state !== "succeeded" && (
+              <Badge tone={sync.state === "running" ? "neutral" : "warn"}>{SYNC_STATE_LABELS[sync.state]}</Badge>
             )
           )}
         </p>
-        <p class="quiet">
-          {SOURCES[run.source]} · {count(run.recorded, "balance")} recorded
-          {run.skipped > 0 && `, ${run.skipped.toLocaleString()} known already`}
-          {touched.length > 0 && touched.length <= 3 && ` · ${touched.join(", ")}`}
+        <p class="muted">
+          {SOURCE_LABELS[sync.source]} · {formatCount(sync.recorded, "balance")} recorded
+          {sync.skipped > 0 && `, ${formatNumber(sync.skipped)} known already`}
+          {touchedNames.length > 0 && touchedNames.length <= 3 && ` · ${touchedNames.join(", ")}`}
         </p>
-        {run.detail && <p class="wrong">{run.detail}</p>}
-        {failed.map((outcome) => (
-          <p key={outcome.account_id} class="wrong">
-            {names.get(outcome.account_id) ?? "An account"}: {outcome.detail}
+        {sync.detail && <p class="error">{sync.detail}</p>}
+        {failedAccounts.map((outcome) => (
+          <p key={outcome.account_id} class="error">
+            {accountNames.get(outcome.account_id) ?? "An account"}: {outcome.detail}
           </p>
         ))}
       </div>
-      {canBeRetracted(run) && (
+      {isRetractable(sync) && (
         <button
           type="button"
-          class="ghost has-word"
-          aria-label={`Retract the sync of ${showMinute(run.started_at)}`}
-          onClick={() => onRetract(run)}
+          class="ghost has-label"
+          aria-label={`Retract the sync of ${formatDateTime(sync.started_at)}`}
+          onClick={() => onRetract(sync)}
         >
           Retract …
         </button>
@@ -208,28 +214,25 @@ function Run({
   );
 }
 
-function Refresh({ connection }: { connection: Connection }): JSX.Element {
-  const [run, setRun] = useState<Sync | null>(null);
-  const [failure, setFailure] = useState<Failure>();
-  const begin = async (): Promise<void> => {
-    setFailure(undefined);
+function RefreshButton({ connection }: { connection: Connection }): JSX.Element {
+  const [sync, setSync] = useState<Sync | null>(null);
+  const { error, run: refresh } = useAction(async () => {
     try {
-      await refresh(connection.id, setRun);
-    } catch (trouble) {
-      setFailure(asFailure(trouble));
+      await syncConnection(connection.id, setSync);
+    } finally {
+      setSync(null);
+      invalidateAll();
     }
-    setRun(null);
-    everythingChanged();
-  };
-  const ended = run?.accounts.filter((outcome) => outcome.state !== "running").length ?? 0;
+  });
+  const finishedCount = sync?.accounts.filter((outcome) => outcome.state !== "running").length;
   return (
     <div class="refresh">
-      <button type="button" class="button is-small" disabled={run !== null} onClick={() => void begin()}>
-        <Icon name="refresh" /> {run ? "Refreshing …" : "Refresh"}
+      <button type="button" class="button is-small" disabled={sync !== null} onClick={() => void refresh()}>
+        <Icon name="refresh" /> {sync ? "Refreshing …" : "Refresh"}
       </button>
-      <span role="status" class="quiet">
-        {run && (run.detail ?? `${ended} of ${run.accounts.length} accounts`)}
-        {failure?.message}
+      <span role="status" class="muted">
+        {sync && (sync.detail ?? `${finishedCount} of ${sync.accounts.length} accounts`)}
+        {error?.message}
       </span>
     </div>
   );

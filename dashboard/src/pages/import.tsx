@@ -1,75 +1,89 @@
-/** Import: drop files, see what would be recorded, then record it. */
+/** Import: statement files are dropped, previewed, then imported. */
 
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 
-import { get, type Account, type Failure, type Import } from "../api";
-import { drop, intakes, record, retry, take, type Intake, type Stage } from "../intake";
-import { MappingForm } from "../mapping-form";
-import { allAccounts } from "../questions";
-import { useResource } from "../resource";
+import { get } from "../api/client";
+import type { RequestError } from "../api/http";
+import {
+  addFiles,
+  importFile,
+  previewAgain,
+  queuedFiles,
+  removeFile,
+  type QueuedFile,
+} from "../api/import-queue";
+import { fetchAccounts } from "../api/queries";
+import type { Account, Import } from "../api/types";
+import { useResource } from "../api/use-resource";
+import { Badge } from "../components/badge";
+import { ErrorNotice } from "../components/error-notice";
+import { Icon } from "../components/icon";
+import { PageHeading } from "../components/page-heading";
+import { secondsUntil } from "../format/dates";
+import { providerLabel } from "../format/labels";
+import { formatCount, formatFileSize, formatNumber } from "../format/numbers";
 import { Link } from "../router";
-import { Badge, Failed, Heading, Icon } from "../ui";
-import { count, providerName } from "../words";
+import { MappingForm } from "./mapping-form";
 
-const BUSY: readonly Stage[] = ["trying", "recording"];
-const PROBLEMS_SHOWN = 5;
+const INITIAL_PROBLEMS = 5;
 
 export function ImportPage(): JSX.Element {
   const formats = useResource("formats", (signal) => get("/api/v1/imports/formats", { signal }));
-  const accounts = useResource("accounts", allAccounts);
-  const files = intakes.value;
-  const ready = files.filter((intake) => intake.stage === "tried" && (intake.outcome?.recorded ?? 0) > 0);
-  const recorded = files.filter((intake) => intake.stage === "recorded");
-  const recording = files.filter((intake) => intake.stage === "recording");
+  const accounts = useResource("accounts", fetchAccounts);
+  const queue = queuedFiles.value;
+  const previewedFiles = queue.filter((queued) => queued.state === "previewed" && (queued.result?.recorded ?? 0) > 0);
+  const importedFiles = queue.filter((queued) => queued.state === "imported");
+  const importingFiles = queue.filter((queued) => queued.state === "importing");
+  const startedCount = importedFiles.length + importingFiles.length;
   const extensions = formats.data?.formats.flatMap((format) => format.extensions).join(",");
   return (
     <>
-      <Heading title="Import">
-        <p class="heading-what">
-          Nothing is recorded before you have seen what would be, and a wrong import can be retracted.
+      <PageHeading title="Import">
+        <p class="muted">
+          A preview comes before every import, and a wrong import can be retracted.
         </p>
-      </Heading>
-      <Drop extensions={extensions} />
-      {formats.data && files.length === 0 && (
-        <ul class="formats" aria-label="What is understood">
+      </PageHeading>
+      <DropZone extensions={extensions} />
+      {formats.data && queue.length === 0 && (
+        <ul class="formats" aria-label="Supported formats">
           {formats.data.formats.map((format) => (
             <li key={format.slug}>
               <strong>{format.name}</strong>
-              <span class="quiet">{format.description}</span>
+              <span class="muted">{format.description}</span>
             </li>
           ))}
         </ul>
       )}
-      {files.map((intake) => (
-        <FileCard key={intake.id} intake={intake} accounts={accounts.data ?? []} />
+      {queue.map((queued) => (
+        <FileCard key={queued.id} queued={queued} accounts={accounts.data ?? []} />
       ))}
-      {(ready.length > 1 || recording.length > 0) && (
-        <div class="bar" role="status">
-          {recording.length > 0 ? (
+      {(previewedFiles.length > 1 || importingFiles.length > 0) && (
+        <div class="import-bar" role="status">
+          {importingFiles.length > 0 ? (
             <>
-              <progress value={recorded.length} max={recorded.length + recording.length} aria-label="Files recorded" />
+              <progress value={importedFiles.length} max={startedCount} aria-label="Files recorded" />
               <span>
-                {recorded.length} of {count(recorded.length + recording.length, "file")} recorded
+                {importedFiles.length} of {formatCount(startedCount, "file")} recorded
               </span>
             </>
           ) : (
             <button
               type="button"
               class="button is-primary"
-              onClick={() => ready.forEach((intake) => record(intake.id))}
+              onClick={() => previewedFiles.forEach((queued) => importFile(queued.id))}
             >
-              Import all {ready.length} files
+              Import all {previewedFiles.length} files
             </button>
           )}
         </div>
       )}
-      {recorded.length > 0 && recording.length === 0 && (
+      {importedFiles.length > 0 && importingFiles.length === 0 && (
         <p class="actions">
           <Link to="/" class="button">
             See the overview
           </Link>
-          <Link to="/connections" class="ghost has-word">
+          <Link to="/connections" class="ghost has-label">
             Every run, and how to retract one
           </Link>
         </p>
@@ -78,21 +92,21 @@ export function ImportPage(): JSX.Element {
   );
 }
 
-function Drop({ extensions }: { extensions: string | undefined }): JSX.Element {
-  const [isOver, setIsOver] = useState(false);
+function DropZone({ extensions }: { extensions: string | undefined }): JSX.Element {
+  const [isDraggedOver, setIsDraggedOver] = useState(false);
   const input = useRef<HTMLInputElement>(null);
   return (
     <div
-      class={isOver ? "drop is-over" : "drop"}
+      class={isDraggedOver ? "drop-zone is-dragged-over" : "drop-zone"}
       onDragOver={(event) => {
         event.preventDefault();
-        setIsOver(true);
+        setIsDraggedOver(true);
       }}
-      onDragLeave={() => setIsOver(false)}
+      onDragLeave={() => setIsDraggedOver(false)}
       onDrop={(event) => {
         event.preventDefault();
-        setIsOver(false);
-        take(event.dataTransfer?.files ?? []);
+        setIsDraggedOver(false);
+        addFiles(event.dataTransfer?.files ?? []);
       }}
     >
       <Icon name="import" />
@@ -103,75 +117,81 @@ function Drop({ extensions }: { extensions: string | undefined }): JSX.Element {
         <input
           ref={input}
           id="files"
-          class="unseen"
+          class="visually-hidden"
           type="file"
           multiple
           accept={extensions}
           onChange={() => {
-            take(Array.from(input.current?.files ?? []));
+            addFiles(Array.from(input.current?.files ?? []));
             if (input.current) input.current.value = "";
           }}
         />
-        <span class="quiet wide-only">or drop them here</span>
+        <span class="muted wide-only">or drop them here</span>
       </p>
-      <p class="quiet">OFX, QFX, MT940, camt.053 or CSV, up to 10 MiB each</p>
+      <p class="muted">OFX, QFX, MT940, camt.053 or CSV, up to 10 MiB each</p>
     </div>
   );
 }
 
-function FileCard({ intake, accounts }: { intake: Intake; accounts: readonly Account[] }): JSX.Element {
-  const { file, stage, outcome, failure } = intake;
-  const [isMapping, setIsMapping] = useState(false);
-  const needsMapping = failure?.problem?.errors?.some((fault) => fault.pointer?.startsWith("/mapping"));
+function FileCard({ queued, accounts }: { queued: QueuedFile; accounts: readonly Account[] }): JSX.Element {
+  const { file, state, result, error } = queued;
+  const [isMappingOpen, setIsMappingOpen] = useState(false);
+  const needsMapping = error?.problem?.errors?.some((fieldError) => fieldError.pointer?.startsWith("/mapping"));
+  const isBusy = state === "previewing" || state === "importing";
   const isTable = /\.(csv|tsv|txt)$/i.test(file.name);
   return (
     <section class="card" aria-label={file.name}>
       <header>
         <div>
           <h2 class="file-name">{file.name}</h2>
-          <p class="quiet" role="status">
-            {told(intake)}
+          <p class="muted" role="status">
+            {statusText(queued)}
           </p>
         </div>
-        {stage === "recorded" && <Badge tone="good">Imported</Badge>}
-        {stage === "tried" && (
+        {state === "imported" && <Badge tone="good">Imported</Badge>}
+        {state === "previewed" && (
           <button
             type="button"
             class="button is-primary"
-            disabled={outcome?.recorded === 0}
-            onClick={() => record(intake.id)}
+            disabled={result?.recorded === 0}
+            onClick={() => importFile(queued.id)}
           >
             Import
           </button>
         )}
-        {!BUSY.includes(stage) && (
-          <button type="button" class="ghost" aria-label={`Remove ${file.name} from this list`} onClick={() => drop(intake.id)}>
+        {!isBusy && (
+          <button
+            type="button"
+            class="ghost"
+            aria-label={`Remove ${file.name} from this list`}
+            onClick={() => removeFile(queued.id)}
+          >
             <Icon name="close" />
           </button>
         )}
       </header>
-      {BUSY.includes(stage) && <progress aria-label={`${file.name} is being read`} />}
-      {failure && (stage === "refused" || stage === "failed") && (
+      {isBusy && <progress aria-label={`${file.name} is being read`} />}
+      {error && (state === "rejected" || state === "failed") && (
         <>
-          <Failed failure={failure} />
-          <Problems problems={reasons(failure)} />
+          <ErrorNotice error={error} />
+          <ProblemList problems={fieldProblems(error)} />
         </>
       )}
-      {outcome && (stage === "tried" || stage === "recorded") && <Outcome outcome={outcome} />}
-      {isTable && !BUSY.includes(stage) && stage !== "recorded" && (
+      {result && (state === "previewed" || state === "imported") && <ImportResult result={result} />}
+      {isTable && !isBusy && state !== "imported" && (
         <>
-          {!needsMapping && !isMapping && (
-            <button type="button" class="ghost has-word" onClick={() => setIsMapping(true)}>
+          {!needsMapping && !isMappingOpen && (
+            <button type="button" class="ghost has-label" onClick={() => setIsMappingOpen(true)}>
               Read the columns differently …
             </button>
           )}
-          {(needsMapping || isMapping) && (
+          {(needsMapping || isMappingOpen) && (
             <MappingForm
               file={file}
-              mapping={intake.mapping}
-              accountId={intake.accountId}
+              mapping={queued.mapping}
+              accountId={queued.accountId}
               accounts={accounts}
-              apply={(mapping, accountId) => retry(intake.id, { mapping, accountId })}
+              onApply={(mapping, accountId) => previewAgain(queued.id, { mapping, accountId })}
             />
           )}
         </>
@@ -180,41 +200,35 @@ function FileCard({ intake, accounts }: { intake: Intake; accounts: readonly Acc
   );
 }
 
-function Outcome({ outcome }: { outcome: Import }): JSX.Element {
+function ImportResult({ result }: { result: Import }): JSX.Element {
   return (
-    <table class="figures">
+    <table class="data-table">
       <thead>
         <tr>
           <th scope="col">Account</th>
-          <th scope="col" class="number">
-            {outcome.dry_run ? "To record" : "Recorded"}
-          </th>
-          <th scope="col" class="number">
-            Known
-          </th>
-          <th scope="col" class="number">
-            Refused
-          </th>
+          <th scope="col" class="number">{result.dry_run ? "To record" : "Recorded"}</th>
+          <th scope="col" class="number">Known</th>
+          <th scope="col" class="number">Refused</th>
         </tr>
       </thead>
       <tbody>
-        {outcome.accounts.map((account) => (
+        {result.accounts.map((account) => (
           <tr key={`${account.account_id}${account.name}${account.currency}`}>
             <th scope="row">
-              {account.account_id && !outcome.dry_run ? (
+              {account.account_id && !result.dry_run ? (
                 <Link to={`/accounts/${account.account_id}`}>{account.name}</Link>
               ) : (
                 account.name
               )}
-              <span class="account-what">
+              <span class="subtext">
                 {account.currency}
                 {account.is_new && " · new"}
               </span>
-              <Problems problems={account.problems} />
+              <ProblemList problems={account.problems} />
             </th>
-            <td class="number">{account.recorded.toLocaleString()}</td>
-            <td class="number quiet">{account.skipped.toLocaleString()}</td>
-            <td class={account.refused > 0 ? "number wrong" : "number quiet"}>{account.refused.toLocaleString()}</td>
+            <td class="number">{formatNumber(account.recorded)}</td>
+            <td class="number muted">{formatNumber(account.skipped)}</td>
+            <td class={account.refused > 0 ? "number error" : "number muted"}>{formatNumber(account.refused)}</td>
           </tr>
         ))}
       </tbody>
@@ -222,25 +236,25 @@ function Outcome({ outcome }: { outcome: Import }): JSX.Element {
   );
 }
 
-function Problems({
+function ProblemList({
   problems,
 }: {
   problems: readonly { line: number | null; detail: string }[];
 }): JSX.Element | null {
-  const [isWhole, setIsWhole] = useState(false);
+  const [isExpanded, setIsExpanded] = useState(false);
   if (problems.length === 0) return null;
-  const shown = isWhole ? problems : problems.slice(0, PROBLEMS_SHOWN);
+  const visible = isExpanded ? problems : problems.slice(0, INITIAL_PROBLEMS);
   return (
     <ul class="problems">
-      {shown.map((problem, index) => (
+      {visible.map((problem, index) => (
         <li key={index}>
           {problem.line !== null && <strong>Line {problem.line}: </strong>}
           {problem.detail}
         </li>
       ))}
-      {problems.length > shown.length && (
+      {problems.length > visible.length && (
         <li>
-          <button type="button" class="ghost has-word" onClick={() => setIsWhole(true)}>
+          <button type="button" class="ghost has-label" onClick={() => setIsExpanded(true)}>
             Show all {problems.length}
           </button>
         </li>
@@ -249,40 +263,37 @@ function Problems({
   );
 }
 
-function told({ stage, outcome, file, waitsUntil }: Intake): string {
-  if (waitsUntil) {
-    return `The server takes a few files a minute: next one in ${Math.max(1, Math.round((waitsUntil - Date.now()) / 1000))} s`;
+function statusText({ state, result, file, retryAt }: QueuedFile): string {
+  const balances = formatCount(result?.recorded ?? 0, "balance");
+  if (retryAt) {
+    return `The server takes a few files a minute: next one in ${secondsUntil(retryAt)} s`;
   }
-  switch (stage) {
-    case "trying":
+  switch (state) {
+    case "previewing":
       return "Reading …";
-    case "recording":
+    case "importing":
       return "Recording …";
-    case "refused":
+    case "rejected":
       return "Nothing can be recorded from this file as it is.";
     case "failed":
       return "Nothing was recorded.";
-    case "tried":
-      return outcome!.recorded === 0
+    case "previewed":
+      return result!.recorded === 0
         ? "Everything in this file is known already."
-        : `${providerName(outcome!.format).replace(/ files$/, "")}, ${size(file.size)}: ${count(outcome!.recorded, "balance")} to record`;
-    case "recorded":
-      return `${count(outcome!.recorded, "balance")} recorded`;
+        : `${providerLabel(result!.format).replace(/ files$/, "")}, ${formatFileSize(file.size)}: ${balances} to record`;
+    case "imported":
+      return `${balances} recorded`;
   }
 }
 
-function size(bytes: number): string {
-  return bytes < 1024 * 1024 ? `${Math.max(1, Math.round(bytes / 1024))} KiB` : `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+/** Return the problems that the error's message does not mention. */
+function fieldProblems(error: RequestError): { line: number | null; detail: string }[] {
+  return (error.problem?.errors ?? [])
+    .map((fieldError) => ({ line: lineNumber(fieldError.pointer), detail: fieldError.detail ?? "" }))
+    .filter(({ line, detail }) => line !== null || detail !== error.message);
 }
 
-/** What is wrong beyond what the failure itself says. */
-function reasons(failure: Failure): { line: number | null; detail: string }[] {
-  return (failure.problem?.errors ?? [])
-    .map((fault) => ({ line: lineOf(fault.pointer), detail: fault.detail ?? "" }))
-    .filter(({ line, detail }) => line !== null || detail !== failure.message);
-}
-
-function lineOf(pointer: string | null | undefined): number | null {
+function lineNumber(pointer: string | null | undefined): number | null {
   const match = /line\/(\d+)/.exec(pointer ?? "");
   return match ? Number(match[1]) : null;
 }

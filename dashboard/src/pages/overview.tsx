@@ -1,131 +1,135 @@
-/** Overview: where one stands, how it came to that, and of what it is made. */
+/** The overview: the totals, their history, and the accounts behind them. */
 
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 
-import { get, type Account, type Shapes } from "../api";
-import type { Point } from "../chart-data";
-import { sum } from "../decimal";
-import { History } from "../history";
-import { aYearEarlier, shiftYears, showAgo, showMinute, spanOf, type Span } from "../instant";
-import { allAccounts, shapes, totals, type Shape, type TotalSeries } from "../questions";
-import { useResource } from "../resource";
+import { get } from "../api/client";
+import { fetchAccounts, fetchSparklines, fetchTotals, type TotalSeries } from "../api/queries";
+import type { Account, Schemas, Snapshot } from "../api/types";
+import { useResource } from "../api/use-resource";
+import { BalanceHistory } from "../chart/balance-history";
+import { shiftPoints, type BalancePoint, type Point } from "../chart/points";
+import { Sparkline } from "../chart/sparkline";
+import { Amount, ChangeLabel } from "../components/amount";
+import { Badge } from "../components/badge";
+import { ErrorNotice } from "../components/error-notice";
+import { PageHeading } from "../components/page-heading";
+import { Skeleton } from "../components/resource-status";
+import { isLiability, isStale } from "../domain/accounts";
+import { overallChange, sum } from "../domain/decimal";
+import { presetRange, yearEarlier, type TimeRange } from "../domain/time-range";
+import { formatDateTime, formatRelative } from "../format/dates";
+import { SOURCE_LABELS, describeAccount } from "../format/labels";
+import { formatCount } from "../format/numbers";
 import { Link } from "../router";
-import { Sparkline } from "../sparkline";
-import { isStale } from "../staleness";
-import { Amount, Badge, ChangeShown, Failed, Heading, Waiting, changeOf } from "../ui";
-import { SOURCES, TYPES, count, isLiability } from "../words";
 
-type Latest = Shapes["LatestSnapshots"];
+const NO_POINTS: readonly Point[] = [];
 
-export function Overview(): JSX.Element {
-  const [span, setSpan] = useState<Span>(() => spanOf("1Y"));
-  const [currency, setCurrency] = useState<string | null>(null);
-  const [isComparing, setIsComparing] = useState(false);
-  const key = `${span.start.getTime()}/${span.end.getTime()}`;
-  const latest = useResource("latest", (signal) => get("/api/v1/balance-snapshots", { signal }));
-  const accounts = useResource("accounts", allAccounts);
-  const history = useResource(`totals/${key}`, (signal) => totals(span, signal));
-  const earlier = useResource(isComparing ? `totals/earlier/${key}` : null, (signal) =>
-    totals(aYearEarlier(span), signal),
-  );
-  const sparklines = useResource(`shapes/${key}`, (signal) => shapes(span, signal));
-
-  const sums = accounts.data
-    ? byUse(latest.data?.total_balance_by_currency ?? {}, accounts.data)
-    : [];
-  const chosen = sums.some(([code]) => code === currency) ? currency : (sums[0]?.[0] ?? null);
-  const series = history.data?.find((found) => found.currency === chosen);
-  const before = useMemo(
-    () => (isComparing ? moved(earlier.data?.find((found) => found.currency === chosen)) : undefined),
-    [isComparing, earlier.data, chosen],
-  );
-
-  if (accounts.failure && !accounts.data) {
-    return (
-      <Page>
-        <Failed failure={accounts.failure} retry={accounts.reload} />
-      </Page>
-    );
-  }
-  if (accounts.data && latest.data && sums.length === 0) {
-    return (
-      <Page>
-        <Nothing hasAccounts={accounts.data.length > 0} />
-      </Page>
-    );
-  }
+export function OverviewPage(): JSX.Element {
   return (
-    <Page>
-      {latest.data && accounts.data ? (
-        <Totals sums={sums} history={history.data} chosen={chosen} choose={setCurrency} />
-      ) : (
-        <Waiting lines={2} label="Loading the totals" />
-      )}
-      {latest.failure && <Failed failure={latest.failure} retry={latest.reload} />}
-      {history.failure && <Failed failure={history.failure} retry={history.reload} />}
-      {chosen && (
-        <History
-          name="Net worth"
-          points={series?.points ?? NONE}
-          earlier={before}
-          currency={chosen}
-          span={span}
-          onSpan={setSpan}
-          isComparing={isComparing}
-          onCompare={setIsComparing}
-          isLoading={history.isLoading || earlier.isLoading}
-          isOfTotals
-          empty={history.isLoading ? <Waiting lines={1} /> : history.failure ? null : <p>Nothing was recorded in this range.</p>}
-        />
-      )}
-      {accounts.data && latest.data ? (
-        <Accounts accounts={accounts.data} latest={latest.data} shapes={sparklines.data} />
-      ) : (
-        <Waiting lines={6} label="Loading the accounts" />
-      )}
-    </Page>
+    <>
+      <PageHeading title="Overview" />
+      <Overview />
+    </>
   );
 }
 
-const NONE: readonly Point[] = [];
+function Overview(): JSX.Element {
+  const [range, setRange] = useState<TimeRange>(() => presetRange("1Y"));
+  const [currency, setCurrency] = useState<string | null>(null);
+  const [isComparing, setIsComparing] = useState(false);
+  const key = `${range.start.getTime()}/${range.end.getTime()}`;
+  const latest = useResource("latest", (signal) => get("/api/v1/balance-snapshots", { signal }));
+  const accounts = useResource("accounts", fetchAccounts);
+  const history = useResource(`totals/${key}`, (signal) => fetchTotals(range, signal));
+  const earlier = useResource(isComparing ? `totals/earlier/${key}` : null, (signal) =>
+    fetchTotals(yearEarlier(range), signal),
+  );
+  const sparklines = useResource(`sparklines/${key}`, (signal) => fetchSparklines(range, signal));
 
-function Page({ children }: { children: preact.ComponentChildren }): JSX.Element {
+  const totals = accounts.data
+    ? sortByUse(latest.data?.total_balance_by_currency ?? {}, accounts.data)
+    : [];
+  const chosenCurrency = totals.some(([code]) => code === currency) ? currency : (totals[0]?.[0] ?? null);
+  const pointsIn = (series: readonly TotalSeries[] | undefined): readonly Point[] =>
+    series?.find((one) => one.currency === chosenCurrency)?.points ?? NO_POINTS;
+  const earlierPoints = useMemo(
+    () => (isComparing ? shiftPoints(pointsIn(earlier.data), 1) : undefined),
+    [isComparing, earlier.data, chosenCurrency],
+  );
+
+  if (accounts.error && !accounts.data) {
+    return <ErrorNotice error={accounts.error} retry={accounts.reload} />;
+  }
+  if (accounts.data && latest.data && totals.length === 0) {
+    return <EmptyState hasAccounts={accounts.data.length > 0} />;
+  }
   return (
     <>
-      <Heading title="Overview" />
-      {children}
+      {latest.data && accounts.data ? (
+        <Totals totals={totals} history={history.data} chosenCurrency={chosenCurrency} onChoose={setCurrency} />
+      ) : (
+        <Skeleton lines={2} label="Loading the totals" />
+      )}
+      <ErrorNotice error={latest.error} retry={latest.reload} />
+      <ErrorNotice error={history.error} retry={history.reload} />
+      {chosenCurrency && (
+        <BalanceHistory
+          name="Net worth"
+          points={pointsIn(history.data)}
+          earlier={earlierPoints}
+          currency={chosenCurrency}
+          range={range}
+          onRangeChange={setRange}
+          isComparing={isComparing}
+          onCompareChange={setIsComparing}
+          isLoading={history.isLoading || earlier.isLoading}
+          isOfTotal
+          empty={
+            history.isLoading ? (
+              <Skeleton lines={1} />
+            ) : history.error ? null : (
+              <p>Nothing was recorded in this range.</p>
+            )
+          }
+        />
+      )}
+      {accounts.data && latest.data ? (
+        <Accounts accounts={accounts.data} latest={latest.data} sparklines={sparklines.data} />
+      ) : (
+        <Skeleton lines={6} label="Loading the accounts" />
+      )}
     </>
   );
 }
 
 function Totals({
-  sums,
+  totals,
   history,
-  chosen,
-  choose,
+  chosenCurrency,
+  onChoose,
 }: {
-  sums: readonly [string, string][];
+  totals: readonly [string, string][];
   history: readonly TotalSeries[] | undefined;
-  chosen: string | null;
-  choose: (currency: string) => void;
+  chosenCurrency: string | null;
+  onChoose: (currency: string) => void;
 }): JSX.Element {
   return (
     <ul class="totals" aria-label="Totals">
-      {sums.map(([currency, total]) => {
+      {totals.map(([currency, total]) => {
         const points = history?.find((series) => series.currency === currency)?.points;
-        const isChosen = currency === chosen;
+        const isChosen = currency === chosenCurrency;
         return (
-          <li key={currency} class={isChosen ? "total is-chosen" : "total"}>
+          <li key={currency} class={isChosen ? "total is-selected" : "total"}>
             <button
               type="button"
               aria-pressed={isChosen}
-              disabled={sums.length === 1}
-              onClick={() => choose(currency)}
+              disabled={totals.length === 1}
+              onClick={() => onChoose(currency)}
             >
-              <span class="total-name">Net worth{sums.length > 1 && ` in ${currency}`}</span>
+              <span class="total-name">Net worth{totals.length > 1 && ` in ${currency}`}</span>
               <Amount text={total} currency={currency} isLarge />
-              {points && <ChangeShown change={changeOf(points)} currency={currency} />}
+              {points && <ChangeLabel change={overallChange(points)} currency={currency} />}
             </button>
           </li>
         );
@@ -137,19 +141,19 @@ function Totals({
 function Accounts({
   accounts,
   latest,
-  shapes: drawn,
+  sparklines: sparklines,
 }: {
   accounts: readonly Account[];
-  latest: Latest;
-  shapes: Map<string, Shape> | undefined;
+  latest: Schemas["LatestSnapshots"];
+  sparklines: Map<string, readonly BalancePoint[]> | undefined;
 }): JSX.Element {
   const snapshots = new Map(latest.snapshots.map((snapshot) => [snapshot.account_id, snapshot]));
-  const shown = accounts.filter((account) => snapshots.has(account.id));
+  const visible = accounts.filter((account) => snapshots.has(account.id));
   const groups = [
-    { title: "Assets", accounts: shown.filter((account) => !isLiability(account)) },
-    { title: "Liabilities", accounts: shown.filter(isLiability) },
+    { title: "Assets", accounts: visible.filter((account) => !isLiability(account)) },
+    { title: "Liabilities", accounts: visible.filter(isLiability) },
   ].filter((group) => group.accounts.length > 0);
-  const left = accounts.length - shown.length;
+  const hiddenCount = accounts.length - visible.length;
   return (
     <div class="groups">
       {groups.map((group) => (
@@ -157,13 +161,13 @@ function Accounts({
           <header>
             <h2>{group.title}</h2>
             <p class="subtotals">
-              {subtotals(group.accounts, snapshots).map(([currency, text]) => (
+              {sumByCurrency(group.accounts, snapshots).map(([currency, text]) => (
                 <Amount key={currency} text={text} currency={currency} />
               ))}
             </p>
           </header>
           <table class="accounts">
-            <thead class="unseen">
+            <thead class="visually-hidden">
               <tr>
                 <th scope="col">Account</th>
                 <th scope="col">Shape</th>
@@ -173,20 +177,20 @@ function Accounts({
             </thead>
             <tbody>
               {group.accounts.map((account) => (
-                <Row
+                <AccountRow
                   key={account.id}
                   account={account}
                   snapshot={snapshots.get(account.id)!}
-                  shape={drawn?.get(account.id)}
+                  sparkline={sparklines?.get(account.id)}
                 />
               ))}
             </tbody>
           </table>
         </section>
       ))}
-      {left > 0 && (
-        <p class="quiet">
-          {count(left, "account is", "accounts are")} hidden, closed or without a balance.{" "}
+      {hiddenCount > 0 && (
+        <p class="muted">
+          {formatCount(hiddenCount, "account is", "accounts are")} hidden, closed or without a balance.{" "}
           <Link to="/settings">See all accounts</Link>
         </p>
       )}
@@ -194,14 +198,14 @@ function Accounts({
   );
 }
 
-function Row({
+function AccountRow({
   account,
   snapshot,
-  shape,
+  sparkline,
 }: {
   account: Account;
-  snapshot: Shapes["Snapshot"];
-  shape: Shape | undefined;
+  snapshot: Snapshot;
+  sparkline: readonly BalancePoint[] | undefined;
 }): JSX.Element {
   return (
     <tr>
@@ -209,20 +213,18 @@ function Row({
         <Link to={`/accounts/${account.id}`} class="account-name">
           {account.name}
         </Link>
-        <span class="account-what">
-          {[account.institution, TYPES[account.account_type]].filter(Boolean).join(" · ")}
-        </span>
+        <span class="subtext">{describeAccount(account)}</span>
       </th>
-      <td class="account-shape">{shape && <Sparkline points={shape} />}</td>
+      <td class="account-sparkline">{sparkline && <Sparkline points={sparkline} />}</td>
       <td class="account-change">
-        {shape && <ChangeShown change={changeOf(shape)} currency={account.currency} />}
+        {sparkline && <ChangeLabel change={overallChange(sparkline)} currency={account.currency} />}
       </td>
       <td class="account-balance">
         <Amount text={snapshot.balance} currency={snapshot.currency} />
-        <span class="account-when">
-          <span title={`${SOURCES[snapshot.source]}, ${showMinute(snapshot.captured_at)}`}>
-            {showAgo(snapshot.captured_at)}
-            <span class="wide-only"> · {SOURCES[snapshot.source]}</span>
+        <span class="account-date">
+          <span title={`${SOURCE_LABELS[snapshot.source]}, ${formatDateTime(snapshot.captured_at)}`}>
+            {formatRelative(snapshot.captured_at)}
+            <span class="wide-only"> · {SOURCE_LABELS[snapshot.source]}</span>
           </span>
           {isStale(snapshot) && <Badge tone="warn">Stale</Badge>}
         </span>
@@ -231,10 +233,10 @@ function Row({
   );
 }
 
-function Nothing({ hasAccounts }: { hasAccounts: boolean }): JSX.Element {
+function EmptyState({ hasAccounts }: { hasAccounts: boolean }): JSX.Element {
   return (
-    <div class="welcome">
-      <svg class="welcome-line" viewBox="0 0 640 120" preserveAspectRatio="none" aria-hidden="true">
+    <div class="empty-state">
+      <svg class="empty-state-line" viewBox="0 0 640 120" preserveAspectRatio="none" aria-hidden="true">
         <path d="M0 96H70V84H140V90H210V66H290V58H350V70H420V44H490V36H560V18H640" />
       </svg>
       <h2>{hasAccounts ? "No account is shown" : "Your history begins here"}</h2>
@@ -260,9 +262,9 @@ function Nothing({ hasAccounts }: { hasAccounts: boolean }): JSX.Element {
   );
 }
 
-function subtotals(
+function sumByCurrency(
   accounts: readonly Account[],
-  snapshots: ReadonlyMap<string, Shapes["Snapshot"]>,
+  snapshots: ReadonlyMap<string, Snapshot>,
 ): [string, string][] {
   const byCurrency = new Map<string, string[]>();
   for (const account of accounts) {
@@ -272,19 +274,12 @@ function subtotals(
   return [...byCurrency].sort().map(([currency, balances]) => [currency, sum(balances)]);
 }
 
-/** The currency of most accounts first: amounts of two currencies cannot be compared. */
-function byUse(
-  sums: Readonly<Record<string, string>>,
+/** Sort the currency of most accounts first: amounts of two currencies cannot be compared. */
+function sortByUse(
+  totals: Readonly<Record<string, string>>,
   accounts: readonly Account[],
 ): [string, string][] {
   const uses = (currency: string): number =>
     accounts.filter((account) => account.currency === currency).length;
-  return Object.entries(sums).sort(([a], [b]) => uses(b) - uses(a) || (a < b ? -1 : 1));
-}
-
-function moved(series: TotalSeries | undefined): Point[] {
-  return (series?.points ?? []).map((point) => ({
-    ...point,
-    time: shiftYears(new Date(point.time * 1000), 1).getTime() / 1000,
-  }));
+  return Object.entries(totals).sort(([a], [b]) => uses(b) - uses(a) || (a < b ? -1 : 1));
 }

@@ -1,0 +1,58 @@
+/** Providers: the ones to connect to, and a sync while it runs. */
+
+import { get, idempotencyHeader, request } from "./client";
+import type { Schemas, Sync } from "./types";
+
+export type Provider = Schemas["Provider"];
+
+const POLL_MS = 2_000;
+
+/** Return the providers that send balances by themselves. */
+export async function fetchProviders(signal: AbortSignal): Promise<readonly Provider[]> {
+  const { providers } = await get("/api/v1/providers", { signal });
+  return providers.filter((provider) => provider.kind === "api");
+}
+
+/** Start a sync, and report it until it has ended. */
+export async function syncConnection(connectionId: string, onUpdate: (sync: Sync) => void): Promise<void> {
+  const headers = { Prefer: "respond-async", ...idempotencyHeader() };
+  const response = await request("POST", `/api/v1/connections/${connectionId}/syncs`, { headers }, {});
+  let sync = (await response.json()) as Sync;
+  onUpdate(sync);
+  while (sync.state === "running") {
+    await streamEvents(sync.id, onUpdate).catch(() => sleep(POLL_MS));
+    sync = await get("/api/v1/syncs/{id}", { path: { id: sync.id } });
+    onUpdate(sync);
+    if (sync.state === "running") await sleep(POLL_MS);
+  }
+}
+
+/** Read a sync's server-sent events until the server ends them; an EventSource cannot send the token. */
+async function streamEvents(id: string, onUpdate: (sync: Sync) => void): Promise<void> {
+  const headers = { Accept: "text/event-stream" };
+  const response = await request("GET", `/api/v1/syncs/${id}/events`, { headers });
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let buffer = "";
+  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+    const events = (buffer + chunk.value).split(/\r?\n\r?\n/);
+    buffer = events.pop() ?? "";
+    for (const event of events) {
+      const data = event.split(/\r?\n/).filter((line) => line.startsWith("data:"));
+      const sync = parseSync(data.map((line) => line.slice("data:".length)).join("\n"));
+      if (sync) onUpdate(sync);
+    }
+  }
+}
+
+function parseSync(text: string): Sync | null {
+  try {
+    const value = JSON.parse(text) as Partial<Sync>;
+    return value.state && value.accounts ? (value as Sync) : null;
+  } catch {
+    return null;
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,14 @@
+/** The shapes of the API, generated from its OpenAPI document. */
+
+import type { components } from "./schema";
+
+export type Schemas = components["schemas"];
+export type Account = Schemas["Account"];
+export type Connection = Schemas["Connection"];
+export type Holding = Schemas["Holding"];
+export type Import = Schemas["Import"];
+export type Session = Schemas["Session"];
+export type Snapshot = Schemas["Snapshot"];
+export type SnapshotHistory = Schemas["SnapshotHistory"];
+export type SnapshotSource = Schemas["SnapshotSource"];
+export type Sync = Schemas["Sync"];

@@ -1,0 +1,73 @@
+/** A new account that its owner keeps by hand: a house, a pension, cash. */
+
+import type { JSX } from "preact";
+
+import { idempotencyHeader, post } from "../api/client";
+import type { Account } from "../api/types";
+import { FormDialog } from "../components/dialog";
+import { Field, Options } from "../components/form";
+import { toIsoDate } from "../domain/calendar";
+import { ACCOUNT_TYPE_LABELS } from "../format/labels";
+import { normalizeAmount } from "../format/money";
+import { navigate } from "../router";
+
+const COMMON_CURRENCIES = ["USD", "EUR", "GBP", "JPY", "CHF", "CAD", "AUD", "KWD"];
+
+export function AddAccountDialog({ onClose }: { onClose: () => void }): JSX.Element {
+  const today = toIsoDate(new Date());
+  const createAccount = async (fields: FormData): Promise<void> => {
+    const text = (name: string): string => String(fields.get(name)).trim();
+    const created = await post(
+      "/api/v1/accounts",
+      {
+        name: text("name"),
+        account_type: text("account_type") as Account["account_type"],
+        currency: text("currency").toUpperCase(),
+        balance: normalizeAmount(text("balance")),
+        ...(text("day") === today ? {} : { captured_at: text("day") }),
+      },
+      { headers: idempotencyHeader() },
+    );
+    navigate(`/accounts/${created.id}`);
+  };
+  return (
+    <FormDialog title="Add an account by hand" submitLabel="Add" onSubmit={createAccount} onClose={onClose}>
+      {(errorOf) => (
+        <>
+          <Field label="Name" error={errorOf("/name")}>
+            {(ids) => <input {...ids} name="name" required maxLength={200} autoComplete="off" />}
+          </Field>
+          <div class="fields">
+            <Field label="Type">
+              {(ids) => (
+                <select {...ids} name="account_type">
+                  <Options of={Object.entries(ACCOUNT_TYPE_LABELS)} />
+                </select>
+              )}
+            </Field>
+            <Field label="Currency" error={errorOf("/currency")}>
+              {(ids) => (
+                <>
+                  <input {...ids} name="currency" list="currencies" required maxLength={3} defaultValue="USD" />
+                  <datalist id="currencies">
+                    {COMMON_CURRENCIES.map((code) => (
+                      <option key={code} value={code} />
+                    ))}
+                  </datalist>
+                </>
+              )}
+            </Field>
+          </div>
+          <div class="fields">
+            <Field label="Balance" hint="A debt is typed negative: -1200.00" error={errorOf("/balance")}>
+              {(ids) => <input {...ids} name="balance" inputMode="decimal" required autoComplete="off" />}
+            </Field>
+            <Field label="On" error={errorOf("/captured_at")}>
+              {(ids) => <input {...ids} type="date" name="day" defaultValue={today} max={today} required />}
+            </Field>
+          </div>
+        </>
+      )}
+    </FormDialog>
+  );
+}

@@ -1,0 +1,40 @@
+import { describe, expect, test } from "vitest";
+
+import { toIsoDate } from "./calendar";
+import { adjacentRange, customRange, lengthInDays, presetRange, yearEarlier, type RangePreset } from "./time-range";
+
+const NOW = new Date(2024, 2, 31, 12, 30, 20);
+
+describe("a preset", () => {
+  test.each<[RangePreset, string]>([
+    ["1D", "2024-03-30"],
+    ["1W", "2024-03-24"],
+    ["1M", "2024-02-29"],
+    ["3M", "2023-12-31"],
+    ["YTD", "2024-01-01"],
+    ["1Y", "2023-03-31"],
+    ["5Y", "2019-03-31"],
+  ])("%s of 31 March 2024 begins on %s", (preset, start) => {
+    expect(toIsoDate(presetRange(preset, NOW).start)).toBe(start);
+  });
+
+  test("ends with the minute", () => {
+    expect(presetRange("1M", NOW).end).toEqual(new Date(2024, 2, 31, 12, 31));
+  });
+});
+
+describe("a range of dates", () => {
+  const february = customRange("2024-02-01", "2024-02-29");
+
+  test("has both of its days", () => {
+    expect(lengthInDays(february)).toBeCloseTo(29, 3);
+  });
+
+  test("ends on the last of February in the year before a leap year", () => {
+    expect(toIsoDate(yearEarlier(february).end)).toBe("2023-02-28");
+  });
+
+  test("lies after the range before it", () => {
+    expect(adjacentRange(february, -1).end).toEqual(february.start);
+  });
+});

@@ -1,0 +1,64 @@
+/** Dates and times in the reader's language and time zone. */
+
+import { DAY_MS, DAY_S, startOfDay, toIsoDate } from "../domain/calendar";
+import { locale } from "./locale";
+
+const format = (options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
+  new Intl.DateTimeFormat(locale, options);
+const formats = {
+  date: format({ dateStyle: "medium" }),
+  dateTime: format({ dateStyle: "medium", timeStyle: "short" }),
+  time: format({ hour: "numeric", minute: "2-digit" }),
+  day: format({ day: "numeric", month: "short" }),
+  month: format({ month: "short" }),
+  monthOfYear: format({ month: "short", year: "numeric" }),
+  year: format({ year: "numeric" }),
+};
+const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+
+export function formatDate(instant: Date | string): string {
+  return formats.date.format(new Date(instant));
+}
+
+export function formatDateTime(instant: Date | string): string {
+  return formats.dateTime.format(new Date(instant));
+}
+
+/** Return the date of an instant, with the time where the instant has one. */
+export function formatInstant(instant: string): string {
+  // The API records a day without a time at noon UTC.
+  return instant.endsWith("T12:00:00Z") ? formatDate(instant) : formatDateTime(instant);
+}
+
+export function formatRelative(instant: Date | string, now: Date = new Date()): string {
+  const then = new Date(instant);
+  const seconds = (then.getTime() - now.getTime()) / 1000;
+  const days = Math.round(
+    (startOfDay(toIsoDate(then)).getTime() - startOfDay(toIsoDate(now)).getTime()) / DAY_MS,
+  );
+  if (Math.abs(seconds) < 90) return relative.format(0, "second");
+  if (Math.abs(seconds) < 5400) return relative.format(Math.round(seconds / 60), "minute");
+  if (days === 0) return relative.format(Math.round(seconds / 3600), "hour");
+  if (Math.abs(days) < 45) return relative.format(days, "day");
+  if (Math.abs(days) < 548) return relative.format(Math.round(days / 30.44), "month");
+  return relative.format(Math.round(days / 365.25), "year");
+}
+
+/** Return the labels of a time axis: its ticks in seconds of the epoch, and the seconds between them. */
+export function formatTimeTicks(ticks: readonly number[], increment: number): string[] {
+  return ticks.map((tick, index) => {
+    const date = new Date(tick * 1000);
+    if (increment < DAY_S) {
+      return (date.getHours() + date.getMinutes() === 0 ? formats.day : formats.time).format(date);
+    }
+    if (increment < 28 * DAY_S) return formats.day.format(date);
+    if (increment >= 365 * DAY_S) return formats.year.format(date);
+    const isNewYear = index === 0 || date.getMonth() === 0;
+    return (isNewYear ? formats.monthOfYear : formats.month).format(date);
+  });
+}
+
+/** Return the whole seconds until an instant in milliseconds of the epoch; one at the least. */
+export function secondsUntil(instantMs: number): number {
+  return Math.max(1, Math.round((instantMs - Date.now()) / 1000));
+}

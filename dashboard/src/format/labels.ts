@@ -1,0 +1,85 @@
+/** The API's terms as the reader sees them. */
+
+import type { Account, Connection, SnapshotSource, Sync } from "../api/types";
+import type { RangePreset } from "../domain/time-range";
+
+export const SOURCE_LABELS: Record<SnapshotSource, string> = {
+  initial_connection: "First sync",
+  account_sync: "Account sync",
+  holdings_sync: "Holdings sync",
+  manual_sync: "By hand",
+  scheduled_sync: "Scheduled sync",
+};
+
+export const ACCOUNT_TYPE_LABELS: Record<Account["account_type"], string> = {
+  checking: "Checking",
+  savings: "Savings",
+  money_market: "Money market",
+  cd: "Certificate of deposit",
+  credit_card: "Credit card",
+  line_of_credit: "Line of credit",
+  loan: "Loan",
+  mortgage: "Mortgage",
+  brokerage: "Brokerage",
+  ira: "IRA",
+  roth_ira: "Roth IRA",
+  sep_ira: "SEP IRA",
+  simple_ira: "SIMPLE IRA",
+  "401k": "401(k)",
+  "403b": "403(b)",
+  hsa: "HSA",
+  education: "Education",
+  trust: "Trust",
+  pension: "Pension",
+  property: "Property",
+  crypto: "Crypto",
+  cash: "Cash",
+  other: "Other",
+};
+
+export const CONNECTION_STATE_LABELS: Record<Connection["state"], string> = {
+  active: "Working",
+  needs_reauthentication: "Sign in again",
+  rate_limited: "Waiting",
+  failing: "Failing",
+  disconnected: "Disconnected",
+};
+
+export const SYNC_STATE_LABELS: Record<Sync["state"], string> = {
+  running: "Running",
+  succeeded: "Done",
+  partial: "Partly done",
+  failed: "Failed",
+};
+
+/** The providers that Dashtam reads itself: statement files and typed balances. */
+export const LOCAL_PROVIDER_LABELS: Record<string, string> = {
+  ofx: "OFX files",
+  csv: "CSV files",
+  balance_csv: "CSV files",
+  mt940: "MT940 files",
+  camt053: "camt.053 files",
+  camt: "camt.053 files",
+  manual: "Kept by hand",
+};
+
+export function providerLabel(provider: string): string {
+  return LOCAL_PROVIDER_LABELS[provider] ?? provider;
+}
+
+/** Spoken in place of the presets' short names. */
+export const RANGE_LABELS: Record<RangePreset, string> = {
+  "1D": "one day",
+  "1W": "one week",
+  "1M": "one month",
+  "3M": "three months",
+  YTD: "this year so far",
+  "1Y": "one year",
+  "5Y": "five years",
+  ALL: "everything",
+};
+
+/** Return the account's institution, its type, and more details, on one line. */
+export function describeAccount(account: Account, ...more: (string | null)[]): string {
+  return [account.institution, ACCOUNT_TYPE_LABELS[account.account_type], ...more].filter(Boolean).join(" · ");
+}

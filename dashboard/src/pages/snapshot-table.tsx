@@ -1,0 +1,116 @@
+/** Recorded balances, newest first, with their changes and sources. */
+
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+
+import type { RequestError } from "../api/http";
+import type { Snapshot, SnapshotHistory } from "../api/types";
+import { useAction } from "../api/use-action";
+import { MAX_POINTS } from "../chart/points";
+import { Amount, SnapshotChange } from "../components/amount";
+import { ErrorNotice } from "../components/error-notice";
+import { Icon } from "../components/icon";
+import { Section } from "../components/section";
+import { formatDate, formatDateTime } from "../format/dates";
+import { SOURCE_LABELS } from "../format/labels";
+import { formatCount } from "../format/numbers";
+
+const INITIAL_ROWS = 20;
+const MORE_ROWS = 200;
+// The API does not tell whether it left any out. Of more than MAX_POINTS, fewer than these remain
+// only where nearly all lie within a few days of a range of years.
+const COMPLETE_BELOW = 80;
+
+export function SnapshotTable({
+  history,
+  isComplete,
+  isLoading,
+  error,
+  onLoadAll,
+  onSelect,
+  onSaveAll,
+}: {
+  history: SnapshotHistory;
+  /** Whether the history has every balance of its range, not only those that shape its line. */
+  isComplete: boolean;
+  isLoading: boolean;
+  error: RequestError | undefined;
+  onLoadAll: () => void;
+  onSelect: (snapshot: Snapshot) => void;
+  onSaveAll: () => Promise<void>;
+}): JSX.Element {
+  const [rowCount, setRowCount] = useState(INITIAL_ROWS);
+  const { error: saveError, isBusy: isSaving, run: saveAll } = useAction(onSaveAll);
+  const shownError = saveError ?? error;
+  const newestFirst = history.snapshots.toReversed();
+  const remaining = newestFirst.length - rowCount;
+  return (
+    <Section
+      title="Balances"
+      aside={
+        <button type="button" class="ghost has-label" disabled={isSaving} onClick={() => void saveAll()}>
+          <Icon name="download" /> {isSaving ? "Saving …" : "Save as CSV"}
+        </button>
+      }
+    >
+      {isComplete || newestFirst.length < COMPLETE_BELOW ? (
+        <p class="muted">
+          {formatCount(newestFirst.length, "balance")} in this range. Each change is since the row below.
+        </p>
+      ) : (
+        <p class="muted">
+          {formatCount(newestFirst.length, "balance")}. Of more than {MAX_POINTS} in a range only those that
+          shape the line are shown. Each change is since the row below.{" "}
+          <button type="button" class="button is-small" disabled={isLoading} onClick={onLoadAll}>
+            {isLoading ? "Loading …" : "Load every balance"}
+          </button>
+        </p>
+      )}
+      <ErrorNotice error={shownError} />
+      <table class="data-table">
+        <thead>
+          <tr>
+            <th scope="col">Day</th>
+            <th scope="col" class="number">Balance</th>
+            <th scope="col" class="number">Change</th>
+            <th scope="col" class="wide-only">Source</th>
+            <th scope="col"><span class="visually-hidden">Details</span></th>
+          </tr>
+        </thead>
+        <tbody>
+          {newestFirst.slice(0, rowCount).map((snapshot) => (
+            <tr key={snapshot.id}>
+              <th scope="row">
+                <time dateTime={snapshot.captured_at} title={formatDateTime(snapshot.captured_at)}>
+                  {formatDate(snapshot.captured_at)}
+                </time>
+              </th>
+              <td class="number">
+                <Amount text={snapshot.balance} currency={snapshot.currency} />
+              </td>
+              <td class="number">
+                <SnapshotChange snapshot={snapshot} />
+              </td>
+              <td class="wide-only muted">{SOURCE_LABELS[snapshot.source]}</td>
+              <td class="row-action">
+                <button
+                  type="button"
+                  class="ghost"
+                  aria-label={`Which sync recorded ${formatDate(snapshot.captured_at)}`}
+                  onClick={() => onSelect(snapshot)}
+                >
+                  <Icon name="forward" />
+                </button>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {remaining > 0 && (
+        <button type="button" class="button is-small" onClick={() => setRowCount(rowCount + MORE_ROWS)}>
+          Show {Math.min(remaining, MORE_ROWS)} more
+        </button>
+      )}
+    </Section>
+  );
+}

@@ -1,0 +1,10 @@
+from recorded_answers.conftest import Recorded
+from recorded_answers.refusals import record_refusals
+
+
+def test_providers_are_answered_as_recorded(recorded: Recorded) -> None:
+    with recorded("providers") as app:
+        ada = app.open().person()
+        ada("GET", "/providers")
+        ada("HEAD", "/providers")
+        record_refusals(app, "providers")
