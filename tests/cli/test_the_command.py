@@ -17,6 +17,7 @@ HEAVY = (
     "starlette",
     "uvicorn",
     "plotext",
+    "jinja2",
     "cryptography",
     "msgspec",
     "dashtam.bootstrap",

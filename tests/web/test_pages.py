@@ -1,7 +1,10 @@
 """The pages for people: self-contained, complete, and strict about what they may load."""
 
 import json
+import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
@@ -13,9 +16,9 @@ from starlette.testclient import TestClient
 from dashtam.presentation.http.problems import Problems
 from dashtam.presentation.openapi.document import document, text
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
-from dashtam.presentation.web.code_examples import curl, json_code
+from dashtam.presentation.web.code_examples import curl, json_tokens
 from dashtam.presentation.web.pages import Pages
-from dashtam.presentation.web.reference import reference
+from dashtam.presentation.web.rendering import render_reference
 
 PATHS = ["/", "/docs", "/style.css", "/favicon.svg"]
 HTML = ["/", "/docs"]
@@ -92,6 +95,11 @@ def test_every_link_of_a_page_stays_here(client: TestClient, path: str) -> None:
     assert {link for link in links if link.startswith("/")} <= served
 
 
+def test_a_server_loads_the_templates_only_for_who_reads_a_page() -> None:
+    script = "import sys, dashtam.presentation.app; sys.exit('jinja2' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
 @pytest.mark.parametrize("path", ["/style.css", "/favicon.svg"])
 def test_what_a_page_loads_loads_nothing_more(client: TestClient, path: str) -> None:
     content = client.get(path).text
@@ -129,14 +137,16 @@ def test_the_reference_has_every_error(client: TestClient, described: dict[str, 
 def test_what_a_document_says_is_escaped() -> None:
     described = document(ROUTES, version="<script>", server=None, errors_url="https://e.example/")
     described["info"]["description"] = "<img src=x> & `<b>`"
-    page = reference(described)
-    assert "<script>" not in page
+    operation = described["paths"]["/api/v1/accounts"]["get"]
+    operation["responses"]["200"]["content"]["application/json"]["example"] = {"<b>": "<i>"}
+    page = render_reference(described)
+    assert not {"<script>", "<b>", "<i>"} & set(re.findall("<[^>]*>", page))
     assert "&lt;img src=x&gt; &amp; <code>&lt;b&gt;</code>" in page
 
 
 def test_examples_go_to_where_the_installation_is() -> None:
     described = document(ROUTES, version="1", server="https://m.example", errors_url="e:/")
-    page = reference(described)
+    page = render_reference(described)
     assert "https://m.example/api/v1/balance-snapshots" in page
     assert "127.0.0.1" not in page
 
@@ -166,21 +176,8 @@ def test_a_command_sends_its_body_whole(described: dict[str, Any]) -> None:
 
 def test_json_is_shown_as_it_is() -> None:
     value = {"a": [1, -2.5, None, True, 'say "<hi>"'], "12": "3"}
-    shown = Shown(json_code(value)).text
+    shown = "".join(token for _, token in json_tokens(value))
     assert json.loads(shown) == value
-
-
-class Shown(HTMLParser):
-    """What one reads of markup."""
-
-    def __init__(self, markup: str) -> None:
-        super().__init__()
-        self.text = ""
-        self.feed(markup)
-        self.close()
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 @pytest.mark.parametrize("path", PATHS)
