@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dashtam.bootstrap import Installation
-from dashtam.presentation.cli.context import Invocation
+from dashtam.presentation.cli.context import CommandContext
 from dashtam.presentation.cli.main import dashtam
 
 EMAIL = "ada@example.org"
@@ -31,7 +31,7 @@ class CommandLine:
             dashtam,
             [str(word) for word in words],
             input=typed,
-            obj=Invocation(self.open),
+            obj=CommandContext(self.open),
             prog_name="dashtam",
         )
         assert "Traceback" not in result.output, result.output

@@ -10,7 +10,7 @@ from click.shell_completion import ShellComplete
 
 from cli.conftest import CommandLine
 from dashtam import __version__
-from dashtam.presentation.cli.main import ENTRIES, Dashtam, dashtam
+from dashtam.presentation.cli.main import COMMANDS, RootGroup, dashtam
 
 HEAVY = (
     "sqlalchemy",
@@ -44,8 +44,8 @@ def test_what_asks_for_no_data_loads_nothing_heavy(word: str) -> None:
 
 def test_the_overview_says_of_every_command_what_it_says_itself(empty: CommandLine) -> None:
     overview = empty("--help")
-    assert isinstance(dashtam, Dashtam)
-    for name, entry in ENTRIES.items():
+    assert isinstance(dashtam, RootGroup)
+    for name, entry in COMMANDS.items():
         assert f"  {name} " in overview
         command = dashtam.get_command(Context(dashtam), name)
         assert command is not None

@@ -10,27 +10,27 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from dashtam.domain.errors import DashtamError
-from dashtam.presentation.cli.installation import Installation, Opener
+from dashtam.presentation.cli.installation import InstallationOpener, InstallationPort
 
 if TYPE_CHECKING:  # --help and version need none of what this loads
     from dashtam.application.ports import Services
 
 
 @dataclass
-class Invocation:
+class CommandContext:
     """What stands on the command line for every verb; ``given`` are settings."""
 
-    opener: Opener
-    given: dict[str, object] = field(default_factory=dict)
+    open_installation: InstallationOpener
+    settings: dict[str, object] = field(default_factory=dict)
     as_json: bool = False
     email: str | None = None
-    is_sure: bool = False
+    assume_yes: bool = False
     shows_traceback: bool = False
 
     @cached_property
-    def installation(self) -> Installation:
+    def installation(self) -> InstallationPort:
         """The installation, opened when a verb first asks for it."""
-        opened = self.opener(self.given)
+        opened = self.open_installation(self.settings)
         click.get_current_context().find_root().call_on_close(opened.close)
         return opened
 
@@ -39,13 +39,13 @@ class Invocation:
         """What use cases ask for."""
         return self.installation.services()
 
-    def make_sure(self, question: str) -> None:
+    def confirm(self, question: str) -> None:
         """Ask before something that cannot be undone.
 
         Raises:
             Refusal: the answer is no, or there is nobody to ask.
         """
-        if self.is_sure:
+        if self.assume_yes:
             return
         if not sys.stdin.isatty():
             detail = f"{question} Nothing was done: add --yes where nobody can be asked."
@@ -55,7 +55,7 @@ class Invocation:
             raise DashtamError(detail)
 
 
-def say(text: str) -> None:
+def notify(text: str) -> None:
     """Write something that is not the answer, where it does not get into the answer's way."""
     click.echo(text, err=True)
 
@@ -65,7 +65,7 @@ def printable(text: str) -> str:
     return "".join(one if one.isprintable() or one == "\n" else "?" for one in text)
 
 
-def fault_lines(refusal: DashtamError) -> list[str]:
+def field_error_lines(refusal: DashtamError) -> list[str]:
     """Return what a refusal says beyond its sentence, a line for each thing that is wrong."""
     sentence, field_errors = str(refusal), refusal.field_errors
     if [fault.detail for fault in field_errors] == [sentence]:
@@ -80,14 +80,14 @@ def _take(name: str) -> Callable[[click.Context, click.Parameter, object], None]
     def take(context: click.Context, _parameter: click.Parameter, value: object) -> None:
         # Each of these can stand before the verb and behind it; the last one that is given counts.
         if value:
-            setattr(context.ensure_object(Invocation), name, value)
+            setattr(context.ensure_object(CommandContext), name, value)
 
     return take
 
 
 def _take_data(context: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
     if value is not None:
-        context.ensure_object(Invocation).given["data"] = value
+        context.ensure_object(CommandContext).settings["data"] = value
 
 
 COMMON_OPTIONS: Final[Sequence[click.Parameter]] = (
@@ -116,7 +116,7 @@ COMMON_OPTIONS: Final[Sequence[click.Parameter]] = (
         ["--yes"],
         is_flag=True,
         expose_value=False,
-        callback=_take("is_sure"),
+        callback=_take("assume_yes"),
         help="Do not ask before what cannot be undone.",
     ),
     click.Option(
@@ -130,7 +130,7 @@ COMMON_OPTIONS: Final[Sequence[click.Parameter]] = (
 """What every verb understands, and the command itself before it."""
 
 
-class Verb(click.Command):
+class Command(click.Command):
     """A command that does something."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -138,10 +138,10 @@ class Verb(click.Command):
         return [*super().get_params(ctx), *COMMON_OPTIONS]
 
 
-class Noun(click.Group):
+class Group(click.Group):
     """A command whose verbs do something."""
 
-    command_class = Verb
+    command_class = Command
 
 
-pass_invocation = click.make_pass_decorator(Invocation)
+pass_command_context = click.make_pass_decorator(CommandContext)

@@ -43,7 +43,7 @@ class Key:
     retired_at: datetime | None
 
 
-class Installation(Protocol):
+class InstallationPort(Protocol):
     """One Dashtam, as its settings say."""
 
     def services(self) -> "Services":
@@ -101,7 +101,7 @@ class Installation(Protocol):
         """Sync what is due until told to stop; ``started`` is called once, when it begins."""
 
 
-Opener = Callable[[Mapping[str, object]], Installation]
+InstallationOpener = Callable[[Mapping[str, object]], InstallationPort]
 """Opens an installation, some settings given on the command line (``data``, ``port`` and such).
 
 Raises:

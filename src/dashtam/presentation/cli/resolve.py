@@ -17,7 +17,7 @@ from dashtam.domain.connection import Connection
 from dashtam.domain.errors import DashtamError, NotFound
 from dashtam.domain.sync import SnapshotSource
 from dashtam.domain.user import User
-from dashtam.presentation.cli.context import Invocation
+from dashtam.presentation.cli.context import CommandContext
 from dashtam.presentation.http.instants import parse_instant
 
 T = TypeVar("T")
@@ -54,14 +54,14 @@ class Named(Generic[T]):
     thing: T
 
 
-def chosen_user(invocation: Invocation, work: UnitOfWork) -> User:
+def resolve_user(context: CommandContext, work: UnitOfWork) -> User:
     """Return whose data this is about: ``--user``, else the only one there is.
 
     Raises:
         NotFound: there is no such user, nobody at all, or nobody said which one.
     """
-    if invocation.email is not None:
-        return user_by_email(work, invocation.email)
+    if context.email is not None:
+        return find_user(work, context.email)
     found = work.users.every()
     if not found:
         detail = "Nobody keeps accounts here yet: `dashtam users create EMAIL` adds somebody."
@@ -73,7 +73,7 @@ def chosen_user(invocation: Invocation, work: UnitOfWork) -> User:
     return found[0]
 
 
-def user_by_email(work: UnitOfWork, email: str) -> User:
+def find_user(work: UnitOfWork, email: str) -> User:
     """Return the user with this e-mail.
 
     Raises:
@@ -86,20 +86,20 @@ def user_by_email(work: UnitOfWork, email: str) -> User:
     return user
 
 
-def chosen_account(work: UnitOfWork, user: User, text: str) -> Account:
+def resolve_account(work: UnitOfWork, user: User, text: str) -> Account:
     """Return the user's account with this id, or whose name begins like this."""
     found = every(lambda page: accounts.of_user(work, user.id, page))
     owned = [Named(one.account.id, one.account.name, one.account) for one in found]
-    return chosen("account", text, owned)
+    return resolve_name("account", text, owned)
 
 
-def chosen_connection(work: UnitOfWork, user: User, text: str) -> Connection:
+def resolve_connection(work: UnitOfWork, user: User, text: str) -> Connection:
     """Return the user's connection with this id, or whose name begins like this."""
     found = every(lambda page: connections.of_user(work, user.id, page))
-    return chosen("connection", text, [Named(one.id, one.name, one) for one in found])
+    return resolve_name("connection", text, [Named(one.id, one.name, one) for one in found])
 
 
-def chosen(noun: str, text: str, named: Iterable[Named[T]]) -> T:
+def resolve_name(noun: str, text: str, named: Iterable[Named[T]]) -> T:
     """Return the thing with this id or this name, or the only one whose name begins like this.
 
     Raises:

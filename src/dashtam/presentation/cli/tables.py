@@ -8,15 +8,15 @@ from unicodedata import east_asian_width
 import click
 import msgspec
 
-from dashtam.presentation.cli.context import Invocation, printable
+from dashtam.presentation.cli.context import CommandContext, printable
 
 _GAP: Final = "  "
 _WIDE: Final = frozenset("WF")
 
 
-def answer(invocation: Invocation, shape: object, text: Callable[[], str]) -> None:
+def answer(context: CommandContext, shape: object, text: Callable[[], str]) -> None:
     """Write the answer: the shape as JSON where that was asked for, else the text."""
-    as_json = invocation.as_json
+    as_json = context.as_json
     click.echo(msgspec.json.encode(shape).decode() if as_json else printable(text()))
 
 

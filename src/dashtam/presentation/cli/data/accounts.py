@@ -17,8 +17,8 @@ from dashtam.domain.account import Account, AccountType, BalanceSign
 from dashtam.domain.errors import DashtamError
 from dashtam.domain.money import Currency, parse_amount
 from dashtam.domain.statement import Reading
-from dashtam.presentation.cli.context import Invocation, Noun, pass_invocation, say
-from dashtam.presentation.cli.resolve import InstantParam, chosen_account, chosen_user
+from dashtam.presentation.cli.context import CommandContext, Group, notify, pass_command_context
+from dashtam.presentation.cli.resolve import InstantParam, resolve_account, resolve_user
 from dashtam.presentation.cli.tables import answer, instant_text, table
 from dashtam.presentation.http.instants import NOON
 from dashtam.presentation.routers.api.v1.accounts import AccountList, account_shape
@@ -81,28 +81,26 @@ class AccountName(click.ParamType[str]):
             self.fail(detail, param, ctx)
 
 
-@click.group(cls=Noun)
+@click.group(cls=Group)
 def accounts() -> None:
     """List accounts, keep them by hand, change them."""
 
 
 @accounts.command("list")
-@pass_invocation
-def list_accounts(invocation: Invocation) -> None:
+@pass_command_context
+def list_accounts(context: CommandContext) -> None:
     """List all accounts with their newest balance.
 
     Hidden and closed ones too.
     """
-    with invocation.services.database.read() as work:
-        user = chosen_user(invocation, work)
+    with context.services.database.read() as work:
+        user = resolve_user(context, work)
         found = list(every(lambda page: owned.of_user(work, user.id, page)))
     shape = AccountList(
         accounts=[account_shape(one) for one in found], total_count=len(found), next_cursor=None
     )
     headings = ("NAME", "TYPE", "BALANCE", "", "AS OF", "STATE", "ID")
-    answer(
-        invocation, shape, lambda: table(headings, [_row(one) for one in found], numbers="BALANCE")
-    )
+    answer(context, shape, lambda: table(headings, [_row(one) for one in found], numbers="BALANCE"))
 
 
 def _row(one: AccountBalance) -> tuple[str, ...]:
@@ -128,9 +126,9 @@ def _state(account: Account) -> str:
 @click.option("--currency", type=Code(), required=True, help="A code such as USD.")
 @click.option("--type", "account_type", type=_TYPE, default="other", show_default=True)
 @click.option("--at", type=InstantParam(NOON), help=_AT)
-@pass_invocation
+@pass_command_context
 def add(
-    invocation: Invocation,
+    context: CommandContext,
     name: str,
     balance: Decimal,
     *,
@@ -143,12 +141,12 @@ def add(
     A debt is negative.
     """
     described = ManualAccount(name, AccountType(account_type), currency)
-    with invocation.services.database.write() as work:
-        user = chosen_user(invocation, work)
+    with context.services.database.write() as work:
+        user = resolve_user(context, work)
         made = typed_balances.create_manual(
             work, user.id, described, Reading(_past(work, at), balance)
         )
-    answer(invocation, account_shape(made), lambda: f"{name}: {made.account.id}")
+    answer(context, account_shape(made), lambda: f"{name}: {made.account.id}")
 
 
 @accounts.command(context_settings=_AMOUNTS)
@@ -158,9 +156,9 @@ def add(
 @click.option("--available", type=AmountParam(), help="What can be spent of it.")
 @click.option("--holdings", type=AmountParam(), help="What the positions are worth.")
 @click.option("--cash", type=AmountParam(), help="What is not invested.")
-@pass_invocation
+@pass_command_context
 def record(
-    invocation: Invocation,
+    context: CommandContext,
     /,
     account: str,
     balance: Decimal,
@@ -171,8 +169,8 @@ def record(
 
     A debt is negative.
     """
-    with invocation.services.database.write() as work:
-        mine = chosen_account(work, chosen_user(invocation, work), account)
+    with context.services.database.write() as work:
+        mine = resolve_account(work, resolve_user(context, work), account)
         reading = Reading(
             captured_at=_past(work, at),
             balance=balance,
@@ -181,10 +179,10 @@ def record(
             cash_value=parts["cash"],
         )
         typed = typed_balances.type_balance(work, mine, reading)
-    say(f"Recorded. `dashtam retract {typed.sync_id}` takes it back.")
+    notify(f"Recorded. `dashtam retract {typed.sync_id}` takes it back.")
     kept = typed.snapshot.snapshot
     answer(
-        invocation,
+        context,
         snapshot_shape(typed.snapshot),
         lambda: f"{mine.name}: {kept.balance} {kept.balance.currency.code}",
     )
@@ -200,8 +198,8 @@ def record(
 )
 @click.option("--close", "closed_at", type=InstantParam(NOON), help="Closed since this day.")
 @click.option("--reopen", is_flag=True, help="It is not closed after all.")
-@pass_invocation
-def change(invocation: Invocation, /, account: str, *, reopen: bool, **given: object) -> None:
+@pass_command_context
+def change(context: CommandContext, /, account: str, *, reopen: bool, **given: object) -> None:
     """Rename, hide, close or reopen an account, or set its type."""
     changes = {name: value for name, value in given.items() if value is not None}
     if "sign" in changes:
@@ -213,14 +211,14 @@ def change(invocation: Invocation, /, account: str, *, reopen: bool, **given: ob
     if not changes:
         detail = "Say what to change: --name, --type, --sign, --hide, --show, --close or --reopen."
         raise click.UsageError(detail)
-    with invocation.services.database.write() as work:
-        mine = chosen_account(work, chosen_user(invocation, work), account)
+    with context.services.database.write() as work:
+        mine = resolve_account(work, resolve_user(context, work), account)
         if isinstance(closed_at := changes.get("closed_at"), datetime):
             changes["closed_at"] = _past(work, closed_at)
         changed = owned.change(work, mine, cast("AccountChanges", changes))
         shown = owned.with_balance(work, changed)
     answer(
-        invocation,
+        context,
         account_shape(shown),
         lambda: f"{changed.name}: {changed.account_type}, {_state(changed)}",
     )

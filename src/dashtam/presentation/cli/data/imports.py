@@ -18,8 +18,13 @@ from dashtam.domain.connection import Connection
 from dashtam.domain.errors import DashtamError, FieldError
 from dashtam.domain.statement import RowError
 from dashtam.domain.user import User
-from dashtam.presentation.cli.context import Invocation, Verb, fault_lines, pass_invocation
-from dashtam.presentation.cli.resolve import chosen_account, chosen_connection, chosen_user
+from dashtam.presentation.cli.context import (
+    Command,
+    CommandContext,
+    field_error_lines,
+    pass_command_context,
+)
+from dashtam.presentation.cli.resolve import resolve_account, resolve_connection, resolve_user
 from dashtam.presentation.cli.tables import answer, count_text
 from dashtam.presentation.routers.api.v1.imports import ImportShape, import_shape
 from dashtam.presentation.schemas.base import Shape
@@ -95,7 +100,7 @@ class JsonObject(click.ParamType[Mapping[str, Any]]):
             self.fail("This is not a JSON object.", param, ctx)
 
 
-@click.command("import", cls=Verb)
+@click.command("import", cls=Command)
 @click.argument(
     "files",
     nargs=-1,
@@ -109,10 +114,10 @@ class JsonObject(click.ParamType[Mapping[str, Any]]):
 @click.option("--account", help="Record into this account: an id, or how a name begins.")
 @click.option("--connection", help="Find or make accounts under this connection.")
 @click.pass_context
-@pass_invocation
+@pass_command_context
 def import_files(
-    invocation: Invocation,
-    context: click.Context,
+    context: CommandContext,
+    click_context: click.Context,
     /,
     files: Sequence[Path],
     **given: Any,  # noqa: ANN401 - click passes them by name, and Choices knows them
@@ -125,16 +130,16 @@ def import_files(
     refused, 1 when nothing could be used.
     """
     choices = Choices(mapping=given.pop("mapping") or {}, **given)
-    outcomes = list(_outcomes(invocation, _files_in(invocation, files), choices))
-    answer(invocation, _shape(outcomes, choices), lambda: _text(outcomes, choices))
+    outcomes = list(_outcomes(context, _files_in(context, files), choices))
+    answer(context, _shape(outcomes, choices), lambda: _text(outcomes, choices))
     if not any(outcome.done for outcome in outcomes):
-        context.exit(_EXIT_REFUSED)
+        click_context.exit(_EXIT_REFUSED)
     if any(outcome.done is None or outcome.done.refused for outcome in outcomes):
-        context.exit(_EXIT_PARTLY)
+        click_context.exit(_EXIT_PARTLY)
 
 
-def _files_in(invocation: Invocation, given: Sequence[Path]) -> list[Path]:
-    formats = invocation.services.statement_files.formats()
+def _files_in(context: CommandContext, given: Sequence[Path]) -> list[Path]:
+    formats = context.services.statement_files.formats()
     endings = {extension for known in formats for extension in known.extensions}
     found: list[Path] = []
     for path in given:
@@ -147,9 +152,11 @@ def _files_in(invocation: Invocation, given: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _outcomes(invocation: Invocation, files: Sequence[Path], choices: Choices) -> Iterator[Outcome]:
+def _outcomes(
+    context: CommandContext, files: Sequence[Path], choices: Choices
+) -> Iterator[Outcome]:
     # A choice that is wrong is wrong for every file, and refused once.
-    to = _chosen(invocation, choices)
+    to = _chosen(context, choices)
     hidden = not sys.stderr.isatty()
     steps = _STEPS * len(files)
     with click.progressbar(length=steps, label="Importing", file=sys.stderr, hidden=hidden) as bar:
@@ -157,7 +164,7 @@ def _outcomes(invocation: Invocation, files: Sequence[Path], choices: Choices) -
             progress = partial(_show, bar, number)
             progress(0, 1)
             try:
-                yield Outcome(path, _import(invocation, path, choices, to, progress))
+                yield Outcome(path, _import(context, path, choices, to, progress))
             except DashtamError as refusal:
                 yield Outcome(path, None, refusal)
             except OSError as error:
@@ -178,7 +185,7 @@ def _show(bar: Bar, files_before: int, done: int, count: int) -> None:
 
 
 def _import(
-    invocation: Invocation, path: Path, choices: Choices, to: Chosen, progress: Progress
+    context: CommandContext, path: Path, choices: Choices, to: Chosen, progress: Progress
 ) -> Import:
     with path.open("rb") as file:
         sent = SentFile(
@@ -191,17 +198,17 @@ def _import(
             is_dry=choices.is_dry,
             progress=progress,
         )
-        return file_import.import_file(invocation.services, sent)
+        return file_import.import_file(context.services, sent)
 
 
-def _chosen(invocation: Invocation, choices: Choices) -> Chosen:
+def _chosen(context: CommandContext, choices: Choices) -> Chosen:
     account, connection = choices.account, choices.connection
-    with invocation.services.database.read() as work:
-        user = chosen_user(invocation, work)
+    with context.services.database.read() as work:
+        user = resolve_user(context, work)
         return Chosen(
             user,
-            None if account is None else chosen_account(work, user, account),
-            None if connection is None else chosen_connection(work, user, connection),
+            None if account is None else resolve_account(work, user, account),
+            None if connection is None else resolve_connection(work, user, connection),
         )
 
 
@@ -233,7 +240,7 @@ def _text(outcomes: Sequence[Outcome], choices: Choices) -> str:
 def _lines(outcome: Outcome, choices: Choices) -> Iterator[str]:
     if outcome.refusal is not None:
         yield f"{outcome.path.name}: refused. {outcome.refusal}"
-        yield from (f"    {line}" for line in fault_lines(outcome.refusal))
+        yield from (f"    {line}" for line in field_error_lines(outcome.refusal))
     if outcome.done is not None:
         taken_back = "" if choices.is_dry else f"  (dashtam retract {outcome.done.sync_id})"
         yield f"{outcome.path.name}: {outcome.done.file_format}{taken_back}"

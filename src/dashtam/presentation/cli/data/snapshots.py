@@ -15,8 +15,8 @@ from dashtam.domain.history.balance_history import BalanceHistory, Change, Chang
 from dashtam.domain.money import Money
 from dashtam.domain.period import Period
 from dashtam.domain.sync import SnapshotSource
-from dashtam.presentation.cli.context import Invocation, Verb, pass_invocation
-from dashtam.presentation.cli.resolve import SOURCE, InstantParam, chosen_account, chosen_user
+from dashtam.presentation.cli.context import Command, CommandContext, pass_command_context
+from dashtam.presentation.cli.resolve import SOURCE, InstantParam, resolve_account, resolve_user
 from dashtam.presentation.cli.tables import answer, count_text, instant_text, table
 from dashtam.presentation.http.instants import END_OF_DAY, START_OF_DAY
 from dashtam.presentation.schemas.snapshots import history_shape, latest_shape
@@ -26,19 +26,19 @@ _FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(9999, 12, 31, tzinfo=UTC)
 
 
-@click.command(cls=Verb)
+@click.command(cls=Command)
 @click.option("--hidden", is_flag=True, help="Hidden accounts too.")
 @click.option("--closed", is_flag=True, help="Closed accounts too.")
-@pass_invocation
-def balances(invocation: Invocation, *, hidden: bool, closed: bool) -> None:
+@pass_command_context
+def balances(context: CommandContext, *, hidden: bool, closed: bool) -> None:
     """Show the latest balance of each account, and the totals by currency."""
     include = {name for name, wanted in (("hidden", hidden), ("closed", closed)) if wanted}
-    with invocation.services.database.read() as work:
-        user = chosen_user(invocation, work)
+    with context.services.database.read() as work:
+        user = resolve_user(context, work)
         latest = balance_snapshots.latest(work, user.id, include)
         owned = every(lambda page: accounts.of_user(work, user.id, page))
         names = {one.account.id: one.account.name for one in owned}
-    answer(invocation, latest_shape(latest), lambda: _latest_text(latest, names))
+    answer(context, latest_shape(latest), lambda: _latest_text(latest, names))
 
 
 def _latest_text(latest: LatestBalances, names: dict[AccountId, str]) -> str:
@@ -51,7 +51,7 @@ def _latest_text(latest: LatestBalances, names: dict[AccountId, str]) -> str:
     return table(headings, [*rows, *totals], numbers=_NUMBERS)
 
 
-@click.command(cls=Verb)
+@click.command(cls=Command)
 @click.argument("account")
 @click.option(
     "--from", "start", type=InstantParam(START_OF_DAY), default=_FIRST, help="From then on."
@@ -60,9 +60,9 @@ def _latest_text(latest: LatestBalances, names: dict[AccountId, str]) -> str:
     "--to", "end", type=InstantParam(END_OF_DAY), default=_LAST, help="Up to then, included."
 )
 @click.option("--source", type=SOURCE, help="Only what was captured in this way.")
-@pass_invocation
+@pass_command_context
 def history(
-    invocation: Invocation, account: str, start: datetime, end: datetime, source: str | None
+    context: CommandContext, account: str, start: datetime, end: datetime, source: str | None
 ) -> None:
     """Show how the balance of an account went.
 
@@ -70,28 +70,28 @@ def history(
     the one since the line before.
     """
     period = Period(start, end)
-    with invocation.services.database.read() as work:
-        user = chosen_user(invocation, work)
-        mine = chosen_account(work, user, account)
+    with context.services.database.read() as work:
+        user = resolve_user(context, work)
+        mine = resolve_account(work, user, account)
         found = balance_snapshots.history(work, user.id, mine.id, period, _source(source))
-    answer(invocation, history_shape(found), lambda: _history_text(mine, found, drawn=True))
+    answer(context, history_shape(found), lambda: _history_text(mine, found, drawn=True))
 
 
-@click.command(cls=Verb)
+@click.command(cls=Command)
 @click.argument("account")
 @click.option("--limit", type=click.IntRange(1, 100), default=30, show_default=True)
 @click.option("--source", type=SOURCE, help="Only what was captured in this way.")
-@pass_invocation
-def snapshots(invocation: Invocation, account: str, limit: int, source: str | None) -> None:
+@pass_command_context
+def snapshots(context: CommandContext, account: str, limit: int, source: str | None) -> None:
     """Show the most recent snapshots of an account.
 
     Newest first. ACCOUNT is an id or the beginning of a name.
     """
-    with invocation.services.database.read() as work:
-        user = chosen_user(invocation, work)
-        mine = chosen_account(work, user, account)
+    with context.services.database.read() as work:
+        user = resolve_user(context, work)
+        mine = resolve_account(work, user, account)
         found = balance_snapshots.recent(work, user.id, mine.id, limit, _source(source))
-    answer(invocation, history_shape(found), lambda: _history_text(mine, found, drawn=False))
+    answer(context, history_shape(found), lambda: _history_text(mine, found, drawn=False))
 
 
 def _source(text: str | None) -> SnapshotSource | None:

@@ -17,8 +17,8 @@ from dashtam.database.pagination import every
 from dashtam.domain.connection import Connection, ConnectionState, ProviderKind
 from dashtam.domain.errors import DashtamError
 from dashtam.domain.sync import SnapshotSource, Sync, SyncState
-from dashtam.presentation.cli.context import Invocation, Verb, pass_invocation, say
-from dashtam.presentation.cli.resolve import chosen_connection, chosen_user
+from dashtam.presentation.cli.context import Command, CommandContext, notify, pass_command_context
+from dashtam.presentation.cli.resolve import resolve_connection, resolve_user
 from dashtam.presentation.cli.tables import answer, count_text
 from dashtam.presentation.routers.api.v1.syncs import SyncList, sync_shape
 
@@ -27,16 +27,16 @@ _EXIT_PARTLY: Final = 3
 _PAUSE_S: Final = 0.2
 
 
-@click.command(cls=Verb)
+@click.command(cls=Command)
 @click.argument("connection", required=False)
 @click.option("--all", "is_all", is_flag=True, help="Every connection to a provider.")
 @click.option("--force", is_flag=True, help="Although it was synced a moment ago.")
 @click.option("--watch", is_flag=True, help="Tell how it goes on.")
 @click.pass_context
-@pass_invocation
+@pass_command_context
 def sync(
-    invocation: Invocation,
-    context: click.Context,
+    context: CommandContext,
+    click_context: click.Context,
     connection: str | None,
     *,
     is_all: bool,
@@ -50,42 +50,42 @@ def sync(
     if (connection is None) != is_all:
         detail = "Name a connection, or say --all."
         raise click.UsageError(detail)
-    services = invocation.services
+    services = context.services
     done, refused = [], 0
-    for mine in _chosen(invocation, connection):
+    for mine in _chosen(context, connection):
         try:
             done.append(_synced(services, mine, is_forced=force, watch=watch))
         except DashtamError as refusal:
-            say(f"{mine.name}: {refusal}")
+            notify(f"{mine.name}: {refusal}")
             refused += 1
     shape = SyncList(
         syncs=[sync_shape(one) for one in done], total_count=len(done), next_cursor=None
     )
-    answer(invocation, shape, lambda: "\n".join(map(_text, done)))
+    answer(context, shape, lambda: "\n".join(map(_text, done)))
     failed = refused + sum(one.state is SyncState.FAILED for one in done)
     if failed:
         is_all_of_it = failed == len(done) + refused
-        context.exit(_EXIT_REFUSED if is_all_of_it else _EXIT_PARTLY)
+        click_context.exit(_EXIT_REFUSED if is_all_of_it else _EXIT_PARTLY)
     if any(one.state is SyncState.PARTIAL for one in done):
-        context.exit(_EXIT_PARTLY)
+        click_context.exit(_EXIT_PARTLY)
 
 
-@click.command(cls=Verb)
-@pass_invocation
-def worker(invocation: Invocation) -> None:
+@click.command(cls=Command)
+@pass_command_context
+def worker(context: CommandContext) -> None:
     """Sync every connection when it is due.
 
     It goes on until it is interrupted. `dashtam serve` does the same beside serving, unless the
     setting `worker` is off. Any number of workers may run: each slot is served once.
     """
-    invocation.installation.work(lambda: say("Syncing what is due. Ctrl-C stops it."))
+    context.installation.work(lambda: notify("Syncing what is due. Ctrl-C stops it."))
 
 
-def _chosen(invocation: Invocation, text: str | None) -> Sequence[Connection]:
-    with invocation.services.database.read() as work:
-        user = chosen_user(invocation, work)
+def _chosen(context: CommandContext, text: str | None) -> Sequence[Connection]:
+    with context.services.database.read() as work:
+        user = resolve_user(context, work)
         if text is not None:
-            return [chosen_connection(work, user, text)]
+            return [resolve_connection(work, user, text)]
         return [
             one
             for one in every(lambda page: connections.of_user(work, user.id, page))
@@ -99,7 +99,7 @@ def _synced(services: Services, connection: Connection, *, is_forced: bool, watc
         claim = sync_run.begin(work, services, connection, wanted)
     if not watch:
         return sync_run.complete(services, claim)
-    return _watched(services, claim, lambda sync: say(f"{connection.name}: {_news(sync)}"))
+    return _watched(services, claim, lambda sync: notify(f"{connection.name}: {_news(sync)}"))
 
 
 def _watched(services: Services, claim: SyncClaim, tell: Callable[[Sync], None]) -> Sync:

@@ -8,7 +8,7 @@ from uuid import UUID
 import click
 
 from dashtam.application.history.verification import Finding, VerificationReport, verify
-from dashtam.presentation.cli.context import Invocation, Noun, pass_invocation, say
+from dashtam.presentation.cli.context import CommandContext, Group, notify, pass_command_context
 from dashtam.presentation.cli.tables import answer, count_text, instant_text
 from dashtam.presentation.schemas.base import Shape
 
@@ -34,19 +34,19 @@ class ReportShape(Shape):
     remarks: Sequence[str]
 
 
-@click.group(cls=Noun)
+@click.group(cls=Group)
 def db() -> None:
     """Upgrade, back up, restore and verify the database."""
 
 
 @db.command()
-@pass_invocation
-def upgrade(invocation: Invocation) -> None:
+@pass_command_context
+def upgrade(context: CommandContext) -> None:
     """Bring the schema to what this version needs.
 
     A SQLite database is backed up first.
     """
-    before, now = invocation.installation.upgrade()
+    before, now = context.installation.upgrade()
     click.echo(
         f"The schema is at revision {now} already."
         if before == now
@@ -56,48 +56,48 @@ def upgrade(invocation: Invocation) -> None:
 
 @db.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), required=False)
-@pass_invocation
-def backup(invocation: Invocation, folder: Path | None) -> None:
+@pass_command_context
+def backup(context: CommandContext, folder: Path | None) -> None:
     """Write database and key ring into a new folder inside FOLDER.
 
     Without FOLDER it is `backups` in the data folder. It can be done while serving. A backup holds
     the keys: guard it.
     """
-    installation = invocation.installation
-    click.echo(installation.backup(folder or _data(invocation) / "backups"))
+    installation = context.installation
+    click.echo(installation.backup(folder or _data(context) / "backups"))
 
 
 @db.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@pass_invocation
-def restore(invocation: Invocation, folder: Path) -> None:
+@pass_command_context
+def restore(context: CommandContext, folder: Path) -> None:
     """Put a backup in the place of database and key ring.
 
     What was there is kept aside.
     """
-    invocation.make_sure(f"Put {folder} in the place of what is in {_data(invocation)}?")
-    invocation.installation.restore(folder)
-    say(f"{folder} is in place. `dashtam db verify` looks it over.")
+    context.confirm(f"Put {folder} in the place of what is in {_data(context)}?")
+    context.installation.restore(folder)
+    notify(f"{folder} is in place. `dashtam db verify` looks it over.")
 
 
 @db.command("verify")
 @click.pass_context
-@pass_invocation
-def verify_database(invocation: Invocation, context: click.Context) -> None:
+@pass_command_context
+def verify_database(context: CommandContext, click_context: click.Context) -> None:
     """Check that every snapshot is what was recorded.
 
     Follows each account's hash chain from the first snapshot to the last, and compares what each
     run says it recorded with what is there, so that none can be missing. Exit status 1 when
     anything is wrong.
     """
-    report = verify(invocation.services.database)
-    answer(invocation, _shape(report), lambda: _text(report))
+    report = verify(context.services.database)
+    answer(context, _shape(report), lambda: _text(report))
     if report.found:
-        context.exit(1)
+        click_context.exit(1)
 
 
-def _data(invocation: Invocation) -> Path:
-    options = {option.variable: option.value for option in invocation.installation.options()}
+def _data(context: CommandContext) -> Path:
+    options = {option.variable: option.value for option in context.installation.options()}
     return Path(options["DASHTAM_DATA"])
 
 

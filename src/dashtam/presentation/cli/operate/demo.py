@@ -13,8 +13,8 @@ import msgspec
 
 from dashtam.application.demo import EMAIL, Demo, Sample, prepare
 from dashtam.domain.errors import DashtamError
-from dashtam.presentation.cli.context import Invocation, Verb, pass_invocation, say
-from dashtam.presentation.cli.installation import Installation
+from dashtam.presentation.cli.context import Command, CommandContext, notify, pass_command_context
+from dashtam.presentation.cli.installation import InstallationPort
 from dashtam.presentation.http.server import listen
 
 _STATEMENTS: Final = (".csv", ".ofx", ".qfx", ".sta", ".xml")
@@ -22,25 +22,25 @@ _PASSWORD: Final = "demo_password"  # noqa: S105 - a file's name
 _FOLDER: Final = "dashtam-demo"
 
 
-@click.command(cls=Verb)
+@click.command(cls=Command)
 @click.option("--port", type=click.IntRange(1, 65_535), help="Where to listen; 8000 by default.")
-@pass_invocation
-def demo(invocation: Invocation, port: int | None) -> None:
+@pass_command_context
+def demo(context: CommandContext, port: int | None) -> None:
     """Serve sample data: three years of a household's accounts, with a user to sign in as.
 
     The data lies in a folder of its own unless --data names one. Run again, it shows the same.
     """
-    invocation.given |= {"log_level": "warning"} | ({"port": port} if port else {})
-    installation, data = _opened(invocation)
+    context.settings |= {"log_level": "warning"} | ({"port": port} if port else {})
+    installation, data = _opened(context)
     options = _options(installation)
     _refuse_where_it_cannot_be(options)
-    say("Reading the sample statements …")
+    notify("Reading the sample statements …")
     password = _password(data)
     prepared = prepare(installation.services(), password, samples())
 
     def started(told: Mapping[str, str]) -> None:
         shown = _Shown(told["url"], password, prepared, data)
-        click.echo(shown.json() if invocation.as_json else shown.text())
+        click.echo(shown.json() if context.as_json else shown.text())
 
     installation.serve(started)
 
@@ -72,17 +72,17 @@ def _folder() -> Traversable:
     raise DashtamError(detail)
 
 
-def _opened(invocation: Invocation) -> tuple[Installation, Path]:
+def _opened(context: CommandContext) -> tuple[InstallationPort, Path]:
     """Return the installation, and its folder: one beside the user's own unless one was named."""
-    installation = invocation.installation
+    installation = context.installation
     named = {option.variable: option for option in installation.options()}["DASHTAM_DATA"]
     if named.is_set:
         return installation, Path(named.value)
     data = Path(named.value).with_name(_FOLDER)
-    return invocation.opener(invocation.given | {"data": data}), data
+    return context.open_installation(context.settings | {"data": data}), data
 
 
-def _options(installation: Installation) -> Mapping[str, str]:
+def _options(installation: InstallationPort) -> Mapping[str, str]:
     return {option.variable: option.value for option in installation.options()}
 
 

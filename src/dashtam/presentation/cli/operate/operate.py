@@ -8,9 +8,9 @@ import click
 
 from dashtam.application import audit_log
 from dashtam.domain.audit import AuditLine
-from dashtam.presentation.cli.context import Invocation, Verb, pass_invocation, say
+from dashtam.presentation.cli.context import Command, CommandContext, notify, pass_command_context
 from dashtam.presentation.cli.installation import Check, Option
-from dashtam.presentation.cli.resolve import user_by_email
+from dashtam.presentation.cli.resolve import find_user
 from dashtam.presentation.cli.tables import answer, instant_text, table
 from dashtam.presentation.schemas.base import Shape
 
@@ -44,7 +44,7 @@ class AuditLineList(Shape):
     audit_lines: list[AuditLineShape]
 
 
-@click.command(cls=Verb)
+@click.command(cls=Command)
 @click.option("--host", help="The address to listen on; 127.0.0.1 by default.")
 @click.option("--port", type=click.IntRange(0, 65535), help="The port; 8000 by default.")
 @click.option(
@@ -58,35 +58,35 @@ class AuditLineList(Shape):
     type=click.Choice(["uvicorn", "granian"]),
     help="What speaks HTTP; granian only behind a proxy that has deadlines.",
 )
-@pass_invocation
-def serve(invocation: Invocation, /, **given: object) -> None:
+@pass_command_context
+def serve(context: CommandContext, /, **given: object) -> None:
     """Serve the API and the dashboard, until interrupted."""
-    invocation.given |= given
-    installation = invocation.installation
+    context.settings |= given
+    installation = context.installation
     for warning in installation.warnings():
-        say(f"Note: {warning}")
+        notify(f"Note: {warning}")
     installation.serve(_say_started)
 
 
 def _say_started(told: Mapping[str, str]) -> None:
-    say(f"Dashtam answers at {told['url']}")
+    notify(f"Dashtam answers at {told['url']}")
     if "note" in told:
-        say(f"Note: {told['note']}")
+        notify(f"Note: {told['note']}")
     if "setup_code" in told:
-        say(f"The first user registers there. From elsewhere the code is {told['setup_code']}")
+        notify(f"The first user registers there. From elsewhere the code is {told['setup_code']}")
 
 
-@click.command(cls=Verb)
-@pass_invocation
-def config(invocation: Invocation) -> None:
+@click.command(cls=Command)
+@pass_command_context
+def config(context: CommandContext) -> None:
     """Show every option: its value, its default, and what it is for.
 
     An option is set in the environment or in a file `.env`; NAME_FILE names a file that holds it.
     Secrets are hidden.
     """
-    options = invocation.installation.options()
+    options = context.installation.options()
     answer(
-        invocation,
+        context,
         OptionList(options=options),
         lambda: "\n\n".join(map(_option_text, options)),
     )
@@ -97,18 +97,18 @@ def _option_text(option: Option) -> str:
     return f"{option.variable}={option.value}{default}\n    {option.sentence}"
 
 
-@click.command(cls=Verb)
+@click.command(cls=Command)
 @click.pass_context
-@pass_invocation
-def doctor(invocation: Invocation, context: click.Context) -> None:
+@pass_command_context
+def doctor(context: CommandContext, click_context: click.Context) -> None:
     """Look for what is wrong, and tell what to do about it.
 
     Exit status 1 when anything is.
     """
-    checks = invocation.installation.checks()
-    answer(invocation, CheckList(checks=checks), lambda: "\n".join(map(_check_text, checks)))
+    checks = context.installation.checks()
+    answer(context, CheckList(checks=checks), lambda: "\n".join(map(_check_text, checks)))
     if not all(check.is_well for check in checks):
-        context.exit(1)
+        click_context.exit(1)
 
 
 def _check_text(check: Check) -> str:
@@ -116,21 +116,21 @@ def _check_text(check: Check) -> str:
     return f"{text}\n       {check.advice}" if check.advice and not check.is_well else text
 
 
-@click.command(cls=Verb)
+@click.command(cls=Command)
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
-@pass_invocation
-def audit(invocation: Invocation, limit: int) -> None:
+@pass_command_context
+def audit(context: CommandContext, limit: int) -> None:
     """Show who did what, newest first.
 
     Everyone, or --user alone.
     """
-    with invocation.services.database.read() as work:
-        email = invocation.email
-        user_id = None if email is None else user_by_email(work, email).id
+    with context.services.database.read() as work:
+        email = context.email
+        user_id = None if email is None else find_user(work, email).id
         lines = audit_log.newest(work, limit, user_id)
         emails = {user.id: user.email for user in work.users.every()}
     answer(
-        invocation,
+        context,
         AuditLineList(audit_lines=[_line_shape(line) for line in lines]),
         lambda: table(
             ("AT", "USER", "EVENT", "SUBJECT", "ADDRESS"),
