@@ -1,4 +1,4 @@
-"""The command ``dashtam``: its verbs, loaded only when they are called, and how it ends."""
+"""The command ``dashtam``: its commands, each loaded when it is called, and its exit status."""
 
 import errno
 import traceback
@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 from dashtam.domain.errors import DashtamError
 from dashtam.presentation.cli.context import (
     COMMON_OPTIONS,
+    EXIT_INTERRUPTED,
     CommandContext,
     Group,
     field_error_lines,
@@ -21,20 +22,21 @@ from dashtam.presentation.cli.context import (
 )
 from dashtam.presentation.cli.installation import InstallationOpener
 
-EXIT_INTERRUPTED: Final = 130
-
 
 @dataclass(frozen=True, slots=True)
 class LazyCommand:
-    """Where a command is written, and what it is for: known without loading it."""
+    """A command by its module and its short help, so that the overview loads no module.
+
+    ``function`` is the command's function, where its name is not the command's.
+    """
 
     module: str
     sentence: str
-    name: str | None = None
+    function: str | None = None
 
 
 COMMANDS: Final[Mapping[str, LazyCommand]] = {
-    "serve": LazyCommand("operate.operate", "Serve the API and the dashboard, until interrupted."),
+    "serve": LazyCommand("operate.serve", "Serve the API and the dashboard, until interrupted."),
     "demo": LazyCommand(
         "operate.demo",
         "Serve sample data: three years of a household's accounts, with a user to sign in as.",
@@ -50,8 +52,8 @@ COMMANDS: Final[Mapping[str, LazyCommand]] = {
     "accounts": LazyCommand("data.accounts", "List accounts, keep them by hand, change them."),
     "providers": LazyCommand("data.connections", "List what balances can come from."),
     "connections": LazyCommand("data.connections", "Connect to providers, reconnect, disconnect."),
-    "sync": LazyCommand("data.sync", "Ask a provider what the accounts hold now."),
-    "worker": LazyCommand("data.sync", "Sync every connection when it is due."),
+    "sync": LazyCommand("data.syncs", "Ask a provider what the accounts hold now."),
+    "worker": LazyCommand("operate.serve", "Sync every connection when it is due."),
     "syncs": LazyCommand("data.syncs", "List the runs that recorded balances."),
     "retract": LazyCommand("data.syncs", "Take back what an import or a typed balance recorded."),
     "export": LazyCommand("data.exports", "Write all of one's own data as one JSON document."),
@@ -59,12 +61,12 @@ COMMANDS: Final[Mapping[str, LazyCommand]] = {
     "tokens": LazyCommand("operate.tokens", "Manage read-only tokens for scripts and dashboards."),
     "keys": LazyCommand("operate.keys", "Make, rotate and list the keys that sign tokens."),
     "db": LazyCommand("operate.database", "Upgrade, back up, restore and verify the database."),
-    "audit": LazyCommand("operate.operate", "Show who did what, newest first."),
+    "audit": LazyCommand("operate.audit", "Show who did what, newest first."),
     "config": LazyCommand(
-        "operate.operate", "Show every option: its value, its default, and what it is for."
+        "operate.doctor", "Show every option: its value, its default, and what it is for."
     ),
     "doctor": LazyCommand(
-        "operate.operate", "Look for what is wrong, and tell what to do about it."
+        "operate.doctor", "Look for what is wrong, and tell what to do about it."
     ),
     "version": LazyCommand("operate.about", "Show the version."),
     "completion": LazyCommand("operate.about", "Print what makes a shell complete this command."),
@@ -72,19 +74,19 @@ COMMANDS: Final[Mapping[str, LazyCommand]] = {
 
 
 class RootGroup(Group):
-    """The command itself. ``--help`` and completion load no verb."""
+    """``dashtam`` itself; ``--help`` and completion load no command."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
-        """Return the names in the order in which people need them."""
+        """Return the names, the most needed first."""
         return list(COMMANDS)
 
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command, loading the module that it is written in."""
+        """Load a command's module, and return the command."""
         entry = COMMANDS.get(cmd_name)
         if entry is None:
             return None
         module = import_module(f"dashtam.presentation.cli.{entry.module}")
-        command: click.Command = getattr(module, entry.name or cmd_name)
+        command: click.Command = getattr(module, entry.function or cmd_name)
         return command
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -93,7 +95,7 @@ class RootGroup(Group):
             formatter.write_dl([(name, entry.sentence) for name, entry in COMMANDS.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Return what the word can become."""
+        """Return the completions of a word."""
         known = [
             CompletionItem(name, help=entry.sentence)
             for name, entry in COMMANDS.items()
@@ -102,7 +104,7 @@ class RootGroup(Group):
         return known + click.Command.shell_complete(self, ctx, incomplete)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
-        """Run the verb; whatever ends it becomes a sentence and an exit status."""
+        """Run the command; every error becomes a sentence and an exit status."""
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit):
@@ -110,36 +112,33 @@ class RootGroup(Group):
         except (KeyboardInterrupt, click.Abort):
             notify("\nInterrupted.")
             raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
-        except DashtamError as refusal:
-            raise _refused(refusal) from None
+        except DashtamError as error:
+            lines = [str(error), *field_error_lines(str(error), error.field_errors)]
+            raise _ErrorMessage("\n".join(lines)) from None
         # The edge of the process.
         except Exception as error:
             if isinstance(error, OSError) and error.errno == errno.EPIPE:
                 raise
-            raise _failed(error, ctx.ensure_object(CommandContext)) from None
-
-
-def _refused(refusal: DashtamError) -> click.ClickException:
-    return _ErrorMessage("\n".join([str(refusal), *field_error_lines(refusal)]))
-
-
-def _failed(error: Exception, context: CommandContext) -> click.ClickException:
-    if context.shows_traceback:
-        notify("".join(traceback.format_exception(error)))
-    if isinstance(error, OSError):
-        place = f"{error.filename}: " if error.filename else ""
-        return _ErrorMessage(f"{place}{error.strerror or error}.")
-    return _ErrorMessage(
-        f"Something went wrong that should not have ({type(error).__name__})."
-        " The same command with --traceback tells where."
-    )
+            if ctx.ensure_object(CommandContext).shows_traceback:
+                notify("".join(traceback.format_exception(error)))
+            raise _ErrorMessage(_error_text(error)) from None
 
 
 class _ErrorMessage(click.ClickException):
-    """What was refused, in words alone."""
+    """An error that click shows without a prefix."""
 
     def show(self, file: IO[str] | None = None) -> None:
         click.echo(printable(self.format_message()), file=file, err=True)
+
+
+def _error_text(error: Exception) -> str:
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror or error}."
+    return (
+        f"Something went wrong that should not have ({type(error).__name__})."
+        " The same command with --traceback tells where."
+    )
 
 
 @click.group(cls=RootGroup, params=[*COMMON_OPTIONS], context_settings={"max_content_width": 100})

@@ -1,21 +1,19 @@
-"""``dashtam connections`` and ``dashtam providers``: where balances come from."""
+"""``dashtam connections`` and ``dashtam providers``: the sources of balances."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import click
 
 from dashtam.application.connections import connect
-from dashtam.application.connections import connections as ties
+from dashtam.application.connections import connections as owned
 from dashtam.application.connections.connect import Connected, NewConnection
-from dashtam.application.connections.provider_list import KnownProvider, known_providers
-from dashtam.application.provider import CredentialField
-from dashtam.database.pagination import every
-from dashtam.domain.connection import Connection, ProviderKind
+from dashtam.application.connections.provider_list import known_providers
+from dashtam.domain.connection import ProviderKind
 from dashtam.domain.errors import DashtamError
 from dashtam.presentation.cli.context import CommandContext, Group, notify, pass_command_context
-from dashtam.presentation.cli.resolve import resolve_connection, resolve_user
-from dashtam.presentation.cli.tables import answer, count_text, instant_text, table
+from dashtam.presentation.cli.resolve import list_all, resolve_connection, resolve_user
+from dashtam.presentation.cli.tables import answer, count_text, table
 from dashtam.presentation.routers.api.v1.connections import (
     ConnectionList,
     ProviderList,
@@ -33,13 +31,16 @@ def providers() -> None:
 @pass_command_context
 def list_providers(context: CommandContext) -> None:
     """List live providers with what they ask for, formats of files, and typing."""
-    known = known_providers(context.services)
-    shape = ProviderList(providers=[provider_shape(one) for one in known], total_count=len(known))
+    shapes = [provider_shape(one) for one in known_providers(context.services)]
     rows = [
         (one.slug, one.name, one.kind, ", ".join(field.title for field in one.credentials))
-        for one in known
+        for one in shapes
     ]
-    answer(context, shape, lambda: table(("SLUG", "NAME", "KIND", "ASKS FOR"), rows))
+    answer(
+        context,
+        ProviderList(providers=shapes, total_count=len(shapes)),
+        lambda: table(("SLUG", "NAME", "KIND", "ASKS FOR"), rows),
+    )
 
 
 @click.group(cls=Group)
@@ -52,31 +53,19 @@ def connections() -> None:
 def list_connections(context: CommandContext) -> None:
     """List where the accounts come from, and what is wrong with it, if anything is."""
     with context.services.database.read() as work:
-        user = resolve_user(context, work)
-        found = list(every(lambda page: ties.of_user(work, user.id, page)))
-    shape = ConnectionList(
-        connections=[connection_shape(one) for one in found],
-        total_count=len(found),
-        next_cursor=None,
-    )
-    headings = ("NAME", "PROVIDER", "STATE", "LAST SYNC", "NEXT SYNC", "ID")
-    answer(context, shape, lambda: _text(found, headings))
-
-
-def _text(found: Sequence[Connection], headings: Sequence[str]) -> str:
+        found = list_all(work, resolve_user(context, work), owned.of_user)
+    shapes = [connection_shape(one) for one in found]
     rows = [
-        (
-            one.name,
-            one.provider,
-            one.state,
-            instant_text(one.last_synced_at),
-            instant_text(one.next_sync_at),
-            str(one.id),
-        )
-        for one in found
+        (one.name, one.provider, one.state, one.last_synced_at, one.next_sync_at, one.id)
+        for one in shapes
     ]
-    told = [f"{one.name}: {one.detail}" for one in found if one.detail]
-    return "\n".join([table(headings, rows), *told])
+    details = [f"{one.name}: {one.detail}" for one in shapes if one.detail]
+    headings = ("NAME", "PROVIDER", "STATE", "LAST SYNC", "NEXT SYNC", "ID")
+    answer(
+        context,
+        ConnectionList(connections=shapes, total_count=len(shapes), next_cursor=None),
+        lambda: "\n".join([table(headings, rows), *details]),
+    )
 
 
 @connections.command()
@@ -93,9 +82,8 @@ def add(context: CommandContext, provider: str, name: str | None) -> None:
     services = context.services
     with services.database.read() as work:
         user = resolve_user(context, work)
-    given = _asked(_known(context, provider).credentials)
-    made = connect.connect(services, user.id, NewConnection(provider, given, name))
-    _tell(context, made)
+    new = NewConnection(provider, _read_credentials(context, provider), name)
+    _answer_connected(context, connect.connect(services, user.id, new))
 
 
 @connections.command()
@@ -103,9 +91,10 @@ def add(context: CommandContext, provider: str, name: str | None) -> None:
 @pass_command_context
 def reconnect(context: CommandContext, connection: str) -> None:
     """Give a connection other credentials; its accounts and their history go on."""
-    mine = _chosen(context, connection)
-    given = _asked(_known(context, mine.provider).credentials)
-    _tell(context, connect.reconnect(context.services, mine, given))
+    with context.services.database.read() as work:
+        mine = resolve_connection(context, work, connection)
+    credentials = _read_credentials(context, mine.provider)
+    _answer_connected(context, connect.reconnect(context.services, mine, credentials))
 
 
 @connections.command()
@@ -115,8 +104,7 @@ def reconnect(context: CommandContext, connection: str) -> None:
 def rename(context: CommandContext, connection: str, name: str) -> None:
     """Give a connection another name."""
     with context.services.database.write() as work:
-        mine = resolve_connection(work, resolve_user(context, work), connection)
-        renamed = ties.rename(work, mine, name)
+        renamed = owned.rename(work, resolve_connection(context, work, connection), name)
     answer(context, connection_shape(renamed), lambda: f"It is called {renamed.name!r} now.")
 
 
@@ -125,44 +113,37 @@ def rename(context: CommandContext, connection: str, name: str) -> None:
 @pass_command_context
 def disconnect(context: CommandContext, connection: str) -> None:
     """Destroy a connection's credentials; its accounts and their history stay."""
-    mine = _chosen(context, connection)
+    database = context.services.database
+    with database.read() as work:
+        mine = resolve_connection(context, work, connection)
     context.confirm(f"Destroy the credentials of {mine.name!r}?")
-    with context.services.database.write() as work:
-        ties.disconnect(work, mine)
+    with database.write() as work:
+        owned.disconnect(work, mine)
     notify(f"{mine.name!r} is disconnected. `dashtam connections reconnect` connects it again.")
 
 
-def _chosen(context: CommandContext, text: str) -> Connection:
-    with context.services.database.read() as work:
-        return resolve_connection(work, resolve_user(context, work), text)
-
-
-def _known(context: CommandContext, slug: str) -> KnownProvider:
-    for one in known_providers(context.services):
-        if one.slug == slug and one.kind is ProviderKind.API:
-            return one
-    detail = f"There is no live provider {slug!r}: `dashtam providers list` names them."
-    raise DashtamError(detail)
-
-
-def _asked(fields: Sequence[CredentialField]) -> Mapping[str, str]:
+def _read_credentials(context: CommandContext, slug: str) -> Mapping[str, str]:
+    """Ask for a live provider's credentials, or read a line of standard input for each."""
+    for provider in known_providers(context.services):
+        if provider.slug == slug and provider.kind is ProviderKind.API:
+            break
+    else:
+        detail = f"There is no live provider {slug!r}: `dashtam providers list` names them."
+        raise DashtamError(detail)
     if not sys.stdin.isatty():
         lines = sys.stdin.read().splitlines()
-        return {field.name: line.strip() for field, line in zip(fields, lines, strict=False)}
+        pairs = zip(provider.credentials, lines, strict=False)
+        return {field.name: line.strip() for field, line in pairs}
     return {
         field.name: click.prompt(field.title, hide_input=field.is_secret, err=True)
-        for field in fields
+        for field in provider.credentials
     }
 
 
-def _tell(context: CommandContext, made: Connected) -> None:
-    connection, sync = made.connection, made.sync
+def _answer_connected(context: CommandContext, connected: Connected) -> None:
+    shape, sync = connection_shape(connected.connection), connected.sync
     found = count_text(len(sync.accounts), "account")
     recorded = count_text(sync.recorded, "snapshot")
-    answer(
-        context,
-        connection_shape(connection),
-        lambda: f"{connection.name}: {connection.state}, {found}, {recorded} recorded.",
-    )
-    if connection.detail:
-        notify(connection.detail)
+    answer(context, shape, lambda: f"{shape.name}: {shape.state}, {found}, {recorded} recorded.")
+    if shape.detail:
+        notify(shape.detail)

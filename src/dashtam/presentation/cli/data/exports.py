@@ -1,4 +1,4 @@
-"""``dashtam export``: all of one's own data."""
+"""``dashtam export``: all data of a user."""
 
 import sys
 from pathlib import Path
@@ -24,7 +24,7 @@ def export(context: CommandContext, output: Path | None) -> None:
             sys.stdout.buffer.writelines(pieces)
             sys.stdout.buffer.flush()
             return
-        # What is there is only replaced by something whole.
+        # A file that is there is replaced by a whole one only.
         unfinished = output.with_name(f".{output.name}.unfinished")
         with unfinished.open("wb") as file:
             unfinished.chmod(0o600)

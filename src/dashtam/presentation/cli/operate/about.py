@@ -17,13 +17,12 @@ def version(context: CommandContext) -> None:
 @click.command(cls=Command)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
-def completion(click_context: click.Context, shell: str) -> None:
+def completion(context: click.Context, shell: str) -> None:
     """Print what makes a shell complete this command.
 
     For bash: `dashtam completion bash >> ~/.bashrc`.
     """
     found = get_completion_class(shell)
     assert found is not None, "click knows these three"
-    click.echo(
-        found(click_context.find_root().command, {}, "dashtam", "_DASHTAM_COMPLETE").source()
-    )
+    command = context.find_root().command
+    click.echo(found(command, {}, "dashtam", "_DASHTAM_COMPLETE").source())

@@ -1,34 +1,32 @@
 """``dashtam db``: the database as a whole."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
-from uuid import UUID
 
 import click
+import msgspec
 
-from dashtam.application.history.verification import Finding, VerificationReport, verify
-from dashtam.presentation.cli.context import CommandContext, Group, notify, pass_command_context
+from dashtam.application.history.verification import Finding, verify
+from dashtam.domain.user import Erasure
+from dashtam.presentation.cli.context import (
+    EXIT_REFUSED,
+    CommandContext,
+    Group,
+    notify,
+    pass_command_context,
+)
 from dashtam.presentation.cli.tables import answer, count_text, instant_text
 from dashtam.presentation.schemas.base import Shape
 
 
-class ErasureShape(Shape):
-    """That a user's rows were removed."""
-
-    user_id: UUID
-    erased_at: datetime
-    snapshots: int
-
-
 class ReportShape(Shape):
-    """What was looked at, and what is not as it was recorded."""
+    """The counts of a verification, and every difference from the record."""
 
     accounts: int
     snapshots: int
     syncs: int
     retractions: int
-    erasures: list[ErasureShape]
+    erasures: Sequence[Erasure]
     found: int
     findings: Sequence[Finding]
     remarks: Sequence[str]
@@ -63,8 +61,7 @@ def backup(context: CommandContext, folder: Path | None) -> None:
     Without FOLDER it is `backups` in the data folder. It can be done while serving. A backup holds
     the keys: guard it.
     """
-    installation = context.installation
-    click.echo(installation.backup(folder or _data(context) / "backups"))
+    click.echo(context.installation.backup(folder or _data_folder(context) / "backups"))
 
 
 @db.command()
@@ -75,15 +72,14 @@ def restore(context: CommandContext, folder: Path) -> None:
 
     What was there is kept aside.
     """
-    context.confirm(f"Put {folder} in the place of what is in {_data(context)}?")
+    context.confirm(f"Put {folder} in the place of what is in {_data_folder(context)}?")
     context.installation.restore(folder)
     notify(f"{folder} is in place. `dashtam db verify` looks it over.")
 
 
 @db.command("verify")
-@click.pass_context
 @pass_command_context
-def verify_database(context: CommandContext, click_context: click.Context) -> None:
+def verify_database(context: CommandContext) -> None:
     """Check that every snapshot is what was recorded.
 
     Follows each account's hash chain from the first snapshot to the last, and compares what each
@@ -91,33 +87,18 @@ def verify_database(context: CommandContext, click_context: click.Context) -> No
     anything is wrong.
     """
     report = verify(context.services.database)
-    answer(context, _shape(report), lambda: _text(report))
+    shape = msgspec.convert(report, ReportShape, from_attributes=True)
+    answer(context, shape, lambda: _report_text(shape))
     if report.found:
-        click_context.exit(1)
+        raise click.exceptions.Exit(EXIT_REFUSED)
 
 
-def _data(context: CommandContext) -> Path:
+def _data_folder(context: CommandContext) -> Path:
     options = {option.variable: option.value for option in context.installation.options()}
     return Path(options["DASHTAM_DATA"])
 
 
-def _shape(report: VerificationReport) -> ReportShape:
-    return ReportShape(
-        accounts=report.accounts,
-        snapshots=report.snapshots,
-        syncs=report.syncs,
-        retractions=report.retractions,
-        erasures=[
-            ErasureShape(user_id=one.user_id, erased_at=one.erased_at, snapshots=one.snapshots)
-            for one in report.erasures
-        ],
-        found=report.found,
-        findings=report.findings,
-        remarks=report.remarks,
-    )
-
-
-def _text(report: VerificationReport) -> str:
+def _report_text(report: ReportShape) -> str:
     lines = [f"WRONG  {finding.detail}" for finding in report.findings]
     if report.found > len(report.findings):
         lines.append(f"WRONG  and {count_text(report.found - len(report.findings), 'thing')} more")

@@ -3,15 +3,7 @@
 import click
 
 from dashtam.presentation.cli.context import CommandContext, Group, notify, pass_command_context
-from dashtam.presentation.cli.installation import Key
-from dashtam.presentation.cli.tables import answer, instant_text, table
-from dashtam.presentation.schemas.base import Shape
-
-
-class KeyList(Shape):
-    """Every key by which tokens are still verified, the one that signs first."""
-
-    keys: list[Key]
+from dashtam.presentation.cli.tables import answer, table
 
 
 @click.group(cls=Group)
@@ -40,12 +32,6 @@ def rotate(context: CommandContext) -> None:
 @pass_command_context
 def list_keys(context: CommandContext) -> None:
     """List the signing keys by id, the one that signs first."""
-    found = list(context.installation.keys())
-    answer(
-        context,
-        KeyList(keys=found),
-        lambda: table(
-            ("ID", "MADE", "RETIRED"),
-            [(key.id, instant_text(key.made_at), instant_text(key.retired_at)) for key in found],
-        ),
-    )
+    found = context.installation.keys()
+    rows = [(key.id, key.made_at, key.retired_at) for key in found]
+    answer(context, {"keys": found}, lambda: table(("ID", "MADE", "RETIRED"), rows))

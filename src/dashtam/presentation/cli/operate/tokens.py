@@ -3,10 +3,9 @@
 import click
 
 from dashtam.application.people import api_tokens
-from dashtam.database.pagination import every
 from dashtam.presentation.cli.context import CommandContext, Group, notify, pass_command_context
-from dashtam.presentation.cli.resolve import Named, resolve_name, resolve_user
-from dashtam.presentation.cli.tables import answer, instant_text, table
+from dashtam.presentation.cli.resolve import list_all, resolve_record, resolve_user
+from dashtam.presentation.cli.tables import answer, table
 from dashtam.presentation.routers.api.v1.api_tokens import (
     AccessTokenList,
     access_token_shape,
@@ -39,24 +38,14 @@ def create(context: CommandContext, name: str, days: int | None, *, read_only: b
 def list_tokens(context: CommandContext) -> None:
     """List the tokens that are good, newest first."""
     with context.services.database.read() as work:
-        user = resolve_user(context, work)
-        found = list(every(lambda page: api_tokens.of_user(work, user.id, page)))
-    shape = AccessTokenList(
-        access_tokens=[access_token_shape(token) for token in found],
-        total_count=len(found),
-        next_cursor=None,
+        found = list_all(work, resolve_user(context, work), api_tokens.of_user)
+    shapes = [access_token_shape(token) for token in found]
+    rows = [(one.name, one.created_at, one.expires_at, one.last_used_at, one.id) for one in shapes]
+    answer(
+        context,
+        AccessTokenList(access_tokens=shapes, total_count=len(shapes), next_cursor=None),
+        lambda: table(("NAME", "CREATED", "EXPIRES", "USED", "ID"), rows),
     )
-    rows = [
-        (
-            token.name,
-            instant_text(token.created_at),
-            instant_text(token.expires_at),
-            instant_text(token.last_used_at),
-            str(token.id),
-        )
-        for token in found
-    ]
-    answer(context, shape, lambda: table(("NAME", "CREATED", "EXPIRES", "USED", "ID"), rows))
 
 
 @tokens.command()
@@ -67,9 +56,8 @@ def revoke(context: CommandContext, token: str) -> None:
     database = context.services.database
     with database.read() as work:
         user = resolve_user(context, work)
-        found = every(lambda page: api_tokens.of_user(work, user.id, page))
-        ended = resolve_name("token", token, [Named(one.id, one.name, one) for one in found])
-    context.confirm(f"End the token {ended.name!r} of {user.email}?")
+        found = resolve_record("token", token, list_all(work, user, api_tokens.of_user))
+    context.confirm(f"End the token {found.name!r} of {user.email}?")
     with database.write() as work:
-        api_tokens.revoke(work, user.id, ended.id)
-    notify(f"The token {ended.name!r} is refused from now on.")
+        api_tokens.revoke(work, user.id, found.id)
+    notify(f"The token {found.name!r} is refused from now on.")

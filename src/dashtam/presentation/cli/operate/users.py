@@ -7,19 +7,10 @@ import click
 
 from dashtam.application.audit_log import HERE
 from dashtam.application.people import users as people
-from dashtam.domain.user import User
 from dashtam.presentation.cli.context import CommandContext, Group, notify, pass_command_context
 from dashtam.presentation.cli.resolve import find_user
-from dashtam.presentation.cli.tables import answer, count_text, instant_text, table
-from dashtam.presentation.routers.api.v1.users import UserShape, user_shape
-from dashtam.presentation.schemas.base import Shape
-
-
-class UserList(Shape):
-    """Everyone, by e-mail."""
-
-    users: list[UserShape]
-    total_count: int
+from dashtam.presentation.cli.tables import answer, count_text, table
+from dashtam.presentation.routers.api.v1.users import user_shape
 
 
 @click.group(cls=Group)
@@ -32,14 +23,12 @@ def users() -> None:
 def list_users(context: CommandContext) -> None:
     """List everyone."""
     with context.services.database.read() as work:
-        found = work.users.every()
+        shapes = [user_shape(user) for user in work.users.every()]
+    rows = [(user.email, user.created_at, user.id) for user in shapes]
     answer(
         context,
-        UserList(users=[user_shape(user) for user in found], total_count=len(found)),
-        lambda: table(
-            ("EMAIL", "SINCE", "ID"),
-            [(user.email, instant_text(user.created_at), str(user.id)) for user in found],
-        ),
+        {"users": shapes, "total_count": len(shapes)},
+        lambda: table(("EMAIL", "SINCE", "ID"), rows),
     )
 
 
@@ -52,11 +41,10 @@ def create(context: CommandContext, email: str) -> None:
     Whoever can run this decides who registers: the setting `registration` does not count here.
     """
     services = context.services
-    by_the_operator = replace(services, options=replace(services.options, registration="open"))
     user = people.register(
-        by_the_operator,
+        replace(services, options=replace(services.options, registration="open")),
         email,
-        _password(),
+        _read_password(),
         setup_code=None,
         needs_setup_code=False,
         address=HERE,
@@ -72,8 +60,9 @@ def reset_password(context: CommandContext, email: str) -> None:
 
     It is asked for, or read from standard input. Every session of theirs ends.
     """
-    user = _user(context, email)
-    people.reset_password(context.services, user, _password())
+    with context.services.database.read() as work:
+        user = find_user(work, email)
+    people.reset_password(context.services, user, _read_password())
     notify(f"{user.email} has another password now, and is signed out everywhere.")
 
 
@@ -86,19 +75,16 @@ def erase(context: CommandContext, email: str) -> None:
     The only command that removes what was recorded: the law may demand it. `db verify` tells
     that it was done. Backups still hold the data.
     """
-    user = _user(context, email)
+    database = context.services.database
+    with database.read() as work:
+        user = find_user(work, email)
     context.confirm(f"Remove {user.email} with every account and every snapshot, for ever?")
-    with context.services.database.write() as work:
+    with database.write() as work:
         snapshots = people.erase(work, user)
     notify(f"{user.email} was removed, with {count_text(snapshots, 'snapshot')}.")
 
 
-def _user(context: CommandContext, email: str) -> User:
-    with context.services.database.read() as work:
-        return find_user(work, email)
-
-
-def _password() -> str:
+def _read_password() -> str:
     if sys.stdin.isatty():
         typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
         return typed
