@@ -121,4 +121,4 @@ class Group(click.Group):
     command_class = Command
 
 
-pass_command_context = click.make_pass_decorator(CommandContext)
+with_context = click.make_pass_decorator(CommandContext)

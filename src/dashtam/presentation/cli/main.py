@@ -121,7 +121,14 @@ class RootGroup(Group):
                 raise
             if ctx.ensure_object(CommandContext).shows_traceback:
                 notify("".join(traceback.format_exception(error)))
-            raise _ErrorMessage(_error_text(error)) from None
+            text = (
+                f"Something went wrong that should not have ({type(error).__name__})."
+                " The same command with --traceback tells where."
+            )
+            if isinstance(error, OSError):
+                place = f"{error.filename}: " if error.filename else ""
+                text = f"{place}{error.strerror or error}."
+            raise _ErrorMessage(text) from None
 
 
 class _ErrorMessage(click.ClickException):
@@ -129,16 +136,6 @@ class _ErrorMessage(click.ClickException):
 
     def show(self, file: IO[str] | None = None) -> None:
         click.echo(printable(self.format_message()), file=file, err=True)
-
-
-def _error_text(error: Exception) -> str:
-    if isinstance(error, OSError):
-        place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror or error}."
-    return (
-        f"Something went wrong that should not have ({type(error).__name__})."
-        " The same command with --traceback tells where."
-    )
 
 
 @click.group(cls=RootGroup, params=[*COMMON_OPTIONS], context_settings={"max_content_width": 100})

@@ -1,16 +1,19 @@
-"""Types of the commands' parameters: instants, amounts, currencies."""
+"""Types of the commands' parameters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, time
 from decimal import Decimal
-from typing import Final, TypeVar, cast
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
 
 import click
+import msgspec
 
-from dashtam.domain.errors import DashtamError
+from dashtam.domain.errors import DashtamError, Invalid
 from dashtam.domain.money import Currency, parse_amount
 from dashtam.domain.sync import SnapshotSource
 from dashtam.presentation.http.instants import parse_instant
+from dashtam.presentation.schemas.base import Name
 
 T = TypeVar("T")
 
@@ -34,10 +37,34 @@ class ParsedParam(click.ParamType[T]):
             self.fail(str(error), param, ctx)
 
 
+def parse_name(text: str) -> str:
+    """Return a name as the API takes it."""
+    try:
+        return msgspec.convert(text, Name)
+    except msgspec.ValidationError:
+        detail = "A name has 1 to 200 characters, not blanks alone, and no control characters."
+        raise Invalid(detail) from None
+
+
+def parse_json_object(text: str) -> Mapping[str, Any]:
+    """Return a JSON object; ``@`` stands before the path of a file that holds it."""
+    try:
+        raw = Path(text[1:]).read_bytes() if text.startswith("@") else text.encode()
+        return msgspec.json.decode(raw, type=dict[str, Any])
+    except OSError as error:
+        detail = f"{text[1:]}: {error.strerror}."
+        raise Invalid(detail) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        detail = "This is not a JSON object."
+        raise Invalid(detail) from None
+
+
 AMOUNT: Final[ParsedParam[Decimal]] = ParsedParam("amount", parse_amount)
 CURRENCY: Final[ParsedParam[Currency]] = ParsedParam(
     "currency", lambda text: Currency.of(text.upper())
 )
+NAME: Final[ParsedParam[str]] = ParsedParam("text", parse_name)
+JSON_OBJECT: Final[ParsedParam[Mapping[str, Any]]] = ParsedParam("json", parse_json_object)
 
 
 def instant_param(day_means: time) -> ParsedParam[datetime]:

@@ -23,7 +23,10 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, numbers:
     """
     columns = []
     for heading, *cells in zip(headings, *rows, strict=True):
-        texts = [heading, *map(_cell_text, cells)]
+        texts = [heading]
+        for cell in cells:
+            text = instant_text(cell) if isinstance(cell, datetime) else str(cell)
+            texts.append("-" if cell is None else text)
         width = max(map(_width, texts))
         pad = str.rjust if heading in numbers.split() else str.ljust
         columns.append([pad(text, width - _width(text) + len(text)) for text in texts])
@@ -38,12 +41,6 @@ def instant_text(instant: datetime) -> str:
 def count_text(count: int, noun: str) -> str:
     """Return the count with its noun, in the plural unless it is one."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
-def _cell_text(value: object) -> str:
-    if value is None:
-        return "-"
-    return instant_text(value) if isinstance(value, datetime) else str(value)
 
 
 def _width(text: str) -> int:

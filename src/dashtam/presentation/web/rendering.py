@@ -70,7 +70,15 @@ def _render(template: str, document: Mapping[str, Any], **values: object) -> str
     environment.globals["curl"] = curl
     environment.filters.update(
         anchor=lambda title: re.sub(r"[^a-z0-9]+", "-", title.lower()),
-        description=_description,
+        # A field that refers to a shape has its description among its choices.
+        description=lambda schema: next(
+            (
+                choice["description"]
+                for choice in (schema, *schema.get("anyOf", ()))
+                if "description" in choice
+            ),
+            "",
+        ),
         json_tokens=json_tokens,
         reference_name=lambda reference: reference.rpartition("/")[2],
     )
@@ -78,9 +86,3 @@ def _render(template: str, document: Mapping[str, Any], **values: object) -> str
     return environment.get_template(template).render(
         values, version=document["info"]["version"], server=url if "://" in url else _LOCAL
     )
-
-
-def _description(schema: Mapping[str, Any]) -> str:
-    """Return a schema's description, or the first one among its choices."""
-    choices = [schema, *schema.get("anyOf", [])]
-    return next((choice["description"] for choice in choices if "description" in choice), "")

@@ -13,28 +13,16 @@ from dashtam.application.imports import typed_balances
 from dashtam.application.imports.typed_balances import ManualAccount
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import AccountType
-from dashtam.domain.errors import Invalid
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import Reading
-from dashtam.presentation.cli.context import CommandContext, Group, notify, pass_command_context
-from dashtam.presentation.cli.parameters import AMOUNT, CURRENCY, ParsedParam, instant_param
+from dashtam.presentation.cli.context import CommandContext, Group, notify, with_context
+from dashtam.presentation.cli.parameters import AMOUNT, CURRENCY, NAME, instant_param
 from dashtam.presentation.cli.resolve import list_all, resolve_account, resolve_user
 from dashtam.presentation.cli.tables import answer, table
 from dashtam.presentation.http.instants import NOON
 from dashtam.presentation.routers.api.v1.accounts import AccountList, AccountShape, account_shape
-from dashtam.presentation.schemas.base import Name
 from dashtam.presentation.schemas.snapshots import snapshot_shape
 
-
-def _parse_name(text: str) -> str:
-    try:
-        return msgspec.convert(text, Name)
-    except msgspec.ValidationError:
-        detail = "A name has 1 to 200 characters, not blanks alone, and no control characters."
-        raise Invalid(detail) from None
-
-
-_NAME: Final[ParsedParam[str]] = ParsedParam("text", _parse_name)
 _TYPE: Final = click.Choice([str(known) for known in AccountType])
 # A debt such as -500 is an amount, not an option.
 _TAKES_AMOUNTS: Final = {"ignore_unknown_options": True}
@@ -47,7 +35,7 @@ def accounts() -> None:
 
 
 @accounts.command("list")
-@pass_command_context
+@with_context
 def list_accounts(context: CommandContext) -> None:
     """List all accounts with their newest balance.
 
@@ -77,12 +65,12 @@ def list_accounts(context: CommandContext) -> None:
 
 
 @accounts.command(context_settings=_TAKES_AMOUNTS)
-@click.argument("name", type=_NAME)
+@click.argument("name", type=NAME)
 @click.argument("balance", type=AMOUNT)
 @click.option("--currency", type=CURRENCY, required=True, help="A code such as USD.")
 @click.option("--type", "account_type", type=_TYPE, default="other", show_default=True)
 @click.option("--at", type=instant_param(NOON), help=_AT)
-@pass_command_context
+@with_context
 def add(
     context: CommandContext,
     name: str,
@@ -111,7 +99,7 @@ def add(
 @click.option("--available", "available_balance", type=AMOUNT, help="What can be spent of it.")
 @click.option("--holdings", "holdings_value", type=AMOUNT, help="What the positions are worth.")
 @click.option("--cash", "cash_value", type=AMOUNT, help="What is not invested.")
-@pass_command_context
+@with_context
 def record(
     context: CommandContext,
     /,
@@ -135,7 +123,7 @@ def record(
 
 @accounts.command()
 @click.argument("account")
-@click.option("--name", type=_NAME, help="Call it this.")
+@click.option("--name", type=NAME, help="Call it this.")
 @click.option("--type", "account_type", type=_TYPE, help="What kind of account it is.")
 @click.option(
     "--sign",
@@ -148,7 +136,7 @@ def record(
 )
 @click.option("--close", "closed_at", type=instant_param(NOON), help="Closed since this day.")
 @click.option("--reopen", is_flag=True, help="It is not closed after all.")
-@pass_command_context
+@with_context
 def change(context: CommandContext, /, account: str, *, reopen: bool, **options: object) -> None:
     """Rename, hide, close or reopen an account, or set its type."""
     given = {name: value for name, value in options.items() if value is not None}

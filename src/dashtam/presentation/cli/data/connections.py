@@ -11,7 +11,7 @@ from dashtam.application.connections.connect import Connected, NewConnection
 from dashtam.application.connections.provider_list import known_providers
 from dashtam.domain.connection import ProviderKind
 from dashtam.domain.errors import DashtamError
-from dashtam.presentation.cli.context import CommandContext, Group, notify, pass_command_context
+from dashtam.presentation.cli.context import CommandContext, Group, notify, with_context
 from dashtam.presentation.cli.resolve import list_all, resolve_connection, resolve_user
 from dashtam.presentation.cli.tables import answer, count_text, table
 from dashtam.presentation.routers.api.v1.connections import (
@@ -28,7 +28,7 @@ def providers() -> None:
 
 
 @providers.command("list")
-@pass_command_context
+@with_context
 def list_providers(context: CommandContext) -> None:
     """List live providers with what they ask for, formats of files, and typing."""
     shapes = [provider_shape(one) for one in known_providers(context.services)]
@@ -49,7 +49,7 @@ def connections() -> None:
 
 
 @connections.command("list")
-@pass_command_context
+@with_context
 def list_connections(context: CommandContext) -> None:
     """List where the accounts come from, and what is wrong with it, if anything is."""
     with context.services.database.read() as work:
@@ -71,7 +71,7 @@ def list_connections(context: CommandContext) -> None:
 @connections.command()
 @click.argument("provider")
 @click.option("--name", help="What to call it; the provider's name by default.")
-@pass_command_context
+@with_context
 def add(context: CommandContext, provider: str, name: str | None) -> None:
     """Connect to a provider and run the first sync.
 
@@ -88,7 +88,7 @@ def add(context: CommandContext, provider: str, name: str | None) -> None:
 
 @connections.command()
 @click.argument("connection")
-@pass_command_context
+@with_context
 def reconnect(context: CommandContext, connection: str) -> None:
     """Give a connection other credentials; its accounts and their history go on."""
     with context.services.database.read() as work:
@@ -100,7 +100,7 @@ def reconnect(context: CommandContext, connection: str) -> None:
 @connections.command()
 @click.argument("connection")
 @click.argument("name")
-@pass_command_context
+@with_context
 def rename(context: CommandContext, connection: str, name: str) -> None:
     """Give a connection another name."""
     with context.services.database.write() as work:
@@ -110,7 +110,7 @@ def rename(context: CommandContext, connection: str, name: str) -> None:
 
 @connections.command()
 @click.argument("connection")
-@pass_command_context
+@with_context
 def disconnect(context: CommandContext, connection: str) -> None:
     """Destroy a connection's credentials; its accounts and their history stay."""
     database = context.services.database

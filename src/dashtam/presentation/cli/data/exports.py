@@ -5,14 +5,14 @@ from pathlib import Path
 
 import click
 
-from dashtam.presentation.cli.context import Command, CommandContext, notify, pass_command_context
+from dashtam.presentation.cli.context import Command, CommandContext, notify, with_context
 from dashtam.presentation.cli.resolve import resolve_user
 from dashtam.presentation.routers.api.v1.exports import export_pieces
 
 
 @click.command(cls=Command)
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Into this file.")
-@pass_command_context
+@with_context
 def export(context: CommandContext, output: Path | None) -> None:
     """Write all of one's own data as one JSON document.
 

@@ -1,27 +1,26 @@
 """``dashtam import``: statement files become history."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import click
-import msgspec
 
 from dashtam.application.imports import file_import
 from dashtam.application.imports.file_import import SentFile
 from dashtam.application.ports import Services
-from dashtam.domain.errors import DashtamError, FieldError, Invalid
+from dashtam.domain.errors import DashtamError, FieldError
 from dashtam.presentation.cli.context import (
     EXIT_PARTLY,
     EXIT_REFUSED,
     Command,
     CommandContext,
     field_error_lines,
-    pass_command_context,
+    with_context,
 )
-from dashtam.presentation.cli.parameters import ParsedParam
+from dashtam.presentation.cli.parameters import JSON_OBJECT
 from dashtam.presentation.cli.resolve import resolve_account, resolve_connection, resolve_user
 from dashtam.presentation.cli.tables import answer, count_text
 from dashtam.presentation.routers.api.v1.imports import ImportShape, import_shape
@@ -40,19 +39,6 @@ class ImportedFile(Shape):
     errors: Sequence[FieldError] = ()
 
 
-def _parse_json_object(text: str) -> Mapping[str, Any]:
-    """Return the JSON object, which ``@`` names the file of."""
-    try:
-        raw = Path(text[1:]).read_bytes() if text.startswith("@") else text.encode()
-        return msgspec.json.decode(raw, type=dict[str, Any])
-    except OSError as error:
-        detail = f"{text[1:]}: {error.strerror}."
-        raise Invalid(detail) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        detail = "This is not a JSON object."
-        raise Invalid(detail) from None
-
-
 @click.command("import", cls=Command)
 @click.argument(
     "files",
@@ -65,13 +51,13 @@ def _parse_json_object(text: str) -> Mapping[str, Any]:
 @click.option("--format", "file_format", help="Where the content should not decide: ofx, mt940 …")
 @click.option(
     "--mapping",
-    type=ParsedParam("json", _parse_json_object),
+    type=JSON_OBJECT,
     default={},
     help="What a CSV's columns mean: JSON or @FILE.",
 )
 @click.option("--account", help="Record into this account: an id, or how a name begins.")
 @click.option("--connection", help="Find or make accounts under this connection.")
-@pass_command_context
+@with_context
 def import_files(
     context: CommandContext,
     /,

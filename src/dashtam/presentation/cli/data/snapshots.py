@@ -11,7 +11,7 @@ from dashtam.application.history import accounts, balance_snapshots
 from dashtam.domain.account import AccountId
 from dashtam.domain.period import Period
 from dashtam.domain.sync import SnapshotSource
-from dashtam.presentation.cli.context import Command, CommandContext, pass_command_context
+from dashtam.presentation.cli.context import Command, CommandContext, with_context
 from dashtam.presentation.cli.parameters import SOURCE, instant_param
 from dashtam.presentation.cli.resolve import list_all, resolve_account, resolve_user
 from dashtam.presentation.cli.tables import answer, count_text, table
@@ -32,7 +32,7 @@ _SOURCE_HELP: Final = "Only what was captured in this way."
 @click.command(cls=Command)
 @click.option("--hidden", is_flag=True, help="Hidden accounts too.")
 @click.option("--closed", is_flag=True, help="Closed accounts too.")
-@pass_command_context
+@with_context
 def balances(context: CommandContext, *, hidden: bool, closed: bool) -> None:
     """Show the latest balance of each account, and the totals by currency."""
     include = {name for name, wanted in (("hidden", hidden), ("closed", closed)) if wanted}
@@ -67,7 +67,7 @@ def balances(context: CommandContext, *, hidden: bool, closed: bool) -> None:
     "--to", "end", type=instant_param(END_OF_DAY), default=_LAST, help="Up to then, included."
 )
 @click.option("--source", type=SOURCE, help=_SOURCE_HELP)
-@pass_command_context
+@with_context
 def history(
     context: CommandContext, account: str, start: datetime, end: datetime, source: str | None
 ) -> None:
@@ -88,7 +88,7 @@ def history(
 @click.argument("account")
 @click.option("--limit", type=click.IntRange(1, 100), default=30, show_default=True)
 @click.option("--source", type=SOURCE, help=_SOURCE_HELP)
-@pass_command_context
+@with_context
 def snapshots(context: CommandContext, account: str, limit: int, source: str | None) -> None:
     """Show the most recent snapshots of an account.
 

@@ -24,12 +24,12 @@ from dashtam.presentation.cli.context import (
     CommandContext,
     Group,
     notify,
-    pass_command_context,
+    with_context,
 )
 from dashtam.presentation.cli.resolve import list_all, resolve_connection, resolve_user
 from dashtam.presentation.cli.tables import answer, count_text, instant_text, table
 from dashtam.presentation.http.parameters import write_cursor
-from dashtam.presentation.routers.api.v1.syncs import SyncList, SyncShape, sync_shape
+from dashtam.presentation.routers.api.v1.syncs import SyncList, sync_shape
 
 _POLL_S: Final = 0.2
 
@@ -39,7 +39,7 @@ _POLL_S: Final = 0.2
 @click.option("--all", "is_all", is_flag=True, help="Every connection to a provider.")
 @click.option("--force", "is_forced", is_flag=True, help="Although it was synced a moment ago.")
 @click.option("--watch", is_flag=True, help="Tell how it goes on.")
-@pass_command_context
+@with_context
 def sync(
     context: CommandContext,
     connection: str | None,
@@ -74,7 +74,11 @@ def sync(
     answer(
         context,
         SyncList(syncs=shapes, total_count=len(shapes), next_cursor=None),
-        lambda: "\n".join(map(_sync_text, shapes)),
+        lambda: "\n".join(
+            f"{one.state}: {count_text(one.recorded, 'snapshot')} of"
+            f" {count_text(len(one.accounts), 'account')}.{f' {one.detail}' if one.detail else ''}"
+            for one in shapes
+        ),
     )
     succeeded = [one for one in shapes if one.state is not SyncState.FAILED]
     if chosen and not succeeded:
@@ -90,7 +94,7 @@ def syncs() -> None:
 
 @syncs.command("list")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
-@pass_command_context
+@with_context
 def list_syncs(context: CommandContext, limit: int) -> None:
     """List syncs, imports and typed balances, newest first."""
     with context.services.database.read() as work:
@@ -117,7 +121,7 @@ def list_syncs(context: CommandContext, limit: int) -> None:
 
 @click.command(cls=Command)
 @click.argument("sync_id", type=click.UUID)
-@pass_command_context
+@with_context
 def retract(context: CommandContext, sync_id: UUID) -> None:
     """Take back what an import or a typed balance recorded.
 
@@ -152,9 +156,3 @@ def _sync(services: Services, connection: Connection, *, is_forced: bool, watch:
         time.sleep(_POLL_S)
     with services.database.read() as work:
         return owned.of(work, claim.sync.user_id, claim.sync.id)
-
-
-def _sync_text(done: SyncShape) -> str:
-    recorded = count_text(done.recorded, "snapshot")
-    detail = f" {done.detail}" if done.detail else ""
-    return f"{done.state}: {recorded} of {count_text(len(done.accounts), 'account')}.{detail}"

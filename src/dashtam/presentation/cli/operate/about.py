@@ -4,11 +4,11 @@ import click
 from click.shell_completion import get_completion_class
 
 from dashtam import __version__
-from dashtam.presentation.cli.context import Command, CommandContext, pass_command_context
+from dashtam.presentation.cli.context import Command, CommandContext, with_context
 
 
 @click.command(cls=Command)
-@pass_command_context
+@with_context
 def version(context: CommandContext) -> None:
     """Show the version."""
     click.echo(f'{{"version":"{__version__}"}}' if context.as_json else f"dashtam {__version__}")

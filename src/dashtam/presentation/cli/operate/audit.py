@@ -3,14 +3,14 @@
 import click
 
 from dashtam.application import audit_log
-from dashtam.presentation.cli.context import Command, CommandContext, pass_command_context
+from dashtam.presentation.cli.context import Command, CommandContext, with_context
 from dashtam.presentation.cli.resolve import find_user
 from dashtam.presentation.cli.tables import answer, table
 
 
 @click.command(cls=Command)
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
-@pass_command_context
+@with_context
 def audit(context: CommandContext, limit: int) -> None:
     """Show who did what, newest first.
 

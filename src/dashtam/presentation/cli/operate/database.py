@@ -13,7 +13,7 @@ from dashtam.presentation.cli.context import (
     CommandContext,
     Group,
     notify,
-    pass_command_context,
+    with_context,
 )
 from dashtam.presentation.cli.tables import answer, count_text, instant_text
 from dashtam.presentation.schemas.base import Shape
@@ -38,7 +38,7 @@ def db() -> None:
 
 
 @db.command()
-@pass_command_context
+@with_context
 def upgrade(context: CommandContext) -> None:
     """Bring the schema to what this version needs.
 
@@ -54,7 +54,7 @@ def upgrade(context: CommandContext) -> None:
 
 @db.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), required=False)
-@pass_command_context
+@with_context
 def backup(context: CommandContext, folder: Path | None) -> None:
     """Write database and key ring into a new folder inside FOLDER.
 
@@ -66,7 +66,7 @@ def backup(context: CommandContext, folder: Path | None) -> None:
 
 @db.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@pass_command_context
+@with_context
 def restore(context: CommandContext, folder: Path) -> None:
     """Put a backup in the place of database and key ring.
 
@@ -78,7 +78,7 @@ def restore(context: CommandContext, folder: Path) -> None:
 
 
 @db.command("verify")
-@pass_command_context
+@with_context
 def verify_database(context: CommandContext) -> None:
     """Check that every snapshot is what was recorded.
 

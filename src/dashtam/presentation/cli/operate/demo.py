@@ -12,12 +12,7 @@ import msgspec
 
 from dashtam.application.demo import EMAIL, Demo, Sample, prepare
 from dashtam.domain.errors import DashtamError
-from dashtam.presentation.cli.context import (
-    Command,
-    CommandContext,
-    notify,
-    pass_command_context,
-)
+from dashtam.presentation.cli.context import Command, CommandContext, notify, with_context
 from dashtam.presentation.http.server import listen
 
 _STATEMENTS: Final = (".csv", ".ofx", ".qfx", ".sta", ".xml")
@@ -27,7 +22,7 @@ _FOLDER: Final = "dashtam-demo"
 
 @click.command(cls=Command)
 @click.option("--port", type=click.IntRange(1, 65_535), help="Where to listen; 8000 by default.")
-@pass_command_context
+@with_context
 def demo(context: CommandContext, port: int | None) -> None:
     """Serve sample data: three years of a household's accounts, with a user to sign in as.
 

@@ -2,18 +2,13 @@
 
 import click
 
-from dashtam.presentation.cli.context import (
-    EXIT_REFUSED,
-    Command,
-    CommandContext,
-    pass_command_context,
-)
+from dashtam.presentation.cli.context import EXIT_REFUSED, Command, CommandContext, with_context
 from dashtam.presentation.cli.installation import Check, Option
 from dashtam.presentation.cli.tables import answer
 
 
 @click.command(cls=Command)
-@pass_command_context
+@with_context
 def doctor(context: CommandContext) -> None:
     """Look for what is wrong, and tell what to do about it.
 
@@ -31,7 +26,7 @@ def doctor(context: CommandContext) -> None:
 
 
 @click.command(cls=Command)
-@pass_command_context
+@with_context
 def config(context: CommandContext) -> None:
     """Show every option: its value, its default, and what it is for.
 

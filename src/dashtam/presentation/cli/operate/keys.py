@@ -2,7 +2,7 @@
 
 import click
 
-from dashtam.presentation.cli.context import CommandContext, Group, notify, pass_command_context
+from dashtam.presentation.cli.context import CommandContext, Group, notify, with_context
 from dashtam.presentation.cli.tables import answer, table
 
 
@@ -12,7 +12,7 @@ def keys() -> None:
 
 
 @keys.command()
-@pass_command_context
+@with_context
 def create(context: CommandContext) -> None:
     """Make the key ring where there is none. Keep a copy away from the database."""
     notify("The key ring lies here:")
@@ -20,7 +20,7 @@ def create(context: CommandContext) -> None:
 
 
 @keys.command()
-@pass_command_context
+@with_context
 def rotate(context: CommandContext) -> None:
     """Sign with a new key from now on. Nobody is signed out."""
     kid = context.installation.rotate_keys()
@@ -29,7 +29,7 @@ def rotate(context: CommandContext) -> None:
 
 
 @keys.command("list")
-@pass_command_context
+@with_context
 def list_keys(context: CommandContext) -> None:
     """List the signing keys by id, the one that signs first."""
     found = context.installation.keys()

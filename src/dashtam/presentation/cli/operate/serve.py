@@ -4,12 +4,7 @@ from collections.abc import Mapping
 
 import click
 
-from dashtam.presentation.cli.context import (
-    Command,
-    CommandContext,
-    notify,
-    pass_command_context,
-)
+from dashtam.presentation.cli.context import Command, CommandContext, notify, with_context
 
 
 @click.command(cls=Command)
@@ -26,7 +21,7 @@ from dashtam.presentation.cli.context import (
     type=click.Choice(["uvicorn", "granian"]),
     help="What speaks HTTP; granian only behind a proxy that has deadlines.",
 )
-@pass_command_context
+@with_context
 def serve(context: CommandContext, /, **settings: object) -> None:
     """Serve the API and the dashboard, until interrupted."""
     context.settings |= settings
@@ -45,7 +40,7 @@ def serve(context: CommandContext, /, **settings: object) -> None:
 
 
 @click.command(cls=Command)
-@pass_command_context
+@with_context
 def worker(context: CommandContext) -> None:
     """Sync every connection when it is due.
 

@@ -3,7 +3,7 @@
 import click
 
 from dashtam.application.people import api_tokens
-from dashtam.presentation.cli.context import CommandContext, Group, notify, pass_command_context
+from dashtam.presentation.cli.context import CommandContext, Group, notify, with_context
 from dashtam.presentation.cli.resolve import list_all, resolve_record, resolve_user
 from dashtam.presentation.cli.tables import answer, table
 from dashtam.presentation.routers.api.v1.api_tokens import (
@@ -22,7 +22,7 @@ def tokens() -> None:
 @click.option("--name", default="command line", show_default=True, help="What it is called.")
 @click.option("--days", type=click.IntRange(1, 3650), help="Good for so long; else until revoked.")
 @click.option("--read-only", is_flag=True, help="Said for clearness: every token only reads.")
-@pass_command_context
+@with_context
 def create(context: CommandContext, name: str, days: int | None, *, read_only: bool) -> None:
     """Make a token and print it, this once."""
     del read_only
@@ -34,7 +34,7 @@ def create(context: CommandContext, name: str, days: int | None, *, read_only: b
 
 
 @tokens.command("list")
-@pass_command_context
+@with_context
 def list_tokens(context: CommandContext) -> None:
     """List the tokens that are good, newest first."""
     with context.services.database.read() as work:
@@ -50,7 +50,7 @@ def list_tokens(context: CommandContext) -> None:
 
 @tokens.command()
 @click.argument("token")
-@pass_command_context
+@with_context
 def revoke(context: CommandContext, token: str) -> None:
     """End a token, named by its id or the beginning of its name."""
     database = context.services.database

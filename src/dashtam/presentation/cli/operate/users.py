@@ -7,7 +7,7 @@ import click
 
 from dashtam.application.audit_log import HERE
 from dashtam.application.people import users as people
-from dashtam.presentation.cli.context import CommandContext, Group, notify, pass_command_context
+from dashtam.presentation.cli.context import CommandContext, Group, notify, with_context
 from dashtam.presentation.cli.resolve import find_user
 from dashtam.presentation.cli.tables import answer, count_text, table
 from dashtam.presentation.routers.api.v1.users import user_shape
@@ -19,7 +19,7 @@ def users() -> None:
 
 
 @users.command("list")
-@pass_command_context
+@with_context
 def list_users(context: CommandContext) -> None:
     """List everyone."""
     with context.services.database.read() as work:
@@ -34,7 +34,7 @@ def list_users(context: CommandContext) -> None:
 
 @users.command()
 @click.argument("email")
-@pass_command_context
+@with_context
 def create(context: CommandContext, email: str) -> None:
     """Add somebody. The password is asked for, or read from standard input.
 
@@ -54,7 +54,7 @@ def create(context: CommandContext, email: str) -> None:
 
 @users.command("reset-password")
 @click.argument("email")
-@pass_command_context
+@with_context
 def reset_password(context: CommandContext, email: str) -> None:
     """Give somebody another password.
 
@@ -68,7 +68,7 @@ def reset_password(context: CommandContext, email: str) -> None:
 
 @users.command()
 @click.argument("email")
-@pass_command_context
+@with_context
 def erase(context: CommandContext, email: str) -> None:
     """Remove somebody and all that is theirs, for ever.
 
