@@ -35,7 +35,7 @@ class CommandLine:
             prog_name="dashtam",
         )
         assert "Traceback" not in result.output, result.output
-        assert "should not have" not in result.output, result.output
+        assert "fault of Dashtam" not in result.output, result.output
         return result
 
     def __call__(self, *words: object, typed: str | None = None) -> str:

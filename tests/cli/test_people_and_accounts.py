@@ -73,7 +73,7 @@ def test_an_account_is_hidden_closed_renamed_and_shown_again(terminal: CommandLi
     assert terminal.json("balances", "--closed")["total_count"] == 1
     assert terminal.json("accounts", "change", "lorry", "--reopen")["closed_at"] is None
     assert "type debts negative" in terminal.refused("accounts", "change", "lorry", "--sign", "-1")
-    assert "Say what to change" in terminal.refused("accounts", "change", "lorry", status=2)
+    assert "Give a change: --name" in terminal.refused("accounts", "change", "lorry", status=2)
 
 
 def test_an_amount_is_plain_digits(terminal: CommandLine) -> None:

@@ -45,11 +45,11 @@ def test_what_asks_for_no_data_loads_nothing_heavy(word: str) -> None:
 def test_the_overview_says_of_every_command_what_it_says_itself(empty: CommandLine) -> None:
     overview = empty("--help")
     assert isinstance(dashtam, RootGroup)
-    for name, entry in COMMANDS.items():
+    for name, (_, help_text) in COMMANDS.items():
         assert f"  {name} " in overview
         command = dashtam.get_command(Context(dashtam), name)
         assert command is not None
-        assert command.get_short_help_str(200) == entry.sentence
+        assert command.get_short_help_str(200) == help_text
 
 
 def test_every_verb_has_a_sentence(empty: CommandLine) -> None:

@@ -99,9 +99,11 @@ COMMON_OPTIONS: Final[Sequence[click.Parameter]] = (
     ),
     _common_option("--json", "as_json", "Answer in JSON, as the API does.", is_flag=True),
     _common_option(
-        "--user", "email", "Whose data, where several people keep accounts.", metavar="EMAIL"
+        "--user", "email", "The user, where several people keep accounts.", metavar="EMAIL"
     ),
-    _common_option("--yes", "assume_yes", "Do not ask before what cannot be undone.", is_flag=True),
+    _common_option(
+        "--yes", "assume_yes", "Do not ask before an action that cannot be undone.", is_flag=True
+    ),
     _common_option("--traceback", "shows_traceback", "", is_flag=True, hidden=True),
 )
 """The options of every command, and of ``dashtam`` itself before it."""

@@ -1,9 +1,8 @@
-"""The command ``dashtam``: its commands, each loaded when it is called, and its exit status."""
+"""The command ``dashtam``: its commands, loaded by their first use, and its exit status."""
 
 import errno
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from typing import IO, Any, Final
 
@@ -22,55 +21,38 @@ from dashtam.presentation.cli.context import (
 )
 from dashtam.presentation.cli.installation import InstallationOpener
 
-
-@dataclass(frozen=True, slots=True)
-class LazyCommand:
-    """A command by its module and its short help, so that the overview loads no module.
-
-    ``function`` is the command's function, where its name is not the command's.
-    """
-
-    module: str
-    sentence: str
-    function: str | None = None
-
-
-COMMANDS: Final[Mapping[str, LazyCommand]] = {
-    "serve": LazyCommand("operate.serve", "Serve the API and the dashboard, until interrupted."),
-    "demo": LazyCommand(
+COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "serve": ("operate.serve", "Serve the API and the dashboard, until interrupted."),
+    "demo": (
         "operate.demo",
         "Serve sample data: three years of a household's accounts, with a user to sign in as.",
     ),
-    "import": LazyCommand(
-        "data.imports", "Record the balances in statement files.", "import_files"
+    "import": ("data.imports", "Record the balances in statement files."),
+    "balances": (
+        "data.snapshots",
+        "Show the latest balance of each account, and the totals by currency.",
     ),
-    "balances": LazyCommand(
-        "data.snapshots", "Show the latest balance of each account, and the totals by currency."
-    ),
-    "history": LazyCommand("data.snapshots", "Show how the balance of an account went."),
-    "snapshots": LazyCommand("data.snapshots", "Show the most recent snapshots of an account."),
-    "accounts": LazyCommand("data.accounts", "List accounts, keep them by hand, change them."),
-    "providers": LazyCommand("data.connections", "List what balances can come from."),
-    "connections": LazyCommand("data.connections", "Connect to providers, reconnect, disconnect."),
-    "sync": LazyCommand("data.syncs", "Ask a provider what the accounts hold now."),
-    "worker": LazyCommand("operate.serve", "Sync every connection when it is due."),
-    "syncs": LazyCommand("data.syncs", "List the runs that recorded balances."),
-    "retract": LazyCommand("data.syncs", "Take back what an import or a typed balance recorded."),
-    "export": LazyCommand("data.exports", "Write all of one's own data as one JSON document."),
-    "users": LazyCommand("operate.users", "Add, list and erase the people who keep accounts here."),
-    "tokens": LazyCommand("operate.tokens", "Manage read-only tokens for scripts and dashboards."),
-    "keys": LazyCommand("operate.keys", "Make, rotate and list the keys that sign tokens."),
-    "db": LazyCommand("operate.database", "Upgrade, back up, restore and verify the database."),
-    "audit": LazyCommand("operate.audit", "Show who did what, newest first."),
-    "config": LazyCommand(
-        "operate.doctor", "Show every option: its value, its default, and what it is for."
-    ),
-    "doctor": LazyCommand(
-        "operate.doctor", "Look for what is wrong, and tell what to do about it."
-    ),
-    "version": LazyCommand("operate.about", "Show the version."),
-    "completion": LazyCommand("operate.about", "Print what makes a shell complete this command."),
+    "history": ("data.snapshots", "Show the history of an account's balance."),
+    "snapshots": ("data.snapshots", "Show the most recent snapshots of an account."),
+    "accounts": ("data.accounts", "List accounts, keep them by hand, change them."),
+    "providers": ("data.connections", "List the sources of balances."),
+    "connections": ("data.connections", "Connect to providers, reconnect, disconnect."),
+    "sync": ("data.syncs", "Record the balances that a provider reports now."),
+    "worker": ("operate.serve", "Sync every connection when it is due."),
+    "syncs": ("data.syncs", "List the runs that recorded balances."),
+    "retract": ("data.syncs", "Take back the snapshots of an import or of a typed balance."),
+    "export": ("data.exports", "Write all data of a user as one JSON document."),
+    "users": ("operate.users", "Add, list and erase the people who keep accounts here."),
+    "tokens": ("operate.tokens", "Manage read-only tokens for scripts and dashboards."),
+    "keys": ("operate.keys", "Make, rotate and list the keys that sign tokens."),
+    "db": ("operate.database", "Upgrade, back up, restore and verify the database."),
+    "audit": ("operate.audit", "Show the audit log, newest first."),
+    "config": ("operate.doctor", "Show every option: its value, its default, and its purpose."),
+    "doctor": ("operate.doctor", "Check this installation, with advice on every fault."),
+    "version": ("operate.about", "Show the version."),
+    "completion": ("operate.about", "Print the completion script of a shell."),
 }
+"""The module and the short help of each command, so that the overview loads no module."""
 
 
 class RootGroup(Group):
@@ -82,23 +64,22 @@ class RootGroup(Group):
 
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load a command's module, and return the command."""
-        entry = COMMANDS.get(cmd_name)
-        if entry is None:
+        if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"dashtam.presentation.cli.{entry.module}")
-        command: click.Command = getattr(module, entry.function or cmd_name)
-        return command
+        module = import_module(f"dashtam.presentation.cli.{COMMANDS[cmd_name][0]}")
+        commands = (one for one in vars(module).values() if isinstance(one, click.Command))
+        return next(command for command in commands if command.name == cmd_name)
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the overview."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.sentence) for name, entry in COMMANDS.items()])
+            formatter.write_dl([(name, help_text) for name, (_, help_text) in COMMANDS.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Return the completions of a word."""
         known = [
-            CompletionItem(name, help=entry.sentence)
-            for name, entry in COMMANDS.items()
+            CompletionItem(name, help=help_text)
+            for name, (_, help_text) in COMMANDS.items()
             if name.startswith(incomplete)
         ]
         return known + click.Command.shell_complete(self, ctx, incomplete)
@@ -122,8 +103,8 @@ class RootGroup(Group):
             if ctx.ensure_object(CommandContext).shows_traceback:
                 notify("".join(traceback.format_exception(error)))
             text = (
-                f"Something went wrong that should not have ({type(error).__name__})."
-                " The same command with --traceback tells where."
+                f"This is a fault of Dashtam ({type(error).__name__})."
+                " The same command with --traceback shows its place."
             )
             if isinstance(error, OSError):
                 place = f"{error.filename}: " if error.filename else ""

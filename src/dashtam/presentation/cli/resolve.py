@@ -31,7 +31,7 @@ def resolve_user(context: CommandContext, work: UnitOfWork) -> User:
         raise NotFound(detail)
     if len(found) > 1:
         emails = ", ".join(user.email for user in found)
-        detail = f"Several people keep accounts here: say whose with --user ({emails})."
+        detail = f"Several people keep accounts here: choose one with --user ({emails})."
         raise NotFound(detail)
     return found[0]
 

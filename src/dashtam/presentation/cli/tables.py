@@ -16,6 +16,18 @@ def answer(context: CommandContext, shape: object, text: Callable[[], str]) -> N
     click.echo(msgspec.json.encode(shape).decode() if as_json else printable(text()))
 
 
+def answer_table(
+    context: CommandContext,
+    shape: object,
+    headings: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    numbers: str = "",
+) -> None:
+    """Write the answer: with --json the shape, else the rows as a table."""
+    answer(context, shape, lambda: table(headings, rows, numbers=numbers))
+
+
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: str = "") -> str:
     """Return the rows in columns; columns with a heading among ``numbers`` are aligned right.
 

@@ -18,7 +18,7 @@ from dashtam.domain.statement import Reading
 from dashtam.presentation.cli.context import CommandContext, Group, notify, with_context
 from dashtam.presentation.cli.parameters import AMOUNT, CURRENCY, NAME, instant_param
 from dashtam.presentation.cli.resolve import list_all, resolve_account, resolve_user
-from dashtam.presentation.cli.tables import answer, table
+from dashtam.presentation.cli.tables import answer, answer_table
 from dashtam.presentation.http.instants import NOON
 from dashtam.presentation.routers.api.v1.accounts import AccountList, AccountShape, account_shape
 from dashtam.presentation.schemas.snapshots import snapshot_shape
@@ -26,7 +26,7 @@ from dashtam.presentation.schemas.snapshots import snapshot_shape
 _TYPE: Final = click.Choice([str(known) for known in AccountType])
 # A debt such as -500 is an amount, not an option.
 _TAKES_AMOUNTS: Final = {"ignore_unknown_options": True}
-_AT: Final = "When it was so; a bare date is noon of that day (UTC). Now by default."
+_AT: Final = "The balance's instant; a bare date is noon of that day (UTC). Now by default."
 
 
 @click.group(cls=Group)
@@ -46,22 +46,19 @@ def list_accounts(context: CommandContext) -> None:
     shapes = [account_shape(one) for one in found]
     rows = [
         (
-            shape.name,
-            shape.account_type,
-            shape.balance,
-            shape.currency,
-            None if one.newest is None else one.newest.captured_at,
-            _state(shape),
-            shape.id,
+            one.name,
+            one.account_type,
+            one.balance,
+            one.currency,
+            None if newest is None else newest.captured_at,
+            _state(one),
+            one.id,
         )
-        for shape, one in zip(shapes, found, strict=True)
+        for one, newest in zip(shapes, (balance.newest for balance in found), strict=True)
     ]
     headings = ("NAME", "TYPE", "BALANCE", "", "AS OF", "STATE", "ID")
-    answer(
-        context,
-        AccountList(accounts=shapes, total_count=len(shapes), next_cursor=None),
-        lambda: table(headings, rows, numbers="BALANCE"),
-    )
+    shape = AccountList(accounts=shapes, total_count=len(shapes), next_cursor=None)
+    answer_table(context, shape, headings, rows, numbers="BALANCE")
 
 
 @accounts.command(context_settings=_TAKES_AMOUNTS)
@@ -96,9 +93,9 @@ def add(
 @click.argument("account")
 @click.argument("balance", type=AMOUNT)
 @click.option("--at", type=instant_param(NOON), help=_AT)
-@click.option("--available", "available_balance", type=AMOUNT, help="What can be spent of it.")
-@click.option("--holdings", "holdings_value", type=AMOUNT, help="What the positions are worth.")
-@click.option("--cash", "cash_value", type=AMOUNT, help="What is not invested.")
+@click.option("--available", "available_balance", type=AMOUNT, help="The part that can be spent.")
+@click.option("--holdings", "holdings_value", type=AMOUNT, help="The value of the positions.")
+@click.option("--cash", "cash_value", type=AMOUNT, help="The part that is not invested.")
 @with_context
 def record(
     context: CommandContext,
@@ -123,19 +120,19 @@ def record(
 
 @accounts.command()
 @click.argument("account")
-@click.option("--name", type=NAME, help="Call it this.")
-@click.option("--type", "account_type", type=_TYPE, help="What kind of account it is.")
+@click.option("--name", type=NAME, help="Its new name.")
+@click.option("--type", "account_type", type=_TYPE, help="Its new type.")
 @click.option(
     "--sign",
     "balance_sign",
     type=click.Choice(["1", "-1"]),
-    help="-1: its source tells debts as sums.",
+    help="-1: its source reports debts as positive amounts.",
 )
 @click.option(
-    "--hide/--show", "is_hidden", default=None, help="Leave it out of the totals, or not."
+    "--hide/--show", "is_hidden", default=None, help="Leave it out of the totals, or count it."
 )
 @click.option("--close", "closed_at", type=instant_param(NOON), help="Closed since this day.")
-@click.option("--reopen", is_flag=True, help="It is not closed after all.")
+@click.option("--reopen", is_flag=True, help="Open it again.")
 @with_context
 def change(context: CommandContext, /, account: str, *, reopen: bool, **options: object) -> None:
     """Rename, hide, close or reopen an account, or set its type."""
@@ -143,7 +140,7 @@ def change(context: CommandContext, /, account: str, *, reopen: bool, **options:
     if reopen:
         given["closed_at"] = None
     if not given:
-        detail = "Say what to change: --name, --type, --sign, --hide, --show, --close or --reopen."
+        detail = "Give a change: --name, --type, --sign, --hide, --show, --close or --reopen."
         raise click.UsageError(detail)
     changes = msgspec.convert(given, AccountChanges, strict=False)
     with context.services.database.write() as work:

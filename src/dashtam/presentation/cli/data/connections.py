@@ -13,7 +13,7 @@ from dashtam.domain.connection import ProviderKind
 from dashtam.domain.errors import DashtamError
 from dashtam.presentation.cli.context import CommandContext, Group, notify, with_context
 from dashtam.presentation.cli.resolve import list_all, resolve_connection, resolve_user
-from dashtam.presentation.cli.tables import answer, count_text, table
+from dashtam.presentation.cli.tables import answer, answer_table, count_text, table
 from dashtam.presentation.routers.api.v1.connections import (
     ConnectionList,
     ProviderList,
@@ -24,23 +24,20 @@ from dashtam.presentation.routers.api.v1.connections import (
 
 @click.group(cls=Group)
 def providers() -> None:
-    """List what balances can come from."""
+    """List the sources of balances."""
 
 
 @providers.command("list")
 @with_context
 def list_providers(context: CommandContext) -> None:
-    """List live providers with what they ask for, formats of files, and typing."""
+    """List the sources of balances, with the credentials of live providers."""
     shapes = [provider_shape(one) for one in known_providers(context.services)]
     rows = [
         (one.slug, one.name, one.kind, ", ".join(field.title for field in one.credentials))
         for one in shapes
     ]
-    answer(
-        context,
-        ProviderList(providers=shapes, total_count=len(shapes)),
-        lambda: table(("SLUG", "NAME", "KIND", "ASKS FOR"), rows),
-    )
+    shape = ProviderList(providers=shapes, total_count=len(shapes))
+    answer_table(context, shape, ("SLUG", "NAME", "KIND", "CREDENTIALS"), rows)
 
 
 @click.group(cls=Group)
@@ -51,7 +48,7 @@ def connections() -> None:
 @connections.command("list")
 @with_context
 def list_connections(context: CommandContext) -> None:
-    """List where the accounts come from, and what is wrong with it, if anything is."""
+    """List the sources of the accounts, each with its fault, if any."""
     with context.services.database.read() as work:
         found = list_all(work, resolve_user(context, work), owned.of_user)
     shapes = [connection_shape(one) for one in found]
@@ -61,23 +58,20 @@ def list_connections(context: CommandContext) -> None:
     ]
     details = [f"{one.name}: {one.detail}" for one in shapes if one.detail]
     headings = ("NAME", "PROVIDER", "STATE", "LAST SYNC", "NEXT SYNC", "ID")
-    answer(
-        context,
-        ConnectionList(connections=shapes, total_count=len(shapes), next_cursor=None),
-        lambda: "\n".join([table(headings, rows), *details]),
-    )
+    shape = ConnectionList(connections=shapes, total_count=len(shapes), next_cursor=None)
+    answer(context, shape, lambda: "\n".join([table(headings, rows), *details]))
 
 
 @connections.command()
 @click.argument("provider")
-@click.option("--name", help="What to call it; the provider's name by default.")
+@click.option("--name", help="The connection's name; the provider's by default.")
 @with_context
 def add(context: CommandContext, provider: str, name: str | None) -> None:
     """Connect to a provider and run the first sync.
 
-    Its credentials are asked for; where nobody can be asked they are read from standard input,
-    a line each, in the order of `dashtam providers list`. They never stand on the command line,
-    which others on this machine can read.
+    Its credentials are typed; without a terminal they are read from standard input, a line each,
+    in the order of `dashtam providers list`. They are no options, since others on this machine can
+    read the command line.
     """
     services = context.services
     with services.database.read() as work:
@@ -90,7 +84,10 @@ def add(context: CommandContext, provider: str, name: str | None) -> None:
 @click.argument("connection")
 @with_context
 def reconnect(context: CommandContext, connection: str) -> None:
-    """Give a connection other credentials; its accounts and their history go on."""
+    """Give a connection other credentials.
+
+    Its accounts keep their history.
+    """
     with context.services.database.read() as work:
         mine = resolve_connection(context, work, connection)
     credentials = _read_credentials(context, mine.provider)
@@ -112,7 +109,10 @@ def rename(context: CommandContext, connection: str, name: str) -> None:
 @click.argument("connection")
 @with_context
 def disconnect(context: CommandContext, connection: str) -> None:
-    """Destroy a connection's credentials; its accounts and their history stay."""
+    """Destroy a connection's credentials.
+
+    Its accounts and their history stay.
+    """
     database = context.services.database
     with database.read() as work:
         mine = resolve_connection(context, work, connection)

@@ -14,7 +14,7 @@ from dashtam.presentation.routers.api.v1.exports import export_pieces
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Into this file.")
 @with_context
 def export(context: CommandContext, output: Path | None) -> None:
-    """Write all of one's own data as one JSON document.
+    """Write all data of a user as one JSON document.
 
     The same as `GET /export`.
     """

@@ -47,15 +47,19 @@ class ImportedFile(Shape):
     type=click.Path(exists=True, path_type=Path),
     metavar="FILE...",
 )
-@click.option("--dry-run", "is_dry", is_flag=True, help="Tell what would be done, and do nothing.")
-@click.option("--format", "file_format", help="Where the content should not decide: ofx, mt940 …")
+@click.option("--dry-run", "is_dry", is_flag=True, help="Show the result, and record nothing.")
+@click.option(
+    "--format",
+    "file_format",
+    help="The format, such as ofx or mt940; the content decides by default.",
+)
 @click.option(
     "--mapping",
     type=JSON_OBJECT,
     default={},
-    help="What a CSV's columns mean: JSON or @FILE.",
+    help="The meaning of a CSV file's columns: JSON or @FILE.",
 )
-@click.option("--account", help="Record into this account: an id, or how a name begins.")
+@click.option("--account", help="Record into this account: an id, or the beginning of a name.")
 @click.option("--connection", help="Find or make accounts under this connection.")
 @with_context
 def import_files(
@@ -70,10 +74,10 @@ def import_files(
 ) -> None:
     """Record the balances in statement files.
 
-    OFX, QFX, MT940, camt.053 and CSV are told apart by content. Of a folder, every file in it with
-    a name that statements have. Each file is recorded whole or not at all; what is known already is
-    skipped, and each line that cannot be used is told. Exit status 3 when some files or lines were
-    refused, 1 when nothing could be used.
+    The content of a file tells OFX, QFX, MT940, camt.053 and CSV apart. FILE can be a folder: every
+    file in it with the extension of a statement is imported. Each file is recorded whole or not at
+    all; known balances are skipped, and each unusable line is listed. Exit status 3 when some files
+    or lines were refused, 1 when all were.
     """
     services = context.services
     paths = list(_statement_files(services, files))

@@ -14,7 +14,7 @@ from dashtam.domain.sync import SnapshotSource
 from dashtam.presentation.cli.context import Command, CommandContext, with_context
 from dashtam.presentation.cli.parameters import SOURCE, instant_param
 from dashtam.presentation.cli.resolve import list_all, resolve_account, resolve_user
-from dashtam.presentation.cli.tables import answer, count_text, table
+from dashtam.presentation.cli.tables import answer, answer_table, count_text, instant_text, table
 from dashtam.presentation.http.instants import END_OF_DAY, START_OF_DAY
 from dashtam.presentation.schemas.snapshots import (
     Snapshot,
@@ -26,7 +26,7 @@ from dashtam.presentation.schemas.snapshots import (
 _NUMBERS: Final = "BALANCE CHANGE %"
 _FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(9999, 12, 31, tzinfo=UTC)
-_SOURCE_HELP: Final = "Only what was captured in this way."
+_SOURCE_HELP: Final = "Only snapshots captured in this way."
 
 
 @click.command(cls=Command)
@@ -42,20 +42,13 @@ def balances(context: CommandContext, *, hidden: bool, closed: bool) -> None:
         owned = list_all(work, user, accounts.of_user)
     names = {one.account.id: one.account.name for one in owned}
     rows = [
-        (names[AccountId(one.account_id)], *_change_cells(one), one.captured_at)
+        (names[AccountId(one.account_id)], *_change_cells(one), instant_text(one.captured_at))
         for one in latest.snapshots
     ]
     totals = latest.total_balance_by_currency.items()
+    rows += [("Total", total, code, "", "", "") for code, total in totals]
     headings = ("ACCOUNT", "BALANCE", "", "CHANGE", "%", "AS OF")
-    answer(
-        context,
-        latest,
-        lambda: table(
-            headings,
-            [*rows, *(("Total", total, code, "", "", "") for code, total in totals)],
-            numbers=_NUMBERS,
-        ),
-    )
+    answer_table(context, latest, headings, rows, numbers=_NUMBERS)
 
 
 @click.command(cls=Command)
@@ -71,10 +64,10 @@ def balances(context: CommandContext, *, hidden: bool, closed: bool) -> None:
 def history(
     context: CommandContext, account: str, start: datetime, end: datetime, source: str | None
 ) -> None:
-    """Show how the balance of an account went.
+    """Show the history of an account's balance.
 
-    A table, oldest first, and a chart. ACCOUNT is an id or the beginning of a name. Each change is
-    the one since the line before.
+    A table, oldest first, and a chart. ACCOUNT is an id or the beginning of a name. Each change
+    compares to the line before.
     """
     period = Period(start, end)
     with context.services.database.read() as work:
@@ -117,7 +110,7 @@ def _history_text(name: str, history: SnapshotHistory, *, has_chart: bool) -> st
         from dashtam.presentation.cli.chart import chart  # noqa: PLC0415 - see above
 
         parts.append(chart(history.snapshots))
-    change = _signed(history.total_change_amount) or "none that can be told"
+    change = _signed(history.total_change_amount) or "unknown"
     percent = _percent(history.total_change_percent)
     parts.append(
         f"{name}: {count_text(len(rows), 'snapshot')}, {history.start_balance} to"

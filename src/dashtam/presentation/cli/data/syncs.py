@@ -27,7 +27,7 @@ from dashtam.presentation.cli.context import (
     with_context,
 )
 from dashtam.presentation.cli.resolve import list_all, resolve_connection, resolve_user
-from dashtam.presentation.cli.tables import answer, count_text, instant_text, table
+from dashtam.presentation.cli.tables import answer, answer_table, count_text, instant_text
 from dashtam.presentation.http.parameters import write_cursor
 from dashtam.presentation.routers.api.v1.syncs import SyncList, sync_shape
 
@@ -37,8 +37,8 @@ _POLL_S: Final = 0.2
 @click.command(cls=Command)
 @click.argument("connection", required=False)
 @click.option("--all", "is_all", is_flag=True, help="Every connection to a provider.")
-@click.option("--force", "is_forced", is_flag=True, help="Although it was synced a moment ago.")
-@click.option("--watch", is_flag=True, help="Tell how it goes on.")
+@click.option("--force", "is_forced", is_flag=True, help="Even if it was synced a moment ago.")
+@click.option("--watch", is_flag=True, help="Show the progress.")
 @with_context
 def sync(
     context: CommandContext,
@@ -48,12 +48,12 @@ def sync(
     is_forced: bool,
     watch: bool,
 ) -> None:
-    """Ask a provider what the accounts hold now.
+    """Record the balances that a provider reports now.
 
     Exit status 3 when a part of it failed, 1 when all of it did.
     """
     if (connection is None) != is_all:
-        detail = "Name a connection, or say --all."
+        detail = "Name a connection, or give --all."
         raise click.UsageError(detail)
     services = context.services
     with services.database.read() as work:
@@ -116,17 +116,17 @@ def list_syncs(context: CommandContext, limit: int) -> None:
         for one in found.items
     ]
     headings = ("STARTED", "KIND", "STATE", "RECORDED", "SKIPPED", "ID")
-    answer(context, shape, lambda: table(headings, rows, numbers="RECORDED SKIPPED"))
+    answer_table(context, shape, headings, rows, numbers="RECORDED SKIPPED")
 
 
 @click.command(cls=Command)
 @click.argument("sync_id", type=click.UUID)
 @with_context
 def retract(context: CommandContext, sync_id: UUID) -> None:
-    """Take back what an import or a typed balance recorded.
+    """Take back the snapshots of an import or of a typed balance.
 
-    `dashtam syncs list` names the runs. No reading shows it any more; what was recorded stays in
-    the database, and the same file can be imported again.
+    `dashtam syncs list` names the runs. The snapshots stay in the database, and no history shows
+    them; the same file can be imported again.
     """
     database = context.services.database
     with database.read() as work:

@@ -18,7 +18,7 @@ def version(context: CommandContext) -> None:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print what makes a shell complete this command.
+    """Print the completion script of a shell.
 
     For bash: `dashtam completion bash >> ~/.bashrc`.
     """

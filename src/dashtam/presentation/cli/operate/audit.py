@@ -5,16 +5,16 @@ import click
 from dashtam.application import audit_log
 from dashtam.presentation.cli.context import Command, CommandContext, with_context
 from dashtam.presentation.cli.resolve import find_user
-from dashtam.presentation.cli.tables import answer, table
+from dashtam.presentation.cli.tables import answer_table
 
 
 @click.command(cls=Command)
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @with_context
 def audit(context: CommandContext, limit: int) -> None:
-    """Show who did what, newest first.
+    """Show the audit log, newest first.
 
-    Everyone, or --user alone.
+    Of everyone, or of --user alone.
     """
     with context.services.database.read() as work:
         user_id = None if context.email is None else find_user(work, context.email).id
@@ -31,4 +31,4 @@ def audit(context: CommandContext, limit: int) -> None:
         for line in lines
     ]
     headings = ("AT", "USER", "EVENT", "SUBJECT", "ADDRESS")
-    answer(context, {"audit_lines": lines}, lambda: table(headings, rows))
+    answer_table(context, {"audit_lines": lines}, headings, rows)

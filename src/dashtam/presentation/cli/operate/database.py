@@ -40,7 +40,7 @@ def db() -> None:
 @db.command()
 @with_context
 def upgrade(context: CommandContext) -> None:
-    """Bring the schema to what this version needs.
+    """Upgrade the schema to this version's.
 
     A SQLite database is backed up first.
     """
@@ -58,7 +58,7 @@ def upgrade(context: CommandContext) -> None:
 def backup(context: CommandContext, folder: Path | None) -> None:
     """Write database and key ring into a new folder inside FOLDER.
 
-    Without FOLDER it is `backups` in the data folder. It can be done while serving. A backup holds
+    Without FOLDER it is `backups` in the data folder. The server may run meanwhile. A backup holds
     the keys: guard it.
     """
     click.echo(context.installation.backup(folder or _data_folder(context) / "backups"))
@@ -68,23 +68,22 @@ def backup(context: CommandContext, folder: Path | None) -> None:
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @with_context
 def restore(context: CommandContext, folder: Path) -> None:
-    """Put a backup in the place of database and key ring.
+    """Replace the database and the key ring with a backup.
 
-    What was there is kept aside.
+    The replaced files are kept aside.
     """
-    context.confirm(f"Put {folder} in the place of what is in {_data_folder(context)}?")
+    context.confirm(f"Replace the database and the keys in {_data_folder(context)} with {folder}?")
     context.installation.restore(folder)
-    notify(f"{folder} is in place. `dashtam db verify` looks it over.")
+    notify(f"{folder} is in place. `dashtam db verify` checks it.")
 
 
 @db.command("verify")
 @with_context
 def verify_database(context: CommandContext) -> None:
-    """Check that every snapshot is what was recorded.
+    """Check that every snapshot is as it was recorded.
 
-    Follows each account's hash chain from the first snapshot to the last, and compares what each
-    run says it recorded with what is there, so that none can be missing. Exit status 1 when
-    anything is wrong.
+    Follows each account's hash chain from the first snapshot to the last, and compares the count of
+    each run with its snapshots, so that none can be missing. Exit status 1 for any difference.
     """
     report = verify(context.services.database)
     shape = msgspec.convert(report, ReportShape, from_attributes=True)

@@ -21,12 +21,12 @@ _FOLDER: Final = "dashtam-demo"
 
 
 @click.command(cls=Command)
-@click.option("--port", type=click.IntRange(1, 65_535), help="Where to listen; 8000 by default.")
+@click.option("--port", type=click.IntRange(1, 65_535), help="The port; 8000 by default.")
 @with_context
 def demo(context: CommandContext, port: int | None) -> None:
     """Serve sample data: three years of a household's accounts, with a user to sign in as.
 
-    The data lies in a folder of its own unless --data names one. Run again, it shows the same.
+    The data has a folder of its own, unless --data names one. Another run shows the same data.
     """
     context.settings |= {"log_level": "warning"} | ({"port": port} if port else {})
     installation = context.installation

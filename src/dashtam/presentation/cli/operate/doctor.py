@@ -10,9 +10,9 @@ from dashtam.presentation.cli.tables import answer
 @click.command(cls=Command)
 @with_context
 def doctor(context: CommandContext) -> None:
-    """Look for what is wrong, and tell what to do about it.
+    """Check this installation, with advice on every fault.
 
-    Exit status 1 when anything is.
+    Exit status 1 when there is any.
     """
 
     def check_text(check: Check) -> str:
@@ -28,7 +28,7 @@ def doctor(context: CommandContext) -> None:
 @click.command(cls=Command)
 @with_context
 def config(context: CommandContext) -> None:
-    """Show every option: its value, its default, and what it is for.
+    """Show every option: its value, its default, and its purpose.
 
     An option is set in the environment or in a file `.env`; NAME_FILE names a file that holds it.
     Secrets are hidden.

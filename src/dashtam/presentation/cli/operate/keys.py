@@ -3,7 +3,7 @@
 import click
 
 from dashtam.presentation.cli.context import CommandContext, Group, notify, with_context
-from dashtam.presentation.cli.tables import answer, table
+from dashtam.presentation.cli.tables import answer_table
 
 
 @click.group(cls=Group)
@@ -14,8 +14,8 @@ def keys() -> None:
 @keys.command()
 @with_context
 def create(context: CommandContext) -> None:
-    """Make the key ring where there is none. Keep a copy away from the database."""
-    notify("The key ring lies here:")
+    """Make the key ring, unless there is one. Keep a copy away from the database."""
+    notify("The key ring is here:")
     click.echo(context.installation.create_keys())
 
 
@@ -34,4 +34,4 @@ def list_keys(context: CommandContext) -> None:
     """List the signing keys by id, the one that signs first."""
     found = context.installation.keys()
     rows = [(key.id, key.made_at, key.retired_at) for key in found]
-    answer(context, {"keys": found}, lambda: table(("ID", "MADE", "RETIRED"), rows))
+    answer_table(context, {"keys": found}, ("ID", "MADE", "RETIRED"), rows)

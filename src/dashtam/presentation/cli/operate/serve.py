@@ -19,7 +19,7 @@ from dashtam.presentation.cli.context import Command, CommandContext, notify, wi
 @click.option(
     "--server",
     type=click.Choice(["uvicorn", "granian"]),
-    help="What speaks HTTP; granian only behind a proxy that has deadlines.",
+    help="The HTTP server; granian only behind a proxy that has deadlines.",
 )
 @with_context
 def serve(context: CommandContext, /, **settings: object) -> None:
@@ -30,9 +30,8 @@ def serve(context: CommandContext, /, **settings: object) -> None:
         notify(f"Dashtam answers at {facts['url']}")
         if "note" in facts:
             notify(f"Note: {facts['note']}")
-        if "setup_code" in facts:
-            code = facts["setup_code"]
-            notify(f"The first user registers there. From elsewhere the code is {code}")
+        if code := facts.get("setup_code"):
+            notify(f"The first user registers there, from another machine with the code {code}")
 
     for warning in context.installation.warnings():
         notify(f"Note: {warning}")
@@ -44,7 +43,7 @@ def serve(context: CommandContext, /, **settings: object) -> None:
 def worker(context: CommandContext) -> None:
     """Sync every connection when it is due.
 
-    It goes on until it is interrupted. `dashtam serve` does the same beside serving, unless the
-    setting `worker` is off. Any number of workers may run: each slot is served once.
+    Until interrupted. `dashtam serve` syncs too, unless the setting `worker` is off. Any number of
+    workers may run: each slot is synced once.
     """
-    context.installation.work(lambda: notify("Syncing what is due. Ctrl-C stops it."))
+    context.installation.work(lambda: notify("Syncing due connections. Ctrl-C stops the worker."))

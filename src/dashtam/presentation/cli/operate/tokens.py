@@ -5,7 +5,7 @@ import click
 from dashtam.application.people import api_tokens
 from dashtam.presentation.cli.context import CommandContext, Group, notify, with_context
 from dashtam.presentation.cli.resolve import list_all, resolve_record, resolve_user
-from dashtam.presentation.cli.tables import answer, table
+from dashtam.presentation.cli.tables import answer, answer_table
 from dashtam.presentation.routers.api.v1.api_tokens import (
     AccessTokenList,
     access_token_shape,
@@ -19,17 +19,21 @@ def tokens() -> None:
 
 
 @tokens.command()
-@click.option("--name", default="command line", show_default=True, help="What it is called.")
-@click.option("--days", type=click.IntRange(1, 3650), help="Good for so long; else until revoked.")
-@click.option("--read-only", is_flag=True, help="Said for clearness: every token only reads.")
+@click.option("--name", default="command line", show_default=True, help="The token's name.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3650),
+    help="The days until it expires; by default it is good until revoked.",
+)
+@click.option("--read-only", is_flag=True, help="For clarity alone: every token only reads.")
 @with_context
 def create(context: CommandContext, name: str, days: int | None, *, read_only: bool) -> None:
-    """Make a token and print it, this once."""
+    """Make a token, and print it this once."""
     del read_only
     with context.services.database.write() as work:
         user = resolve_user(context, work)
         token, text = api_tokens.create(work, context.services.secrets, user.id, name, days)
-    notify(f"A token of {user.email} that only reads, shown this once:")
+    notify(f"A read-only token of {user.email}, shown this once:")
     answer(context, created_shape(token, text), lambda: text)
 
 
@@ -41,11 +45,8 @@ def list_tokens(context: CommandContext) -> None:
         found = list_all(work, resolve_user(context, work), api_tokens.of_user)
     shapes = [access_token_shape(token) for token in found]
     rows = [(one.name, one.created_at, one.expires_at, one.last_used_at, one.id) for one in shapes]
-    answer(
-        context,
-        AccessTokenList(access_tokens=shapes, total_count=len(shapes), next_cursor=None),
-        lambda: table(("NAME", "CREATED", "EXPIRES", "USED", "ID"), rows),
-    )
+    shape = AccessTokenList(access_tokens=shapes, total_count=len(shapes), next_cursor=None)
+    answer_table(context, shape, ("NAME", "CREATED", "EXPIRES", "USED", "ID"), rows)
 
 
 @tokens.command()

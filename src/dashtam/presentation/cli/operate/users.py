@@ -9,7 +9,7 @@ from dashtam.application.audit_log import HERE
 from dashtam.application.people import users as people
 from dashtam.presentation.cli.context import CommandContext, Group, notify, with_context
 from dashtam.presentation.cli.resolve import find_user
-from dashtam.presentation.cli.tables import answer, count_text, table
+from dashtam.presentation.cli.tables import answer, answer_table, count_text
 from dashtam.presentation.routers.api.v1.users import user_shape
 
 
@@ -21,24 +21,22 @@ def users() -> None:
 @users.command("list")
 @with_context
 def list_users(context: CommandContext) -> None:
-    """List everyone."""
+    """List all users."""
     with context.services.database.read() as work:
         shapes = [user_shape(user) for user in work.users.every()]
     rows = [(user.email, user.created_at, user.id) for user in shapes]
-    answer(
-        context,
-        {"users": shapes, "total_count": len(shapes)},
-        lambda: table(("EMAIL", "SINCE", "ID"), rows),
-    )
+    shape = {"users": shapes, "total_count": len(shapes)}
+    answer_table(context, shape, ("EMAIL", "SINCE", "ID"), rows)
 
 
 @users.command()
 @click.argument("email")
 @with_context
 def create(context: CommandContext, email: str) -> None:
-    """Add somebody. The password is asked for, or read from standard input.
+    """Add a user.
 
-    Whoever can run this decides who registers: the setting `registration` does not count here.
+    The password is typed, or read from standard input. The setting `registration` does not limit
+    this command.
     """
     services = context.services
     user = people.register(
@@ -56,9 +54,9 @@ def create(context: CommandContext, email: str) -> None:
 @click.argument("email")
 @with_context
 def reset_password(context: CommandContext, email: str) -> None:
-    """Give somebody another password.
+    """Set another password for a user.
 
-    It is asked for, or read from standard input. Every session of theirs ends.
+    It is typed, or read from standard input. Every session of the user ends.
     """
     with context.services.database.read() as work:
         user = find_user(work, email)
@@ -70,10 +68,10 @@ def reset_password(context: CommandContext, email: str) -> None:
 @click.argument("email")
 @with_context
 def erase(context: CommandContext, email: str) -> None:
-    """Remove somebody and all that is theirs, for ever.
+    """Remove a user with all data, for ever.
 
-    The only command that removes what was recorded: the law may demand it. `db verify` tells
-    that it was done. Backups still hold the data.
+    No other command removes snapshots; the law may demand this one. `db verify` reports every
+    erasure. Backups still hold the data.
     """
     database = context.services.database
     with database.read() as work:
