@@ -1,4 +1,4 @@
-"""The pages for people: self-contained, complete, and strict about what they may load."""
+"""The pages for people: self-contained, complete, and strict about their sources."""
 
 import json
 import re
@@ -101,7 +101,7 @@ def test_a_server_loads_the_templates_only_for_who_reads_a_page() -> None:
 
 
 @pytest.mark.parametrize("path", ["/style.css", "/favicon.svg"])
-def test_what_a_page_loads_loads_nothing_more(client: TestClient, path: str) -> None:
+def test_a_file_of_a_page_loads_no_other(client: TestClient, path: str) -> None:
     content = client.get(path).text
     assert "url(" not in content
     assert "@import" not in content
@@ -122,8 +122,8 @@ def test_a_page_is_laid_out_for_readers_of_every_kind(client: TestClient, path: 
 def test_the_reference_has_every_operation(client: TestClient, described: dict[str, Any]) -> None:
     outline = Outline(client.get("/docs").text)
     ids = outline.values("id")
-    operations = [told for path in described["paths"].values() for told in path.values()]
-    assert {told["operationId"] for told in operations} <= set(ids)
+    operations = [one for path in described["paths"].values() for one in path.values()]
+    assert {operation["operationId"] for operation in operations} <= set(ids)
     assert {f"shape-{name}" for name in described["components"]["schemas"]} <= set(ids)
 
 
@@ -134,7 +134,7 @@ def test_the_reference_has_every_error(client: TestClient, described: dict[str, 
         assert {f"error-{slug}" for slug in slugs} <= set(ids)
 
 
-def test_what_a_document_says_is_escaped() -> None:
+def test_the_texts_of_a_document_are_escaped() -> None:
     described = document(ROUTES, version="<script>", server=None, errors_url="https://e.example/")
     described["info"]["description"] = "<img src=x> & `<b>`"
     operation = described["paths"]["/api/v1/accounts"]["get"]
@@ -151,7 +151,7 @@ def test_examples_go_to_where_the_installation_is() -> None:
     assert "127.0.0.1" not in page
 
 
-def test_a_command_is_what_the_shell_reads(described: dict[str, Any]) -> None:
+def test_a_shell_reads_a_command_as_it_is_meant(described: dict[str, Any]) -> None:
     path = "/api/v1/accounts/{id}/balance-history"
     command = curl("GET", path, described["paths"][path]["get"], "http://here")
     assert shlex.split(command.replace("\\\n", "")) == [
@@ -167,14 +167,14 @@ def test_a_command_is_what_the_shell_reads(described: dict[str, Any]) -> None:
 
 def test_a_command_sends_its_body_whole(described: dict[str, Any]) -> None:
     path = "/api/v1/accounts/{id}"
-    told = described["paths"][path]["patch"]
-    told["requestBody"]["content"]["application/json"]["example"] = {"name": "Ann's " * 20}
-    words = shlex.split(curl("PATCH", path, told, "http://here").replace("\\\n", ""))
+    operation = described["paths"][path]["patch"]
+    operation["requestBody"]["content"]["application/json"]["example"] = {"name": "Ann's " * 20}
+    words = shlex.split(curl("PATCH", path, operation, "http://here").replace("\\\n", ""))
     assert words[1:3] == ["-X", "PATCH"]
     assert json.loads(words[-1]) == {"name": "Ann's " * 20}
 
 
-def test_json_is_shown_as_it_is() -> None:
+def test_the_tokens_of_json_make_up_the_whole() -> None:
     value = {"a": [1, -2.5, None, True, 'say "<hi>"'], "12": "3"}
     shown = "".join(token for _, token in json_tokens(value))
     assert json.loads(shown) == value
