@@ -48,17 +48,8 @@ class ImportedFile(Shape):
     metavar="FILE...",
 )
 @click.option("--dry-run", "is_dry", is_flag=True, help="Show the result, and record nothing.")
-@click.option(
-    "--format",
-    "file_format",
-    help="The format, such as ofx or mt940; the content decides by default.",
-)
-@click.option(
-    "--mapping",
-    type=JSON_OBJECT,
-    default={},
-    help="The meaning of a CSV file's columns: JSON or @FILE.",
-)
+@click.option("--format", "file_format", help="Such as ofx; by default the content decides.")
+@click.option("--mapping", type=JSON_OBJECT, default={}, help="A CSV's columns: JSON or @FILE.")
 @click.option("--account", help="Record into this account: an id, or the beginning of a name.")
 @click.option("--connection", help="Find or make accounts under this connection.")
 @with_context
@@ -85,13 +76,16 @@ def import_files(
         detail = "There is no statement file in this folder."
         raise DashtamError(detail)
     with services.database.read() as work:
+        account_id = connection_id = None
+        if account is not None:
+            account_id = resolve_account(context, work, account).id
+        if connection is not None:
+            connection_id = resolve_connection(context, work, connection).id
         sent_file = partial(
             SentFile,
             user_id=resolve_user(context, work).id,
-            account_id=None if account is None else resolve_account(context, work, account).id,
-            connection_id=(
-                None if connection is None else resolve_connection(context, work, connection).id
-            ),
+            account_id=account_id,
+            connection_id=connection_id,
             is_dry=is_dry,
             **choices,
         )

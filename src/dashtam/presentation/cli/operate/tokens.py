@@ -20,11 +20,7 @@ def tokens() -> None:
 
 @tokens.command()
 @click.option("--name", default="command line", show_default=True, help="The token's name.")
-@click.option(
-    "--days",
-    type=click.IntRange(1, 3650),
-    help="The days until it expires; by default it is good until revoked.",
-)
+@click.option("--days", type=click.IntRange(1, 3650), help="Days it is good; else until revoked.")
 @click.option("--read-only", is_flag=True, help="For clarity alone: every token only reads.")
 @with_context
 def create(context: CommandContext, name: str, days: int | None, *, read_only: bool) -> None:
