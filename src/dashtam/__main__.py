@@ -14,11 +14,11 @@ def main() -> None:
     run(_open)
 
 
-def _open(given: Mapping[str, object]) -> "Installation":
-    # The application is loaded only for commands that need it: `--help` answers at once.
+def _open(settings: Mapping[str, object]) -> "Installation":
+    # Only commands that need the application load it: `--help` answers at once.
     from dashtam.bootstrap import Installation  # noqa: PLC0415 - see above
 
-    return Installation.open(given)
+    return Installation.open(settings)
 
 
 if __name__ == "__main__":

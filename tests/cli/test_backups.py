@@ -7,13 +7,13 @@ import pytest
 
 from cli.conftest import EMAIL, CommandLine
 
-# What Dashtam copies is a file, and only SQLite keeps its database in one.
+# Dashtam copies files, and only SQLite keeps its database in one.
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
 @on_sqlite
-def test_a_backup_brings_back_what_was_there(terminal: CommandLine) -> None:
+def test_a_backup_restores_the_balances(terminal: CommandLine) -> None:
     terminal("accounts", "add", "Cash", "5", "--currency", "USD")
     backup = Path(terminal("db", "backup").strip())
     assert backup.parent == terminal.data / "backups"
@@ -26,26 +26,26 @@ def test_a_backup_brings_back_what_was_there(terminal: CommandLine) -> None:
 
 @on_postgresql
 def test_postgresql_is_left_to_its_own_tools(terminal: CommandLine, tmp_path: Path) -> None:
-    told = (
+    message = (
         "PostgreSQL is backed up and restored with its own pg_dump and pg_restore."
         " Keep a copy of the key ring beside the dump: without it nobody stays signed in.\n"
     )
     kept = tmp_path / "kept"
     kept.mkdir()
-    assert terminal.refused("db", "backup", kept) == told
-    assert terminal.refused("db", "restore", kept, "--yes") == told
+    assert terminal.refused("db", "backup", kept) == message
+    assert terminal.refused("db", "restore", kept, "--yes") == message
     assert list(kept.iterdir()) == []
     assert terminal.json("users", "list")["total_count"] == 1
 
 
-def test_what_is_no_backup_is_refused(terminal: CommandLine, tmp_path: Path) -> None:
+def test_a_folder_without_a_backup_is_refused(terminal: CommandLine, tmp_path: Path) -> None:
     folder = tmp_path / "nothing"
     folder.mkdir()
     assert terminal.refused("db", "restore", folder, "--yes").endswith(".\n")
     assert terminal.json("users", "list")["total_count"] == 1
 
 
-def test_upgrading_tells_the_revision(empty: CommandLine) -> None:
+def test_upgrading_reports_the_revision(empty: CommandLine) -> None:
     assert empty("db", "upgrade").startswith("The schema ")
     assert "already" in empty("db", "upgrade")
 
@@ -58,7 +58,7 @@ def database(terminal: CommandLine, tmp_path: Path) -> Path:
 
 
 @on_sqlite
-def test_what_was_there_is_kept_with_all_that_its_log_held(
+def test_a_replaced_database_is_kept_with_the_contents_of_its_log(
     terminal: CommandLine, database: Path
 ) -> None:
     backup = terminal("db", "backup").strip()
@@ -74,7 +74,7 @@ def test_what_was_there_is_kept_with_all_that_its_log_held(
 
 
 @on_sqlite
-def test_what_cannot_be_read_is_kept_with_its_log(terminal: CommandLine, database: Path) -> None:
+def test_an_unreadable_database_is_kept_with_its_log(terminal: CommandLine, database: Path) -> None:
     backup = terminal("db", "backup").strip()
     log = database.with_name("dashtam.db-wal")
     database.write_bytes(b"no database" * 1000)
@@ -87,7 +87,7 @@ def test_what_cannot_be_read_is_kept_with_its_log(terminal: CommandLine, databas
 
 
 @on_sqlite
-def test_a_restoration_that_stops_half_way_leaves_what_was_there(
+def test_a_restoration_that_stops_half_way_replaces_nothing(
     terminal: CommandLine, database: Path
 ) -> None:
     backup = terminal("db", "backup").strip()

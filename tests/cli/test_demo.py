@@ -1,7 +1,6 @@
 """``dashtam demo``, as people start it: a process of its own, on a free port."""
 
 import json
-import os
 import re
 import shlex
 import signal
@@ -13,11 +12,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+
+from cli.conftest import CommandLine
 
 STARTS_WITHIN_S = 60  # On a machine that is busy with other tests.
 ESCAPE = "\x1b"
@@ -27,7 +28,7 @@ ACCOUNTS = f"SELECT id AS account_id FROM accounts WHERE connection_id IN ({CONN
 
 @contextmanager
 def running(data: Path, port: int) -> Iterator[list[str]]:
-    """Run the demonstration, and give what it said until it answered."""
+    """Run the demonstration, and yield its lines up to the first answer."""
     command = [sys.executable, "-m", "dashtam", "demo", "--data", str(data), "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -44,14 +45,25 @@ def running(data: Path, port: int) -> Iterator[list[str]]:
     assert process.returncode == 0
 
 
-@pytest.fixture
-def port() -> int:
+class FirstRun(NamedTuple):
+    """The first run of the demonstration, and the answer to its example."""
+
+    data: Path
+    port: int
+    lines: list[str]
+    history: Any
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
+    data = tmp_path_factory.mktemp("demo") / "data"
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        found: int = taken.getsockname()[1]
-    return found
+        port = taken.getsockname()[1]
+    with running(data, port) as lines:
+        return FirstRun(data, port, lines, answer(curl(lines)))
 
 
-def told(lines: list[str], title: str) -> str:
+def value_of(lines: list[str], title: str) -> str:
     (found,) = [line.split()[1] for line in lines if line.split()[:1] == [title]]
     return found
 
@@ -71,7 +83,7 @@ def answer(request: Request) -> Any:  # noqa: ANN401 - JSON
 
 
 def counted(data: Path, kind: str) -> dict[str, int]:
-    """Count what came of connections of this kind."""
+    """Count the rows of connections of this kind."""
     of_kind = {
         "connections": "SELECT count(*) FROM connections WHERE kind = ?",
         "accounts": f"SELECT count(*) FROM accounts JOIN ({CONNECTIONS}) USING (connection_id)",
@@ -79,14 +91,12 @@ def counted(data: Path, kind: str) -> dict[str, int]:
         "snapshots": f"SELECT count(*) FROM balance_snapshots JOIN ({ACCOUNTS}) USING (account_id)",
     }
     with closing(sqlite3.connect(data / "dashtam.db")) as database:
-        return {what: database.execute(sql, (kind,)).fetchone()[0] for what, sql in of_kind.items()}
+        return {rows: database.execute(sql, (kind,)).fetchone()[0] for rows, sql in of_kind.items()}
 
 
-def test_a_second_run_shows_the_same_again(tmp_path: Path, port: int) -> None:
-    data = tmp_path / "data"
-    with running(data, port) as first:
-        history = answer(curl(first))
-        password = told(first, "Password")
+def test_a_second_run_shows_the_same_again(first_run: FirstRun) -> None:
+    data, port, first, history = first_run
+    password = value_of(first, "Password")
     before = counted(data, "file")
     assert before == {"connections": 6, "accounts": 12, "holdings": 6, "snapshots": 4_798}
     live = counted(data, "api")
@@ -96,9 +106,9 @@ def test_a_second_run_shows_the_same_again(tmp_path: Path, port: int) -> None:
 
     with running(data, port) as second:
         assert answer(curl(second)) == history
-        assert told(second, "Password") == password
-        sign_in = {"email": told(second, "E-mail"), "password": password}
-        url = f"{told(second, 'Dashboard')}/api/v1/sessions"
+        assert value_of(second, "Password") == password
+        sign_in = {"email": value_of(second, "E-mail"), "password": password}
+        url = f"{value_of(second, 'Dashboard')}/api/v1/sessions"
         headers = {"Content-Type": "application/json"}
         body = json.dumps(sign_in).encode()
         assert answer(Request(url, body, headers))["token_type"] == "bearer"  # noqa: S310, S105 - ours
@@ -109,51 +119,37 @@ def test_a_second_run_shows_the_same_again(tmp_path: Path, port: int) -> None:
     assert counted(data, "api") == live
 
 
-def test_what_it_says_is_plain_where_there_is_no_terminal(tmp_path: Path, port: int) -> None:
-    with running(tmp_path / "data", port) as lines:
-        said = "\n".join(lines)
-    assert ESCAPE not in said
-    (line,) = [line for line in lines if "curl" in line]
+def test_its_text_is_plain_where_there_is_no_terminal(first_run: FirstRun) -> None:
+    assert ESCAPE not in "\n".join(first_run.lines)
+    (line,) = [line for line in first_run.lines if "curl" in line]
     assert re.fullmatch(
-        rf'curl "http://127\.0\.0\.1:{port}/api/v1/accounts/[0-9a-f-]{{36}}/balance-history'
+        rf'curl "http://127\.0\.0\.1:{first_run.port}/api/v1/accounts/[0-9a-f-]{{36}}/balance-history'
         r"\?start_date=2025-11-16T00:00:00Z&end_date=2026-11-15T23:59:59Z"
         r'" -H "Authorization: Bearer dta_[A-Za-z0-9_-]{43}"',
         line,
     )
 
 
-def test_the_password_is_kept_for_its_owner_alone(tmp_path: Path, port: int) -> None:
-    with running(tmp_path / "data", port):
-        pass
-    kept = tmp_path / "data" / "demo_password"
+def test_the_password_is_kept_for_its_owner_alone(first_run: FirstRun) -> None:
+    kept = first_run.data / "demo_password"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
 
-def test_a_taken_port_is_told_in_a_sentence_before_anything_is_written(tmp_path: Path) -> None:
+def test_a_taken_port_is_refused_in_a_sentence_before_anything_is_written(
+    offline: CommandLine,
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        command = [sys.executable, "-m", "dashtam", "demo", "--data", str(tmp_path / "data")]
-        done = subprocess.run(
-            [*command, "--port", str(port)], capture_output=True, text=True, check=False
+        assert offline.refused("demo", "--port", port) == (
+            f"Port {port} of 127.0.0.1 cannot be had (Address already in use)."
+            " Choose another one with --port.\n"
         )
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert done.stderr == (
-        f"Port {port} of 127.0.0.1 cannot be had (Address already in use)."
-        " Choose another one with --port.\n"
-    )
-    assert not (tmp_path / "data").exists()
+    assert not offline.data.exists()
 
 
-def test_it_leaves_an_installation_for_production_alone(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    done = subprocess.run(
-        [sys.executable, "-m", "dashtam", "demo", "--data", str(data)],
-        env={**os.environ, "DASHTAM_ENVIRONMENT": "production"},  # noqa: TID251 - a child's
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "production" in done.stderr
-    assert not data.exists()
+def test_it_leaves_an_installation_for_production_alone(
+    offline: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DASHTAM_ENVIRONMENT", "production")
+    assert "production" in offline.refused("demo")
+    assert not offline.data.exists()

@@ -23,7 +23,7 @@ def test_passwords_break_no_rule_and_e_mails_are_taken_once(terminal: CommandLin
     assert terminal("users", "reset-password", EMAIL, typed=f"{PASSWORD} more\n") == ""
 
 
-def test_an_erased_user_is_gone_and_verify_tells_of_it(terminal: CommandLine) -> None:
+def test_an_erased_user_is_gone_and_verify_reports_it(terminal: CommandLine) -> None:
     terminal("accounts", "add", "Cash", "5", "--currency", "USD")
     assert "add --yes" in terminal.refused("users", "erase", EMAIL)
     assert terminal.json("balances")["total_count"] == 1
@@ -53,8 +53,8 @@ def test_an_account_is_found_by_its_name_or_id_alone(terminal: CommandLine) -> N
         terminal("accounts", "add", name, "1", "--currency", "usd")
     assert terminal.json("snapshots", "saving")["total_count"] == 1
     assert terminal.json("snapshots", "CAR")["total_count"] == 1
-    said = terminal.refused("snapshots", "ca")
-    assert said.startswith("Several accounts can be meant by 'ca': Car (")
+    message = terminal.refused("snapshots", "ca")
+    assert message.startswith("Several accounts can be meant by 'ca': Car (")
     account_id = terminal.json("accounts", "list")["accounts"][1]["id"]
     assert terminal.json("snapshots", account_id)["snapshots"][0]["account_id"] == account_id
     terminal("users", "create", BOB, typed=f"{PASSWORD}\n")
@@ -73,13 +73,13 @@ def test_an_account_is_hidden_closed_renamed_and_shown_again(terminal: CommandLi
     assert terminal.json("balances", "--closed")["total_count"] == 1
     assert terminal.json("accounts", "change", "lorry", "--reopen")["closed_at"] is None
     assert "type debts negative" in terminal.refused("accounts", "change", "lorry", "--sign", "-1")
-    assert "Say what to change" in terminal.refused("accounts", "change", "lorry", status=2)
+    assert "Give a change: --name" in terminal.refused("accounts", "change", "lorry", status=2)
 
 
 def test_an_amount_is_plain_digits(terminal: CommandLine) -> None:
     for amount in ("1e5", "1,000", "--5", "0x1", "\u0661", "1.1234567890123456789"):
-        said = terminal.refused("accounts", "add", "Car", amount, "--currency", "USD", status=2)
-        assert "plain digits" in said
+        message = terminal.refused("accounts", "add", "Car", amount, "--currency", "USD", status=2)
+        assert "plain digits" in message
     assert terminal.json("accounts", "list")["total_count"] == 0
 
 

@@ -1,4 +1,4 @@
-"""What the command answers is what the API answers."""
+"""The command answers as the API does."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def from_api(terminal: CommandLine, path: str) -> Any:  # noqa: ANN401 - JSON
         return answer.json()
 
 
-def test_json_is_what_the_api_answers(filled: CommandLine) -> None:
+def test_json_equals_the_answer_of_the_api(filled: CommandLine) -> None:
     filled("tokens", "create", "--name", "script")
     villa = f"/accounts/{filled.json('accounts', 'list')['accounts'][1]['id']}"
     history = f"{villa}/balance-history?start_date=2025-01-01"
@@ -52,12 +52,12 @@ def test_json_is_what_the_api_answers(filled: CommandLine) -> None:
         ("history vi --source manual_sync", f"{history}&end_date=2030-01-01&source=manual_sync"),
         ("snapshots Vil --limit 1", f"{villa}/balance-snapshots?limit=1"),
     ):
-        said = filled.json(*words.split())
-        assert said == from_api(filled, path), words
-        assert said["total_count"] > 0
+        answer = filled.json(*words.split())
+        assert answer == from_api(filled, path), words
+        assert answer["total_count"] > 0
 
 
-def test_an_export_is_what_the_api_exports(filled: CommandLine, tmp_path: Path) -> None:
+def test_an_export_equals_that_of_the_api(filled: CommandLine, tmp_path: Path) -> None:
     printed = json.loads(filled("export"))
     output = tmp_path / "export.json"
     filled("export", "--output", output)
@@ -72,7 +72,7 @@ def test_an_export_is_what_the_api_exports(filled: CommandLine, tmp_path: Path) 
     ]  # fmt: skip
 
 
-def test_an_export_leaves_out_what_was_retracted_and_what_is_anothers(filled: CommandLine) -> None:
+def test_an_export_leaves_out_retracted_snapshots_and_other_users(filled: CommandLine) -> None:
     filled("users", "create", "bob@example.org", typed=f"{PASSWORD}\n")
     filled("accounts", "add", "Boat", "7", "--currency", "USD", "--user", "bob@example.org")
     ours = ("--user", EMAIL)
@@ -104,26 +104,27 @@ def test_an_account_can_be_empty(filled: CommandLine) -> None:
     assert "no snapshots" in filled("history", "check", "--to", "2020-01-01")
 
 
-def test_what_others_wrote_cannot_move_the_cursor(terminal: CommandLine, tmp_path: Path) -> None:
+def test_texts_of_others_cannot_move_the_cursor(terminal: CommandLine, tmp_path: Path) -> None:
     file = tmp_path / "red\x1b[31m.csv"
     file.write_text(BALANCES.format("Checking"))
     assert terminal("import", file).startswith("red?[31m.csv: balance_csv")
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_chart_and_the_sum_stand_below_the_table(
     filled: CommandLine, database_url: str
 ) -> None:
-    told = in_a_terminal(database_url, "history", "Checking", "--data", str(filled.data))
-    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    output = in_a_terminal(database_url, "history", "Checking", "--data", str(filled.data))
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     assert lines[0].startswith("CAPTURED")
     assert lines[-1].startswith("Checking: 3 snapshots, 100.00 to 0.00 USD")
     assert len(lines) > 4 + 10
 
 
 def in_a_terminal(database_url: str, *words: str) -> str:
-    """Return what the command writes where somebody looks at it."""
+    """Return the output of the command on a terminal."""
     leader, follower = pty.openpty()
-    told = b""
+    output = b""
     with subprocess.Popen(
         [sys.executable, "-m", "dashtam", *words],
         stdout=follower,
@@ -133,9 +134,9 @@ def in_a_terminal(database_url: str, *words: str) -> str:
         # Linux answers the end of a terminal with an error.
         with suppress(OSError):
             while piece := os.read(leader, 65_536):
-                told += piece
+                output += piece
     os.close(leader)
-    return click.unstyle(told.decode())
+    return click.unstyle(output.decode())
 
 
 def test_an_account_can_be_closed_today(filled: CommandLine) -> None:

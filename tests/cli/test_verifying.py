@@ -1,4 +1,4 @@
-"""What ``db verify`` finds after somebody changed the database behind Dashtam's back."""
+"""``db verify`` after changes to the database behind Dashtam's back."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,14 +11,13 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Connection, and_, delete, insert, select, text, update
 
-from cli.conftest import CommandLine
+from cli.conftest import CommandLine, Filling, register
 from dashtam.application.history import accounts
 from dashtam.application.history.verification import VerificationReport, verify
 from dashtam.application.imports import file_import, typed_balances
 from dashtam.application.imports.file_import import Destination
 from dashtam.application.imports.typed_balances import ManualAccount
 from dashtam.application.ports import Services
-from dashtam.bootstrap import Installation
 from dashtam.database.engine import open_engine
 from dashtam.database.tables import accounts as accounts_table
 from dashtam.database.tables import balance_snapshots, erasures, metadata, retractions
@@ -52,16 +51,26 @@ CHANGES: tuple[Callable[[Any], dict[str, object]], ...] = (
 )
 
 
+@pytest.fixture(scope="module")
+def filling(proof: Callable[[int], int]) -> Filling:
+    """A user with four snapshots for each that a proof changes."""
+
+    def fill(terminal: CommandLine) -> None:
+        register(terminal)
+        installation = terminal.open({})
+        with installation.services().database.write() as work:
+            user_id = work.users.every()[0].id
+            for number in range(proof(1_000) * 4 // SNAPSHOTS_EACH):
+                file_import.record(work, Destination(user_id, "ofx"), [statement(f"{number:05}")])
+        installation.close()
+
+    return fill
+
+
 @pytest.fixture
-def services(terminal: CommandLine, proof: Callable[[int], int]) -> Iterator[Services]:
-    """A database with four snapshots for each that a proof changes."""
-    installation: Installation = terminal.open({})
-    made = installation.services()
-    with made.database.write() as work:
-        user_id = work.users.every()[0].id
-        for number in range(proof(1_000) * 4 // SNAPSHOTS_EACH):
-            file_import.record(work, Destination(user_id, "ofx"), [statement(f"{number:05}")])
-    yield made
+def services(terminal: CommandLine) -> Iterator[Services]:
+    installation = terminal.open({})
+    yield installation.services()
     installation.close()
 
 
@@ -76,7 +85,7 @@ def statement(number: str) -> Statement:
 
 @pytest.fixture
 def forger(database_url: str, terminal: CommandLine) -> Iterator[Forger]:
-    """Somebody with the database's own password, whom no trigger stops."""
+    """An intruder with the password of the database, past its triggers."""
     del terminal
     engine = open_engine(database_url)
 
@@ -188,7 +197,7 @@ def test_a_chain_that_was_cut_and_shortened_is_found_by_count(
     assert (report.found, codes(report)) == (1, {"miscounted"})
 
 
-def test_what_cannot_be_read_is_found_and_the_rest_is_still_checked(
+def test_an_unreadable_row_is_found_and_the_rest_is_still_checked(
     services: Services,
     forger: Forger,
 ) -> None:
@@ -203,7 +212,7 @@ def test_what_cannot_be_read_is_found_and_the_rest_is_still_checked(
     assert report.found == 2
 
 
-def test_what_the_log_does_not_tell_is_found(
+def test_a_change_without_a_line_in_the_log_is_found(
     services: Services, forger: Forger, terminal: CommandLine
 ) -> None:
     syncs = terminal.json("syncs", "list", "--limit", "2")["syncs"]

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from dashtam.application.rate_limits import POLICIES
-from dashtam.presentation.cli.main import ENTRIES
+from dashtam.presentation.cli.main import COMMANDS
 from dashtam.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -40,4 +40,4 @@ def test_no_link_in_the_docs_leads_nowhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_in_the_docs_is_one(page: Path) -> None:
     named = re.findall(r"^\$ dashtam (?:--\S+ )*([a-z]+)", page.read_text(), flags=re.MULTILINE)
-    assert [name for name in named if name not in ENTRIES] == []
+    assert [name for name in named if name not in COMMANDS] == []

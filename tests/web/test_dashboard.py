@@ -59,7 +59,9 @@ def test_names_that_change_with_their_content_are_kept_for_ever(
     assert client.get("/sw.js").headers["cache-control"] == "no-cache"
 
 
-def test_code_is_sent_compressed_to_whoever_takes_it(client: TestClient, assets: list[str]) -> None:
+def test_code_is_sent_compressed_to_clients_that_accept_it(
+    client: TestClient, assets: list[str]
+) -> None:
     for path in assets:
         packed = client.get(path, headers={"accept-encoding": "gzip"})
         plain = client.get(path, headers={"accept-encoding": "identity"})
@@ -81,7 +83,7 @@ def test_behind_a_path_of_a_proxy_everything_is_found_below_it() -> None:
         assert '<base href="/money/">' in client.get("/").text
 
 
-def test_kinds_of_files_are_told(client: TestClient) -> None:
+def test_files_have_their_media_types(client: TestClient) -> None:
     assert (
         client.get("/manifest.webmanifest").headers["content-type"] == "application/manifest+json"
     )

@@ -1,7 +1,10 @@
-"""The pages for people: self-contained, complete, and strict about what they may load."""
+"""The pages for people: self-contained, complete, and strict about their sources."""
 
 import json
+import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
@@ -13,9 +16,9 @@ from starlette.testclient import TestClient
 from dashtam.presentation.http.problems import Problems
 from dashtam.presentation.openapi.document import document, text
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
-from dashtam.presentation.web.code_examples import curl, json_code
+from dashtam.presentation.web.code_examples import curl, json_tokens
 from dashtam.presentation.web.pages import Pages
-from dashtam.presentation.web.reference import reference
+from dashtam.presentation.web.rendering import render_reference
 
 PATHS = ["/", "/docs", "/style.css", "/favicon.svg"]
 HTML = ["/", "/docs"]
@@ -92,8 +95,13 @@ def test_every_link_of_a_page_stays_here(client: TestClient, path: str) -> None:
     assert {link for link in links if link.startswith("/")} <= served
 
 
+def test_a_server_loads_the_templates_only_for_who_reads_a_page() -> None:
+    script = "import sys, dashtam.presentation.app; sys.exit('jinja2' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
 @pytest.mark.parametrize("path", ["/style.css", "/favicon.svg"])
-def test_what_a_page_loads_loads_nothing_more(client: TestClient, path: str) -> None:
+def test_a_file_of_a_page_loads_no_other(client: TestClient, path: str) -> None:
     content = client.get(path).text
     assert "url(" not in content
     assert "@import" not in content
@@ -114,8 +122,8 @@ def test_a_page_is_laid_out_for_readers_of_every_kind(client: TestClient, path: 
 def test_the_reference_has_every_operation(client: TestClient, described: dict[str, Any]) -> None:
     outline = Outline(client.get("/docs").text)
     ids = outline.values("id")
-    operations = [told for path in described["paths"].values() for told in path.values()]
-    assert {told["operationId"] for told in operations} <= set(ids)
+    operations = [one for path in described["paths"].values() for one in path.values()]
+    assert {operation["operationId"] for operation in operations} <= set(ids)
     assert {f"shape-{name}" for name in described["components"]["schemas"]} <= set(ids)
 
 
@@ -126,22 +134,24 @@ def test_the_reference_has_every_error(client: TestClient, described: dict[str, 
         assert {f"error-{slug}" for slug in slugs} <= set(ids)
 
 
-def test_what_a_document_says_is_escaped() -> None:
+def test_the_texts_of_a_document_are_escaped() -> None:
     described = document(ROUTES, version="<script>", server=None, errors_url="https://e.example/")
     described["info"]["description"] = "<img src=x> & `<b>`"
-    page = reference(described)
-    assert "<script>" not in page
+    operation = described["paths"]["/api/v1/accounts"]["get"]
+    operation["responses"]["200"]["content"]["application/json"]["example"] = {"<b>": "<i>"}
+    page = render_reference(described)
+    assert not {"<script>", "<b>", "<i>"} & set(re.findall("<[^>]*>", page))
     assert "&lt;img src=x&gt; &amp; <code>&lt;b&gt;</code>" in page
 
 
 def test_examples_go_to_where_the_installation_is() -> None:
     described = document(ROUTES, version="1", server="https://m.example", errors_url="e:/")
-    page = reference(described)
+    page = render_reference(described)
     assert "https://m.example/api/v1/balance-snapshots" in page
     assert "127.0.0.1" not in page
 
 
-def test_a_command_is_what_the_shell_reads(described: dict[str, Any]) -> None:
+def test_a_shell_reads_a_command_as_it_is_meant(described: dict[str, Any]) -> None:
     path = "/api/v1/accounts/{id}/balance-history"
     command = curl("GET", path, described["paths"][path]["get"], "http://here")
     assert shlex.split(command.replace("\\\n", "")) == [
@@ -157,30 +167,17 @@ def test_a_command_is_what_the_shell_reads(described: dict[str, Any]) -> None:
 
 def test_a_command_sends_its_body_whole(described: dict[str, Any]) -> None:
     path = "/api/v1/accounts/{id}"
-    told = described["paths"][path]["patch"]
-    told["requestBody"]["content"]["application/json"]["example"] = {"name": "Ann's " * 20}
-    words = shlex.split(curl("PATCH", path, told, "http://here").replace("\\\n", ""))
+    operation = described["paths"][path]["patch"]
+    operation["requestBody"]["content"]["application/json"]["example"] = {"name": "Ann's " * 20}
+    words = shlex.split(curl("PATCH", path, operation, "http://here").replace("\\\n", ""))
     assert words[1:3] == ["-X", "PATCH"]
     assert json.loads(words[-1]) == {"name": "Ann's " * 20}
 
 
-def test_json_is_shown_as_it_is() -> None:
+def test_the_tokens_of_json_make_up_the_whole() -> None:
     value = {"a": [1, -2.5, None, True, 'say "<hi>"'], "12": "3"}
-    shown = Shown(json_code(value)).text
+    shown = "".join(token for _, token in json_tokens(value))
     assert json.loads(shown) == value
-
-
-class Shown(HTMLParser):
-    """What one reads of markup."""
-
-    def __init__(self, markup: str) -> None:
-        super().__init__()
-        self.text = ""
-        self.feed(markup)
-        self.close()
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import structlog
 from starlette.types import ASGIApp
+from typing_extensions import override
 
 from dashtam import __version__
 from dashtam.bootstrap import doctor, logs
@@ -21,7 +22,7 @@ from dashtam.database import backups, health
 from dashtam.database.engine import sqlite_path
 from dashtam.domain.errors import DashtamError
 from dashtam.presentation.app import AppOptions, make_app
-from dashtam.presentation.cli.installation import Check, Key, Option
+from dashtam.presentation.cli.installation import Check, InstallationPort, Key, Option
 from dashtam.presentation.http import granian_server
 from dashtam.presentation.http.server import serve
 from dashtam.security import key_ring
@@ -31,7 +32,7 @@ from dashtam.settings import PREFIX, Settings
 _SECRET_OPTIONS = frozenset({"key_ring", "setup_code", "database_url", "redis_url"})
 
 
-class Installation(Parts):
+class Installation(Parts, InstallationPort):
     """One Dashtam as its settings say."""
 
     def app(
@@ -57,8 +58,8 @@ class Installation(Parts):
             ),
         )
 
+    @override
     def serve(self, started: Callable[[Mapping[str, str]], None]) -> None:
-        """Serve until told to stop; ``started`` hears the address, and the first user's code."""
         settings = self.settings
         if settings.server == "granian":
             granian_server.require()
@@ -105,8 +106,8 @@ class Installation(Parts):
                     log=structlog.get_logger(),
                 )
 
+    @override
     def work(self, started: Callable[[], None]) -> None:
-        """Sync what is due until told to stop; ``started`` is called once it has begun."""
         logs.set_up(self.settings.log_level)
         worker = Worker(self.services(), structlog.get_logger())
         started()
@@ -128,8 +129,8 @@ class Installation(Parts):
             worker.stop()
             thread.join()
 
+    @override
     def options(self) -> Sequence[Option]:
-        """Return every setting."""
         defaults = msgspec.structs.asdict(Settings())
         return [
             Option(
@@ -144,8 +145,8 @@ class Installation(Parts):
             )
         ]
 
+    @override
     def warnings(self) -> Sequence[str]:
-        """Return what the operator should know before others use this installation."""
         settings = self.settings
         said = []
         if settings.is_production and settings.registration == "open":
@@ -158,8 +159,8 @@ class Installation(Parts):
                         " that clients get as many times more: set DASHTAM_REDIS_URL.")  # fmt: skip
         return said
 
+    @override
     def restore(self, backup: Path) -> None:
-        """Put a backup in the place of what is there, which is kept aside."""
         self.close()
         backups.restore(
             backup,
@@ -169,11 +170,9 @@ class Installation(Parts):
             now=self.clock(),
         )
 
+    @override
     def rotate_keys(self) -> str:
-        """Make new keys, sign nobody out, seal credentials anew; return the signing key's id.
-
-        It can be killed at any moment and run again.
-        """
+        """Seal all credentials under the new key too; after a kill it can be run again."""
         if self.settings.key_ring is not None:
             raise DashtamError(_ring_given(self.settings.key_ring_path))
         path = self.settings.key_ring_path
@@ -184,13 +183,13 @@ class Installation(Parts):
         key_ring.forget_sealing_keys(path, self.clock(), but=reseal(self.database, ring))
         return ring.current.kid
 
+    @override
     def keys(self) -> Sequence[Key]:
-        """Return the signing keys by which tokens are still verified, the one that signs first."""
         verify = [key for key in self.ring.ring().signing if key.verifies_at(self.clock())]
         return [Key(key.kid, key.made_at, key.retired_at) for key in reversed(verify)]
 
+    @override
     def checks(self) -> Sequence[Check]:
-        """Look at everything that can go wrong, and tell what was found."""
         settings = self.settings
         found = [
             doctor.folder(settings.data),

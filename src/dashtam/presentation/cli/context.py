@@ -1,51 +1,55 @@
-"""One call of the command: what was chosen for all verbs, and the installation it is about."""
+"""The commands' common options, and the installation that they choose."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from dashtam.domain.errors import DashtamError
-from dashtam.presentation.cli.installation import Installation, Opener
+from dashtam.domain.errors import DashtamError, FieldError
+from dashtam.presentation.cli.installation import InstallationOpener, InstallationPort
 
-if TYPE_CHECKING:  # --help and version need none of what this loads
+if TYPE_CHECKING:  # --help and version do without the modules that this loads
     from dashtam.application.ports import Services
+
+EXIT_REFUSED: Final = 1
+EXIT_PARTLY: Final = 3
+EXIT_INTERRUPTED: Final = 130
 
 
 @dataclass
-class Invocation:
-    """What stands on the command line for every verb; ``given`` are settings."""
+class CommandContext:
+    """The common options of one call; ``settings`` override those of the environment."""
 
-    opener: Opener
-    given: dict[str, object] = field(default_factory=dict)
+    open_installation: InstallationOpener
+    settings: dict[str, object] = field(default_factory=dict)
     as_json: bool = False
     email: str | None = None
-    is_sure: bool = False
+    assume_yes: bool = False
     shows_traceback: bool = False
 
     @cached_property
-    def installation(self) -> Installation:
-        """The installation, opened when a verb first asks for it."""
-        opened = self.opener(self.given)
-        click.get_current_context().find_root().call_on_close(opened.close)
-        return opened
+    def installation(self) -> InstallationPort:
+        """The installation, opened by its first use and closed with the command."""
+        installation = self.open_installation(self.settings)
+        click.get_current_context().find_root().call_on_close(installation.close)
+        return installation
 
     @cached_property
     def services(self) -> "Services":
-        """What use cases ask for."""
+        """The services of the use cases."""
         return self.installation.services()
 
-    def make_sure(self, question: str) -> None:
-        """Ask before something that cannot be undone.
+    def confirm(self, question: str) -> None:
+        """Ask before an action that cannot be undone.
 
         Raises:
-            Refusal: the answer is no, or there is nobody to ask.
+            DashtamError: the answer is no, or there is no terminal.
         """
-        if self.is_sure:
+        if self.assume_yes:
             return
         if not sys.stdin.isatty():
             detail = f"{question} Nothing was done: add --yes where nobody can be asked."
@@ -55,93 +59,68 @@ class Invocation:
             raise DashtamError(detail)
 
 
-def say(text: str) -> None:
-    """Write something that is not the answer, where it does not get into the answer's way."""
+def notify(text: str) -> None:
+    """Write a message to standard error, apart from the answer."""
     click.echo(text, err=True)
 
 
 def printable(text: str) -> str:
-    """Return the text with question marks for what could move the cursor or colour the screen."""
+    """Return the text with question marks for characters that control the terminal."""
     return "".join(one if one.isprintable() or one == "\n" else "?" for one in text)
 
 
-def fault_lines(refusal: DashtamError) -> list[str]:
-    """Return what a refusal says beyond its sentence, a line for each thing that is wrong."""
-    sentence, field_errors = str(refusal), refusal.field_errors
-    if [fault.detail for fault in field_errors] == [sentence]:
+def field_error_lines(detail: str, field_errors: Sequence[FieldError]) -> list[str]:
+    """Return a line for each field error, none where they only repeat the error's detail."""
+    if [error.detail for error in field_errors] == [detail]:
         return []
     return [
-        f"{fault.place}: {fault.code if fault.detail == sentence else fault.detail}"
-        for fault in field_errors
+        f"{error.place}: {error.code if error.detail == detail else error.detail}"
+        for error in field_errors
     ]
 
 
-def _take(name: str) -> Callable[[click.Context, click.Parameter, object], None]:
-    def take(context: click.Context, _parameter: click.Parameter, value: object) -> None:
-        # Each of these can stand before the verb and behind it; the last one that is given counts.
-        if value:
-            setattr(context.ensure_object(Invocation), name, value)
+def _common_option(flag: str, name: str, help_text: str, **attributes: Any) -> click.Option:  # noqa: ANN401 - click's own
+    def store(context: click.Context, _parameter: click.Parameter, value: object) -> None:
+        # The option can stand before the command and behind it; the last one counts.
+        if value and name == "data":
+            context.ensure_object(CommandContext).settings[name] = value
+        elif value:
+            setattr(context.ensure_object(CommandContext), name, value)
 
-    return take
-
-
-def _take_data(context: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
-    if value is not None:
-        context.ensure_object(Invocation).given["data"] = value
+    return click.Option([flag], expose_value=False, callback=store, help=help_text, **attributes)
 
 
 COMMON_OPTIONS: Final[Sequence[click.Parameter]] = (
-    click.Option(
-        ["--data"],
+    _common_option(
+        "--data",
+        "data",
+        "The folder of the database and the keys.",
         type=click.Path(file_okay=False, path_type=Path),
-        expose_value=False,
-        callback=_take_data,
-        help="The folder of the database and the keys.",
     ),
-    click.Option(
-        ["--json"],
-        is_flag=True,
-        expose_value=False,
-        callback=_take("as_json"),
-        help="Answer in JSON, as the API does.",
+    _common_option("--json", "as_json", "Answer in JSON, as the API does.", is_flag=True),
+    _common_option(
+        "--user", "email", "The user, where several people keep accounts.", metavar="EMAIL"
     ),
-    click.Option(
-        ["--user"],
-        metavar="EMAIL",
-        expose_value=False,
-        callback=_take("email"),
-        help="Whose data, where several people keep accounts.",
+    _common_option(
+        "--yes", "assume_yes", "Do not ask before an action that cannot be undone.", is_flag=True
     ),
-    click.Option(
-        ["--yes"],
-        is_flag=True,
-        expose_value=False,
-        callback=_take("is_sure"),
-        help="Do not ask before what cannot be undone.",
-    ),
-    click.Option(
-        ["--traceback"],
-        is_flag=True,
-        expose_value=False,
-        callback=_take("shows_traceback"),
-        hidden=True,
-    ),
+    _common_option("--traceback", "shows_traceback", "", is_flag=True, hidden=True),
 )
-"""What every verb understands, and the command itself before it."""
+"""The options of every command, and of ``dashtam`` itself before it."""
 
 
-class Verb(click.Command):
-    """A command that does something."""
+class Command(click.Command):
+    """A command with the common options."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Return the verb's own options and arguments, then those that every verb has."""
+        """Return the command's own parameters, then the common options."""
         return [*super().get_params(ctx), *COMMON_OPTIONS]
 
 
-class Noun(click.Group):
-    """A command whose verbs do something."""
+class Group(click.Group):
+    """A noun of the command line; its commands are the noun's verbs."""
 
-    command_class = Verb
+    command_class = Command
 
 
-pass_invocation = click.make_pass_decorator(Invocation)
+with_context = click.make_pass_decorator(CommandContext)

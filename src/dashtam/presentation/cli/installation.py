@@ -1,4 +1,4 @@
-"""What the command line asks of an installation; ``bootstrap`` provides it."""
+"""The port between the command line and an installation, which ``bootstrap`` implements."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,15 +6,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-if TYPE_CHECKING:  # --help and version need none of what this loads
+if TYPE_CHECKING:  # --help and version do without the modules that this loads
     from dashtam.application.ports import Services
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One setting: the environment variable, its value now, its default, and its sentence.
+    """One setting: its environment variable, its value and its default as text, and its purpose.
 
-    ``value`` is hidden where it is a secret; ``is_set`` tells whether anyone set it.
+    ``value`` is hidden where it is a secret; ``is_set`` tells it from the default.
     """
 
     variable: str
@@ -26,7 +26,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that ``doctor`` looked at: what it found, and what to do when it is not well."""
+    """The result of one check of ``doctor``; ``advice`` is empty where none is needed."""
 
     name: str
     is_well: bool
@@ -36,74 +36,74 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A signing key by its id; ``retired_at`` is when another took over, None while it signs."""
+    """A signing key by its id; ``retired_at`` is the end of its signing, None until then."""
 
     id: str
     made_at: datetime
     retired_at: datetime | None
 
 
-class Installation(Protocol):
-    """One Dashtam, as its settings say."""
+class InstallationPort(Protocol):
+    """One installation of Dashtam with its settings."""
 
     def services(self) -> "Services":
-        """Return what use cases ask for; the database is brought up to date first."""
+        """Return the services of the use cases; the first call upgrades the schema."""
 
     def close(self) -> None:
-        """Let go of what was opened; it can be asked again afterwards."""
+        """Close the database; a later call opens it again."""
 
     def options(self) -> Sequence[Option]:
         """Return every setting."""
 
     def warnings(self) -> Sequence[str]:
-        """Return what the operator should know before others use this installation."""
+        """Return a sentence for each setting that puts others' data at risk."""
 
     def upgrade(self) -> tuple[str | None, str]:
-        """Bring the schema to today's; return the revision before (None: empty) and the one now.
+        """Upgrade the schema; return the revision before (None: empty) and the present one.
 
-        A SQLite database that holds something is backed up first.
+        A SQLite database that holds data is backed up first.
         """
 
     def backup(self, folder: Path) -> Path:
         """Write the database and the key ring into a new folder inside this one; return it.
 
         Raises:
-            Refusal: the database is PostgreSQL, which has tools of its own.
+            DashtamError: the database is PostgreSQL, which has tools of its own.
         """
 
     def restore(self, backup: Path) -> None:
-        """Put a backup in the place of the database and the key ring; what was there is kept aside.
+        """Replace the database and the key ring with a backup; the replaced files are kept aside.
 
         Raises:
-            Refusal: it is not a whole backup, or Dashtam is running on this database.
+            DashtamError: the backup is not whole, or Dashtam is running on this database.
         """
 
     def create_keys(self) -> Path:
-        """Make the key ring if there is none; return where it lies."""
+        """Make the key ring unless there is one; return its path."""
 
     def rotate_keys(self) -> str:
-        """Make a new signing key, sign nobody out, and return the new key's id."""
+        """Sign with a new key from now on, and return its id; nobody is signed out."""
 
     def keys(self) -> Sequence[Key]:
-        """Return the signing keys by which tokens are still verified, the one that signs first."""
+        """Return the signing keys that still verify tokens, the one that signs first."""
 
     def checks(self) -> Sequence[Check]:
-        """Look at everything that can go wrong, and tell what was found."""
+        """Check the installation; return every result, the good ones too."""
 
     def serve(self, started: Callable[[Mapping[str, str]], None]) -> None:
-        """Serve until told to stop.
+        """Serve until interrupted.
 
         ``started`` is called once, when requests are answered, with ``url`` and, where the first
         user needs one, ``setup_code``.
         """
 
     def work(self, started: Callable[[], None]) -> None:
-        """Sync what is due until told to stop; ``started`` is called once, when it begins."""
+        """Sync due connections until interrupted; ``started`` is called once, at the beginning."""
 
 
-Opener = Callable[[Mapping[str, object]], Installation]
-"""Opens an installation, some settings given on the command line (``data``, ``port`` and such).
+InstallationOpener = Callable[[Mapping[str, object]], InstallationPort]
+"""Opens an installation; its argument are settings such as ``data`` and ``port``.
 
 Raises:
-    Refusal: an option is unknown, or has a value that it cannot have.
+    DashtamError: a setting is unknown, or has a value that it cannot have.
 """

@@ -1,9 +1,8 @@
-"""The command ``dashtam``: its verbs, loaded only when they are called, and how it ends."""
+"""The command ``dashtam``: its commands, loaded by their first use, and its exit status."""
 
 import errno
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from typing import IO, Any, Final
 
@@ -13,132 +12,114 @@ from click.shell_completion import CompletionItem
 from dashtam.domain.errors import DashtamError
 from dashtam.presentation.cli.context import (
     COMMON_OPTIONS,
-    Invocation,
-    Noun,
-    fault_lines,
+    EXIT_INTERRUPTED,
+    CommandContext,
+    Group,
+    field_error_lines,
+    notify,
     printable,
-    say,
 )
-from dashtam.presentation.cli.installation import Opener
+from dashtam.presentation.cli.installation import InstallationOpener
 
-EXIT_INTERRUPTED: Final = 130
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Where a command is written, and what it is for: known without loading it."""
-
-    module: str
-    sentence: str
-    name: str | None = None
-
-
-ENTRIES: Final[Mapping[str, Entry]] = {
-    "serve": Entry("operate.operate", "Serve the API and the dashboard, until interrupted."),
-    "demo": Entry(
+COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "serve": ("operate.serve", "Serve the API and the dashboard, until interrupted."),
+    "demo": (
         "operate.demo",
         "Serve sample data: three years of a household's accounts, with a user to sign in as.",
     ),
-    "import": Entry("data.imports", "Record the balances in statement files.", "import_files"),
-    "balances": Entry(
-        "data.snapshots", "Show the latest balance of each account, and the totals by currency."
+    "import": ("data.imports", "Record the balances in statement files."),
+    "balances": (
+        "data.snapshots",
+        "Show the latest balance of each account, and the totals by currency.",
     ),
-    "history": Entry("data.snapshots", "Show how the balance of an account went."),
-    "snapshots": Entry("data.snapshots", "Show the most recent snapshots of an account."),
-    "accounts": Entry("data.accounts", "List accounts, keep them by hand, change them."),
-    "providers": Entry("data.connections", "List what balances can come from."),
-    "connections": Entry("data.connections", "Connect to providers, reconnect, disconnect."),
-    "sync": Entry("data.sync", "Ask a provider what the accounts hold now."),
-    "worker": Entry("data.sync", "Sync every connection when it is due."),
-    "syncs": Entry("data.syncs", "List the runs that recorded balances."),
-    "retract": Entry("data.syncs", "Take back what an import or a typed balance recorded."),
-    "export": Entry("data.exports", "Write all of one's own data as one JSON document."),
-    "users": Entry("operate.users", "Add, list and erase the people who keep accounts here."),
-    "tokens": Entry("operate.tokens", "Manage read-only tokens for scripts and dashboards."),
-    "keys": Entry("operate.keys", "Make, rotate and list the keys that sign tokens."),
-    "db": Entry("operate.database", "Upgrade, back up, restore and verify the database."),
-    "audit": Entry("operate.operate", "Show who did what, newest first."),
-    "config": Entry(
-        "operate.operate", "Show every option: its value, its default, and what it is for."
-    ),
-    "doctor": Entry("operate.operate", "Look for what is wrong, and tell what to do about it."),
-    "version": Entry("operate.about", "Show the version."),
-    "completion": Entry("operate.about", "Print what makes a shell complete this command."),
+    "history": ("data.snapshots", "Show the history of an account's balance."),
+    "snapshots": ("data.snapshots", "Show the most recent snapshots of an account."),
+    "accounts": ("data.accounts", "List accounts, keep them by hand, change them."),
+    "providers": ("data.connections", "List the sources of balances."),
+    "connections": ("data.connections", "Connect to providers, reconnect, disconnect."),
+    "sync": ("data.syncs", "Record the balances that a provider reports now."),
+    "worker": ("operate.serve", "Sync every connection when it is due."),
+    "syncs": ("data.syncs", "List the runs that recorded balances."),
+    "retract": ("data.syncs", "Take back the snapshots of an import or of a typed balance."),
+    "export": ("data.exports", "Write all data of a user as one JSON document."),
+    "users": ("operate.users", "Add, list and erase the people who keep accounts here."),
+    "tokens": ("operate.tokens", "Manage read-only tokens for scripts and dashboards."),
+    "keys": ("operate.keys", "Make, rotate and list the keys that sign tokens."),
+    "db": ("operate.database", "Upgrade, back up, restore and verify the database."),
+    "audit": ("operate.audit", "Show the audit log, newest first."),
+    "config": ("operate.doctor", "Show every option: its value, its default, and its purpose."),
+    "doctor": ("operate.doctor", "Check this installation, with advice on every fault."),
+    "version": ("operate.about", "Show the version."),
+    "completion": ("operate.about", "Print the completion script of a shell."),
 }
+"""The module and the short help of each command, so that the overview loads no module."""
 
 
-class Dashtam(Noun):
-    """The command itself. ``--help`` and completion load no verb."""
+class RootGroup(Group):
+    """``dashtam`` itself; ``--help`` and completion load no command."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
-        """Return the names in the order in which people need them."""
-        return list(ENTRIES)
+        """Return the names, the most needed first."""
+        return list(COMMANDS)
 
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command, loading the module that it is written in."""
-        entry = ENTRIES.get(cmd_name)
-        if entry is None:
+        """Load a command's module, and return the command."""
+        if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"dashtam.presentation.cli.{entry.module}")
-        command: click.Command = getattr(module, entry.name or cmd_name)
-        return command
+        module = import_module(f"dashtam.presentation.cli.{COMMANDS[cmd_name][0]}")
+        commands = (one for one in vars(module).values() if isinstance(one, click.Command))
+        return next(command for command in commands if command.name == cmd_name)
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the overview."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.sentence) for name, entry in ENTRIES.items()])
+            formatter.write_dl([(name, help_text) for name, (_, help_text) in COMMANDS.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Return what the word can become."""
+        """Return the completions of a word."""
         known = [
-            CompletionItem(name, help=entry.sentence)
-            for name, entry in ENTRIES.items()
+            CompletionItem(name, help=help_text)
+            for name, (_, help_text) in COMMANDS.items()
             if name.startswith(incomplete)
         ]
         return known + click.Command.shell_complete(self, ctx, incomplete)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
-        """Run the verb; whatever ends it becomes a sentence and an exit status."""
+        """Run the command; every error becomes a sentence and an exit status."""
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit):
             raise
         except (KeyboardInterrupt, click.Abort):
-            say("\nInterrupted.")
+            notify("\nInterrupted.")
             raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
-        except DashtamError as refusal:
-            raise _refused(refusal) from None
+        except DashtamError as error:
+            lines = [str(error), *field_error_lines(str(error), error.field_errors)]
+            raise _ErrorMessage("\n".join(lines)) from None
         # The edge of the process.
         except Exception as error:
             if isinstance(error, OSError) and error.errno == errno.EPIPE:
                 raise
-            raise _failed(error, ctx.ensure_object(Invocation)) from None
+            if ctx.ensure_object(CommandContext).shows_traceback:
+                notify("".join(traceback.format_exception(error)))
+            text = (
+                f"This is a fault of Dashtam ({type(error).__name__})."
+                " The same command with --traceback shows its place."
+            )
+            if isinstance(error, OSError):
+                place = f"{error.filename}: " if error.filename else ""
+                text = f"{place}{error.strerror or error}."
+            raise _ErrorMessage(text) from None
 
 
-def _refused(refusal: DashtamError) -> click.ClickException:
-    return _Sentence("\n".join([str(refusal), *fault_lines(refusal)]))
-
-
-def _failed(error: Exception, invocation: Invocation) -> click.ClickException:
-    if invocation.shows_traceback:
-        say("".join(traceback.format_exception(error)))
-    if isinstance(error, OSError):
-        place = f"{error.filename}: " if error.filename else ""
-        return _Sentence(f"{place}{error.strerror or error}.")
-    return _Sentence(
-        f"Something went wrong that should not have ({type(error).__name__})."
-        " The same command with --traceback tells where."
-    )
-
-
-class _Sentence(click.ClickException):
-    """What was refused, in words alone."""
+class _ErrorMessage(click.ClickException):
+    """An error that click shows without a prefix."""
 
     def show(self, file: IO[str] | None = None) -> None:
         click.echo(printable(self.format_message()), file=file, err=True)
 
 
-@click.group(cls=Dashtam, params=[*COMMON_OPTIONS], context_settings={"max_content_width": 100})
+@click.group(cls=RootGroup, params=[*COMMON_OPTIONS], context_settings={"max_content_width": 100})
 def dashtam() -> None:
     """Record balances whenever they are synced, and see their history to the cent.
 
@@ -147,6 +128,6 @@ def dashtam() -> None:
     """
 
 
-def run(open_installation: Opener) -> None:
+def run(open_installation: InstallationOpener) -> None:
     """Run the command line, and end the process."""
-    dashtam.main(prog_name="dashtam", obj=Invocation(open_installation))
+    dashtam.main(prog_name="dashtam", obj=CommandContext(open_installation))

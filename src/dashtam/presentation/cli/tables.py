@@ -1,49 +1,60 @@
-"""Tables for people, and the same answers as JSON for programs."""
+"""Answers: tables for people, and JSON for programs."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Final
 from unicodedata import east_asian_width
 
 import click
 import msgspec
 
-from dashtam.presentation.cli.context import Invocation, printable
-
-_GAP: Final = "  "
-_WIDE: Final = frozenset("WF")
+from dashtam.presentation.cli.context import CommandContext, printable
 
 
-def answer(invocation: Invocation, shape: object, text: Callable[[], str]) -> None:
-    """Write the answer: the shape as JSON where that was asked for, else the text."""
-    as_json = invocation.as_json
+def answer(context: CommandContext, shape: object, text: Callable[[], str]) -> None:
+    """Write the answer: with --json the shape, else the text."""
+    as_json = context.as_json
     click.echo(msgspec.json.encode(shape).decode() if as_json else printable(text()))
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: str = "") -> str:
-    """Return the rows in columns; those whose heading is a word of ``numbers`` at the right."""
-    lines = [headings, *rows]
-    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
-    at_the_right = [heading in numbers.split() for heading in headings]
-    return "\n".join(_GAP.join(map(_padded, line, widths, at_the_right)).rstrip() for line in lines)
+def answer_table(
+    context: CommandContext,
+    shape: object,
+    headings: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    numbers: str = "",
+) -> None:
+    """Write the answer: with --json the shape, else the rows as a table."""
+    answer(context, shape, lambda: table(headings, rows, numbers=numbers))
 
 
-def instant_text(instant: datetime | None) -> str:
-    """Return the instant for people, in UTC; a dash where there is none."""
-    if instant is None:
-        return "-"
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: str = "") -> str:
+    """Return the rows in columns; columns with a heading among ``numbers`` are aligned right.
+
+    None becomes a dash, an instant the minute in UTC.
+    """
+    columns = []
+    for heading, *cells in zip(headings, *rows, strict=True):
+        texts = [heading]
+        for cell in cells:
+            text = instant_text(cell) if isinstance(cell, datetime) else str(cell)
+            texts.append("-" if cell is None else text)
+        width = max(map(_width, texts))
+        pad = str.rjust if heading in numbers.split() else str.ljust
+        columns.append([pad(text, width - _width(text) + len(text)) for text in texts])
+    return "\n".join("  ".join(line).rstrip() for line in zip(*columns, strict=True))
+
+
+def instant_text(instant: datetime) -> str:
+    """Return the instant for people, in UTC."""
     return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%MZ")
 
 
 def count_text(count: int, noun: str) -> str:
-    """Return the count with its noun, in the plural where it is not one."""
+    """Return the count with its noun, in the plural unless it is one."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _width(text: str) -> int:
-    return sum(2 if east_asian_width(character) in _WIDE else 1 for character in text)
-
-
-def _padded(text: str, width: int, at_the_right: bool) -> str:  # noqa: FBT001 - map passes it
-    blanks = " " * (width - _width(text))
-    return blanks + text if at_the_right else text + blanks
+    """Return the columns that a terminal needs for the text."""
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)

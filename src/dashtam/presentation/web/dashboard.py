@@ -1,8 +1,8 @@
-"""The dashboard's built files: one page at several addresses, and what it is made of."""
+"""The dashboard's built files: one page at several addresses, with its scripts and images."""
 
 import mimetypes
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Iterator, Mapping
+from functools import cached_property, partial
 from html import escape
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -13,12 +13,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dashtam.presentation.http.problems import Problems
-from dashtam.presentation.routers.system import GetEndpoint, Page
+from dashtam.presentation.routers.system import GetEndpoint
 
 SHELL_PATHS: Final = ("/", "/accounts/{id}", "/connections", "/import", "/settings")
 
 _INDEX: Final = "index.html"
-_BASE: Final = '<base href="/">'
+_BASE: Final = b'<base href="/">'
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self';"
     " connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'self';"
@@ -34,14 +34,14 @@ _HEADERS: Final[Mapping[str, str]] = {
 }
 # Their names change with their content.
 _HASHED: Final = "assets/"
-_FOR_EVER: Final = "public, max-age=31536000, immutable"
-_ASK_FIRST: Final = "no-cache"
+_IMMUTABLE: Final = "public, max-age=31536000, immutable"
+_REVALIDATE: Final = "no-cache"
 
 
 class Dashboard:
-    """The dashboard, read when it is first asked for and then kept.
+    """The dashboard; the first request reads its files into memory.
 
-    ``base_path`` is what a proxy puts before our paths, empty where there is none.
+    ``base_path`` is the prefix that a proxy adds to our paths, empty where there is none.
     """
 
     def __init__(self, problems: Problems, base_path: str) -> None:
@@ -49,64 +49,46 @@ class Dashboard:
         self._base_path = base_path
 
     def routes(self) -> list[Route]:
-        """Return the routes; a clone in which the dashboard was not built yet has none."""
-        names = _names(_folder(), "")
-        if _INDEX not in names:
+        """Return the routes; a clone without a built dashboard has none."""
+        names = {f"/{name}": name for name, _ in _files() if not name.endswith(".gz")}
+        if names.pop(f"/{_INDEX}", None) is None:
             return []
-        names.remove(_INDEX)
-        answers: dict[str, Page] = dict.fromkeys(SHELL_PATHS, self._answer_shell)
-        answers |= {f"/{name}": self._answer_file for name in names if not name.endswith(".gz")}
-        return [Route(path, GetEndpoint(page, self._problems)) for path, page in answers.items()]
+        names |= dict.fromkeys(SHELL_PATHS, _INDEX)
+        return [
+            Route(path, GetEndpoint(partial(self._respond, name), self._problems))
+            for path, name in names.items()
+        ]
 
-    async def _answer_shell(self, request: Request) -> Response:
-        if self._base_path:
-            return _response(self._shell, _INDEX, {})
-        return self._file(_INDEX, request)
-
-    async def _answer_file(self, request: Request) -> Response:
-        return self._file(request.url.path.lstrip("/"), request)
-
-    @cached_property
-    def _shell(self) -> bytes:
-        page = _folder().joinpath(_INDEX).read_text("utf-8")
-        return page.replace(_BASE, f'<base href="{escape(self._base_path)}/">').encode()
+    async def _respond(self, name: str, request: Request) -> Response:
+        caching = _IMMUTABLE if name.startswith(_HASHED) else _REVALIDATE
+        headers = {**_HEADERS, "Cache-Control": caching}
+        content, packed = self._contents[name], self._contents.get(f"{name}.gz")
+        if packed is not None:
+            headers["Vary"] = "Accept-Encoding"
+            if "gzip" in request.headers.get("accept-encoding", ""):
+                content, headers["Content-Encoding"] = packed, "gzip"
+        media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        if name.endswith(".webmanifest"):
+            media_type = "application/manifest+json"
+        return Response(content, headers=headers, media_type=media_type)
 
     @cached_property
     def _contents(self) -> Mapping[str, bytes]:
-        folder = _folder()
-        return {name: folder.joinpath(name).read_bytes() for name in _names(folder, "")}
-
-    def _file(self, name: str, request: Request) -> Response:
-        packed = self._contents.get(f"{name}.gz")
-        if packed is None:
-            return _response(self._contents[name], name, {})
-        headers = {"Vary": "Accept-Encoding"}
-        if "gzip" in request.headers.get("accept-encoding", ""):
-            return _response(packed, name, headers | {"Content-Encoding": "gzip"})
-        return _response(self._contents[name], name, headers)
+        contents = {name: file.read_bytes() for name, file in _files()}
+        if self._base_path:
+            base = f'<base href="{escape(self._base_path)}/">'.encode()
+            contents[_INDEX] = contents[_INDEX].replace(_BASE, base)
+            contents.pop(f"{_INDEX}.gz", None)
+        return contents
 
 
-def _folder() -> Traversable:
-    return files(__package__).joinpath("dist")
-
-
-def _names(folder: Traversable, above: str) -> list[str]:
-    if not folder.is_dir():
-        return []
-    names: list[str] = []
-    for entry in folder.iterdir():
-        name = above + entry.name
-        names += _names(entry, f"{name}/") if entry.is_dir() else [name]
-    return sorted(names)
-
-
-def _response(content: bytes, name: str, headers: Mapping[str, str]) -> Response:
-    caching = _FOR_EVER if name.startswith(_HASHED) else _ASK_FIRST
-    own = {**_HEADERS, "Cache-Control": caching, **headers}
-    return Response(content, headers=own, media_type=_media_type(name))
-
-
-def _media_type(name: str) -> str:
-    if name.endswith(".webmanifest"):
-        return "application/manifest+json"
-    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+def _files(
+    folder: Traversable | None = None, prefix: str = ""
+) -> Iterator[tuple[str, Traversable]]:
+    """Yield the built files with their paths, such as ``assets/index.js``."""
+    folder = folder or files(__package__) / "dist"
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        if entry.is_dir():
+            yield from _files(entry, f"{prefix}{entry.name}/")
+        else:
+            yield prefix + entry.name, entry

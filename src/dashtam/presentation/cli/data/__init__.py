@@ -1,1 +1,1 @@
-"""TODO."""
+"""Commands on a user's own data."""

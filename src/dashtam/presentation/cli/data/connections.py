@@ -1,21 +1,19 @@
-"""``dashtam connections`` and ``dashtam providers``: where balances come from."""
+"""``dashtam connections`` and ``dashtam providers``: the sources of balances."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import click
 
 from dashtam.application.connections import connect
-from dashtam.application.connections import connections as ties
+from dashtam.application.connections import connections as owned
 from dashtam.application.connections.connect import Connected, NewConnection
-from dashtam.application.connections.provider_list import KnownProvider, known_providers
-from dashtam.application.provider import CredentialField
-from dashtam.database.pagination import every
-from dashtam.domain.connection import Connection, ProviderKind
+from dashtam.application.connections.provider_list import known_providers
+from dashtam.domain.connection import ProviderKind
 from dashtam.domain.errors import DashtamError
-from dashtam.presentation.cli.context import Invocation, Noun, pass_invocation, say
-from dashtam.presentation.cli.resolve import chosen_connection, chosen_user
-from dashtam.presentation.cli.tables import answer, count_text, instant_text, table
+from dashtam.presentation.cli.context import CommandContext, Group, notify, with_context
+from dashtam.presentation.cli.resolve import list_all, resolve_connection, resolve_user
+from dashtam.presentation.cli.tables import answer, answer_table, count_text, table
 from dashtam.presentation.routers.api.v1.connections import (
     ConnectionList,
     ProviderList,
@@ -24,145 +22,128 @@ from dashtam.presentation.routers.api.v1.connections import (
 )
 
 
-@click.group(cls=Noun)
+@click.group(cls=Group)
 def providers() -> None:
-    """List what balances can come from."""
+    """List the sources of balances."""
 
 
 @providers.command("list")
-@pass_invocation
-def list_providers(invocation: Invocation) -> None:
-    """List live providers with what they ask for, formats of files, and typing."""
-    known = known_providers(invocation.services)
-    shape = ProviderList(providers=[provider_shape(one) for one in known], total_count=len(known))
+@with_context
+def list_providers(context: CommandContext) -> None:
+    """List the sources of balances, with the credentials of live providers."""
+    shapes = [provider_shape(one) for one in known_providers(context.services)]
     rows = [
         (one.slug, one.name, one.kind, ", ".join(field.title for field in one.credentials))
-        for one in known
+        for one in shapes
     ]
-    answer(invocation, shape, lambda: table(("SLUG", "NAME", "KIND", "ASKS FOR"), rows))
+    shape = ProviderList(providers=shapes, total_count=len(shapes))
+    answer_table(context, shape, ("SLUG", "NAME", "KIND", "CREDENTIALS"), rows)
 
 
-@click.group(cls=Noun)
+@click.group(cls=Group)
 def connections() -> None:
     """Connect to providers, reconnect, disconnect."""
 
 
 @connections.command("list")
-@pass_invocation
-def list_connections(invocation: Invocation) -> None:
-    """List where the accounts come from, and what is wrong with it, if anything is."""
-    with invocation.services.database.read() as work:
-        user = chosen_user(invocation, work)
-        found = list(every(lambda page: ties.of_user(work, user.id, page)))
-    shape = ConnectionList(
-        connections=[connection_shape(one) for one in found],
-        total_count=len(found),
-        next_cursor=None,
-    )
-    headings = ("NAME", "PROVIDER", "STATE", "LAST SYNC", "NEXT SYNC", "ID")
-    answer(invocation, shape, lambda: _text(found, headings))
-
-
-def _text(found: Sequence[Connection], headings: Sequence[str]) -> str:
+@with_context
+def list_connections(context: CommandContext) -> None:
+    """List the sources of the accounts, each with its fault, if any."""
+    with context.services.database.read() as work:
+        found = list_all(work, resolve_user(context, work), owned.of_user)
+    shapes = [connection_shape(one) for one in found]
     rows = [
-        (
-            one.name,
-            one.provider,
-            one.state,
-            instant_text(one.last_synced_at),
-            instant_text(one.next_sync_at),
-            str(one.id),
-        )
-        for one in found
+        (one.name, one.provider, one.state, one.last_synced_at, one.next_sync_at, one.id)
+        for one in shapes
     ]
-    told = [f"{one.name}: {one.detail}" for one in found if one.detail]
-    return "\n".join([table(headings, rows), *told])
+    details = [f"{one.name}: {one.detail}" for one in shapes if one.detail]
+    headings = ("NAME", "PROVIDER", "STATE", "LAST SYNC", "NEXT SYNC", "ID")
+    shape = ConnectionList(connections=shapes, total_count=len(shapes), next_cursor=None)
+    answer(context, shape, lambda: "\n".join([table(headings, rows), *details]))
 
 
 @connections.command()
 @click.argument("provider")
-@click.option("--name", help="What to call it; the provider's name by default.")
-@pass_invocation
-def add(invocation: Invocation, provider: str, name: str | None) -> None:
+@click.option("--name", help="The connection's name; the provider's by default.")
+@with_context
+def add(context: CommandContext, provider: str, name: str | None) -> None:
     """Connect to a provider and run the first sync.
 
-    Its credentials are asked for; where nobody can be asked they are read from standard input,
-    a line each, in the order of `dashtam providers list`. They never stand on the command line,
-    which others on this machine can read.
+    Its credentials are typed; without a terminal they are read from standard input, a line each,
+    in the order of `dashtam providers list`. They are no options, since others on this machine can
+    read the command line.
     """
-    services = invocation.services
+    services = context.services
     with services.database.read() as work:
-        user = chosen_user(invocation, work)
-    given = _asked(_known(invocation, provider).credentials)
-    made = connect.connect(services, user.id, NewConnection(provider, given, name))
-    _tell(invocation, made)
+        user = resolve_user(context, work)
+    new = NewConnection(provider, _read_credentials(context, provider), name)
+    _answer_connected(context, connect.connect(services, user.id, new))
 
 
 @connections.command()
 @click.argument("connection")
-@pass_invocation
-def reconnect(invocation: Invocation, connection: str) -> None:
-    """Give a connection other credentials; its accounts and their history go on."""
-    mine = _chosen(invocation, connection)
-    given = _asked(_known(invocation, mine.provider).credentials)
-    _tell(invocation, connect.reconnect(invocation.services, mine, given))
+@with_context
+def reconnect(context: CommandContext, connection: str) -> None:
+    """Give a connection other credentials.
+
+    Its accounts keep their history.
+    """
+    with context.services.database.read() as work:
+        mine = resolve_connection(context, work, connection)
+    credentials = _read_credentials(context, mine.provider)
+    _answer_connected(context, connect.reconnect(context.services, mine, credentials))
 
 
 @connections.command()
 @click.argument("connection")
 @click.argument("name")
-@pass_invocation
-def rename(invocation: Invocation, connection: str, name: str) -> None:
+@with_context
+def rename(context: CommandContext, connection: str, name: str) -> None:
     """Give a connection another name."""
-    with invocation.services.database.write() as work:
-        mine = chosen_connection(work, chosen_user(invocation, work), connection)
-        renamed = ties.rename(work, mine, name)
-    answer(invocation, connection_shape(renamed), lambda: f"It is called {renamed.name!r} now.")
+    with context.services.database.write() as work:
+        renamed = owned.rename(work, resolve_connection(context, work, connection), name)
+    answer(context, connection_shape(renamed), lambda: f"It is called {renamed.name!r} now.")
 
 
 @connections.command()
 @click.argument("connection")
-@pass_invocation
-def disconnect(invocation: Invocation, connection: str) -> None:
-    """Destroy a connection's credentials; its accounts and their history stay."""
-    mine = _chosen(invocation, connection)
-    invocation.make_sure(f"Destroy the credentials of {mine.name!r}?")
-    with invocation.services.database.write() as work:
-        ties.disconnect(work, mine)
-    say(f"{mine.name!r} is disconnected. `dashtam connections reconnect` connects it again.")
+@with_context
+def disconnect(context: CommandContext, connection: str) -> None:
+    """Destroy a connection's credentials.
+
+    Its accounts and their history stay.
+    """
+    database = context.services.database
+    with database.read() as work:
+        mine = resolve_connection(context, work, connection)
+    context.confirm(f"Destroy the credentials of {mine.name!r}?")
+    with database.write() as work:
+        owned.disconnect(work, mine)
+    notify(f"{mine.name!r} is disconnected. `dashtam connections reconnect` connects it again.")
 
 
-def _chosen(invocation: Invocation, text: str) -> Connection:
-    with invocation.services.database.read() as work:
-        return chosen_connection(work, chosen_user(invocation, work), text)
-
-
-def _known(invocation: Invocation, slug: str) -> KnownProvider:
-    for one in known_providers(invocation.services):
-        if one.slug == slug and one.kind is ProviderKind.API:
-            return one
-    detail = f"There is no live provider {slug!r}: `dashtam providers list` names them."
-    raise DashtamError(detail)
-
-
-def _asked(fields: Sequence[CredentialField]) -> Mapping[str, str]:
+def _read_credentials(context: CommandContext, slug: str) -> Mapping[str, str]:
+    """Ask for a live provider's credentials, or read a line of standard input for each."""
+    for provider in known_providers(context.services):
+        if provider.slug == slug and provider.kind is ProviderKind.API:
+            break
+    else:
+        detail = f"There is no live provider {slug!r}: `dashtam providers list` names them."
+        raise DashtamError(detail)
     if not sys.stdin.isatty():
         lines = sys.stdin.read().splitlines()
-        return {field.name: line.strip() for field, line in zip(fields, lines, strict=False)}
+        pairs = zip(provider.credentials, lines, strict=False)
+        return {field.name: line.strip() for field, line in pairs}
     return {
         field.name: click.prompt(field.title, hide_input=field.is_secret, err=True)
-        for field in fields
+        for field in provider.credentials
     }
 
 
-def _tell(invocation: Invocation, made: Connected) -> None:
-    connection, sync = made.connection, made.sync
+def _answer_connected(context: CommandContext, connected: Connected) -> None:
+    shape, sync = connection_shape(connected.connection), connected.sync
     found = count_text(len(sync.accounts), "account")
     recorded = count_text(sync.recorded, "snapshot")
-    answer(
-        invocation,
-        connection_shape(connection),
-        lambda: f"{connection.name}: {connection.state}, {found}, {recorded} recorded.",
-    )
-    if connection.detail:
-        say(connection.detail)
+    answer(context, shape, lambda: f"{shape.name}: {shape.state}, {found}, {recorded} recorded.")
+    if shape.detail:
+        notify(shape.detail)

@@ -1,33 +1,33 @@
-"""``dashtam export``: all of one's own data."""
+"""``dashtam export``: all data of a user."""
 
 import sys
 from pathlib import Path
 
 import click
 
-from dashtam.presentation.cli.context import Invocation, Verb, pass_invocation, say
-from dashtam.presentation.cli.resolve import chosen_user
+from dashtam.presentation.cli.context import Command, CommandContext, notify, with_context
+from dashtam.presentation.cli.resolve import resolve_user
 from dashtam.presentation.routers.api.v1.exports import export_pieces
 
 
-@click.command(cls=Verb)
+@click.command(cls=Command)
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Into this file.")
-@pass_invocation
-def export(invocation: Invocation, output: Path | None) -> None:
-    """Write all of one's own data as one JSON document.
+@with_context
+def export(context: CommandContext, output: Path | None) -> None:
+    """Write all data of a user as one JSON document.
 
     The same as `GET /export`.
     """
-    with invocation.services.database.read() as work:
-        pieces = export_pieces(work, chosen_user(invocation, work).id)
+    with context.services.database.read() as work:
+        pieces = export_pieces(work, resolve_user(context, work).id)
         if output is None:
             sys.stdout.buffer.writelines(pieces)
             sys.stdout.buffer.flush()
             return
-        # What is there is only replaced by something whole.
+        # A file that is there is replaced by a whole one only.
         unfinished = output.with_name(f".{output.name}.unfinished")
         with unfinished.open("wb") as file:
             unfinished.chmod(0o600)
             file.writelines(pieces)
     unfinished.replace(output)
-    say(f"Written to {output}.")
+    notify(f"Written to {output}.")

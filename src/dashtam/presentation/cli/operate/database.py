@@ -1,52 +1,50 @@
 """``dashtam db``: the database as a whole."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
-from uuid import UUID
 
 import click
+import msgspec
 
-from dashtam.application.history.verification import Finding, VerificationReport, verify
-from dashtam.presentation.cli.context import Invocation, Noun, pass_invocation, say
+from dashtam.application.history.verification import Finding, verify
+from dashtam.domain.user import Erasure
+from dashtam.presentation.cli.context import (
+    EXIT_REFUSED,
+    CommandContext,
+    Group,
+    notify,
+    with_context,
+)
 from dashtam.presentation.cli.tables import answer, count_text, instant_text
 from dashtam.presentation.schemas.base import Shape
 
 
-class ErasureShape(Shape):
-    """That a user's rows were removed."""
-
-    user_id: UUID
-    erased_at: datetime
-    snapshots: int
-
-
 class ReportShape(Shape):
-    """What was looked at, and what is not as it was recorded."""
+    """The counts of a verification, and every difference from the record."""
 
     accounts: int
     snapshots: int
     syncs: int
     retractions: int
-    erasures: list[ErasureShape]
+    erasures: Sequence[Erasure]
     found: int
     findings: Sequence[Finding]
     remarks: Sequence[str]
 
 
-@click.group(cls=Noun)
+@click.group(cls=Group)
 def db() -> None:
     """Upgrade, back up, restore and verify the database."""
 
 
 @db.command()
-@pass_invocation
-def upgrade(invocation: Invocation) -> None:
-    """Bring the schema to what this version needs.
+@with_context
+def upgrade(context: CommandContext) -> None:
+    """Upgrade the schema to this version's.
 
     A SQLite database is backed up first.
     """
-    before, now = invocation.installation.upgrade()
+    before, now = context.installation.upgrade()
     click.echo(
         f"The schema is at revision {now} already."
         if before == now
@@ -56,68 +54,50 @@ def upgrade(invocation: Invocation) -> None:
 
 @db.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), required=False)
-@pass_invocation
-def backup(invocation: Invocation, folder: Path | None) -> None:
+@with_context
+def backup(context: CommandContext, folder: Path | None) -> None:
     """Write database and key ring into a new folder inside FOLDER.
 
-    Without FOLDER it is `backups` in the data folder. It can be done while serving. A backup holds
+    Without FOLDER it is `backups` in the data folder. The server may run meanwhile. A backup holds
     the keys: guard it.
     """
-    installation = invocation.installation
-    click.echo(installation.backup(folder or _data(invocation) / "backups"))
+    click.echo(context.installation.backup(folder or _data_folder(context) / "backups"))
 
 
 @db.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@pass_invocation
-def restore(invocation: Invocation, folder: Path) -> None:
-    """Put a backup in the place of database and key ring.
+@with_context
+def restore(context: CommandContext, folder: Path) -> None:
+    """Replace the database and the key ring with a backup.
 
-    What was there is kept aside.
+    The replaced files are kept aside.
     """
-    invocation.make_sure(f"Put {folder} in the place of what is in {_data(invocation)}?")
-    invocation.installation.restore(folder)
-    say(f"{folder} is in place. `dashtam db verify` looks it over.")
+    context.confirm(f"Replace the database and the keys in {_data_folder(context)} with {folder}?")
+    context.installation.restore(folder)
+    notify(f"{folder} is in place. `dashtam db verify` checks it.")
 
 
 @db.command("verify")
-@click.pass_context
-@pass_invocation
-def verify_database(invocation: Invocation, context: click.Context) -> None:
-    """Check that every snapshot is what was recorded.
+@with_context
+def verify_database(context: CommandContext) -> None:
+    """Check that every snapshot is as it was recorded.
 
-    Follows each account's hash chain from the first snapshot to the last, and compares what each
-    run says it recorded with what is there, so that none can be missing. Exit status 1 when
-    anything is wrong.
+    Follows each account's hash chain from the first snapshot to the last, and compares the count of
+    each run with its snapshots, so that none can be missing. Exit status 1 for any difference.
     """
-    report = verify(invocation.services.database)
-    answer(invocation, _shape(report), lambda: _text(report))
+    report = verify(context.services.database)
+    shape = msgspec.convert(report, ReportShape, from_attributes=True)
+    answer(context, shape, lambda: _report_text(shape))
     if report.found:
-        context.exit(1)
+        raise click.exceptions.Exit(EXIT_REFUSED)
 
 
-def _data(invocation: Invocation) -> Path:
-    options = {option.variable: option.value for option in invocation.installation.options()}
+def _data_folder(context: CommandContext) -> Path:
+    options = {option.variable: option.value for option in context.installation.options()}
     return Path(options["DASHTAM_DATA"])
 
 
-def _shape(report: VerificationReport) -> ReportShape:
-    return ReportShape(
-        accounts=report.accounts,
-        snapshots=report.snapshots,
-        syncs=report.syncs,
-        retractions=report.retractions,
-        erasures=[
-            ErasureShape(user_id=one.user_id, erased_at=one.erased_at, snapshots=one.snapshots)
-            for one in report.erasures
-        ],
-        found=report.found,
-        findings=report.findings,
-        remarks=report.remarks,
-    )
-
-
-def _text(report: VerificationReport) -> str:
+def _report_text(report: ReportShape) -> str:
     lines = [f"WRONG  {finding.detail}" for finding in report.findings]
     if report.found > len(report.findings):
         lines.append(f"WRONG  and {count_text(report.found - len(report.findings), 'thing')} more")

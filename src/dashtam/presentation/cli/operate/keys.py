@@ -2,50 +2,36 @@
 
 import click
 
-from dashtam.presentation.cli.context import Invocation, Noun, pass_invocation, say
-from dashtam.presentation.cli.installation import Key
-from dashtam.presentation.cli.tables import answer, instant_text, table
-from dashtam.presentation.schemas.base import Shape
+from dashtam.presentation.cli.context import CommandContext, Group, notify, with_context
+from dashtam.presentation.cli.tables import answer_table
 
 
-class KeyList(Shape):
-    """Every key by which tokens are still verified, the one that signs first."""
-
-    keys: list[Key]
-
-
-@click.group(cls=Noun)
+@click.group(cls=Group)
 def keys() -> None:
     """Make, rotate and list the keys that sign tokens."""
 
 
 @keys.command()
-@pass_invocation
-def create(invocation: Invocation) -> None:
-    """Make the key ring where there is none. Keep a copy away from the database."""
-    say("The key ring lies here:")
-    click.echo(invocation.installation.create_keys())
+@with_context
+def create(context: CommandContext) -> None:
+    """Make the key ring, unless there is one. Keep a copy away from the database."""
+    notify("The key ring is here:")
+    click.echo(context.installation.create_keys())
 
 
 @keys.command()
-@pass_invocation
-def rotate(invocation: Invocation) -> None:
+@with_context
+def rotate(context: CommandContext) -> None:
     """Sign with a new key from now on. Nobody is signed out."""
-    kid = invocation.installation.rotate_keys()
-    say("Tokens are signed with this key now:")
+    kid = context.installation.rotate_keys()
+    notify("Tokens are signed with this key now:")
     click.echo(kid)
 
 
 @keys.command("list")
-@pass_invocation
-def list_keys(invocation: Invocation) -> None:
+@with_context
+def list_keys(context: CommandContext) -> None:
     """List the signing keys by id, the one that signs first."""
-    found = list(invocation.installation.keys())
-    answer(
-        invocation,
-        KeyList(keys=found),
-        lambda: table(
-            ("ID", "MADE", "RETIRED"),
-            [(key.id, instant_text(key.made_at), instant_text(key.retired_at)) for key in found],
-        ),
-    )
+    found = context.installation.keys()
+    rows = [(key.id, key.made_at, key.retired_at) for key in found]
+    answer_table(context, {"keys": found}, ("ID", "MADE", "RETIRED"), rows)

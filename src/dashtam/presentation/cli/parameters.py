@@ -1,0 +1,74 @@
+"""Types of the commands' parameters."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+import click
+import msgspec
+
+from dashtam.domain.errors import DashtamError, Invalid
+from dashtam.domain.money import Currency, parse_amount
+from dashtam.domain.sync import SnapshotSource
+from dashtam.presentation.http.instants import parse_instant
+from dashtam.presentation.schemas.base import Name
+
+T = TypeVar("T")
+
+SOURCE: Final = click.Choice([str(source) for source in SnapshotSource])
+
+
+class ParsedParam(click.ParamType[T]):
+    """A parameter that a function parses; its ``DashtamError`` is a misuse of the command."""
+
+    def __init__(self, name: str, parse: Callable[[str], T]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> T:
+        """Return the parsed text; a default stays as it is."""
+        if not isinstance(value, str):
+            return cast("T", value)
+        try:
+            return self._parse(value)
+        except DashtamError as error:
+            self.fail(str(error), param, ctx)
+
+
+def parse_name(text: str) -> str:
+    """Return a name as the API takes it."""
+    try:
+        return msgspec.convert(text, Name)
+    except msgspec.ValidationError:
+        detail = "A name has 1 to 200 characters, not blanks alone, and no control characters."
+        raise Invalid(detail) from None
+
+
+def parse_json_object(text: str) -> Mapping[str, Any]:
+    """Return a JSON object; ``@`` stands before the path of a file that holds it."""
+    try:
+        raw = Path(text[1:]).read_bytes() if text.startswith("@") else text.encode()
+        return msgspec.json.decode(raw, type=dict[str, Any])
+    except OSError as error:
+        detail = f"{text[1:]}: {error.strerror}."
+        raise Invalid(detail) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        detail = "This is not a JSON object."
+        raise Invalid(detail) from None
+
+
+AMOUNT: Final[ParsedParam[Decimal]] = ParsedParam("amount", parse_amount)
+CURRENCY: Final[ParsedParam[Currency]] = ParsedParam(
+    "currency", lambda text: Currency.of(text.upper())
+)
+NAME: Final[ParsedParam[str]] = ParsedParam("text", parse_name)
+JSON_OBJECT: Final[ParsedParam[Mapping[str, Any]]] = ParsedParam("json", parse_json_object)
+
+
+def instant_param(day_means: time) -> ParsedParam[datetime]:
+    """Return the type of an instant as the API reads it; a bare date is ``day_means`` in UTC."""
+    return ParsedParam(
+        "instant", lambda text: parse_instant(text, day_means=day_means).astimezone(UTC)
+    )
