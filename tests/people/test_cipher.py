@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, insert, select, update
 
 from dashtam.application.provider import Unsealable
-from dashtam.bootstrap.key_rotation import reseal
+from dashtam.bootstrap.key_rotation import reseal_credentials
 from dashtam.database.engine import open_engine
 from dashtam.database.tables import connections, users
 from dashtam.database.unit_of_work import Database
 from dashtam.domain.connection import ProviderKind
 from dashtam.security import key_ring
-from dashtam.security.cipher import RingCipher, key_id_of
+from dashtam.security.cipher import RingCipher, parse_key_id
 from dashtam.security.key_ring import KeyRing, KeyRingUnreadable, LiveKeyRing
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -47,11 +47,10 @@ def test_what_was_sealed_opens_at_its_place(plain: bytes, place: list[str]) -> N
 def test_sealed_text_shows_nothing_and_never_looks_the_same(cipher: RingCipher) -> None:
     first, second = cipher.seal(PLAIN, PLACE), cipher.seal(PLAIN, PLACE)
     assert b"canary" not in first
-    # Version and key are the same, and every byte behind them is new.
+    # The version and the key's id are the same; the nonce and the ciphertext are new.
     assert first[:9] == second[:9]
     assert first[9:21] != second[9:21]
-    assert first[21:69] != second[21:69]
-    assert first[81:] != second[81:]
+    assert first[21:] != second[21:]
 
 
 def test_it_opens_at_no_other_place(cipher: RingCipher) -> None:
@@ -81,9 +80,9 @@ def test_any_change_is_found(cipher: RingCipher) -> None:
 
 def test_parts_of_two_texts_make_none(cipher: RingCipher) -> None:
     first, second = cipher.seal(PLAIN, PLACE), cipher.seal(b"other", PLACE)
-    # Each data key opens its own text alone, though both belong to one place.
+    # A nonce opens its own text alone, though both belong to one place.
     with pytest.raises(Unsealable):
-        cipher.open(first[:69] + second[69:], PLACE)
+        cipher.open(first[:21] + second[21:], PLACE)
 
 
 def test_another_ring_opens_nothing(cipher: RingCipher) -> None:
@@ -99,7 +98,7 @@ def test_a_rotation_reaches_a_running_process(tmp_path: Path) -> None:
     before = running.seal(PLAIN, PLACE)
     key_ring.rotate(path, NOW)
     anew = RingCipher(LiveKeyRing.at(path)).seal(PLAIN, PLACE)
-    assert key_id_of(anew) != key_id_of(before)
+    assert parse_key_id(anew) != parse_key_id(before)
     assert running.open(anew, PLACE) == running.open(before, PLACE) == PLAIN
 
 
@@ -200,7 +199,7 @@ def all_open(path: Path, cipher: RingCipher) -> bool:
 def rotate_all(database: Path, ring: Path) -> frozenset[bytes]:
     engine = open_engine(f"sqlite:///{database}", pool_size=1)
     try:
-        return reseal(Database(engine, lambda: NOW), key_ring.rotate(ring, NOW))
+        return reseal_credentials(Database(engine, lambda: NOW), key_ring.rotate(ring, NOW))
     finally:
         engine.dispose()
 
@@ -224,7 +223,7 @@ def test_a_killed_rotation_can_be_run_again(
         process.join()
         assert all_open(database, RingCipher(LiveKeyRing.at(ring)))
     assert rotate_all(database, ring) == frozenset()
-    ids = {key_id_of(sealed) for _, _, sealed in sealed_rows(database)}
+    ids = {parse_key_id(sealed) for _, _, sealed in sealed_rows(database)}
     assert ids == {KeyRing.load(ring).seals.id}
     key_ring.forget_sealing_keys(ring, NOW + timedelta(days=2), frozenset())
     assert len(KeyRing.load(ring).sealing) == 1
@@ -249,7 +248,7 @@ def test_what_does_not_open_is_left_alone_and_its_key_is_kept(
     swapped = [(row, sealed) for row, _, sealed in sealed_rows(database)]
     assert (first, other) in swapped
     assert (second, one) in swapped
-    ids = [key_id_of(sealed) for _, sealed in swapped]
+    ids = [parse_key_id(sealed) for _, sealed in swapped]
     assert ids.count(old) == 2
     with pytest.raises(Unsealable):
         all_open(database, RingCipher(LiveKeyRing.at(ring)))

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from dashtam import __version__
 from dashtam.bootstrap import doctor, logs
 from dashtam.bootstrap.container import Parts, is_loopback, unreadable
-from dashtam.bootstrap.key_rotation import reseal
+from dashtam.bootstrap.key_rotation import reseal_credentials
 from dashtam.bootstrap.metrics import Metrics, counting_together
 from dashtam.bootstrap.worker import Worker
 from dashtam.database import backups, health
@@ -181,7 +181,8 @@ class Installation(Parts):
             ring = key_ring.rotate(path, self.clock())
         except (KeyRingUnreadable, OSError) as error:
             raise unreadable(path, error) from None
-        key_ring.forget_sealing_keys(path, self.clock(), but=reseal(self.database, ring))
+        needed = reseal_credentials(self.database, ring)
+        key_ring.forget_sealing_keys(path, self.clock(), but=needed)
         return ring.current.kid
 
     def keys(self) -> Sequence[Key]:
