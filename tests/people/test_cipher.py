@@ -102,23 +102,6 @@ def test_a_rotation_reaches_a_running_process(tmp_path: Path) -> None:
     assert running.open(anew, PLACE) == running.open(before, PLACE) == PLAIN
 
 
-def first_version(ring: KeyRing) -> bytes:
-    kept = json.loads(ring.text)
-    del kept["sealing"]
-    return json.dumps(kept | {"version": 1}).encode()
-
-
-def test_a_ring_of_the_first_version_seals_the_same_in_every_process(tmp_path: Path) -> None:
-    text = first_version(KeyRing.new(NOW))
-    sealed = RingCipher(LiveKeyRing(KeyRing.parse(text))).seal(PLAIN, PLACE)
-    assert RingCipher(LiveKeyRing(KeyRing.parse(text))).open(sealed, PLACE) == PLAIN
-    path = tmp_path / "ring.json"
-    path.write_bytes(text)
-    ring = key_ring.rotate(path, NOW + timedelta(days=400))
-    assert json.loads(path.read_bytes())["version"] == 2
-    assert RingCipher(LiveKeyRing(ring)).open(sealed, PLACE) == PLAIN
-
-
 def test_the_ring_says_what_its_file_lacks() -> None:
     kept = json.loads(KeyRing.new(NOW).text)
     short: dict[str, object] = {"key": "AAAA", "made_at": "2026-01-01T00:00:00Z"}

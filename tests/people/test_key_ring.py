@@ -1,3 +1,4 @@
+import json
 import multiprocessing
 import os
 import signal
@@ -152,12 +153,19 @@ def test_a_ring_reads_what_it_wrote_and_shows_nothing_by_accident() -> None:
     "text",
     [
         b"", b"{}", b"[]", b"\xff", b'{"version": 2, "secret": "", "signing": []}',
-        b'{"version": 1, "secret": "AAAA", "signing": []}',
-        b'{"version": 1, "secret": "' + b"A" * 43 + b'=", "signing": []}',
+        b'{"version": 2, "secret": "AAAA", "signing": [], "sealing": []}',
+        b'{"version": 2, "secret": "' + b"A" * 43 + b'=", "signing": [], "sealing": []}',
     ],
 )  # fmt: skip
 def test_anything_else_is_no_ring(text: bytes) -> None:
     with pytest.raises(KeyRingUnreadable):
+        KeyRing.parse(text)
+
+
+@pytest.mark.parametrize("version", [-1, 0, 1, 3, 10**100])
+def test_a_ring_of_another_version_is_refused_by_its_version(version: int) -> None:
+    text = json.dumps(json.loads(KeyRing.new(NOW).text) | {"version": version})
+    with pytest.raises(KeyRingUnreadable, match=f"has version {version},"):
         KeyRing.parse(text)
 
 

@@ -3,7 +3,6 @@
 The ring is one JSON file, or the same text given by a setting.
 """
 
-import hmac
 import os
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -20,6 +19,7 @@ from structlog import get_logger
 
 from dashtam.security.keys import SECRET_BYTES, SealingKey, SigningKey
 
+_VERSION: Final = 2
 _SEALS_FOR: Final = timedelta(days=1)
 _LOOK_EVERY_S: Final = 1.0
 
@@ -51,12 +51,16 @@ class KeyRing:
             KeyRingUnreadable: it is anything else.
         """
         try:
-            kept = msgspec.json.decode(text, type=_KeptRing | _FirstKeptRing)
+            version = msgspec.json.decode(text, type=_VersionedRing).version
+            if version != _VERSION:
+                msg = f"The key ring has version {version}, and Dashtam reads version {_VERSION}."
+                raise KeyRingUnreadable(msg)
+            kept = msgspec.json.decode(text, type=_KeptRing)
         except (msgspec.DecodeError, UnicodeDecodeError):
             msg = "The key ring is not the JSON text that Dashtam wrote."
             raise KeyRingUnreadable(msg) from None
         keys = tuple(SigningKey(key.private, key.made_at, key.retired_at) for key in kept.signing)
-        seals = _sealing_keys(kept)
+        seals = tuple(SealingKey(key.key, key.made_at) for key in kept.sealing)
         secrets = (kept.secret, *(key.private for key in keys), *(key.key for key in seals))
         if {len(secret) for secret in secrets} != {SECRET_BYTES}:
             msg = f"Each key and the secret of the key ring have {SECRET_BYTES} bytes."
@@ -227,23 +231,14 @@ class _KeptSealingKey(msgspec.Struct, forbid_unknown_fields=True):
     made_at: datetime
 
 
-class _FirstKeptRing(msgspec.Struct, forbid_unknown_fields=True, tag_field="version", tag=1):
-    secret: bytes
-    signing: list[_KeptKey]
+class _VersionedRing(msgspec.Struct):
+    version: int
 
 
-class _KeptRing(msgspec.Struct, forbid_unknown_fields=True, tag_field="version", tag=2):
+class _KeptRing(msgspec.Struct, forbid_unknown_fields=True, tag_field="version", tag=_VERSION):
     secret: bytes
     signing: list[_KeptKey]
     sealing: list[_KeptSealingKey]
-
-
-def _sealing_keys(kept: _KeptRing | _FirstKeptRing) -> tuple[SealingKey, ...]:
-    if isinstance(kept, _KeptRing):
-        return tuple(SealingKey(key.key, key.made_at) for key in kept.sealing)
-    # Rings of the first version have none: one that all processes derive alike, without writing.
-    derived = hmac.digest(kept.secret, b"sealing-key", "sha256")
-    return tuple(SealingKey(derived, key.made_at) for key in kept.signing[:1])
 
 
 def _new_sealing_key(now: datetime) -> SealingKey:
