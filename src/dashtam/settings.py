@@ -19,7 +19,7 @@ PREFIX: Final = "DASHTAM_"
 
 _FILE: Final = "_FILE"
 _RATE_LIMIT: Final = "RATE_LIMIT_"
-_LEAST_SECRET: Final = 12
+_MIN_SETUP_CODE_CHARS: Final = 12
 
 
 class InvalidSettings(DashtamError):
@@ -124,7 +124,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = msgspec.field(default_factory=dict)
 
     @classmethod
-    def sentences(cls) -> list[str]:
+    def descriptions(cls) -> list[str]:
         """Return what each option is for, in their order."""
         hints = get_type_hints(cls, include_extras=True)
         return [hints[name].__metadata__[0].description for name in cls.__struct_fields__]
@@ -150,19 +150,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.data / "keys" / "key_ring.json"
 
     @property
-    def proxies(self) -> list[IPv4Network | IPv6Network]:
+    def trusted_networks(self) -> list[IPv4Network | IPv6Network]:
         """The networks of trusted proxies."""
-        return [ip_network(entry) for entry in _entries(self.trusted_proxies)]
+        return [ip_network(entry) for entry in _split_list(self.trusted_proxies)]
 
     @property
     def origins(self) -> list[str]:
         """The origins whose pages may call the API."""
-        return _entries(self.cors_origins)
+        return _split_list(self.cors_origins)
 
     @property
-    def outbound(self) -> frozenset[tuple[str, int]]:
+    def outbound_endpoints(self) -> frozenset[tuple[str, int]]:
         """The hosts in private networks, with their ports, that providers may be reached at."""
-        return frozenset(_host_and_port(entry) for entry in _entries(self.outbound_hosts))
+        return frozenset(_host_and_port(entry) for entry in _split_list(self.outbound_hosts))
 
     @property
     def base_path(self) -> str:
@@ -170,13 +170,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return urlsplit(self.public_url or "").path.rstrip("/")
 
     @property
-    def own_origins(self) -> list[str]:
+    def trusted_origins(self) -> list[str]:
         """The origins whose pages may use the refresh cookie."""
         public = urlsplit(self.public_url or f"http://{self.host}:{self.port}")
         return [f"{public.scheme}://{public.netloc}", *self.origins]
 
     @property
-    def policies(self) -> dict[str, RatePolicy]:
+    def rate_policies(self) -> dict[str, RatePolicy]:
         """The rate limits by name, as they are set or by default."""
         return {
             policy.name: parse_policy(policy.name, self.rate_limits[policy.name])
@@ -200,7 +200,7 @@ def read_settings(
     if environ is None:
         dotenv = {name: text for name, text in dotenv_values(".env").items() if text is not None}
         environ = dotenv | dict(os.environ)  # noqa: TID251 - the one place that reads it
-    values: dict[str, object] = dict(_texts(environ))
+    values: dict[str, object] = dict(_read_environment(environ))
     values |= {name: value for name, value in (given or {}).items() if value is not None}
     unknown = sorted(set(values) - set(Settings.__struct_fields__))
     if unknown:
@@ -211,7 +211,7 @@ def read_settings(
         settings = msgspec.convert(values, Settings, strict=False, dec_hook=_read)
     except msgspec.ValidationError as error:
         raise InvalidSettings(_sentence(str(error))) from None
-    field_errors = list(_faults(settings))
+    field_errors = list(_validate(settings))
     if field_errors:
         raise InvalidSettings("\n".join(field_errors))
     return settings
@@ -221,7 +221,7 @@ def _read(kind: type[Path], text: object) -> Path:
     return kind(str(text)).expanduser()
 
 
-def _texts(environ: Mapping[str, str]) -> dict[str, object]:
+def _read_environment(environ: Mapping[str, str]) -> dict[str, object]:
     texts: dict[str, object] = {}
     limits: dict[str, str] = {}
     for name, text in environ.items():
@@ -250,28 +250,29 @@ def _sentence(message: str) -> str:
     return f"{PREFIX}{place.rstrip('`').upper()}: {sentence[:1].lower()}{sentence[1:]}."
 
 
-def _faults(settings: Settings) -> Iterable[str]:
+def _validate(settings: Settings) -> Iterable[str]:
     """Yield what is wrong with options that are well-formed by themselves."""
     yield from _malformed(settings)
     for name in sorted(set(settings.rate_limits) - {policy.name for policy in POLICIES}):
         yield f"{PREFIX}{_RATE_LIMIT}{name}: there is no such rate limit."
-    if settings.setup_code is not None and len(settings.setup_code) < _LEAST_SECRET:
-        yield f"{PREFIX}SETUP_CODE: at least {_LEAST_SECRET} characters, or anyone could guess it."
+    if settings.setup_code is not None and len(settings.setup_code) < _MIN_SETUP_CODE_CHARS:
+        least = _MIN_SETUP_CODE_CHARS
+        yield f"{PREFIX}SETUP_CODE: at least {least} characters, or anyone could guess it."
     if settings.is_production and settings.debug:
         yield f"{PREFIX}DEBUG: not in production."
 
 
 def _malformed(settings: Settings) -> Iterable[str]:
     try:
-        _ = settings.policies
+        _ = settings.rate_policies
     except ValueError as error:
         yield f"{PREFIX}{_RATE_LIMIT}{error}"
     try:
-        _ = settings.proxies
+        _ = settings.trusted_networks
     except ValueError:
         yield f"{PREFIX}TRUSTED_PROXIES: networks like 10.0.0.0/8, with commas between them."
     try:
-        _ = settings.outbound
+        _ = settings.outbound_endpoints
     except ValueError:
         yield f"{PREFIX}OUTBOUND_HOSTS: entries like bridge.lan:8443, with commas between them."
     if settings.outbound_ca and "-----BEGIN CERTIFICATE-----" not in settings.outbound_ca:
@@ -289,5 +290,5 @@ def _host_and_port(entry: str) -> tuple[str, int]:
     return parts.hostname, parts.port
 
 
-def _entries(text: str) -> list[str]:
+def _split_list(text: str) -> list[str]:
     return [entry.strip() for entry in text.split(",") if entry.strip()]

@@ -14,14 +14,14 @@ from dashtam.application.people import sessions, users
 from dashtam.application.people.sessions import TokenPair
 from dashtam.application.ports import ServiceOptions, Services
 from dashtam.application.rate_limits import POLICIES
-from dashtam.bootstrap.worker import Threads
+from dashtam.bootstrap.worker import BackgroundTasks
 from dashtam.database.engine import open_engine
 from dashtam.database.unit_of_work import Database
 from dashtam.domain.user import User
 from dashtam.presentation.schemas.snapshot_chunks import rendered
 from dashtam.providers.http_client import Outbound
 from dashtam.rate_limit.memory import MemoryBuckets
-from dashtam.security.cipher import RingCipher
+from dashtam.security.cipher import KeyRingCipher
 from dashtam.security.jwt import JwtSigner
 from dashtam.security.key_ring import LiveKeyRing, create
 from dashtam.security.passwords import Argon2Passwords
@@ -117,9 +117,9 @@ def stage(database_url: str, folder: Path) -> Iterator[Stage]:
         buckets=MemoryBuckets(clock.monotonic_ns),
         statement_files=SandboxedStatementFiles(),
         providers={},
-        cipher=RingCipher(keys),
+        cipher=KeyRingCipher(keys),
         http_for=Outbound().client,
-        background=Threads(get_logger()),
+        background=BackgroundTasks(get_logger()),
         options=ServiceOptions(
             registration="open",
             setup_code=None,

@@ -22,7 +22,7 @@ from dashtam.database.tables import connections, users
 from dashtam.database.unit_of_work import Database
 from dashtam.domain.connection import ProviderKind
 from dashtam.security import key_ring
-from dashtam.security.cipher import RingCipher, parse_key_id
+from dashtam.security.cipher import KeyRingCipher, parse_key_id
 from dashtam.security.key_ring import KeyRing, KeyRingUnreadable, LiveKeyRing
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -34,17 +34,17 @@ spawn = multiprocessing.get_context("spawn")
 
 
 @pytest.fixture
-def cipher() -> RingCipher:
-    return RingCipher(LiveKeyRing(KeyRing.new(NOW)))
+def cipher() -> KeyRingCipher:
+    return KeyRingCipher(LiveKeyRing(KeyRing.new(NOW)))
 
 
 @given(st.binary(max_size=300), st.lists(st.text(max_size=20), max_size=5))
 def test_what_was_sealed_opens_at_its_place(plain: bytes, place: list[str]) -> None:
-    cipher = RingCipher(LiveKeyRing(KeyRing.new(NOW)))
+    cipher = KeyRingCipher(LiveKeyRing(KeyRing.new(NOW)))
     assert cipher.open(cipher.seal(plain, place), place) == plain
 
 
-def test_sealed_text_shows_nothing_and_never_looks_the_same(cipher: RingCipher) -> None:
+def test_sealed_text_shows_nothing_and_never_looks_the_same(cipher: KeyRingCipher) -> None:
     first, second = cipher.seal(PLAIN, PLACE), cipher.seal(PLAIN, PLACE)
     assert b"canary" not in first
     # The version and the key's id are the same; the nonce and the ciphertext are new.
@@ -53,7 +53,7 @@ def test_sealed_text_shows_nothing_and_never_looks_the_same(cipher: RingCipher) 
     assert first[21:] != second[21:]
 
 
-def test_it_opens_at_no_other_place(cipher: RingCipher) -> None:
+def test_it_opens_at_no_other_place(cipher: KeyRingCipher) -> None:
     sealed = cipher.seal(PLAIN, PLACE)
     others = [(*PLACE[:number], "other", *PLACE[number + 1 :]) for number in range(len(PLACE))]
     # Parts that run together are other parts.
@@ -66,7 +66,7 @@ def test_it_opens_at_no_other_place(cipher: RingCipher) -> None:
             cipher.open(sealed, other)
 
 
-def test_any_change_is_found(cipher: RingCipher) -> None:
+def test_any_change_is_found(cipher: KeyRingCipher) -> None:
     sealed = cipher.seal(PLAIN, PLACE)
     for place in range(len(sealed)):
         changed = bytearray(sealed)
@@ -78,15 +78,15 @@ def test_any_change_is_found(cipher: RingCipher) -> None:
             cipher.open(sealed[:end], PLACE)
 
 
-def test_parts_of_two_texts_make_none(cipher: RingCipher) -> None:
+def test_parts_of_two_texts_make_none(cipher: KeyRingCipher) -> None:
     first, second = cipher.seal(PLAIN, PLACE), cipher.seal(b"other", PLACE)
     # A nonce opens its own text alone, though both belong to one place.
     with pytest.raises(Unsealable):
         cipher.open(first[:21] + second[21:], PLACE)
 
 
-def test_another_ring_opens_nothing(cipher: RingCipher) -> None:
-    other = RingCipher(LiveKeyRing(KeyRing.new(NOW)))
+def test_another_ring_opens_nothing(cipher: KeyRingCipher) -> None:
+    other = KeyRingCipher(LiveKeyRing(KeyRing.new(NOW)))
     with pytest.raises(Unsealable, match="not on the key ring"):
         other.open(cipher.seal(PLAIN, PLACE), PLACE)
 
@@ -94,10 +94,10 @@ def test_another_ring_opens_nothing(cipher: RingCipher) -> None:
 def test_a_rotation_reaches_a_running_process(tmp_path: Path) -> None:
     path = tmp_path / "ring.json"
     key_ring.create(path, NOW)
-    running = RingCipher(LiveKeyRing.at(path))
+    running = KeyRingCipher(LiveKeyRing.at(path))
     before = running.seal(PLAIN, PLACE)
     key_ring.rotate(path, NOW)
-    anew = RingCipher(LiveKeyRing.at(path)).seal(PLAIN, PLACE)
+    anew = KeyRingCipher(LiveKeyRing.at(path)).seal(PLAIN, PLACE)
     assert parse_key_id(anew) != parse_key_id(before)
     assert running.open(anew, PLACE) == running.open(before, PLACE) == PLAIN
 
@@ -116,18 +116,18 @@ def test_the_ring_says_what_its_file_lacks() -> None:
 
 def test_the_ring_is_not_shown() -> None:
     ring = KeyRing.new(NOW)
-    secrets = [ring.secret, ring.seals.key, ring.current.private]
+    secrets = [ring.secret, ring.sealing_key.key, ring.signing_key.private]
     assert not any(repr(secret) in repr(ring) for secret in secrets)
-    assert b64decode(json.loads(ring.text)["sealing"][0]["key"]) == ring.seals.key
+    assert b64decode(json.loads(ring.text)["sealing"][0]["key"]) == ring.sealing_key.key
 
 
 def test_old_sealing_keys_go_a_day_after_nothing_needs_them(tmp_path: Path) -> None:
     path = tmp_path / "ring.json"
-    first = key_ring.create(path, NOW).seals.id
-    second = key_ring.rotate(path, NOW + timedelta(hours=1)).seals.id
+    first = key_ring.create(path, NOW).sealing_key.id
+    second = key_ring.rotate(path, NOW + timedelta(hours=1)).sealing_key.id
 
     def kept(at: datetime, but: frozenset[bytes] = frozenset()) -> list[bytes]:
-        return [key.id for key in key_ring.forget_sealing_keys(path, at, but).sealing]
+        return [key.id for key in key_ring.remove_sealing_keys(path, at, but).sealing_keys]
 
     assert kept(NOW + timedelta(hours=24)) == [first, second]
     assert kept(NOW + timedelta(days=9), frozenset({first})) == [first, second]
@@ -135,7 +135,7 @@ def test_old_sealing_keys_go_a_day_after_nothing_needs_them(tmp_path: Path) -> N
     assert kept(NOW + timedelta(days=99)) == [second]
 
 
-def seeded(path: Path, cipher: RingCipher) -> None:
+def seeded(path: Path, cipher: KeyRingCipher) -> None:
     """Fill a database with sealed credentials, each row's its own."""
     owner = uuid4()
     engine = create_engine(f"sqlite:///{path}")
@@ -171,7 +171,7 @@ def sealed_rows(path: Path) -> list[tuple[UUID, UUID, bytes]]:
     return found
 
 
-def all_open(path: Path, cipher: RingCipher) -> bool:
+def all_open(path: Path, cipher: KeyRingCipher) -> bool:
     return all(
         cipher.open(sealed, ("connections", str(row), str(owner), "credentials"))
         == f"secret {row}".encode()
@@ -193,24 +193,24 @@ def test_a_killed_rotation_can_be_run_again(
     database, ring = tmp_path / "dashtam.db", tmp_path / "ring.json"
     shutil.copyfile(migrated_sqlite, database)
     key_ring.create(ring, NOW)
-    seeded(database, RingCipher(LiveKeyRing.at(ring)))
+    seeded(database, KeyRingCipher(LiveKeyRing.at(ring)))
     for round_ in range(proof(20)):
-        newest = KeyRing.load(ring).seals.id
+        newest = KeyRing.load(ring).sealing_key.id
         process = spawn.Process(target=rotate_all, args=(database, ring))
         process.start()
-        while KeyRing.load(ring).seals.id == newest and process.is_alive():
+        while KeyRing.load(ring).sealing_key.id == newest and process.is_alive():
             time.sleep(0.001)
         time.sleep(0.01 * round_)
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
         process.join()
-        assert all_open(database, RingCipher(LiveKeyRing.at(ring)))
+        assert all_open(database, KeyRingCipher(LiveKeyRing.at(ring)))
     assert rotate_all(database, ring) == frozenset()
     ids = {parse_key_id(sealed) for _, _, sealed in sealed_rows(database)}
-    assert ids == {KeyRing.load(ring).seals.id}
-    key_ring.forget_sealing_keys(ring, NOW + timedelta(days=2), frozenset())
-    assert len(KeyRing.load(ring).sealing) == 1
-    assert all_open(database, RingCipher(LiveKeyRing.at(ring)))
+    assert ids == {KeyRing.load(ring).sealing_key.id}
+    key_ring.remove_sealing_keys(ring, NOW + timedelta(days=2), frozenset())
+    assert len(KeyRing.load(ring).sealing_keys) == 1
+    assert all_open(database, KeyRingCipher(LiveKeyRing.at(ring)))
 
 
 def test_what_does_not_open_is_left_alone_and_its_key_is_kept(
@@ -218,8 +218,8 @@ def test_what_does_not_open_is_left_alone_and_its_key_is_kept(
 ) -> None:
     database, ring = tmp_path / "dashtam.db", tmp_path / "ring.json"
     shutil.copyfile(migrated_sqlite, database)
-    old = key_ring.create(ring, NOW).seals.id
-    seeded(database, RingCipher(LiveKeyRing.at(ring)))
+    old = key_ring.create(ring, NOW).sealing_key.id
+    seeded(database, KeyRingCipher(LiveKeyRing.at(ring)))
     (first, _, one), (second, _, other), *_ = sealed_rows(database)
     engine = create_engine(f"sqlite:///{database}")
     with engine.begin() as connection:
@@ -234,5 +234,5 @@ def test_what_does_not_open_is_left_alone_and_its_key_is_kept(
     ids = [parse_key_id(sealed) for _, sealed in swapped]
     assert ids.count(old) == 2
     with pytest.raises(Unsealable):
-        all_open(database, RingCipher(LiveKeyRing.at(ring)))
+        all_open(database, KeyRingCipher(LiveKeyRing.at(ring)))
     assert len(set(ids)) == 2

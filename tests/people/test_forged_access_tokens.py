@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jwt import PyJWS
 
 from dashtam.domain.user import Principal, SessionId, UserId
-from dashtam.security.jwt import LONGEST_TOKEN, JwtSigner
+from dashtam.security.jwt import MAX_TOKEN_CHARS, JwtSigner
 from dashtam.security.key_ring import KeyRing, LiveKeyRing
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -21,7 +21,7 @@ ISSUER, AUDIENCE = "https://dashtam.example", "dashtam"
 USER, SESSION = UserId(uuid4()), SessionId(uuid4())
 
 RING = KeyRing.new(NOW)
-KEY = RING.current
+KEY = RING.signing_key
 STRANGER = Ed25519PrivateKey.generate()
 signer = JwtSigner(LiveKeyRing(RING), ISSUER, AUDIENCE)
 
@@ -41,7 +41,7 @@ def encoded(data: bytes) -> str:
     return urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def signed(header: object, claims: object, key: Ed25519PrivateKey = KEY.signs) -> str:
+def signed(header: object, claims: object, key: Ed25519PrivateKey = KEY.private_key) -> str:
     """Return what only the holder of our own key could make, whatever it says."""
     text = ".".join(
         encoded(
@@ -65,7 +65,7 @@ def without(claim: str) -> str:
 
 
 def keyed_by_our_public_key() -> str:
-    key = KEY.verifies.public_bytes_raw()
+    key = KEY.public_key.public_bytes_raw()
     header = {"kid": KEY.kid, "typ": "at+jwt"}
     return PyJWS().encode(json.dumps(CLAIMS).encode(), key, "HS256", header)
 
@@ -145,7 +145,7 @@ FORGED: dict[str, Callable[[], str]] = {
     "a blank behind": lambda: f"{GOOD} ",
     "a line end behind": lambda: f"{GOOD}\n",
     "not ASCII": lambda: f"{GOOD[:-1]}é",
-    "too long": lambda: claiming(sub="x" * LONGEST_TOKEN),
+    "too long": lambda: claiming(sub="x" * MAX_TOKEN_CHARS),
     "empty": lambda: "",
     "a null": lambda: "\x00",
 }  # fmt: skip

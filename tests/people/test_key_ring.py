@@ -90,10 +90,10 @@ def test_a_running_verifier_knows_a_new_key_at_once(tmp_path: Path) -> None:
     seconds = [0.0]
     running = LiveKeyRing(KeyRing.load(path), path, lambda: seconds[0])
     rotated = rotate(path, NOW)
-    assert running.ring() != rotated
+    assert running.current() != rotated
     token = signer_of(LiveKeyRing.at(path)).issue(ME, MINE, NOW)
     assert signer_of(running).verify(token, NOW) is not None
-    assert running.ring() == rotated
+    assert running.current() == rotated
 
 
 def test_a_running_issuer_signs_with_the_new_key_a_second_later(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_running_issuer_signs_with_the_new_key_a_second_later(tmp_path: Path) 
     running = LiveKeyRing(KeyRing.load(path), path, lambda: seconds[0])
     rotated = rotate(path, NOW)
     seconds[0] = 1.0
-    assert running.ring() == rotated
+    assert running.current() == rotated
 
 
 @pytest.mark.parametrize("broken", [None, b"", b"{}"])
@@ -116,16 +116,16 @@ def test_a_running_process_keeps_its_ring_when_the_file_breaks(
     path.unlink()
     if broken is not None:
         path.write_bytes(broken)
-    assert running.newest() == ring
+    assert running.reload() == ring
 
 
 def test_a_retired_key_leaves_when_its_tokens_are_over() -> None:
-    ring = KeyRing.new(NOW).rotated(NOW)
-    first, second = ring.signing
+    ring = KeyRing.new(NOW).with_new_keys(NOW)
+    first, second = ring.signing_keys
     assert [key["kid"] for key in ring.jwks(NOW)["keys"]] == [second.kid, first.kid]
     later = NOW + timedelta(hours=1)
     assert [key["kid"] for key in ring.jwks(later)["keys"]] == [second.kid]
-    assert first not in ring.rotated(later).signing
+    assert first not in ring.with_new_keys(later).signing_keys
 
 
 def test_public_keys_are_json_web_keys() -> None:
@@ -134,19 +134,19 @@ def test_public_keys_are_json_web_keys() -> None:
     assert key == {
         "kty": "OKP",
         "crv": "Ed25519",
-        "x": urlsafe_b64encode(ring.current.verifies.public_bytes_raw()).decode().rstrip("="),
-        "kid": ring.current.kid,
+        "x": urlsafe_b64encode(ring.signing_key.public_key.public_bytes_raw()).decode().rstrip("="),
+        "kid": ring.signing_key.kid,
         "use": "sig",
         "alg": "EdDSA",
     }
 
 
 def test_a_ring_reads_what_it_wrote_and_shows_nothing_by_accident() -> None:
-    ring = KeyRing.new(NOW).rotated(NOW)
+    ring = KeyRing.new(NOW).with_new_keys(NOW)
     assert KeyRing.parse(ring.text) == ring
     assert KeyRing.parse(ring.text.decode()) == ring
     assert repr(ring.secret) not in repr(ring)
-    assert repr(ring.current.private) not in repr(ring)
+    assert repr(ring.signing_key.private) not in repr(ring)
 
 
 @pytest.mark.parametrize(

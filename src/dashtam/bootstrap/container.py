@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from dashtam.application.ports import ServiceOptions, Services, Spend
 from dashtam.application.provider import Http
 from dashtam.application.rate_limits import Buckets
-from dashtam.bootstrap.worker import Threads
+from dashtam.bootstrap.worker import BackgroundTasks
 from dashtam.database import backups, health, migrate
 from dashtam.database.engine import open_engine, sqlite_path
 from dashtam.database.history_cache.drivers import driver_of
@@ -27,9 +27,9 @@ from dashtam.domain.errors import DashtamError
 from dashtam.presentation.schemas.snapshot_chunks import rendered
 from dashtam.providers.registry import providers
 from dashtam.rate_limit.memory import MemoryBuckets
-from dashtam.rate_limit.shared import SharedBuckets
+from dashtam.rate_limit.redis import RedisBuckets
 from dashtam.security import key_ring
-from dashtam.security.cipher import RingCipher
+from dashtam.security.cipher import KeyRingCipher
 from dashtam.security.jwt import JwtSigner
 from dashtam.security.key_ring import KeyRing, KeyRingUnreadable, LiveKeyRing
 from dashtam.security.passwords import Argon2Passwords
@@ -45,7 +45,7 @@ def now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - the clock itself
 
 
-class NoKeyRing(DashtamError):
+class KeyRingMissing(DashtamError):
     """In production nothing secret is made up on the way."""
 
     detail = (
@@ -54,7 +54,7 @@ class NoKeyRing(DashtamError):
     )
 
 
-class Parts:
+class Container:
     """What one Dashtam is made of. Nothing is opened or made before it is needed."""
 
     def __init__(
@@ -63,7 +63,7 @@ class Parts:
         self.settings = settings
         self.clock = clock
         self._is_upgraded = is_upgraded
-        self._mending: set[UUID] = set()
+        self._rebuilding: set[UUID] = set()
 
     @classmethod
     def open(cls, given: Mapping[str, object], *, clock: Clock = now) -> Self:
@@ -96,11 +96,11 @@ class Parts:
                 return LiveKeyRing(KeyRing.parse(settings.key_ring))
             if not settings.key_ring_path.exists():
                 if settings.is_production:
-                    raise NoKeyRing
+                    raise KeyRingMissing
                 self.create_keys()
             return LiveKeyRing.at(settings.key_ring_path)
         except (KeyRingUnreadable, OSError) as error:
-            raise unreadable(settings.key_ring_path, error) from None
+            raise key_ring_error(settings.key_ring_path, error) from None
 
     @cached_property
     def _held(self) -> ExitStack:
@@ -114,13 +114,13 @@ class Parts:
     def _engine(self) -> Engine:
         path = sqlite_path(self.settings.database)
         if path is not None:
-            _make_private(path.parent)
+            _create_private_folder(path.parent)
         return open_engine(self.settings.database, pool_size=self.settings.database_pool)
 
     @cached_property
     def _buckets(self) -> Buckets:
         if url := self.settings.redis_url:
-            return SharedBuckets(url)
+            return RedisBuckets(url)
         if self.clock is now:
             return MemoryBuckets()
         return MemoryBuckets(self._clock_ns, self._clock_ns)
@@ -139,31 +139,31 @@ class Parts:
         # Its libraries are loaded by the first request to a provider, not by every command.
         from dashtam.providers.http_client import Outbound  # noqa: PLC0415 - see above
 
-        return Outbound(self.settings.outbound, self.settings.outbound_ca).client
+        return Outbound(self.settings.outbound_endpoints, self.settings.outbound_ca).client
 
     def _http_for(self, spend: Spend) -> Http:
         return self._clients(spend)
 
     @cached_property
-    def _threads(self) -> Threads:
-        return Threads(structlog.get_logger())
+    def _threads(self) -> BackgroundTasks:
+        return BackgroundTasks(structlog.get_logger())
 
     @cached_property
     def _history_cache(self) -> HistoryCache | None:
         driver = driver_of(self._engine, connections=max(1, self.settings.database_pool // 2))
-        return None if driver is None else HistoryCache(driver, self._mend)
+        return None if driver is None else HistoryCache(driver, self._rebuild_history)
 
-    def _mend(self, account_id: UUID) -> None:
+    def _rebuild_history(self, account_id: UUID) -> None:
         def refresh() -> None:
             try:
                 with self.database.write() as work:
                     work.history_chunks.changed(AccountId(account_id))
             finally:
-                self._mending.discard(account_id)
+                self._rebuilding.discard(account_id)
 
         # Whoever reads meanwhile finds the same damage.
-        if account_id not in self._mending:
-            self._mending.add(account_id)
+        if account_id not in self._rebuilding:
+            self._rebuilding.add(account_id)
             self._threads.start(refresh)
 
     def services(self) -> Services:
@@ -178,7 +178,7 @@ class Parts:
             buckets=self._buckets,
             statement_files=SandboxedStatementFiles(),
             providers=providers(),
-            cipher=RingCipher(self.ring),
+            cipher=KeyRingCipher(self.ring),
             http_for=self._http_for,
             background=self._threads,
             history_cache=self._history_cache,
@@ -188,8 +188,8 @@ class Parts:
                 is_local=is_loopback(settings.host) and settings.public_url is None,
                 has_https=(settings.public_url or "").startswith("https:"),
                 base_path=settings.base_path,
-                origins=settings.own_origins,
-                rate_policies=settings.policies,
+                origins=settings.trusted_origins,
+                rate_policies=settings.rate_policies,
                 sync_spacing=timedelta(minutes=settings.sync_spacing_minutes),
                 sync_lease=timedelta(seconds=settings.sync_lease_s),
             ),
@@ -225,18 +225,18 @@ class Parts:
     def create_keys(self) -> Path:
         """Make the key ring if there is none; return where it lies."""
         path = self.settings.key_ring_path
-        _make_private(self.settings.data)
+        _create_private_folder(self.settings.data)
         key_ring.create(path, self.clock())
         return path
 
 
-def unreadable(path: Path, error: Exception) -> DashtamError:
+def key_ring_error(path: Path, error: Exception) -> DashtamError:
     """Return the refusal that says why the key ring at this path cannot be used."""
     reason = "it is not readable" if isinstance(error, OSError) else str(error)
     return DashtamError(f"The key ring at {path} cannot be used: {reason}.".replace("..", "."))
 
 
-def _make_private(folder: Path) -> None:
+def _create_private_folder(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashtam.database import health
-from dashtam.rate_limit.shared import SharedBuckets
+from dashtam.rate_limit.redis import RedisBuckets
 from dashtam.security.key_ring import KeyRing, KeyRingUnreadable
 
 _LITTLE_ROOM_BYTES = 500 * 1024 * 1024
@@ -51,7 +51,7 @@ def key_ring(path: Path, *, given: bool) -> Diagnosis:
     if not path.exists():
         return Diagnosis("key ring", f"None at {path}.", "Make one with `dashtam keys create`.")
     try:
-        keys = len(KeyRing.load(path).signing)
+        keys = len(KeyRing.load(path).signing_keys)
     except (OSError, KeyRingUnreadable):
         return Diagnosis("key ring", f"{path} cannot be read.", "Put its backup back.")
     found = f"{path}, {keys} signing key{'s' if keys > 1 else ''}."
@@ -97,7 +97,7 @@ def shared_limits(redis_url: str | None) -> Diagnosis:
     """Look at the server of shared rate limits: does it answer?"""
     if redis_url is None:
         return Diagnosis("rate limits", "Kept by each process.")
-    buckets = SharedBuckets(redis_url)
+    buckets = RedisBuckets(redis_url)
     try:
         answers = buckets.answers()
     finally:

@@ -13,9 +13,9 @@ from starlette.types import ASGIApp
 
 from dashtam import __version__
 from dashtam.bootstrap import doctor, logs
-from dashtam.bootstrap.container import Parts, is_loopback, unreadable
+from dashtam.bootstrap.container import Container, is_loopback, key_ring_error
 from dashtam.bootstrap.key_rotation import reseal_credentials
-from dashtam.bootstrap.metrics import Metrics, counting_together
+from dashtam.bootstrap.metrics import Metrics, shared_metrics
 from dashtam.bootstrap.worker import Worker
 from dashtam.database import backups, health
 from dashtam.database.engine import sqlite_path
@@ -31,7 +31,7 @@ from dashtam.settings import PREFIX, Settings
 _SECRET_OPTIONS = frozenset({"key_ring", "setup_code", "database_url", "redis_url"})
 
 
-class Installation(Parts):
+class Installation(Container):
     """One Dashtam as its settings say."""
 
     def app(
@@ -45,11 +45,11 @@ class Installation(Parts):
                 version=__version__,
                 threads=settings.database_pool,
                 public_url=settings.public_url,
-                trusted_proxies=settings.proxies,
+                trusted_proxies=settings.trusted_networks,
                 cors_origins=settings.origins,
                 errors_url=settings.errors_url,
                 is_ready=lambda: health.is_current(self._engine),
-                jwks=lambda: self.ring.ring().jwks(self.clock()),
+                jwks=lambda: self.ring.current().jwks(self.clock()),
                 observe=metrics.observe,
                 metrics=metrics.text if settings.metrics else None,
                 close=close or self.close,
@@ -62,7 +62,7 @@ class Installation(Parts):
         settings = self.settings
         if settings.server == "granian":
             granian_server.require()
-        logs.set_up(settings.log_level, debug=settings.debug)
+        logs.configure(settings.log_level, debug=settings.debug)
         told = {"url": settings.public_url or f"http://{_in_url(settings.host)}:{settings.port}"}
         if settings.server == "granian":
             told["note"] = granian_server.NOTE
@@ -73,7 +73,7 @@ class Installation(Parts):
         # The worker beside it goes on for a while after it has stopped.
         with closing(self), self._working():
             if settings.server == "uvicorn" and settings.processes == 1:
-                app, at = self.app(close=_leave_open), (settings.host, settings.port)
+                app, at = self.app(close=_do_nothing), (settings.host, settings.port)
                 # What is loaded by now stays: it need not be searched for garbage again and again.
                 gc.freeze()
                 serve(app, host=at[0], port=at[1], started=lambda: started(told))
@@ -83,8 +83,8 @@ class Installation(Parts):
     def _serve_in_processes(self, started: Callable[[], None]) -> None:
         """Serve in processes of their own; this one only works off what is due."""
         settings = self.settings
-        with counting_together() as counts:
-            one = OneOfSeveral(settings, counts)
+        with shared_metrics() as counts:
+            one = AppFactory(settings, counts)
             if settings.server == "granian":
                 granian_server.serve(
                     one,
@@ -107,7 +107,7 @@ class Installation(Parts):
 
     def work(self, started: Callable[[], None]) -> None:
         """Sync what is due until told to stop; ``started`` is called once it has begun."""
-        logs.set_up(self.settings.log_level)
+        logs.configure(self.settings.log_level)
         worker = Worker(self.services(), structlog.get_logger())
         started()
         with closing(self):
@@ -134,13 +134,13 @@ class Installation(Parts):
         return [
             Option(
                 variable=PREFIX + name.upper(),
-                value=_shown(name, value),
-                default=_shown("", defaults[name]),
+                value=_option_text(name, value),
+                default=_option_text("", defaults[name]),
                 is_set=value != defaults[name],
                 sentence=sentence,
             )
             for (name, value), sentence in zip(
-                msgspec.structs.asdict(self.settings).items(), Settings.sentences(), strict=True
+                msgspec.structs.asdict(self.settings).items(), Settings.descriptions(), strict=True
             )
         ]
 
@@ -180,14 +180,14 @@ class Installation(Parts):
         try:
             ring = key_ring.rotate(path, self.clock())
         except (KeyRingUnreadable, OSError) as error:
-            raise unreadable(path, error) from None
+            raise key_ring_error(path, error) from None
         needed = reseal_credentials(self.database, ring)
-        key_ring.forget_sealing_keys(path, self.clock(), but=needed)
-        return ring.current.kid
+        key_ring.remove_sealing_keys(path, self.clock(), but=needed)
+        return ring.signing_key.kid
 
     def keys(self) -> Sequence[Key]:
         """Return the signing keys by which tokens are still verified, the one that signs first."""
-        verify = [key for key in self.ring.ring().signing if key.verifies_at(self.clock())]
+        verify = [key for key in self.ring.current().signing_keys if key.is_valid_at(self.clock())]
         return [Key(key.kid, key.made_at, key.retired_at) for key in reversed(verify)]
 
     def checks(self) -> Sequence[Check]:
@@ -217,7 +217,7 @@ def _ring_given(path: Path) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class OneOfSeveral:
+class AppFactory:
     """Makes the application in one of several processes that serve, called once in each.
 
     The schema is today's by then: the process that starts these has seen to it.
@@ -230,13 +230,13 @@ class OneOfSeveral:
         """Return the application."""
         from dashtam.presentation.http.processes import end_with_parent  # noqa: PLC0415 - as above
 
-        logs.set_up(self.settings.log_level, debug=self.settings.debug)
+        logs.configure(self.settings.log_level, debug=self.settings.debug)
         end_with_parent()
         installation = Installation(self.settings, is_upgraded=True)
         return installation.app(Metrics(self.counts), installation.close)
 
 
-def _leave_open() -> None:
+def _do_nothing() -> None:
     """Do nothing: whoever started the application closes what it stands on."""
 
 
@@ -244,7 +244,7 @@ def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _shown(name: str, value: object) -> str:
+def _option_text(name: str, value: object) -> str:
     if name in _SECRET_OPTIONS and value is not None:
         return "(hidden)"
     if isinstance(value, bool):

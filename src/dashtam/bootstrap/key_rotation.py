@@ -4,7 +4,7 @@ from dashtam.application import credentials
 from dashtam.application.provider import Unsealable
 from dashtam.database.unit_of_work import Database
 from dashtam.domain.connection import ConnectionId
-from dashtam.security.cipher import RingCipher, parse_key_id
+from dashtam.security.cipher import KeyRingCipher, parse_key_id
 from dashtam.security.key_ring import KeyRing, LiveKeyRing
 
 _BATCH_ROWS = 100
@@ -16,7 +16,7 @@ def reseal_credentials(database: Database, ring: KeyRing) -> frozenset[bytes]:
     Each row is committed by itself, so an interrupted call can be repeated. A row that cannot be
     opened, or that changed meanwhile, stays as it is and needs its key.
     """
-    cipher = RingCipher(LiveKeyRing(ring))
+    cipher = KeyRingCipher(LiveKeyRing(ring))
     needed: set[bytes] = set()
     after: ConnectionId | None = None
     while True:
@@ -27,7 +27,7 @@ def reseal_credentials(database: Database, ring: KeyRing) -> frozenset[bytes]:
                 key_id = parse_key_id(sealed)
             except Unsealable:
                 continue
-            if key_id == ring.seals.id:
+            if key_id == ring.sealing_key.id:
                 continue
             place = credentials.place_of(connection)
             try:

@@ -9,7 +9,7 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 
-def set_up(level: str, *, debug: bool = False) -> None:
+def configure(level: str, *, debug: bool = False) -> None:
     """Have every log line written as one JSON object, from ``level`` (such as ``info``) up.
 
     What an exception says may quote a balance or a name, so only ``debug`` has it written.

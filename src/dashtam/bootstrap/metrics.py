@@ -22,7 +22,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 
 @contextmanager
-def counting_together() -> Iterator[Path]:
+def shared_metrics() -> Iterator[Path]:
     """Yield a folder where processes that are started meanwhile keep what they count."""
     with TemporaryDirectory(prefix="dashtam-metrics-") as folder:
         os.environ[_FOLDER] = folder  # noqa: TID251 - see above
@@ -36,7 +36,7 @@ class Metrics:
     """Counts and times; labels are methods and statuses, never paths or people.
 
     Those of one process, with its memory and processor time; or, in a process that was started
-    while ``counting_together``, those of all that share the folder.
+    while ``shared_metrics``, those of all that share the folder.
     """
 
     def __init__(self, folder: Path | None = None) -> None:

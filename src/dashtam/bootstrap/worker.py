@@ -17,17 +17,17 @@ from dashtam.application.syncs.schedule import CATCH_UP_AFTER
 from dashtam.application.syncs.sync_result import SyncClaim
 from dashtam.domain.errors import DashtamError
 
-FINISH_WITHIN_S: Final = 20.0
+SHUTDOWN_TIMEOUT_S: Final = 20.0
 _POLL_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Effort:
+class WorkerOptions:
     """How hard a worker works: syncs at a time, and how long it looks away in between."""
 
-    at_once: int = 4
+    max_concurrent_syncs: int = 4
     poll_s: float = _POLL_S
-    finish_within_s: float = FINISH_WITHIN_S
+    shutdown_timeout_s: float = SHUTDOWN_TIMEOUT_S
 
 
 @dataclass(slots=True)
@@ -39,22 +39,22 @@ class Worker:
 
     services: Services
     log: FilteringBoundLogger
-    effort: Effort = field(default_factory=Effort)
-    _is_over: threading.Event = field(default_factory=threading.Event)
+    options: WorkerOptions = field(default_factory=WorkerOptions)
+    _stopping: threading.Event = field(default_factory=threading.Event)
     _running: dict[threading.Thread, SyncClaim] = field(default_factory=dict)
-    _freed: threading.Condition = field(default_factory=threading.Condition)
-    _looked_at: datetime | None = None
+    _slot_freed: threading.Condition = field(default_factory=threading.Condition)
+    _last_poll_at: datetime | None = None
 
     def stop(self) -> None:
         """Claim nothing more; ``run`` returns once what is under way has ended."""
-        self._is_over.set()
-        with self._freed:
-            self._freed.notify_all()
+        self._stopping.set()
+        with self._slot_freed:
+            self._slot_freed.notify_all()
 
     def run(self) -> None:
         """Work until ``stop`` is called."""
-        self.log.info("worker_started", at_once=self.effort.at_once)
-        while not self._is_over.is_set():
+        self.log.info("worker_started", max_concurrent_syncs=self.options.max_concurrent_syncs)
+        while not self._stopping.is_set():
             try:
                 found = self._look()
             except DashtamError as refusal:
@@ -65,7 +65,7 @@ class Worker:
                 self.log.error("worker_failed", error=type(error).__name__)  # noqa: TRY400 - texts may quote rows
                 found = False
             if not found:
-                self._is_over.wait(self.effort.poll_s)
+                self._stopping.wait(self.options.poll_s)
         self._finish()
         self.log.info("worker_stopped")
 
@@ -100,14 +100,14 @@ class Worker:
             return False
         thread = threading.Thread(target=self._sync, args=(claim,), name=f"sync {claim.sync.id}",
                                   daemon=True)  # fmt: skip
-        with self._freed:
+        with self._slot_freed:
             self._running[thread] = claim
         thread.start()
         return True
 
     def _catch_up(self) -> None:
-        now, before = self.services.clock(), self._looked_at
-        self._looked_at = now
+        now, before = self.services.clock(), self._last_poll_at
+        self._last_poll_at = now
         with self.services.database.read() as work:
             is_any_expired = bool(work.syncs.expired(work.now, 1))
         if is_any_expired:
@@ -121,12 +121,18 @@ class Worker:
                 self.log.info("syncs_spread", count=spread)
 
     def _wait_for_room(self) -> bool:
-        with self._freed:
-            self._freed.wait_for(
-                lambda: len(self._running) < self.effort.at_once or self._is_over.is_set(),
-                self.effort.poll_s,
+        with self._slot_freed:
+            self._slot_freed.wait_for(
+                lambda: (
+                    len(self._running) < self.options.max_concurrent_syncs
+                    or self._stopping.is_set()
+                ),
+                self.options.poll_s,
             )
-            return len(self._running) < self.effort.at_once and not self._is_over.is_set()
+            return (
+                len(self._running) < self.options.max_concurrent_syncs
+                and not self._stopping.is_set()
+            )
 
     def _sync(self, claim: SyncClaim) -> None:
         began = time.monotonic()
@@ -143,13 +149,13 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - the edge of the thread; texts may quote rows
             self.log.error("sync_lost", sync_id=str(claim.sync.id), error=type(error).__name__)  # noqa: TRY400 - see above
         finally:
-            with self._freed:
+            with self._slot_freed:
                 self._running.pop(threading.current_thread(), None)
-                self._freed.notify_all()
+                self._slot_freed.notify_all()
 
     def _finish(self) -> None:
-        with self._freed:
-            self._freed.wait_for(lambda: not self._running, self.effort.finish_within_s)
+        with self._slot_freed:
+            self._slot_freed.wait_for(lambda: not self._running, self.options.shutdown_timeout_s)
             left = list(self._running.values())
         for claim in left:
             try:
@@ -162,7 +168,7 @@ class Worker:
                 self.log.info("sync_released", sync_id=str(claim.sync.id))
 
 
-class Threads:
+class BackgroundTasks:
     """Where this process goes on with what it has answered already."""
 
     def __init__(self, log: FilteringBoundLogger) -> None:
@@ -178,7 +184,7 @@ class Threads:
             # One that has not begun counts for one that has ended.
             thread.start()
 
-    def wait(self, at_most_s: float = FINISH_WITHIN_S) -> None:
+    def wait(self, at_most_s: float = SHUTDOWN_TIMEOUT_S) -> None:
         """Wait for what is under way; what takes longer is interrupted with the process."""
         deadline = time.monotonic() + at_most_s
         for thread in self._threads:

@@ -26,7 +26,7 @@ _ID_END: Final = 1 + SEALING_ID_BYTES
 _NONCE_END: Final = _ID_END + _NONCE_BYTES
 
 
-class RingCipher:
+class KeyRingCipher:
     """Seals under the newest key of the ring, and opens under any key on it."""
 
     def __init__(self, keys: LiveKeyRing) -> None:
@@ -34,7 +34,7 @@ class RingCipher:
 
     def seal(self, plain: bytes, place: Place) -> bytes:
         """Seal under the newest key."""
-        key = self._keys.ring().seals
+        key = self._keys.current().sealing_key
         # A random nonce of 96 bits is safe for 2^32 texts under one key (NIST SP 800-38D, 8.3), and
         # nothing but a user who enters credentials, or a rotation, seals one.
         nonce = os.urandom(_NONCE_BYTES)
@@ -45,7 +45,9 @@ class RingCipher:
         """Open under the key that the sealed text names."""
         key_id = parse_key_id(sealed)
         # A key that is not known may have been created by another process a moment ago.
-        key = self._keys.ring().sealing_key(key_id) or self._keys.newest().sealing_key(key_id)
+        key = self._keys.current().find_sealing_key(key_id) or self._keys.reload().find_sealing_key(
+            key_id
+        )
         if key is None:
             detail = "It was sealed under a key that is not on the key ring."
             raise Unsealable(detail)

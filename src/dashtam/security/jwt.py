@@ -17,7 +17,7 @@ from dashtam.domain.user import Principal, SessionId, UserId
 from dashtam.security.key_ring import KeyRing, LiveKeyRing
 from dashtam.security.keys import SigningKey
 
-LONGEST_TOKEN: Final = 4096
+MAX_TOKEN_CHARS: Final = 4096
 
 _ALGORITHM: Final = "EdDSA"
 _TYPE: Final = "at+jwt"
@@ -52,16 +52,16 @@ class JwtSigner:
             exp=issued_s + ACCESS_TOKEN_S,
             jti=uuid4(),
         )
-        return _sign(msgspec.json.encode(claims), self._keys.ring().current)
+        return _sign(msgspec.json.encode(claims), self._keys.current().signing_key)
 
     def verify(self, token: str, now: datetime) -> Principal | None:
         """Return whose token it is, None unless it is one of ours and still good."""
-        ring = self._keys.ring()
+        ring = self._keys.current()
         known = self._verified.get(token)
-        if known is not None and known.ring is ring and known.key.verifies_at(now):
+        if known is not None and known.ring is ring and known.key.is_valid_at(now):
             is_good = self._accepts(known.claims, int(now.timestamp()))
             return known.principal if is_good else None
-        if len(token) > LONGEST_TOKEN or _TOKEN.fullmatch(token) is None:
+        if len(token) > MAX_TOKEN_CHARS or _TOKEN.fullmatch(token) is None:
             return None
         key = self._key(token.partition(".")[0], now)
         if key is None:
@@ -82,8 +82,8 @@ class JwtSigner:
 
     def _key(self, header: str, now: datetime) -> SigningKey | None:
         # A key that we do not know may have been made by another process a moment ago.
-        key = _key_of(self._keys.ring(), header) or _key_of(self._keys.newest(), header)
-        return key if key is not None and key.verifies_at(now) else None
+        key = _key_of(self._keys.current(), header) or _key_of(self._keys.reload(), header)
+        return key if key is not None and key.is_valid_at(now) else None
 
     def _accepts(self, claims: "_Claims", now_s: int) -> bool:
         return (
@@ -117,7 +117,7 @@ class _Verified:
 def _key_of(ring: KeyRing, header: str) -> SigningKey | None:
     # All tokens of one key have the same header, so it is looked up and never read: algorithm,
     # type and key id are ours to the letter, and nothing unsigned is parsed.
-    return next((key for key in ring.signing if _header(key) == header), None)
+    return next((key for key in ring.signing_keys if _header(key) == header), None)
 
 
 @lru_cache(maxsize=64)
@@ -126,12 +126,12 @@ def _header(key: SigningKey) -> str:
 
 
 def _sign(payload: bytes, key: SigningKey) -> str:
-    return _jws.encode(payload, key.signs, _ALGORITHM, {"typ": _TYPE, "kid": key.kid})
+    return _jws.encode(payload, key.private_key, _ALGORITHM, {"typ": _TYPE, "kid": key.kid})
 
 
 def _claims(token: str, key: SigningKey) -> _Claims | None:
     try:
-        payload = _jws.decode(token, key.verifies, algorithms=[_ALGORITHM])
+        payload = _jws.decode(token, key.public_key, algorithms=[_ALGORITHM])
         return msgspec.json.decode(payload, type=_Claims)
     except (InvalidTokenError, msgspec.DecodeError, UnicodeDecodeError):
         return None

@@ -35,8 +35,8 @@ class KeyRing:
     """Keys that sign and keys that seal, each the newest last, and a secret to derive from."""
 
     secret: bytes = field(repr=False)
-    signing: tuple[SigningKey, ...]
-    sealing: tuple[SealingKey, ...]
+    signing_keys: tuple[SigningKey, ...]
+    sealing_keys: tuple[SealingKey, ...]
 
     @classmethod
     def new(cls, now: datetime) -> "KeyRing":
@@ -55,23 +55,23 @@ class KeyRing:
             if version != _VERSION:
                 msg = f"The key ring has version {version}, and Dashtam reads version {_VERSION}."
                 raise KeyRingUnreadable(msg)
-            kept = msgspec.json.decode(text, type=_KeptRing)
+            kept = msgspec.json.decode(text, type=_RingFile)
         except (msgspec.DecodeError, UnicodeDecodeError):
             msg = "The key ring is not the JSON text that Dashtam wrote."
             raise KeyRingUnreadable(msg) from None
         keys = tuple(SigningKey(key.private, key.made_at, key.retired_at) for key in kept.signing)
-        seals = tuple(SealingKey(key.key, key.made_at) for key in kept.sealing)
-        secrets = (kept.secret, *(key.private for key in keys), *(key.key for key in seals))
+        sealing_key = tuple(SealingKey(key.key, key.made_at) for key in kept.sealing)
+        secrets = (kept.secret, *(key.private for key in keys), *(key.key for key in sealing_key))
         if {len(secret) for secret in secrets} != {SECRET_BYTES}:
             msg = f"Each key and the secret of the key ring have {SECRET_BYTES} bytes."
             raise KeyRingUnreadable(msg)
         if not keys or keys[-1].retired_at is not None:
             msg = "The key ring has no key that signs."
             raise KeyRingUnreadable(msg)
-        if not seals:
+        if not sealing_key:
             msg = "The key ring has no key that seals."
             raise KeyRingUnreadable(msg)
-        return cls(kept.secret, keys, seals)
+        return cls(kept.secret, keys, sealing_key)
 
     @classmethod
     def load(cls, path: Path) -> "KeyRing":
@@ -86,34 +86,36 @@ class KeyRing:
     @property
     def text(self) -> bytes:
         """The ring as it is kept: secret."""
-        keys = [_KeptKey(key.private, key.made_at, key.retired_at) for key in self.signing]
-        sealing = [_KeptSealingKey(key.key, key.made_at) for key in self.sealing]
-        kept = _KeptRing(secret=self.secret, signing=keys, sealing=sealing)
+        keys = [
+            _SigningKeyFile(key.private, key.made_at, key.retired_at) for key in self.signing_keys
+        ]
+        sealing = [_SealingKeyFile(key.key, key.made_at) for key in self.sealing_keys]
+        kept = _RingFile(secret=self.secret, signing=keys, sealing=sealing)
         return msgspec.json.format(msgspec.json.encode(kept)) + b"\n"
 
     @property
-    def current(self) -> SigningKey:
+    def signing_key(self) -> SigningKey:
         """The key that signs."""
-        return self.signing[-1]
+        return self.signing_keys[-1]
 
     @property
-    def seals(self) -> SealingKey:
+    def sealing_key(self) -> SealingKey:
         """The key that seals."""
-        return self.sealing[-1]
+        return self.sealing_keys[-1]
 
-    def sealing_key(self, key_id: bytes) -> SealingKey | None:
+    def find_sealing_key(self, key_id: bytes) -> SealingKey | None:
         """Return the key with this id, None if it is not on the ring."""
-        return next((key for key in self.sealing if key.id == key_id), None)
+        return next((key for key in self.sealing_keys if key.id == key_id), None)
 
-    def rotated(self, now: datetime) -> "KeyRing":
+    def with_new_keys(self, now: datetime) -> "KeyRing":
         """Return the ring with new keys that sign and seal.
 
         Keys whose tokens are all over are gone. Keys that sealed stay, until what they sealed is
         known to be sealed anew: see ``without_sealing_keys``.
         """
-        retired = replace(self.current, retired_at=now)
-        live = (key for key in (*self.signing[:-1], retired) if key.verifies_at(now))
-        sealing = (*self.sealing, _new_sealing_key(now))
+        retired = replace(self.signing_key, retired_at=now)
+        live = (key for key in (*self.signing_keys[:-1], retired) if key.is_valid_at(now))
+        sealing = (*self.sealing_keys, _new_sealing_key(now))
         return KeyRing(self.secret, (*live, _new_key(now)), sealing)
 
     def without_sealing_keys(self, retired_before: datetime, but: Collection[bytes]) -> "KeyRing":
@@ -123,21 +125,21 @@ class KeyRing:
         """
         stay = [
             key
-            for key, successor in pairwise(self.sealing)
+            for key, successor in pairwise(self.sealing_keys)
             if key.id in but or successor.made_at >= retired_before
         ]
-        return replace(self, sealing=(*stay, self.seals))
+        return replace(self, sealing_keys=(*stay, self.sealing_key))
 
     def jwks(self, now: datetime) -> dict[str, list[dict[str, str]]]:
         """Return the public halves as a JSON Web Key Set (RFC 7517), the newest first."""
-        return {"keys": [key.jwk for key in reversed(self.signing) if key.verifies_at(now)]}
+        return {"keys": [key.jwk for key in reversed(self.signing_keys) if key.is_valid_at(now)]}
 
 
 def create(path: Path, now: datetime) -> KeyRing:
     """Make the ring's file if it is not there; processes that start together agree on one."""
     if path.exists():
         return KeyRing.load(path)
-    with _turn(path):
+    with _locked(path):
         if not path.exists():
             _write(path, KeyRing.new(now))
         return KeyRing.load(path)
@@ -145,18 +147,18 @@ def create(path: Path, now: datetime) -> KeyRing:
 
 def rotate(path: Path, now: datetime) -> KeyRing:
     """Put a new signing key on the ring; tokens of the old ones stay good until they expire."""
-    with _turn(path):
-        ring = KeyRing.load(path).rotated(now)
+    with _locked(path):
+        ring = KeyRing.load(path).with_new_keys(now)
         _write(path, ring)
         return ring
 
 
-def forget_sealing_keys(path: Path, now: datetime, but: Collection[bytes]) -> KeyRing:
+def remove_sealing_keys(path: Path, now: datetime, but: Collection[bytes]) -> KeyRing:
     """Take sealing keys off the ring that were retired a day ago, but for those with these ids.
 
     A day, since a process that has not looked at the ring yet may still seal under an old one.
     """
-    with _turn(path):
+    with _locked(path):
         ring = KeyRing.load(path)
         kept = ring.without_sealing_keys(now - _SEALS_FOR, but)
         if kept != ring:
@@ -173,8 +175,8 @@ class LiveKeyRing:
         self._ring = ring
         self._path = path
         self._timer = timer
-        self._seen = self._stamp()
-        self._looked_s = timer()
+        self._loaded_state = self._file_state()
+        self._checked_at_s = timer()
         self._lock = Lock()
 
     @classmethod
@@ -182,24 +184,24 @@ class LiveKeyRing:
         """Return the ring of a file, which is read again when it changes."""
         return cls(KeyRing.load(path), path)
 
-    def ring(self) -> KeyRing:
+    def current(self) -> KeyRing:
         """Return the ring, at most a second old."""
-        if self._path is not None and self._timer() - self._looked_s >= _LOOK_EVERY_S:
-            self._look()
+        if self._path is not None and self._timer() - self._checked_at_s >= _LOOK_EVERY_S:
+            self._reload_if_changed()
         return self._ring
 
-    def newest(self) -> KeyRing:
+    def reload(self) -> KeyRing:
         """Return the ring as it is at this moment."""
-        self._look()
+        self._reload_if_changed()
         return self._ring
 
-    def _look(self) -> None:
+    def _reload_if_changed(self) -> None:
         with self._lock:
-            self._looked_s = self._timer()
-            stamp = self._stamp()
-            if stamp is None or stamp == self._seen:
+            self._checked_at_s = self._timer()
+            stamp = self._file_state()
+            if stamp is None or stamp == self._loaded_state:
                 return
-            self._seen = stamp
+            self._loaded_state = stamp
             self._read()
 
     def _read(self) -> None:
@@ -210,7 +212,7 @@ class LiveKeyRing:
             # The ring we have is good; whoever broke the file hears of it here.
             _log.error("key_ring_unreadable", reason=type(error).__name__)
 
-    def _stamp(self) -> tuple[int, int, int] | None:
+    def _file_state(self) -> tuple[int, int, int] | None:
         if self._path is None:
             return None
         try:
@@ -220,13 +222,13 @@ class LiveKeyRing:
         return found.st_mtime_ns, found.st_ino, found.st_size
 
 
-class _KeptKey(msgspec.Struct, forbid_unknown_fields=True):
+class _SigningKeyFile(msgspec.Struct, forbid_unknown_fields=True):
     private: bytes
     made_at: datetime
     retired_at: datetime | None
 
 
-class _KeptSealingKey(msgspec.Struct, forbid_unknown_fields=True):
+class _SealingKeyFile(msgspec.Struct, forbid_unknown_fields=True):
     key: bytes
     made_at: datetime
 
@@ -235,10 +237,10 @@ class _VersionedRing(msgspec.Struct):
     version: int
 
 
-class _KeptRing(msgspec.Struct, forbid_unknown_fields=True, tag_field="version", tag=_VERSION):
+class _RingFile(msgspec.Struct, forbid_unknown_fields=True, tag_field="version", tag=_VERSION):
     secret: bytes
-    signing: list[_KeptKey]
-    sealing: list[_KeptSealingKey]
+    signing: list[_SigningKeyFile]
+    sealing: list[_SealingKeyFile]
 
 
 def _new_sealing_key(now: datetime) -> SealingKey:
@@ -250,7 +252,7 @@ def _new_key(now: datetime) -> SigningKey:
 
 
 @contextmanager
-def _turn(path: Path) -> Iterator[None]:
+def _locked(path: Path) -> Iterator[None]:
     # The operating system lets go of the lock when its holder is killed.
     import fcntl  # noqa: PLC0415 - it is not everywhere, and a start that finds its ring needs none
 

@@ -27,14 +27,14 @@ class SigningKey:
     retired_at: datetime | None = None
 
     @cached_property
-    def signs(self) -> Ed25519PrivateKey:
+    def private_key(self) -> Ed25519PrivateKey:
         """The private half."""
         return Ed25519PrivateKey.from_private_bytes(self.private)
 
     @cached_property
-    def verifies(self) -> Ed25519PublicKey:
+    def public_key(self) -> Ed25519PublicKey:
         """The public half."""
-        return self.signs.public_key()
+        return self.private_key.public_key()
 
     @cached_property
     def kid(self) -> str:
@@ -54,13 +54,13 @@ class SigningKey:
             "alg": "EdDSA",
         }
 
-    def verifies_at(self, now: datetime) -> bool:
+    def is_valid_at(self, now: datetime) -> bool:
         """Tell whether a token of this key can still be good."""
         return self.retired_at is None or now < self.retired_at + _VERIFIES_FOR
 
     @property
     def _x(self) -> str:
-        return _base64url(self.verifies.public_bytes_raw())
+        return _base64url(self.public_key.public_bytes_raw())
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from dashtam.domain.errors import Unavailable
 
-AT_A_TIME: Final = 2
-PATIENCE_S: Final = 10
+MAX_CONCURRENT_HASHES: Final = 2
+MAX_WAIT_S: Final = 10
 
 _READ_BY_ZXCVBN: Final = 72
 _GOOD_SCORE: Final = 3
@@ -23,8 +23,8 @@ class Argon2Passwords:
 
     def __init__(self, memory_kib: int = 19456, passes: int = 2) -> None:
         self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
-        self._nobodys = nobodys_hash(memory_kib, passes)
-        self._turns = BoundedSemaphore(AT_A_TIME)
+        self._dummy_hash = dummy_hash(memory_kib, passes)
+        self._slots = BoundedSemaphore(MAX_CONCURRENT_HASHES)
         self._scoring = Lock()
 
     def hash(self, password: str) -> str:
@@ -33,7 +33,7 @@ class Argon2Passwords:
         Raises:
             Unavailable: too many others wait for theirs.
         """
-        with self._turn():
+        with self._slot():
             return self._hasher.hash(_bytes(password))
 
     def verify(self, password: str, kept: str | None) -> bool:
@@ -42,9 +42,9 @@ class Argon2Passwords:
         Raises:
             Unavailable: too many others wait for theirs.
         """
-        with self._turn():
+        with self._slot():
             try:
-                return self._hasher.verify(kept or self._nobodys, _bytes(password))
+                return self._hasher.verify(kept or self._dummy_hash, _bytes(password))
             except (VerificationError, InvalidHashError):
                 return False
 
@@ -59,17 +59,17 @@ class Argon2Passwords:
         return bool(found["score"] < _GOOD_SCORE)
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        if not self._turns.acquire(timeout=PATIENCE_S):
+    def _slot(self) -> Iterator[None]:
+        if not self._slots.acquire(timeout=MAX_WAIT_S):
             msg = "Too many people are signing in at the moment. Try again soon."
             raise Unavailable(msg)
         try:
             yield
         finally:
-            self._turns.release()
+            self._slots.release()
 
 
-def nobodys_hash(memory_kib: int, passes: int) -> str:
+def dummy_hash(memory_kib: int, passes: int) -> str:
     """Return a hash that no password has, which takes as long to verify as a real one."""
     # 16 zero bytes of salt and 32 of hash.
     return f"$argon2id$v=19$m={memory_kib},t={passes},p=1${'A' * 22}${'A' * 43}"

@@ -20,5 +20,5 @@ class KeyRingSecrets:
     def derive(self, purpose: str, data: bytes) -> bytes:
         """Return the 32-byte HMAC of the data under the key for this purpose."""
         # Each purpose has a key of its own, so that no two of them can be mistaken for each other.
-        key = hmac.digest(self._keys.ring().secret, purpose.encode(), "sha256")
+        key = hmac.digest(self._keys.current().secret, purpose.encode(), "sha256")
         return hmac.digest(key, data, "sha256")

