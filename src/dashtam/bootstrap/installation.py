@@ -182,7 +182,7 @@ class Installation(Container):
         except (KeyRingUnreadable, OSError) as error:
             raise key_ring_error(path, error) from None
         needed = reseal_credentials(self.database, ring)
-        key_ring.remove_sealing_keys(path, self.clock(), but=needed)
+        key_ring.remove_sealing_keys(path, self.clock(), keep=needed)
         return ring.signing_key.kid
 
     def keys(self) -> Sequence[Key]:

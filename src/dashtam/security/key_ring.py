@@ -1,142 +1,146 @@
-"""The keys that lie outside the database: for access tokens, for derivations, for credentials.
+"""The key ring: signing keys, sealing keys and a secret, kept outside the database.
 
-The ring is one JSON file, or the same text given by a setting.
+The ring is one JSON file, or the same text in a setting.
 """
 
 import os
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
+from msgspec import Meta
+from msgspec.structs import replace
 from structlog import get_logger
 
-from dashtam.security.keys import SECRET_BYTES, SealingKey, SigningKey
+from dashtam.security.keys import SECRET_BYTES, SealingKey, Secret, SigningKey
 
 _VERSION: Final = 2
-_SEALS_FOR: Final = timedelta(days=1)
-_LOOK_EVERY_S: Final = 1.0
+_CHECK_EVERY_S: Final = 1.0
+# A process that has not noticed a rotation yet may still seal under an older key.
+_SEALING_KEYS_STAY_FOR: Final = timedelta(days=1)
 
 _log = get_logger()
 
 
 class KeyRingUnreadable(Exception):
-    """The text is not a key ring; the message says why, and quotes nothing of it."""
+    """The text is not a key ring; the message says why, and quotes no secret."""
 
 
-@dataclass(frozen=True)
-class KeyRing:
-    """Keys that sign and keys that seal, each the newest last, and a secret to derive from."""
+class KeyRing(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    tag_field="version",
+    tag=_VERSION,
+    rename={"signing_keys": "signing", "sealing_keys": "sealing"},
+):
+    """Signing keys and sealing keys, each the newest last, and a secret to derive others from."""
 
-    secret: bytes = field(repr=False)
-    signing_keys: tuple[SigningKey, ...]
-    sealing_keys: tuple[SealingKey, ...]
+    secret: Secret
+    signing_keys: Annotated[tuple[SigningKey, ...], Meta(min_length=1)]
+    sealing_keys: Annotated[tuple[SealingKey, ...], Meta(min_length=1)]
+
+    def __repr__(self) -> str:
+        return f"KeyRing({self.signing_keys}, {self.sealing_keys})"
 
     @classmethod
     def new(cls, now: datetime) -> "KeyRing":
-        """Return a ring with one key of each kind and a secret that nobody has seen."""
-        return cls(os.urandom(SECRET_BYTES), (_new_key(now),), (_new_sealing_key(now),))
+        """Return a ring with a random secret and one random key of each kind."""
+        return cls(os.urandom(SECRET_BYTES), (_new_signing_key(now),), (_new_sealing_key(now),))
 
     @classmethod
     def parse(cls, text: bytes | str) -> "KeyRing":
-        """Read what ``text`` wrote.
+        """Parse the JSON text of a ring.
 
         Raises:
-            KeyRingUnreadable: it is anything else.
+            KeyRingUnreadable: it is not the text of a ring that can sign, or of another version.
         """
         try:
             version = msgspec.json.decode(text, type=_VersionedRing).version
             if version != _VERSION:
                 msg = f"The key ring has version {version}, and Dashtam reads version {_VERSION}."
                 raise KeyRingUnreadable(msg)
-            kept = msgspec.json.decode(text, type=_RingFile)
+            ring = msgspec.json.decode(text, type=cls)
         except (msgspec.DecodeError, UnicodeDecodeError):
             msg = "The key ring is not the JSON text that Dashtam wrote."
             raise KeyRingUnreadable(msg) from None
-        keys = tuple(SigningKey(key.private, key.made_at, key.retired_at) for key in kept.signing)
-        sealing_key = tuple(SealingKey(key.key, key.made_at) for key in kept.sealing)
-        secrets = (kept.secret, *(key.private for key in keys), *(key.key for key in sealing_key))
-        if {len(secret) for secret in secrets} != {SECRET_BYTES}:
-            msg = f"Each key and the secret of the key ring have {SECRET_BYTES} bytes."
-            raise KeyRingUnreadable(msg)
-        if not keys or keys[-1].retired_at is not None:
+        if ring.signing_key.retired_at is not None:
             msg = "The key ring has no key that signs."
             raise KeyRingUnreadable(msg)
-        if not sealing_key:
-            msg = "The key ring has no key that seals."
-            raise KeyRingUnreadable(msg)
-        return cls(kept.secret, keys, sealing_key)
+        return ring
 
     @classmethod
     def load(cls, path: Path) -> "KeyRing":
-        """Read the ring's file.
+        """Parse the ring's file.
 
         Raises:
             OSError: it cannot be read.
-            KeyRingUnreadable: it holds anything else.
+            KeyRingUnreadable: as ``parse``.
         """
         return cls.parse(path.read_bytes())
 
     @property
     def text(self) -> bytes:
-        """The ring as it is kept: secret."""
-        keys = [
-            _SigningKeyFile(key.private, key.made_at, key.retired_at) for key in self.signing_keys
-        ]
-        sealing = [_SealingKeyFile(key.key, key.made_at) for key in self.sealing_keys]
-        kept = _RingFile(secret=self.secret, signing=keys, sealing=sealing)
-        return msgspec.json.format(msgspec.json.encode(kept)) + b"\n"
+        """The JSON text of the ring, with all its secrets."""
+        return msgspec.json.format(msgspec.json.encode(self)) + b"\n"
 
     @property
     def signing_key(self) -> SigningKey:
-        """The key that signs."""
+        """The newest signing key."""
         return self.signing_keys[-1]
 
     @property
     def sealing_key(self) -> SealingKey:
-        """The key that seals."""
+        """The newest sealing key."""
         return self.sealing_keys[-1]
 
     def find_sealing_key(self, key_id: bytes) -> SealingKey | None:
-        """Return the key with this id, None if it is not on the ring."""
+        """Return the sealing key with this id, None if it is not on the ring."""
         return next((key for key in self.sealing_keys if key.id == key_id), None)
 
     def with_new_keys(self, now: datetime) -> "KeyRing":
-        """Return the ring with new keys that sign and seal.
+        """Return the ring with a new signing key and a new sealing key.
 
-        Keys whose tokens are all over are gone. Keys that sealed stay, until what they sealed is
-        known to be sealed anew: see ``without_sealing_keys``.
+        Signing keys whose tokens have all expired are dropped. Sealing keys stay, until all that
+        they sealed has been sealed again: see ``without_sealing_keys``.
         """
         retired = replace(self.signing_key, retired_at=now)
-        live = (key for key in (*self.signing_keys[:-1], retired) if key.is_valid_at(now))
-        sealing = (*self.sealing_keys, _new_sealing_key(now))
-        return KeyRing(self.secret, (*live, _new_key(now)), sealing)
+        valid = (key for key in (*self.signing_keys[:-1], retired) if key.is_valid_at(now))
+        return replace(
+            self,
+            signing_keys=(*valid, _new_signing_key(now)),
+            sealing_keys=(*self.sealing_keys, _new_sealing_key(now)),
+        )
 
-    def without_sealing_keys(self, retired_before: datetime, but: Collection[bytes]) -> "KeyRing":
-        """Return the ring without keys that another took over from before this instant.
+    def without_sealing_keys(self, replaced_before: datetime, keep: Collection[bytes]) -> "KeyRing":
+        """Return the ring without sealing keys that were replaced before this instant.
 
-        Those whose ids are in ``but`` stay, and so does the one that seals.
+        The newest key stays, and so do the keys with the ids in ``keep``.
         """
-        stay = [
+        staying = [
             key
             for key, successor in pairwise(self.sealing_keys)
-            if key.id in but or successor.made_at >= retired_before
+            if key.id in keep or successor.made_at >= replaced_before
         ]
-        return replace(self, sealing_keys=(*stay, self.sealing_key))
+        return replace(self, sealing_keys=(*staying, self.sealing_key))
 
     def jwks(self, now: datetime) -> dict[str, list[dict[str, str]]]:
-        """Return the public halves as a JSON Web Key Set (RFC 7517), the newest first."""
+        """Return the public keys as a JSON Web Key Set (RFC 7517), the newest first."""
         return {"keys": [key.jwk for key in reversed(self.signing_keys) if key.is_valid_at(now)]}
 
 
+class _VersionedRing(msgspec.Struct):
+    version: int
+
+
 def create(path: Path, now: datetime) -> KeyRing:
-    """Make the ring's file if it is not there; processes that start together agree on one."""
+    """Create the ring's file if there is none; processes that start together share one."""
     if path.exists():
         return KeyRing.load(path)
     with _locked(path):
@@ -146,28 +150,25 @@ def create(path: Path, now: datetime) -> KeyRing:
 
 
 def rotate(path: Path, now: datetime) -> KeyRing:
-    """Put a new signing key on the ring; tokens of the old ones stay good until they expire."""
+    """Add new keys to the ring; tokens of the older keys stay valid until they expire."""
     with _locked(path):
         ring = KeyRing.load(path).with_new_keys(now)
         _write(path, ring)
         return ring
 
 
-def remove_sealing_keys(path: Path, now: datetime, but: Collection[bytes]) -> KeyRing:
-    """Take sealing keys off the ring that were retired a day ago, but for those with these ids.
-
-    A day, since a process that has not looked at the ring yet may still seal under an old one.
-    """
+def remove_sealing_keys(path: Path, now: datetime, keep: Collection[bytes]) -> KeyRing:
+    """Remove sealing keys that were replaced a day ago, except those with the ids in ``keep``."""
     with _locked(path):
-        ring = KeyRing.load(path)
-        kept = ring.without_sealing_keys(now - _SEALS_FOR, but)
-        if kept != ring:
-            _write(path, kept)
-        return kept
+        before = KeyRing.load(path)
+        ring = before.without_sealing_keys(now - _SEALING_KEYS_STAY_FOR, keep)
+        if ring != before:
+            _write(path, ring)
+        return ring
 
 
 class LiveKeyRing:
-    """The ring as it is now: a rotation reaches running processes without a restart."""
+    """The key ring of a running process: it follows its file, so a rotation needs no restart."""
 
     def __init__(
         self, ring: KeyRing, path: Path | None = None, timer: Callable[[], float] = time.monotonic
@@ -181,80 +182,48 @@ class LiveKeyRing:
 
     @classmethod
     def at(cls, path: Path) -> "LiveKeyRing":
-        """Return the ring of a file, which is read again when it changes."""
+        """Return the ring of a file."""
         return cls(KeyRing.load(path), path)
 
     def current(self) -> KeyRing:
         """Return the ring, at most a second old."""
-        if self._path is not None and self._timer() - self._checked_at_s >= _LOOK_EVERY_S:
-            self._reload_if_changed()
+        if self._timer() - self._checked_at_s >= _CHECK_EVERY_S:
+            return self.reload()
         return self._ring
 
     def reload(self) -> KeyRing:
-        """Return the ring as it is at this moment."""
-        self._reload_if_changed()
-        return self._ring
-
-    def _reload_if_changed(self) -> None:
+        """Read the file if it has changed, and return the ring; a broken file changes nothing."""
         with self._lock:
             self._checked_at_s = self._timer()
-            stamp = self._file_state()
-            if stamp is None or stamp == self._loaded_state:
-                return
-            self._loaded_state = stamp
-            self._read()
-
-    def _read(self) -> None:
-        assert self._path is not None
-        try:
-            self._ring = KeyRing.load(self._path)
-        except (OSError, KeyRingUnreadable) as error:
-            # The ring we have is good; whoever broke the file hears of it here.
-            _log.error("key_ring_unreadable", reason=type(error).__name__)
+            state = self._file_state()
+            if self._path is not None and state not in {None, self._loaded_state}:
+                self._loaded_state = state
+                try:
+                    self._ring = KeyRing.load(self._path)
+                except (OSError, KeyRingUnreadable) as error:
+                    _log.error("key_ring_unreadable", reason=type(error).__name__)
+        return self._ring
 
     def _file_state(self) -> tuple[int, int, int] | None:
-        if self._path is None:
-            return None
         try:
-            found = self._path.stat()
+            found = None if self._path is None else self._path.stat()
         except OSError:
             return None
-        return found.st_mtime_ns, found.st_ino, found.st_size
+        return found and (found.st_mtime_ns, found.st_ino, found.st_size)
 
 
-class _SigningKeyFile(msgspec.Struct, forbid_unknown_fields=True):
-    private: bytes
-    made_at: datetime
-    retired_at: datetime | None
-
-
-class _SealingKeyFile(msgspec.Struct, forbid_unknown_fields=True):
-    key: bytes
-    made_at: datetime
-
-
-class _VersionedRing(msgspec.Struct):
-    version: int
-
-
-class _RingFile(msgspec.Struct, forbid_unknown_fields=True, tag_field="version", tag=_VERSION):
-    secret: bytes
-    signing: list[_SigningKeyFile]
-    sealing: list[_SealingKeyFile]
+def _new_signing_key(now: datetime) -> SigningKey:
+    return SigningKey(os.urandom(SECRET_BYTES), now)
 
 
 def _new_sealing_key(now: datetime) -> SealingKey:
     return SealingKey(os.urandom(SECRET_BYTES), now)
 
 
-def _new_key(now: datetime) -> SigningKey:
-    return SigningKey(os.urandom(SECRET_BYTES), now)
-
-
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    # The operating system lets go of the lock when its holder is killed.
-    import fcntl  # noqa: PLC0415 - it is not everywhere, and a start that finds its ring needs none
+    # The operating system releases the lock when its process is killed.
+    import fcntl  # noqa: PLC0415 - Windows has none, and a ring that exists is read without it
 
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
@@ -266,7 +235,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _write(path: Path, ring: KeyRing) -> None:
-    # One that was left by a killed process is written over: we hold the lock.
+    # A killed process may have left one; the caller holds the lock.
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
