@@ -107,8 +107,8 @@ class KeyRing(
     def with_new_keys(self, now: datetime) -> "KeyRing":
         """Return the ring with a new signing key and a new sealing key.
 
-        Signing keys whose tokens have all expired are dropped. Sealing keys stay, until all that
-        they sealed has been sealed again: see ``without_sealing_keys``.
+        Signing keys whose tokens have all expired are dropped. Sealing keys stay until
+        ``remove_sealing_keys``.
         """
         retired = replace(self.signing_key, retired_at=now)
         valid = (key for key in (*self.signing_keys[:-1], retired) if key.is_valid_at(now))
@@ -117,18 +117,6 @@ class KeyRing(
             signing_keys=(*valid, _new_signing_key(now)),
             sealing_keys=(*self.sealing_keys, _new_sealing_key(now)),
         )
-
-    def without_sealing_keys(self, replaced_before: datetime, keep: Collection[bytes]) -> "KeyRing":
-        """Return the ring without sealing keys that were replaced before this instant.
-
-        The newest key stays, and so do the keys with the ids in ``keep``.
-        """
-        staying = [
-            key
-            for key, successor in pairwise(self.sealing_keys)
-            if key.id in keep or successor.made_at >= replaced_before
-        ]
-        return replace(self, sealing_keys=(*staying, self.sealing_key))
 
     def jwks(self, now: datetime) -> dict[str, list[dict[str, str]]]:
         """Return the public keys as a JSON Web Key Set (RFC 7517), the newest first."""
@@ -160,9 +148,14 @@ def rotate(path: Path, now: datetime) -> KeyRing:
 def remove_sealing_keys(path: Path, now: datetime, keep: Collection[bytes]) -> KeyRing:
     """Remove sealing keys that were replaced a day ago, except those with the ids in ``keep``."""
     with _locked(path):
-        before = KeyRing.load(path)
-        ring = before.without_sealing_keys(now - _SEALING_KEYS_STAY_FOR, keep)
-        if ring != before:
+        ring = KeyRing.load(path)
+        staying = [
+            key
+            for key, successor in pairwise(ring.sealing_keys)
+            if key.id in keep or successor.made_at >= now - _SEALING_KEYS_STAY_FOR
+        ]
+        if len(staying) < len(ring.sealing_keys) - 1:
+            ring = replace(ring, sealing_keys=(*staying, ring.sealing_key))
             _write(path, ring)
         return ring
 
@@ -213,7 +206,7 @@ class LiveKeyRing:
 
 
 def _new_signing_key(now: datetime) -> SigningKey:
-    return SigningKey(os.urandom(SECRET_BYTES), now)
+    return SigningKey(os.urandom(SECRET_BYTES), now, None)
 
 
 def _new_sealing_key(now: datetime) -> SealingKey:

@@ -1,6 +1,5 @@
 """Single keys: signing keys for access tokens, sealing keys for credentials."""
 
-from base64 import urlsafe_b64encode
 from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
@@ -8,6 +7,7 @@ from typing import Annotated, Final
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from jwt.utils import base64url_encode
 from msgspec import Meta
 
 from dashtam.application.people.sessions import ACCESS_TOKEN_S
@@ -26,7 +26,7 @@ class SigningKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=T
 
     private: Secret
     made_at: datetime
-    retired_at: datetime | None = None
+    retired_at: datetime | None
 
     def __repr__(self) -> str:
         return f"SigningKey({self.kid}, made_at={self.made_at}, retired_at={self.retired_at})"
@@ -42,24 +42,21 @@ class SigningKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=T
         return self.private_key.public_key()
 
     @cached_property
-    def kid(self) -> str:
-        """The thumbprint of the public key (RFC 7638, with the members of RFC 8037)."""
-        members = f'{{"crv":"Ed25519","kty":"OKP","x":"{self._x}"}}'
-        return _base64url(sha256(members.encode()).digest())
+    def jwk(self) -> dict[str, str]:
+        """The public key as a JSON Web Key (RFC 8037); its ``kid`` is its thumbprint (RFC 7638)."""
+        x = base64url_encode(self.public_key.public_bytes_raw()).decode()
+        members = f'{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}'
+        kid = base64url_encode(sha256(members.encode()).digest()).decode()
+        return {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": kid, "use": "sig", "alg": "EdDSA"}
 
     @property
-    def jwk(self) -> dict[str, str]:
-        """The public key as a JSON Web Key."""
-        public = {"kty": "OKP", "crv": "Ed25519", "x": self._x}
-        return public | {"kid": self.kid, "use": "sig", "alg": "EdDSA"}
+    def kid(self) -> str:
+        """The id that tokens name the key by."""
+        return self.jwk["kid"]
 
     def is_valid_at(self, now: datetime) -> bool:
         """Tell whether a token that this key signed can still be valid."""
         return self.retired_at is None or now < self.retired_at + _VERIFIES_FOR
-
-    @property
-    def _x(self) -> str:
-        return _base64url(self.public_key.public_bytes_raw())
 
 
 class SealingKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -75,7 +72,3 @@ class SealingKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=T
     def id(self) -> bytes:
         """The id by which sealed text names its key; it reveals nothing of the key."""
         return sha256(b"sealing-key-id" + self.key).digest()[:SEALING_ID_BYTES]
-
-
-def _base64url(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
