@@ -1,4 +1,4 @@
-"""Buckets that several processes share through Redis or Valkey."""
+"""Token buckets that several processes share through Redis or Valkey."""
 
 import time
 from collections.abc import Callable
@@ -7,17 +7,14 @@ from typing import Final
 
 import structlog
 
-from dashtam.application.rate_limits import Buckets, RatePolicy, Spent
+from dashtam.application.rate_limits import RatePolicy, Spent
 from dashtam.rate_limit import token_bucket
 from dashtam.rate_limit.memory import MemoryBuckets
 
-_TICKS_PER_S: Final = 1_000_000
-_PREFIX: Final = b"dashtam:bucket:"
-
-# Only the server's clock counts, and an instant once stored is never taken back: were it, each
-# step between two clocks would refill the bucket by their difference. A refusal writes nothing,
-# because debt and instant stay true together. Numbers are printed in full: Lua's own text of a
-# number has 14 digits. All of them are whole and below 2^53, hence exact.
+# The server's clock decides, and a stored instant never moves back: otherwise each step of the
+# clock would refill the bucket. A refusal writes nothing, because debt and instant stay true
+# together. Numbers are printed in full, since Lua's own text of a number has 14 digits; all of them
+# are whole and below 2^53, hence exact.
 SPEND_SCRIPT: Final = """
 local needed, take = tonumber(ARGV[1]), tonumber(ARGV[2])
 local full, per_minute = tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -47,9 +44,9 @@ return {lacking, debt, at, now}
 class RedisBuckets:
     """Buckets on a server, by the server's clock.
 
-    While the server is away, hangs or answers nonsense, this process spends from buckets of its
-    own. It asks again every ``pause_s``, with one request at a time, so that a hanging server
-    costs nobody else ``timeout_s``.
+    While the server is away, hangs or answers nonsense, this process spends from its own buckets.
+    It tries the server again every ``pause_s`` with a single request, so that a hanging server
+    delays nobody else by ``timeout_s``.
     """
 
     may_wait = True
@@ -60,92 +57,83 @@ class RedisBuckets:
         *,
         timeout_s: float = 0.2,
         pause_s: float = 2.0,
-        own: Buckets | None = None,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        # An installation without the extra never comes here, and one with it starts sooner.
+        # An optional dependency, which is loaded only where it is used.
         from redis import Redis, RedisError  # noqa: PLC0415 - see above
-        from redis.backoff import NoBackoff  # noqa: PLC0415 - see above
-        from redis.retry import Retry  # noqa: PLC0415 - see above
 
-        # Never asked twice: after a timeout the tokens may already be taken.
+        # No retries: after a timeout the tokens may have been spent.
         self._server = Redis.from_url(
-            url,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            retry=Retry(NoBackoff(), 0),
+            url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=None
         )
         self._script = self._server.register_script(SPEND_SCRIPT)
-        self._troubles = (RedisError, OSError, ValueError)
-        self._own = own or MemoryBuckets()
-        self._circuit = _CircuitBreaker(pause_s, monotonic_s)
+        self._errors = (RedisError, OSError, ValueError)
+        self._local = MemoryBuckets()
+        self._breaker = _CircuitBreaker(pause_s, monotonic_s)
 
     def spend(self, policy: RatePolicy, key: str, tokens: int = 1) -> Spent:
-        """Take the tokens if all of them are there; see ``Buckets``."""
-        needed = token_bucket.cost(policy, tokens, _TICKS_PER_S)
-        if not self._circuit.may_ask():
-            return self._own.spend(policy, key, tokens)
+        """Spend on the server, or from the buckets of this process while the server is away."""
+        required = token_bucket.required_units(policy, tokens)
+        if not self._breaker.allows_request():
+            return self._local.spend(policy, key, tokens)
+        full = policy.capacity * token_bucket.UNITS_PER_TOKEN
         try:
-            spent = self._ask(policy, key, needed, needed if tokens else 0)
-        except self._troubles as trouble:
-            self._circuit.failed(trouble)
-            return self._own.spend(policy, key, tokens)
-        self._circuit.answered()
-        return spent
+            answer = self._script(
+                keys=[f"dashtam:bucket:{token_bucket.bucket_id(policy, key).hex()}"],
+                args=[required, required if tokens else 0, full, policy.per_minute],
+            )
+            lacking, debt, at_us, now_us = map(int, answer)
+        except self._errors as error:
+            self._breaker.record_failure(error)
+            return self._local.spend(policy, key, tokens)
+        self._breaker.record_success()
+        if lacking > 0:
+            # A server whose clock was set back pays nothing back until it has caught up.
+            lacking += (at_us - now_us) * policy.per_minute
+        return token_bucket.build_spent(policy, debt, lacking, at_us)
 
-    def answers(self) -> bool:
+    def is_reachable(self) -> bool:
         """Tell whether the server answers now."""
         try:
             return bool(self._server.ping())
-        except self._troubles:
+        except self._errors:
             return False
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections to the server."""
         self._server.close()
-
-    def _ask(self, policy: RatePolicy, key: str, needed: int, take: int) -> Spent:
-        name = _PREFIX + token_bucket.digest(policy, key).hex().encode()
-        full = policy.capacity * token_bucket.parts_per_token(_TICKS_PER_S)
-        answer = self._script(keys=[name], args=[needed, take, full, policy.per_minute])
-        lacking, debt, at, now = map(int, answer)
-        # A server whose clock was set back pays nothing until it is where it has been.
-        standstill = (at - now) * policy.per_minute
-        if lacking > 0:
-            lacking += standstill
-        return token_bucket.spent(policy, debt, lacking, at, _TICKS_PER_S)
 
 
 class _CircuitBreaker:
-    """Whether to ask the server; says once when it is lost, and once when it is back."""
+    """Decides whether to try the server; logs once when it is lost, and once when it is back."""
 
     def __init__(self, pause_s: float, monotonic_s: Callable[[], float]) -> None:
         self._pause_s = pause_s
         self._monotonic_s = monotonic_s
         self._lock = Lock()
-        self._ask_again_at: float | None = None
+        self._retry_at_s: float | None = None
         self._log = structlog.get_logger()
 
-    def may_ask(self) -> bool:
+    def allows_request(self) -> bool:
         with self._lock:
-            if self._ask_again_at is None:
+            if self._retry_at_s is None:
                 return True
-            now = self._monotonic_s()
-            if now < self._ask_again_at:
+            now_s = self._monotonic_s()
+            if now_s < self._retry_at_s:
                 return False
-            # Whoever comes while this one waits for its answer is not held up as well.
-            self._ask_again_at = now + self._pause_s
+            # Other threads do not wait for the server while this one tries it.
+            self._retry_at_s = now_s + self._pause_s
             return True
 
-    def failed(self, trouble: Exception) -> None:
+    def record_failure(self, error: Exception) -> None:
         with self._lock:
-            is_new = self._ask_again_at is None
-            self._ask_again_at = self._monotonic_s() + self._pause_s
-        if is_new:
-            self._log.warning("rate_limit_server_lost", error=type(trouble).__name__)
+            was_reachable = self._retry_at_s is None
+            self._retry_at_s = self._monotonic_s() + self._pause_s
+        if was_reachable:
+            self._log.warning("rate_limit_server_lost", error=type(error).__name__)
 
-    def answered(self) -> None:
+    def record_success(self) -> None:
         with self._lock:
-            was_lost, self._ask_again_at = self._ask_again_at is not None, None
+            was_lost, self._retry_at_s = self._retry_at_s is not None, None
         if was_lost:
             self._log.info("rate_limit_server_back")
