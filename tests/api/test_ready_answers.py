@@ -24,7 +24,7 @@ from structlog.testing import capture_logs
 from api_client import Api, Person
 from dashtam.application.history.verification import verify
 from dashtam.bootstrap import Installation
-from dashtam.bootstrap.worker import BackgroundTasks
+from dashtam.bootstrap.background_tasks import BackgroundTasks
 from dashtam.database.engine import open_engine
 from dashtam.database.history_cache import history_cache
 from dashtam.database.history_cache.drivers import (

@@ -14,7 +14,7 @@ from dashtam.application.people import sessions, users
 from dashtam.application.people.sessions import TokenPair
 from dashtam.application.ports import ServiceOptions, Services
 from dashtam.application.rate_limits import POLICIES
-from dashtam.bootstrap.worker import BackgroundTasks
+from dashtam.bootstrap.background_tasks import BackgroundTasks
 from dashtam.database.engine import open_engine
 from dashtam.database.unit_of_work import Database
 from dashtam.domain.user import User

@@ -17,7 +17,7 @@ from dashtam.application.rate_limits import POLICIES
 from dashtam.application.syncs import due_connections, sync_run
 from dashtam.application.syncs.sync_result import SyncClaim
 from dashtam.application.syncs.sync_run import SyncRequest
-from dashtam.bootstrap.worker import BackgroundTasks
+from dashtam.bootstrap.background_tasks import BackgroundTasks
 from dashtam.database.engine import open_engine
 from dashtam.database.unit_of_work import Database
 from dashtam.domain.connection import Connection, ConnectionId

@@ -225,7 +225,7 @@ def test_a_worker_that_is_stopped_finishes_what_it_does_or_gives_it_back(
     scene.provider.script = [slowly]
     options = WorkerOptions(poll_s=0.01, shutdown_timeout_s=60 if is_in_time else 0.01)
     # It has looked before, so that what is due is not spread as after downtime.
-    worker = Worker(scene.services, get_logger(), options, _last_poll_at=scene.clock())
+    worker = Worker(scene.services, get_logger(), options, last_poll_at=scene.clock())
     thread = Thread(target=worker.run)
     thread.start()
     assert asked.wait(60)
