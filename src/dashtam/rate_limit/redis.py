@@ -88,7 +88,7 @@ class RedisBuckets:
             return self._local.spend(policy, key, tokens)
         self._breaker.record_success()
         if lacking > 0:
-            # A server whose clock was set back pays nothing back until it has caught up.
+            # While the server's clock is behind the stored instant, nothing is paid back.
             lacking += (at_us - now_us) * policy.per_minute
         return token_bucket.build_spent(policy, debt, lacking, at_us)
 

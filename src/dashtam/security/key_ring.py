@@ -107,7 +107,7 @@ class KeyRing(
     def with_new_keys(self, now: datetime) -> "KeyRing":
         """Return the ring with a new signing key and a new sealing key.
 
-        Signing keys whose tokens have all expired are dropped. Sealing keys stay until
+        A signing key is dropped when all its tokens have expired. Sealing keys stay until
         ``remove_sealing_keys``.
         """
         retired = replace(self.signing_key, retired_at=now)
