@@ -1,4 +1,4 @@
-"""A world for the tests of people: everything is real but the clock."""
+"""The services for the tests of people: all are real, except the clock."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -37,7 +37,7 @@ ADDRESS = "192.0.2.7"
 
 @dataclass
 class SetClock:
-    """A clock that stands still until a test moves it."""
+    """A clock that a test moves."""
 
     now: datetime = datetime(2026, 11, 22, 12, 0, 0, 250_000, tzinfo=UTC)
 
@@ -53,7 +53,7 @@ class SetClock:
 
 @dataclass
 class CountingPasswords:
-    """The real hashes at a small price, counted."""
+    """Real hashes with cheap parameters, counted."""
 
     real: Argon2Passwords = field(default_factory=lambda: Argon2Passwords(memory_kib=8, passes=1))
     calls: int = 0
@@ -77,7 +77,7 @@ class CountingPasswords:
 
 @dataclass
 class Stage:
-    """The world, and the parts of it that a test moves or counts."""
+    """The services, and the parts that a test moves or counts."""
 
     services: Services
     clock: SetClock
@@ -137,7 +137,7 @@ def stage(database_url: str, folder: Path) -> Iterator[Stage]:
 
 
 def at_once(times: int, act: Callable[[int], T]) -> list[T | Exception]:
-    """Return what came of doing something in so many threads that start together."""
+    """Call the function in threads that start together; return the results and errors."""
     outcomes: list[T | Exception] = []
     start = Barrier(times)
 

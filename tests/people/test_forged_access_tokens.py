@@ -42,7 +42,7 @@ def encoded(data: bytes) -> str:
 
 
 def signed(header: object, claims: object, key: Ed25519PrivateKey = KEY.private_key) -> str:
-    """Return what only the holder of our own key could make, whatever it says."""
+    """Return a token with any header and claims, signed with our own key."""
     text = ".".join(
         encoded(
             part if isinstance(part, bytes) else json.dumps(part, separators=(",", ":")).encode()
@@ -151,23 +151,23 @@ FORGED: dict[str, Callable[[], str]] = {
 }  # fmt: skip
 
 
-def test_the_pattern_of_the_forgeries_is_good() -> None:
+def test_the_token_that_the_forgeries_vary_is_valid() -> None:
     assert signer.verify(GOOD, NOW) == Principal(USER, SESSION)
     assert len(FORGED) >= 40
 
 
 @pytest.mark.parametrize("name", FORGED)
-def test_a_forged_token_is_nobodys(name: str) -> None:
+def test_a_forged_token_is_refused(name: str) -> None:
     assert signer.verify(FORGED[name](), NOW) is None
 
 
-def test_a_token_is_good_to_its_last_second_and_no_longer() -> None:
+def test_a_token_is_valid_to_its_last_second() -> None:
     token = signer.issue(USER, SESSION, NOW)
     assert signer.verify(token, NOW + timedelta(seconds=899.999)) == Principal(USER, SESSION)
     assert signer.verify(token, NOW + timedelta(seconds=900)) is None
 
 
-def test_no_two_tokens_are_the_same() -> None:
+def test_no_two_tokens_are_equal() -> None:
     assert signer.issue(USER, SESSION, NOW) != signer.issue(USER, SESSION, NOW)
 
 

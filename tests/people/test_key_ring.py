@@ -27,7 +27,7 @@ def signer_of(keys: LiveKeyRing) -> JwtSigner:
     return JwtSigner(keys, "issuer", "audience")
 
 
-def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+def test_the_file_is_private_to_its_owner(tmp_path: Path) -> None:
     path = tmp_path / "keys" / "ring.json"
     create(path, NOW)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -36,28 +36,28 @@ def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_second_start_finds_the_ring_of_the_first(tmp_path: Path) -> None:
+def test_a_second_start_uses_the_ring_of_the_first(tmp_path: Path) -> None:
     path = tmp_path / "ring.json"
     assert create(path, NOW) == create(path, NOW) == KeyRing.load(path)
 
 
-def test_processes_that_start_together_agree_on_one_ring(tmp_path: Path) -> None:
+def test_processes_that_start_together_share_one_ring(tmp_path: Path) -> None:
     path = tmp_path / "keys" / "ring.json"
     with spawn.Pool(4) as pool:
         rings = pool.starmap(create, [(path, NOW)] * 16, chunksize=1)
     assert set(rings) == {KeyRing.load(path)}
 
 
-def rotate_for_ever(path: Path) -> None:
+def rotate_until_killed(path: Path) -> None:
     while True:
         rotate(path, NOW + timedelta(days=1))
 
 
-def test_a_killed_rotation_leaves_a_ring(tmp_path: Path, proof: Callable[[int], int]) -> None:
+def test_a_killed_rotation_leaves_a_whole_ring(tmp_path: Path, proof: Callable[[int], int]) -> None:
     path = tmp_path / "ring.json"
     secret = create(path, NOW).secret
     for round_ in range(proof(20)):
-        process = spawn.Process(target=rotate_for_ever, args=(path,))
+        process = spawn.Process(target=rotate_until_killed, args=(path,))
         process.start()
         before = KeyRing.load(path)
         while KeyRing.load(path) == before:
@@ -70,7 +70,7 @@ def test_a_killed_rotation_leaves_a_ring(tmp_path: Path, proof: Callable[[int], 
         rotate(path, NOW + timedelta(days=2))
 
 
-def test_tokens_outlive_a_rotation_until_they_expire(tmp_path: Path) -> None:
+def test_tokens_stay_valid_after_a_rotation_until_they_expire(tmp_path: Path) -> None:
     path = tmp_path / "ring.json"
     create(path, NOW)
     signer = signer_of(LiveKeyRing.at(path))
@@ -84,7 +84,7 @@ def test_tokens_outlive_a_rotation_until_they_expire(tmp_path: Path) -> None:
     assert signer.verify(old, NOW + timedelta(seconds=900)) is None
 
 
-def test_a_running_verifier_knows_a_new_key_at_once(tmp_path: Path) -> None:
+def test_a_running_process_verifies_with_a_new_key_at_once(tmp_path: Path) -> None:
     path = tmp_path / "ring.json"
     create(path, NOW)
     seconds = [0.0]
@@ -96,7 +96,7 @@ def test_a_running_verifier_knows_a_new_key_at_once(tmp_path: Path) -> None:
     assert running.current() == rotated
 
 
-def test_a_running_issuer_signs_with_the_new_key_a_second_later(tmp_path: Path) -> None:
+def test_a_running_process_signs_with_a_new_key_a_second_later(tmp_path: Path) -> None:
     path = tmp_path / "ring.json"
     create(path, NOW)
     seconds = [0.0]
@@ -119,7 +119,7 @@ def test_a_running_process_keeps_its_ring_when_the_file_breaks(
     assert running.reload() == ring
 
 
-def test_a_retired_key_leaves_when_its_tokens_are_over() -> None:
+def test_a_retired_key_is_dropped_when_its_tokens_have_expired() -> None:
     ring = KeyRing.new(NOW).with_new_keys(NOW)
     first, second = ring.signing_keys
     assert [key["kid"] for key in ring.jwks(NOW)["keys"]] == [second.kid, first.kid]
@@ -141,7 +141,7 @@ def test_public_keys_are_json_web_keys() -> None:
     }
 
 
-def test_a_ring_reads_what_it_wrote_and_shows_nothing_by_accident() -> None:
+def test_a_ring_is_parsed_from_its_own_text_and_its_repr_shows_no_secret() -> None:
     ring = KeyRing.new(NOW).with_new_keys(NOW)
     assert KeyRing.parse(ring.text) == ring
     assert KeyRing.parse(ring.text.decode()) == ring
@@ -157,7 +157,7 @@ def test_a_ring_reads_what_it_wrote_and_shows_nothing_by_accident() -> None:
         b'{"version": 2, "secret": "' + b"A" * 43 + b'=", "signing": [], "sealing": []}',
     ],
 )  # fmt: skip
-def test_anything_else_is_no_ring(text: bytes) -> None:
+def test_other_text_is_refused(text: bytes) -> None:
     with pytest.raises(KeyRingUnreadable):
         KeyRing.parse(text)
 
@@ -169,7 +169,7 @@ def test_a_ring_of_another_version_is_refused_by_its_version(version: int) -> No
         KeyRing.parse(text)
 
 
-def test_derivations_differ_by_purpose_and_outlive_rotations(tmp_path: Path) -> None:
+def test_derived_secrets_differ_by_purpose_and_survive_a_rotation(tmp_path: Path) -> None:
     path = tmp_path / "ring.json"
     create(path, NOW)
     before = KeyRingSecrets(LiveKeyRing.at(path))
