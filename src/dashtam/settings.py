@@ -232,7 +232,7 @@ def _read_environment(environ: Mapping[str, str]) -> dict[str, object]:
 
 
 def _find_errors(settings: Settings) -> Iterator[str]:
-    """Yield the errors that the types of the options do not show."""
+    """Yield the errors that the types of the options do not prevent."""
     try:
         _ = settings.rate_policies
     except ValueError as error:

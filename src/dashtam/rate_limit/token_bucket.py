@@ -17,7 +17,7 @@ UNITS_PER_TOKEN: Final = 60 * US_PER_S
 
 
 def required_units(policy: RatePolicy, tokens: int) -> int:
-    """Return the units that the tokens need; 0 tokens only look, and need those of one.
+    """Return the units that must be free for the tokens; for 0 tokens, those of one.
 
     Raises:
         ValueError: fewer than 0 tokens, or more than the bucket can hold.
@@ -30,7 +30,7 @@ def required_units(policy: RatePolicy, tokens: int) -> int:
 
 @lru_cache(maxsize=4096)
 def bucket_id(policy: RatePolicy, key: str) -> bytes:
-    """Return the bucket's id: 16 bytes that reveal no key, however long it is.
+    """Return the bucket's id: 16 bytes, which reveal no e-mail address in the key.
 
     A changed policy starts with full buckets, because its units are of another size.
     """

@@ -72,7 +72,7 @@ def parse_key_id(sealed: bytes) -> bytes:
 
 
 def _associated_data(key_id: bytes, place: Place) -> bytes:
-    """Return the data to authenticate; the lengths keep two places from reading alike."""
+    """Return the data to authenticate; its lengths make it different for any two places."""
     parts = [part.encode() for part in place]
     lengths = b"".join(len(part).to_bytes(4) for part in parts)
     return b"".join((_VERSION, key_id, len(parts).to_bytes(4), lengths, *parts))

@@ -120,8 +120,8 @@ class JwtSigner:
 
 @lru_cache(maxsize=4)
 def _keys_by_header(ring: KeyRing) -> dict[str, SigningKey]:
-    # All tokens of one key have the same header, so it is compared and never parsed: algorithm,
-    # type and key id must be ours to the letter.
+    # All tokens of one key have the same header, so it is compared and never parsed: nothing
+    # unsigned is read, and no other algorithm, type or key id is accepted.
     return {_sign(b"", key).partition(".")[0]: key for key in ring.signing_keys}
 
 
