@@ -1,4 +1,4 @@
-# Written with no container engine at hand and not built since: report what does not hold.
+# It was written without a container engine, and never built: please report errors.
 FROM python:3.13-slim AS dashboard
 
 COPY dashboard /build/dashboard
@@ -12,7 +12,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1
 RUN python -m venv /opt/dashtam
 ENV PATH=/opt/dashtam/bin:$PATH
 
-# The dependencies change less often than the sources, so they are a layer of their own.
+# The dependencies change less often than the sources, so they have their own layer.
 COPY requirements/run.txt /build/requirements/run.txt
 RUN pip install --require-hashes -r /build/requirements/run.txt
 
@@ -27,7 +27,7 @@ RUN pip install --no-deps --no-build-isolation /build
 
 FROM python:3.13-slim
 
-# The number is fixed, so that the owner of a mounted folder can be set to it.
+# The user id is fixed, so that a mounted folder can be given to it.
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin dashtam \
     && install -d -o dashtam -g dashtam -m 0700 /data
 COPY --from=build /opt/dashtam /opt/dashtam

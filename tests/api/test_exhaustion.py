@@ -20,7 +20,7 @@ UNLIMITED = dict.fromkeys(POLICIES, "100000/100000")
 
 
 def engine_of(api: Api) -> Engine:
-    return api.installation._engine  # noqa: SLF001 - nobody else holds connections
+    return api.installation.engine
 
 
 @pytest.fixture

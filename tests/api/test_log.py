@@ -13,7 +13,7 @@ def test_what_an_error_says_is_logged_for_debugging_alone(
     capsys: pytest.CaptureFixture[str], *, debug: bool
 ) -> None:
     try:
-        logs.set_up("info", debug=debug)
+        logs.configure("info", debug=debug)
         log = structlog.get_logger()
         try:
             int("4999.44")

@@ -24,7 +24,7 @@ from structlog.testing import capture_logs
 from api_client import Api, Person
 from dashtam.application.history.verification import verify
 from dashtam.bootstrap import Installation
-from dashtam.bootstrap.worker import Threads
+from dashtam.bootstrap.background_tasks import BackgroundTasks
 from dashtam.database.engine import open_engine
 from dashtam.database.history_cache import history_cache
 from dashtam.database.history_cache.drivers import (
@@ -279,7 +279,7 @@ def test_damage_that_many_see_is_mended_once(
     account_id = ada.account("5")
     hurt(api, UUID(account_id), UUID(account_id), "latest")
     tasks: list[Callable[[], object]] = []
-    monkeypatch.setattr(Threads, "start", lambda _threads, task: tasks.append(task))
+    monkeypatch.setattr(BackgroundTasks, "start", lambda _threads, task: tasks.append(task))
     for _ in range(3):
         assert ada.get("/balance-snapshots").status_code == 200
     assert len(tasks) == 1

@@ -13,7 +13,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 
 def test_every_option_is_in_the_docs_with_its_sentence() -> None:
     page = (ROOT / "docs" / "settings.md").read_text()
-    named = zip(Settings.__struct_fields__, Settings.sentences(), strict=True)
+    named = zip(Settings.__struct_fields__, Settings.descriptions(), strict=True)
     missing = [
         name
         for name, sentence in named

@@ -1,4 +1,4 @@
-"""The applications of the API's tests, beside servers in processes of their own."""
+"""The fixtures of the API's tests, for tests that start servers in other processes."""
 
 from api.conftest import api, start_api
 

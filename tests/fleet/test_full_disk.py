@@ -1,7 +1,7 @@
-"""A disk that is full: writes are refused, reads go on, and nothing is left half-written.
+"""A full disk: writes are refused, reads succeed, and nothing is half-written.
 
-The disk stands in for one by the operating system's own limit on the size of the server's files: a
-write beyond it fails in the middle, as on a full disk, but with another error number.
+The operating system's limit on the size of the server's files stands for the disk: a write beyond
+it fails in the middle, as on a full disk, but with another error number.
 """
 
 import resource
@@ -14,7 +14,7 @@ import pytest
 
 from dashtam.application.history.verification import verify
 from dashtam.bootstrap import Installation
-from fleet.visitor import Visitor
+from fleet.remote_user import RemoteUser
 from proofs.killed import Server, serving
 
 UNLIMITED = {
@@ -38,41 +38,41 @@ def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
         yield found
 
 
-def grow_no_further(server: Server, database_url: str, room: int) -> None:
-    """Leave as many bytes beyond what the largest of its files has now."""
+def limit_growth(server: Server, database_url: str, more_bytes: int) -> None:
+    """Let the largest of the server's files grow by so many bytes."""
     database = Path(database_url.removeprefix("sqlite:///"))
     largest = max(file.stat().st_size for file in database.parent.glob("dashtam.db*"))
-    limit(server, largest + room)
+    limit_file_size(server, largest + more_bytes)
 
 
-def limit(server: Server, size: int) -> None:
+def limit_file_size(server: Server, size: int) -> None:
     resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
-def test_a_disk_that_fills_up_refuses_writes_serves_reads_and_heals(
+def test_a_full_disk_refuses_writes_and_serves_reads_until_it_has_space(
     server: Server, database_url: str, proof: Callable[[int], int], tmp_path: Path
 ) -> None:
-    ada = Visitor.register(server, "ada@example.com")
-    account_id = ada.account()
-    acknowledged = {ada.type(account_id, 1).json()["id"]}
+    ada = RemoteUser.register(server, "ada@example.com")
+    account_id = ada.create_account()
+    acknowledged = {ada.type_balance(account_id, 1).json()["id"]}
     for number in range(proof(50)):
-        known = ada.recorded(account_id)
-        grow_no_further(server, database_url, number * 4321 % 60_000)
-        while (typed := ada.type(account_id, number)).status_code == 201:
+        before = ada.snapshot_ids(account_id)
+        limit_growth(server, database_url, number * 4321 % 60_000)
+        while (typed := ada.type_balance(account_id, number)).status_code == 201:
             acknowledged.add(typed.json()["id"])
-        refused = [typed, import_into(ada, f"refused {number}")]
+        refused = [typed, import_rows(ada, f"refused {number}")]
         for answer in refused:
             assert answer.status_code == 503, answer.text
             assert answer.headers["Content-Type"] == "application/problem+json"
             assert int(answer.headers["Retry-After"]) > 0
-        assert known | acknowledged == ada.recorded(account_id)
+        assert before | acknowledged == ada.snapshot_ids(account_id)
         assert ada.send("GET", "/balance-snapshots").status_code == 200
-        limit(server, resource.RLIM_INFINITY)
-        typed = ada.type(account_id, number)
+        limit_file_size(server, resource.RLIM_INFINITY)
+        typed = ada.type_balance(account_id, number)
         assert typed.status_code == 201, typed.text
         acknowledged.add(typed.json()["id"])
-        assert import_into(ada, f"taken {number}").json()["recorded"] == ROWS
-    assert acknowledged < ada.recorded(account_id)
+        assert import_rows(ada, f"taken {number}").json()["recorded"] == ROWS
+    assert acknowledged < ada.snapshot_ids(account_id)
     names = {row["name"] for row in ada.send("GET", "/accounts").json()["accounts"]}
     assert not any(name.startswith("refused") for name in names)
     installation = Installation.open({"data": tmp_path / "data", "database_url": database_url})
@@ -81,7 +81,7 @@ def test_a_disk_that_fills_up_refuses_writes_serves_reads_and_heals(
     installation.close()
 
 
-def import_into(ada: Visitor, name: str) -> Any:  # noqa: ANN401 - an answer
+def import_rows(ada: RemoteUser, name: str) -> Any:  # noqa: ANN401 - a response
     first = date(2010, 1, 1)
     rows = (f"{first + timedelta(number)},{number}.25,{name}\n" for number in range(ROWS))
     file = ("balances.csv", ("Date,Balance,Account\n" + "".join(rows)).encode())

@@ -1,4 +1,4 @@
-"""The statements that the guide gives for partitions, carried out."""
+"""The statements for partitions in the guide, executed."""
 
 import re
 from pathlib import Path
@@ -17,27 +17,27 @@ PARTITIONS = 8
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
-def carry_out(database_url: str) -> psycopg.Connection[Any]:
+def execute_guide(database_url: str) -> psycopg.Connection[Any]:
     (statements,) = re.findall(r"```sql\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     opened = psycopg.connect(database_url.replace("+psycopg", ""), autocommit=True)
     opened.execute(statements)
     return opened
 
 
-def test_a_history_in_partitions_is_the_same_and_as_unchangeable(
+def test_a_history_in_partitions_is_the_same_and_stays_immutable(
     api: Api, database_url: str
 ) -> None:
-    people = [api.person(f"visitor{number}@example.com") for number in range(5)]
+    people = [api.person(f"user{number}@example.com") for number in range(5)]
     accounts = {person.account(str(number)): person for person in people for number in range(6)}
     before = {account: person.history(account) for account, person in accounts.items()}
-    with carry_out(database_url) as opened:
+    with execute_guide(database_url) as opened:
         for account, person in accounts.items():
             assert person.history(account) == before[account]
             person.type(account, "12.50", "2025-03-01")
             assert person.history(account)["total_count"] == 2
         filled = "SELECT count(DISTINCT tableoid), count(*) FROM balance_snapshots"
         partitions, rows = opened.execute(filled).fetchone() or (0, 0)
-        # Ids are random: now and then a partition has none of so few accounts.
+        # Ids are random, so a partition may hold none of so few accounts.
         assert (rows, 1 < partitions <= PARTITIONS) == (60, True)
         parts = [f"balance_snapshots_{number}" for number in range(PARTITIONS)]
         for table in ("balance_snapshots", *parts):

@@ -1,4 +1,4 @@
-"""One port, several processes behind it: `serve --workers`, by either server."""
+"""Several processes that serve on one port, with either server."""
 
 import os
 import re
@@ -17,7 +17,7 @@ import pytest
 
 from dashtam.application.history.verification import verify
 from dashtam.bootstrap import Installation
-from fleet.visitor import Visitor
+from fleet.remote_user import RemoteUser
 from proofs.killed import Server, serving, start
 
 UNLIMITED = {
@@ -42,12 +42,12 @@ def server(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) ->
 def wait_until(done: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 120
     while not done():
-        assert time.monotonic() < deadline, "it took too long"
+        assert time.monotonic() < deadline, "the condition did not come true"
         time.sleep(0.05)
 
 
 def children(server: Server) -> set[int]:
-    """Return the processes that serve, without the one that only counts what they share."""
+    """Return the serving processes, without the resource tracker of multiprocessing."""
     pid = server.process.pid
     found = set()
     with suppress(FileNotFoundError):
@@ -63,7 +63,7 @@ def is_alive(pid: int) -> bool:
     return False
 
 
-def lives(server: Server) -> bool:
+def is_serving(server: Server) -> bool:
     with suppress(httpx2.TransportError):
         return httpx2.get(f"{server.url}/livez", timeout=10).status_code == 200
     return False
@@ -72,15 +72,15 @@ def lives(server: Server) -> bool:
 def test_both_processes_record_and_nothing_is_lost(
     server: Server, database_url: str, tmp_path: Path
 ) -> None:
-    ada = Visitor.register(server, "ada@example.com")
-    account_id = ada.account()
-    with ThreadPoolExecutor(8) as crowd:
-        answers = list(crowd.map(lambda number: ada.type(account_id, number), range(64)))
-        read = list(crowd.map(lambda _: ada.send("GET", "/balance-snapshots"), range(64)))
+    ada = RemoteUser.register(server, "ada@example.com")
+    account_id = ada.create_account()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda number: ada.type_balance(account_id, number), range(64)))
+        read = list(pool.map(lambda _: ada.send("GET", "/balance-snapshots"), range(64)))
     assert {answer.status_code for answer in answers} == {201}
     assert {answer.status_code for answer in read} == {200}
-    assert {answer.json()["id"] for answer in answers} < ada.recorded(account_id)
-    assert len(ada.recorded(account_id)) == 65
+    assert {answer.json()["id"] for answer in answers} < ada.snapshot_ids(account_id)
+    assert len(ada.snapshot_ids(account_id)) == 65
     installation = Installation.open({"data": tmp_path / "data", "database_url": database_url})
     report = verify(installation.database)
     assert (report.found, report.outdated_pages) == (0, [])
@@ -95,30 +95,32 @@ def metrics(server: Server) -> str:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_process_that_dies_is_started_again(server: Server) -> None:
+def test_a_killed_process_is_replaced(server: Server) -> None:
     before = children(server)
     dead = before.pop()
     os.kill(dead, signal.SIGKILL)
     wait_until(lambda: len(children(server) - {dead}) == 2)
     assert before < children(server)
-    wait_until(lambda: lives(server))
+    wait_until(lambda: is_serving(server))
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("server", ["uvicorn"], indirect=True)
 def test_a_slow_client_is_closed_by_each_process(server: Server) -> None:
     place = urlsplit(server.url)
-    wires = [socket.create_connection((place.hostname, place.port), 60) for _ in range(16)]
-    for wire in wires:
-        wire.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n")
-    assert [wire.recv(1) for wire in wires] == [b""] * 16
-    for wire in wires:
-        wire.close()
+    sockets = [socket.create_connection((place.hostname, place.port), 60) for _ in range(16)]
+    for opened in sockets:
+        opened.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n")
+    assert [opened.recv(1) for opened in sockets] == [b""] * 16
+    for opened in sockets:
+        opened.close()
 
 
 @pytest.mark.parametrize("name", SERVERS)
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_processes_whose_parent_is_gone_end(name: str, database_url: str, tmp_path: Path) -> None:
+def test_processes_end_when_their_parent_is_killed(
+    name: str, database_url: str, tmp_path: Path
+) -> None:
     words = ("--workers", "2", "--server", name)
     with serving(tmp_path / "data", database_url, *words) as server:
         wait_until(lambda: len(children(server)) == 2)
@@ -127,17 +129,17 @@ def test_processes_whose_parent_is_gone_end(name: str, database_url: str, tmp_pa
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_what_holds_for_each_process_alone_is_said(database_url: str, tmp_path: Path) -> None:
+def test_rate_limits_of_each_process_alone_are_a_warning(database_url: str, tmp_path: Path) -> None:
     given = {"data": tmp_path / "data", "database_url": database_url}
-    (said,) = Installation.open(given | {"processes": 3}).warnings()
-    assert said.startswith("Each of the 3 processes limits rates by itself")
+    (warning,) = Installation.open(given | {"processes": 3}).warnings()
+    assert warning.startswith("Each of the 3 processes limits rates by itself")
     shared = {"processes": 3, "redis_url": "redis://127.0.0.1:1"}
     assert Installation.open(given | shared).warnings() == []
 
 
 @pytest.mark.parametrize("name", SERVERS)
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_an_address_in_use_ends_it_at_once(name: str, database_url: str, tmp_path: Path) -> None:
+def test_an_address_in_use_ends_the_command(name: str, database_url: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         options = {"PORT": port, "DATABASE_URL": database_url}

@@ -1,4 +1,4 @@
-"""A world for the tests of people: everything is real but the clock."""
+"""The services for the tests of people: all are real, except the clock."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -14,14 +14,14 @@ from dashtam.application.people import sessions, users
 from dashtam.application.people.sessions import TokenPair
 from dashtam.application.ports import ServiceOptions, Services
 from dashtam.application.rate_limits import POLICIES
-from dashtam.bootstrap.worker import Threads
+from dashtam.bootstrap.background_tasks import BackgroundTasks
 from dashtam.database.engine import open_engine
 from dashtam.database.unit_of_work import Database
 from dashtam.domain.user import User
 from dashtam.presentation.schemas.snapshot_chunks import rendered
 from dashtam.providers.http_client import Outbound
 from dashtam.rate_limit.memory import MemoryBuckets
-from dashtam.security.cipher import RingCipher
+from dashtam.security.cipher import KeyRingCipher
 from dashtam.security.jwt import JwtSigner
 from dashtam.security.key_ring import LiveKeyRing, create
 from dashtam.security.passwords import Argon2Passwords
@@ -37,7 +37,7 @@ ADDRESS = "192.0.2.7"
 
 @dataclass
 class SetClock:
-    """A clock that stands still until a test moves it."""
+    """A clock that a test moves."""
 
     now: datetime = datetime(2026, 11, 22, 12, 0, 0, 250_000, tzinfo=UTC)
 
@@ -53,7 +53,7 @@ class SetClock:
 
 @dataclass
 class CountingPasswords:
-    """The real hashes at a small price, counted."""
+    """Real hashes with cheap parameters, counted."""
 
     real: Argon2Passwords = field(default_factory=lambda: Argon2Passwords(memory_kib=8, passes=1))
     calls: int = 0
@@ -77,7 +77,7 @@ class CountingPasswords:
 
 @dataclass
 class Stage:
-    """The world, and the parts of it that a test moves or counts."""
+    """The services, and the parts that a test moves or counts."""
 
     services: Services
     clock: SetClock
@@ -117,9 +117,9 @@ def stage(database_url: str, folder: Path) -> Iterator[Stage]:
         buckets=MemoryBuckets(clock.monotonic_ns),
         statement_files=SandboxedStatementFiles(),
         providers={},
-        cipher=RingCipher(keys),
+        cipher=KeyRingCipher(keys),
         http_for=Outbound().client,
-        background=Threads(get_logger()),
+        background=BackgroundTasks(get_logger()),
         options=ServiceOptions(
             registration="open",
             setup_code=None,
@@ -137,7 +137,7 @@ def stage(database_url: str, folder: Path) -> Iterator[Stage]:
 
 
 def at_once(times: int, act: Callable[[int], T]) -> list[T | Exception]:
-    """Return what came of doing something in so many threads that start together."""
+    """Call the function in threads that start together; return the results and errors."""
     outcomes: list[T | Exception] = []
     start = Barrier(times)
 

@@ -128,7 +128,7 @@ def test_an_erasure_amid_recording_leaves_no_orphan(people: Stage, database_url:
         thread.join()
     left = counts(database_url)
     assert not any(left[name] for name in left if name not in {"erasures", "audit_log"}), left
-    # Whoever had begun on PostgreSQL is nobody any more.
+    # On PostgreSQL a write that had begun finds its user erased.
     assert all(isinstance(error, AccountNotFound | Unauthorized) for error in refused), refused
     assert len(refused) == 4
 

@@ -1,4 +1,4 @@
-"""A database that is away is told from a fault of ours."""
+"""An unreachable database is distinguished from an error of the program."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""An import keeps nobody from signing in, and nothing is recorded for who was erased."""
+"""An import blocks no sign-in, and nothing is recorded for an erased user."""
 
 from threading import Thread
 
@@ -14,7 +14,7 @@ def test_signing_in_does_not_wait_for_who_records(people: Stage) -> None:
     user = people.register()
     signing_in = Thread(target=people.sign_in, daemon=True)
     with people.services.database.write() as work:
-        # What an import does: it holds its user, and writes rows that refer to him.
+        # As an import does: it locks its user, and writes rows that refer to the user.
         work.users.hold(user.id)
         api_tokens.create(work, people.services.secrets, user.id, "script", None)
         signing_in.start()

@@ -35,7 +35,7 @@ def test_the_operator_lists_hosts_and_authorities(tmp_path: Path, ca_file: Path)
         "DASHTAM_OUTBOUND_CA_FILE": str(ca_file),
     }
     settings = read_settings(environ=environ)
-    assert settings.outbound == {("bridge.lan", 8443), ("fd00::1", 443), ("nas", 1)}
+    assert settings.outbound_endpoints == {("bridge.lan", 8443), ("fd00::1", 443), ("nas", 1)}
     assert settings.outbound_ca == ca_file.read_text().strip()
     for hosts in ("bridge.lan", "bridge.lan:", "a:99999", "a:b", "u@a:1", "https://a:1", "a:1/x"):
         with pytest.raises(InvalidSettings, match="OUTBOUND_HOSTS"):

@@ -1,4 +1,4 @@
-"""What a bucket must answer, by the definition: the model that both kinds are held against."""
+"""A token bucket by its definition, against which both kinds of buckets are tested."""
 
 from dataclasses import dataclass, field
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""What a rate limit may say."""
+"""The text of rate limits, and the addresses that they count by."""
 
 import pytest
 from hypothesis import given
@@ -24,7 +24,7 @@ def test_the_policies_are_those_of_the_contract() -> None:
 
 
 @given(st.integers(1, LARGEST), st.integers(1, LARGEST))
-def test_a_policy_is_read_from_its_text(capacity: int, per_minute: int) -> None:
+def test_a_policy_is_parsed_from_its_text(capacity: int, per_minute: int) -> None:
     assert parse_policy("SYNC", f" {capacity}/{per_minute}\n") == RatePolicy(
         "SYNC", capacity, per_minute
     )
@@ -34,7 +34,7 @@ def test_a_policy_is_read_from_its_text(capacity: int, per_minute: int) -> None:
     "text",
     ["", "100", "0/1", "1/0", "-1/5", "1.5/2", "1/2/3", "1 / 2", "1000001/1", "1/9999999", "1/٣"],
 )
-def test_anything_else_is_refused_by_the_name_of_the_policy(text: str) -> None:
+def test_other_text_is_refused_with_the_name_of_the_policy(text: str) -> None:
     with pytest.raises(ValueError, match=r"^SYNC: "):
         parse_policy("SYNC", text)
 
@@ -51,5 +51,5 @@ def test_anything_else_is_refused_by_the_name_of_the_policy(text: str) -> None:
         ("unknown", "unknown"),
     ],
 )
-def test_an_address_of_ipv6_counts_by_its_64(address: str, part: str) -> None:
+def test_an_ipv6_address_counts_by_its_network(address: str, part: str) -> None:
     assert limited_part(address) == part

@@ -9,12 +9,13 @@ from types import ModuleType
 import pytest
 
 # No other module of these tests imports these, so that only this one follows when they move.
-from dashtam.application.providers import (
+from dashtam.application.provider import (
     CredentialsRefused,
     ProviderFailed,
     ProviderRateLimited,
     Report,
 )
+
 from scripted_provider import Answer, Nowhere, Scripted, account, position, problem
 
 __all__ = [

@@ -29,7 +29,7 @@ from dashtam.application.syncs import sync_run
 from dashtam.application.syncs.sync_result import SyncClaim
 from dashtam.application.syncs.sync_run import SyncRequest
 from dashtam.application.syncs.syncs import SyncRunning
-from dashtam.bootstrap.worker import Effort, Worker
+from dashtam.bootstrap.worker import Worker, WorkerOptions
 from dashtam.database.engine import open_engine
 from dashtam.database.unit_of_work import Database, UnitOfWork
 from dashtam.domain.connection import ConnectionId
@@ -190,8 +190,8 @@ def _begun(services: Services, order: Mapping[str, Any]) -> SyncClaim:
 def work(order: Mapping[str, Any]) -> None:
     """Do what a worker does."""
     structlog.configure(processors=[_silent], logger_factory=structlog.ReturnLoggerFactory())
-    effort = Effort(at_once=4, poll_s=0.02, finish_within_s=0.2)
-    worker = Worker(world_of(order), structlog.get_logger(), effort)
+    options = WorkerOptions(max_concurrent_syncs=4, poll_s=0.02, shutdown_timeout_s=0.2)
+    worker = Worker(world_of(order), structlog.get_logger(), options)
     note(Path(order["folder"]), "ready", order["number"])
     worker.run_until_signalled()
 

@@ -17,7 +17,7 @@ from dashtam.application.rate_limits import POLICIES
 from dashtam.application.syncs import due_connections, sync_run
 from dashtam.application.syncs.sync_result import SyncClaim
 from dashtam.application.syncs.sync_run import SyncRequest
-from dashtam.bootstrap.worker import Threads
+from dashtam.bootstrap.background_tasks import BackgroundTasks
 from dashtam.database.engine import open_engine
 from dashtam.database.unit_of_work import Database
 from dashtam.domain.connection import Connection, ConnectionId
@@ -26,7 +26,7 @@ from dashtam.domain.user import Session, SessionId, User, UserId
 from dashtam.presentation.app import AppOptions, make_app
 from dashtam.presentation.schemas.snapshot_chunks import rendered
 from dashtam.rate_limit.memory import MemoryBuckets
-from dashtam.security.cipher import RingCipher
+from dashtam.security.cipher import KeyRingCipher
 from dashtam.security.jwt import JwtSigner
 from dashtam.security.key_ring import LiveKeyRing, create
 from dashtam.security.passwords import Argon2Passwords
@@ -162,7 +162,7 @@ def scene(database_url: str, folder: Path) -> Iterator[Scene]:
     engine = open_engine(database_url, pool_size=25)
     services = world_of(Database(engine, clock, rendered), clock, folder)
     made = Scene(services, clock, provider, database_url)
-    background = Threads(get_logger())
+    background = BackgroundTasks(get_logger())
     made.services = replace(
         made.services, providers={provider.slug: provider}, background=background
     )
@@ -193,9 +193,9 @@ def ring_world(database: Database, clock: Any, ring: Path) -> Services:  # noqa:
         buckets=MemoryBuckets(),
         statement_files=SandboxedStatementFiles(),
         providers={},
-        cipher=RingCipher(keys),
+        cipher=KeyRingCipher(keys),
         http_for=Nowhere,
-        background=Threads(get_logger()),
+        background=BackgroundTasks(get_logger()),
         options=ServiceOptions(
             registration="open",
             setup_code=None,

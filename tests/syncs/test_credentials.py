@@ -16,7 +16,7 @@ from dashtam.application.provider import CredentialsRefused, ProviderRateLimited
 from dashtam.database.unit_of_work import Database, UnitOfWork
 from dashtam.domain.errors import Unavailable
 from dashtam.security import key_ring
-from dashtam.security.cipher import RingCipher
+from dashtam.security.cipher import KeyRingCipher
 from dashtam.security.key_ring import LiveKeyRing
 from scripted_provider import ACCESS, SECRET, account
 from syncs.scene import Scene
@@ -117,7 +117,7 @@ def test_a_key_that_is_gone_asks_for_nothing_and_heals_when_it_is_back(
     place = f"/connections/{scene.connected(ada)['id']}"
     key_ring.create(tmp_path / "other.json", scene.clock())
     requests, cipher = scene.query("SELECT requests FROM connections"), scene.services.cipher
-    other = RingCipher(LiveKeyRing.at(tmp_path / "other.json"))
+    other = KeyRingCipher(LiveKeyRing.at(tmp_path / "other.json"))
     scene.services = replace(scene.services, cipher=other)
     scene.clock.pass_(days=1)
     (run,) = scene.work_off()

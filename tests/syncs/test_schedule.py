@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from api_client import Person
 from dashtam.application.provider import Pace, ProviderFailed, ProviderRateLimited, Report
 from dashtam.application.syncs import due_connections, schedule, sync_run
-from dashtam.bootstrap.worker import Effort, Worker
+from dashtam.bootstrap.worker import Worker, WorkerOptions
 from dashtam.database.engine import open_engine
 from dashtam.domain.sync import SyncState
 from scripted_provider import account
@@ -191,7 +191,7 @@ def test_a_released_slot_is_served_at_once_by_another(scene: Scene, ada: Person)
 def test_a_worker_goes_on_after_what_nobody_foresaw(scene: Scene, ada: Person) -> None:
     scene.connected(ada)
     scene.clock.pass_(days=1)
-    worker = Worker(scene.services, get_logger(), Effort(poll_s=0.01))
+    worker = Worker(scene.services, get_logger(), WorkerOptions(poll_s=0.01))
     connections = scene.query("SELECT next_sync_at FROM connections")
     engine = open_engine(scene.database_url)
     with engine.begin() as connection:
@@ -223,9 +223,9 @@ def test_a_worker_that_is_stopped_finishes_what_it_does_or_gives_it_back(
         return Report([account("7.00")])
 
     scene.provider.script = [slowly]
-    effort = Effort(poll_s=0.01, finish_within_s=60 if is_in_time else 0.01)
+    options = WorkerOptions(poll_s=0.01, shutdown_timeout_s=60 if is_in_time else 0.01)
     # It has looked before, so that what is due is not spread as after downtime.
-    worker = Worker(scene.services, get_logger(), effort, _looked_at=scene.clock())
+    worker = Worker(scene.services, get_logger(), options, last_poll_at=scene.clock())
     thread = Thread(target=worker.run)
     thread.start()
     assert asked.wait(60)

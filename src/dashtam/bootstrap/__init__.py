@@ -1,4 +1,4 @@
-"""The one place where ports meet adapters: settings become an application."""
+"""Start-up: the settings become an installation, and ports get their adapters."""
 
 from dashtam.bootstrap.container import now
 from dashtam.bootstrap.installation import Installation

@@ -1,11 +1,10 @@
-"""The parts of an installation, each made when it is first asked for."""
+"""The components of an installation, each created when it is first used."""
 
 import base64
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
 from uuid import UUID
@@ -15,8 +14,7 @@ from sqlalchemy import Engine
 
 from dashtam.application.ports import ServiceOptions, Services, Spend
 from dashtam.application.provider import Http
-from dashtam.application.rate_limits import Buckets
-from dashtam.bootstrap.worker import Threads
+from dashtam.bootstrap.background_tasks import BackgroundTasks
 from dashtam.database import backups, health, migrate
 from dashtam.database.engine import open_engine, sqlite_path
 from dashtam.database.history_cache.drivers import driver_of
@@ -24,12 +22,13 @@ from dashtam.database.history_cache.history_cache import HistoryCache
 from dashtam.database.unit_of_work import Clock, Database
 from dashtam.domain.account import AccountId
 from dashtam.domain.errors import DashtamError
+from dashtam.presentation.http.client_ip import is_loopback
 from dashtam.presentation.schemas.snapshot_chunks import rendered
 from dashtam.providers.registry import providers
 from dashtam.rate_limit.memory import MemoryBuckets
-from dashtam.rate_limit.shared import SharedBuckets
+from dashtam.rate_limit.redis import RedisBuckets
 from dashtam.security import key_ring
-from dashtam.security.cipher import RingCipher
+from dashtam.security.cipher import KeyRingCipher
 from dashtam.security.jwt import JwtSigner
 from dashtam.security.key_ring import KeyRing, KeyRingUnreadable, LiveKeyRing
 from dashtam.security.passwords import Argon2Passwords
@@ -45,8 +44,8 @@ def now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - the clock itself
 
 
-class NoKeyRing(DashtamError):
-    """In production nothing secret is made up on the way."""
+class KeyRingMissing(DashtamError):
+    """In production no key ring is created by itself."""
 
     detail = (
         "There is no key ring, and in production none is made up. Make one with"
@@ -54,8 +53,8 @@ class NoKeyRing(DashtamError):
     )
 
 
-class Parts:
-    """What one Dashtam is made of. Nothing is opened or made before it is needed."""
+class Container:
+    """The components of one installation."""
 
     def __init__(
         self, settings: Settings, *, is_upgraded: bool = False, clock: Clock = now
@@ -63,16 +62,16 @@ class Parts:
         self.settings = settings
         self.clock = clock
         self._is_upgraded = is_upgraded
-        self._mending: set[UUID] = set()
+        self._services: Services | None = None
+        self._folder_lock: ExitStack | None = None
+        self._rebuilding: set[UUID] = set()
 
     @classmethod
     def open(cls, given: Mapping[str, object], *, clock: Clock = now) -> Self:
-        """Read the settings, those of the command line first.
+        """Read the settings; those in ``given`` override the environment.
 
-        Args:
-            given: settings by name.
-            clock: returns the present instant in UTC. Rate limits kept in memory count by it too,
-                unless it is the system's own clock, which can go back.
+        Rate limits in memory count by ``clock`` too, unless it is the system's own, which may be
+        set back.
 
         Raises:
             InvalidSettings: an option is unknown, or has a value that it cannot have.
@@ -81,168 +80,164 @@ class Parts:
 
     @cached_property
     def database(self) -> Database:
-        """The database, its schema brought up to date."""
+        """The database, its schema upgraded."""
         if not self._is_upgraded:
             self.upgrade()
-        _ = self._held
-        return Database(self._engine, self.clock, rendered)
+        self._lock_data_folder()
+        return Database(self.engine, self.clock, rendered)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The connections to the database, its schema not upgraded."""
+        path = sqlite_path(self.settings.database)
+        if path is not None:
+            _create_private_folder(path.parent)
+        return open_engine(self.settings.database, pool_size=self.settings.database_pool)
 
     @cached_property
     def ring(self) -> LiveKeyRing:
-        """The key ring; made on first use, but never in production."""
+        """The key ring; it is created on first use, except in production."""
         settings = self.settings
         try:
             if settings.key_ring is not None:
                 return LiveKeyRing(KeyRing.parse(settings.key_ring))
             if not settings.key_ring_path.exists():
                 if settings.is_production:
-                    raise NoKeyRing
+                    raise KeyRingMissing
                 self.create_keys()
             return LiveKeyRing.at(settings.key_ring_path)
         except (KeyRingUnreadable, OSError) as error:
-            raise unreadable(settings.key_ring_path, error) from None
+            raise key_ring_error(settings.key_ring_path, error) from None
 
     @cached_property
-    def _held(self) -> ExitStack:
-        """The data folder, held from the first use of the database until ``close``."""
-        held = ExitStack()
-        if sqlite_path(self.settings.database) is not None:
-            held.enter_context(backups.in_use(self.settings.data))
-        return held
-
-    @cached_property
-    def _engine(self) -> Engine:
-        path = sqlite_path(self.settings.database)
-        if path is not None:
-            _make_private(path.parent)
-        return open_engine(self.settings.database, pool_size=self.settings.database_pool)
-
-    @cached_property
-    def _buckets(self) -> Buckets:
-        if url := self.settings.redis_url:
-            return SharedBuckets(url)
-        if self.clock is now:
-            return MemoryBuckets()
-        return MemoryBuckets(self._clock_ns, self._clock_ns)
-
-    def _clock_ns(self) -> int:
-        return (self.clock() - _EPOCH) // timedelta(microseconds=1) * 1_000
-
-    @cached_property
-    def _setup_code(self) -> str:
-        # Derived, so that every process of this installation asks for the same one.
+    def setup_code(self) -> str:
+        """The code of the first user; derived, so that all processes have the same."""
         derived = KeyRingSecrets(self.ring).derive("setup-code", b"")
         return self.settings.setup_code or base64.b32encode(derived[:10]).decode().lower()
 
     @cached_property
-    def _clients(self) -> Callable[[Spend], Http]:
+    def background(self) -> BackgroundTasks:
+        """The tasks that continue after a response."""
+        return BackgroundTasks(structlog.get_logger())
+
+    @cached_property
+    def http_client_for(self) -> Callable[[Spend], Http]:
+        """The factory of HTTP clients for providers."""
         # Its libraries are loaded by the first request to a provider, not by every command.
         from dashtam.providers.http_client import Outbound  # noqa: PLC0415 - see above
 
-        return Outbound(self.settings.outbound, self.settings.outbound_ca).client
+        return Outbound(self.settings.outbound_endpoints, self.settings.outbound_ca).client
 
-    def _http_for(self, spend: Spend) -> Http:
-        return self._clients(spend)
-
-    @cached_property
-    def _threads(self) -> Threads:
-        return Threads(structlog.get_logger())
-
-    @cached_property
-    def _history_cache(self) -> HistoryCache | None:
-        driver = driver_of(self._engine, connections=max(1, self.settings.database_pool // 2))
-        return None if driver is None else HistoryCache(driver, self._mend)
-
-    def _mend(self, account_id: UUID) -> None:
-        def refresh() -> None:
-            try:
-                with self.database.write() as work:
-                    work.history_chunks.changed(AccountId(account_id))
-            finally:
-                self._mending.discard(account_id)
-
-        # Whoever reads meanwhile finds the same damage.
-        if account_id not in self._mending:
-            self._mending.add(account_id)
-            self._threads.start(refresh)
+    @property
+    def is_local(self) -> bool:
+        """Whether this machine alone can reach the address to listen on."""
+        return self.settings.host == "localhost" or is_loopback(self.settings.host)
 
     def services(self) -> Services:
-        """Return what use cases ask for; the database is brought up to date first."""
-        settings = self.settings
-        return Services(
-            database=self.database,
+        """Return the same services until ``close``."""
+        if self._services is not None:
+            return self._services
+        settings, database = self.settings, self.database
+        if settings.redis_url:
+            buckets: MemoryBuckets | RedisBuckets = RedisBuckets(settings.redis_url)
+        elif self.clock is now:
+            buckets = MemoryBuckets()
+        else:
+            buckets = MemoryBuckets(self._clock_ns, self._clock_ns)
+        driver = driver_of(self.engine, connections=max(1, settings.database_pool // 2))
+        self._services = Services(
+            database=database,
             clock=self.clock,
             passwords=Argon2Passwords(),
             signer=JwtSigner(self.ring, settings.issuer, settings.audience),
             secrets=KeyRingSecrets(self.ring),
-            buckets=self._buckets,
+            buckets=buckets,
             statement_files=SandboxedStatementFiles(),
             providers=providers(),
-            cipher=RingCipher(self.ring),
-            http_for=self._http_for,
-            background=self._threads,
-            history_cache=self._history_cache,
+            cipher=KeyRingCipher(self.ring),
+            http_for=lambda spend: self.http_client_for(spend),  # noqa: PLW0108 - loaded when called
+            background=self.background,
+            history_cache=None if driver is None else HistoryCache(driver, self._rebuild_history),
             options=ServiceOptions(
                 registration=settings.registration,
-                setup_code=self._setup_code,
-                is_local=is_loopback(settings.host) and settings.public_url is None,
+                setup_code=self.setup_code,
+                is_local=self.is_local and settings.public_url is None,
                 has_https=(settings.public_url or "").startswith("https:"),
                 base_path=settings.base_path,
-                origins=settings.own_origins,
-                rate_policies=settings.policies,
+                origins=settings.trusted_origins,
+                rate_policies=settings.rate_policies,
                 sync_spacing=timedelta(minutes=settings.sync_spacing_minutes),
                 sync_lease=timedelta(seconds=settings.sync_lease_s),
             ),
         )
+        return self._services
 
     def close(self) -> None:
-        """Let go of the database, where anything was asked of it, once nothing goes on with it."""
-        if "_threads" in self.__dict__:
-            # A connection that is lent when the others are closed would never be.
-            self._threads.wait()
-        if "_engine" in self.__dict__:
-            self._engine.dispose()
-        self.__dict__.pop("database", None)
-        held: ExitStack | None = self.__dict__.pop("_held", None)
-        if held is not None:
-            held.close()
+        """Wait for background tasks, and close the connections to the database."""
+        created = vars(self)
+        if "background" in created:
+            # A connection that a task still uses would stay open.
+            self.background.wait()
+        if "engine" in created:
+            self.engine.dispose()
+        created.pop("database", None)
+        self._services = None
+        if self._folder_lock is not None:
+            self._folder_lock.close()
+            self._folder_lock = None
 
     def upgrade(self) -> tuple[str | None, str]:
-        """Bring the schema to today's; return the revision before (None: empty) and the one now."""
-        _ = self._held
-        engine = self._engine
+        """Upgrade the schema, after a backup of a SQLite database that holds anything."""
+        self._lock_data_folder()
         is_file = sqlite_path(self.settings.database) is not None
-        if is_file and not health.is_current(engine) and health.holds_anything(engine):
+        if is_file and not health.is_current(self.engine) and health.holds_anything(self.engine):
             self.backup(self.settings.data / "backups")
-        return migrate.upgrade_engine(engine), migrate.HEAD
+        return migrate.upgrade_engine(self.engine), migrate.HEAD
 
     def backup(self, folder: Path) -> Path:
-        """Write the database and the key ring into a new folder inside this one; return it."""
-        _ = self._held
+        """Back up one consistent state, also while others write."""
+        self._lock_data_folder()
         ring = self.settings.key_ring_path
-        return backups.write(self._engine, ring if ring.exists() else None, folder, self.clock())
+        return backups.write(self.engine, ring if ring.exists() else None, folder, self.clock())
 
     def create_keys(self) -> Path:
-        """Make the key ring if there is none; return where it lies."""
+        """Create the key ring and its folder for their owner alone."""
         path = self.settings.key_ring_path
-        _make_private(self.settings.data)
+        _create_private_folder(self.settings.data)
         key_ring.create(path, self.clock())
         return path
 
+    def _lock_data_folder(self) -> None:
+        """Keep backups from being restored into a SQLite database until ``close``."""
+        if self._folder_lock is None:
+            lock = ExitStack()
+            if sqlite_path(self.settings.database) is not None:
+                lock.enter_context(backups.in_use(self.settings.data))
+            self._folder_lock = lock
 
-def unreadable(path: Path, error: Exception) -> DashtamError:
-    """Return the refusal that says why the key ring at this path cannot be used."""
+    def _clock_ns(self) -> int:
+        return (self.clock() - _EPOCH) // timedelta(microseconds=1) * 1_000
+
+    def _rebuild_history(self, account_id: UUID) -> None:
+        """Rebuild the cached history of an account, once for all readers that find it damaged."""
+
+        def rebuild() -> None:
+            try:
+                with self.database.write() as work:
+                    work.history_chunks.changed(AccountId(account_id))
+            finally:
+                self._rebuilding.discard(account_id)
+
+        if account_id not in self._rebuilding:
+            self._rebuilding.add(account_id)
+            self.background.start(rebuild)
+
+
+def key_ring_error(path: Path, error: Exception) -> DashtamError:
+    """Return the error that says why the key ring at this path cannot be used."""
     reason = "it is not readable" if isinstance(error, OSError) else str(error)
     return DashtamError(f"The key ring at {path} cannot be used: {reason}.".replace("..", "."))
 
 
-def _make_private(folder: Path) -> None:
+def _create_private_folder(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches what listens there."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -1,9 +1,8 @@
-"""Settings become the running application: what can be done with its parts."""
+"""The commands of an installation: serve, work, back up, rotate keys, check."""
 
 import gc
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from typing_extensions import override
 
 from dashtam import __version__
 from dashtam.bootstrap import doctor, logs
-from dashtam.bootstrap.container import Parts, is_loopback, unreadable
-from dashtam.bootstrap.key_rotation import reseal
-from dashtam.bootstrap.metrics import Metrics, counting_together
+from dashtam.bootstrap.container import Container, key_ring_error
+from dashtam.bootstrap.key_rotation import reseal_credentials
+from dashtam.bootstrap.metrics import Metrics, shared_metrics
 from dashtam.bootstrap.worker import Worker
 from dashtam.database import backups, health
 from dashtam.database.engine import sqlite_path
@@ -32,13 +31,13 @@ from dashtam.settings import PREFIX, Settings
 _SECRET_OPTIONS = frozenset({"key_ring", "setup_code", "database_url", "redis_url"})
 
 
-class Installation(Parts, InstallationPort):
-    """One Dashtam as its settings say."""
+class Installation(Container, InstallationPort):
+    """One Dashtam, as its settings describe it."""
 
     def app(
         self, metrics: Metrics | None = None, close: Callable[[], None] | None = None
     ) -> ASGIApp:
-        """Return the ASGI application, which closes this installation when it ends."""
+        """Return the ASGI application; at its end it calls ``close``, by default this one's."""
         settings, metrics = self.settings, metrics or Metrics()
         return make_app(
             self.services(),
@@ -46,13 +45,13 @@ class Installation(Parts, InstallationPort):
                 version=__version__,
                 threads=settings.database_pool,
                 public_url=settings.public_url,
-                trusted_proxies=settings.proxies,
+                trusted_proxies=settings.trusted_networks,
                 cors_origins=settings.origins,
                 errors_url=settings.errors_url,
-                is_ready=lambda: health.is_current(self._engine),
-                jwks=lambda: self.ring.ring().jwks(self.clock()),
+                is_ready=lambda: health.is_current(self.engine),
+                jwks=lambda: self.ring.current().jwks(self.clock()),
                 observe=metrics.observe,
-                metrics=metrics.text if settings.metrics else None,
+                metrics=metrics.render if settings.metrics else None,
                 close=close or self.close,
                 log=structlog.get_logger(),
             ),
@@ -60,46 +59,49 @@ class Installation(Parts, InstallationPort):
 
     @override
     def serve(self, started: Callable[[Mapping[str, str]], None]) -> None:
+        """Serve requests, and sync due connections unless ``worker`` is off."""
         settings = self.settings
         if settings.server == "granian":
             granian_server.require()
-        logs.set_up(settings.log_level, debug=settings.debug)
-        told = {"url": settings.public_url or f"http://{_in_url(settings.host)}:{settings.port}"}
+        logs.configure(settings.log_level, debug=settings.debug)
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        told = {"url": settings.public_url or f"http://{host}:{settings.port}"}
         if settings.server == "granian":
             told["note"] = granian_server.NOTE
         services = self.services()
         with services.database.read() as work:
             if settings.registration == "first_user" and not work.users.any():
-                told["setup_code"] = self._setup_code
-        # The worker beside it goes on for a while after it has stopped.
-        with closing(self), self._working():
+                told["setup_code"] = self.setup_code
+        worker = Worker(services, structlog.get_logger())
+        # The worker uses the database until the server has stopped, so this closes it.
+        with closing(self), worker.running() if settings.worker else nullcontext():
             if settings.server == "uvicorn" and settings.processes == 1:
-                app, at = self.app(close=_leave_open), (settings.host, settings.port)
-                # What is loaded by now stays: it need not be searched for garbage again and again.
+                app = self.app(close=lambda: None)
+                # The loaded modules stay: the garbage collector need not search them each time.
                 gc.freeze()
-                serve(app, host=at[0], port=at[1], started=lambda: started(told))
+                serve(app, host=settings.host, port=settings.port, started=lambda: started(told))
             else:
                 self._serve_in_processes(lambda: started(told))
 
     def _serve_in_processes(self, started: Callable[[], None]) -> None:
-        """Serve in processes of their own; this one only works off what is due."""
+        """Serve in other processes; this one runs only the worker."""
         settings = self.settings
-        with counting_together() as counts:
-            one = OneOfSeveral(settings, counts)
+        with shared_metrics() as folder:
+            app_factory = AppFactory(settings, folder)
             if settings.server == "granian":
                 granian_server.serve(
-                    one,
+                    app_factory,
                     host=settings.host,
                     port=settings.port,
                     processes=settings.processes,
                     started=started,
                 )
             else:
-                # It loads uvicorn, for which no other command should wait.
+                # It loads uvicorn, which no other command needs.
                 from dashtam.presentation.http import processes  # noqa: PLC0415 - see above
 
                 processes.serve(
-                    one,
+                    app_factory,
                     at=(settings.host, settings.port),
                     processes=settings.processes,
                     started=started,
@@ -108,59 +110,54 @@ class Installation(Parts, InstallationPort):
 
     @override
     def work(self, started: Callable[[], None]) -> None:
-        logs.set_up(self.settings.log_level)
+        """Sync due connections in this process alone."""
+        logs.configure(self.settings.log_level)
         worker = Worker(self.services(), structlog.get_logger())
         started()
         with closing(self):
             worker.run_until_signalled()
 
-    @contextmanager
-    def _working(self) -> Iterator[None]:
-        """Have a worker beside the server, unless the settings say otherwise."""
-        if not self.settings.worker:
-            yield
-            return
-        worker = Worker(self.services(), structlog.get_logger())
-        thread = threading.Thread(target=worker.run, name="worker")
-        thread.start()
-        try:
-            yield
-        finally:
-            worker.stop()
-            thread.join()
-
     @override
     def options(self) -> Sequence[Option]:
-        defaults = msgspec.structs.asdict(Settings())
+        """Read the options from ``Settings``; secrets are hidden."""
+        values, defaults = map(msgspec.structs.asdict, (self.settings, Settings()))
         return [
             Option(
                 variable=PREFIX + name.upper(),
-                value=_shown(name, value),
-                default=_shown("", defaults[name]),
+                value="(hidden)" if name in _SECRET_OPTIONS and value is not None else _text(value),
+                default=_text(defaults[name]),
                 is_set=value != defaults[name],
-                sentence=sentence,
+                sentence=description,
             )
-            for (name, value), sentence in zip(
-                msgspec.structs.asdict(self.settings).items(), Settings.sentences(), strict=True
+            for (name, value), description in zip(
+                values.items(), Settings.descriptions(), strict=True
             )
         ]
 
     @override
     def warnings(self) -> Sequence[str]:
+        """Return a sentence for each setting that is a risk once others reach the installation."""
         settings = self.settings
-        said = []
+        found = []
         if settings.is_production and settings.registration == "open":
-            said.append("Anyone who reaches this installation can register (registration=open).")
-        if not is_loopback(settings.host) and not (settings.public_url or "").startswith("https"):
-            said.append("Others can reach this address, and public_url is not https: passwords"
-                        " and tokens travel in the clear unless a proxy adds TLS.")  # fmt: skip
+            found.append("Anyone who reaches this installation can register (registration=open).")
+        if not self.is_local and not (settings.public_url or "").startswith("https"):
+            sentence = (
+                "Others can reach this address, and public_url is not https: passwords and tokens"
+                " travel in the clear unless a proxy adds TLS."
+            )
+            found.append(sentence)
         if settings.processes > 1 and settings.redis_url is None:
-            said.append(f"Each of the {settings.processes} processes limits rates by itself, so"
-                        " that clients get as many times more: set DASHTAM_REDIS_URL.")  # fmt: skip
-        return said
+            sentence = (
+                f"Each of the {settings.processes} processes limits rates by itself, so that"
+                " clients get as many times more: set DASHTAM_REDIS_URL."
+            )
+            found.append(sentence)
+        return found
 
     @override
     def restore(self, backup: Path) -> None:
+        """Restore a backup after closing this installation."""
         self.close()
         backups.restore(
             backup,
@@ -172,79 +169,69 @@ class Installation(Parts, InstallationPort):
 
     @override
     def rotate_keys(self) -> str:
-        """Seal all credentials under the new key too; after a kill it can be run again."""
-        if self.settings.key_ring is not None:
-            raise DashtamError(_ring_given(self.settings.key_ring_path))
+        """Add new keys and seal credentials under them; return the id of the new signing key.
+
+        An interrupted rotation can be repeated.
+        """
         path = self.settings.key_ring_path
+        if self.settings.key_ring is not None:
+            detail = (
+                f"The key ring is given by {PREFIX}KEY_RING, which Dashtam cannot change: nothing"
+                " was rotated, and no credentials were sealed anew. Stop every process of Dashtam,"
+                f" write the ring to {path}, run this again without that setting, and give it the"
+                " text that the file holds then."
+            )
+            raise DashtamError(detail)
         try:
             ring = key_ring.rotate(path, self.clock())
         except (KeyRingUnreadable, OSError) as error:
-            raise unreadable(path, error) from None
-        key_ring.forget_sealing_keys(path, self.clock(), but=reseal(self.database, ring))
-        return ring.current.kid
+            raise key_ring_error(path, error) from None
+        needed = reseal_credentials(self.database, ring)
+        key_ring.remove_sealing_keys(path, self.clock(), keep=needed)
+        return ring.signing_key.kid
 
     @override
     def keys(self) -> Sequence[Key]:
-        verify = [key for key in self.ring.ring().signing if key.verifies_at(self.clock())]
-        return [Key(key.kid, key.made_at, key.retired_at) for key in reversed(verify)]
+        """List the signing keys of the key ring."""
+        valid = [key for key in self.ring.current().signing_keys if key.is_valid_at(self.clock())]
+        return [Key(key.kid, key.made_at, key.retired_at) for key in reversed(valid)]
 
     @override
     def checks(self) -> Sequence[Check]:
+        """Run every check, also when the database is unreachable."""
         settings = self.settings
-        found = [
-            doctor.folder(settings.data),
-            doctor.key_ring(settings.key_ring_path, given=settings.key_ring is not None),
-            doctor.schema(self._engine),
-            doctor.clock(self._engine, self.clock()),
-            doctor.worker(self._engine, self.clock()),
-            doctor.shared_limits(settings.redis_url),
-        ]
         return [
-            *(Check(check.name, check.is_well, check.found, check.advice) for check in found),
+            doctor.check_data_folder(settings.data),
+            doctor.check_key_ring(settings.key_ring_path, is_setting=settings.key_ring is not None),
+            doctor.check_database(self.engine),
+            doctor.check_clock(self.engine, self.clock()),
+            doctor.check_worker(self.engine, self.clock()),
+            doctor.check_rate_limits(settings.redis_url),
             *(Check("settings", is_well=False, found=warning) for warning in self.warnings()),
         ]
 
 
-def _ring_given(path: Path) -> str:
-    return (
-        f"The key ring is given by {PREFIX}KEY_RING, which Dashtam cannot change: nothing was"
-        " rotated, and no credentials were sealed anew. Stop every process of Dashtam, write the"
-        f" ring to {path}, run this again without that setting, and give it the text that the file"
-        " holds then."
-    )
-
-
 @dataclass(frozen=True, slots=True)
-class OneOfSeveral:
-    """Makes the application in one of several processes that serve, called once in each.
+class AppFactory:
+    """Creates the application in each of several serving processes.
 
-    The schema is today's by then: the process that starts these has seen to it.
+    The schema is current, because the parent process has upgraded it.
     """
 
     settings: Settings
-    counts: Path
+    metrics_folder: Path
 
     def __call__(self) -> ASGIApp:
-        """Return the application."""
+        """Return the application of this process, which ends with its parent."""
         from dashtam.presentation.http.processes import end_with_parent  # noqa: PLC0415 - as above
 
-        logs.set_up(self.settings.log_level, debug=self.settings.debug)
+        logs.configure(self.settings.log_level, debug=self.settings.debug)
         end_with_parent()
         installation = Installation(self.settings, is_upgraded=True)
-        return installation.app(Metrics(self.counts), installation.close)
+        return installation.app(Metrics(self.metrics_folder), installation.close)
 
 
-def _leave_open() -> None:
-    """Do nothing: whoever started the application closes what it stands on."""
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _shown(name: str, value: object) -> str:
-    if name in _SECRET_OPTIONS and value is not None:
-        return "(hidden)"
+def _text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None else str(value)

@@ -6,67 +6,62 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Histogram,
-    ProcessCollector,
-    generate_latest,
-)
+import prometheus_client as prometheus
 from prometheus_client.multiprocess import MultiProcessCollector
 
-# The library looks nowhere else, and when it is loaded.
-_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 @contextmanager
-def counting_together() -> Iterator[Path]:
-    """Yield a folder where processes that are started meanwhile keep what they count."""
+def shared_metrics() -> Iterator[Path]:
+    """Yield a folder for the metrics of processes that start inside the ``with`` block.
+
+    The library reads the folder from the environment, when a process imports it.
+    """
     with TemporaryDirectory(prefix="dashtam-metrics-") as folder:
-        os.environ[_FOLDER] = folder  # noqa: TID251 - see above
+        os.environ[_FOLDER_VARIABLE] = folder  # noqa: TID251 - see above
         try:
             yield Path(folder)
         finally:
-            del os.environ[_FOLDER]  # noqa: TID251 - see above
+            del os.environ[_FOLDER_VARIABLE]  # noqa: TID251 - see above
 
 
 class Metrics:
-    """Counts and times; labels are methods and statuses, never paths or people.
+    """Counts and times of requests; labels are methods and statuses, never paths or people.
 
-    Those of one process, with its memory and processor time; or, in a process that was started
-    while ``counting_together``, those of all that share the folder.
+    Without a folder they are those of this process, with its memory and processor time. With the
+    folder of ``shared_metrics`` they are those of all processes that share it.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
-        self._registry = CollectorRegistry()
+        self._registry = prometheus.CollectorRegistry()
         if folder is None:
-            ProcessCollector(registry=self._registry)
-        self._requests = Counter(
+            prometheus.ProcessCollector(registry=self._registry)
+        self._requests = prometheus.Counter(
             "dashtam_requests", "Requests answered.", ("method", "status"), registry=self._registry
         )
-        self._took = Histogram(
+        self._durations = prometheus.Histogram(
             "dashtam_request_seconds",
             "Time from a request's headers to the end of its answer.",
             registry=self._registry,
-            buckets=_SECONDS,
+            buckets=_BUCKETS_S,
         )
-        self._answered: dict[tuple[str, int], Counter] = {}
+        self._counters: dict[tuple[str, int], prometheus.Counter] = {}
 
     def observe(self, method: str, status: int, took_s: float) -> None:
         """Count one answered request."""
-        answered = self._answered.get((method, status))
-        if answered is None:
-            answered = self._answered[method, status] = self._requests.labels(method, str(status))
-        answered.inc()
-        self._took.observe(took_s)
+        counter = self._counters.get((method, status))
+        if counter is None:
+            counter = self._counters[method, status] = self._requests.labels(method, str(status))
+        counter.inc()
+        self._durations.observe(took_s)
 
-    def text(self) -> bytes:
-        """Return all of it in Prometheus' text format."""
+    def render(self) -> bytes:
+        """Return the metrics in Prometheus' text format."""
         if self._folder is None:
-            return generate_latest(self._registry)
-        together = CollectorRegistry()
-        MultiProcessCollector(together, path=str(self._folder))  # type: ignore[no-untyped-call] # its author gives no types
-        return generate_latest(together)
+            return prometheus.generate_latest(self._registry)
+        registry = prometheus.CollectorRegistry()
+        MultiProcessCollector(registry, path=str(self._folder))  # type: ignore[no-untyped-call] # its author gives no types
+        return prometheus.generate_latest(registry)

@@ -1,4 +1,4 @@
-"""Buckets in the memory of this process."""
+"""Token buckets in the memory of this process."""
 
 import time
 from collections import OrderedDict
@@ -8,14 +8,14 @@ from threading import Lock
 from dashtam.application.rate_limits import RatePolicy, Spent
 from dashtam.rate_limit import token_bucket
 
-_TICKS_PER_S = 1_000_000_000
+_NS_PER_US = 1_000
 
 
 class MemoryBuckets:
-    """Buckets for one process; every thread may spend.
+    """Buckets of one process, for all its threads.
 
-    Both clocks count nanoseconds. The first cannot go back and settles what is allowed, the
-    second is the epoch and serves ``reset_at`` only.
+    Both clocks count nanoseconds. The monotonic clock decides what is allowed; the time since the
+    epoch serves ``reset_at`` alone.
     """
 
     may_wait = False
@@ -28,7 +28,7 @@ class MemoryBuckets:
         self._monotonic_ns = monotonic_ns
         self._epoch_ns = epoch_ns
         self._lock = Lock()
-        # For each policy, by order of the last spending: when the bucket is full again, in parts.
+        # For each policy, the last spent from at the end: when the bucket is full again, in units.
         self._full_at: dict[RatePolicy, OrderedDict[bytes, int]] = {}
 
     def __len__(self) -> int:
@@ -36,30 +36,22 @@ class MemoryBuckets:
         return sum(map(len, self._full_at.values()))
 
     def spend(self, policy: RatePolicy, key: str, tokens: int = 1) -> Spent:
-        """Take the tokens if all of them are there; see ``Buckets``."""
-        needed = token_bucket.cost(policy, tokens, _TICKS_PER_S)
-        name = token_bucket.digest(policy, key)
+        """Spend by the monotonic clock."""
+        required = token_bucket.required_units(policy, tokens)
+        bucket = token_bucket.bucket_id(policy, key)
         with self._lock:
-            now = self._monotonic_ns() * policy.per_minute
+            now = self._monotonic_ns() // _NS_PER_US * policy.per_minute
             full_at = self._full_at.setdefault(policy, OrderedDict())
-            debt = max(0, full_at.get(name, now) - now)
-            lacking = debt + needed - policy.capacity * token_bucket.parts_per_token(_TICKS_PER_S)
+            debt = max(0, full_at.get(bucket, now) - now)
+            lacking = debt + required - policy.capacity * token_bucket.UNITS_PER_TOKEN
             if lacking <= 0 and tokens:
-                debt += needed
-                full_at[name] = now + debt
-                full_at.move_to_end(name)
-                _forget(full_at, now)
-        return token_bucket.spent(policy, debt, lacking, self._epoch_ns(), _TICKS_PER_S)
-
-
-def _forget(full_at: OrderedDict[bytes, int], now: int) -> None:
-    """Drop up to two of the longest unused buckets, where they are full again.
-
-    Each spending adds at most one, so the number remembered stays below that of the keys spent
-    from within the time that fills an empty bucket.
-    """
-    for _ in range(2):
-        name = next(iter(full_at))
-        if full_at[name] > now:
-            return
-        del full_at[name]
+                debt += required
+                full_at[bucket] = now + debt
+                full_at.move_to_end(bucket)
+                # Each call adds one bucket at most and forgets two, so that the memory holds only
+                # buckets spent from within the time that fills an empty one.
+                for _ in range(2):
+                    oldest = next(iter(full_at))
+                    if full_at[oldest] <= now:
+                        del full_at[oldest]
+        return token_bucket.build_spent(policy, debt, lacking, self._epoch_ns() // _NS_PER_US)

@@ -1,59 +1,56 @@
 """The arithmetic of a token bucket, in whole numbers.
 
-A bucket is known by its ``debt``: what it lacks to be full. It is counted in parts so small that
-one tick of the clock pays back exactly ``per_minute`` of them, so nothing is ever rounded. This
-is the generic cell rate algorithm (ITU-T I.371) with the theoretical arrival time as ``debt``.
+A bucket is its ``debt``: the units that it lacks to be full. Each microsecond pays back
+``per_minute`` units, so that a token is as many units as a minute has microseconds, and nothing is
+rounded. This is the generic cell rate algorithm (ITU-T I.371), with the theoretical arrival time as
+``debt``.
 """
 
 import hashlib
 from functools import lru_cache
+from typing import Final
 
 from dashtam.application.rate_limits import RatePolicy, Spent
 
-_SECONDS_PER_MINUTE = 60
+US_PER_S: Final = 1_000_000
+UNITS_PER_TOKEN: Final = 60 * US_PER_S
 
 
-def parts_per_token(ticks_per_s: int) -> int:
-    """Return what one token is worth: the ticks of a minute, whatever the policy."""
-    return _SECONDS_PER_MINUTE * ticks_per_s
-
-
-def cost(policy: RatePolicy, tokens: int, ticks_per_s: int) -> int:
-    """Return the parts that must be free for the tokens, for looking those of one token.
+def required_units(policy: RatePolicy, tokens: int) -> int:
+    """Return the units that must be free for the tokens; for 0 tokens, those of one.
 
     Raises:
-        ValueError: fewer than 0 tokens, or more than the bucket can ever hold.
+        ValueError: fewer than 0 tokens, or more than the bucket can hold.
     """
     if not 0 <= tokens <= policy.capacity:
         msg = f"{policy.name} holds {policy.capacity} tokens, not {tokens}."
         raise ValueError(msg)
-    return max(tokens, 1) * parts_per_token(ticks_per_s)
+    return max(tokens, 1) * UNITS_PER_TOKEN
 
 
 @lru_cache(maxsize=4096)
-def digest(policy: RatePolicy, key: str) -> bytes:
-    """Return 16 bytes that stand for the bucket.
+def bucket_id(policy: RatePolicy, key: str) -> bytes:
+    """Return the bucket's id: 16 bytes, which reveal no e-mail address in the key.
 
-    Keys hold e-mail addresses and come in any length; what is stored shows and weighs nothing.
-    A changed policy starts afresh, because its parts are of another size.
+    A changed policy starts with full buckets, because its units are of another size.
     """
     text = f"{policy.name} {policy.capacity}/{policy.per_minute} {key}"
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def spent(policy: RatePolicy, debt: int, lacking: int, now: int, ticks_per_s: int) -> Spent:
-    """Put a bucket's answer into words.
+def build_spent(policy: RatePolicy, debt: int, lacking: int, now_us: int) -> Spent:
+    """Return the answer of a bucket.
 
-    ``lacking`` are the parts that were missing, 0 or less when it was allowed; ``now`` is the
-    epoch in ticks.
+    ``lacking`` are the units that were missing, 0 or less when the tokens were spent; ``now_us``
+    is the time since the epoch.
     """
-    free = policy.capacity * parts_per_token(ticks_per_s) - debt
-    parts_per_s = policy.per_minute * ticks_per_s
+    free = policy.capacity * UNITS_PER_TOKEN - debt
+    units_per_s = policy.per_minute * US_PER_S
     return Spent(
         allowed=lacking <= 0,
         limit=policy.capacity,
-        remaining=max(0, free // parts_per_token(ticks_per_s)),
-        # Rounded up, both: a second later than needed keeps the promise, a second earlier not.
-        reset_at=-(-(now * policy.per_minute + debt) // parts_per_s),
-        retry_after_s=None if lacking <= 0 else max(1, -(-lacking // parts_per_s)),
+        remaining=max(0, free // UNITS_PER_TOKEN),
+        # Both are rounded up: a second too late keeps the promise, a second too early breaks it.
+        reset_at=-(-(now_us * policy.per_minute + debt) // units_per_s),
+        retry_after_s=None if lacking <= 0 else max(1, -(-lacking // units_per_s)),
     )

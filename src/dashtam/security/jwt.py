@@ -17,81 +17,18 @@ from dashtam.domain.user import Principal, SessionId, UserId
 from dashtam.security.key_ring import KeyRing, LiveKeyRing
 from dashtam.security.keys import SigningKey
 
-LONGEST_TOKEN: Final = 4096
+MAX_TOKEN_CHARS: Final = 4096
 
 _ALGORITHM: Final = "EdDSA"
 _TYPE: Final = "at+jwt"
-# The last character of a signature has bits to spare, and a token has one spelling.
+# The last character of a signature has unused bits; only one spelling of a token is accepted.
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{85}[AQgw]")
-# Another machine's clock may be a little ahead when it issues; no token lives longer for it.
-_CLOCKS_APART_S: Final = 60
-# Checking a signature costs more than all the rest of a short answer.
-_REMEMBERED: Final = 10_000
+# The clock of another machine may be ahead; a token does not live longer for it.
+_MAX_CLOCK_SKEW_S: Final = 60
+# Checking a signature costs more than the rest of a short response.
+_MAX_VERIFIED_TOKENS: Final = 10_000
 
 _jws = PyJWS(algorithms=[_ALGORITHM])
-
-
-class JwtSigner:
-    """Issues and verifies the tokens of one issuer for one audience."""
-
-    def __init__(self, keys: LiveKeyRing, issuer: str, audience: str) -> None:
-        self._keys = keys
-        self._issuer = issuer
-        self._audience = audience
-        self._verified: dict[str, _Verified] = {}
-
-    def issue(self, user_id: UserId, session_id: SessionId, now: datetime) -> str:
-        """Return a signed token, good for ``ACCESS_TOKEN_S`` seconds."""
-        issued_s = int(now.timestamp())
-        claims = _Claims(
-            iss=self._issuer,
-            aud=self._audience,
-            sub=user_id,
-            sid=session_id,
-            iat=issued_s,
-            exp=issued_s + ACCESS_TOKEN_S,
-            jti=uuid4(),
-        )
-        return _sign(msgspec.json.encode(claims), self._keys.ring().current)
-
-    def verify(self, token: str, now: datetime) -> Principal | None:
-        """Return whose token it is, None unless it is one of ours and still good."""
-        ring = self._keys.ring()
-        known = self._verified.get(token)
-        if known is not None and known.ring is ring and known.key.verifies_at(now):
-            is_good = self._accepts(known.claims, int(now.timestamp()))
-            return known.principal if is_good else None
-        if len(token) > LONGEST_TOKEN or _TOKEN.fullmatch(token) is None:
-            return None
-        key = self._key(token.partition(".")[0], now)
-        if key is None:
-            return None
-        claims = _claims(token, key)
-        if claims is None or not self._accepts(claims, int(now.timestamp())):
-            return None
-        principal = Principal(UserId(claims.sub), SessionId(claims.sid))
-        self._remember(token, _Verified(ring, key, claims, principal))
-        return principal
-
-    def _remember(self, token: str, verified: "_Verified") -> None:
-        # That a signature is right stays so; whether the key and the claims still count does not.
-        if len(self._verified) >= _REMEMBERED:
-            with suppress(KeyError, RuntimeError):
-                del self._verified[next(iter(self._verified))]
-        self._verified[token] = verified
-
-    def _key(self, header: str, now: datetime) -> SigningKey | None:
-        # A key that we do not know may have been made by another process a moment ago.
-        key = _key_of(self._keys.ring(), header) or _key_of(self._keys.newest(), header)
-        return key if key is not None and key.verifies_at(now) else None
-
-    def _accepts(self, claims: "_Claims", now_s: int) -> bool:
-        return (
-            claims.iss == self._issuer
-            and claims.aud == self._audience
-            and claims.exp - claims.iat == ACCESS_TOKEN_S
-            and claims.iat - _CLOCKS_APART_S <= now_s < claims.exp
-        )
 
 
 class _Claims(msgspec.Struct, forbid_unknown_fields=True):
@@ -105,8 +42,8 @@ class _Claims(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True)
-class _Verified:
-    """A token whose signature was found right, by a key of this ring."""
+class _VerifiedToken:
+    """A token with a valid signature by a key of this ring."""
 
     ring: KeyRing
     key: SigningKey
@@ -114,24 +51,79 @@ class _Verified:
     principal: Principal
 
 
-def _key_of(ring: KeyRing, header: str) -> SigningKey | None:
-    # All tokens of one key have the same header, so it is looked up and never read: algorithm,
-    # type and key id are ours to the letter, and nothing unsigned is parsed.
-    return next((key for key in ring.signing if _header(key) == header), None)
+class JwtSigner:
+    """Issues and verifies the tokens of one issuer for one audience."""
+
+    def __init__(self, keys: LiveKeyRing, issuer: str, audience: str) -> None:
+        self._keys = keys
+        self._issuer = issuer
+        self._audience = audience
+        self._verified: dict[str, _VerifiedToken] = {}
+
+    def issue(self, user_id: UserId, session_id: SessionId, now: datetime) -> str:
+        """Sign with the newest key."""
+        issued_s = int(now.timestamp())
+        claims = _Claims(
+            iss=self._issuer,
+            aud=self._audience,
+            sub=user_id,
+            sid=session_id,
+            iat=issued_s,
+            exp=issued_s + ACCESS_TOKEN_S,
+            jti=uuid4(),
+        )
+        return _sign(msgspec.json.encode(claims), self._keys.current().signing_key)
+
+    def verify(self, token: str, now: datetime) -> Principal | None:
+        """Check the claims each time, and the signature once for each key ring."""
+        verified = self._verified.get(token)
+        if verified is None or verified.ring is not self._keys.current():
+            verified = self._verify_signature(token)
+        if verified is None:
+            return None
+        claims = verified.claims
+        is_valid = (
+            verified.key.is_valid_at(now)
+            and claims.iss == self._issuer
+            and claims.aud == self._audience
+            and claims.exp - claims.iat == ACCESS_TOKEN_S
+            and claims.iat - _MAX_CLOCK_SKEW_S <= int(now.timestamp()) < claims.exp
+        )
+        return verified.principal if is_valid else None
+
+    def _verify_signature(self, token: str) -> _VerifiedToken | None:
+        if len(token) > MAX_TOKEN_CHARS or _TOKEN.fullmatch(token) is None:
+            return None
+        ring = self._keys.current()
+        header = token.partition(".")[0]
+        key = _keys_by_header(ring).get(header)
+        if key is None:
+            # Another process may have created the key a moment ago.
+            ring = self._keys.reload()
+            key = _keys_by_header(ring).get(header)
+        if key is None:
+            return None
+        try:
+            payload = _jws.decode(token, key.public_key, algorithms=[_ALGORITHM])
+            claims = msgspec.json.decode(payload, type=_Claims)
+        except (InvalidTokenError, msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        if len(self._verified) >= _MAX_VERIFIED_TOKENS:
+            # Another thread may remove the same one.
+            with suppress(KeyError, RuntimeError):
+                del self._verified[next(iter(self._verified))]
+        principal = Principal(UserId(claims.sub), SessionId(claims.sid))
+        verified = _VerifiedToken(ring, key, claims, principal)
+        self._verified[token] = verified
+        return verified
 
 
-@lru_cache(maxsize=64)
-def _header(key: SigningKey) -> str:
-    return _sign(b"", key).partition(".")[0]
+@lru_cache(maxsize=4)
+def _keys_by_header(ring: KeyRing) -> dict[str, SigningKey]:
+    # All tokens of one key have the same header, so it is compared and never parsed: nothing
+    # unsigned is read, and no other algorithm, type or key id is accepted.
+    return {_sign(b"", key).partition(".")[0]: key for key in ring.signing_keys}
 
 
 def _sign(payload: bytes, key: SigningKey) -> str:
-    return _jws.encode(payload, key.signs, _ALGORITHM, {"typ": _TYPE, "kid": key.kid})
-
-
-def _claims(token: str, key: SigningKey) -> _Claims | None:
-    try:
-        payload = _jws.decode(token, key.verifies, algorithms=[_ALGORITHM])
-        return msgspec.json.decode(payload, type=_Claims)
-    except (InvalidTokenError, msgspec.DecodeError, UnicodeDecodeError):
-        return None
+    return _jws.encode(payload, key.private_key, _ALGORITHM, {"typ": _TYPE, "kid": key.kid})

@@ -1,167 +1,167 @@
-"""The keys that lie outside the database: for access tokens, for derivations, for credentials.
+"""The key ring: signing keys, sealing keys and a secret, kept outside the database.
 
-The ring is one JSON file, or the same text given by a setting.
+The ring is one JSON file, or the same text in a setting.
 """
 
-import hmac
 import os
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
+from msgspec import Meta
+from msgspec.structs import replace
 from structlog import get_logger
 
-from dashtam.security.keys import SECRET_BYTES, SealingKey, SigningKey
+from dashtam.security.keys import SECRET_BYTES, SealingKey, Secret, SigningKey
 
-_SEALS_FOR: Final = timedelta(days=1)
-_LOOK_EVERY_S: Final = 1.0
+_VERSION: Final = 2
+_CHECK_EVERY_S: Final = 1.0
+# A process that has not noticed a rotation yet may still seal under an older key.
+_SEALING_KEYS_STAY_FOR: Final = timedelta(days=1)
 
 _log = get_logger()
 
 
 class KeyRingUnreadable(Exception):
-    """The text is not a key ring; the message says why, and quotes nothing of it."""
+    """The text is not a key ring; the message says why, and quotes no secret."""
 
 
-@dataclass(frozen=True)
-class KeyRing:
-    """Keys that sign and keys that seal, each the newest last, and a secret to derive from."""
+class KeyRing(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    tag_field="version",
+    tag=_VERSION,
+    rename={"signing_keys": "signing", "sealing_keys": "sealing"},
+):
+    """Signing keys and sealing keys, each the newest last, and a secret to derive others from."""
 
-    secret: bytes = field(repr=False)
-    signing: tuple[SigningKey, ...]
-    sealing: tuple[SealingKey, ...]
+    secret: Secret
+    signing_keys: Annotated[tuple[SigningKey, ...], Meta(min_length=1)]
+    sealing_keys: Annotated[tuple[SealingKey, ...], Meta(min_length=1)]
+
+    def __repr__(self) -> str:
+        return f"KeyRing({self.signing_keys}, {self.sealing_keys})"
 
     @classmethod
     def new(cls, now: datetime) -> "KeyRing":
-        """Return a ring with one key of each kind and a secret that nobody has seen."""
-        return cls(os.urandom(SECRET_BYTES), (_new_key(now),), (_new_sealing_key(now),))
+        """Return a ring with a random secret and one random key of each kind."""
+        return cls(os.urandom(SECRET_BYTES), (_new_signing_key(now),), (_new_sealing_key(now),))
 
     @classmethod
     def parse(cls, text: bytes | str) -> "KeyRing":
-        """Read what ``text`` wrote.
+        """Parse the JSON text of a ring.
 
         Raises:
-            KeyRingUnreadable: it is anything else.
+            KeyRingUnreadable: it is not the text of a ring that can sign, or of another version.
         """
         try:
-            kept = msgspec.json.decode(text, type=_KeptRing | _FirstKeptRing)
+            version = msgspec.json.decode(text, type=_VersionedRing).version
+            if version != _VERSION:
+                msg = f"The key ring has version {version}, and Dashtam reads version {_VERSION}."
+                raise KeyRingUnreadable(msg)
+            ring = msgspec.json.decode(text, type=cls)
         except (msgspec.DecodeError, UnicodeDecodeError):
             msg = "The key ring is not the JSON text that Dashtam wrote."
             raise KeyRingUnreadable(msg) from None
-        keys = tuple(SigningKey(key.private, key.made_at, key.retired_at) for key in kept.signing)
-        seals = _sealing_keys(kept)
-        secrets = (kept.secret, *(key.private for key in keys), *(key.key for key in seals))
-        if {len(secret) for secret in secrets} != {SECRET_BYTES}:
-            msg = f"Each key and the secret of the key ring have {SECRET_BYTES} bytes."
-            raise KeyRingUnreadable(msg)
-        if not keys or keys[-1].retired_at is not None:
+        if ring.signing_key.retired_at is not None:
             msg = "The key ring has no key that signs."
             raise KeyRingUnreadable(msg)
-        if not seals:
-            msg = "The key ring has no key that seals."
-            raise KeyRingUnreadable(msg)
-        return cls(kept.secret, keys, seals)
+        return ring
 
     @classmethod
     def load(cls, path: Path) -> "KeyRing":
-        """Read the ring's file.
+        """Parse the ring's file.
 
         Raises:
             OSError: it cannot be read.
-            KeyRingUnreadable: it holds anything else.
+            KeyRingUnreadable: as ``parse``.
         """
         return cls.parse(path.read_bytes())
 
     @property
     def text(self) -> bytes:
-        """The ring as it is kept: secret."""
-        keys = [_KeptKey(key.private, key.made_at, key.retired_at) for key in self.signing]
-        sealing = [_KeptSealingKey(key.key, key.made_at) for key in self.sealing]
-        kept = _KeptRing(secret=self.secret, signing=keys, sealing=sealing)
-        return msgspec.json.format(msgspec.json.encode(kept)) + b"\n"
+        """The JSON text of the ring, with all its secrets."""
+        return msgspec.json.format(msgspec.json.encode(self)) + b"\n"
 
     @property
-    def current(self) -> SigningKey:
-        """The key that signs."""
-        return self.signing[-1]
+    def signing_key(self) -> SigningKey:
+        """The newest signing key."""
+        return self.signing_keys[-1]
 
     @property
-    def seals(self) -> SealingKey:
-        """The key that seals."""
-        return self.sealing[-1]
+    def sealing_key(self) -> SealingKey:
+        """The newest sealing key."""
+        return self.sealing_keys[-1]
 
-    def sealing_key(self, key_id: bytes) -> SealingKey | None:
-        """Return the key with this id, None if it is not on the ring."""
-        return next((key for key in self.sealing if key.id == key_id), None)
+    def find_sealing_key(self, key_id: bytes) -> SealingKey | None:
+        """Return the sealing key with this id, None if it is not on the ring."""
+        return next((key for key in self.sealing_keys if key.id == key_id), None)
 
-    def rotated(self, now: datetime) -> "KeyRing":
-        """Return the ring with new keys that sign and seal.
+    def with_new_keys(self, now: datetime) -> "KeyRing":
+        """Return the ring with a new signing key and a new sealing key.
 
-        Keys whose tokens are all over are gone. Keys that sealed stay, until what they sealed is
-        known to be sealed anew: see ``without_sealing_keys``.
+        A signing key is dropped when all its tokens have expired. Sealing keys stay until
+        ``remove_sealing_keys``.
         """
-        retired = replace(self.current, retired_at=now)
-        live = (key for key in (*self.signing[:-1], retired) if key.verifies_at(now))
-        sealing = (*self.sealing, _new_sealing_key(now))
-        return KeyRing(self.secret, (*live, _new_key(now)), sealing)
-
-    def without_sealing_keys(self, retired_before: datetime, but: Collection[bytes]) -> "KeyRing":
-        """Return the ring without keys that another took over from before this instant.
-
-        Those whose ids are in ``but`` stay, and so does the one that seals.
-        """
-        stay = [
-            key
-            for key, successor in pairwise(self.sealing)
-            if key.id in but or successor.made_at >= retired_before
-        ]
-        return replace(self, sealing=(*stay, self.seals))
+        retired = replace(self.signing_key, retired_at=now)
+        valid = (key for key in (*self.signing_keys[:-1], retired) if key.is_valid_at(now))
+        return replace(
+            self,
+            signing_keys=(*valid, _new_signing_key(now)),
+            sealing_keys=(*self.sealing_keys, _new_sealing_key(now)),
+        )
 
     def jwks(self, now: datetime) -> dict[str, list[dict[str, str]]]:
-        """Return the public halves as a JSON Web Key Set (RFC 7517), the newest first."""
-        return {"keys": [key.jwk for key in reversed(self.signing) if key.verifies_at(now)]}
+        """Return the public keys as a JSON Web Key Set (RFC 7517), the newest first."""
+        return {"keys": [key.jwk for key in reversed(self.signing_keys) if key.is_valid_at(now)]}
+
+
+class _VersionedRing(msgspec.Struct):
+    version: int
 
 
 def create(path: Path, now: datetime) -> KeyRing:
-    """Make the ring's file if it is not there; processes that start together agree on one."""
+    """Create the ring's file if there is none; processes that start together share one."""
     if path.exists():
         return KeyRing.load(path)
-    with _turn(path):
+    with _locked(path):
         if not path.exists():
             _write(path, KeyRing.new(now))
         return KeyRing.load(path)
 
 
 def rotate(path: Path, now: datetime) -> KeyRing:
-    """Put a new signing key on the ring; tokens of the old ones stay good until they expire."""
-    with _turn(path):
-        ring = KeyRing.load(path).rotated(now)
+    """Add new keys to the ring; tokens of the older keys stay valid until they expire."""
+    with _locked(path):
+        ring = KeyRing.load(path).with_new_keys(now)
         _write(path, ring)
         return ring
 
 
-def forget_sealing_keys(path: Path, now: datetime, but: Collection[bytes]) -> KeyRing:
-    """Take sealing keys off the ring that were retired a day ago, but for those with these ids.
-
-    A day, since a process that has not looked at the ring yet may still seal under an old one.
-    """
-    with _turn(path):
+def remove_sealing_keys(path: Path, now: datetime, keep: Collection[bytes]) -> KeyRing:
+    """Remove sealing keys that were replaced a day ago, except those with the ids in ``keep``."""
+    with _locked(path):
         ring = KeyRing.load(path)
-        kept = ring.without_sealing_keys(now - _SEALS_FOR, but)
-        if kept != ring:
-            _write(path, kept)
-        return kept
+        staying = [
+            key
+            for key, successor in pairwise(ring.sealing_keys)
+            if key.id in keep or successor.made_at >= now - _SEALING_KEYS_STAY_FOR
+        ]
+        if len(staying) < len(ring.sealing_keys) - 1:
+            ring = replace(ring, sealing_keys=(*staying, ring.sealing_key))
+            _write(path, ring)
+        return ring
 
 
 class LiveKeyRing:
-    """The ring as it is now: a rotation reaches running processes without a restart."""
+    """The key ring of a running process: it follows its file, so a rotation needs no restart."""
 
     def __init__(
         self, ring: KeyRing, path: Path | None = None, timer: Callable[[], float] = time.monotonic
@@ -169,95 +169,54 @@ class LiveKeyRing:
         self._ring = ring
         self._path = path
         self._timer = timer
-        self._seen = self._stamp()
-        self._looked_s = timer()
+        self._loaded_state = self._file_state()
+        self._checked_at_s = timer()
         self._lock = Lock()
 
     @classmethod
     def at(cls, path: Path) -> "LiveKeyRing":
-        """Return the ring of a file, which is read again when it changes."""
+        """Return the ring of a file."""
         return cls(KeyRing.load(path), path)
 
-    def ring(self) -> KeyRing:
+    def current(self) -> KeyRing:
         """Return the ring, at most a second old."""
-        if self._path is not None and self._timer() - self._looked_s >= _LOOK_EVERY_S:
-            self._look()
+        if self._timer() - self._checked_at_s >= _CHECK_EVERY_S:
+            return self.reload()
         return self._ring
 
-    def newest(self) -> KeyRing:
-        """Return the ring as it is at this moment."""
-        self._look()
-        return self._ring
-
-    def _look(self) -> None:
+    def reload(self) -> KeyRing:
+        """Read the file if it has changed, and return the ring; a broken file changes nothing."""
         with self._lock:
-            self._looked_s = self._timer()
-            stamp = self._stamp()
-            if stamp is None or stamp == self._seen:
-                return
-            self._seen = stamp
-            self._read()
+            self._checked_at_s = self._timer()
+            state = self._file_state()
+            if self._path is not None and state not in {None, self._loaded_state}:
+                self._loaded_state = state
+                try:
+                    self._ring = KeyRing.load(self._path)
+                except (OSError, KeyRingUnreadable) as error:
+                    _log.error("key_ring_unreadable", reason=type(error).__name__)
+        return self._ring
 
-    def _read(self) -> None:
-        assert self._path is not None
+    def _file_state(self) -> tuple[int, int, int] | None:
         try:
-            self._ring = KeyRing.load(self._path)
-        except (OSError, KeyRingUnreadable) as error:
-            # The ring we have is good; whoever broke the file hears of it here.
-            _log.error("key_ring_unreadable", reason=type(error).__name__)
-
-    def _stamp(self) -> tuple[int, int, int] | None:
-        if self._path is None:
-            return None
-        try:
-            found = self._path.stat()
+            found = None if self._path is None else self._path.stat()
         except OSError:
             return None
-        return found.st_mtime_ns, found.st_ino, found.st_size
+        return found and (found.st_mtime_ns, found.st_ino, found.st_size)
 
 
-class _KeptKey(msgspec.Struct, forbid_unknown_fields=True):
-    private: bytes
-    made_at: datetime
-    retired_at: datetime | None
-
-
-class _KeptSealingKey(msgspec.Struct, forbid_unknown_fields=True):
-    key: bytes
-    made_at: datetime
-
-
-class _FirstKeptRing(msgspec.Struct, forbid_unknown_fields=True, tag_field="version", tag=1):
-    secret: bytes
-    signing: list[_KeptKey]
-
-
-class _KeptRing(msgspec.Struct, forbid_unknown_fields=True, tag_field="version", tag=2):
-    secret: bytes
-    signing: list[_KeptKey]
-    sealing: list[_KeptSealingKey]
-
-
-def _sealing_keys(kept: _KeptRing | _FirstKeptRing) -> tuple[SealingKey, ...]:
-    if isinstance(kept, _KeptRing):
-        return tuple(SealingKey(key.key, key.made_at) for key in kept.sealing)
-    # Rings of the first version have none: one that all processes derive alike, without writing.
-    derived = hmac.digest(kept.secret, b"sealing-key", "sha256")
-    return tuple(SealingKey(derived, key.made_at) for key in kept.signing[:1])
+def _new_signing_key(now: datetime) -> SigningKey:
+    return SigningKey(os.urandom(SECRET_BYTES), now, None)
 
 
 def _new_sealing_key(now: datetime) -> SealingKey:
     return SealingKey(os.urandom(SECRET_BYTES), now)
 
 
-def _new_key(now: datetime) -> SigningKey:
-    return SigningKey(os.urandom(SECRET_BYTES), now)
-
-
 @contextmanager
-def _turn(path: Path) -> Iterator[None]:
-    # The operating system lets go of the lock when its holder is killed.
-    import fcntl  # noqa: PLC0415 - it is not everywhere, and a start that finds its ring needs none
+def _locked(path: Path) -> Iterator[None]:
+    # The operating system releases the lock when its process is killed.
+    import fcntl  # noqa: PLC0415 - Windows has none, and a ring that exists is read without it
 
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
@@ -269,7 +228,7 @@ def _turn(path: Path) -> Iterator[None]:
 
 
 def _write(path: Path, ring: KeyRing) -> None:
-    # One that was left by a killed process is written over: we hold the lock.
+    # A killed process may have left one; the caller holds the lock.
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

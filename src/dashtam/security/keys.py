@@ -1,80 +1,74 @@
-"""Single keys: those that sign access tokens, and those that seal credentials."""
+"""Single keys: signing keys for access tokens, sealing keys for credentials."""
 
-from base64 import urlsafe_b64encode
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
-from typing import Final
+from typing import Annotated, Final
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from jwt.utils import base64url_encode
+from msgspec import Meta
 
 from dashtam.application.people.sessions import ACCESS_TOKEN_S
 
 SECRET_BYTES: Final = 32
 SEALING_ID_BYTES: Final = 8
 
-# A little longer than a token lives: processes hear of a rotation one after the other.
+# A minute longer than a token lives: processes notice a rotation one after the other.
 _VERIFIES_FOR: Final = timedelta(seconds=ACCESS_TOKEN_S + 60)
 
+Secret = Annotated[bytes, Meta(min_length=SECRET_BYTES, max_length=SECRET_BYTES)]
 
-@dataclass(frozen=True)
-class SigningKey:
-    """An Ed25519 key; ``retired_at`` is when another one took over (None: it signs)."""
 
-    private: bytes = field(repr=False)
+class SigningKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """An Ed25519 key; ``retired_at`` is when a newer key replaced it, None while it signs."""
+
+    private: Secret
     made_at: datetime
-    retired_at: datetime | None = None
+    retired_at: datetime | None
+
+    def __repr__(self) -> str:
+        return f"SigningKey({self.kid}, made_at={self.made_at}, retired_at={self.retired_at})"
 
     @cached_property
-    def signs(self) -> Ed25519PrivateKey:
-        """The private half."""
+    def private_key(self) -> Ed25519PrivateKey:
+        """The key that signs."""
         return Ed25519PrivateKey.from_private_bytes(self.private)
 
     @cached_property
-    def verifies(self) -> Ed25519PublicKey:
-        """The public half."""
-        return self.signs.public_key()
+    def public_key(self) -> Ed25519PublicKey:
+        """The key that verifies."""
+        return self.private_key.public_key()
 
     @cached_property
-    def kid(self) -> str:
-        """The thumbprint of the public half (RFC 7638, with the members of RFC 8037)."""
-        members = f'{{"crv":"Ed25519","kty":"OKP","x":"{self._x}"}}'
-        return _base64url(sha256(members.encode()).digest())
+    def jwk(self) -> dict[str, str]:
+        """The public key as a JSON Web Key (RFC 8037); its ``kid`` is its thumbprint (RFC 7638)."""
+        x = base64url_encode(self.public_key.public_bytes_raw()).decode()
+        members = f'{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}'
+        kid = base64url_encode(sha256(members.encode()).digest()).decode()
+        return {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": kid, "use": "sig", "alg": "EdDSA"}
 
     @property
-    def jwk(self) -> dict[str, str]:
-        """The public half as a JSON Web Key."""
-        return {
-            "kty": "OKP",
-            "crv": "Ed25519",
-            "x": self._x,
-            "kid": self.kid,
-            "use": "sig",
-            "alg": "EdDSA",
-        }
+    def kid(self) -> str:
+        """The id that tokens name the key by."""
+        return self.jwk["kid"]
 
-    def verifies_at(self, now: datetime) -> bool:
-        """Tell whether a token of this key can still be good."""
+    def is_valid_at(self, now: datetime) -> bool:
+        """Tell whether a token that this key signed can still be valid."""
         return self.retired_at is None or now < self.retired_at + _VERIFIES_FOR
 
-    @property
-    def _x(self) -> str:
-        return _base64url(self.verifies.public_bytes_raw())
 
+class SealingKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """An AES-256 key under which credentials are sealed."""
 
-@dataclass(frozen=True)
-class SealingKey:
-    """A key of AES-256 that wraps the keys under which credentials are sealed."""
-
-    key: bytes = field(repr=False)
+    key: Secret
     made_at: datetime
+
+    def __repr__(self) -> str:
+        return f"SealingKey({self.id.hex()}, made_at={self.made_at})"
 
     @cached_property
     def id(self) -> bytes:
-        """What sealed text names its key by; it tells nothing of the key."""
+        """The id by which sealed text names its key; it reveals nothing of the key."""
         return sha256(b"sealing-key-id" + self.key).digest()[:SEALING_ID_BYTES]
-
-
-def _base64url(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode()

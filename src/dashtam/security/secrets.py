@@ -1,4 +1,4 @@
-"""Random bytes, and what is derived from the key ring's secret."""
+"""Random bytes, and secrets derived from the key ring's secret."""
 
 import hmac
 import os
@@ -14,11 +14,10 @@ class KeyRingSecrets:
         self._keys = keys
 
     def random(self) -> bytes:
-        """Return 32 random bytes."""
+        """Read the operating system's random source."""
         return os.urandom(SECRET_BYTES)
 
     def derive(self, purpose: str, data: bytes) -> bytes:
-        """Return the 32-byte HMAC of the data under the key for this purpose."""
-        # Each purpose has a key of its own, so that no two of them can be mistaken for each other.
-        key = hmac.digest(self._keys.ring().secret, purpose.encode(), "sha256")
+        """Derive a key for the purpose, so that no two purposes share an HMAC."""
+        key = hmac.digest(self._keys.current().secret, purpose.encode(), "sha256")
         return hmac.digest(key, data, "sha256")
