@@ -22,7 +22,6 @@ from dashtam.database.engine import sqlite_path
 from dashtam.domain.errors import DashtamError
 from dashtam.presentation.app import AppOptions, make_app
 from dashtam.presentation.cli.installation import Check, Key, Option
-from dashtam.presentation.http import granian_server
 from dashtam.presentation.http.server import serve
 from dashtam.security import key_ring
 from dashtam.security.key_ring import KeyRingUnreadable
@@ -60,19 +59,15 @@ class Installation(Parts):
     def serve(self, started: Callable[[Mapping[str, str]], None]) -> None:
         """Serve until told to stop; ``started`` hears the address, and the first user's code."""
         settings = self.settings
-        if settings.server == "granian":
-            granian_server.require()
         logs.set_up(settings.log_level, debug=settings.debug)
         told = {"url": settings.public_url or f"http://{_in_url(settings.host)}:{settings.port}"}
-        if settings.server == "granian":
-            told["note"] = granian_server.NOTE
         services = self.services()
         with services.database.read() as work:
             if settings.registration == "first_user" and not work.users.any():
                 told["setup_code"] = self._setup_code
         # The worker beside it goes on for a while after it has stopped.
         with closing(self), self._working():
-            if settings.server == "uvicorn" and settings.processes == 1:
+            if settings.processes == 1:
                 app, at = self.app(close=_leave_open), (settings.host, settings.port)
                 # What is loaded by now stays: it need not be searched for garbage again and again.
                 gc.freeze()
@@ -84,26 +79,16 @@ class Installation(Parts):
         """Serve in processes of their own; this one only works off what is due."""
         settings = self.settings
         with counting_together() as counts:
-            one = OneOfSeveral(settings, counts)
-            if settings.server == "granian":
-                granian_server.serve(
-                    one,
-                    host=settings.host,
-                    port=settings.port,
-                    processes=settings.processes,
-                    started=started,
-                )
-            else:
-                # It loads uvicorn, for which no other command should wait.
-                from dashtam.presentation.http import processes  # noqa: PLC0415 - see above
+            # It loads uvicorn, for which no other command should wait.
+            from dashtam.presentation.http import processes  # noqa: PLC0415 - see above
 
-                processes.serve(
-                    one,
-                    at=(settings.host, settings.port),
-                    processes=settings.processes,
-                    started=started,
-                    log=structlog.get_logger(),
-                )
+            processes.serve(
+                OneOfSeveral(settings, counts),
+                at=(settings.host, settings.port),
+                processes=settings.processes,
+                started=started,
+                log=structlog.get_logger(),
+            )
 
     def work(self, started: Callable[[], None]) -> None:
         """Sync what is due until told to stop; ``started`` is called once it has begun."""

@@ -53,11 +53,6 @@ class AuditLineList(Shape):
     type=click.IntRange(1, 64),
     help="Processes that answer on this port; 1 by default.",
 )
-@click.option(
-    "--server",
-    type=click.Choice(["uvicorn", "granian"]),
-    help="What speaks HTTP; granian only behind a proxy that has deadlines.",
-)
 @pass_invocation
 def serve(invocation: Invocation, /, **given: object) -> None:
     """Serve the API and the dashboard, until interrupted."""
@@ -70,8 +65,6 @@ def serve(invocation: Invocation, /, **given: object) -> None:
 
 def _say_started(told: Mapping[str, str]) -> None:
     say(f"Dashtam answers at {told['url']}")
-    if "note" in told:
-        say(f"Note: {told['note']}")
     if "setup_code" in told:
         say(f"The first user registers there. From elsewhere the code is {told['setup_code']}")
 
