@@ -10,8 +10,8 @@ import pytest
 from openapi_spec_validator import validate
 
 from dashtam.presentation.http.problems import Problem
-from dashtam.presentation.openapi.document import document, text
-from dashtam.presentation.openapi.errors import errors_of
+from dashtam.presentation.openapi.document import build_document, text
+from dashtam.presentation.openapi.errors import route_errors
 from dashtam.presentation.routers.api.v1.routes.examples import BY_HANDLER, EXAMPLES
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
 from dashtam.presentation.routers.api.v1.routes.route import Auth, Route
@@ -200,12 +200,12 @@ def test_too_many_requests_tell_when_to_come_back(described: dict[str, Any]) -> 
     [(None, "/"), ("https://money.example.org/", "https://money.example.org")],
 )
 def test_the_only_server_is_this_installation(server: str | None, told: str) -> None:
-    described = document(ROUTES, version="1", server=server, errors_url="https://e.example/")
+    described = build_document(ROUTES, version="1", server=server, errors_url="https://e.example/")
     assert described["servers"] == [{"url": told}]
     assert "https://e.example/not_found" in json.dumps(described)
 
 
 def test_an_entry_names_only_the_errors_that_do_not_follow_from_its_kind() -> None:
     for route in ROUTES:
-        follow = errors_of(replace(route, errors=()))
+        follow = route_errors(replace(route, errors=()))
         assert not set(route.errors) & set(follow), route.path

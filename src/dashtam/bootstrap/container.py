@@ -24,7 +24,7 @@ from dashtam.database.history_cache.history_cache import HistoryCache
 from dashtam.database.unit_of_work import Clock, Database
 from dashtam.domain.account import AccountId
 from dashtam.domain.errors import DashtamError
-from dashtam.presentation.schemas.snapshot_chunks import rendered
+from dashtam.presentation.schemas.snapshot_chunks import render_snapshot
 from dashtam.providers.registry import providers
 from dashtam.rate_limit.memory import MemoryBuckets
 from dashtam.rate_limit.shared import SharedBuckets
@@ -85,7 +85,7 @@ class Parts:
         if not self._is_upgraded:
             self.upgrade()
         _ = self._held
-        return Database(self._engine, self.clock, rendered)
+        return Database(self._engine, self.clock, render_snapshot)
 
     @cached_property
     def ring(self) -> LiveKeyRing:

@@ -18,7 +18,7 @@ from dashtam.database.history_cache.history_cache import HistoryCache
 from dashtam.presentation.http.client_ip import Networks
 from dashtam.presentation.http.middleware import BodyLimits, Cors, EdgeMiddleware
 from dashtam.presentation.http.problems import NOT_FOUND, Problems
-from dashtam.presentation.openapi.document import document
+from dashtam.presentation.openapi.document import build_document
 from dashtam.presentation.routers.api.v1.routes.fast_path import FastPath
 from dashtam.presentation.routers.api.v1.routes.mount import BASE_PATH, mount, reads_body
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
@@ -45,11 +45,11 @@ class AppOptions:
     log: FilteringBoundLogger
 
 
-def make_app(services: Services, around: AppOptions) -> ASGIApp:
+def make_app(services: Services, options: AppOptions) -> ASGIApp:
     """Return the application, ready to be served."""
-    problems = Problems(around.errors_url)
-    openapi = cache(partial(_openapi, around))
-    system = SystemRoutes(problems, around.is_ready, around.jwks, openapi, around.metrics)
+    problems = Problems(options.errors_url)
+    openapi = cache(partial(_openapi, options))
+    system = SystemRoutes(problems, options.is_ready, options.jwks, openapi, options.metrics)
     token_usage = TokenUsage(services.database, services.background)
     routes: list[BaseRoute] = [
         *mount(
@@ -57,8 +57,8 @@ def make_app(services: Services, around: AppOptions) -> ASGIApp:
             services=services,
             problems=problems,
             token_usage=token_usage,
-            trusted_proxies=around.trusted_proxies,
-            threads=around.threads,
+            trusted_proxies=options.trusted_proxies,
+            threads=options.threads,
         ),
         *system.routes(),
         # Where the dashboard is built, it answers at / before the plain page does.
@@ -69,7 +69,7 @@ def make_app(services: Services, around: AppOptions) -> ASGIApp:
         routes,
         redirect_slashes=False,
         default=_Nowhere(problems),
-        lifespan=_lifespan(around.close, services.history_cache),
+        lifespan=_lifespan(options.close, services.history_cache),
     )
     if services.history_cache is not None:
         app = FastPath(
@@ -80,10 +80,10 @@ def make_app(services: Services, around: AppOptions) -> ASGIApp:
             token_usage=token_usage,
             base_path=BASE_PATH,
         )
-    if around.cors_origins:
+    if options.cors_origins:
         app = Cors(
             app,
-            allow_origins=around.cors_origins,
+            allow_origins=options.cors_origins,
             allow_methods=["*"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"],
             expose_headers=["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
@@ -92,15 +92,15 @@ def make_app(services: Services, around: AppOptions) -> ASGIApp:
     return EdgeMiddleware(
         app,
         problems=problems,
-        log=around.log,
-        observe=around.observe,
+        log=options.log,
+        observe=options.observe,
         bodies=BodyLimits(answers_413=partial(reads_body, routes)),
     )
 
 
-def _openapi(around: AppOptions) -> bytes:
-    described = document(
-        ROUTES, version=around.version, server=around.public_url, errors_url=around.errors_url
+def _openapi(options: AppOptions) -> bytes:
+    described = build_document(
+        ROUTES, version=options.version, server=options.public_url, errors_url=options.errors_url
     )
     return msgspec.json.encode(described)
 

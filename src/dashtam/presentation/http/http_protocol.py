@@ -37,7 +37,7 @@ class Timeouts:
 class HttpConnectionProtocol(HttpToolsProtocol):
     """uvicorn's connection, with a watch that looks as seldom as the deadlines allow."""
 
-    patience: ClassVar[Timeouts] = Timeouts()
+    timeouts: ClassVar[Timeouts] = Timeouts()
 
     def __init__(
         self,
@@ -47,9 +47,9 @@ class HttpConnectionProtocol(HttpToolsProtocol):
         _loop: AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._watch: TimerHandle | None = None
+        self._deadline_timer: TimerHandle | None = None
         now = self.loop.time()
-        self._waits = _Waits(headers_since=now, heard_at=now)
+        self._timing = _ClientTiming(headers_since=now, heard_at=now)
         self._chunk_bytes = 0
         # Of the request that is being read, all that is not its body; and of the chunk it began
         # in, what may belong to the request before.
@@ -60,34 +60,34 @@ class HttpConnectionProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start to watch."""
         super().connection_made(transport)
-        self.flow = _WatchedFlow(transport, self.loop, self._waits)
-        self.transport = _JoinedWrites(transport, self.loop)
-        self._watch = self.loop.call_later(self.patience.shortest_s, self._look)
+        self.flow = _TimedFlowControl(transport, self.loop, self._timing)
+        self.transport = _CoalescingTransport(transport, self.loop)
+        self._deadline_timer = self.loop.call_later(self.timeouts.shortest_s, self._check_deadlines)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Watch no longer."""
-        if self._watch is not None:
-            self._watch.cancel()
+        if self._deadline_timer is not None:
+            self._deadline_timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Note that the client was heard; refuse what only keeps the parser busy."""
-        waits = self._waits
-        waits.heard_at = self.loop.time()
-        if not waits.in_body and waits.headers_since is None:
-            waits.headers_since = waits.heard_at
+        timing = self._timing
+        timing.heard_at = self.loop.time()
+        if not timing.in_body and timing.headers_since is None:
+            timing.headers_since = timing.heard_at
         self._chunk_bytes = len(data)
         self._other_bytes += self._chunk_bytes
         super().data_received(data)
-        if self._other_bytes > self.patience.headers_bytes and not self.transport.is_closing():
+        if self._other_bytes > self.timeouts.headers_bytes and not self.transport.is_closing():
             self._refuse()
         elif self.timeout_keep_alive_task is None:
             self._restart_keep_alive()
 
     def on_message_begin(self) -> None:
         """Wait for the headers from here on; a request may begin right behind another."""
-        if self._waits.headers_since is None:
-            self._waits.headers_since = self._waits.heard_at
+        if self._timing.headers_since is None:
+            self._timing.headers_since = self._timing.heard_at
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -97,16 +97,16 @@ class HttpConnectionProtocol(HttpToolsProtocol):
             ValueError: the header block is too large; the parser takes this for a syntax error,
                 which uvicorn answers with its bare 400.
         """
-        limit = self.patience.headers_bytes
+        limit = self.timeouts.headers_bytes
         # An upper bound, so that the headers of ordinary requests need not be added up.
         most = self._other_bytes + self._uncounted_bytes
         if most > limit and self._headers_bytes() > limit:
             msg = "The header block is too large."
             raise ValueError(msg)
         self._other_bytes = 0
-        self._waits.headers_since = None
+        self._timing.headers_since = None
         super().on_headers_complete()
-        self._waits.in_body = True
+        self._timing.in_body = True
 
     def on_body(self, body: bytes) -> None:
         """Allow for what frames the body."""
@@ -117,16 +117,16 @@ class HttpConnectionProtocol(HttpToolsProtocol):
         """Expect nothing more; whatever comes now begins the next request."""
         self._other_bytes = 0
         self._uncounted_bytes = self._chunk_bytes
-        self._waits.in_body = False
+        self._timing.in_body = False
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Turn to the next request."""
-        waits = self._waits
-        waits.answered_at = self.loop.time()
-        if waits.headers_since is not None:
+        timing = self._timing
+        timing.answered_at = self.loop.time()
+        if timing.headers_since is not None:
             # The next request had begun already; its time starts when it can have an answer.
-            waits.headers_since = waits.answered_at
+            timing.headers_since = timing.answered_at
         super().on_response_complete()
 
     def _headers_bytes(self) -> int:
@@ -147,52 +147,54 @@ class HttpConnectionProtocol(HttpToolsProtocol):
 
         uvicorn stops waiting when anything arrives, and starts only with an answer.
         """
-        idle = not self._waits.in_body and self._waits.headers_since is None
+        idle = not self._timing.in_body and self._timing.headers_since is None
         if idle and self.cycle and self.cycle.response_complete:
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
 
-    def _look(self) -> None:
+    def _check_deadlines(self) -> None:
         now = self.loop.time()
         dues = (self._headers_due(), self._body_due(now), self._reader_due(now))
-        due = min((due for due in dues if due is not None), default=now + self.patience.shortest_s)
+        due = min((due for due in dues if due is not None), default=now + self.timeouts.shortest_s)
         if due <= now:
             # Not close(), which would wait until the client has read what is still to be sent.
             self.transport.abort()
             return
-        self._watch = self.loop.call_at(min(due, now + self.patience.shortest_s), self._look)
+        self._deadline_timer = self.loop.call_at(
+            min(due, now + self.timeouts.shortest_s), self._check_deadlines
+        )
 
     def _headers_due(self) -> float | None:
-        since = self._waits.headers_since
+        since = self._timing.headers_since
         # Whoever waits for an answer may take his time with the next request.
         if since is None or self._is_answering():
             return None
-        return since + self.patience.headers_s
+        return since + self.timeouts.headers_s
 
     def _body_due(self, now: float) -> float | None:
-        waits = self._waits
-        if not waits.in_body:
+        timing = self._timing
+        if not timing.in_body:
             return None
         if self.cycle.response_complete:
             # What comes after the answer is thrown away, and not for long.
-            return waits.answered_at + self.patience.body_s
+            return timing.answered_at + self.timeouts.body_s
         if self.flow.read_paused or self.cycle.waiting_for_100_continue:
             # It is we who hold the body up.
-            waits.heard_at = now
-        return max(waits.heard_at, waits.reading_since) + self.patience.body_s
+            timing.heard_at = now
+        return max(timing.heard_at, timing.reading_since) + self.timeouts.body_s
 
     def _reader_due(self, now: float) -> float | None:
-        waits = self._waits
+        timing = self._timing
         unsent = self.transport.get_write_buffer_size()
-        if unsent < waits.unsent or not waits.unsent:
-            waits.read_at = now
-        waits.unsent = unsent
-        return waits.read_at + self.patience.reader_s if unsent else None
+        if unsent < timing.unsent or not timing.unsent:
+            timing.read_at = now
+        timing.unsent = unsent
+        return timing.read_at + self.timeouts.reader_s if unsent else None
 
 
 @dataclass(slots=True)
-class _Waits:
+class _ClientTiming:
     """Since when the client keeps us waiting, in the event loop's time, and for what."""
 
     headers_since: float | None = None
@@ -204,28 +206,28 @@ class _Waits:
     unsent: int = 0
 
 
-class _WatchedFlow(FlowControl):
+class _TimedFlowControl(FlowControl):
     """Flow control that notes when it was the client's turn again."""
 
     def __init__(
-        self, transport: asyncio.Transport, loop: AbstractEventLoop, waits: _Waits
+        self, transport: asyncio.Transport, loop: AbstractEventLoop, timing: _ClientTiming
     ) -> None:
         super().__init__(transport)
         self._loop = loop
-        self._waits = waits
+        self._timing = timing
 
     def resume_reading(self) -> None:
         if self.read_paused:
-            self._waits.reading_since = self._loop.time()
+            self._timing.reading_since = self._loop.time()
         super().resume_reading()
 
     def resume_writing(self) -> None:
         if self.write_paused:
-            self._waits.read_at = self._loop.time()
+            self._timing.read_at = self._loop.time()
         super().resume_writing()
 
 
-class _JoinedWrites(asyncio.Transport):
+class _CoalescingTransport(asyncio.Transport):
     """A transport that sends the beginning of an answer together with what follows at once.
 
     uvicorn writes the headers and the body one after the other, and each would be a system call.

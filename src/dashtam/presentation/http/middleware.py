@@ -90,25 +90,25 @@ class EdgeMiddleware:
         is_import = scope["path"] == IMPORTS_PATH
         max_bytes = self.bodies.max_import_bytes if is_import else self.bodies.max_bytes
         started = time.perf_counter()
-        exchange = _Exchange(self, scope, receive, send, max_bytes)
-        await exchange.run()
+        request = _Request(self, scope, receive, send, max_bytes)
+        await request.run()
         took_s = time.perf_counter() - started
-        self._observe(scope["method"], exchange.status or 0, took_s)
+        self._observe(scope["method"], request.status or 0, took_s)
         # Pages and charts read all day long; metrics count that.
-        went_well = exchange.status is not None and exchange.status < _FIRST_ERROR
+        went_well = request.status is not None and request.status < _FIRST_ERROR
         is_dull = went_well and scope["method"] in _READS
         say = self.log.debug if is_dull else self.log.info
         say(
             "request_finished",
             method=scope["method"],
             path=scope["path"][:_LOGGED_PATH_CHARACTERS],
-            status=exchange.status,
+            status=request.status,
             took_s=round(took_s, 6),
-            trace_id=exchange.trace_id,
+            trace_id=request.trace_id,
         )
 
 
-class _Exchange:
+class _Request:
     """One request and its answer; ``status`` is None as long as there is no answer."""
 
     def __init__(
@@ -142,7 +142,7 @@ class _Exchange:
             # Only a server that stops cancels a request, and it takes no notice of what it gets.
             await self._answer(UNAVAILABLE, "The server is stopping. Try again in a moment.")
         except Exception as trouble:  # noqa: BLE001 - nothing may pass the edge
-            await self._fail(_names(trouble), _frames(trouble))
+            await self._fail(_exception_names(trouble), _traceback_text(trouble))
 
     async def _receive(self) -> Message:
         if self._is_over:
@@ -208,7 +208,7 @@ class _Exchange:
         return False
 
 
-def _names(trouble: BaseException) -> str:
+def _exception_names(trouble: BaseException) -> str:
     """Return the classes of an exception and of what it came from, without their texts.
 
     The texts may quote what no log may hold: statements of SQL come with their values.
@@ -218,7 +218,7 @@ def _names(trouble: BaseException) -> str:
     return name if origin is None else f"{name} from {type(origin).__qualname__}"
 
 
-def _frames(trouble: BaseException) -> str:
+def _traceback_text(trouble: BaseException) -> str:
     """Return where it happened, innermost last: places and lines of code, no values."""
     origin = trouble.__cause__ or trouble.__context__
     before = "" if origin is None else "".join(traceback.format_tb(origin.__traceback__)) + "then\n"

@@ -52,7 +52,7 @@ PROVIDER_ERROR: Final = ProblemType("provider_error", 502, "Provider Error")
 UNAVAILABLE: Final = ProblemType("unavailable", 503, "Unavailable")
 
 # The most particular class comes first.
-_BY_REFUSAL: Final = (
+_TYPE_BY_ERROR: Final = (
     (InvalidDateRange, INVALID_DATE_RANGE),
     (Invalid, VALIDATION_FAILED),
     (Unauthorized, UNAUTHORIZED),
@@ -135,7 +135,7 @@ class Problems:
             media_type=MEDIA_TYPE,
         )
 
-    def refused(
+    def error_response(
         self,
         refusal: DashtamError,
         *,
@@ -152,7 +152,7 @@ class Problems:
         if isinstance(refusal, HttpError):
             own |= refusal.headers
         return self.response(
-            kind_of(refusal),
+            problem_type_of(refusal),
             str(refusal),
             instance=instance,
             trace_id=trace_id,
@@ -161,15 +161,15 @@ class Problems:
         )
 
 
-def kind_of(refusal: DashtamError) -> ProblemType:
+def problem_type_of(refusal: DashtamError) -> ProblemType:
     """Return the problem type that tells of a refusal."""
     if isinstance(refusal, HttpError):
         return refusal.kind
     # A refusal of no class of its own says only that it cannot be done.
-    return next((kind for cls, kind in _BY_REFUSAL if isinstance(refusal, cls)), UNPROCESSABLE)
+    return next((kind for cls, kind in _TYPE_BY_ERROR if isinstance(refusal, cls)), UNPROCESSABLE)
 
 
-def told_again(problem: bytes, trace_id: str) -> bytes:
+def replay_problem(problem: bytes, trace_id: str) -> bytes:
     """Return the body of a problem as the answer to another request."""
     told = msgspec.json.decode(problem, type=Problem)
     return msgspec.json.encode(msgspec.structs.replace(told, trace_id=trace_id))

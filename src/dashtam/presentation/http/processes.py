@@ -12,7 +12,7 @@ from structlog.typing import FilteringBoundLogger
 from uvicorn.config import Config
 from uvicorn.supervisors import Multiprocess
 
-from dashtam.presentation.http.server import configure, listen, signals_end_the_server_only
+from dashtam.presentation.http.server import configure, listen, signals_stop_the_server_only
 
 _LOOK_EVERY_S = 0.1
 
@@ -35,7 +35,7 @@ def serve(
     """
     with ExitStack() as stack:
         sockets = [stack.enter_context(found) for found in listen(*at)]
-        stack.enter_context(signals_end_the_server_only())
+        stack.enter_context(signals_stop_the_server_only())
         supervisor = _Supervisor(configure(make_app, processes=processes), sockets)
         supervisor.tell(started, log)
         supervisor.run()

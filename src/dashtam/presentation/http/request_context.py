@@ -14,7 +14,7 @@ from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.errors import FieldError, Unprocessable
 from dashtam.domain.user import Principal, UserId
 from dashtam.presentation.http.parameters import CURSOR, PAGE_LIMIT, Parameter
-from dashtam.presentation.schemas.base import RULES
+from dashtam.presentation.schemas.base import PATTERN_HINTS
 
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
@@ -78,15 +78,15 @@ class RequestContext:
     request: Request
     caller: Principal | None
     values: Mapping[str, Any]
-    work_or_none: UnitOfWork | None = None
+    unit_of_work: UnitOfWork | None = None
     keep: Callable[[UnitOfWork, Response], None] = lambda _work, _answer: None
     """Keeps the answer under the call's idempotency key, inside the work that it tells of."""
 
     @property
     def work(self) -> UnitOfWork:
         """The work that the route's entry asks for."""
-        assert self.work_or_none is not None, "a route with Transaction.OWN opens its own"
-        return self.work_or_none
+        assert self.unit_of_work is not None, "a route with Transaction.OWN opens its own"
+        return self.unit_of_work
 
     @property
     def principal(self) -> Principal:
@@ -128,7 +128,7 @@ class RequestContext:
         try:
             return msgspec.convert(self.request.body, shape)
         except msgspec.ValidationError as error:
-            raise _broken(str(error)) from None
+            raise _validation_error(str(error)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,19 +151,19 @@ class FastRequest:
 
 # msgspec ends its sentence with the place: "Expected `str`, got `int` - at `$.balance`"; of a field
 # that is missing or unknown that is the object, and the sentence names the field.
-_SAID = re.compile(r"(?P<sentence>.*?)(?: - at `\$(?P<place>[^`]*)`)?", re.DOTALL)
+_MESSAGE = re.compile(r"(?P<sentence>.*?)(?: - at `\$(?P<place>[^`]*)`)?", re.DOTALL)
 _FIELD = re.compile(r"Object (?:missing required|contains unknown) field `(.*)`", re.DOTALL)
 _LONGEST_FIELD: Final = 100
-_UNMATCHED: Final = {
-    f"Expected `str` matching regex {pattern!r}": rule for pattern, rule in RULES.items()
+_PATTERN_MESSAGES: Final = {
+    f"Expected `str` matching regex {pattern!r}": rule for pattern, rule in PATTERN_HINTS.items()
 }
 
 
-def _broken(message: str) -> Unprocessable:
-    said = _SAID.fullmatch(message)
+def _validation_error(message: str) -> Unprocessable:
+    said = _MESSAGE.fullmatch(message)
     assert said is not None, "the pattern takes any text"
     sentence, place = said["sentence"], said["place"] or ""
-    sentence = _UNMATCHED.get(sentence, sentence)
+    sentence = _PATTERN_MESSAGES.get(sentence, sentence)
     pointer = place.replace(".", "/").replace("[", "/").replace("]", "")
     field = _FIELD.fullmatch(sentence)
     if field:

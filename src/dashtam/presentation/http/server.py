@@ -30,7 +30,7 @@ def serve(
     port: int,
     started: Callable[[], None] | None = None,
     log_level: str = "warning",
-    patience: "Timeouts | None" = None,
+    timeouts: "Timeouts | None" = None,
 ) -> None:
     """Answer requests until SIGTERM or SIGINT, then finish those that run within 10 s.
 
@@ -42,8 +42,8 @@ def serve(
     """
     with ExitStack() as stack:
         sockets = [stack.enter_context(found) for found in listen(host, port)]
-        stack.enter_context(signals_end_the_server_only())
-        server = make(app, started=started, log_level=log_level, patience=patience)
+        stack.enter_context(signals_stop_the_server_only())
+        server = make(app, started=started, log_level=log_level, timeouts=timeouts)
         server.run(sockets=sockets)
 
 
@@ -78,7 +78,7 @@ def make(
     *,
     started: Callable[[], None] | None = None,
     log_level: str = "warning",
-    patience: "Timeouts | None" = None,
+    timeouts: "Timeouts | None" = None,
 ) -> "uvicorn.Server":
     """Return a server that runs on the sockets it is given."""
     # The command line knows this module long before it serves, if it ever does.
@@ -90,14 +90,14 @@ def make(
             if started is not None:
                 started()
 
-    return Server(configure(app, log_level=log_level, patience=patience))
+    return Server(configure(app, log_level=log_level, timeouts=timeouts))
 
 
 def configure(
     app: "ASGIApp | Callable[[], ASGIApp]",
     *,
     log_level: str = "warning",
-    patience: "Timeouts | None" = None,
+    timeouts: "Timeouts | None" = None,
     processes: int = 1,
 ) -> "uvicorn.Config":
     """Return how uvicorn serves; with several processes ``app`` is called in each to make it."""
@@ -106,12 +106,12 @@ def configure(
     from dashtam.presentation.http.http_protocol import HttpConnectionProtocol  # noqa: PLC0415 - as above
 
     http: type[HttpConnectionProtocol] = HttpConnectionProtocol
-    if patience is not None:
+    if timeouts is not None:
         # Another process could not import a class that is made here.
         class PatientConnection(HttpConnectionProtocol):
             pass
 
-        PatientConnection.patience = patience
+        PatientConnection.timeouts = timeouts
         http = PatientConnection
     return uvicorn.Config(
         app,
@@ -133,7 +133,7 @@ def configure(
 
 
 @contextmanager
-def signals_end_the_server_only() -> Iterator[None]:
+def signals_stop_the_server_only() -> Iterator[None]:
     """Let the caller go on after the server has stopped.
 
     uvicorn raises the signal once more when it is done, which would end the process before its

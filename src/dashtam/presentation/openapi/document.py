@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from dashtam import __version__
 from dashtam.presentation.http.problems import Problem, Problems
-from dashtam.presentation.openapi.errors import ALWAYS, error_responses, errors_of
-from dashtam.presentation.openapi.operation import operation
+from dashtam.presentation.openapi.errors import ALWAYS, error_responses, route_errors
+from dashtam.presentation.openapi.operation import build_operation
 from dashtam.presentation.openapi.schemas import component_schemas
 from dashtam.presentation.openapi.system_operations import TAG, system_paths
 from dashtam.presentation.routers.api.v1.routes.mount import BASE_PATH
@@ -39,7 +39,7 @@ _HEADERS: Final = {
 }
 
 
-def document(
+def build_document(
     routes: Iterable[Route], *, version: str, server: str | None, errors_url: str
 ) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document; without a server's address it counts where it is read."""
@@ -58,7 +58,7 @@ def document(
         "paths": _paths(routes) | system_paths(),
         "components": {
             "schemas": component_schemas([*_shapes(routes), Problem]),
-            "responses": error_responses([*map(errors_of, routes), ALWAYS], errors_url),
+            "responses": error_responses([*map(route_errors, routes), ALWAYS], errors_url),
             "headers": {
                 name: {"description": description, "schema": {"type": kind}}
                 for name, (kind, description) in _HEADERS.items()
@@ -78,7 +78,7 @@ def document(
 def _paths(routes: Iterable[Route]) -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for route in routes:
-        paths.setdefault(BASE_PATH + route.path, {})[route.method.lower()] = operation(route)
+        paths.setdefault(BASE_PATH + route.path, {})[route.method.lower()] = build_operation(route)
     return paths
 
 
@@ -88,7 +88,9 @@ def _shapes(routes: Iterable[Route]) -> list[Any]:
 
 def text() -> str:
     """Return the document of this version, as it is kept among the docs."""
-    described = document(ROUTES, version=__version__, server=None, errors_url=Problems().base_url)
+    described = build_document(
+        ROUTES, version=__version__, server=None, errors_url=Problems().base_url
+    )
     return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from dashtam.presentation.http import problems
 from dashtam.presentation.http.problems import Problem, ProblemType
-from dashtam.presentation.openapi.schemas import reference
+from dashtam.presentation.openapi.schemas import schema_reference
 from dashtam.presentation.routers.api.v1.routes.route import Auth, Route
 
 ALWAYS: Final = (problems.VALIDATION_FAILED, problems.INTERNAL_ERROR, problems.UNAVAILABLE)
@@ -18,7 +18,7 @@ _HISTORY: Final = "/api/v1/accounts/123e4567-e89b-12d3-a456-426614174000/balance
 _IMPORTS: Final = "/api/v1/imports"
 
 # What a client reads, and at which path. That of not_found is the document's own.
-_SAID: Final[Mapping[ProblemType, tuple[str, str]]] = {
+_EXAMPLE_DETAILS: Final[Mapping[ProblemType, tuple[str, str]]] = {
     problems.VALIDATION_FAILED: (
         "limit: A limit is a whole number from 1 to 100.",
         "/api/v1/accounts/123e4567-e89b-12d3-a456-426614174000/balance-snapshots",
@@ -76,7 +76,7 @@ _OWN_HEADERS: Final[Mapping[ProblemType, Sequence[str]]] = {
 }
 
 
-def errors_of(route: Route) -> tuple[ProblemType, ...]:
+def route_errors(route: Route) -> tuple[ProblemType, ...]:
     """Return every error of a route: those of its entry, and those that follow from its kind."""
     kinds = [*ALWAYS, problems.NOT_ACCEPTABLE, problems.RATE_LIMITED, *route.errors]
     if route.auth is not Auth.NOBODY:
@@ -129,7 +129,9 @@ def _response(kinds: Sequence[ProblemType], errors_url: str) -> dict[str, Any]:
     return {
         "description": " or ".join(kind.title for kind in kinds),
         "headers": header_references(names),
-        "content": {problems.MEDIA_TYPE: {"schema": reference(Problem), "examples": examples}},
+        "content": {
+            problems.MEDIA_TYPE: {"schema": schema_reference(Problem), "examples": examples}
+        },
     }
 
 
@@ -139,7 +141,7 @@ def header_references(names: Iterable[str]) -> dict[str, dict[str, str]]:
 
 
 def _example(kind: ProblemType, errors_url: str) -> dict[str, Any]:
-    detail, instance = _SAID[kind]
+    detail, instance = _EXAMPLE_DETAILS[kind]
     return {
         "type": errors_url + kind.slug,
         "title": kind.title,

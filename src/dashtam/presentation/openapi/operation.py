@@ -9,10 +9,10 @@ from dashtam.presentation.http.parameters import Parameter
 from dashtam.presentation.openapi.errors import (
     RATE_HEADERS,
     error_references,
-    errors_of,
     header_references,
+    route_errors,
 )
-from dashtam.presentation.openapi.schemas import reference
+from dashtam.presentation.openapi.schemas import schema_reference
 from dashtam.presentation.routers.api.v1.routes import examples
 from dashtam.presentation.routers.api.v1.routes.route import Auth, Route
 
@@ -74,7 +74,7 @@ _PREFER: Final = {
 }
 
 
-def operation(route: Route) -> dict[str, Any]:
+def build_operation(route: Route) -> dict[str, Any]:
     """Return what the document says of a route; its texts are the handler's docstring."""
     summary, _, description = (inspect.getdoc(route.handler) or "").partition("\n")
     described = {
@@ -88,7 +88,7 @@ def operation(route: Route) -> dict[str, Any]:
         "requestBody": _request_body(route),
     }
     told = {key: value for key, value in described.items() if value or key == "security"}
-    return told | {"responses": _successes(route) | error_references(errors_of(route))}
+    return told | {"responses": _successes(route) | error_references(route_errors(route))}
 
 
 def _rate_limit(policy: RatePolicy, auth: Auth) -> dict[str, Any]:
@@ -125,9 +125,12 @@ def _parameter(parameter: Parameter[Any]) -> dict[str, Any]:
 
 def _request_body(route: Route) -> dict[str, Any] | None:
     if route.body is not None:
-        media = {"schema": reference(route.body), "example": examples.EXAMPLES.get(route.body)}
+        media = {
+            "schema": schema_reference(route.body),
+            "example": examples.EXAMPLES.get(route.body),
+        }
         required = not route.body_is_optional
-        return {"required": required, "content": {"application/json": _told(media)}}
+        return {"required": required, "content": {"application/json": _without_none(media)}}
     if route.upload is not None:
         form = {"schema": _form_schema(route.upload), "example": examples.FORM}
         return {"required": True, "content": {"multipart/form-data": form}}
@@ -163,7 +166,7 @@ def _successes(route: Route) -> dict[str, Any]:
         "headers": headers,
         "content": _content(route),
     }
-    answers = {str(route.status): _told(success)}
+    answers = {str(route.status): _without_none(success)}
     if route.responds_async:
         accepted = {"headers": headers, "content": _content(route)}
         answers["202"] = {"description": _SUCCESS[202], **accepted}
@@ -176,12 +179,14 @@ def _content(route: Route) -> dict[str, Any] | None:
             route.handler.__name__, examples.EXAMPLES.get(route.answer)
         )
         return {
-            route.media_type: _told({"schema": reference(route.answer), "example": example}),
+            route.media_type: _without_none(
+                {"schema": schema_reference(route.answer), "example": example}
+            ),
         }
     if route.status == 204:  # noqa: PLR2004 - no content
         return None
     return {route.media_type: {"schema": {} if "json" in route.media_type else {"type": "string"}}}
 
 
-def _told(described: Mapping[str, Any]) -> dict[str, Any]:
+def _without_none(described: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in described.items() if value is not None}

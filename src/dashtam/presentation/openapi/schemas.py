@@ -9,7 +9,7 @@ import msgspec
 _PLACE: Final = "#/components/schemas/"
 
 
-def reference(shape: type[msgspec.Struct]) -> dict[str, str]:
+def schema_reference(shape: type[msgspec.Struct]) -> dict[str, str]:
     """Return the reference to a shape's schema."""
     return {"$ref": _PLACE + _clean(shape.__name__)}
 

@@ -53,7 +53,7 @@ InstantText = Annotated[
 ]
 
 
-RULES: Final[Mapping[str, str]] = {
+PATTERN_HINTS: Final[Mapping[str, str]] = {
     AMOUNT_PATTERN: "An amount is plain digits with a point, such as 1250.00 or -1200.00",
     CURRENCY_PATTERN: "A currency is its three capital letters, such as USD",
     NAME_PATTERN: "A name is not blanks alone and has no control characters",

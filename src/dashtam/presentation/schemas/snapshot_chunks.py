@@ -41,12 +41,12 @@ _decode = msgspec.json.Decoder(_Balance).decode
 _decode_all = msgspec.json.Decoder(list[_Balance]).decode
 
 
-def rendered(changed: ChangedSnapshot) -> bytes:
+def render_snapshot(changed: ChangedSnapshot) -> bytes:
     """Return a snapshot as it is sent."""
     return msgspec.json.encode(snapshot_shape(changed))
 
 
-def belongs(page: bytes, account_id: UUID) -> bool:
+def is_of_account(page: bytes, account_id: UUID) -> bool:
     """Tell whether a page is one of this account."""
     return page.startswith(b'"account_id":"%s"' % str(account_id).encode(), _ACCOUNT_AT)
 

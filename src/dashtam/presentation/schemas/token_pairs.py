@@ -42,12 +42,12 @@ def pair_headers(pair: TokenPair, options: ServiceOptions, *, in_cookie: bool) -
     return {"Set-Cookie": _cookie(options, pair.refresh_token, lasts_s)}
 
 
-def ended_cookie(options: ServiceOptions) -> dict[str, str]:
+def expired_cookie(options: ServiceOptions) -> dict[str, str]:
     """Return the header that makes a browser forget the refresh token."""
     return {"Set-Cookie": _cookie(options, "", 0)}
 
 
-def refresh_cookie(headers: Mapping[str, str], options: ServiceOptions) -> str | None:
+def read_refresh_cookie(headers: Mapping[str, str], options: ServiceOptions) -> str | None:
     """Return the refresh token of the request's cookie, None where there is none.
 
     Raises:

@@ -19,8 +19,8 @@ from dashtam.presentation.http.parameters import (
 )
 from dashtam.presentation.http.request_context import FastRequest, RequestContext, Response
 from dashtam.presentation.schemas.snapshot_chunks import (
-    belongs,
     history_json,
+    is_of_account,
     latest_json,
     recent_json,
 )
@@ -111,7 +111,7 @@ async def fast_recent(context: FastRequest) -> tuple[Viewer, bytes]:
 
 
 def _checked(context: FastRequest, account_id: AccountId, pages: CachedHistory) -> CachedHistory:
-    if not all(belongs(page, account_id) for page in pages.pages):
+    if not all(is_of_account(page, account_id) for page in pages.pages):
         context.cache.mend(account_id)
         raise CacheMissError
     return pages

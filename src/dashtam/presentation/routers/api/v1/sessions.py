@@ -13,10 +13,10 @@ from dashtam.presentation.http.parameters import path_id, write_cursor
 from dashtam.presentation.http.request_context import NO_CONTENT, RequestContext, Response
 from dashtam.presentation.schemas.base import Input, Shape
 from dashtam.presentation.schemas.token_pairs import (
-    ended_cookie,
+    expired_cookie,
     pair_headers,
     pair_shape,
-    refresh_cookie,
+    read_refresh_cookie,
 )
 
 SESSION_ID = path_id("Session unique identifier.")
@@ -95,7 +95,7 @@ def delete_session(context: RequestContext) -> Response:
 def delete_current_session(context: RequestContext) -> Response:
     """Sign out."""
     sessions.sign_out(context.work, context.principal)
-    return Response(status=204, headers=ended_cookie(context.services.options))
+    return Response(status=204, headers=expired_cookie(context.services.options))
 
 
 def _shape(session: Session, principal: Principal) -> SessionShape:
@@ -123,7 +123,7 @@ def create_tokens(context: RequestContext) -> Response:
     """
     sent = context.body(Refresh).refresh_token
     options, in_cookie = context.services.options, sent is None
-    token = refresh_cookie(context.request.headers, options) if sent is None else sent
+    token = read_refresh_cookie(context.request.headers, options) if sent is None else sent
     if token is None:
         raise Unauthorized
     pair = sessions.refresh(context.services, token, context.request.address)

@@ -9,9 +9,9 @@ from starlette.responses import StreamingResponse
 
 from dashtam.presentation.http.request_context import StreamPart
 
-PAUSE_S: Final = 0.5
+POLL_EVERY_S: Final = 0.5
 
-Follow = Callable[[], StreamPart]
+NextPart = Callable[[], StreamPart]
 
 
 class EventStream(StreamingResponse):
@@ -20,9 +20,9 @@ class EventStream(StreamingResponse):
     Between two askings no thread is held, so that many may follow at once.
     """
 
-    run: Callable[[Follow], Awaitable[StreamPart]]
+    run: Callable[[NextPart], Awaitable[StreamPart]]
 
-    def __init__(self, stream: Follow, headers: Mapping[str, str], media_type: str) -> None:
+    def __init__(self, stream: NextPart, headers: Mapping[str, str], media_type: str) -> None:
         super().__init__(self._pieces(), 200, headers, media_type)
         self._follow = stream
         self.run = anyio.to_thread.run_sync
@@ -34,4 +34,4 @@ class EventStream(StreamingResponse):
                 yield piece.data
             if piece.is_last:
                 return
-            await anyio.sleep(PAUSE_S)
+            await anyio.sleep(POLL_EVERY_S)

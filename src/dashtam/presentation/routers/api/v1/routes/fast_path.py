@@ -28,19 +28,19 @@ from dashtam.presentation.http.problems import HttpError
 from dashtam.presentation.http.request_context import FastRequest
 from dashtam.presentation.routers.api.v1.routes.pipeline import (
     check_accept,
-    etag_of,
-    limit_headers,
-    matches,
-    user_key,
+    compute_etag,
+    etag_matches,
+    rate_limit_headers,
+    user_bucket,
 )
 from dashtam.presentation.routers.api.v1.routes.route import FastHandler, Route
 
 _ID: Final = "{id}"
-_KEPT_BYTES: Final = 32 * 1024 * 1024
-_LARGEST_KEPT: Final = 2 * 1024 * 1024
-_AROUND_BYTES: Final = 2048
-_OF_BODY: Final = 2
-_USUAL: Final = frozenset({None, b"*/*", b"application/json"})
+_CACHE_BYTES: Final = 32 * 1024 * 1024
+_MAX_BODY_BYTES: Final = 2 * 1024 * 1024
+_OVERHEAD_BYTES: Final = 2048
+_BODY_HEADERS: Final = 2
+_ACCEPTS_JSON: Final = frozenset({None, b"*/*", b"application/json"})
 _JSON: Final = (b"content-type", b"application/json")
 _NO_STORE: Final = (b"cache-control", b"no-store")
 
@@ -49,7 +49,7 @@ Header = tuple[bytes, bytes]
 Key = tuple[str, bytes, bytes, bytes | None]
 
 
-class _Asked:
+class _FastPathRequest:
     """A request that may have an answer that lies ready."""
 
     __slots__ = ("accept", "account_id", "authorization", "if_none_match", "key", "place")
@@ -73,7 +73,7 @@ class _Asked:
     def has(self, etag: str) -> bool:
         """Tell whether the client has what is known by this validator."""
         known = self.if_none_match
-        return known is not None and matches(known.decode("latin-1"), etag)
+        return known is not None and etag_matches(known.decode("latin-1"), etag)
 
     @property
     def token(self) -> str:
@@ -147,7 +147,7 @@ class FastPath:
             for route in routes
             if route.fast_handler is not None
         ]
-        self._kept = _KeptAnswers(_KEPT_BYTES)
+        self._kept = _ResponseCache(_CACHE_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass on."""
@@ -155,30 +155,30 @@ class FastPath:
         if asked is None or not await self._is_sent(asked, send):
             await self._app(scope, receive, send)
 
-    async def _is_sent(self, asked: _Asked, send: Send) -> bool:
+    async def _is_sent(self, asked: _FastPathRequest, send: Send) -> bool:
         """Send what lies ready; tell of what does not, of which nothing was sent or spent."""
         answer = await self._answer(asked)
-        spent = None if answer is None else await self._spent(answer, asked.place.route)
+        spent = None if answer is None else await self._spend_rate_limit(answer, asked.place.route)
         if answer is None or spent is None:
             return False
         self._token_usage.note(answer.principal)
         status, headers, body = 200, [*answer.headers, *_limits(spent)], answer.body
         if asked.has(answer.etag):
             # Of the headers, those of a body stand first.
-            status, headers, body = 304, headers[_OF_BODY:], b""
+            status, headers, body = 304, headers[_BODY_HEADERS:], b""
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
         return True
 
-    def _asked(self, scope: Scope) -> _Asked | None:
+    def _asked(self, scope: Scope) -> _FastPathRequest | None:
         path = scope["path"]
         for place in self._places:
             account_id = place.account_in(path)
             if account_id is not None:
-                return _Asked(place, account_id, scope)
+                return _FastPathRequest(place, account_id, scope)
         return None
 
-    async def _answer(self, asked: _Asked) -> _CachedResponse | None:
+    async def _answer(self, asked: _FastPathRequest) -> _CachedResponse | None:
         """Return the answer, None where another way has to be gone."""
         now = self._services.clock()
         # Read before the answer: a commit between them makes the answer look older than it is.
@@ -190,14 +190,14 @@ class FastPath:
             is_good = self._services.signer.verify(answer.token, now) is not None
             return answer if is_good else None
         try:
-            answer = await self._made(asked, now)
+            answer = await self._build_response(asked, now)
         except (CacheMissError, DashtamError, HttpError):
             return None
         if answer.token is not None and version is not None:
             self._kept.keep(asked.key, version, answer)
         return answer
 
-    async def _made(self, asked: _Asked, now: datetime) -> _CachedResponse:
+    async def _build_response(self, asked: _FastPathRequest, now: datetime) -> _CachedResponse:
         place, token = asked.place, asked.token
         principal: Principal | None = None
         if token.startswith(api_tokens.PREFIX):
@@ -207,7 +207,7 @@ class FastPath:
             if principal is None:
                 raise CacheMissError
             credential = Credential(now, session_id=principal.session_id)
-        if asked.accept not in _USUAL:
+        if asked.accept not in _ACCEPTS_JSON:
             check_accept((asked.accept or b"").decode("latin-1"), place.route.media_type)
         context = FastRequest(self._cache, credential, place.values(asked.account_id, asked.key[1]))
         reader, body = await place.handler(context)
@@ -217,7 +217,7 @@ class FastPath:
             raise CacheMissError
         return _answer(principal, token, body)
 
-    async def _spent(self, answer: _CachedResponse, route: Route) -> Spent | None:
+    async def _spend_rate_limit(self, answer: _CachedResponse, route: Route) -> Spent | None:
         """Return what the user's bucket says, None where it is empty: nothing was taken then."""
         buckets = self._services.buckets
         policy = self._services.options.rate_policies[route.rate_limit.name]
@@ -229,17 +229,19 @@ class FastPath:
 
 
 def _answer(principal: Principal, token: str | None, body: bytes) -> _CachedResponse:
-    etag = etag_of(body)
+    etag = compute_etag(body)
     length = (b"content-length", b"%d" % len(body))
     headers = length, _JSON, _NO_STORE, (b"etag", etag.encode())
-    return _CachedResponse(principal, user_key(principal), token, etag, headers, body)
+    return _CachedResponse(principal, user_bucket(principal), token, etag, headers, body)
 
 
 def _limits(spent: Spent) -> list[Header]:
-    return [(name.lower().encode(), text.encode()) for name, text in limit_headers(spent).items()]
+    return [
+        (name.lower().encode(), text.encode()) for name, text in rate_limit_headers(spent).items()
+    ]
 
 
-class _KeptAnswers:
+class _ResponseCache:
     """Answers as they were given, good until anything at all is committed; bounded in bytes."""
 
     def __init__(self, most_bytes: int) -> None:
@@ -260,17 +262,17 @@ class _KeptAnswers:
         return answer
 
     def keep(self, key: Key, version: object, answer: _CachedResponse) -> None:
-        if len(answer.body) > _LARGEST_KEPT or version != self._version:
+        if len(answer.body) > _MAX_BODY_BYTES or version != self._version:
             return
         replaced = self._answers.pop(key, None)
         if replaced is not None:
-            self._bytes -= _weight(key, replaced)
+            self._bytes -= _size_bytes(key, replaced)
         self._answers[key] = answer
-        self._bytes += _weight(key, answer)
+        self._bytes += _size_bytes(key, answer)
         while self._bytes > self._most_bytes:
-            self._bytes -= _weight(*self._answers.popitem(last=False))
+            self._bytes -= _size_bytes(*self._answers.popitem(last=False))
 
 
-def _weight(key: Key, answer: _CachedResponse) -> int:
+def _size_bytes(key: Key, answer: _CachedResponse) -> int:
     # A query can be long, and its answer short.
-    return _AROUND_BYTES + len(answer.body) + sum(len(part) for part in key if part is not None)
+    return _OVERHEAD_BYTES + len(answer.body) + sum(len(part) for part in key if part is not None)

@@ -21,13 +21,13 @@ _LEASE: Final = timedelta(minutes=2)
 _LEASE_ASKING: Final = timedelta(minutes=10)
 
 
-class AnsweringStill(Conflict):
+class RequestInProgress(Conflict):
     """The first request under the key is not answered yet."""
 
     detail = "The first request with this Idempotency-Key is still being answered."
 
 
-class TookTooLong(Conflict):
+class LeaseExpired(Conflict):
     """The request did not end while its key was its own, so somebody else may have the key."""
 
     detail = (
@@ -36,7 +36,7 @@ class TookTooLong(Conflict):
     )
 
 
-class KeyOfAnother(Unprocessable):
+class KeyReused(Unprocessable):
     """The key was used for a different request."""
 
     detail = "This Idempotency-Key was used for a different request."
@@ -64,15 +64,15 @@ class IdempotencyKey:
         kept = work.idempotency_keys.get(self.user_id, self.route, self.key, work.now)
         if kept is not None:
             if kept.fingerprint != self.fingerprint:
-                raise KeyOfAnother
+                raise KeyReused
             if kept.status is not None:
                 return kept
             if kept.lease_until > work.now:
-                raise AnsweringStill
+                raise RequestInProgress
         lease_until = work.now + self.lease
         claim = StoredResponse(self.fingerprint, lease_until, None, {}, b"")
         if not work.idempotency_keys.claim(self.user_id, self.route, self.key, claim, work.now):
-            raise AnsweringStill
+            raise RequestInProgress
         return IdempotencyClaim(self, lease_until)
 
 
@@ -92,7 +92,7 @@ class IdempotencyClaim:
         key = self.key
         answer = StoredResponse(key.fingerprint, self.lease_until, status, headers, body)
         if not work.idempotency_keys.keep(key.user_id, key.route, key.key, answer):
-            raise TookTooLong
+            raise LeaseExpired
 
     def free(self, work: UnitOfWork) -> None:
         """Let the key be used again where nothing was done.
@@ -104,7 +104,7 @@ class IdempotencyClaim:
         work.idempotency_keys.free(key.user_id, key.route, key.key, self.lease_until)
 
 
-def key_text(route: Route, request: Request) -> str | None:
+def read_key(route: Route, request: Request) -> str | None:
     """Return the text of the request's key, None where it has none or the route takes none.
 
     Raises:
@@ -119,7 +119,7 @@ def key_text(route: Route, request: Request) -> str | None:
     return text
 
 
-def key_of(
+def build_key(
     services: Services, route: Route, request: Request, user_id: UserId, text: str
 ) -> IdempotencyKey:
     """Return the key with this text, once the request's body is known."""

@@ -68,13 +68,15 @@ def mount(
     for route in routes:
         by_path.setdefault(route.path, {})[route.method] = route
     workers = Workers(threads)
-    begin = partial(Pipeline, services=services, problems=problems, token_usage=token_usage)
+    build_pipeline = partial(
+        Pipeline, services=services, problems=problems, token_usage=token_usage
+    )
     return [
         HttpRoute(
             BASE_PATH + path,
-            Endpoint(by_path[path], begin, problems, trusted_proxies, workers),
+            Endpoint(by_path[path], build_pipeline, problems, trusted_proxies, workers),
         )
-        for path in sorted(by_path, key=_literal_first)
+        for path in sorted(by_path, key=_literals_first)
     ]
 
 
@@ -87,7 +89,7 @@ def reads_body(routes: Iterable[BaseRoute], scope: Scope) -> bool:
     return False
 
 
-def _literal_first(path: str) -> list[tuple[bool, str]]:
+def _literals_first(path: str) -> list[tuple[bool, str]]:
     return [(segment.startswith("{"), segment) for segment in path.split("/")]
 
 
@@ -145,13 +147,13 @@ class Endpoint:
     def __init__(
         self,
         routes: Mapping[str, Route],
-        begin: Callable[[Route, Request], Pipeline],
+        build_pipeline: Callable[[Route, Request], Pipeline],
         problems: Problems,
         trusted_proxies: Networks,
         workers: Workers,
     ) -> None:
         self._routes = routes
-        self._begin = begin
+        self._build_pipeline = build_pipeline
         self._problems = problems
         self._trusted_proxies = trusted_proxies
         self._workers = workers
@@ -172,7 +174,7 @@ class Endpoint:
     async def _respond(self, http: HttpRequest) -> Response:
         if http.method == "OPTIONS":
             return Response(status_code=204, headers={"Allow": self._allow})
-        request = self._request_of(http)
+        request = self._build_request(http)
         route = self._routes.get("GET" if http.method == "HEAD" else http.method)
         if route is None:
             return self._problems.response(
@@ -182,11 +184,11 @@ class Endpoint:
                 trace_id=request.trace_id,
                 headers={"Allow": self._allow},
             )
-        pipeline = self._begin(route, request)
+        pipeline = self._build_pipeline(route, request)
         try:
             return await self._answer(http, route, pipeline, request)
         except Busy as busy:
-            return pipeline.refuse(busy)
+            return pipeline.error_response(busy)
 
     async def _answer(
         self, http: HttpRequest, route: Route, pipeline: Pipeline, request: Request
@@ -194,11 +196,11 @@ class Endpoint:
         if not route.takes_body:
             writes = route.transaction is not Transaction.READ
             response = await self._workers.run(route, pipeline.answer, writes=writes)
-            return self._followed(response, route, http) if route.streams else response
+            return self._event_stream(response, route, http) if route.streams else response
         refused = await self._workers.run(route, pipeline.admit)
         return refused or await self._answer_body(http, route, pipeline, request)
 
-    def _followed(self, response: Response, route: Route, http: HttpRequest) -> Response:
+    def _event_stream(self, response: Response, route: Route, http: HttpRequest) -> Response:
         if not isinstance(response, EventStream):
             return response
         if http.method == "HEAD":
@@ -215,14 +217,14 @@ class Endpoint:
             else:
                 body, fingerprint = await _read_json(http, may_be_empty=route.body_is_optional)
         except DashtamError as refusal:
-            return pipeline.refuse(refusal)
+            return pipeline.error_response(refusal)
         whole = replace(request, body=body, fingerprint=fingerprint)
         try:
-            return await self._workers.run(route, pipeline.answer_body, whole, writes=True)
+            return await self._workers.run(route, pipeline.run_with_body, whole, writes=True)
         finally:
             await http.close()
 
-    def _request_of(self, http: HttpRequest) -> Request:
+    def _build_request(self, http: HttpRequest) -> Request:
         return Request(
             method=http.method,
             path=http.scope["path"],
@@ -237,7 +239,7 @@ class Endpoint:
 async def _read_json(http: HttpRequest, *, may_be_empty: bool) -> tuple[Any, bytes]:
     if may_be_empty and not await http.body():
         return {}, hashlib.sha256(b"{}").digest()
-    if not _is(http, "application/json"):
+    if not _has_media_type(http, "application/json"):
         detail = "Send the body as application/json."
         raise HttpError(UNSUPPORTED_MEDIA_TYPE, detail)
     raw = await http.body()
@@ -249,7 +251,7 @@ async def _read_json(http: HttpRequest, *, may_be_empty: bool) -> tuple[Any, byt
 
 
 async def _read_upload(http: HttpRequest) -> tuple[Upload, bytes]:
-    if not _is(http, "multipart/form-data"):
+    if not _has_media_type(http, "multipart/form-data"):
         detail = "Send the file as multipart/form-data."
         raise HttpError(UNSUPPORTED_MEDIA_TYPE, detail)
     try:
@@ -269,6 +271,6 @@ async def _read_upload(http: HttpRequest) -> tuple[Upload, bytes]:
     return Upload(upload.file, texts), digest.digest()
 
 
-def _is(http: HttpRequest, media_type: str) -> bool:
+def _has_media_type(http: HttpRequest, media_type: str) -> bool:
     given = http.headers.get("content-type", "")
     return given.split(";", 1)[0].strip().lower() == media_type

@@ -26,16 +26,16 @@ from dashtam.presentation.http.problems import (
     NOT_ACCEPTABLE,
     HttpError,
     Problems,
-    kind_of,
-    told_again,
+    problem_type_of,
+    replay_problem,
 )
 from dashtam.presentation.http.request_context import Request, RequestContext, Response
 from dashtam.presentation.routers.api.v1.routes.event_stream import EventStream
 from dashtam.presentation.routers.api.v1.routes.idempotency import (
     IdempotencyClaim,
-    TookTooLong,
-    key_of,
-    key_text,
+    LeaseExpired,
+    build_key,
+    read_key,
 )
 from dashtam.presentation.routers.api.v1.routes.route import Auth, Route, Transaction
 
@@ -71,63 +71,63 @@ class Pipeline:
                 self._admit()
                 return self._perform()
             with self._services.database.read() as work:
-                self._caller = self._authenticated(work)
-                self._check()
-                answer = self._route.handler(self._context(work))
+                self._caller = self._authenticate(work)
+                self._check_request()
+                answer = self._route.handler(self._build_context(work))
             if self._caller:
                 self._token_usage.note(self._caller)
             return self._respond(answer)
         except DashtamError as refusal:
-            return self.refuse(refusal)
+            return self.error_response(refusal)
 
     def admit(self) -> HttpResponse | None:
         """Settle who calls, before his body is read; return the answer if he may not."""
         try:
             self._admit()
         except DashtamError as refusal:
-            return self.refuse(refusal)
+            return self.error_response(refusal)
         return None
 
-    def answer_body(self, request: Request) -> HttpResponse:
+    def run_with_body(self, request: Request) -> HttpResponse:
         """Return the answer to the request, once admitted, with its body."""
         self._request = request
         try:
             return self._perform()
         except DashtamError as refusal:
-            return self.refuse(refusal)
+            return self.error_response(refusal)
 
-    def refuse(self, refusal: DashtamError) -> HttpResponse:
+    def error_response(self, refusal: DashtamError) -> HttpResponse:
         """Return the answer that tells of a refusal."""
-        return self._problems.refused(
+        return self._problems.error_response(
             refusal,
             instance=self._request.path,
             trace_id=self._request.trace_id,
-            headers=self._limit_headers() | self._located(_run_of(refusal)),
+            headers=self._limit_headers() | self._with_base_path(_sync_location(refusal)),
         )
 
     def _admit(self) -> None:
         if self._route.auth is not Auth.NOBODY:
             with self._services.database.read() as work:
-                self._caller = self._authenticated(work)
-        self._check()
+                self._caller = self._authenticate(work)
+        self._check_request()
 
-    def _check(self) -> None:
+    def _check_request(self) -> None:
         """Check what needs no body, once the caller is known (401); the first fault is answered.
 
         The order is 429, 400, 406, 403. The 403 is that of a token which may not do this at all: it
         comes before the body is read, and so before a 400 or 422 of the body. What is there, and
         whose it is (404, 403), only the handler finds out, with the body.
         """
-        self._spend()
+        self._spend_rate_limit()
         request = self._request
         self._values = read_parameters(self._route.parameters, request.path_values, request.query)
-        self._key = key_text(self._route, request)
+        self._key = read_key(self._route, request)
         check_accept(request.headers.get("accept"), self._route.media_type)
         if self._caller and not self._caller.may_write and self._route.auth is Auth.SESSION:
             detail = "A read-only token only reads. Sign in to do this."
             raise Forbidden(detail)
 
-    def _authenticated(self, work: UnitOfWork) -> Principal | None:
+    def _authenticate(self, work: UnitOfWork) -> Principal | None:
         if self._route.auth is Auth.NOBODY:
             return None
         scheme, _, token = self._request.headers.get("authorization", "").partition(" ")
@@ -135,11 +135,11 @@ class Pipeline:
             raise Unauthorized
         return sessions.authenticate(work, self._services.signer, token.strip())
 
-    def _spend(self) -> None:
+    def _spend_rate_limit(self) -> None:
         policy = self._services.options.rate_policies[self._route.rate_limit.name]
         key = f"address:{limited_part(self._request.address)}"
         if self._caller:
-            key = user_key(self._caller)
+            key = user_bucket(self._caller)
         self._spent = self._services.buckets.spend(policy, key)
         if self._spent.retry_after_s is not None:
             raise RateLimited(self._spent.retry_after_s)
@@ -151,23 +151,23 @@ class Pipeline:
         that request would have been 404 or 403.
         """
         if self._caller is None or self._key is None:
-            return self._respond(self._handle(None))
-        key = key_of(self._services, self._route, self._request, self._caller.user_id, self._key)
+            return self._respond(self._call_handler(None))
+        key = build_key(self._services, self._route, self._request, self._caller.user_id, self._key)
         with self._services.database.write() as work:
             found = key.claim(work)
         if isinstance(found, StoredResponse):
-            return self._repeat(found)
-        return self._answer_once(found)
+            return self._replay(found)
+        return self._perform_once(found)
 
-    def _answer_once(self, claim: IdempotencyClaim) -> HttpResponse:
+    def _perform_once(self, claim: IdempotencyClaim) -> HttpResponse:
         try:
-            return self._respond(self._handle(claim))
+            return self._respond(self._call_handler(claim))
         except DashtamError as refusal:
-            response = self.refuse(refusal)
+            response = self.error_response(refusal)
             # A refusal is true whoever has the key by now.
-            with suppress(TookTooLong), self._services.database.write() as work:
-                if _is_lasting(refusal):
-                    _keep_response(claim, work, response, _run_of(refusal))
+            with suppress(LeaseExpired), self._services.database.write() as work:
+                if _is_final(refusal):
+                    _store(claim, work, response, _sync_location(refusal))
                 else:
                     claim.free(work)
             return response
@@ -176,16 +176,16 @@ class Pipeline:
                 claim.free(work)
             raise
 
-    def _handle(self, claim: IdempotencyClaim | None) -> Response:
+    def _call_handler(self, claim: IdempotencyClaim | None) -> Response:
         if self._route.transaction is Transaction.OWN:
-            return self._route.handler(self._context(None, claim))
+            return self._route.handler(self._build_context(None, claim))
         with self._services.database.write(self._request.address) as work:
-            answer = self._route.handler(self._context(work, claim))
+            answer = self._route.handler(self._build_context(work, claim))
             if claim:
-                self._keep(claim, work, answer)
+                self._store_response(claim, work, answer)
         return answer
 
-    def _context(
+    def _build_context(
         self, work: UnitOfWork | None, claim: IdempotencyClaim | None = None
     ) -> RequestContext:
         # A handler that opens work of its own need not say for whom.
@@ -196,40 +196,40 @@ class Pipeline:
         )
         context = RequestContext(services, self._request, self._caller, self._values, work)
         if claim:
-            context.keep = partial(self._keep, claim)
+            context.keep = partial(self._store_response, claim)
         return context
 
-    def _keep(self, claim: IdempotencyClaim, work: UnitOfWork, answer: Response) -> None:
+    def _store_response(self, claim: IdempotencyClaim, work: UnitOfWork, answer: Response) -> None:
         if self._route.shows_secret:
-            _keep_response(claim, work, self.refuse(Conflict(_SHOWN_ONCE)), {})
+            _store(claim, work, self.error_response(Conflict(_SHOWN_ONCE)), {})
             return
         headers = dict(answer.headers) | {"content-type": answer.media_type}
-        claim.keep(work, answer.status or self._route.status, headers, _json(answer))
+        claim.keep(work, answer.status or self._route.status, headers, _encode_body(answer))
 
-    def _repeat(self, kept: StoredResponse) -> HttpResponse:
-        headers = self._own_headers() | self._located(kept.headers)
+    def _replay(self, kept: StoredResponse) -> HttpResponse:
+        headers = self._own_headers() | self._with_base_path(kept.headers)
         body = kept.body
         if kept.headers.get("content-type") == PROBLEM:
-            body = told_again(body, self._request.trace_id)
+            body = replay_problem(body, self._request.trace_id)
         return HttpResponse(body, kept.status or 200, headers=headers)
 
     def _respond(self, answer: Response) -> HttpResponse:
         status = answer.status or self._route.status
-        headers = self._own_headers() | self._located(answer.headers)
+        headers = self._own_headers() | self._with_base_path(answer.headers)
         if status == HTTPStatus.NO_CONTENT:
             return HttpResponse(status_code=status, headers=headers)
         if answer.stream is not None:
             return EventStream(answer.stream, headers, answer.media_type)
         if answer.chunks is not None:
             return StreamingResponse(answer.chunks, status, headers, answer.media_type)
-        body = _json(answer)
+        body = _encode_body(answer)
         if self._route.conditional:
-            headers["ETag"] = etag_of(body)
-            if matches(self._request.headers.get("if-none-match"), headers["ETag"]):
+            headers["ETag"] = compute_etag(body)
+            if etag_matches(self._request.headers.get("if-none-match"), headers["ETag"]):
                 return HttpResponse(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
         return HttpResponse(body, status, headers=headers, media_type=answer.media_type)
 
-    def _located(self, headers: Mapping[str, str]) -> dict[str, str]:
+    def _with_base_path(self, headers: Mapping[str, str]) -> dict[str, str]:
         if "Location" not in headers:
             return dict(headers)
         return dict(headers) | {"Location": self._services.options.base_path + headers["Location"]}
@@ -244,37 +244,37 @@ class Pipeline:
             policy = self._services.options.rate_policies[self._route.rate_limit.name]
             now = int(self._services.clock().timestamp())
             spent = Spent(True, policy.capacity, policy.capacity, now, None)  # noqa: FBT003 - the field is its first
-        return limit_headers(spent)
+        return rate_limit_headers(spent)
 
 
-def _keep_response(
+def _store(
     claim: IdempotencyClaim, work: UnitOfWork, response: HttpResponse, headers: dict[str, str]
 ) -> None:
     headers = headers | {"content-type": response.headers["content-type"]}
     claim.keep(work, response.status_code, headers, bytes(response.body))
 
 
-def _is_lasting(refusal: DashtamError) -> bool:
+def _is_final(refusal: DashtamError) -> bool:
     """Tell whether the same request is refused for good: not where it is only to come later."""
-    return not isinstance(refusal, RateLimited) and kind_of(refusal).status < _SERVER_FAULT
+    return not isinstance(refusal, RateLimited) and problem_type_of(refusal).status < _SERVER_FAULT
 
 
-def _run_of(refusal: DashtamError) -> dict[str, str]:
+def _sync_location(refusal: DashtamError) -> dict[str, str]:
     if isinstance(refusal, SyncRunning | SyncFailed | SyncInterrupted):
         return {"Location": f"/api/v1/syncs/{refusal.sync_id}"}
     return {}
 
 
-def _json(answer: Response) -> bytes:
+def _encode_body(answer: Response) -> bytes:
     return b"" if answer.body is None else msgspec.json.encode(answer.body)
 
 
-def user_key(principal: Principal) -> str:
+def user_bucket(principal: Principal) -> str:
     """Return what stands for a user's own buckets."""
     return f"user:{principal.user_id}"
 
 
-def limit_headers(spent: Spent) -> dict[str, str]:
+def rate_limit_headers(spent: Spent) -> dict[str, str]:
     """Return what tells a client how much it may still ask."""
     return {
         "X-RateLimit-Limit": str(spent.limit),
@@ -283,12 +283,12 @@ def limit_headers(spent: Spent) -> dict[str, str]:
     }
 
 
-def etag_of(body: bytes) -> str:
+def compute_etag(body: bytes) -> str:
     """Return the strong validator of an answer (RFC 9110, 8.8.3): another for other bytes."""
     return f'"{xxh3_128_hexdigest(body)}"'
 
 
-def matches(if_none_match: str | None, etag: str) -> bool:
+def etag_matches(if_none_match: str | None, etag: str) -> bool:
     """Tell whether the client has the answer already (``If-None-Match``)."""
     if if_none_match is None:
         return False
