@@ -13,7 +13,7 @@ from contextlib import ExitStack, closing, contextmanager
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashtam.presentation.http.http_protocol import Timeouts
-from dashtam.presentation.http.server import listen, make, serve
+from dashtam.presentation.http.server import build_server, listen, serve
 
 SHORT = Timeouts(headers_s=0.5, body_s=0.5, reader_s=0.6, headers_bytes=4096)
 
@@ -63,7 +63,7 @@ def running(
     with ExitStack() as stack:
         (listening,) = (stack.enter_context(found) for found in listen("127.0.0.1", 0))
         port: int = listening.getsockname()[1]
-        server = make(app, started=ready.set, log_level=log_level, timeouts=timeouts)
+        server = build_server(app, started=ready.set, log_level=log_level, timeouts=timeouts)
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         try:
