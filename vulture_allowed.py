@@ -61,6 +61,7 @@ FAILING
 NEEDS_REAUTHENTICATION
 
 # The claims of a token, and the fields of answers, which msgspec writes
+access_tokens
 account_number_masked
 audit_lines
 change_amount

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from dashtam import __version__
 from dashtam.presentation.http.problems import Problem, Problems
+from dashtam.presentation.http.request_context import BASE_PATH
 from dashtam.presentation.openapi.errors import ALWAYS, error_responses, route_errors
 from dashtam.presentation.openapi.operation import build_operation
 from dashtam.presentation.openapi.schemas import component_schemas
 from dashtam.presentation.openapi.system_operations import TAG, system_paths
-from dashtam.presentation.routers.api.v1.routes.mount import BASE_PATH
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
 from dashtam.presentation.routers.api.v1.routes.route import Route
 
@@ -23,10 +23,10 @@ Amounts are strings of plain digits, never rounded. Instants are UTC. Clients ig
 they do not know. Every error is a problem (RFC 9457) as `application/problem+json`. `HEAD` is \
 answered wherever `GET` is, and `OPTIONS` tells what a path answers."""
 
-_BEARER: Final = """\
-The access token of a session (a JWT, good for 15 minutes, from `POST /api/v1/sessions`), or, \
+_BEARER: Final = f"""\
+The access token of a session (a JWT, good for 15 minutes, from `POST {BASE_PATH}/sessions`), or, \
 where an operation names that role, a long-lived read-only token (from \
-`POST /api/v1/access-tokens`)."""
+`POST {BASE_PATH}/access-tokens`)."""
 
 _HEADERS: Final = {
     "X-Request-Id": ("string", "The request's name in the log; `trace_id` of a problem."),
@@ -44,6 +44,10 @@ def build_document(
 ) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document; without a server's address it counts where it is read."""
     routes = list(routes)
+    paths: dict[str, Any] = {}
+    for route in routes:
+        paths.setdefault(BASE_PATH + route.path, {})[route.method.lower()] = build_operation(route)
+    shapes = [shape for route in routes for shape in (route.answer, route.body) if shape]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -55,9 +59,9 @@ def build_document(
         },
         "servers": [{"url": (server or "/").rstrip("/") or "/"}],
         "tags": [{"name": tag} for tag in dict.fromkeys([*(route.tag for route in routes), TAG])],
-        "paths": _paths(routes) | system_paths(),
+        "paths": paths | system_paths(),
         "components": {
-            "schemas": component_schemas([*_shapes(routes), Problem]),
+            "schemas": component_schemas([*shapes, Problem]),
             "responses": error_responses([*map(route_errors, routes), ALWAYS], errors_url),
             "headers": {
                 name: {"description": description, "schema": {"type": kind}}
@@ -75,23 +79,12 @@ def build_document(
     }
 
 
-def _paths(routes: Iterable[Route]) -> dict[str, Any]:
-    paths: dict[str, Any] = {}
-    for route in routes:
-        paths.setdefault(BASE_PATH + route.path, {})[route.method.lower()] = build_operation(route)
-    return paths
-
-
-def _shapes(routes: Iterable[Route]) -> list[Any]:
-    return [shape for route in routes for shape in (route.answer, route.body) if shape is not None]
-
-
 def text() -> str:
-    """Return the document of this version, as it is kept among the docs."""
-    described = build_document(
+    """Return the document of this version, as the docs have it."""
+    document = build_document(
         ROUTES, version=__version__, server=None, errors_url=Problems().base_url
     )
-    return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":

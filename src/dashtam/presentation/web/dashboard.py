@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dashtam.presentation.http.problems import Problems
-from dashtam.presentation.routers.system import GetEndpoint, Page
+from dashtam.presentation.routers.system import GetEndpoint, GetHandler
 
 SHELL_PATHS: Final = ("/", "/accounts/{id}", "/connections", "/import", "/settings")
 
@@ -54,7 +54,7 @@ class Dashboard:
         if _INDEX not in names:
             return []
         names.remove(_INDEX)
-        answers: dict[str, Page] = dict.fromkeys(SHELL_PATHS, self._answer_shell)
+        answers: dict[str, GetHandler] = dict.fromkeys(SHELL_PATHS, self._answer_shell)
         answers |= {f"/{name}": self._answer_file for name in names if not name.endswith(".gz")}
         return [Route(path, GetEndpoint(page, self._problems)) for path, page in answers.items()]
 

@@ -12,8 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dashtam.presentation.http.problems import Problems
-from dashtam.presentation.routers.system import GetEndpoint
-from dashtam.presentation.routers.system import Page as Answering
+from dashtam.presentation.routers.system import GetEndpoint, GetHandler
 from dashtam.presentation.web.markup import text
 from dashtam.presentation.web.reference import reference, server_of
 
@@ -34,7 +33,7 @@ class Pages:
 
     def routes(self) -> list[Route]:
         """Return the routes."""
-        answers: dict[str, Answering] = {
+        answers: dict[str, GetHandler] = {
             "/": self._answer_start,
             "/docs": self._answer_reference,
             "/style.css": _answer_style,

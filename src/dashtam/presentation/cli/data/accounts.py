@@ -12,7 +12,6 @@ from dashtam.application.history.accounts import AccountBalance, AccountChanges
 from dashtam.application.imports import typed_balances
 from dashtam.application.imports.typed_balances import ManualAccount
 from dashtam.database.pagination import every
-from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountType, BalanceSign
 from dashtam.domain.errors import DashtamError
 from dashtam.domain.money import Currency, parse_amount
@@ -20,7 +19,7 @@ from dashtam.domain.statement import Reading
 from dashtam.presentation.cli.context import Invocation, Noun, pass_invocation, say
 from dashtam.presentation.cli.resolve import InstantParam, chosen_account, chosen_user
 from dashtam.presentation.cli.tables import answer, instant_text, table
-from dashtam.presentation.http.instants import NOON
+from dashtam.presentation.http.instants import NOON, until_now
 from dashtam.presentation.routers.api.v1.accounts import AccountList, account_shape
 from dashtam.presentation.schemas.base import Name
 from dashtam.presentation.schemas.snapshots import snapshot_shape
@@ -146,7 +145,7 @@ def add(
     with invocation.services.database.write() as work:
         user = chosen_user(invocation, work)
         made = typed_balances.create_manual(
-            work, user.id, described, Reading(_past(work, at), balance)
+            work, user.id, described, Reading(until_now(at, work.now), balance)
         )
     answer(invocation, account_shape(made), lambda: f"{name}: {made.account.id}")
 
@@ -174,7 +173,7 @@ def record(
     with invocation.services.database.write() as work:
         mine = chosen_account(work, chosen_user(invocation, work), account)
         reading = Reading(
-            captured_at=_past(work, at),
+            captured_at=until_now(at, work.now),
             balance=balance,
             available_balance=parts["available"],
             holdings_value=parts["holdings"],
@@ -216,7 +215,7 @@ def change(invocation: Invocation, /, account: str, *, reopen: bool, **given: ob
     with invocation.services.database.write() as work:
         mine = chosen_account(work, chosen_user(invocation, work), account)
         if isinstance(closed_at := changes.get("closed_at"), datetime):
-            changes["closed_at"] = _past(work, closed_at)
+            changes["closed_at"] = until_now(closed_at, work.now)
         changed = owned.change(work, mine, cast("AccountChanges", changes))
         shown = owned.with_balance(work, changed)
     answer(
@@ -224,9 +223,3 @@ def change(invocation: Invocation, /, account: str, *, reopen: bool, **given: ob
         account_shape(shown),
         lambda: f"{changed.name}: {changed.account_type}, {_state(changed)}",
     )
-
-
-def _past(work: UnitOfWork, at: datetime | None) -> datetime:
-    now = work.now.replace(microsecond=0)
-    # Today is meant, also in the morning, when its noon has yet to come.
-    return now if at is None or (at.date() == now.date() and at > now) else at
