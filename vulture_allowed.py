@@ -83,6 +83,7 @@ total_count
 tz
 pytestmark
 
-# A field of a wire shape, read by msgspec
+# A field and a hook of wire shapes, read by msgspec and by Python
+__init_subclass__
 accounts_found
 n_steps  # a progress bar names it

@@ -20,7 +20,7 @@ _FRAMING_PER_BYTE = 8
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long a client may be silent, and how many bytes other than bodies it may send."""
+    """The longest silences of a client, and the most bytes that it may send outside bodies."""
 
     headers_s: float = 10
     body_s: float = 10
@@ -63,8 +63,8 @@ class HttpConnectionProtocol(HttpToolsProtocol):
         now = self.loop.time()
         self._timing = _ClientTiming(headers_since=now, heard_at=now)
         self._chunk_bytes = 0
-        # The bytes of the current request that are not its body, and those of the chunk in which
-        # it began, of which some may belong to the request before.
+        # The bytes of the current request outside its body, and the size of the chunk in which it
+        # began: some of that chunk may belong to the request before.
         self._other_bytes = 0
         self._uncounted_bytes = 0
 
@@ -98,7 +98,7 @@ class HttpConnectionProtocol(HttpToolsProtocol):
             if self._is_answering():
                 self.transport.abort()
             else:
-                self.send_400_response("Too much that is not a body.")
+                self.send_400_response("The request has too many bytes outside its body.")
         elif self.timeout_keep_alive_task is None and is_idle and not self._is_answering():
             # The rest of a body came after its answer: uvicorn stops the keep-alive timeout when
             # anything arrives, and starts it only with an answer.

@@ -54,9 +54,9 @@ def is_bare_date(text: str) -> bool:
 
 
 def until_now(at: datetime | None, now: datetime, *, is_date: bool = True) -> datetime:
-    """Return an instant that a user gave, in whole seconds the present where they gave none.
+    """Return the instant that a user gave, or the present in whole seconds where they gave none.
 
-    Before noon, today's date means the present: its noon is still to come.
+    Before noon today's date is the present, since its noon is still to come.
     """
     now = now.replace(microsecond=0)
     if at is None:

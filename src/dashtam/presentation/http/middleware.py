@@ -47,8 +47,8 @@ class BodyTooLarge(HttpError):
 class BodyLimits:
     """How large bodies may be.
 
-    A larger one is refused at the edge, except where ``answers_413`` tells that the application
-    reads it: reading then raises ``BodyTooLarge``, so that the answer can have rate limits too.
+    A larger one is refused at the edge. Where ``answers_413`` is true the application reads it:
+    reading then raises ``BodyTooLarge``, so that the answer has the headers of the rate limit too.
     """
 
     max_bytes: int = 1024 * 1024
@@ -63,7 +63,7 @@ class EdgeMiddleware:
     """Names each request, limits its size, answers for failures, and logs its end.
 
     The name is in ``scope["state"]["trace_id"]``, the header ``X-Request-Id`` and every log line;
-    that of a client is not used. No exception leaves this middleware, so none is printed twice.
+    a client's own is not used. No exception leaves this middleware, so none is printed twice.
     """
 
     def __init__(
@@ -211,7 +211,7 @@ class Cors(CORSMiddleware):
     """Tells browsers which requests are allowed, and refuses others without an error."""
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """Return the allowed requests; no such headers where the browser asks for others."""
+        """Return the allowed requests; no such headers where the browser wants others."""
         response = super().preflight_response(request_headers)
         if response.status_code < _FIRST_ERROR:
             return response

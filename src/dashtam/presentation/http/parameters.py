@@ -15,6 +15,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
 from dashtam.database.pagination import Cursor
+from dashtam.domain.account import AccountId
+from dashtam.domain.connection import ConnectionId
 from dashtam.domain.errors import DashtamError, FieldError, Invalid
 from dashtam.domain.period import Interval
 from dashtam.domain.sync import SnapshotSource
@@ -23,6 +25,7 @@ from dashtam.presentation.schemas import examples
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
+Identifier = TypeVar("Identifier")
 
 
 class GroupBy(StrEnum):
@@ -34,7 +37,7 @@ class GroupBy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter(Generic[T]):
-    """One parameter, with its JSON schema; one of a query that is left out is its ``default``.
+    """A parameter with its JSON schema; left out of the query, its value is ``default``.
 
     ``parse`` raises ``DashtamError`` for a text that is not valid.
     """
@@ -49,7 +52,7 @@ class Parameter(Generic[T]):
     default: T | None = None
 
     def value_of(self, texts: Sequence[str]) -> T | None:
-        """Return the value of a parameter that was given as often as there are texts."""
+        """Return the value for all texts that the request has under this name."""
         if not texts:
             if self.required:
                 detail = f"This parameter is required, for example {self.example}."
@@ -108,12 +111,14 @@ def _parse_uuid(text: str) -> UUID:
     return UUID(text)
 
 
-def path_id(description: str, name: str = "id") -> Parameter[UUID]:
-    """Return a parameter of a path that is an id."""
+def path_id(
+    kind: Callable[[UUID], Identifier], description: str, name: str = "id"
+) -> Parameter[Identifier]:
+    """Return a parameter of a path that is an id of this kind."""
     return Parameter(
         name=name,
         place="path",
-        parse=_parse_uuid,
+        parse=lambda text: kind(_parse_uuid(text)),
         schema={"type": "string", "format": "uuid"},
         description=description,
         example=examples.ACCOUNT_ID,
@@ -145,7 +150,7 @@ def _parse_include(text: str) -> AbstractSet[str]:
 
 @cache
 def _time_zones() -> AbstractSet[str]:
-    # These two name another zone on every machine.
+    # These two mean another zone on every machine.
     return available_timezones() - {"localtime", "Factory"}
 
 
@@ -157,14 +162,14 @@ def _parse_time_zone(text: str) -> ZoneInfo:
 
 
 def write_cursor(cursor: Cursor | None) -> str | None:
-    """Return the text of a cursor, which ``parse_cursor`` takes."""
+    """Return the text of a cursor, as ``next_cursor`` has it."""
     if cursor is None:
         return None
     return base64.urlsafe_b64encode(cursor.id.bytes + cursor.name.encode()).decode().rstrip("=")
 
 
 def parse_cursor(text: str) -> Cursor:
-    """Return the cursor that an answer before had as its ``next_cursor``."""
+    """Return the cursor of a ``next_cursor``."""
     try:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
         raw = base64.b64decode(padded, altchars=b"-_", validate=True)
@@ -174,8 +179,8 @@ def parse_cursor(text: str) -> Cursor:
         raise Invalid(detail) from error
 
 
-ACCOUNT_ID: Final = path_id("Account unique identifier.")
-CONNECTION_ID: Final = path_id("Connection unique identifier.")
+ACCOUNT_ID: Final = path_id(AccountId, "Account unique identifier.")
+CONNECTION_ID: Final = path_id(ConnectionId, "Connection unique identifier.")
 
 _INSTANT_SCHEMA: Final = {"type": "string", "format": "date-time"}
 
@@ -218,7 +223,8 @@ INTERVAL: Final[Parameter[Interval]] = Parameter(
     name="interval",
     parse=partial(_parse_choice, choices=Interval, detail="An interval is"),
     schema={"type": "string", "enum": list(Interval)},
-    description="Only the last of each day, week (ISO 8601, from Monday on) or month in `tz`.",
+    description="Only the last snapshot of each day, week (ISO 8601, from Monday on) or month in"
+    " `tz`.",
     example="day",
 )
 
@@ -241,9 +247,9 @@ MAX_POINTS: Final[Parameter[int]] = Parameter(
         detail="Write a whole number from 2 to 10000.",
     ),
     schema={"type": "integer", "minimum": 2, "maximum": 10_000},
-    description="At most so many, each as it was recorded: where there are more, the range is cut"
-    " into stretches of equal length, and the first, the last, the smallest and the largest of"
-    " each stay (below 4, the first and the last of all).",
+    description="At most this many points, each as it was recorded: of a longer series, cut into"
+    " stretches of equal length, the first, the last, the smallest and the largest point of each"
+    " stretch stay (below 4: the first and the last of all).",
     example="400",
 )
 
@@ -260,7 +266,7 @@ CURSOR: Final[Parameter[Cursor]] = Parameter(
     name="cursor",
     parse=parse_cursor,
     schema={"type": "string"},
-    description="The next_cursor of the answer before.",
+    description="The `next_cursor` of the previous page.",
     example="AZq3ZB8Ycm2",
 )
 
@@ -276,7 +282,7 @@ def limit(default: int) -> Parameter[int]:
             detail="A limit is a whole number from 1 to 100.",
         ),
         schema={"type": "integer", "minimum": 1, "maximum": 100, "default": default},
-        description=f"How many at most (1 to 100, default {default}).",
+        description=f"The most items in the answer (1 to 100, default {default}).",
         example=str(default),
         default=default,
     )

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Final, TypeVar
+from typing import Any, BinaryIO, Final, Generic, TypeVar
 
 import msgspec
 
@@ -14,9 +14,10 @@ from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.errors import FieldError, Unprocessable
 from dashtam.domain.user import Principal, UserId
 from dashtam.presentation.http.parameters import CURSOR, PAGE_LIMIT, Parameter, write_cursor
-from dashtam.presentation.schemas.base import PATTERN_HINTS, PageShape, Shape
+from dashtam.presentation.schemas.base import PATTERN_HINTS, Shape
 
 T = TypeVar("T")
+B = TypeVar("B")
 S = TypeVar("S", bound=msgspec.Struct)
 
 BASE_PATH: Final = "/api/v1"
@@ -51,7 +52,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class Response(Generic[B]):
     """A handler's answer: a body that is sent as JSON, or chunks of another media type.
 
     Without a ``status`` it is the route's. ``location`` is a path behind the base path. ``stream``
@@ -59,7 +60,7 @@ class Response:
     worker thread.
     """
 
-    body: msgspec.Struct | None = None
+    body: B | None = None
     status: int | None = None
     location: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -69,14 +70,14 @@ class Response:
 
     @classmethod
     def of_page(
-        cls, shape: Callable[..., PageShape], page: ListPage[T], to_shape: Callable[[T], Shape]
-    ) -> "Response":
+        cls, shape: Callable[..., B], page: ListPage[T], to_shape: Callable[[T], Shape]
+    ) -> "Response[B]":
         """Return a page of a list, each item in its shape."""
         items = [to_shape(item) for item in page.items]
         return cls(shape(items, total_count=page.total, next_cursor=write_cursor(page.last)))
 
 
-NO_CONTENT: Final = Response(status=204)
+NO_CONTENT: Final[Response[None]] = Response(status=204)
 
 
 @dataclass(slots=True)
@@ -112,7 +113,7 @@ class RequestContext(ParameterValues):
     request: Request
     caller: Principal | None
     unit_of_work: UnitOfWork | None = None
-    store_response: Callable[[UnitOfWork, Response], None] = lambda _work, _response: None
+    store_response: Callable[[UnitOfWork, Response[Any]], None] = lambda _work, _response: None
     """Stores a response under the request's idempotency key, in the work that it reports."""
 
     @property

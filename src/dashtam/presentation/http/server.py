@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-# Every command imports this module, and only one serves: uvicorn is loaded where it is needed.
+# Every command imports this module, but few need uvicorn, which is loaded where they do.
 if TYPE_CHECKING:
     import uvicorn
     from starlette.types import ASGIApp
@@ -56,7 +56,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     sockets: list[socket.socket] = []
-    missing = OSError(errno.EADDRNOTAVAIL, f"{host} stands for no address of this machine.")
+    missing = OSError(errno.EADDRNOTAVAIL, f"{host} has no address of this machine.")
     with ExitStack() as stack:
         for family, _, _, _, address in dict.fromkeys(found):
             try:
@@ -100,7 +100,7 @@ def build_config(
     timeouts: "Timeouts | None" = None,
     processes: int = 1,
 ) -> "uvicorn.Config":
-    """Return uvicorn's options; with several processes ``app`` is a function that each calls."""
+    """Return uvicorn's options; each of several processes calls ``app`` for its application."""
     import uvicorn  # noqa: PLC0415 - see above
 
     from dashtam.presentation.http.http_protocol import HttpConnectionProtocol  # noqa: PLC0415 - see above
@@ -109,7 +109,7 @@ def build_config(
         app,
         factory=processes > 1,
         workers=processes,
-        # uvicorn asks for a class, and only calls it.
+        # Declared as a class, which uvicorn only calls.
         http=partial(HttpConnectionProtocol, timeouts=timeouts),  # type: ignore[arg-type]
         ws="none",
         interface="asgi3",

@@ -21,7 +21,7 @@ their history to the cent.
 
 Amounts are strings of plain digits, never rounded. Instants are UTC. Clients ignore fields that \
 they do not know. Every error is a problem (RFC 9457) as `application/problem+json`. `HEAD` is \
-answered wherever `GET` is, and `OPTIONS` tells what a path answers."""
+answered wherever `GET` is, and `OPTIONS` lists the methods of a path."""
 
 _BEARER: Final = f"""\
 The access token of a session (a JWT, good for 15 minutes, from `POST {BASE_PATH}/sessions`), or, \
@@ -30,11 +30,11 @@ where an operation names that role, a long-lived read-only token (from \
 
 _HEADERS: Final = {
     "X-Request-Id": ("string", "The request's name in the log; `trace_id` of a problem."),
-    "X-RateLimit-Limit": ("integer", "How many requests the bucket holds."),
-    "X-RateLimit-Remaining": ("integer", "How many are left now."),
+    "X-RateLimit-Limit": ("integer", "The requests that a full bucket holds."),
+    "X-RateLimit-Remaining": ("integer", "The requests that are left now."),
     "X-RateLimit-Reset": ("integer", "The epoch second when the bucket is full again."),
     "Retry-After": ("integer", "Seconds after which the same request is worth another try."),
-    "ETag": ("string", "Names this very answer; send it as `If-None-Match`."),
+    "ETag": ("string", "Identifies this answer; send it as `If-None-Match`."),
     "WWW-Authenticate": ("string", "`Bearer`"),
 }
 
@@ -42,7 +42,7 @@ _HEADERS: Final = {
 def build_document(
     routes: Iterable[Route], *, version: str, server: str | None, errors_url: str
 ) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document; without a server's address it counts where it is read."""
+    """Return the OpenAPI 3.1 document; without a server's address it applies to any host."""
     routes = list(routes)
     paths: dict[str, Any] = {}
     for route in routes:

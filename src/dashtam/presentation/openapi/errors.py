@@ -5,10 +5,12 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final
 
+from dashtam.domain import errors
 from dashtam.presentation.http import problems
 from dashtam.presentation.http.problems import Problem, ProblemType
 from dashtam.presentation.http.request_context import BASE_PATH
 from dashtam.presentation.openapi.schemas import schema_reference
+from dashtam.presentation.routers.api.v1.routes.idempotency import RequestInProgress
 from dashtam.presentation.routers.api.v1.routes.route import Auth, Route
 from dashtam.presentation.schemas.examples import ACCOUNT_ID, CONNECTION_ID
 
@@ -19,41 +21,32 @@ RATE_HEADERS: Final = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimi
 _LATEST: Final = "/balance-snapshots"
 _HISTORY: Final = f"/accounts/{ACCOUNT_ID}/balance-history"
 
-# An example's detail, and its path behind the base path. That of not_found is the document's own.
+# The detail and the path of each example; that of not_found is the document's own.
 _EXAMPLES: Final[Mapping[ProblemType, tuple[str, str]]] = {
     problems.VALIDATION_FAILED: (
         "limit: A limit is a whole number from 1 to 100.",
         f"/accounts/{ACCOUNT_ID}/balance-snapshots",
     ),
-    problems.INVALID_DATE_RANGE: ("start_date must be before end_date.", _HISTORY),
-    problems.UNAUTHORIZED: ("Sign in, and send the access token as a bearer token.", _LATEST),
-    problems.FORBIDDEN: ("You are not allowed to see this account.", _HISTORY),
+    problems.INVALID_DATE_RANGE: (errors.InvalidDateRange.detail, _HISTORY),
+    problems.UNAUTHORIZED: (errors.Unauthorized.detail, _LATEST),
+    problems.FORBIDDEN: (errors.AccountForbidden.detail, _HISTORY),
     problems.NOT_FOUND: (
-        "Account not found",
+        errors.AccountNotFound.detail,
         "/accounts/550e8400-e29b-41d4-a716-446655440000/balance-history",
     ),
     problems.METHOD_NOT_ALLOWED: ("This path answers GET, HEAD, OPTIONS.", _LATEST),
     problems.NOT_ACCEPTABLE: ("This is answered as application/json only.", _LATEST),
-    problems.CONFLICT: (
-        "The first request with this Idempotency-Key is still being answered.",
-        "/imports",
-    ),
+    problems.CONFLICT: (RequestInProgress.detail, "/imports"),
     problems.PAYLOAD_TOO_LARGE: ("A body may have 10,485,760 bytes here.", "/imports"),
     problems.UNSUPPORTED_MEDIA_TYPE: ("Send the body as application/json.", "/accounts"),
-    problems.UNPROCESSABLE: (
-        "A currency is a three-letter code of ISO 4217, like USD.",
-        "/accounts",
-    ),
-    problems.RATE_LIMITED: ("Too many requests.", _LATEST),
+    problems.UNPROCESSABLE: (errors.UnknownCurrency.detail, "/accounts"),
+    problems.RATE_LIMITED: (errors.RateLimited.detail, _LATEST),
     problems.INTERNAL_ERROR: ("Something went wrong here. It was logged.", _LATEST),
     problems.PROVIDER_ERROR: (
         "The provider could not be reached.",
         f"/connections/{CONNECTION_ID}/syncs",
     ),
-    problems.UNAVAILABLE: (
-        "The database is not available at the moment. Nothing was changed; try again soon.",
-        _LATEST,
-    ),
+    problems.UNAVAILABLE: (errors.Unavailable.detail, _LATEST),
 }
 
 # These can occur before a bucket is read, or because it cannot be.

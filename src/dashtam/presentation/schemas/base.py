@@ -99,7 +99,7 @@ class Form:
 
 
 def to_shape(shape: type[S], source: object, **fields: object) -> S:
-    """Return a shape of these fields; the source's attributes of the same names are the others."""
+    """Return a shape with these fields; its other fields are attributes of the source."""
     for name in shape.__struct_fields__:
         if name not in fields:
             fields[name] = getattr(source, name)

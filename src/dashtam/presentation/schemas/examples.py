@@ -1,4 +1,4 @@
-"""Values that several examples in the OpenAPI document share; no example has an owner."""
+"""Values that several examples of the OpenAPI document share."""
 
 from typing import Final
 

@@ -107,14 +107,14 @@ def _history_json(snapshots: bytes, count: int, earliest: bytes, latest: bytes) 
 
 
 def _as_list(snapshots: bytes) -> list[Snapshot]:
-    # The encoder writes raw JSON where the list would stand.
+    # The encoder writes raw JSON in place of the list.
     return cast("list[Snapshot]", msgspec.Raw(snapshots))
 
 
 def _search(snapshots: bytes, end: int, bound: datetime, *, is_included: bool) -> int:
-    """Return where the first snapshot begins that was captured after the bound, or at it.
+    """Return where the first snapshot after the bound begins, ``end`` where none begins before it.
 
-    ``is_included`` tells whether one at the bound counts. It is ``end`` where none before does.
+    With ``is_included`` a snapshot at the bound counts too.
     """
     # Without its Z an instant that has a fraction sorts behind one that has none.
     text = bound.astimezone(UTC).replace(tzinfo=None).isoformat().encode()

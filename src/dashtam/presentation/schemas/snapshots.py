@@ -96,7 +96,7 @@ class LatestSnapshots(Shape):
 
 
 class SnapshotHistory(Shape):
-    """Snapshots of one account, and what they add up to."""
+    """Snapshots of one account, and their summary."""
 
     snapshots: list[Snapshot]
     total_count: int

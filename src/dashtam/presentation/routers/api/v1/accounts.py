@@ -14,7 +14,7 @@ from dashtam.application.history import accounts
 from dashtam.application.history.accounts import AccountBalance, AccountChanges
 from dashtam.application.imports import typed_balances
 from dashtam.application.imports.typed_balances import ManualAccount
-from dashtam.domain.account import Account, AccountId, AccountType
+from dashtam.domain.account import Account, AccountType
 from dashtam.domain.errors import DashtamError, FieldError, Unprocessable
 from dashtam.domain.money import Currency, parse_amount
 from dashtam.domain.statement import Reading
@@ -37,7 +37,7 @@ from dashtam.presentation.schemas.base import (
     amount_text,
     to_shape,
 )
-from dashtam.presentation.schemas.snapshots import snapshot_shape
+from dashtam.presentation.schemas.snapshots import Snapshot, snapshot_shape
 
 T = TypeVar("T")
 
@@ -117,7 +117,6 @@ class AccountPatch(Input):
     balance_sign: Sign | UnsetType = UNSET
     is_hidden: bool | UnsetType = UNSET
     closed_at: InstantText | UnsetType | None = UNSET
-
     example: ClassVar = {"name": "Retirement", "account_type": "ira", "is_hidden": False}
 
 
@@ -129,11 +128,10 @@ class TypedSnapshot(Input):
     holdings_value: AmountText | None = None
     cash_value: AmountText | None = None
     captured_at: InstantText | None = None
-
     example: ClassVar = {"balance": "25000.00", "captured_at": examples.CAPTURED_AT}
 
 
-def list_accounts(context: RequestContext) -> Response:
+def list_accounts(context: RequestContext) -> Response[AccountList]:
     """List accounts.
 
     The user's accounts, by name, hidden and closed ones too, each with its newest balance.
@@ -142,16 +140,15 @@ def list_accounts(context: RequestContext) -> Response:
     return Response.of_page(AccountList, found, account_shape)
 
 
-def get_account(context: RequestContext) -> Response:
+def get_account(context: RequestContext) -> Response[AccountShape]:
     """Get an account."""
     return Response(account_shape(accounts.with_balance(context.work, _owned(context))))
 
 
-def create_account(context: RequestContext) -> Response:
+def create_account(context: RequestContext) -> Response[AccountShape]:
     """Make a manual account.
 
-    For assets that no provider knows: a house, a pension, cash. Its first balance is recorded with
-    it.
+    For assets without a provider: a house, a pension, cash. Its first balance is recorded with it.
     """
     body = context.body(NewAccount)
     captured_at = _parse_past(context, body.captured_at, "/captured_at")
@@ -162,7 +159,7 @@ def create_account(context: RequestContext) -> Response:
     return Response(account_shape(created), location=f"/accounts/{created.account.id}")
 
 
-def change_account(context: RequestContext) -> Response:
+def change_account(context: RequestContext) -> Response[AccountShape]:
     """Change an account.
 
     Rename it, set its type or the sign of its balances, hide it or close it. Changing the sign
@@ -179,7 +176,7 @@ def change_account(context: RequestContext) -> Response:
     return Response(account_shape(accounts.with_balance(context.work, changed)))
 
 
-def type_balance(context: RequestContext) -> Response:
+def type_balance(context: RequestContext) -> Response[Snapshot]:
     """Type a balance.
 
     Records a snapshot of a manual account, or of one that files feed. `Location` names the run by
@@ -212,7 +209,7 @@ def account_shape(balance: AccountBalance) -> AccountShape:
 
 
 def _owned(context: RequestContext) -> Account:
-    return accounts.owned(context.work, context.user_id, AccountId(context.value(ACCOUNT_ID)))
+    return accounts.owned(context.work, context.user_id, context.value(ACCOUNT_ID))
 
 
 def _parse_past(context: RequestContext, text: str | None, pointer: str) -> datetime:

@@ -16,7 +16,7 @@ from dashtam.presentation.http.request_context import (
 from dashtam.presentation.schemas import examples
 from dashtam.presentation.schemas.base import Input, Instant, Name, PageShape, Shape, to_shape
 
-ACCESS_TOKEN_ID = path_id("Access token unique identifier.")
+ACCESS_TOKEN_ID = path_id(ApiTokenId, "Access token unique identifier.")
 
 
 class NewAccessToken(Input):
@@ -24,9 +24,8 @@ class NewAccessToken(Input):
 
     name: Name
     expires_in_days: Annotated[
-        int | None, Meta(description="1 to 3650 days; without it the token is good until revoked.")
+        int | None, Meta(description="1 to 3650 days; without it the token is valid until revoked.")
     ] = None
-
     example: ClassVar = {"name": "Spreadsheet", "expires_in_days": 365}
 
 
@@ -52,7 +51,6 @@ class CreatedAccessToken(AccessTokenShape):
     """A new token with its text, which is shown this once."""
 
     token: str
-
     example: ClassVar = AccessTokenShape.example | {"token": "dta_…"}
 
 
@@ -62,35 +60,30 @@ class AccessTokenList(PageShape):
     access_tokens: list[AccessTokenShape]
 
 
-def create_access_token(context: RequestContext) -> Response:
+def create_access_token(context: RequestContext) -> Response[CreatedAccessToken]:
     """Create a read-only token.
 
     For scripts and dashboards. Its text is shown in this answer and never again.
     """
     body = context.body(NewAccessToken)
     token, text = api_tokens.create(
-        context.work,
-        context.services.secrets,
-        context.user_id,
-        body.name,
-        body.expires_in_days,
+        context.work, context.services.secrets, context.user_id, body.name, body.expires_in_days
     )
     return Response(created_shape(token, text))
 
 
-def list_access_tokens(context: RequestContext) -> Response:
+def list_access_tokens(context: RequestContext) -> Response[AccessTokenList]:
     """List read-only tokens.
 
-    Those that are good, newest first.
+    Those that are valid, newest first.
     """
     found = api_tokens.of_user(context.work, context.user_id, context.page())
     return Response.of_page(AccessTokenList, found, access_token_shape)
 
 
-def delete_access_token(context: RequestContext) -> Response:
+def delete_access_token(context: RequestContext) -> Response[None]:
     """Revoke a read-only token."""
-    token_id = ApiTokenId(context.value(ACCESS_TOKEN_ID))
-    api_tokens.revoke(context.work, context.user_id, token_id)
+    api_tokens.revoke(context.work, context.user_id, context.value(ACCESS_TOKEN_ID))
     return NO_CONTENT
 
 

@@ -26,7 +26,12 @@ from dashtam.presentation.schemas.snapshot_chunks import (
     latest_json,
     recent_json,
 )
-from dashtam.presentation.schemas.snapshots import SnapshotHistory, history_shape, latest_shape
+from dashtam.presentation.schemas.snapshots import (
+    LatestSnapshots,
+    SnapshotHistory,
+    history_shape,
+    latest_shape,
+)
 
 LIMIT = limit(default=30)
 
@@ -35,7 +40,7 @@ RECENT_EXAMPLE: Final = SnapshotHistory.example | {
 }
 
 
-def get_latest_snapshots(context: RequestContext) -> Response:
+def get_latest_snapshots(context: RequestContext) -> Response[LatestSnapshots]:
     """Get latest snapshots.
 
     The most recent balance snapshot of each of the user's accounts, by account name, and the
@@ -46,7 +51,7 @@ def get_latest_snapshots(context: RequestContext) -> Response:
     return Response(latest_shape(latest))
 
 
-def get_balance_history(context: RequestContext) -> Response:
+def get_balance_history(context: RequestContext) -> Response[SnapshotHistory]:
     """Get balance history.
 
     An account's snapshots captured within a range, both ends included, oldest first. Each change
@@ -61,7 +66,7 @@ def get_balance_history(context: RequestContext) -> Response:
     history = balance_snapshots.history(
         context.work,
         context.user_id,
-        AccountId(context.value(ACCOUNT_ID)),
+        context.value(ACCOUNT_ID),
         Period(context.value(START_DATE), context.value(END_DATE)),
         context.optional(SOURCE),
         Thinning(calendar, context.optional(MAX_POINTS)),
@@ -69,16 +74,16 @@ def get_balance_history(context: RequestContext) -> Response:
     return Response(history_shape(history))
 
 
-def list_balance_snapshots(context: RequestContext) -> Response:
+def list_balance_snapshots(context: RequestContext) -> Response[SnapshotHistory]:
     """List recent snapshots.
 
     An account's most recent snapshots, newest first. Each change compares to the snapshot before
-    it in the account's whole series, also where that one lies beyond `limit`.
+    it in the account's whole series, even where that one is beyond `limit`.
     """
     history = balance_snapshots.recent(
         context.work,
         context.user_id,
-        AccountId(context.value(ACCOUNT_ID)),
+        context.value(ACCOUNT_ID),
         context.value(LIMIT),
         context.optional(SOURCE),
     )
@@ -102,7 +107,7 @@ async def fast_history(context: FastRequest) -> tuple[Viewer, bytes]:
     if context.optional(SOURCE) or context.optional(INTERVAL) or context.optional(MAX_POINTS):
         raise CacheMissError
     period = Period(context.value(START_DATE), context.value(END_DATE))
-    account_id = AccountId(context.value(ACCOUNT_ID))
+    account_id = context.value(ACCOUNT_ID)
     cached = await context.cache.within(context.credential, account_id, period)
     if sum(cached.snapshots) > balance_snapshots.MOST_ROWS:
         raise CacheMissError
@@ -114,7 +119,7 @@ async def fast_recent(context: FastRequest) -> tuple[Viewer, bytes]:
     """Return the most recent snapshots of every source from the cache."""
     if context.optional(SOURCE):
         raise CacheMissError
-    account_id, limit = AccountId(context.value(ACCOUNT_ID)), context.value(LIMIT)
+    account_id, limit = context.value(ACCOUNT_ID), context.value(LIMIT)
     cached = await context.cache.newest(context.credential, account_id, limit)
     _check_chunks(context, account_id, cached)
     return cached.reader, recent_json(cached, limit)

@@ -9,7 +9,7 @@ from dashtam.application.connections import connect, connections
 from dashtam.application.connections.connect import Connected, NewConnection
 from dashtam.application.connections.provider_list import KnownProvider, known_providers
 from dashtam.database.unit_of_work import UnitOfWork
-from dashtam.domain.connection import Connection, ConnectionId, ConnectionState, ProviderKind
+from dashtam.domain.connection import Connection, ConnectionState, ProviderKind
 from dashtam.presentation.http.parameters import CONNECTION_ID
 from dashtam.presentation.http.request_context import (
     NO_CONTENT,
@@ -119,7 +119,6 @@ class ConnectionPatch(Input):
 
     name: Name | UnsetType = UNSET
     credentials: Credentials | UnsetType = UNSET
-
     example: ClassVar = {"name": "Brokerage"}
 
 
@@ -137,7 +136,7 @@ class ConnectedShape(ConnectionShape):
     }
 
 
-def list_providers(context: RequestContext) -> Response:
+def list_providers(context: RequestContext) -> Response[ProviderList]:
     """List providers.
 
     Every source of balances: live providers with the credentials that they need, formats of
@@ -147,7 +146,7 @@ def list_providers(context: RequestContext) -> Response:
     return Response(ProviderList(known, len(known)))
 
 
-def create_connection(context: RequestContext) -> Response:
+def create_connection(context: RequestContext) -> Response[ConnectedShape]:
     """Connect to a provider.
 
     Runs the first sync (`initial_connection`), with older balances where the provider has them.
@@ -155,7 +154,7 @@ def create_connection(context: RequestContext) -> Response:
     other reason, the connection is there with the state `failing` and is tried again by itself.
     """
 
-    def respond(connected: Connected) -> Response:
+    def respond(connected: Connected) -> Response[ConnectedShape]:
         connection, sync = connected.connection, connected.sync
         found = len(sync.accounts)
         shape = to_shape(ConnectedShape, connection, sync_id=sync.id, accounts_found=found)
@@ -169,7 +168,7 @@ def create_connection(context: RequestContext) -> Response:
     return respond(connect.connect(context.services, context.user_id, new, store))
 
 
-def change_connection(context: RequestContext) -> Response:
+def change_connection(context: RequestContext) -> Response[ConnectionShape]:
     """Change a connection.
 
     Rename it, or give it other credentials, also after it was disconnected: it is synced by them,
@@ -186,7 +185,7 @@ def change_connection(context: RequestContext) -> Response:
     return Response(connection_shape(connection))
 
 
-def disconnect(context: RequestContext) -> Response:
+def disconnect(context: RequestContext) -> Response[None]:
     """Disconnect.
 
     Destroys the connection's credentials. Its accounts and their history stay, and continue if it
@@ -196,23 +195,23 @@ def disconnect(context: RequestContext) -> Response:
     return NO_CONTENT
 
 
-def list_connections(context: RequestContext) -> Response:
+def list_connections(context: RequestContext) -> Response[ConnectionList]:
     """List connections.
 
-    The sources of the user's accounts: one for each provider that was connected to, one for each
-    institution whose files were imported, and one for the accounts that are kept by hand.
+    The sources of the user's accounts: one for each connected provider, one for each institution
+    of imported files, and one for the accounts that are kept by hand.
     """
     found = connections.of_user(context.work, context.user_id, context.page())
     return Response.of_page(ConnectionList, found, connection_shape)
 
 
-def get_connection(context: RequestContext) -> Response:
+def get_connection(context: RequestContext) -> Response[ConnectionShape]:
     """Get a connection."""
     return Response(connection_shape(_owned(context, context.work)))
 
 
 def _owned(context: RequestContext, work: UnitOfWork) -> Connection:
-    return connections.of(work, context.user_id, ConnectionId(context.value(CONNECTION_ID)))
+    return connections.of(work, context.user_id, context.value(CONNECTION_ID))
 
 
 def connection_shape(connection: Connection) -> ConnectionShape:

@@ -54,7 +54,7 @@ class ExportShape(Shape):
     }
 
 
-def export_data(context: RequestContext) -> Response:
+def export_data(context: RequestContext) -> Response[ExportShape]:
     """Export all data.
 
     All of the user's data as one document: connections, accounts, holdings, syncs and every

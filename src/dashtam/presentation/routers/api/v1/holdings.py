@@ -4,7 +4,6 @@ from typing import ClassVar
 from uuid import UUID
 
 from dashtam.application.history import accounts, holdings
-from dashtam.domain.account import AccountId
 from dashtam.domain.history.holding import Holding
 from dashtam.presentation.http.parameters import ACCOUNT_ID
 from dashtam.presentation.http.request_context import RequestContext, Response
@@ -55,17 +54,17 @@ class HoldingList(PageShape):
     holdings: list[HoldingShape]
 
 
-def list_account_holdings(context: RequestContext) -> Response:
+def list_account_holdings(context: RequestContext) -> Response[HoldingList]:
     """List an account's holdings.
 
     The account's current positions, as they were last reported.
     """
-    account = accounts.owned(context.work, context.user_id, AccountId(context.value(ACCOUNT_ID)))
+    account = accounts.owned(context.work, context.user_id, context.value(ACCOUNT_ID))
     found = holdings.of_account(context.work, account, context.page())
     return Response.of_page(HoldingList, found, holding_shape)
 
 
-def list_holdings(context: RequestContext) -> Response:
+def list_holdings(context: RequestContext) -> Response[HoldingList]:
     """List holdings.
 
     The current positions of all the user's accounts.

@@ -52,6 +52,8 @@ FORM: Final = Form(
     },
 )
 
+_parse_uuid: Final = partial(msgspec.convert, type=UUID)
+_parse_object: Final = partial(msgspec.json.decode, type=dict[str, Any])
 _BOOLEANS: Final = {"true": True, "false": False, "1": True, "0": False}
 
 Line = Annotated[int | None, Meta(description="Counted from 1; null where it is not one line.")]
@@ -142,16 +144,18 @@ class FormatList(Shape):
     }
 
 
-def import_file(context: RequestContext) -> Response:
+def import_file(context: RequestContext) -> Response[ImportShape]:
     """Import a statement file.
 
-    OFX or QFX, MT940, camt.053 or a CSV of balances, told apart by content. Every line that can be
+    OFX or QFX, MT940, camt.053 or a CSV of balances, recognised by content. Every line that can be
     used is recorded in one transaction, and every other is listed with its reason; known readings
     are skipped. Accounts are found again by their identity and made on first sight.
     """
     upload: Upload = context.request.body
-    for name in sorted(set(upload.texts) - set(FORM.fields)):
-        raise _form_error(name, "unknown_field", f"This form has no field {name!r}.")
+    unknown = sorted(set(upload.texts) - set(FORM.fields))
+    if unknown:
+        detail = f"This form has no field {unknown[0]!r}."
+        raise _form_error(unknown[0], "unknown_field", detail)
 
     def field(name: str, parse: Callable[[str], T], rule: str) -> T | None:
         text = upload.texts.get(name)
@@ -160,27 +164,22 @@ def import_file(context: RequestContext) -> Response:
         except (msgspec.DecodeError, KeyError, RecursionError):
             raise _form_error(name, "invalid", rule) from None
 
-    parse_id = partial(msgspec.convert, type=UUID)
     is_dry = field("dry_run", _BOOLEANS.__getitem__, "Write true or false.") or False
-    account_id = field("account_id", parse_id, "An id is a UUID.")
-    connection_id = field("connection_id", parse_id, "An id is a UUID.")
-    mapping = field(
-        "mapping",
-        partial(msgspec.json.decode, type=dict[str, Any]),
-        "The mapping is a JSON object.",
-    )
+    account_id = field("account_id", _parse_uuid, "An id is a UUID.")
+    connection_id = field("connection_id", _parse_uuid, "An id is a UUID.")
+    mapping = field("mapping", _parse_object, "The mapping is a JSON object.")
     sent = SentFile(
         user_id=context.user_id,
         file=upload.file,
         file_format=upload.texts.get("format") or None,
         mapping=mapping or {},
-        account_id=None if account_id is None else AccountId(account_id),
-        connection_id=None if connection_id is None else ConnectionId(connection_id),
+        account_id=account_id and AccountId(account_id),
+        connection_id=connection_id and ConnectionId(connection_id),
         is_dry=is_dry,
         address=context.request.address,
     )
 
-    def respond(done: Import) -> Response:
+    def respond(done: Import) -> Response[ImportShape]:
         location = None if is_dry else f"/syncs/{done.sync_id}"
         return Response(import_shape(done, is_dry=is_dry), location=location)
 
@@ -194,7 +193,7 @@ def _form_error(name: str, code: str, detail: str) -> Unprocessable:
     return Unprocessable(detail, (FieldError(f"/{name}", code, detail),))
 
 
-def list_import_formats(context: RequestContext) -> Response:
+def list_import_formats(context: RequestContext) -> Response[FormatList]:
     """List import formats.
 
     The formats that `POST /imports` takes.

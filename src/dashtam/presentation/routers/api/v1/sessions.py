@@ -23,7 +23,7 @@ from dashtam.presentation.http.request_context import (
 from dashtam.presentation.schemas import examples
 from dashtam.presentation.schemas.base import Input, Instant, PageShape, Shape, to_shape
 
-SESSION_ID = path_id("Session unique identifier.")
+SESSION_ID = path_id(SessionId, "Session unique identifier.")
 
 _COOKIE: Final = "dashtam_refresh"
 
@@ -36,7 +36,6 @@ class SignIn(Input):
     cookie: Annotated[
         bool, Meta(description="Whether the refresh token is sent as a cookie; for browsers.")
     ] = False
-
     example: ClassVar = {"email": "ann@example.org", "password": examples.PASSWORD}
 
 
@@ -88,14 +87,13 @@ class Refresh(Input):
     """The refresh token; it is left out where the cookie holds it."""
 
     refresh_token: str | None = None
-
     example: ClassVar = {"refresh_token": "dtr_…"}
 
 
-def create_session(context: RequestContext) -> Response:
+def create_session(context: RequestContext) -> Response[TokenPairShape]:
     """Sign in.
 
-    With `cookie: true` the refresh token comes as a cookie that only `POST /tokens` is sent.
+    With `cookie: true` the refresh token comes as a cookie, which is sent to `POST /tokens` alone.
     """
     body = context.body(SignIn)
     user_agent = context.request.headers.get("user-agent", "")
@@ -105,7 +103,7 @@ def create_session(context: RequestContext) -> Response:
     return _pair_response(context, pair, in_cookie=body.cookie)
 
 
-def list_sessions(context: RequestContext) -> Response:
+def list_sessions(context: RequestContext) -> Response[SessionList]:
     """List sessions.
 
     Every sign-in of the user, newest first.
@@ -114,23 +112,22 @@ def list_sessions(context: RequestContext) -> Response:
     return Response.of_page(SessionList, found, partial(_session_shape, context.principal))
 
 
-def delete_session(context: RequestContext) -> Response:
+def delete_session(context: RequestContext) -> Response[None]:
     """End a session.
 
     Its tokens are refused from now on.
     """
-    session_id = SessionId(context.value(SESSION_ID))
-    sessions.revoke(context.work, context.principal, session_id)
+    sessions.revoke(context.work, context.principal, context.value(SESSION_ID))
     return NO_CONTENT
 
 
-def delete_current_session(context: RequestContext) -> Response:
+def delete_current_session(context: RequestContext) -> Response[None]:
     """Sign out."""
     sessions.sign_out(context.work, context.principal)
     return Response(status=204, headers=_cookie_header(context.services.options, "", lasts_s=0))
 
 
-def create_tokens(context: RequestContext) -> Response:
+def create_tokens(context: RequestContext) -> Response[TokenPairShape]:
     """Refresh.
 
     A refresh token is spent by its use. For ten seconds it brings the same successor again, so
@@ -150,7 +147,9 @@ def _session_shape(principal: Principal, session: Session) -> SessionShape:
     return to_shape(SessionShape, session, is_current=session.id == principal.session_id)
 
 
-def _pair_response(context: RequestContext, pair: TokenPair, *, in_cookie: bool) -> Response:
+def _pair_response(
+    context: RequestContext, pair: TokenPair, *, in_cookie: bool
+) -> Response[TokenPairShape]:
     if not in_cookie:
         return Response(TokenPairShape(pair.access_token, pair.refresh_token))
     lasts_s = int(SESSION_LASTS.total_seconds())
@@ -169,13 +168,13 @@ def _read_cookie(headers: Mapping[str, str], options: ServiceOptions) -> str | N
     """Return the refresh token of the request's cookie, None where it has none.
 
     Raises:
-        Forbidden: a page of another origin makes the browser send it.
+        Forbidden: a page of another origin made the browser send it.
     """
     pairs = [cookie.strip().partition("=") for cookie in headers.get("cookie", "").split(";")]
     tokens = [token for name, _, token in pairs if name == _COOKIE and token]
     if not tokens:
         return None
-    # The header Host counts as ours: a page elsewhere cannot send this cookie to another host.
+    # The header Host is ours, since browsers send the cookie to its own host alone.
     host = headers.get("host", "")
     origins = {f"http://{host}", f"https://{host}"}
     origins |= {f"{url.scheme}://{url.netloc}" for url in map(urlsplit, options.origins)}

@@ -14,7 +14,7 @@ from dashtam.application.syncs import sync_run, syncs
 from dashtam.application.syncs.sync_run import SyncRequest
 from dashtam.application.syncs.syncs import Following
 from dashtam.database.unit_of_work import UnitOfWork
-from dashtam.domain.account import Account, AccountId
+from dashtam.domain.account import Account
 from dashtam.domain.connection import Connection, ConnectionId
 from dashtam.domain.errors import DashtamError
 from dashtam.domain.history.balance_snapshot import SnapshotId
@@ -28,8 +28,8 @@ from dashtam.presentation.http.request_context import (
 from dashtam.presentation.schemas import examples
 from dashtam.presentation.schemas.base import Input, Instant, PageShape, Shape, to_shape
 
-SYNC_ID = path_id("Sync unique identifier.")
-SNAPSHOT_ID = path_id("Snapshot unique identifier.", name="snapshot_id")
+SYNC_ID = path_id(SyncId, "Sync unique identifier.")
+SNAPSHOT_ID = path_id(SnapshotId, "Snapshot unique identifier.", name="snapshot_id")
 
 EVENT_STREAM: Final = "text/event-stream"
 
@@ -94,7 +94,6 @@ class SyncOrder(Input):
     """Options of a sync."""
 
     force: Force = False
-
     example: ClassVar = {"force": False}
 
 
@@ -103,11 +102,10 @@ class AccountSyncOrder(Input):
 
     connection_id: UUID
     force: Force = False
-
     example: ClassVar = {"connection_id": examples.CONNECTION_ID, "force": False}
 
 
-def sync_accounts(context: RequestContext) -> Response:
+def sync_accounts(context: RequestContext) -> Response[SyncShape]:
     """Sync a connection's accounts.
 
     Asks the provider for every account of the connection, and records the balances with the source
@@ -119,26 +117,26 @@ def sync_accounts(context: RequestContext) -> Response:
     return _sync(context, SnapshotSource.ACCOUNT_SYNC, find, is_forced=order.force)
 
 
-def sync_holdings(context: RequestContext) -> Response:
+def sync_holdings(context: RequestContext) -> Response[SyncShape]:
     """Sync an account's holdings.
 
     Asks the provider for the account's positions and balance, and records them with the source
     `holdings_sync`. With `Prefer: respond-async` the answer is 202 while the run continues.
     """
     order = context.body(SyncOrder)
-    account_id = AccountId(context.value(ACCOUNT_ID))
+    account_id = context.value(ACCOUNT_ID)
     find = partial(accounts.owned, user_id=context.user_id, account_id=account_id)
     return _sync(context, SnapshotSource.HOLDINGS_SYNC, find, is_forced=order.force)
 
 
-def sync_connection(context: RequestContext) -> Response:
+def sync_connection(context: RequestContext) -> Response[SyncShape]:
     """Sync a connection.
 
     The user's Refresh: all that the provider reports is recorded, with the source `manual_sync`.
     With `Prefer: respond-async` the answer is 202 while the run continues.
     """
     order = context.body(SyncOrder)
-    connection_id = ConnectionId(context.value(CONNECTION_ID))
+    connection_id = context.value(CONNECTION_ID)
     find = partial(connections.of, user_id=context.user_id, connection_id=connection_id)
     return _sync(context, SnapshotSource.MANUAL_SYNC, find, is_forced=order.force)
 
@@ -149,7 +147,7 @@ def _sync(
     find: Callable[[UnitOfWork], Account | Connection],
     *,
     is_forced: bool,
-) -> Response:
+) -> Response[SyncShape]:
     services = context.services
     with services.database.write() as work:
         found, account = find(work), None
@@ -172,17 +170,17 @@ def _sync(
     return _respond(sync_run.run(services, claim, store), 201)
 
 
-def _respond(sync: Sync, status: int) -> Response:
+def _respond(sync: Sync, status: int) -> Response[SyncShape]:
     return Response(sync_shape(sync), status, f"/syncs/{sync.id}")
 
 
-def follow_sync(context: RequestContext) -> Response:
+def follow_sync(context: RequestContext) -> Response[None]:
     """Follow a sync.
 
     The run as server-sent events: `sync` with the run whenever it has changed, the last one when
     it has ended. Comments keep the connection open meanwhile.
     """
-    sync = syncs.of(context.work, context.user_id, SyncId(context.value(SYNC_ID)))
+    sync = syncs.of(context.work, context.user_id, context.value(SYNC_ID))
     events = _sync_events(Following(context.services, context.user_id, sync.id))
     return Response(stream=events, media_type=EVENT_STREAM)
 
@@ -206,18 +204,17 @@ def _sync_events(following: Following) -> Iterator[bytes]:
             return
 
 
-def list_connection_syncs(context: RequestContext) -> Response:
+def list_connection_syncs(context: RequestContext) -> Response[SyncList]:
     """List a connection's syncs.
 
     Every run of the connection, imports and typed balances too, newest first.
     """
-    connection_id = ConnectionId(context.value(CONNECTION_ID))
-    connection = connections.of(context.work, context.user_id, connection_id)
+    connection = connections.of(context.work, context.user_id, context.value(CONNECTION_ID))
     found = syncs.of_connection(context.work, connection, context.page())
     return Response.of_page(SyncList, found, sync_shape)
 
 
-def list_syncs(context: RequestContext) -> Response:
+def list_syncs(context: RequestContext) -> Response[SyncList]:
     """List syncs.
 
     Every run of all the user's connections, newest first.
@@ -226,34 +223,34 @@ def list_syncs(context: RequestContext) -> Response:
     return Response.of_page(SyncList, found, sync_shape)
 
 
-def get_sync(context: RequestContext) -> Response:
+def get_sync(context: RequestContext) -> Response[SyncShape]:
     """Get a sync.
 
     A run with its result for each account.
     """
-    sync = syncs.of(context.work, context.user_id, SyncId(context.value(SYNC_ID)))
+    sync = syncs.of(context.work, context.user_id, context.value(SYNC_ID))
     return Response(sync_shape(sync))
 
 
-def get_snapshot_sync(context: RequestContext) -> Response:
+def get_snapshot_sync(context: RequestContext) -> Response[SyncShape]:
     """Get a snapshot's sync.
 
     The run that recorded a balance snapshot: a sync, an import or a typed balance. A snapshot that
     was retracted has its run too, with `retracted_at`.
     """
-    account_id = AccountId(context.value(ACCOUNT_ID))
-    snapshot_id = SnapshotId(context.value(SNAPSHOT_ID))
+    account_id = context.value(ACCOUNT_ID)
+    snapshot_id = context.value(SNAPSHOT_ID)
     sync = syncs.of_snapshot(context.work, context.user_id, account_id, snapshot_id)
     return Response(sync_shape(sync))
 
 
-def retract_sync(context: RequestContext) -> Response:
+def retract_sync(context: RequestContext) -> Response[None]:
     """Retract a sync.
 
     Takes back the snapshots of an import or a typed balance: no answer shows them any more, and
     the same file can be imported again. They stay in the database, and in the audit log.
     """
-    syncs.retract(context.work, context.user_id, SyncId(context.value(SYNC_ID)))
+    syncs.retract(context.work, context.user_id, context.value(SYNC_ID))
     return NO_CONTENT
 
 

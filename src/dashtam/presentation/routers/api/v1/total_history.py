@@ -25,14 +25,13 @@ from dashtam.presentation.schemas.base import AmountText, CurrencyCode, Instant,
 EVERY: Parameter[Interval] = replace(
     INTERVAL,
     schema={**INTERVAL.schema, "default": Interval.DAY},
-    description="How far the points lie apart: at the end of each day, week (ISO 8601, from Monday"
-    " on) or month in `tz`.",
+    description="A point at the end of each day, week (ISO 8601, from Monday on) or month in `tz`.",
     default=Interval.DAY,
 )
 
 
 class TotalPointShape(Shape):
-    """What `accounts` held together at an instant; `carried` of them had no new snapshot."""
+    """The total of `accounts` at an instant; `carried` of them had no new snapshot."""
 
     at: Instant
     balance: AmountText
@@ -48,7 +47,7 @@ class TotalSeriesShape(Shape):
 
 
 class BalancePointShape(Shape):
-    """What one account held at an instant."""
+    """The balance of one account at an instant."""
 
     at: Instant
     balance: AmountText
@@ -99,24 +98,23 @@ class TotalHistory(Shape, kw_only=True):
     }
 
 
-def get_total_history(context: RequestContext) -> Response:
+def get_total_history(context: RequestContext) -> Response[TotalHistory]:
     """Get total history.
 
-    What all of the user's accounts held together at the end of each interval: one series per
-    currency, in alphabetical order. Each account's last balance is carried forward; before its
-    first snapshot there is nothing, and nothing from its `closed_at` on. Hidden accounts never
-    count.
+    The total of all the user's accounts at the end of each interval: one series per currency, in
+    alphabetical order. Each account's last balance is carried forward. An account does not count
+    before its first snapshot, nor from its `closed_at` on. Hidden accounts never count.
 
-    `at` is the last instant of an interval, or `end_date` where that is earlier. `carried` says for
-    how many of the `accounts` nothing was captured within that very interval and the range. When
-    `end_date` is now or later, the last point is the total of `GET /balance-snapshots`, and no
-    interval after the present one is told.
+    `at` is the last instant of an interval, or `end_date` where that is earlier. `carried` is the
+    number of the `accounts` without a snapshot in both that interval and the range. When
+    `end_date` is now or later, the last point is the total of `GET /balance-snapshots`, and the
+    present interval is the last one.
 
     With `group_by=account` there is a series of each account instead, by account name.
     """
     calendar = Calendar(context.value(EVERY), context.value(TZ))
     period = Period(context.value(START_DATE), context.value(END_DATE))
-    asked = Range(period, calendar, context.optional(MAX_POINTS))
+    requested = Range(period, calendar, context.optional(MAX_POINTS))
     history = TotalHistory(
         start_date=period.start,
         end_date=period.end,
@@ -130,7 +128,7 @@ def get_total_history(context: RequestContext) -> Response:
                 series.currency.code,
                 [BalancePointShape(point.at, str(point.balance)) for point in series.points],
             )
-            for series in total_history.by_account(context.work, context.user_id, asked)
+            for series in total_history.by_account(context.work, context.user_id, requested)
         ]
     else:
         history.series = [
@@ -141,6 +139,6 @@ def get_total_history(context: RequestContext) -> Response:
                     for point in series.points
                 ],
             )
-            for series in total_history.by_currency(context.work, context.user_id, asked)
+            for series in total_history.by_currency(context.work, context.user_id, requested)
         ]
     return Response(history)

@@ -26,7 +26,6 @@ class Registration(Input):
     email: Annotated[str, Meta(examples=["ann@example.org"])]
     password: Password
     setup_code: str | None = None
-
     example: ClassVar = {"email": "ann@example.org", "password": examples.PASSWORD}
 
 
@@ -48,7 +47,6 @@ class RegistrationState(Shape):
     is_open: bool
     has_users: bool
     needs_setup_code: bool
-
     example: ClassVar = {"is_open": False, "has_users": True, "needs_setup_code": False}
 
 
@@ -66,7 +64,7 @@ class UserShape(Shape):
     }
 
 
-def create_user(context: RequestContext) -> Response:
+def create_user(context: RequestContext) -> Response[UserShape]:
     """Register.
 
     By default for the first user alone; the operator decides.
@@ -83,7 +81,7 @@ def create_user(context: RequestContext) -> Response:
     return Response(user_shape(user))
 
 
-def get_registration(context: RequestContext) -> Response:
+def get_registration(context: RequestContext) -> Response[RegistrationState]:
     """Get who may register.
 
     For a first page: whether a user exists, whether registration is still open, and whether it
@@ -93,12 +91,12 @@ def get_registration(context: RequestContext) -> Response:
     return Response(to_shape(RegistrationState, state))
 
 
-def get_user(context: RequestContext) -> Response:
+def get_user(context: RequestContext) -> Response[UserShape]:
     """Get the signed-in user."""
     return Response(user_shape(users.of(context.work, context.user_id)))
 
 
-def change_user(context: RequestContext) -> Response:
+def change_user(context: RequestContext) -> Response[UserShape]:
     """Change the password.
 
     Every other session of the user ends.

@@ -1,8 +1,8 @@
 """Answers from the history cache, in front of the router.
 
 Only a request without any error is answered here: a valid token, valid parameters, the caller's own
-account, and a token left in the bucket. Every other request is passed on, and nothing of it was
-spent or sent.
+account, and a token left in the bucket. Every other request is passed on, before anything is spent
+or sent.
 """
 
 from collections import OrderedDict
@@ -141,7 +141,8 @@ class FastPath:
         limits = rate_limit_headers(spent).items()
         headers = [*response.headers, *((n.lower().encode(), v.encode()) for n, v in limits)]
         status, body = 200, response.body
-        if etag_matches(given.get(b"if-none-match", b"").decode("latin-1"), response.etag):
+        known = given.get(b"if-none-match")
+        if known is not None and etag_matches(known.decode("latin-1"), response.etag):
             status, headers, body = 304, headers[_BODY_HEADERS:], b""
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})

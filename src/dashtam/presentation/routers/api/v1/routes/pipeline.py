@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from starlette.responses import Response as HttpResponse
@@ -163,7 +163,7 @@ class Pipeline:
                 claim.release(work)
             raise
 
-    def _call_handler(self, claim: IdempotencyClaim | None) -> Response:
+    def _call_handler(self, claim: IdempotencyClaim | None) -> Response[Any]:
         if self._route.transaction is Transaction.OWN:
             return self._route.handler(self._build_context(None, claim))
         with self._services.database.write(self._request.address) as work:
@@ -185,7 +185,7 @@ class Pipeline:
         return context
 
     def _store_response(
-        self, claim: IdempotencyClaim, work: UnitOfWork, response: Response
+        self, claim: IdempotencyClaim, work: UnitOfWork, response: Response[Any]
     ) -> None:
         if self._route.shows_secret:
             self._store_error(claim, work, Conflict(_SHOWN_ONCE))
@@ -199,7 +199,7 @@ class Pipeline:
         headers = _location(_sync_path(error)) | {"content-type": MEDIA_TYPE}
         claim.store(work, response.status_code, headers, bytes(response.body))
 
-    def _respond(self, response: Response) -> HttpResponse:
+    def _respond(self, response: Response[Any]) -> HttpResponse:
         status = response.status or self._route.status
         headers = self._own_headers({**_location(response.location), **response.headers})
         if status == HTTPStatus.NO_CONTENT:
@@ -216,7 +216,7 @@ class Pipeline:
         return HttpResponse(body, status, headers=headers, media_type=response.media_type)
 
     def _own_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
-        """Return all headers of a response with these; a proxy's path begins its location."""
+        """Return these headers with those of every response; a location gets the proxy's path."""
         # Before anything is spent, the bucket is full.
         full, now = self._policy.capacity, int(self._services.clock().timestamp())
         spent = self._spent or Spent(
@@ -238,7 +238,7 @@ def _location(path: str | None) -> dict[str, str]:
     return {} if path is None else {"Location": BASE_PATH + path}
 
 
-def _json(response: Response) -> bytes:
+def _json(response: Response[Any]) -> bytes:
     return b"" if response.body is None else msgspec.json.encode(response.body)
 
 

@@ -4,7 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from enum import Enum, auto
 from functools import partial
-from typing import Any, Final
+from inspect import signature
+from types import NoneType
+from typing import Any, Final, get_args
 
 from dashtam.application.rate_limits import API_READ, API_WRITE, AUTH, SYNC, RatePolicy
 from dashtam.database.history_cache.history_cache import Viewer
@@ -30,7 +32,7 @@ class Transaction(Enum):
     OWN = auto()
 
 
-Handler = Callable[[RequestContext], Response]
+Handler = Callable[[RequestContext], Response[Any]]
 FastHandler = Callable[[FastRequest], Awaitable[tuple[Viewer, bytes]]]
 """Returns the caller and the body of a cached answer, or raises ``CacheMissError``."""
 
@@ -49,7 +51,6 @@ class Route:
     method: str
     path: str
     handler: Handler
-    answer: type[Shape] | None = None
     _: KW_ONLY
     auth: Auth
     rate_limit: RatePolicy
@@ -68,6 +69,12 @@ class Route:
     responds_async: bool = False
     asks_providers: bool = False
     fast_handler: FastHandler | None = None
+
+    @property
+    def answer(self) -> type[Shape] | None:
+        """The shape that the handler declares to return, None where it returns no JSON."""
+        (shape,) = get_args(signature(self.handler).return_annotation)
+        return None if shape is NoneType else shape
 
     @property
     def status(self) -> int:
