@@ -20,7 +20,7 @@ from dashtam.presentation.openapi.document import build_document
 from dashtam.presentation.routers.api.v1.routes.fast_path import FastPath
 from dashtam.presentation.routers.api.v1.routes.mount import mount, reads_body
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
-from dashtam.presentation.routers.system import SystemRoutes, trace_id
+from dashtam.presentation.routers.system import SystemRoutes
 from dashtam.presentation.web.dashboard import Dashboard
 from dashtam.presentation.web.pages import Pages
 
@@ -60,12 +60,7 @@ def make_app(services: Services, options: AppOptions) -> ASGIApp:
         return msgspec.json.encode(document)
 
     async def answer_not_found(scope: Scope, receive: Receive, send: Send) -> None:
-        response = problems.response(
-            NOT_FOUND,
-            "There is nothing at this path.",
-            instance=scope["path"],
-            trace_id=trace_id(scope),
-        )
+        response = problems.scope_response(scope, NOT_FOUND, "There is nothing at this path.")
         await response(scope, receive, send)
 
     @asynccontextmanager

@@ -192,10 +192,7 @@ class _EdgeRequest:
     async def _send_problem(self, kind: ProblemType, detail: str) -> None:
         """Send a problem, unless an answer has begun, and ignore the application from now on."""
         if self.status is None and not self._is_over:
-            path = self._scope["path"]
-            response = self._edge.problems.response(
-                kind, detail, instance=path, trace_id=self.trace_id
-            )
+            response = self._edge.problems.scope_response(self._scope, kind, detail)
             await response(self._scope, self._client_receive, self._send)
         self._is_over = True
 

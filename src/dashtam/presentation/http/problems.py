@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 from starlette.responses import Response
+from starlette.types import Scope
 
 from dashtam.application.connections.connect import ConnectingFailed
 from dashtam.application.syncs.syncs import SyncFailed
@@ -126,6 +127,19 @@ class Problems:
             media_type=MEDIA_TYPE,
         )
 
+    def scope_response(self, scope: Scope, kind: ProblemType, detail: str) -> Response:
+        """Return the response of a problem to the request of an ASGI scope."""
+        return self.response(kind, detail, instance=scope["path"], trace_id=trace_id(scope))
+
+    def method_response(self, scope: Scope, allow: str) -> Response:
+        """Return the response to OPTIONS, or to a method that the path does not allow."""
+        headers = {"Allow": allow}
+        if scope["method"] == "OPTIONS":
+            return Response(status_code=204, headers=headers)
+        response = self.scope_response(scope, METHOD_NOT_ALLOWED, f"This path answers {allow}.")
+        response.headers.update(headers)
+        return response
+
     def error_response(
         self,
         error: errors.DashtamError,
@@ -148,6 +162,12 @@ class Problems:
             field_errors=error.field_errors,
             headers=dict(headers) | own,
         )
+
+
+def trace_id(scope: Scope) -> str:
+    """Return the trace id of a request, which the edge chose."""
+    state: Mapping[str, str] = scope.get("state", {})
+    return state.get("trace_id", "")
 
 
 def problem_type_of(error: errors.DashtamError) -> ProblemType:

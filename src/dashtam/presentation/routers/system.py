@@ -11,9 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from dashtam.presentation.http.problems import METHOD_NOT_ALLOWED, UNAVAILABLE, Problems
-
-_ALLOW = "GET, HEAD, OPTIONS"
+from dashtam.presentation.http.problems import UNAVAILABLE, Problems
 
 GetHandler = Callable[[Request], Awaitable[Response]]
 
@@ -57,12 +55,8 @@ class SystemRoutes:
         """
         if await run_in_threadpool(self.is_ready):
             return _json({"status": "ready"})
-        return self.problems.response(
-            UNAVAILABLE,
-            "The database cannot be reached, or its schema is not today's.",
-            instance=request.scope["path"],
-            trace_id=trace_id(request.scope),
-        )
+        detail = "The database cannot be reached, or its schema is not today's."
+        return self.problems.scope_response(request.scope, UNAVAILABLE, detail)
 
     async def get_openapi(self, _request: Request) -> Response:
         """Get this document.
@@ -95,23 +89,9 @@ class GetEndpoint:
         """Answer one request."""
         if scope["method"] in {"GET", "HEAD"}:
             response = await self._handler(Request(scope, receive))
-        elif scope["method"] == "OPTIONS":
-            response = Response(status_code=204, headers={"Allow": _ALLOW})
         else:
-            response = self._problems.response(
-                METHOD_NOT_ALLOWED,
-                f"This path answers {_ALLOW}.",
-                instance=scope["path"],
-                trace_id=trace_id(scope),
-                headers={"Allow": _ALLOW},
-            )
+            response = self._problems.method_response(scope, "GET, HEAD, OPTIONS")
         await response(scope, receive, send)
-
-
-def trace_id(scope: Scope) -> str:
-    """Return the trace id of a request, which the edge chose."""
-    state: Mapping[str, str] = scope.get("state", {})
-    return state.get("trace_id", "")
 
 
 def _json(value: object) -> Response:

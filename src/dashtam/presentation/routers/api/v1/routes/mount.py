@@ -24,10 +24,10 @@ from dashtam.application.rate_limits import AUTH
 from dashtam.domain.errors import DashtamError, Invalid, Unavailable, Unprocessable
 from dashtam.presentation.http.client_ip import Networks, client_address
 from dashtam.presentation.http.problems import (
-    METHOD_NOT_ALLOWED,
     UNSUPPORTED_MEDIA_TYPE,
     HttpError,
     Problems,
+    trace_id,
 )
 from dashtam.presentation.http.request_context import BASE_PATH, Request, Upload
 from dashtam.presentation.routers.api.v1.routes.event_stream import EventStream
@@ -159,27 +159,19 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         http = HttpRequest(scope, receive)
-        request = Request(
-            method=http.method,
-            path=scope["path"],
-            path_values=http.path_params,
-            query=scope["query_string"],
-            headers=http.headers,
-            address=client_address(http, self._trusted_proxies),
-            trace_id=scope.get("state", {}).get("trace_id", ""),
-        )
         route = self._routes.get("GET" if http.method == "HEAD" else http.method)
-        if http.method == "OPTIONS":
-            response = Response(status_code=204, headers={"Allow": self._allow})
-        elif route is None:
-            response = self._problems.response(
-                METHOD_NOT_ALLOWED,
-                f"This path answers {self._allow}.",
-                instance=request.path,
-                trace_id=request.trace_id,
-                headers={"Allow": self._allow},
-            )
+        if route is None:
+            response = self._problems.method_response(scope, self._allow)
         else:
+            request = Request(
+                method=http.method,
+                path=scope["path"],
+                path_values=http.path_params,
+                query=scope["query_string"],
+                headers=http.headers,
+                address=client_address(http, self._trusted_proxies),
+                trace_id=trace_id(scope),
+            )
             pipeline = self._pipeline(route, request)
             try:
                 response = await self._run(pipeline, route, http, request)
