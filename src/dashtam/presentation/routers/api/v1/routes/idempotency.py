@@ -63,7 +63,7 @@ class IdempotencyClaim:
     def release(self, work: UnitOfWork) -> None:
         """Free the key where the request was not done.
 
-        A stored response stays: a commit whose confirmation was lost looks like a failure.
+        A stored response stays: a commit looks like a failure where its confirmation is lost.
         """
         work.idempotency_keys.free(self.user_id, self.route, self.key, self.lease_until)
 
