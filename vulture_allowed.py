@@ -61,6 +61,7 @@ FAILING
 NEEDS_REAUTHENTICATION
 
 # The claims of a token, and the fields of answers, which msgspec writes
+access_tokens
 account_number_masked
 audit_lines
 change_amount
@@ -82,6 +83,7 @@ total_count
 tz
 pytestmark
 
-# A field of a wire shape, read by msgspec
+# A field and a hook of wire shapes, read by msgspec and by Python
+__init_subclass__
 accounts_found
 n_steps  # a progress bar names it

@@ -57,10 +57,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     processes: Annotated[
         int, Meta(ge=1, le=64, description="Processes in which `dashtam serve` answers.")
     ] = 1
-    server: Annotated[
-        Literal["uvicorn", "granian"],
-        Meta(description="What speaks HTTP; granian only behind a proxy that has deadlines."),
-    ] = "uvicorn"
     public_url: Annotated[
         str | None, Meta(description="The address that people use, such as https://money.example.")
     ] = None

@@ -42,9 +42,12 @@ from dashtam.domain.history.balance_snapshot import BalanceSnapshot, SnapshotId
 from dashtam.domain.money import Currency, Money
 from dashtam.domain.sync import SnapshotSource
 from dashtam.domain.user import Principal, User, UserId
-from dashtam.presentation.routers.api.v1.routes import fast_path
-from dashtam.presentation.routers.api.v1.routes.fast_path import FastPath
-from dashtam.presentation.schemas.snapshot_chunks import rendered
+from dashtam.presentation.routers.api.v1.routes.fast_path import (
+    FastPath,
+    ResponseCache,
+    build_cached_response,
+)
+from dashtam.presentation.schemas.snapshot_chunks import render_snapshot
 
 START = datetime(2024, 1, 1, 10, tzinfo=UTC)
 ALL = {"start_date": "1990-01-01", "end_date": "2990-01-01"}
@@ -291,13 +294,13 @@ def test_damage_that_many_see_is_mended_once(
 
 
 def test_answers_with_long_queries_do_not_fill_the_memory(ada: Person) -> None:
-    kept = fast_path._KeptAnswers(200_000)  # noqa: SLF001 - what it holds shows nowhere else
-    answer = fast_path._answer(Principal(ada.id, None), "token", b"{}")  # noqa: SLF001 - likewise
-    kept.get(("/", b"", b"", None), 1)
+    cache = ResponseCache(200_000)
+    response = build_cached_response(Principal(ada.id, None), "token", b"{}")
+    cache.get(("/", b"", b"", None), 1)
     keys = [("/", b"%d" % n * 10_000, b"", None) for n in range(100, 200)]
     for key in keys * 2:
-        kept.keep(key, 1, answer)
-    still = [key for key in keys if kept.get(key, 1)]
+        cache.put(key, 1, response)
+    still = [key for key in keys if cache.get(key, 1)]
     assert still == keys[-len(still) :]
     assert 0 < sum(len(key[1]) for key in still) <= 200_000
 
@@ -317,7 +320,7 @@ def test_pages_are_rendered_as_those_that_were_kept_before() -> None:
         created_at=START + timedelta(microseconds=1),
     )
     before = replace(snapshot, balance=Money(Decimal(10), usd))
-    assert rendered(changed_since(before, snapshot)) == EXPECTED
+    assert render_snapshot(changed_since(before, snapshot)) == EXPECTED
 
 
 EXPECTED = (

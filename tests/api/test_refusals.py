@@ -3,12 +3,12 @@
 import pytest
 
 from dashtam.domain.errors import DashtamError
-from dashtam.presentation.http.problems import UNPROCESSABLE, kind_of
+from dashtam.presentation.http.problems import UNPROCESSABLE, problem_type_of
 from dashtam.presentation.routers.api.v1.routes.mount import Workers
 
 
 def test_a_refusal_of_no_class_of_its_own_is_422() -> None:
-    assert kind_of(DashtamError("This cannot be done.")) is UNPROCESSABLE
+    assert problem_type_of(DashtamError("This cannot be done.")) is UNPROCESSABLE
 
 
 @pytest.mark.parametrize("threads", [5, 10, 100])

@@ -10,11 +10,11 @@ import pytest
 from openapi_spec_validator import validate
 
 from dashtam.presentation.http.problems import Problem
-from dashtam.presentation.openapi.document import document, text
-from dashtam.presentation.openapi.errors import errors_of
-from dashtam.presentation.routers.api.v1.routes.examples import BY_HANDLER, EXAMPLES
+from dashtam.presentation.openapi.document import build_document, text
+from dashtam.presentation.openapi.errors import route_errors
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
 from dashtam.presentation.routers.api.v1.routes.route import Auth, Route
+from dashtam.presentation.schemas.base import Input, Shape
 
 KEPT = Path(__file__).parents[2] / "docs" / "openapi.json"
 
@@ -102,25 +102,24 @@ def test_the_system_is_described_beside_the_api(described: dict[str, Any], path:
     assert (operation["tags"], operation["security"]) == (["System"], [])
 
 
-def test_every_answer_and_body_has_an_example() -> None:
-    shapes = {shape for route in ROUTES for shape in (route.answer, route.body) if shape}
-    assert [shape for shape in shapes if shape not in EXAMPLES] == []
+def shapes() -> list[type[Shape | Input]]:
+    return [shape for route in ROUTES for shape in (route.answer, route.body) if shape]
 
 
-@pytest.mark.parametrize("shape", EXAMPLES, ids=lambda shape: shape.__name__)
-def test_an_example_is_what_it_is_an_example_of(shape: type[msgspec.Struct]) -> None:
-    given = json.dumps(EXAMPLES[shape])
+@pytest.mark.parametrize("shape", dict.fromkeys(shapes()), ids=lambda shape: shape.__name__)
+def test_an_answer_or_a_body_has_an_example_of_its_own(shape: type[Shape | Input]) -> None:
+    assert shape.example
+    given = json.dumps(shape.example)
     decoded = msgspec.json.decode(given, type=shape)
     sent = json.loads(msgspec.json.encode(decoded))
-    assert {name: sent[name] for name in EXAMPLES[shape]} == json.loads(given)
+    assert {name: sent[name] for name in shape.example} == json.loads(given)
 
 
 def test_an_example_for_one_operation_is_of_the_same_shape() -> None:
-    answers = {route.handler.__name__: route.answer for route in ROUTES}
-    for handler, example in BY_HANDLER.items():
-        shape = answers[handler]
-        assert shape is not None
-        assert msgspec.convert(example, shape, strict=False)
+    for route in ROUTES:
+        if route.example is not None:
+            assert route.answer is not None
+            assert msgspec.convert(route.example, route.answer, strict=False)
 
 
 def test_the_examples_of_snapshots_are_the_documents_own(described: dict[str, Any]) -> None:
@@ -200,12 +199,12 @@ def test_too_many_requests_tell_when_to_come_back(described: dict[str, Any]) -> 
     [(None, "/"), ("https://money.example.org/", "https://money.example.org")],
 )
 def test_the_only_server_is_this_installation(server: str | None, told: str) -> None:
-    described = document(ROUTES, version="1", server=server, errors_url="https://e.example/")
+    described = build_document(ROUTES, version="1", server=server, errors_url="https://e.example/")
     assert described["servers"] == [{"url": told}]
     assert "https://e.example/not_found" in json.dumps(described)
 
 
 def test_an_entry_names_only_the_errors_that_do_not_follow_from_its_kind() -> None:
     for route in ROUTES:
-        follow = errors_of(replace(route, errors=()))
+        follow = route_errors(replace(route, errors=()))
         assert not set(route.errors) & set(follow), route.path

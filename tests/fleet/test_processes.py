@@ -1,4 +1,4 @@
-"""Several processes that serve on one port, with either server."""
+"""One port, several processes behind it: `serve --workers`."""
 
 import os
 import re
@@ -23,14 +23,12 @@ from proofs.killed import Server, serving, start
 UNLIMITED = {
     f"RATE_LIMIT_{policy}": "100000/100000" for policy in ("API_READ", "API_WRITE", "AUTH")
 }
-SERVERS = ["uvicorn", "granian"]
 
 
-@pytest.fixture(params=SERVERS)
-def server(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[Server]:
-    words = ("--workers", "2", "--server", request.param)
+@pytest.fixture
+def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
     options = UNLIMITED | {"METRICS": "true", "WORKER": "false", "REGISTRATION": "open"}
-    with serving(tmp_path / "data", database_url, *words, **options) as found:
+    with serving(tmp_path / "data", database_url, "--workers", "2", **options) as found:
         wait_until(lambda: len(children(found)) == 2)
         yield found
         served = children(found)
@@ -105,7 +103,6 @@ def test_a_killed_process_is_replaced(server: Server) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("server", ["uvicorn"], indirect=True)
 def test_a_slow_client_is_closed_by_each_process(server: Server) -> None:
     place = urlsplit(server.url)
     sockets = [socket.create_connection((place.hostname, place.port), 60) for _ in range(16)]
@@ -116,13 +113,9 @@ def test_a_slow_client_is_closed_by_each_process(server: Server) -> None:
         opened.close()
 
 
-@pytest.mark.parametrize("name", SERVERS)
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_processes_end_when_their_parent_is_killed(
-    name: str, database_url: str, tmp_path: Path
-) -> None:
-    words = ("--workers", "2", "--server", name)
-    with serving(tmp_path / "data", database_url, *words) as server:
+def test_processes_whose_parent_is_gone_end(database_url: str, tmp_path: Path) -> None:
+    with serving(tmp_path / "data", database_url, "--workers", "2") as server:
         wait_until(lambda: len(children(server)) == 2)
         left = children(server)
     wait_until(lambda: not any(map(is_alive, left)))
@@ -137,14 +130,12 @@ def test_rate_limits_of_each_process_alone_are_a_warning(database_url: str, tmp_
     assert Installation.open(given | shared).warnings() == []
 
 
-@pytest.mark.parametrize("name", SERVERS)
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_an_address_in_use_ends_the_command(name: str, database_url: str, tmp_path: Path) -> None:
+def test_an_address_in_use_ends_it_at_once(database_url: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         options = {"PORT": port, "DATABASE_URL": database_url}
-        words = ("serve", "--workers", "2", "--server", name)
-        ended = start(tmp_path / "data", *words, **options)
+        ended = start(tmp_path / "data", "serve", "--workers", "2", **options)
         try:
             assert ended.wait(120) != 0
         except subprocess.TimeoutExpired:

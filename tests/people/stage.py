@@ -18,7 +18,7 @@ from dashtam.bootstrap.background_tasks import BackgroundTasks
 from dashtam.database.engine import open_engine
 from dashtam.database.unit_of_work import Database
 from dashtam.domain.user import User
-from dashtam.presentation.schemas.snapshot_chunks import rendered
+from dashtam.presentation.schemas.snapshot_chunks import render_snapshot
 from dashtam.providers.http_client import Outbound
 from dashtam.rate_limit.memory import MemoryBuckets
 from dashtam.security.cipher import KeyRingCipher
@@ -109,7 +109,7 @@ def stage(database_url: str, folder: Path) -> Iterator[Stage]:
     keys = LiveKeyRing.at(ring)
     engine = open_engine(database_url, pool_size=25)
     services = Services(
-        database=Database(engine, clock, rendered),
+        database=Database(engine, clock, render_snapshot),
         clock=clock,
         passwords=passwords,
         signer=JwtSigner(keys, "https://dashtam.example", "dashtam"),

@@ -15,7 +15,6 @@ from dashtam.application.provider import (
     ProviderRateLimited,
     Report,
 )
-
 from scripted_provider import Answer, Nowhere, Scripted, account, position, problem
 
 __all__ = [

@@ -34,7 +34,7 @@ from dashtam.database.engine import open_engine
 from dashtam.database.unit_of_work import Database, UnitOfWork
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.sync import SnapshotSource
-from dashtam.presentation.schemas.snapshot_chunks import rendered
+from dashtam.presentation.schemas.snapshot_chunks import render_snapshot
 from scripted_provider import account
 from syncs.scene import ring_world
 
@@ -129,7 +129,7 @@ def pace_of(order: Mapping[str, Any]) -> Pace:
 def world_of(order: Mapping[str, Any], engine: Engine | None = None) -> Services:
     """Return the world of an order; keys and log lie in its folder."""
     folder = Path(order["folder"])
-    database = Database(engine or open_engine(order["url"], pool_size=20), now, rendered)
+    database = Database(engine or open_engine(order["url"], pool_size=20), now, render_snapshot)
     services = ring_world(database, now, folder / "keys" / "ring.json")
     provider = Noted(folder, pace_of(order))
     return replace(

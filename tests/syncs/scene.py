@@ -24,7 +24,7 @@ from dashtam.domain.connection import Connection, ConnectionId
 from dashtam.domain.sync import SnapshotSource, Sync
 from dashtam.domain.user import Session, SessionId, User, UserId
 from dashtam.presentation.app import AppOptions, make_app
-from dashtam.presentation.schemas.snapshot_chunks import rendered
+from dashtam.presentation.schemas.snapshot_chunks import render_snapshot
 from dashtam.rate_limit.memory import MemoryBuckets
 from dashtam.security.cipher import KeyRingCipher
 from dashtam.security.jwt import JwtSigner
@@ -160,7 +160,7 @@ def surroundings() -> AppOptions:
 def scene(database_url: str, folder: Path) -> Iterator[Scene]:
     clock, provider = SetClock(), Scripted()
     engine = open_engine(database_url, pool_size=25)
-    services = world_of(Database(engine, clock, rendered), clock, folder)
+    services = world_of(Database(engine, clock, render_snapshot), clock, folder)
     made = Scene(services, clock, provider, database_url)
     background = BackgroundTasks(get_logger())
     made.services = replace(

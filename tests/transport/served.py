@@ -13,7 +13,7 @@ from contextlib import ExitStack, closing, contextmanager
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashtam.presentation.http.http_protocol import Timeouts
-from dashtam.presentation.http.server import listen, make, serve
+from dashtam.presentation.http.server import build_server, listen, serve
 
 SHORT = Timeouts(headers_s=0.5, body_s=0.5, reader_s=0.6, headers_bytes=4096)
 
@@ -56,14 +56,14 @@ async def answer(send: Send, body: bytes) -> None:
 
 @contextmanager
 def running(
-    patience: Timeouts = SHORT, app: ASGIApp = app, log_level: str = "critical"
+    timeouts: Timeouts = SHORT, app: ASGIApp = app, log_level: str = "critical"
 ) -> Iterator[int]:
     """Yield the port of a server in a thread of this process."""
     ready = threading.Event()
     with ExitStack() as stack:
         (listening,) = (stack.enter_context(found) for found in listen("127.0.0.1", 0))
         port: int = listening.getsockname()[1]
-        server = make(app, started=ready.set, log_level=log_level, patience=patience)
+        server = build_server(app, started=ready.set, log_level=log_level, timeouts=timeouts)
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         try:
@@ -129,6 +129,6 @@ if __name__ == "__main__":
         host="127.0.0.1",
         port=int(sys.argv[1]),
         started=lambda: print("started", flush=True),  # noqa: T201 - what the parent waits for
-        patience=Timeouts(headers_s=1.5, body_s=1.5, reader_s=1.5),
+        timeouts=Timeouts(headers_s=1.5, body_s=1.5, reader_s=1.5),
     )
     print("closed", flush=True)  # noqa: T201 - it shows that the caller goes on

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from dashtam.presentation.http.http_protocol import _JoinedWrites
+from dashtam.presentation.http.http_protocol import _CoalescingTransport
 from dashtam.presentation.http.server import listen
 from transport.served import connect, read_answer, running_apart
 
@@ -69,7 +69,7 @@ def test_an_empty_body_leaves_nothing_to_be_sent() -> None:
     sent = Sent()
 
     async def answer() -> None:
-        joined = _JoinedWrites(sent, asyncio.get_running_loop())
+        joined = _CoalescingTransport(sent, asyncio.get_running_loop())
         for written in (b"head", b"", b"next head", b"body", b"last head"):
             joined.write(written)
         joined.close()

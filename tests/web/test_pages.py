@@ -14,7 +14,7 @@ from starlette.routing import Router
 from starlette.testclient import TestClient
 
 from dashtam.presentation.http.problems import Problems
-from dashtam.presentation.openapi.document import document, text
+from dashtam.presentation.openapi.document import build_document, text
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
 from dashtam.presentation.web.code_examples import curl, json_tokens
 from dashtam.presentation.web.pages import Pages
@@ -135,7 +135,9 @@ def test_the_reference_has_every_error(client: TestClient, described: dict[str, 
 
 
 def test_the_texts_of_a_document_are_escaped() -> None:
-    described = document(ROUTES, version="<script>", server=None, errors_url="https://e.example/")
+    described = build_document(
+        ROUTES, version="<script>", server=None, errors_url="https://e.example/"
+    )
     described["info"]["description"] = "<img src=x> & `<b>`"
     operation = described["paths"]["/api/v1/accounts"]["get"]
     operation["responses"]["200"]["content"]["application/json"]["example"] = {"<b>": "<i>"}
@@ -145,7 +147,7 @@ def test_the_texts_of_a_document_are_escaped() -> None:
 
 
 def test_examples_go_to_where_the_installation_is() -> None:
-    described = document(ROUTES, version="1", server="https://m.example", errors_url="e:/")
+    described = build_document(ROUTES, version="1", server="https://m.example", errors_url="e:/")
     page = render_reference(described)
     assert "https://m.example/api/v1/balance-snapshots" in page
     assert "127.0.0.1" not in page

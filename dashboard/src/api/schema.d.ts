@@ -61,7 +61,7 @@ export interface paths {
         /**
          * List recent snapshots
          * @description An account's most recent snapshots, newest first. Each change compares to the snapshot before
-         *     it in the account's whole series, also where that one lies beyond `limit`.
+         *     it in the account's whole series, even where that one is beyond `limit`.
          */
         get: operations["list_balance_snapshots"];
         put?: never;
@@ -107,15 +107,14 @@ export interface paths {
         };
         /**
          * Get total history
-         * @description What all of the user's accounts held together at the end of each interval: one series per
-         *     currency, in alphabetical order. Each account's last balance is carried forward; before its
-         *     first snapshot there is nothing, and nothing from its `closed_at` on. Hidden accounts never
-         *     count.
+         * @description The total of all the user's accounts at the end of each interval: one series per currency, in
+         *     alphabetical order. Each account's last balance is carried forward. An account does not count
+         *     before its first snapshot, nor from its `closed_at` on. Hidden accounts never count.
          *
-         *     `at` is the last instant of an interval, or `end_date` where that is earlier. `carried` says for
-         *     how many of the `accounts` nothing was captured within that very interval and the range. When
-         *     `end_date` is now or later, the last point is the total of `GET /balance-snapshots`, and no
-         *     interval after the present one is told.
+         *     `at` is the last instant of an interval, or `end_date` where that is earlier. `carried` is the
+         *     number of the `accounts` without a snapshot in both that interval and the range. When
+         *     `end_date` is now or later, the last point is the total of `GET /balance-snapshots`, and the
+         *     present interval is the last one.
          *
          *     With `group_by=account` there is a series of each account instead, by account name.
          */
@@ -143,7 +142,7 @@ export interface paths {
         put?: never;
         /**
          * Make a manual account
-         * @description For what no provider knows: a house, a pension, cash. Its first balance is recorded with it.
+         * @description For assets without a provider: a house, a pension, cash. Its first balance is recorded with it.
          */
         post: operations["create_account"];
         delete?: never;
@@ -183,7 +182,7 @@ export interface paths {
         };
         /**
          * List an account's holdings
-         * @description What the account's positions are now, as they were last reported.
+         * @description The account's current positions, as they were last reported.
          */
         get: operations["list_account_holdings"];
         put?: never;
@@ -223,7 +222,7 @@ export interface paths {
         };
         /**
          * List providers
-         * @description What balances can come from: live providers with the credentials that they ask for, formats of
+         * @description Every source of balances: live providers with the credentials that they need, formats of
          *     statement files, and typing.
          */
         get: operations["list_providers"];
@@ -244,8 +243,8 @@ export interface paths {
         };
         /**
          * List connections
-         * @description Where the user's accounts come from: one for each provider that was connected to, one for each
-         *     institution whose files were imported, and one for the accounts that are kept by hand.
+         * @description The sources of the user's accounts: one for each connected provider, one for each institution
+         *     of imported files, and one for the accounts that are kept by hand.
          */
         get: operations["list_connections"];
         put?: never;
@@ -275,8 +274,8 @@ export interface paths {
         post?: never;
         /**
          * Disconnect
-         * @description Destroys the connection's credentials. Its accounts and their history stay, and go on if it is
-         *     connected again.
+         * @description Destroys the connection's credentials. Its accounts and their history stay, and continue if it
+         *     is connected again.
          */
         delete: operations["disconnect"];
         options?: never;
@@ -284,8 +283,8 @@ export interface paths {
         /**
          * Change a connection
          * @description Rename it, or give it other credentials, also after it was disconnected: it is synced by them,
-         *     and its accounts and their history go on. Credentials that the provider does not take are 422,
-         *     and those before them stay.
+         *     and its accounts and their history continue. Credentials that the provider does not take are
+         *     422, and those before them stay.
          */
         patch: operations["change_connection"];
         trace?: never;
@@ -305,8 +304,8 @@ export interface paths {
         put?: never;
         /**
          * Sync a connection
-         * @description What a user's Refresh does: everything that the provider tells is recorded, with the source
-         *     `manual_sync`. With `Prefer: respond-async` the answer is 202 and the run goes on.
+         * @description The user's Refresh: all that the provider reports is recorded, with the source `manual_sync`.
+         *     With `Prefer: respond-async` the answer is 202 while the run continues.
          */
         post: operations["sync_connection"];
         delete?: never;
@@ -326,8 +325,8 @@ export interface paths {
         put?: never;
         /**
          * Sync a connection's accounts
-         * @description Asks the provider what every account of the connection holds, and records it with the source
-         *     `account_sync`. With `Prefer: respond-async` the answer is 202 and the run goes on.
+         * @description Asks the provider for every account of the connection, and records the balances with the source
+         *     `account_sync`. With `Prefer: respond-async` the answer is 202 while the run continues.
          */
         post: operations["sync_accounts"];
         delete?: never;
@@ -348,7 +347,7 @@ export interface paths {
         /**
          * Sync an account's holdings
          * @description Asks the provider for the account's positions and balance, and records them with the source
-         *     `holdings_sync`. With `Prefer: respond-async` the answer is 202 and the run goes on.
+         *     `holdings_sync`. With `Prefer: respond-async` the answer is 202 while the run continues.
          */
         post: operations["sync_holdings"];
         delete?: never;
@@ -407,15 +406,15 @@ export interface paths {
         };
         /**
          * Get a sync
-         * @description A run with what it did to each account.
+         * @description A run with its result for each account.
          */
         get: operations["get_sync"];
         put?: never;
         post?: never;
         /**
          * Retract a sync
-         * @description Takes back what an import or a typed balance recorded: no reading shows it any more, and the
-         *     same file can be imported again. What was recorded stays in the database, and in the audit log.
+         * @description Takes back the snapshots of an import or a typed balance: no answer shows them any more, and
+         *     the same file can be imported again. They stay in the database, and in the audit log.
          */
         delete: operations["retract_sync"];
         options?: never;
@@ -434,9 +433,9 @@ export interface paths {
         put?: never;
         /**
          * Import a statement file
-         * @description OFX or QFX, MT940, camt.053 or a CSV of balances, told apart by content. All that can be used
-         *     is recorded in one transaction, and each line that cannot is told with its reason; known
-         *     readings are skipped. Accounts are found again by their identity and made on first sight.
+         * @description OFX or QFX, MT940, camt.053 or a CSV of balances, recognised by content. Every line that can be
+         *     used is recorded in one transaction, and every other is listed with its reason; known readings
+         *     are skipped. Accounts are found again by their identity and made on first sight.
          */
         post: operations["import_file"];
         delete?: never;
@@ -454,7 +453,7 @@ export interface paths {
         };
         /**
          * List import formats
-         * @description What `POST /imports` understands.
+         * @description The formats that `POST /imports` takes.
          */
         get: operations["list_import_formats"];
         put?: never;
@@ -474,8 +473,8 @@ export interface paths {
         };
         /**
          * Export all data
-         * @description Everything that is the user's, as one document: connections, accounts, holdings, syncs and
-         *     every snapshot that stands, account by account, oldest first.
+         * @description All of the user's data as one document: connections, accounts, holdings, syncs and every
+         *     snapshot that is not retracted, account by account, oldest first.
          */
         get: operations["export_data"];
         put?: never;
@@ -515,8 +514,8 @@ export interface paths {
         };
         /**
          * Get who may register
-         * @description For a page that greets whoever opens it first: whether somebody has registered yet, whether
-         *     anybody still may, and whether that takes the setup code that the server printed.
+         * @description For a first page: whether a user exists, whether registration is still open, and whether it
+         *     needs the setup code that the server printed.
          */
         get: operations["get_registration"];
         put?: never;
@@ -557,13 +556,13 @@ export interface paths {
         };
         /**
          * List sessions
-         * @description Where the user is signed in, newest first.
+         * @description Every sign-in of the user, newest first.
          */
         get: operations["list_sessions"];
         put?: never;
         /**
          * Sign in
-         * @description With `cookie: true` the refresh token comes as a cookie that only `POST /tokens` is sent.
+         * @description With `cookie: true` the refresh token comes as a cookie, which is sent to `POST /tokens` alone.
          */
         post: operations["create_session"];
         delete?: never;
@@ -639,7 +638,7 @@ export interface paths {
         };
         /**
          * List read-only tokens
-         * @description Those that are good, newest first.
+         * @description Those that are valid, newest first.
          */
         get: operations["list_access_tokens"];
         put?: never;
@@ -700,7 +699,7 @@ export interface paths {
         };
         /**
          * Tell whether requests can be served
-         * @description The database answers, and its schema is today's; 503 otherwise.
+         * @description The database answers, and its schema is up to date; 503 otherwise.
          */
         get: operations["get_readiness"];
         put?: never;
@@ -740,7 +739,7 @@ export interface paths {
         };
         /**
          * Get the public keys
-         * @description Those that access tokens are signed with (RFC 7517).
+         * @description The keys by which access tokens are verified (RFC 7517).
          */
         get: operations["get_jwks"];
         put?: never;
@@ -798,7 +797,7 @@ export interface components {
             balance: string | null;
             available_balance: string | null;
             /**
-             * @description -1 where the source reports what is owed as a positive number.
+             * @description -1 where the source reports debts as positive numbers.
              * @enum {unknown}
              */
             balance_sign: -1 | 1;
@@ -821,14 +820,14 @@ export interface components {
         };
         /**
          * AccountPatch
-         * @description What to change of an account (a merge patch); `closed_at: null` opens it again.
+         * @description Changes of an account (a merge patch); `closed_at: null` opens it again.
          */
         AccountPatch: {
             /** @example Checking */
             name?: string;
             account_type?: components["schemas"]["AccountType"];
             /**
-             * @description -1 where the source reports what is owed as a positive number.
+             * @description -1 where the source reports debts as positive numbers.
              * @enum {unknown}
              */
             balance_sign?: -1 | 1;
@@ -837,7 +836,7 @@ export interface components {
         };
         /**
          * AccountResult
-         * @description What a run did to one account.
+         * @description The result of a run for one account.
          */
         AccountResult: {
             /** Format: uuid */
@@ -862,13 +861,13 @@ export interface components {
         };
         /**
          * AccountSyncOrder
-         * @description Which connection to sync, and how.
+         * @description The connection to sync, and options of the sync.
          */
         AccountSyncOrder: {
             /** Format: uuid */
             connection_id: string;
             /**
-             * @description Sync although that was done in the last 15 minutes.
+             * @description Sync even where the last sync is less than 15 minutes ago.
              * @default false
              */
             force?: boolean;
@@ -881,7 +880,7 @@ export interface components {
         AccountType: "401k" | "403b" | "brokerage" | "cash" | "cd" | "checking" | "credit_card" | "crypto" | "education" | "hsa" | "ira" | "line_of_credit" | "loan" | "money_market" | "mortgage" | "other" | "pension" | "property" | "roth_ira" | "savings" | "sep_ira" | "simple_ira" | "trust";
         /**
          * BalancePoint
-         * @description What one account held at an instant.
+         * @description The balance of one account at an instant.
          */
         BalancePoint: {
             /** Format: date-time */
@@ -898,7 +897,7 @@ export interface components {
          */
         ConnectRequest: {
             provider: string;
-            /** @description What the provider asks for, by the names in `GET /providers`. */
+            /** @description The provider's credentials, by the names in `GET /providers`. */
             credentials: {
                 [key: string]: string;
             };
@@ -907,7 +906,7 @@ export interface components {
         };
         /**
          * Connected
-         * @description A new connection, with its first run and how many accounts that found.
+         * @description A new connection, with its first run and the number of accounts that were found.
          */
         Connected: {
             /** Format: uuid */
@@ -928,7 +927,7 @@ export interface components {
         };
         /**
          * Connection
-         * @description A tie to one institution; `detail` says in a sentence what is wrong, null when nothing is.
+         * @description A tie to one institution; `detail` describes its problem in a sentence, null without one.
          */
         Connection: {
             /** Format: uuid */
@@ -955,12 +954,12 @@ export interface components {
         };
         /**
          * ConnectionPatch
-         * @description What to change of a connection (a merge patch); `credentials` connects it again.
+         * @description Changes of a connection (a merge patch); `credentials` connects it again.
          */
         ConnectionPatch: {
             /** @example Checking */
             name?: string;
-            /** @description What the provider asks for, by the names in `GET /providers`. */
+            /** @description The provider's credentials, by the names in `GET /providers`. */
             credentials?: {
                 [key: string]: string;
             };
@@ -987,7 +986,7 @@ export interface components {
         };
         /**
          * Credential
-         * @description One thing that a provider asks for; what is `secret` is never shown again.
+         * @description A credential that a provider needs; a `secret` one is never shown again.
          */
         Credential: {
             name: string;
@@ -1014,7 +1013,7 @@ export interface components {
         };
         /**
          * Format
-         * @description A format of statement files that is understood.
+         * @description A format of statement files that can be imported.
          */
         Format: {
             slug: string;
@@ -1024,7 +1023,7 @@ export interface components {
         };
         /**
          * FormatList
-         * @description Every format that is understood.
+         * @description Every format that can be imported.
          */
         FormatList: {
             formats: components["schemas"]["Format"][];
@@ -1065,7 +1064,7 @@ export interface components {
         };
         /**
          * Import
-         * @description What an import did; `id` is the run's, null in a dry run.
+         * @description The result of an import; `id` is the run's, null in a dry run.
          */
         Import: {
             id: string | null;
@@ -1078,7 +1077,7 @@ export interface components {
         };
         /**
          * ImportProblem
-         * @description A line that could not be used, and why; never what stood there.
+         * @description A line that could not be used, and the reason, without the line's content.
          */
         ImportProblem: {
             /** @description Counted from 1; null where it is not one line. */
@@ -1088,7 +1087,7 @@ export interface components {
         };
         /**
          * ImportedAccount
-         * @description What the import did to one account; `account_id` is null for a new one in a dry run.
+         * @description The result for one account; `account_id` is null for a new one in a dry run.
          */
         ImportedAccount: {
             account_id: string | null;
@@ -1123,13 +1122,13 @@ export interface components {
         };
         /**
          * NewAccessToken
-         * @description What the token is called, and for how many days it is good (left out: until revoked).
+         * @description The token's name, and the days for which it is valid (left out: until revoked).
          */
         NewAccessToken: {
             /** @example Checking */
             name: string;
             /**
-             * @description 1 to 3650 days; without it the token is good until revoked.
+             * @description 1 to 3650 days; without it the token is valid until revoked.
              * @default null
              */
             expires_in_days?: number | null;
@@ -1157,7 +1156,7 @@ export interface components {
         };
         /**
          * PasswordChange
-         * @description The password that holds, and the one that shall.
+         * @description The present password, and the new one.
          */
         PasswordChange: {
             password: string;
@@ -1169,7 +1168,7 @@ export interface components {
         };
         /**
          * Problem
-         * @description What every error looks like (RFC 9457).
+         * @description The body of every error (RFC 9457).
          */
         Problem: {
             type: string;
@@ -1183,7 +1182,7 @@ export interface components {
         };
         /**
          * ProblemFault
-         * @description One of several things that are wrong: a parameter by name, or a place in the body.
+         * @description One of several errors: in a parameter, by its name, or in the body, by a JSON pointer.
          */
         ProblemFault: {
             /** @default null */
@@ -1197,7 +1196,7 @@ export interface components {
         };
         /**
          * Provider
-         * @description Where balances can come from: an interface, a format of files, or typing.
+         * @description A source of balances: an interface, a format of files, or typing.
          */
         Provider: {
             slug: string;
@@ -1213,7 +1212,7 @@ export interface components {
         ProviderKind: "api" | "file" | "manual";
         /**
          * ProviderList
-         * @description Everything that balances can come from.
+         * @description Every source of balances.
          */
         ProviderList: {
             providers: components["schemas"]["Provider"][];
@@ -1229,7 +1228,7 @@ export interface components {
         };
         /**
          * Registration
-         * @description Who registers; the first user of a server that others can reach sends its setup code.
+         * @description A new user; the first user of a server that others can reach sends its setup code.
          */
         Registration: {
             /** @example ann@example.org */
@@ -1244,7 +1243,7 @@ export interface components {
         };
         /**
          * RegistrationState
-         * @description Who may register; `needs_setup_code` where the first user must prove whose server it is.
+         * @description Whether registration is open; `needs_setup_code` where the first user needs that code.
          */
         RegistrationState: {
             is_open: boolean;
@@ -1277,7 +1276,7 @@ export interface components {
         };
         /**
          * SignIn
-         * @description Who signs in.
+         * @description A user's e-mail and password.
          */
         SignIn: {
             /** @example ann@example.org */
@@ -1321,7 +1320,7 @@ export interface components {
         };
         /**
          * SnapshotHistory
-         * @description Snapshots of one account, and what they add up to.
+         * @description Snapshots of one account, and their summary.
          */
         SnapshotHistory: {
             snapshots: components["schemas"]["Snapshot"][];
@@ -1344,7 +1343,7 @@ export interface components {
         SnapshotSource: "account_sync" | "holdings_sync" | "initial_connection" | "manual_sync" | "scheduled_sync";
         /**
          * Sync
-         * @description A run; `retracted_at` is null unless its snapshots were taken back.
+         * @description A run; `retracted_at` is null unless its snapshots were retracted.
          */
         Sync: {
             /** Format: uuid */
@@ -1374,11 +1373,11 @@ export interface components {
         };
         /**
          * SyncOrder
-         * @description How to sync.
+         * @description Options of a sync.
          */
         SyncOrder: {
             /**
-             * @description Sync although that was done in the last 15 minutes.
+             * @description Sync even where the last sync is less than 15 minutes ago.
              * @default false
              */
             force?: boolean;
@@ -1424,7 +1423,7 @@ export interface components {
         };
         /**
          * TotalPoint
-         * @description What `accounts` held together at an instant; `carried` of them had no new snapshot.
+         * @description The total of `accounts` at an instant; `carried` of them had no new snapshot.
          */
         TotalPoint: {
             /** Format: date-time */
@@ -1666,15 +1665,15 @@ export interface components {
     headers: {
         /** @description The request's name in the log; `trace_id` of a problem. */
         "X-Request-Id": string;
-        /** @description How many requests the bucket holds. */
+        /** @description The requests that a full bucket holds. */
         "X-RateLimit-Limit": number;
-        /** @description How many are left now. */
+        /** @description The requests that are left now. */
         "X-RateLimit-Remaining": number;
         /** @description The epoch second when the bucket is full again. */
         "X-RateLimit-Reset": number;
         /** @description Seconds after which the same request is worth another try. */
         "Retry-After": number;
-        /** @description Names this very answer; send it as `If-None-Match`. */
+        /** @description Identifies this answer; send it as `If-None-Match`. */
         ETag: string;
         /** @description `Bearer` */
         "WWW-Authenticate": string;
@@ -1781,7 +1780,7 @@ export interface operations {
                  */
                 source?: "account_sync" | "holdings_sync" | "manual_sync" | "scheduled_sync" | "initial_connection";
                 /**
-                 * @description Only the last of each day, week (ISO 8601, from Monday on) or month in `tz`.
+                 * @description Only the last snapshot of each day, week (ISO 8601, from Monday on) or month in `tz`.
                  * @example day
                  */
                 interval?: "day" | "week" | "month";
@@ -1791,7 +1790,7 @@ export interface operations {
                  */
                 tz?: string;
                 /**
-                 * @description At most so many, each as it was recorded: where there are more, the range is cut into stretches of equal length, and the first, the last, the smallest and the largest of each stay (below 4, the first and the last of all).
+                 * @description At most this many points, each as it was recorded: of a longer series, cut into stretches of equal length, the first, the last, the smallest and the largest point of each stretch stay (below 4: the first and the last of all).
                  * @example 400
                  */
                 max_points?: number;
@@ -1894,7 +1893,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description How many at most (1 to 100, default 30).
+                 * @description The most items in the answer (1 to 100, default 30).
                  * @example 30
                  */
                 limit?: number;
@@ -2154,7 +2153,7 @@ export interface operations {
                  */
                 end_date: string;
                 /**
-                 * @description How far the points lie apart: at the end of each day, week (ISO 8601, from Monday on) or month in `tz`.
+                 * @description A point at the end of each day, week (ISO 8601, from Monday on) or month in `tz`.
                  * @example day
                  */
                 interval?: "day" | "week" | "month";
@@ -2169,7 +2168,7 @@ export interface operations {
                  */
                 group_by?: "currency" | "account";
                 /**
-                 * @description At most so many, each as it was recorded: where there are more, the range is cut into stretches of equal length, and the first, the last, the smallest and the largest of each stay (below 4, the first and the last of all).
+                 * @description At most this many points, each as it was recorded: of a longer series, cut into stretches of equal length, the first, the last, the smallest and the largest point of each stretch stay (below 4: the first and the last of all).
                  * @example 400
                  */
                 max_points?: number;
@@ -2251,12 +2250,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description How many at most (1 to 100, default 100).
+                 * @description The most items in the answer (1 to 100, default 100).
                  * @example 100
                  */
                 limit?: number;
                 /**
-                 * @description The next_cursor of the answer before.
+                 * @description The `next_cursor` of the previous page.
                  * @example AZq3ZB8Ycm2
                  */
                 cursor?: string;
@@ -2520,12 +2519,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description How many at most (1 to 100, default 100).
+                 * @description The most items in the answer (1 to 100, default 100).
                  * @example 100
                  */
                 limit?: number;
                 /**
-                 * @description The next_cursor of the answer before.
+                 * @description The `next_cursor` of the previous page.
                  * @example AZq3ZB8Ycm2
                  */
                 cursor?: string;
@@ -2590,12 +2589,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description How many at most (1 to 100, default 100).
+                 * @description The most items in the answer (1 to 100, default 100).
                  * @example 100
                  */
                 limit?: number;
                 /**
-                 * @description The next_cursor of the answer before.
+                 * @description The `next_cursor` of the previous page.
                  * @example AZq3ZB8Ycm2
                  */
                 cursor?: string;
@@ -2712,12 +2711,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description How many at most (1 to 100, default 100).
+                 * @description The most items in the answer (1 to 100, default 100).
                  * @example 100
                  */
                 limit?: number;
                 /**
-                 * @description The next_cursor of the answer before.
+                 * @description The `next_cursor` of the previous page.
                  * @example AZq3ZB8Ycm2
                  */
                 cursor?: string;
@@ -2997,12 +2996,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description How many at most (1 to 100, default 100).
+                 * @description The most items in the answer (1 to 100, default 100).
                  * @example 100
                  */
                 limit?: number;
                 /**
-                 * @description The next_cursor of the answer before.
+                 * @description The `next_cursor` of the previous page.
                  * @example AZq3ZB8Ycm2
                  */
                 cursor?: string;
@@ -3484,12 +3483,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description How many at most (1 to 100, default 100).
+                 * @description The most items in the answer (1 to 100, default 100).
                  * @example 100
                  */
                 limit?: number;
                 /**
-                 * @description The next_cursor of the answer before.
+                 * @description The `next_cursor` of the previous page.
                  * @example AZq3ZB8Ycm2
                  */
                 cursor?: string;
@@ -3671,9 +3670,9 @@ export interface operations {
                 "multipart/form-data": {
                     /** @description The statement file. */
                     file: string;
-                    /** @description Its format, when its content should not decide; see `GET /imports/formats`. */
+                    /** @description Its format, where its content should not decide; see `GET /imports/formats`. */
                     format?: string;
-                    /** @description How the columns of a CSV file are to be read, as a JSON object. */
+                    /** @description The meaning of a CSV file's columns, as a JSON object. */
                     mapping?: string;
                     /**
                      * Format: uuid
@@ -3686,7 +3685,7 @@ export interface operations {
                      */
                     connection_id?: string;
                     /**
-                     * @description `true` tells what would be recorded, and records nothing.
+                     * @description `true` shows the result of the import, and records nothing.
                      * @default false
                      */
                     dry_run?: boolean;
@@ -4104,12 +4103,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description How many at most (1 to 100, default 100).
+                 * @description The most items in the answer (1 to 100, default 100).
                  * @example 100
                  */
                 limit?: number;
                 /**
-                 * @description The next_cursor of the answer before.
+                 * @description The `next_cursor` of the previous page.
                  * @example AZq3ZB8Ycm2
                  */
                 cursor?: string;
@@ -4329,12 +4328,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description How many at most (1 to 100, default 100).
+                 * @description The most items in the answer (1 to 100, default 100).
                  * @example 100
                  */
                 limit?: number;
                 /**
-                 * @description The next_cursor of the answer before.
+                 * @description The `next_cursor` of the previous page.
                  * @example AZq3ZB8Ycm2
                  */
                 cursor?: string;

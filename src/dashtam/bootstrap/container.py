@@ -23,7 +23,7 @@ from dashtam.database.unit_of_work import Clock, Database
 from dashtam.domain.account import AccountId
 from dashtam.domain.errors import DashtamError
 from dashtam.presentation.http.client_ip import is_loopback
-from dashtam.presentation.schemas.snapshot_chunks import rendered
+from dashtam.presentation.schemas.snapshot_chunks import render_snapshot
 from dashtam.providers.registry import providers
 from dashtam.rate_limit.memory import MemoryBuckets
 from dashtam.rate_limit.redis import RedisBuckets
@@ -84,7 +84,7 @@ class Container:
         if not self._is_upgraded:
             self.upgrade()
         self._lock_data_folder()
-        return Database(self.engine, self.clock, rendered)
+        return Database(self.engine, self.clock, render_snapshot)
 
     @cached_property
     def engine(self) -> Engine:

@@ -22,7 +22,6 @@ from dashtam.database.engine import sqlite_path
 from dashtam.domain.errors import DashtamError
 from dashtam.presentation.app import AppOptions, make_app
 from dashtam.presentation.cli.installation import Check, InstallationPort, Key, Option
-from dashtam.presentation.http import granian_server
 from dashtam.presentation.http.server import serve
 from dashtam.security import key_ring
 from dashtam.security.key_ring import KeyRingUnreadable
@@ -61,52 +60,38 @@ class Installation(Container, InstallationPort):
     def serve(self, started: Callable[[Mapping[str, str]], None]) -> None:
         """Serve requests, and sync due connections unless ``worker`` is off."""
         settings = self.settings
-        if settings.server == "granian":
-            granian_server.require()
         logs.configure(settings.log_level, debug=settings.debug)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        told = {"url": settings.public_url or f"http://{host}:{settings.port}"}
-        if settings.server == "granian":
-            told["note"] = granian_server.NOTE
+        address = {"url": settings.public_url or f"http://{host}:{settings.port}"}
         services = self.services()
         with services.database.read() as work:
             if settings.registration == "first_user" and not work.users.any():
-                told["setup_code"] = self.setup_code
+                address["setup_code"] = self.setup_code
         worker = Worker(services, structlog.get_logger())
         # The worker uses the database until the server has stopped, so this closes it.
         with closing(self), worker.running() if settings.worker else nullcontext():
-            if settings.server == "uvicorn" and settings.processes == 1:
+            if settings.processes == 1:
                 app = self.app(close=lambda: None)
                 # The loaded modules stay: the garbage collector need not search them each time.
                 gc.freeze()
-                serve(app, host=settings.host, port=settings.port, started=lambda: started(told))
+                serve(app, host=settings.host, port=settings.port, started=lambda: started(address))
             else:
-                self._serve_in_processes(lambda: started(told))
+                self._serve_in_processes(lambda: started(address))
 
     def _serve_in_processes(self, started: Callable[[], None]) -> None:
         """Serve in other processes; this one runs only the worker."""
         settings = self.settings
-        with shared_metrics() as folder:
-            app_factory = AppFactory(settings, folder)
-            if settings.server == "granian":
-                granian_server.serve(
-                    app_factory,
-                    host=settings.host,
-                    port=settings.port,
-                    processes=settings.processes,
-                    started=started,
-                )
-            else:
-                # It loads uvicorn, which no other command needs.
-                from dashtam.presentation.http import processes  # noqa: PLC0415 - see above
+        # It loads uvicorn, which no other command needs.
+        from dashtam.presentation.http import processes  # noqa: PLC0415 - see above
 
-                processes.serve(
-                    app_factory,
-                    at=(settings.host, settings.port),
-                    processes=settings.processes,
-                    started=started,
-                    log=structlog.get_logger(),
-                )
+        with shared_metrics() as folder:
+            processes.serve(
+                AppFactory(settings, folder),
+                at=(settings.host, settings.port),
+                processes=settings.processes,
+                started=started,
+                log=structlog.get_logger(),
+            )
 
     @override
     def work(self, started: Callable[[], None]) -> None:

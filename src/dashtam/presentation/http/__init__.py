@@ -1,1 +1,1 @@
-"""TODO."""
+"""The HTTP edge: the server, its middleware, and requests and answers as handlers see them."""

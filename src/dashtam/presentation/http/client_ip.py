@@ -1,7 +1,7 @@
-"""Where a request comes from."""
+"""The address that a request comes from."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from starlette.requests import HTTPConnection
 
@@ -9,32 +9,30 @@ Networks = Sequence[IPv4Network | IPv6Network]
 
 
 def client_address(request: HTTPConnection, trusted_proxies: Networks) -> str:
-    """Return the peer's address, or behind trusted proxies the last one they did not make.
+    """Return the peer's address; behind trusted proxies, the address of the client before them.
 
     Proxies append to ``X-Forwarded-For``: read from its end, the first entry that is not a trusted
-    proxy itself is the client's. What stands before it anybody could have written.
+    proxy itself is the client. A client can forge all entries before it.
     """
     address = request.client.host if request.client else "unknown"
     forwarded = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
     for entry in reversed([entry.strip() for entry in forwarded]):
-        if not entry or not _is_in(address, trusted_proxies) or not _is_address(entry):
+        peer = _parse_address(address)
+        is_trusted = peer is not None and any(peer in network for network in trusted_proxies)
+        if not is_trusted or _parse_address(entry) is None:
             break
         address = entry
     return address
 
 
 def is_loopback(address: str) -> bool:
-    """Tell whether the address is this machine's own."""
-    return _is_address(address) and ip_address(address).is_loopback
+    """Tell whether only this machine reaches the address."""
+    parsed = _parse_address(address)
+    return parsed is not None and parsed.is_loopback
 
 
-def _is_in(address: str, networks: Networks) -> bool:
-    return _is_address(address) and any(ip_address(address) in network for network in networks)
-
-
-def _is_address(text: str) -> bool:
+def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        ip_address(text)
+        return ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None

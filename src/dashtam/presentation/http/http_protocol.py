@@ -1,27 +1,26 @@
-"""One connection of a client, which is closed when the client is too slow.
+"""A client's connection, which is closed when the client is too slow.
 
 uvicorn closes a kept-alive connection that stays idle, and no other: half a header, half a body
-and an answer that nobody reads would stay for ever.
+and an answer that no client reads would stay for ever.
 """
 
 import asyncio
 from asyncio import AbstractEventLoop, TimerHandle
 from dataclasses import dataclass
-from typing import ClassVar
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-# What surrounds the bytes of a body may weigh this many times as much: five bytes frame a chunk
-# of one byte, and more than that serves only to keep us busy.
+# The framing of a body may have this many times its bytes: five bytes frame a chunk of one byte,
+# and more only keeps the parser busy.
 _FRAMING_PER_BYTE = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long a client is waited for, and how much of it is read that is not a body."""
+    """The longest silences of a client, and the most bytes that it may send outside bodies."""
 
     headers_s: float = 10
     body_s: float = 10
@@ -30,170 +29,13 @@ class Timeouts:
 
     @property
     def shortest_s(self) -> float:
-        """How often to look, so that no deadline set since the last look can be over."""
+        """The time between two checks; no deadline set since the last check is earlier."""
         return min(self.headers_s, self.body_s, self.reader_s)
 
 
-class HttpConnectionProtocol(HttpToolsProtocol):
-    """uvicorn's connection, with a watch that looks as seldom as the deadlines allow."""
-
-    patience: ClassVar[Timeouts] = Timeouts()
-
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, object],
-        _loop: AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self._watch: TimerHandle | None = None
-        now = self.loop.time()
-        self._waits = _Waits(headers_since=now, heard_at=now)
-        self._chunk_bytes = 0
-        # Of the request that is being read, all that is not its body; and of the chunk it began
-        # in, what may belong to the request before.
-        self._other_bytes = 0
-        self._uncounted_bytes = 0
-
-    # asyncio declares any transport here, and that of a TCP connection can be written to.
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start to watch."""
-        super().connection_made(transport)
-        self.flow = _WatchedFlow(transport, self.loop, self._waits)
-        self.transport = _JoinedWrites(transport, self.loop)
-        self._watch = self.loop.call_later(self.patience.shortest_s, self._look)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Watch no longer."""
-        if self._watch is not None:
-            self._watch.cancel()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        """Note that the client was heard; refuse what only keeps the parser busy."""
-        waits = self._waits
-        waits.heard_at = self.loop.time()
-        if not waits.in_body and waits.headers_since is None:
-            waits.headers_since = waits.heard_at
-        self._chunk_bytes = len(data)
-        self._other_bytes += self._chunk_bytes
-        super().data_received(data)
-        if self._other_bytes > self.patience.headers_bytes and not self.transport.is_closing():
-            self._refuse()
-        elif self.timeout_keep_alive_task is None:
-            self._restart_keep_alive()
-
-    def on_message_begin(self) -> None:
-        """Wait for the headers from here on; a request may begin right behind another."""
-        if self._waits.headers_since is None:
-            self._waits.headers_since = self._waits.heard_at
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        """Wait for the body from here on.
-
-        Raises:
-            ValueError: the header block is too large; the parser takes this for a syntax error,
-                which uvicorn answers with its bare 400.
-        """
-        limit = self.patience.headers_bytes
-        # An upper bound, so that the headers of ordinary requests need not be added up.
-        most = self._other_bytes + self._uncounted_bytes
-        if most > limit and self._headers_bytes() > limit:
-            msg = "The header block is too large."
-            raise ValueError(msg)
-        self._other_bytes = 0
-        self._waits.headers_since = None
-        super().on_headers_complete()
-        self._waits.in_body = True
-
-    def on_body(self, body: bytes) -> None:
-        """Allow for what frames the body."""
-        self._other_bytes -= len(body) * (1 + _FRAMING_PER_BYTE)
-        super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        """Expect nothing more; whatever comes now begins the next request."""
-        self._other_bytes = 0
-        self._uncounted_bytes = self._chunk_bytes
-        self._waits.in_body = False
-        super().on_message_complete()
-
-    def on_response_complete(self) -> None:
-        """Turn to the next request."""
-        waits = self._waits
-        waits.answered_at = self.loop.time()
-        if waits.headers_since is not None:
-            # The next request had begun already; its time starts when it can have an answer.
-            waits.headers_since = waits.answered_at
-        super().on_response_complete()
-
-    def _headers_bytes(self) -> int:
-        framing = len(": \r\n")
-        return len(self.url) + sum(len(name) + len(value) + framing for name, value in self.headers)
-
-    def _is_answering(self) -> bool:
-        return bool(self.cycle) and not self.cycle.response_complete
-
-    def _refuse(self) -> None:
-        if self._is_answering():
-            self.transport.abort()
-        else:
-            self.send_400_response("Too much that is not a body.")
-
-    def _restart_keep_alive(self) -> None:
-        """Wait for the next request, where the rest of a body came only after its answer.
-
-        uvicorn stops waiting when anything arrives, and starts only with an answer.
-        """
-        idle = not self._waits.in_body and self._waits.headers_since is None
-        if idle and self.cycle and self.cycle.response_complete:
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
-
-    def _look(self) -> None:
-        now = self.loop.time()
-        dues = (self._headers_due(), self._body_due(now), self._reader_due(now))
-        due = min((due for due in dues if due is not None), default=now + self.patience.shortest_s)
-        if due <= now:
-            # Not close(), which would wait until the client has read what is still to be sent.
-            self.transport.abort()
-            return
-        self._watch = self.loop.call_at(min(due, now + self.patience.shortest_s), self._look)
-
-    def _headers_due(self) -> float | None:
-        since = self._waits.headers_since
-        # Whoever waits for an answer may take his time with the next request.
-        if since is None or self._is_answering():
-            return None
-        return since + self.patience.headers_s
-
-    def _body_due(self, now: float) -> float | None:
-        waits = self._waits
-        if not waits.in_body:
-            return None
-        if self.cycle.response_complete:
-            # What comes after the answer is thrown away, and not for long.
-            return waits.answered_at + self.patience.body_s
-        if self.flow.read_paused or self.cycle.waiting_for_100_continue:
-            # It is we who hold the body up.
-            waits.heard_at = now
-        return max(waits.heard_at, waits.reading_since) + self.patience.body_s
-
-    def _reader_due(self, now: float) -> float | None:
-        waits = self._waits
-        unsent = self.transport.get_write_buffer_size()
-        if unsent < waits.unsent or not waits.unsent:
-            waits.read_at = now
-        waits.unsent = unsent
-        return waits.read_at + self.patience.reader_s if unsent else None
-
-
 @dataclass(slots=True)
-class _Waits:
-    """Since when the client keeps us waiting, in the event loop's time, and for what."""
+class _ClientTiming:
+    """When the client last did its part, in the event loop's time."""
 
     headers_since: float | None = None
     in_body: bool = False
@@ -204,29 +46,170 @@ class _Waits:
     unsent: int = 0
 
 
-class _WatchedFlow(FlowControl):
-    """Flow control that notes when it was the client's turn again."""
+class HttpConnectionProtocol(HttpToolsProtocol):
+    """uvicorn's connection with deadlines, which are checked as seldom as they allow."""
 
     def __init__(
-        self, transport: asyncio.Transport, loop: AbstractEventLoop, waits: _Waits
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, object],
+        _loop: AbstractEventLoop | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._timeouts = timeouts or Timeouts()
+        self._deadline_timer: TimerHandle | None = None
+        now = self.loop.time()
+        self._timing = _ClientTiming(headers_since=now, heard_at=now)
+        self._chunk_bytes = 0
+        # The bytes of the current request outside its body, and the size of the chunk in which it
+        # began: some of that chunk may belong to the request before.
+        self._other_bytes = 0
+        self._uncounted_bytes = 0
+
+    # asyncio declares any transport here, and that of a TCP connection can be written to.
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the deadlines."""
+        super().connection_made(transport)
+        self.flow = _TimedFlowControl(transport, self.loop, self._timing)
+        self.transport = _CoalescingTransport(transport, self.loop)
+        self._deadline_timer = self.loop.call_later(
+            self._timeouts.shortest_s, self._check_deadlines
+        )
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the deadlines."""
+        if self._deadline_timer is not None:
+            self._deadline_timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Note that the client was heard; refuse bytes that only keep the parser busy."""
+        timing = self._timing
+        timing.heard_at = self.loop.time()
+        if not timing.in_body and timing.headers_since is None:
+            timing.headers_since = timing.heard_at
+        self._chunk_bytes = len(data)
+        self._other_bytes += self._chunk_bytes
+        super().data_received(data)
+        is_idle = not timing.in_body and timing.headers_since is None and bool(self.cycle)
+        if self._other_bytes > self._timeouts.headers_bytes and not self.transport.is_closing():
+            if self._is_answering():
+                self.transport.abort()
+            else:
+                self.send_400_response("The request has too many bytes outside its body.")
+        elif self.timeout_keep_alive_task is None and is_idle and not self._is_answering():
+            # The rest of a body came after its answer: uvicorn stops the keep-alive timeout when
+            # anything arrives, and starts it only with an answer.
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def on_message_begin(self) -> None:
+        """Wait for the headers from now on; a request may begin right behind another."""
+        if self._timing.headers_since is None:
+            self._timing.headers_since = self._timing.heard_at
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Wait for the body from now on.
+
+        Raises:
+            ValueError: the header block is too large; the parser takes this for a syntax error,
+                which uvicorn answers with its bare 400.
+        """
+        limit = self._timeouts.headers_bytes
+        # An upper bound, so that the headers of ordinary requests need not be added up.
+        if self._other_bytes + self._uncounted_bytes > limit:
+            framing = len(": \r\n")
+            fields = sum(len(name) + len(value) + framing for name, value in self.headers)
+            if len(self.url) + fields > limit:
+                msg = "The header block is too large."
+                raise ValueError(msg)
+        self._other_bytes = 0
+        self._timing.headers_since = None
+        super().on_headers_complete()
+        self._timing.in_body = True
+
+    def on_body(self, body: bytes) -> None:
+        """Allow for the framing of the body."""
+        self._other_bytes -= len(body) * (1 + _FRAMING_PER_BYTE)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Expect the next request."""
+        self._other_bytes = 0
+        self._uncounted_bytes = self._chunk_bytes
+        self._timing.in_body = False
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Turn to the next request."""
+        timing = self._timing
+        timing.answered_at = self.loop.time()
+        if timing.headers_since is not None:
+            # The next request has begun already; its time starts when it can have an answer.
+            timing.headers_since = timing.answered_at
+        super().on_response_complete()
+
+    def _is_answering(self) -> bool:
+        return bool(self.cycle) and not self.cycle.response_complete
+
+    def _check_deadlines(self) -> None:
+        timing, timeouts, now = self._timing, self._timeouts, self.loop.time()
+        deadlines = [now + timeouts.shortest_s]
+        # A client that waits for an answer may take its time with the next request.
+        if timing.headers_since is not None and not self._is_answering():
+            deadlines.append(timing.headers_since + timeouts.headers_s)
+        if timing.in_body:
+            deadlines.append(self._body_silent_since(now) + timeouts.body_s)
+        unsent = self.transport.get_write_buffer_size()
+        if unsent < timing.unsent or not timing.unsent:
+            timing.read_at = now
+        timing.unsent = unsent
+        if unsent:
+            deadlines.append(timing.read_at + timeouts.reader_s)
+        if min(deadlines) <= now:
+            # Not close(), which would wait until the client has read the rest of the answer.
+            self.transport.abort()
+        else:
+            self._deadline_timer = self.loop.call_at(min(deadlines), self._check_deadlines)
+
+    def _body_silent_since(self, now: float) -> float:
+        timing = self._timing
+        if self.cycle.response_complete:
+            # The rest of the body is thrown away, and not for long.
+            return timing.answered_at
+        if self.flow.read_paused or self.cycle.waiting_for_100_continue:
+            # The server is the one that holds up the body.
+            timing.heard_at = now
+        return max(timing.heard_at, timing.reading_since)
+
+
+class _TimedFlowControl(FlowControl):
+    """Flow control that notes when it is the client's turn again."""
+
+    def __init__(
+        self, transport: asyncio.Transport, loop: AbstractEventLoop, timing: _ClientTiming
     ) -> None:
         super().__init__(transport)
         self._loop = loop
-        self._waits = waits
+        self._timing = timing
 
     def resume_reading(self) -> None:
         if self.read_paused:
-            self._waits.reading_since = self._loop.time()
+            self._timing.reading_since = self._loop.time()
         super().resume_reading()
 
     def resume_writing(self) -> None:
         if self.write_paused:
-            self._waits.read_at = self._loop.time()
+            self._timing.read_at = self._loop.time()
         super().resume_writing()
 
 
-class _JoinedWrites(asyncio.Transport):
-    """A transport that sends the beginning of an answer together with what follows at once.
+class _CoalescingTransport(asyncio.Transport):
+    """A transport that sends the beginning of an answer together with its next bytes.
 
     uvicorn writes the headers and the body one after the other, and each would be a system call.
     """
@@ -236,13 +219,13 @@ class _JoinedWrites(asyncio.Transport):
         self._transport = transport
         self._loop = loop
         self._held = b""
-        self.is_closing = transport.is_closing  # type: ignore[method-assign] # asked several times an answer
+        self.is_closing = transport.is_closing  # type: ignore[method-assign] # called several times an answer
         self.get_extra_info = transport.get_extra_info  # type: ignore[method-assign] # likewise
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Hold the first bytes until more come, or until it is the event loop's turn."""
         if not data:
-            # As a piece of its own it would wait in asyncio's transport to be sent, for ever.
+            # asyncio's transport would never count an empty chunk as sent.
             self._send()
             return
         if self._held:

@@ -8,7 +8,7 @@ from dashtam.domain.errors import Invalid
 _INSTANT = re.compile(
     r"(?P<day>\d{4}-\d{2}-\d{2})"
     r"(?:[Tt](?P<time>\d{2}:\d{2}:\d{2})(?:\.(?P<fraction>\d{1,9}))?"
-    # A plus sign that nobody encoded arrives as a space.
+    # A plus sign that a client did not encode arrives as a space.
     r"(?P<offset>[Zz]|[-+ ]\d{2}:[0-5]\d)?)?",
     re.ASCII,
 )
@@ -27,7 +27,7 @@ class InvalidInstant(Invalid):
 
 
 def parse_instant(text: str, *, day_means: time) -> datetime:
-    """Return the instant in UTC; without an offset it is UTC, and a bare date is ``day_means``.
+    """Return the instant in UTC; a text without offset is UTC, a bare date is at ``day_means``.
 
     Digits of the fraction beyond microseconds are cut off.
 
@@ -38,15 +38,27 @@ def parse_instant(text: str, *, day_means: time) -> datetime:
     if match is None:
         raise InvalidInstant
     try:
-        return _instant(match, day_means)
+        if is_bare_date(text):
+            return datetime.combine(datetime.fromisoformat(text), day_means)
+        offset = (match["offset"] or "Z").upper().replace(" ", "+")
+        instant = datetime.fromisoformat(f"{match['day']}T{match['time']}{offset}")
+        microseconds = int((match["fraction"] or "0")[:6].ljust(6, "0"))
+        return instant.astimezone(UTC) + timedelta(microseconds=microseconds)
     except (ValueError, OverflowError) as error:
         raise InvalidInstant from error
 
 
-def _instant(match: re.Match[str], day_means: time) -> datetime:
-    if match["time"] is None:
-        return datetime.combine(datetime.fromisoformat(match["day"]), day_means)
-    offset = (match["offset"] or "Z").upper().replace(" ", "+")
-    instant = datetime.fromisoformat(f"{match['day']}T{match['time']}{offset}")
-    microseconds = int((match["fraction"] or "0")[:6].ljust(6, "0"))
-    return instant.astimezone(UTC) + timedelta(microseconds=microseconds)
+def is_bare_date(text: str) -> bool:
+    """Tell whether the text of an instant has no time of day."""
+    return "T" not in text.upper()
+
+
+def until_now(at: datetime | None, now: datetime, *, is_date: bool = True) -> datetime:
+    """Return the instant that a user gave, or the present in whole seconds where they gave none.
+
+    Before noon today's date is the present, since its noon is still to come.
+    """
+    now = now.replace(microsecond=0)
+    if at is None:
+        return now
+    return min(at, now) if is_date and at.date() == now.date() else at

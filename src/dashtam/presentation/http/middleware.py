@@ -1,4 +1,4 @@
-"""The edge of the application: what holds for every request, before and after all else."""
+"""The edge of the application: the rules of every request, before and after all others."""
 
 import asyncio
 import re
@@ -25,14 +25,14 @@ from dashtam.presentation.http.problems import (
     Problems,
     ProblemType,
 )
+from dashtam.presentation.http.request_context import BASE_PATH
 
-IMPORTS_PATH: Final = "/api/v1/imports"
-MAX_TARGET_BYTES: Final = 16 * 1024
+_IMPORTS_PATH: Final = f"{BASE_PATH}/imports"
+_MAX_TARGET_BYTES: Final = 16 * 1024
 _LOGGED_PATH_CHARACTERS: Final = 200
 _FIRST_ERROR: Final = 400
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _LENGTH = re.compile(rb"[0-9]{1,18}")
-_NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
 _OWN_HEADERS: Final = frozenset({b"x-request-id", b"x-content-type-options"})
 
 
@@ -47,8 +47,8 @@ class BodyTooLarge(HttpError):
 class BodyLimits:
     """How large bodies may be.
 
-    One that is larger is refused at the edge, but where ``answers_413`` says that the application
-    reads it: there reading raises ``BodyTooLarge``, so that the answer can tell of rate limits too.
+    A larger one is refused at the edge. Where ``answers_413`` is true the application reads it:
+    reading then raises ``BodyTooLarge``, so that the answer has the headers of the rate limit too.
     """
 
     max_bytes: int = 1024 * 1024
@@ -60,11 +60,10 @@ _BODIES: Final = BodyLimits()
 
 
 class EdgeMiddleware:
-    """Names each request, bounds what it may send, answers for what fails, and logs its end.
+    """Names each request, limits its size, answers for failures, and logs its end.
 
     The name is in ``scope["state"]["trace_id"]``, the header ``X-Request-Id`` and every log line;
-    one that a client sends is not taken over. What fails is answered by a problem and goes no
-    further, so that nothing above prints it again.
+    a client's own is not used. No exception leaves this middleware, so none is printed twice.
     """
 
     def __init__(
@@ -83,66 +82,73 @@ class EdgeMiddleware:
         self._observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what is not a request; see to one request from its beginning to its end."""
+        """Answer a request; pass anything else on."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        is_import = scope["path"] == IMPORTS_PATH
-        max_bytes = self.bodies.max_import_bytes if is_import else self.bodies.max_bytes
         started = time.perf_counter()
-        exchange = _Exchange(self, scope, receive, send, max_bytes)
-        await exchange.run()
+        request = _EdgeRequest(self, scope, receive, send)
+        await request.run()
         took_s = time.perf_counter() - started
-        self._observe(scope["method"], exchange.status or 0, took_s)
-        # Pages and charts read all day long; metrics count that.
-        went_well = exchange.status is not None and exchange.status < _FIRST_ERROR
-        is_dull = went_well and scope["method"] in _READS
-        say = self.log.debug if is_dull else self.log.info
-        say(
+        self._observe(scope["method"], request.status or 0, took_s)
+        # Dashboards read all day long, and the metrics count that: reads are logged for debugging.
+        succeeded = request.status is not None and request.status < _FIRST_ERROR
+        log = self.log.debug if succeeded and scope["method"] in _READS else self.log.info
+        log(
             "request_finished",
             method=scope["method"],
             path=scope["path"][:_LOGGED_PATH_CHARACTERS],
-            status=exchange.status,
+            status=request.status,
             took_s=round(took_s, 6),
-            trace_id=exchange.trace_id,
+            trace_id=request.trace_id,
         )
 
 
-class _Exchange:
-    """One request and its answer; ``status`` is None as long as there is no answer."""
+class _EdgeRequest:
+    """One request and its answer; ``status`` is None until the answer begins."""
 
-    def __init__(
-        self, edge: EdgeMiddleware, scope: Scope, receive: Receive, send: Send, max_bytes: int
-    ) -> None:
+    def __init__(self, edge: EdgeMiddleware, scope: Scope, receive: Receive, send: Send) -> None:
         self.trace_id = f"{getrandbits(128):032x}"
         self.status: int | None = None
         self._edge = edge
         self._scope = scope
         self._client_receive = receive
         self._client_send = send
-        self._max_bytes = max_bytes
+        is_import = scope["path"] == _IMPORTS_PATH
+        self._max_bytes = edge.bodies.max_import_bytes if is_import else edge.bodies.max_bytes
         self._read_bytes = 0
-        self._is_over = False  # The client went, or has its answer whatever the application does.
+        # The client went, or has an answer that the application cannot change.
+        self._is_over = False
         scope.setdefault("state", {})["trace_id"] = self.trace_id
 
     async def run(self) -> None:
+        scope = self._scope
+        raw_path = scope.get("raw_path") or scope["path"].encode()
+        target_bytes = len(raw_path) + len(b"?") + len(scope["query_string"])
         try:
-            if self._target_bytes() > MAX_TARGET_BYTES:
-                await self._answer(VALIDATION_FAILED, "The address is longer than 16 KiB.")
-            elif self._is_declared_too_large() and not self._edge.bodies.answers_413(self._scope):
-                await self._answer(PAYLOAD_TOO_LARGE, str(BodyTooLarge(self._max_bytes)))
+            if target_bytes > _MAX_TARGET_BYTES:
+                await self._send_problem(VALIDATION_FAILED, "The address is longer than 16 KiB.")
+            elif self._is_declared_too_large() and not self._edge.bodies.answers_413(scope):
+                await self._send_problem(PAYLOAD_TOO_LARGE, str(BodyTooLarge(self._max_bytes)))
             else:
-                await self._edge.app(self._scope, self._receive, self._send)
+                await self._edge.app(scope, self._receive, self._send)
                 if self.status is None and not self._is_over:
                     await self._fail("no answer", "")
         except ClientDisconnect:
-            # It was told so by _receive, for either reason, and there is nobody to tell it to.
+            # The client is gone, or _receive has already answered it.
             self._is_over = True
         except asyncio.CancelledError:
-            # Only a server that stops cancels a request, and it takes no notice of what it gets.
-            await self._answer(UNAVAILABLE, "The server is stopping. Try again in a moment.")
-        except Exception as trouble:  # noqa: BLE001 - nothing may pass the edge
-            await self._fail(_names(trouble), _frames(trouble))
+            # Only a server that stops cancels a request, and it ignores the exception.
+            await self._send_problem(UNAVAILABLE, "The server is stopping. Try again in a moment.")
+        except Exception as error:  # noqa: BLE001 - nothing may pass the edge
+            # Without the messages, which may hold SQL with its values.
+            origin = error.__cause__ or error.__context__
+            names = f"{type(error).__module__}.{type(error).__qualname__}"
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            if origin is not None:
+                names += f" from {type(origin).__qualname__}"
+                frames = "".join(traceback.format_tb(origin.__traceback__)) + "then\n" + frames
+            await self._fail(names, frames)
 
     async def _receive(self) -> Message:
         if self._is_over:
@@ -157,7 +163,7 @@ class _Exchange:
             too_large = BodyTooLarge(self._max_bytes)
             if self.status is None and self._edge.bodies.answers_413(self._scope):
                 raise too_large
-            await self._answer(PAYLOAD_TOO_LARGE, str(too_large))
+            await self._send_problem(PAYLOAD_TOO_LARGE, str(too_large))
             return {"type": "http.disconnect"}
         return message
 
@@ -166,14 +172,11 @@ class _Exchange:
             return
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {**message, "headers": self._headers(message)}
+            headers = [one for one in message.get("headers", ()) if one[0] not in _OWN_HEADERS]
+            headers.append((b"x-request-id", self.trace_id.encode()))
+            headers.append((b"x-content-type-options", b"nosniff"))
+            message = {**message, "headers": headers}
         await self._client_send(message)
-
-    def _headers(self, message: Message) -> list[tuple[bytes, bytes]]:
-        headers = [one for one in message.get("headers", ()) if one[0] not in _OWN_HEADERS]
-        headers.append((b"x-request-id", self.trace_id.encode()))
-        headers.append(_NO_SNIFFING)
-        return headers
 
     async def _fail(self, error: str, frames: str) -> None:
         self._edge.log.error(
@@ -184,54 +187,30 @@ class _Exchange:
             frames=frames,
             trace_id=self.trace_id,
         )
-        await self._answer(INTERNAL_ERROR, "Something went wrong here. It was logged.")
+        await self._send_problem(INTERNAL_ERROR, "Something went wrong here. It was logged.")
 
-    async def _answer(self, kind: ProblemType, detail: str) -> None:
-        """Answer with a problem, unless an answer began already, and listen to nobody else."""
+    async def _send_problem(self, kind: ProblemType, detail: str) -> None:
+        """Send a problem, unless an answer has begun, and ignore the application from now on."""
         if self.status is None and not self._is_over:
-            path = self._scope["path"]
-            response = self._edge.problems.response(
-                kind, detail, instance=path, trace_id=self.trace_id
-            )
+            response = self._edge.problems.scope_response(self._scope, kind, detail)
             await response(self._scope, self._client_receive, self._send)
         self._is_over = True
 
-    def _target_bytes(self) -> int:
-        raw_path = self._scope.get("raw_path") or self._scope["path"].encode()
-        return len(raw_path) + len(b"?") + len(self._scope["query_string"])
-
     def _is_declared_too_large(self) -> bool:
         for name, value in self._scope["headers"]:
-            # Any other length cannot be understood here; what then comes is counted.
+            # A body with any other length is counted as it arrives.
             if name == b"content-length" and _LENGTH.fullmatch(value):
                 return int(value) > self._max_bytes
         return False
 
 
-def _names(trouble: BaseException) -> str:
-    """Return the classes of an exception and of what it came from, without their texts.
-
-    The texts may quote what no log may hold: statements of SQL come with their values.
-    """
-    origin = trouble.__cause__ or trouble.__context__
-    name = f"{type(trouble).__module__}.{type(trouble).__qualname__}"
-    return name if origin is None else f"{name} from {type(origin).__qualname__}"
-
-
-def _frames(trouble: BaseException) -> str:
-    """Return where it happened, innermost last: places and lines of code, no values."""
-    origin = trouble.__cause__ or trouble.__context__
-    before = "" if origin is None else "".join(traceback.format_tb(origin.__traceback__)) + "then\n"
-    return before + "".join(traceback.format_tb(trouble.__traceback__))
-
-
 class Cors(CORSMiddleware):
-    """Tells browsers what is allowed, and refuses by not saying so."""
+    """Tells browsers which requests are allowed, and refuses others without an error."""
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """Return what is allowed; where it is not what was asked for, nothing of it."""
+        """Return the allowed requests; no such headers where the browser wants others."""
         response = super().preflight_response(request_headers)
-        if response.status_code < 400:  # noqa: PLR2004 - where errors begin
+        if response.status_code < _FIRST_ERROR:
             return response
-        # An OPTIONS is no error, and every error is a problem: silence is what a browser needs.
+        # Every error of the API is a problem, and an OPTIONS is none: browsers need the headers.
         return Response(status_code=204, headers={"Vary": "Origin"})

@@ -1,4 +1,4 @@
-"""Parameters of paths and queries: how each is read, and how it is described."""
+"""Parameters of paths and queries: their parsers, and their descriptions."""
 
 import base64
 import binascii
@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from functools import cache, partial
 from typing import Any, Final, Generic, Literal, TypeVar
 from urllib.parse import parse_qsl
@@ -14,25 +15,31 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
 from dashtam.database.pagination import Cursor
+from dashtam.domain.account import AccountId
+from dashtam.domain.connection import ConnectionId
 from dashtam.domain.errors import DashtamError, FieldError, Invalid
 from dashtam.domain.period import Interval
 from dashtam.domain.sync import SnapshotSource
 from dashtam.presentation.http.instants import END_OF_DAY, START_OF_DAY, parse_instant
+from dashtam.presentation.schemas import examples
 
 T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
+Identifier = TypeVar("Identifier")
 
-GROUPS: Final = ("currency", "account")
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_WHOLE = re.compile(r"[0-9]{1,4}")
-_POINTS = re.compile(r"[1-9][0-9]{0,4}")
+class GroupBy(StrEnum):
+    """Whether total history has a series of each currency, or of each account."""
+
+    CURRENCY = "currency"
+    ACCOUNT = "account"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter(Generic[T]):
-    """One parameter by name: ``parse`` reads its text and refuses what it cannot read.
+    """A parameter with its JSON schema; left out of the query, its value is ``default``.
 
-    ``schema`` is its JSON schema. A query parameter that is left out is its ``default``.
+    ``parse`` raises ``DashtamError`` for a text that is not valid.
     """
 
     name: str
@@ -44,42 +51,33 @@ class Parameter(Generic[T]):
     required: bool = False
     default: T | None = None
 
+    def value_of(self, texts: Sequence[str]) -> T | None:
+        """Return the value for all texts that the request has under this name."""
+        if not texts:
+            if self.required:
+                detail = f"This parameter is required, for example {self.example}."
+                raise Invalid(detail)
+            return self.default
+        if len(texts) > 1:
+            detail = "Give this parameter once."
+            raise Invalid(detail)
+        return self.parse(texts[0])
+
 
 class InvalidParameters(Invalid):
-    """Parameters that cannot be read; each is named."""
+    """Parameters that are not valid, each by its name."""
 
     detail = "A parameter cannot be read."
 
 
 def read_parameters(
-    wanted: Sequence[Parameter[Any]], path_values: Mapping[str, str], query: bytes
+    parameters: Sequence[Parameter[Any]], path_values: Mapping[str, str], query: bytes
 ) -> dict[str, Any]:
-    """Return the value of each parameter by name; unknown ones in the query are ignored.
+    """Return the value of each parameter by name; others in the query are ignored.
 
     Raises:
-        InvalidParameters: naming every parameter that is missing, given twice or not readable.
+        InvalidParameters: naming every parameter that is missing, given twice or not valid.
     """
-    given = _given(query)
-    values: dict[str, Any] = {}
-    field_errors: list[FieldError] = []
-    for parameter in wanted:
-        texts = given.get(parameter.name, [])
-        if parameter.place == "path":
-            texts = [path_values[parameter.name]]
-        try:
-            values[parameter.name] = _value(parameter, texts)
-        except DashtamError as refusal:
-            field_errors.append(
-                FieldError(parameter.name, "invalid", f"{parameter.name}: {refusal}")
-            )
-    if field_errors:
-        raise InvalidParameters(
-            " ".join(fault.detail for fault in field_errors), tuple(field_errors)
-        )
-    return values
-
-
-def _given(query: bytes) -> Mapping[str, Sequence[str]]:
     try:
         pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
     except UnicodeDecodeError as error:
@@ -88,19 +86,22 @@ def _given(query: bytes) -> Mapping[str, Sequence[str]]:
     given: dict[str, list[str]] = {}
     for name, text in pairs:
         given.setdefault(name, []).append(text)
-    return given
+    values: dict[str, Any] = {}
+    field_errors: list[FieldError] = []
+    for parameter in parameters:
+        name = parameter.name
+        texts = [path_values[name]] if parameter.place == "path" else given.get(name, [])
+        try:
+            values[name] = parameter.value_of(texts)
+        except DashtamError as error:
+            field_errors.append(FieldError(name, "invalid", f"{name}: {error}"))
+    if field_errors:
+        details = " ".join(error.detail for error in field_errors)
+        raise InvalidParameters(details, tuple(field_errors))
+    return values
 
 
-def _value(parameter: Parameter[T], texts: Sequence[str]) -> T | None:
-    if not texts:
-        if parameter.required:
-            detail = f"This parameter is required, for example {parameter.example}."
-            raise Invalid(detail)
-        return parameter.default
-    if len(texts) > 1:
-        detail = "Give this parameter once."
-        raise Invalid(detail)
-    return parameter.parse(texts[0])
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def _parse_uuid(text: str) -> UUID:
@@ -110,72 +111,65 @@ def _parse_uuid(text: str) -> UUID:
     return UUID(text)
 
 
-def _parse_limit(text: str) -> int:
-    if not _WHOLE.fullmatch(text) or not 1 <= int(text) <= 100:  # noqa: PLR2004 - the sentence says so
-        detail = "A limit is a whole number from 1 to 100."
+def path_id(
+    kind: Callable[[UUID], Identifier], description: str, name: str = "id"
+) -> Parameter[Identifier]:
+    """Return a parameter of a path that is an id of this kind."""
+    return Parameter(
+        name=name,
+        place="path",
+        parse=lambda text: kind(_parse_uuid(text)),
+        schema={"type": "string", "format": "uuid"},
+        description=description,
+        example=examples.ACCOUNT_ID,
+        required=True,
+    )
+
+
+def _parse_choice(text: str, *, choices: type[E], detail: str) -> E:
+    try:
+        return choices(text)
+    except ValueError as error:
+        detail = f"{detail} one of {', '.join(choices)}."
+        raise Invalid(detail) from error
+
+
+def _parse_number(text: str, *, digits: re.Pattern[str], within: range, detail: str) -> int:
+    if not digits.fullmatch(text) or int(text) not in within:
         raise Invalid(detail)
     return int(text)
-
-
-def _parse_source(text: str) -> SnapshotSource:
-    try:
-        return SnapshotSource(text)
-    except ValueError as error:
-        detail = f"A source is one of {', '.join(SnapshotSource)}."
-        raise Invalid(detail) from error
 
 
 def _parse_include(text: str) -> AbstractSet[str]:
-    wanted = frozenset(text.split(","))
-    if not wanted <= {"hidden", "closed"}:
+    included = frozenset(text.split(","))
+    if not included <= {"hidden", "closed"}:
         detail = "Write hidden, closed or hidden,closed."
         raise Invalid(detail)
-    return wanted
+    return included
 
 
-def _parse_interval(text: str) -> Interval:
-    try:
-        return Interval(text)
-    except ValueError as error:
-        detail = f"An interval is one of {', '.join(Interval)}."
-        raise Invalid(detail) from error
+@cache
+def _time_zones() -> AbstractSet[str]:
+    # These two mean another zone on every machine.
+    return available_timezones() - {"localtime", "Factory"}
 
 
-def _parse_group_by(text: str) -> str:
-    if text not in GROUPS:
-        detail = f"Group by one of {', '.join(GROUPS)}."
-        raise Invalid(detail)
-    return text
-
-
-def _parse_max_points(text: str) -> int:
-    if not _POINTS.fullmatch(text) or not 2 <= int(text) <= 10_000:  # noqa: PLR2004 - the sentence says so
-        detail = "Write a whole number from 2 to 10000."
-        raise Invalid(detail)
-    return int(text)
-
-
-def _parse_zone(text: str) -> ZoneInfo:
-    if text not in _zones():
+def _parse_time_zone(text: str) -> ZoneInfo:
+    if text not in _time_zones():
         detail = f"{text[:64]!r} is no time zone. Write the name of one, like Europe/Berlin."
         raise Invalid(detail)
     return ZoneInfo(text)
 
 
-@cache
-def _zones() -> AbstractSet[str]:
-    # What a machine calls its own is another zone on the next.
-    return available_timezones() - {"localtime", "Factory"}
-
-
-def write_cursor(place: Cursor | None) -> str | None:
-    """Return the text by which a client asks for what comes behind this place."""
-    if place is None:
+def write_cursor(cursor: Cursor | None) -> str | None:
+    """Return the text of a cursor, as ``next_cursor`` has it."""
+    if cursor is None:
         return None
-    return base64.urlsafe_b64encode(place.id.bytes + place.name.encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(cursor.id.bytes + cursor.name.encode()).decode().rstrip("=")
 
 
-def _parse_cursor(text: str) -> Cursor:
+def parse_cursor(text: str) -> Cursor:
+    """Return the cursor of a ``next_cursor``."""
     try:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
         raw = base64.b64decode(padded, altchars=b"-_", validate=True)
@@ -185,21 +179,8 @@ def _parse_cursor(text: str) -> Cursor:
         raise Invalid(detail) from error
 
 
-def path_id(described: str, name: str = "id") -> Parameter[UUID]:
-    """Return a parameter of a path that is an id, described for people."""
-    return Parameter(
-        name=name,
-        place="path",
-        parse=_parse_uuid,
-        schema={"type": "string", "format": "uuid"},
-        description=described,
-        example="123e4567-e89b-12d3-a456-426614174000",
-        required=True,
-    )
-
-
-ACCOUNT_ID: Final = path_id("Account unique identifier.")
-CONNECTION_ID: Final = path_id("Connection unique identifier.")
+ACCOUNT_ID: Final = path_id(AccountId, "Account unique identifier.")
+CONNECTION_ID: Final = path_id(ConnectionId, "Connection unique identifier.")
 
 _INSTANT_SCHEMA: Final = {"type": "string", "format": "date-time"}
 
@@ -223,7 +204,7 @@ END_DATE: Final[Parameter[datetime]] = Parameter(
 
 SOURCE: Final[Parameter[SnapshotSource]] = Parameter(
     name="source",
-    parse=_parse_source,
+    parse=partial(_parse_choice, choices=SnapshotSource, detail="A source is"),
     schema={"type": "string", "enum": list(SnapshotSource)},
     description="Only snapshots captured in this way.",
     example="manual_sync",
@@ -240,15 +221,16 @@ INCLUDE: Final[Parameter[AbstractSet[str]]] = Parameter(
 
 INTERVAL: Final[Parameter[Interval]] = Parameter(
     name="interval",
-    parse=_parse_interval,
+    parse=partial(_parse_choice, choices=Interval, detail="An interval is"),
     schema={"type": "string", "enum": list(Interval)},
-    description="Only the last of each day, week (ISO 8601, from Monday on) or month in `tz`.",
+    description="Only the last snapshot of each day, week (ISO 8601, from Monday on) or month in"
+    " `tz`.",
     example="day",
 )
 
 TZ: Final[Parameter[ZoneInfo]] = Parameter(
     name="tz",
-    parse=_parse_zone,
+    parse=_parse_time_zone,
     schema={"type": "string", "default": "UTC"},
     description="The time zone in which an `interval` begins, by its IANA name. Bare dates stay"
     " UTC.",
@@ -258,28 +240,33 @@ TZ: Final[Parameter[ZoneInfo]] = Parameter(
 
 MAX_POINTS: Final[Parameter[int]] = Parameter(
     name="max_points",
-    parse=_parse_max_points,
+    parse=partial(
+        _parse_number,
+        digits=re.compile(r"[1-9][0-9]{0,4}"),
+        within=range(2, 10_001),
+        detail="Write a whole number from 2 to 10000.",
+    ),
     schema={"type": "integer", "minimum": 2, "maximum": 10_000},
-    description="At most so many, each as it was recorded: where there are more, the range is cut"
-    " into stretches of equal length, and the first, the last, the smallest and the largest of"
-    " each stay (below 4, the first and the last of all).",
+    description="At most this many points, each as it was recorded: of a longer series, cut into"
+    " stretches of equal length, the first, the last, the smallest and the largest point of each"
+    " stretch stay (below 4: the first and the last of all).",
     example="400",
 )
 
-GROUP_BY: Final[Parameter[str]] = Parameter(
+GROUP_BY: Final[Parameter[GroupBy]] = Parameter(
     name="group_by",
-    parse=_parse_group_by,
-    schema={"type": "string", "enum": list(GROUPS), "default": "currency"},
+    parse=partial(_parse_choice, choices=GroupBy, detail="Group by"),
+    schema={"type": "string", "enum": list(GroupBy), "default": "currency"},
     description="Whether there is a series of each currency, or of each account.",
     example="currency",
-    default="currency",
+    default=GroupBy.CURRENCY,
 )
 
 CURSOR: Final[Parameter[Cursor]] = Parameter(
     name="cursor",
-    parse=_parse_cursor,
+    parse=parse_cursor,
     schema={"type": "string"},
-    description="The next_cursor of the answer before.",
+    description="The `next_cursor` of the previous page.",
     example="AZq3ZB8Ycm2",
 )
 
@@ -288,9 +275,14 @@ def limit(default: int) -> Parameter[int]:
     """Return the parameter ``limit``, 1 to 100, with its default."""
     return Parameter(
         name="limit",
-        parse=_parse_limit,
+        parse=partial(
+            _parse_number,
+            digits=re.compile(r"[0-9]{1,4}"),
+            within=range(1, 101),
+            detail="A limit is a whole number from 1 to 100.",
+        ),
         schema={"type": "integer", "minimum": 1, "maximum": 100, "default": default},
-        description=f"How many at most (1 to 100, default {default}).",
+        description=f"The most items in the answer (1 to 100, default {default}).",
         example=str(default),
         default=default,
     )

@@ -1,38 +1,33 @@
-"""Errors as clients see them: RFC 9457 problem details, one closed list of types."""
+"""Errors as clients see them: problem details (RFC 9457) of a closed list of types."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
 from starlette.responses import Response
+from starlette.types import Scope
 
 from dashtam.application.connections.connect import ConnectingFailed
 from dashtam.application.syncs.syncs import SyncFailed
-from dashtam.domain.errors import (
-    Conflict,
-    DashtamError,
-    FieldError,
-    Forbidden,
-    Invalid,
-    InvalidDateRange,
-    NotFound,
-    RateLimited,
-    Unauthorized,
-    Unavailable,
-    Unprocessable,
-)
+from dashtam.domain import errors
 
 MEDIA_TYPE: Final = "application/problem+json"
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemType:
-    """One kind of error: the last part of its ``type`` address, its status, its constant title."""
+    """A kind of error: the last part of its ``type`` address, its status, its constant title."""
 
     slug: str
     status: int
     title: str
+
+    @property
+    def is_server_error(self) -> bool:
+        """Whether the same request may succeed later."""
+        return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 VALIDATION_FAILED: Final = ProblemType("validation_failed", 400, "Validation Failed")
@@ -51,35 +46,32 @@ INTERNAL_ERROR: Final = ProblemType("internal_error", 500, "Internal Error")
 PROVIDER_ERROR: Final = ProblemType("provider_error", 502, "Provider Error")
 UNAVAILABLE: Final = ProblemType("unavailable", 503, "Unavailable")
 
-# The most particular class comes first.
-_BY_REFUSAL: Final = (
-    (InvalidDateRange, INVALID_DATE_RANGE),
-    (Invalid, VALIDATION_FAILED),
-    (Unauthorized, UNAUTHORIZED),
-    (Forbidden, FORBIDDEN),
-    (NotFound, NOT_FOUND),
-    (Conflict, CONFLICT),
-    (Unprocessable, UNPROCESSABLE),
-    (RateLimited, RATE_LIMITED),
-    (Unavailable, UNAVAILABLE),
+# The most specific class comes first.
+_TYPE_BY_ERROR: Final = (
+    (errors.InvalidDateRange, INVALID_DATE_RANGE),
+    (errors.Invalid, VALIDATION_FAILED),
+    (errors.Unauthorized, UNAUTHORIZED),
+    (errors.Forbidden, FORBIDDEN),
+    (errors.NotFound, NOT_FOUND),
+    (errors.Conflict, CONFLICT),
+    (errors.Unprocessable, UNPROCESSABLE),
+    (errors.RateLimited, RATE_LIMITED),
+    (errors.Unavailable, UNAVAILABLE),
     (SyncFailed, PROVIDER_ERROR),
     (ConnectingFailed, PROVIDER_ERROR),
 )
 
 
-class HttpError(DashtamError):
-    """A request that HTTP itself rules out, such as an unsupported media type."""
+class HttpError(errors.DashtamError):
+    """The request breaks a rule of HTTP, such as an unsupported media type."""
 
-    def __init__(
-        self, kind: ProblemType, detail: str, headers: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, kind: ProblemType, detail: str) -> None:
         super().__init__(detail)
         self.kind = kind
-        self.headers = headers or {}
 
 
 class ProblemFault(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One of several things that are wrong: a parameter by name, or a place in the body."""
+    """One of several errors: in a parameter, by its name, or in the body, by a JSON pointer."""
 
     parameter: str | None = None
     pointer: str | None = None
@@ -88,7 +80,7 @@ class ProblemFault(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What every error looks like (RFC 9457)."""
+    """The body of every error (RFC 9457)."""
 
     type: str
     title: str
@@ -101,7 +93,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class Problems:
-    """Makes problem answers; ``base_url`` is what every ``type`` begins with."""
+    """Builds problem responses; every ``type`` begins with ``base_url``."""
 
     base_url: str = "https://api.dashtam.com/errors/"
 
@@ -112,10 +104,10 @@ class Problems:
         *,
         instance: str,
         trace_id: str,
-        errors: Sequence[FieldError] = (),
+        field_errors: Sequence[errors.FieldError] = (),
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """Return the answer; ``errors`` are left out when there are none."""
+        """Return the response of a problem; without ``field_errors`` it has no ``errors``."""
         problem = Problem(
             type=self.base_url + kind.slug,
             title=kind.title,
@@ -123,7 +115,7 @@ class Problems:
             detail=detail,
             instance=instance,
             trace_id=trace_id,
-            errors=[_fault(fault) for fault in errors],
+            errors=[_fault(error) for error in field_errors],
         )
         own = {"Cache-Control": "no-store"}
         if kind is UNAUTHORIZED:
@@ -135,48 +127,68 @@ class Problems:
             media_type=MEDIA_TYPE,
         )
 
-    def refused(
+    def scope_response(self, scope: Scope, kind: ProblemType, detail: str) -> Response:
+        """Return the response of a problem to the request of an ASGI scope."""
+        return self.response(kind, detail, instance=scope["path"], trace_id=trace_id(scope))
+
+    def method_response(self, scope: Scope, allow: str) -> Response:
+        """Return the response to OPTIONS, or to a method that the path does not allow."""
+        headers = {"Allow": allow}
+        if scope["method"] == "OPTIONS":
+            return Response(status_code=204, headers=headers)
+        response = self.scope_response(scope, METHOD_NOT_ALLOWED, f"This path answers {allow}.")
+        response.headers.update(headers)
+        return response
+
+    def error_response(
         self,
-        refusal: DashtamError,
+        error: errors.DashtamError,
         *,
         instance: str,
         trace_id: str,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str],
     ) -> Response:
-        """Return the answer that tells of a refusal."""
+        """Return the response of an error."""
         own: dict[str, str] = {}
-        if isinstance(refusal, RateLimited):
-            own["Retry-After"] = str(refusal.retry_after_s)
-        if isinstance(refusal, Unavailable):
+        if isinstance(error, errors.RateLimited):
+            own["Retry-After"] = str(error.retry_after_s)
+        if isinstance(error, errors.Unavailable):
             own["Retry-After"] = "5"
-        if isinstance(refusal, HttpError):
-            own |= refusal.headers
         return self.response(
-            kind_of(refusal),
-            str(refusal),
+            problem_type_of(error),
+            str(error),
             instance=instance,
             trace_id=trace_id,
-            errors=refusal.field_errors,
-            headers=dict(headers or {}) | own,
+            field_errors=error.field_errors,
+            headers=dict(headers) | own,
         )
 
 
-def kind_of(refusal: DashtamError) -> ProblemType:
-    """Return the problem type that tells of a refusal."""
-    if isinstance(refusal, HttpError):
-        return refusal.kind
-    # A refusal of no class of its own says only that it cannot be done.
-    return next((kind for cls, kind in _BY_REFUSAL if isinstance(refusal, cls)), UNPROCESSABLE)
+def trace_id(scope: Scope) -> str:
+    """Return the trace id of a request, which the edge chose."""
+    state: Mapping[str, str] = scope.get("state", {})
+    return state.get("trace_id", "")
 
 
-def told_again(problem: bytes, trace_id: str) -> bytes:
-    """Return the body of a problem as the answer to another request."""
-    told = msgspec.json.decode(problem, type=Problem)
-    return msgspec.json.encode(msgspec.structs.replace(told, trace_id=trace_id))
+def problem_type_of(error: errors.DashtamError) -> ProblemType:
+    """Return the problem type of an error; UNPROCESSABLE where its class has none."""
+    if isinstance(error, HttpError):
+        return error.kind
+    return next((kind for cls, kind in _TYPE_BY_ERROR if isinstance(error, cls)), UNPROCESSABLE)
 
 
-def _fault(fault: FieldError) -> ProblemFault:
+def replay_problem(problem: bytes, trace_id: str) -> bytes:
+    """Return the body of a stored problem with the trace id of another request."""
+    stored = msgspec.json.decode(problem, type=Problem)
+    return msgspec.json.encode(msgspec.structs.replace(stored, trace_id=trace_id))
+
+
+def _fault(error: errors.FieldError) -> ProblemFault:
     # The empty pointer is the whole document (RFC 6901), and no parameter has an empty name.
-    if not fault.place or fault.place.startswith("/"):
-        return ProblemFault(pointer=fault.place, code=fault.code, detail=fault.detail)
-    return ProblemFault(parameter=fault.place, code=fault.code, detail=fault.detail)
+    is_pointer = not error.place or error.place.startswith("/")
+    return ProblemFault(
+        parameter=None if is_pointer else error.place,
+        pointer=error.place if is_pointer else None,
+        code=error.code,
+        detail=error.detail,
+    )

@@ -12,9 +12,9 @@ from structlog.typing import FilteringBoundLogger
 from uvicorn.config import Config
 from uvicorn.supervisors import Multiprocess
 
-from dashtam.presentation.http.server import configure, listen, signals_end_the_server_only
+from dashtam.presentation.http.server import build_config, listen, signals_stop_the_server_only
 
-_LOOK_EVERY_S = 0.1
+_POLL_EVERY_S = 0.1
 
 
 def serve(
@@ -27,22 +27,22 @@ def serve(
 ) -> None:
     """Answer requests in several processes until SIGTERM or SIGINT, then let each finish.
 
-    ``make_app`` can be pickled, and is called in each process. ``started`` is called once one of
-    them answers. One that ends is replaced; SIGHUP replaces them all, one after the other.
+    Each process calls ``make_app``, which can be pickled. ``started`` is called once one of them
+    answers. One that ends is replaced; SIGHUP replaces them all, one after the other.
 
     Raises:
-        OSError: the address cannot be had; nothing was started yet.
+        OSError: the address is not available; nothing was started yet.
     """
     with ExitStack() as stack:
-        sockets = [stack.enter_context(found) for found in listen(*at)]
-        stack.enter_context(signals_end_the_server_only())
-        supervisor = _Supervisor(configure(make_app, processes=processes), sockets)
-        supervisor.tell(started, log)
+        sockets = [stack.enter_context(listening) for listening in listen(*at)]
+        stack.enter_context(signals_stop_the_server_only())
+        supervisor = _Supervisor(build_config(make_app, processes=processes), sockets)
+        supervisor.started, supervisor.log = started, log
         supervisor.run()
 
 
 def end_with_parent() -> None:
-    """Have this process stop as by SIGTERM when the one that started it is gone."""
+    """Stop this process, as by SIGTERM, when its parent process is gone."""
     parent = multiprocessing.parent_process()
     assert parent is not None, "it is called in processes that another one started"
 
@@ -54,20 +54,18 @@ def end_with_parent() -> None:
 
 
 class _Supervisor(Multiprocess):
-    """uvicorn's supervisor, which says when requests are answered and when a process ended."""
+    """uvicorn's supervisor, which reports the first answer and each replaced process."""
 
     config: Config
-
-    def tell(self, started: Callable[[], None], log: FilteringBoundLogger) -> None:
-        self._started = started
-        self._log = log
+    started: Callable[[], None]
+    log: FilteringBoundLogger
 
     def init_processes(self) -> None:
         super().init_processes()
-        # Whoever ended already is seen to by the loop that comes next.
+        # The supervisor's own loop, which comes next, replaces a process that has ended.
         while all(one.process.is_alive() for one in self.processes) and not self.signal_queue:
-            if any(one.is_ready(_LOOK_EVERY_S) for one in self.processes):
-                self._started()
+            if any(one.is_ready(_POLL_EVERY_S) for one in self.processes):
+                self.started()
                 return
 
     def keep_subprocess_alive(self) -> None:
@@ -75,4 +73,4 @@ class _Supervisor(Multiprocess):
         super().keep_subprocess_alive()
         for old, new in zip(before, self.processes, strict=True):
             if old is not new:
-                self._log.warning("process_replaced", ended=old.pid, status=old.exitcode)
+                self.log.warning("process_replaced", ended=old.pid, status=old.exitcode)

@@ -1,28 +1,32 @@
-"""One call of the API: what arrived, who calls, and what is answered."""
+"""Requests and responses as handlers see them."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Final, TypeVar
+from typing import Any, BinaryIO, Final, Generic, TypeVar
 
 import msgspec
 
 from dashtam.application.ports import Services
 from dashtam.database.history_cache.history_cache import Credential, HistoryCache
-from dashtam.database.pagination import PageRequest
+from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.errors import FieldError, Unprocessable
 from dashtam.domain.user import Principal, UserId
-from dashtam.presentation.http.parameters import CURSOR, PAGE_LIMIT, Parameter
-from dashtam.presentation.schemas.base import RULES
+from dashtam.presentation.http.parameters import CURSOR, PAGE_LIMIT, Parameter, write_cursor
+from dashtam.presentation.schemas.base import PATTERN_HINTS, Shape
 
 T = TypeVar("T")
+B = TypeVar("B")
 S = TypeVar("S", bound=msgspec.Struct)
+
+BASE_PATH: Final = "/api/v1"
+"""The beginning of every route's path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A form with one file (``file``) and the texts beside it."""
+    """A form with one file (``file``) and text fields."""
 
     file: BinaryIO
     texts: Mapping[str, str]
@@ -30,10 +34,10 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What arrived, before anyone looked at what it means.
+    """A request before its parameters and body are parsed.
 
     ``address`` is the client's. ``body`` is the JSON value, an upload, or None where the route
-    takes neither.
+    takes neither. ``fingerprint`` is the hash of the body.
     """
 
     method: str
@@ -48,56 +52,39 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class StreamPart:
-    """What is new of something that goes on; empty where nothing is."""
+class Response(Generic[B]):
+    """A handler's answer: a body that is sent as JSON, or chunks of another media type.
 
-    data: bytes
-    is_last: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What a handler gives: a shape to be written as JSON, or chunks of another media type.
-
-    ``stream`` is called again and again, in a worker thread, until it gives its last piece.
+    Without a ``status`` it is the route's. ``location`` is a path behind the base path. ``stream``
+    gives the parts of an event stream, empty ones while there is no news; each is fetched in a
+    worker thread.
     """
 
-    body: msgspec.Struct | None = None
+    body: B | None = None
     status: int | None = None
+    location: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     chunks: Iterable[bytes] | None = None
-    stream: Callable[[], StreamPart] | None = None
+    stream: Iterator[bytes] | None = None
     media_type: str = "application/json"
+
+    @classmethod
+    def of_page(
+        cls, shape: Callable[..., B], page: ListPage[T], to_shape: Callable[[T], Shape]
+    ) -> "Response[B]":
+        """Return a page of a list, each item in its shape."""
+        items = [to_shape(item) for item in page.items]
+        return cls(shape(items, total_count=page.total, next_cursor=write_cursor(page.last)))
+
+
+NO_CONTENT: Final[Response[None]] = Response(status=204)
 
 
 @dataclass(slots=True)
-class RequestContext:
-    """One call of one route, by someone who may make it, with parameters that could be read."""
+class ParameterValues:
+    """The values of a route's parameters, by name."""
 
-    services: Services
-    request: Request
-    caller: Principal | None
     values: Mapping[str, Any]
-    work_or_none: UnitOfWork | None = None
-    keep: Callable[[UnitOfWork, Response], None] = lambda _work, _answer: None
-    """Keeps the answer under the call's idempotency key, inside the work that it tells of."""
-
-    @property
-    def work(self) -> UnitOfWork:
-        """The work that the route's entry asks for."""
-        assert self.work_or_none is not None, "a route with Transaction.OWN opens its own"
-        return self.work_or_none
-
-    @property
-    def principal(self) -> Principal:
-        """Who is calling, in whose session."""
-        assert self.caller is not None, "only routes with Auth.NOBODY have no caller"
-        return self.caller
-
-    @property
-    def user_id(self) -> UserId:
-        """Who is calling."""
-        return self.principal.user_id
 
     def value(self, parameter: Parameter[T]) -> T:
         """Return the value of a parameter that is required or has a default."""
@@ -105,66 +92,84 @@ class RequestContext:
         return value
 
     def optional(self, parameter: Parameter[T]) -> T | None:
-        """Return the value of a parameter, None when it was left out."""
+        """Return the value of a parameter, None where it was left out."""
         value: T | None = self.values[parameter.name]
         return value
 
+
+@dataclass(slots=True)
+class FastRequest(ParameterValues):
+    """One request of a route that the history cache can answer; its token is not checked yet."""
+
+    cache: HistoryCache
+    credential: Credential
+
+
+@dataclass(slots=True)
+class RequestContext(ParameterValues):
+    """One request of one route: its caller may call it, and its parameters are valid."""
+
+    services: Services
+    request: Request
+    caller: Principal | None
+    unit_of_work: UnitOfWork | None = None
+    store_response: Callable[[UnitOfWork, Response[Any]], None] = lambda _work, _response: None
+    """Stores a response under the request's idempotency key, in the work that it reports."""
+
+    @property
+    def work(self) -> UnitOfWork:
+        """The unit of work that the pipeline opened."""
+        assert self.unit_of_work is not None, "a route with Transaction.OWN opens its own"
+        return self.unit_of_work
+
+    @property
+    def principal(self) -> Principal:
+        """The caller, with their session."""
+        assert self.caller is not None, "only routes with Auth.NOBODY have no caller"
+        return self.caller
+
+    @property
+    def user_id(self) -> UserId:
+        """The caller's id."""
+        return self.principal.user_id
+
     def page(self) -> PageRequest:
-        """Return which stretch of a list is asked for (``PAGE`` among the route's parameters)."""
+        """Return the requested page of a list (``PAGE`` among the route's parameters)."""
         return PageRequest(self.value(PAGE_LIMIT), self.optional(CURSOR))
 
     @property
     def responds_async(self) -> bool:
-        """Whether the client would rather have an answer before the work is done (RFC 7240)."""
-        wanted = self.request.headers.get("prefer", "").lower()
-        return "respond-async" in {entry.split(";", 1)[0].strip() for entry in wanted.split(",")}
+        """Whether the client prefers an answer before the work is done (RFC 7240)."""
+        preferred = self.request.headers.get("prefer", "").lower().split(",")
+        return "respond-async" in {entry.split(";", 1)[0].strip() for entry in preferred}
 
     def body(self, shape: type[S]) -> S:
         """Return the body in this shape.
 
         Raises:
-            Unprocessable: a field breaks a rule, is missing or is not known.
+            Unprocessable: a field breaks a rule, is missing or is unknown.
         """
         try:
             return msgspec.convert(self.request.body, shape)
         except msgspec.ValidationError as error:
-            raise _broken(str(error)) from None
+            raise _validation_error(str(error)) from None
 
 
-@dataclass(frozen=True, slots=True)
-class FastRequest:
-    """One call of a route whose answers lie ready, by someone who shows a proof of who he is."""
-
-    cache: HistoryCache
-    credential: Credential
-    values: Mapping[str, Any]
-
-    def value(self, parameter: Parameter[T]) -> T:
-        """Return the value of a parameter that is required or has a default."""
-        value: T = self.values[parameter.name]
-        return value
-
-    def has_any(self, *parameters: Parameter[Any]) -> bool:
-        """Tell whether one of these was given."""
-        return any(self.values[parameter.name] is not None for parameter in parameters)
-
-
-# msgspec ends its sentence with the place: "Expected `str`, got `int` - at `$.balance`"; of a field
-# that is missing or unknown that is the object, and the sentence names the field.
-_SAID = re.compile(r"(?P<sentence>.*?)(?: - at `\$(?P<place>[^`]*)`)?", re.DOTALL)
+# msgspec ends its message with the place: "Expected `str`, got `int` - at `$.balance`". Of a field
+# that is missing or unknown the place is its object, and the message names the field.
+_MESSAGE = re.compile(r"(?P<sentence>.*?)(?: - at `\$(?P<place>[^`]*)`)?", re.DOTALL)
 _FIELD = re.compile(r"Object (?:missing required|contains unknown) field `(.*)`", re.DOTALL)
 _LONGEST_FIELD: Final = 100
-_UNMATCHED: Final = {
-    f"Expected `str` matching regex {pattern!r}": rule for pattern, rule in RULES.items()
+_PATTERN_MESSAGES: Final = {
+    f"Expected `str` matching regex {pattern!r}": hint for pattern, hint in PATTERN_HINTS.items()
 }
 
 
-def _broken(message: str) -> Unprocessable:
-    said = _SAID.fullmatch(message)
-    assert said is not None, "the pattern takes any text"
-    sentence, place = said["sentence"], said["place"] or ""
-    sentence = _UNMATCHED.get(sentence, sentence)
-    pointer = place.replace(".", "/").replace("[", "/").replace("]", "")
+def _validation_error(message: str) -> Unprocessable:
+    parts = _MESSAGE.fullmatch(message)
+    assert parts is not None, "the pattern takes any text"
+    sentence = _PATTERN_MESSAGES.get(parts["sentence"], parts["sentence"])
+    pointer = (parts["place"] or "").replace(".", "/").replace("[", "/").replace("]", "")
     field = _FIELD.fullmatch(sentence)
     if field:
         name = field[1]
@@ -175,6 +180,3 @@ def _broken(message: str) -> Unprocessable:
     return Unprocessable(
         f"The body breaks a rule: {sentence}.", (FieldError(pointer, "invalid", sentence),)
     )
-
-
-NO_CONTENT: Final = Response(status=204)

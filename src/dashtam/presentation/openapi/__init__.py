@@ -1,1 +1,1 @@
-"""TODO."""
+"""The OpenAPI document, made from the registry."""

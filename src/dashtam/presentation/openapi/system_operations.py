@@ -1,8 +1,10 @@
-"""What is outside the API, as operations of the OpenAPI document."""
+"""The routes outside the API, as operations of the OpenAPI document."""
 
 from typing import Any, Final
 
 from dashtam.presentation.openapi.errors import ALWAYS, error_references, header_references
+from dashtam.presentation.openapi.operation import operation_texts
+from dashtam.presentation.routers.system import SystemRoutes
 
 TAG: Final = "System"
 
@@ -27,56 +29,23 @@ _KEY: Final = {
     "alg": "EdDSA",
 }
 
+_ROUTES: Final = (
+    ("/livez", SystemRoutes.get_liveness, _STATUS, {"status": "alive"}),
+    ("/readyz", SystemRoutes.get_readiness, _STATUS, {"status": "ready"}),
+    ("/openapi.json", SystemRoutes.get_openapi, {"type": "object"}, {"openapi": "3.1.0"}),
+    ("/.well-known/jwks.json", SystemRoutes.get_jwks, _KEYS, {"keys": [_KEY]}),
+)
+
 
 def system_paths() -> dict[str, Any]:
-    """Return the paths that need no token and spend from no bucket."""
-    return {
-        "/livez": _reading(
-            "get_liveness",
-            "Tell whether the process answers",
-            "Depends on nothing else.",
-            _STATUS,
-            {"status": "alive"},
-        ),
-        "/readyz": _reading(
-            "get_readiness",
-            "Tell whether requests can be served",
-            "The database answers, and its schema is today's; 503 otherwise.",
-            _STATUS,
-            {"status": "ready"},
-        ),
-        "/openapi.json": _reading(
-            "get_openapi",
-            "Get this document",
-            "OpenAPI 3.1, made from the routes that are served.",
-            {"type": "object"},
-            {"openapi": "3.1.0"},
-        ),
-        "/.well-known/jwks.json": _reading(
-            "get_jwks",
-            "Get the public keys",
-            "Those that access tokens are signed with (RFC 7517).",
-            _KEYS,
-            {"keys": [_KEY]},
-        ),
-    }
-
-
-def _reading(
-    name: str, summary: str, description: str, schema: dict[str, Any], example: dict[str, Any]
-) -> dict[str, Any]:
-    success = {
-        "description": "Done",
-        "headers": header_references(["X-Request-Id"]),
-        "content": {"application/json": {"schema": schema, "example": example}},
-    }
-    return {
-        "get": {
-            "operationId": name,
-            "summary": summary,
-            "description": description,
-            "tags": [TAG],
-            "security": [],
-            "responses": {"200": success} | error_references(ALWAYS),
+    """Return the paths that need no token and have no rate limit."""
+    paths = {}
+    for path, handler, schema, example in _ROUTES:
+        success = {
+            "description": "Done",
+            "headers": header_references(["X-Request-Id"]),
+            "content": {"application/json": {"schema": schema, "example": example}},
         }
-    }
+        texts = operation_texts(handler) | {"tags": [TAG], "security": []}
+        paths[path] = {"get": texts | {"responses": {"200": success} | error_references(ALWAYS)}}
+    return paths

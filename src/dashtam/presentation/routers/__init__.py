@@ -1,1 +1,1 @@
-"""Everything that answers a request."""
+"""The routes of the API and of the system."""

@@ -1,4 +1,4 @@
-"""What is outside the API: liveness, readiness, the OpenAPI document, keys, metrics, pages."""
+"""Routes outside the API: liveness, readiness, the OpenAPI document, public keys, metrics."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -11,16 +11,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from dashtam.presentation.http.problems import METHOD_NOT_ALLOWED, UNAVAILABLE, Problems
+from dashtam.presentation.http.problems import UNAVAILABLE, Problems
 
-_ALLOW = "GET, HEAD, OPTIONS"
-
-Page = Callable[[Request], Awaitable[Response]]
+GetHandler = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
 class SystemRoutes:
-    """What the system's routes tell: whether we are ready, our public keys, what the API is.
+    """The routes of one application; their docstrings are their text in the OpenAPI document.
 
     ``metrics`` is None where they are off.
     """
@@ -33,73 +31,67 @@ class SystemRoutes:
 
     def routes(self) -> list[Route]:
         """Return the routes."""
-        pages: dict[str, Page] = {
-            "/livez": _livez,
-            "/readyz": self._readyz,
-            "/openapi.json": self._openapi,
-            "/.well-known/jwks.json": self._jwks,
+        handlers: dict[str, GetHandler] = {
+            "/livez": self.get_liveness,
+            "/readyz": self.get_readiness,
+            "/openapi.json": self.get_openapi,
+            "/.well-known/jwks.json": self.get_jwks,
         }
         if self.metrics:
-            pages["/metrics"] = self._metrics
-        return [Route(path, GetEndpoint(page, self.problems)) for path, page in pages.items()]
+            handlers["/metrics"] = self.get_metrics
+        return [Route(path, GetEndpoint(get, self.problems)) for path, get in handlers.items()]
 
-    async def _readyz(self, request: Request) -> Response:
-        """Tell whether the database answers and its schema is today's."""
+    async def get_liveness(self, _request: Request) -> Response:
+        """Tell whether the process answers.
+
+        Depends on nothing else.
+        """
+        return _json({"status": "alive"})
+
+    async def get_readiness(self, request: Request) -> Response:
+        """Tell whether requests can be served.
+
+        The database answers, and its schema is up to date; 503 otherwise.
+        """
         if await run_in_threadpool(self.is_ready):
             return _json({"status": "ready"})
-        return self.problems.response(
-            UNAVAILABLE,
-            "The database cannot be reached, or its schema is not today's.",
-            instance=request.scope["path"],
-            trace_id=trace_id(request),
-        )
+        detail = "The database cannot be reached, or its schema is not today's."
+        return self.problems.scope_response(request.scope, UNAVAILABLE, detail)
 
-    async def _openapi(self, _request: Request) -> Response:
+    async def get_openapi(self, _request: Request) -> Response:
+        """Get this document.
+
+        OpenAPI 3.1, made from the routes that are served.
+        """
         return Response(self.openapi(), media_type="application/json")
 
-    async def _jwks(self, _request: Request) -> Response:
+    async def get_jwks(self, _request: Request) -> Response:
+        """Get the public keys.
+
+        The keys by which access tokens are verified (RFC 7517).
+        """
         return _json(self.jwks())
 
-    async def _metrics(self, _request: Request) -> Response:
-        assert self.metrics is not None, "there is no such route where they are off"
+    async def get_metrics(self, _request: Request) -> Response:
+        """Get the metrics, in Prometheus' text format."""
+        assert self.metrics is not None, "this route exists only where metrics are on"
         return Response(self.metrics(), media_type="text/plain; version=1.0.0; charset=utf-8")
 
 
 class GetEndpoint:
-    """A path that is only read: ``GET``, ``HEAD`` and ``OPTIONS``, as an ASGI application."""
+    """A path that is only read (``GET``, ``HEAD`` and ``OPTIONS``), as an ASGI application."""
 
-    def __init__(self, page: Page, problems: Problems) -> None:
-        self._page = page
+    def __init__(self, handler: GetHandler, problems: Problems) -> None:
+        self._handler = handler
         self._problems = problems
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        response = await self._respond(Request(scope, receive))
+        if scope["method"] in {"GET", "HEAD"}:
+            response = await self._handler(Request(scope, receive))
+        else:
+            response = self._problems.method_response(scope, "GET, HEAD, OPTIONS")
         await response(scope, receive, send)
-
-    async def _respond(self, request: Request) -> Response:
-        if request.method in {"GET", "HEAD"}:
-            return await self._page(request)
-        if request.method == "OPTIONS":
-            return Response(status_code=204, headers={"Allow": _ALLOW})
-        return self._problems.response(
-            METHOD_NOT_ALLOWED,
-            f"This path answers {_ALLOW}.",
-            instance=request.scope["path"],
-            trace_id=trace_id(request),
-            headers={"Allow": _ALLOW},
-        )
-
-
-def trace_id(request: Request) -> str:
-    """Return the name that the edge gave this request."""
-    state: Mapping[str, str] = request.scope.get("state", {})
-    return state.get("trace_id", "")
-
-
-async def _livez(_request: Request) -> Response:
-    """Tell that the process answers; depends on nothing."""
-    return _json({"status": "alive"})
 
 
 def _json(value: object) -> Response:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Shapes of the answers and bodies that several modules use."""

@@ -1,8 +1,10 @@
-"""Types of fields that many wire shapes share: amounts, texts, instants."""
+"""The bases of all wire shapes, and the types of fields that several shapes share."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Annotated, Any, ClassVar, Final, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta
@@ -20,7 +22,7 @@ AmountText = Annotated[
     ),
 ]
 
-# Sums and differences of amounts have more digits than any one that is sent or reported.
+# A sum or a difference can have more digits than the amounts that are sent or reported.
 SumText = Annotated[
     str,
     Meta(
@@ -36,12 +38,14 @@ CurrencyCode = Annotated[
     str, Meta(description="ISO 4217 currency code.", pattern=CURRENCY_PATTERN, examples=["USD"])
 ]
 
-# No control characters: PostgreSQL cannot hold NUL, and no name has any; but something to see.
+# At least one visible character, and no control characters: PostgreSQL cannot store NUL.
 NAME_PATTERN = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
 
 Name = Annotated[
     str, Meta(min_length=1, max_length=200, pattern=NAME_PATTERN, examples=["Checking"])
 ]
+
+Instant = Annotated[datetime, Meta(tz=True)]
 
 InstantText = Annotated[
     str,
@@ -52,28 +56,61 @@ InstantText = Annotated[
     ),
 ]
 
-
-RULES: Final[Mapping[str, str]] = {
+PATTERN_HINTS: Final[Mapping[str, str]] = {
     AMOUNT_PATTERN: "An amount is plain digits with a point, such as 1250.00 or -1200.00",
     CURRENCY_PATTERN: "A currency is its three capital letters, such as USD",
     NAME_PATTERN: "A name is not blanks alone and has no control characters",
 }
-"""What each pattern asks for, in words for those who type it."""
+"""The rule behind each pattern, in words."""
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 
-class Shape(msgspec.Struct, kw_only=True):
-    """What is sent to clients: fields in the order in which they are written."""
+class Shape(msgspec.Struct):
+    """Part of an answer; fields are sent in this order. ``example`` is one as JSON."""
+
+    example: ClassVar[Mapping[str, Any]] = {}
 
 
-class Input(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What clients send: a field that nobody knows is an error."""
+class PageShape(Shape, kw_only=True):
+    """One page of a list, which is the subclass's only field; its example has one item."""
+
+    total_count: int
+    next_cursor: str | None
+
+    def __init_subclass__(cls) -> None:
+        ((name, items),) = cls.__annotations__.items()
+        (shape,) = get_args(items)
+        cls.example = {name: [shape.example], "total_count": 1, "next_cursor": None}
+
+
+class Input(msgspec.Struct, forbid_unknown_fields=True):
+    """A body; an unknown field is an error. ``example`` is one as JSON."""
+
+    example: ClassVar[Mapping[str, Any]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A multipart form with a file: the JSON schema of each field by name, and an example."""
+
+    fields: Mapping[str, Mapping[str, Any]]
+    example: Mapping[str, str]
+
+
+def to_shape(shape: type[S], source: object, **fields: object) -> S:
+    """Return a shape with these fields; its other fields are attributes of the source."""
+    for name in shape.__struct_fields__:
+        if name not in fields:
+            fields[name] = getattr(source, name)
+    return msgspec.convert(fields, shape, from_attributes=True)
 
 
 def amount_text(money: Money | None) -> str | None:
-    """Return the amount as it is written, None where there is none."""
+    """Return the amount in plain digits."""
     return None if money is None else str(money)
 
 
 def decimal_text(amount: Decimal | None) -> str | None:
-    """Return a quantity as it is written: plain digits, never an exponent."""
+    """Return the number in plain digits, never with an exponent."""
     return None if amount is None else format(amount, "f")

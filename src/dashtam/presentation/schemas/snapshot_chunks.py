@@ -1,10 +1,10 @@
-"""Snapshots that lie ready as they are sent: cut out of their pages, and put into an answer.
+"""Answers that are cut out of cached chunks of an account's history.
 
-A page is the JSON of its snapshots, with commas between. Nothing in a snapshot is free text, so its
-braces and names stand nowhere else.
+A chunk is the JSON of its snapshots, with commas between them. No field of a snapshot is free
+text, so the braces and names that are searched for occur nowhere else.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, cast
@@ -22,12 +22,17 @@ from dashtam.domain.history.balance_history import (
 )
 from dashtam.domain.money import Currency, Money
 from dashtam.domain.period import Period
-from dashtam.presentation.schemas.snapshots import Snapshot, snapshot_shape, summarised, totalled
+from dashtam.presentation.schemas.snapshots import (
+    Snapshot,
+    build_history,
+    build_latest,
+    snapshot_shape,
+)
 
 _BEGIN: Final = b'{"id":"'
 _BETWEEN: Final = b"},{"
-_ACCOUNT_AT: Final = len(_BEGIN) + 36 + len(b'",')
-_CAPTURED: Final = b'"captured_at":"'
+_ACCOUNT_ID_AT: Final = len(_BEGIN) + 36 + len(b'",')
+_CAPTURED_AT: Final = b'"captured_at":"'
 _CHANGE: Final = b'"change_amount":'
 _NO_CHANGE: Final = b'"change_amount":null,"change_percent":null}'
 
@@ -36,99 +41,90 @@ class _Balance(msgspec.Struct):
     balance: str
     currency: str
 
+    @property
+    def money(self) -> Money:
+        return Money(Decimal(self.balance), Currency.of(self.currency))
+
 
 _decode = msgspec.json.Decoder(_Balance).decode
 _decode_all = msgspec.json.Decoder(list[_Balance]).decode
 
 
-def rendered(changed: ChangedSnapshot) -> bytes:
-    """Return a snapshot as it is sent."""
+def render_snapshot(changed: ChangedSnapshot) -> bytes:
+    """Return the JSON of a snapshot."""
     return msgspec.json.encode(snapshot_shape(changed))
 
 
-def belongs(page: bytes, account_id: UUID) -> bool:
-    """Tell whether a page is one of this account."""
-    return page.startswith(b'"account_id":"%s"' % str(account_id).encode(), _ACCOUNT_AT)
+def is_of_account(chunk: bytes, account_id: UUID) -> bool:
+    """Tell whether a chunk belongs to the account."""
+    return chunk.startswith(b'"account_id":"%s"' % str(account_id).encode(), _ACCOUNT_ID_AT)
 
 
-def history_json(pages: CachedHistory, period: Period) -> bytes:
+def history_json(cached: CachedHistory, period: Period) -> bytes:
     """Return the answer of a history.
 
     Raises:
-        NotReadyError: nothing lies in the period.
+        CacheMissError: the period has no snapshot.
     """
-    count = sum(pages.snapshots)
-    sent = b",".join(pages.pages)
-    begin = _place(sent, len(pages.pages[0]), _before(period.start))
-    tail = len(sent) - len(pages.pages[-1])
-    end = tail + _place(sent[tail:], len(sent) - tail, _upto(period.end))
+    snapshots = b",".join(cached.pages)
+    begin = _search(snapshots, len(cached.pages[0]), period.start, is_included=True)
+    tail = len(snapshots) - len(cached.pages[-1])
+    last_chunk = snapshots[tail:]
+    end = tail + _search(last_chunk, len(last_chunk), period.end, is_included=False)
     if begin >= end:
         raise CacheMissError
-    count -= sent.count(_BEGIN, 0, begin) + sent.count(_BEGIN, end)
-    # Its comma, where others follow.
-    end -= end < len(sent)
-    after_first = sent.find(_BETWEEN, begin, end) + 1 or end
-    first = sent[begin:after_first]
+    count = sum(cached.snapshots)
+    count -= snapshots.count(_BEGIN, 0, begin) + snapshots.count(_BEGIN, end)
+    # Without the comma before the snapshots that are left out.
+    end -= end < len(snapshots)
+    after_first = snapshots.find(_BETWEEN, begin, end) + 1 or end
+    first = snapshots[begin:after_first]
     first = first[: first.rindex(_CHANGE)] + _NO_CHANGE
-    last = sent[sent.rindex(_BEGIN, begin, end) : end]
-    return _answer([first, sent[after_first:end]], count, first, last)
+    last = snapshots[snapshots.rindex(_BEGIN, begin, end) : end]
+    return _history_json(first + snapshots[after_first:end], count, first, last)
 
 
-def recent_json(pages: CachedHistory, limit: int) -> bytes:
+def recent_json(cached: CachedHistory, limit: int) -> bytes:
     """Return the answer of a recent list, newest first."""
-    parts = b",".join(pages.pages)[1:-1].rsplit(_BETWEEN, limit)
-    count = min(sum(pages.snapshots), limit)
+    parts = b",".join(cached.pages)[1:-1].rsplit(_BETWEEN, limit)
+    count = min(sum(cached.snapshots), limit)
     shown = [b"{%s}" % part for part in parts[-count:]]
-    return _answer([b",".join(reversed(shown))], count, shown[0], shown[-1])
+    return _history_json(b",".join(reversed(shown)), count, shown[0], shown[-1])
 
 
 def latest_json(balances: Sequence[CachedBalance]) -> bytes:
     """Return the answer of the latest balances."""
-    sent = b"[%s]" % b",".join([balance.snapshot for balance in balances])
-    money = [_money(balance) for balance in _decode_all(sent)]
-    totals = totals_by_currency(money)
-    return msgspec.json.encode(totalled(_as_sent(sent), len(money), totals))
+    snapshots = b"[%s]" % b",".join([balance.snapshot for balance in balances])
+    amounts = [balance.money for balance in _decode_all(snapshots)]
+    totals = totals_by_currency(amounts)
+    return msgspec.json.encode(build_latest(_as_list(snapshots), len(amounts), totals))
 
 
-def _answer(snapshots: Sequence[bytes], count: int, first: bytes, last: bytes) -> bytes:
-    start, end = _money(_decode(first)), _money(_decode(last))
-    history = BalanceHistory((), end.currency, start, end, Change.between(start, end))
-    sent = _as_sent(b"[%s]" % b"".join(snapshots))
-    return msgspec.json.encode(summarised(sent, count, history))
+def _history_json(snapshots: bytes, count: int, earliest: bytes, latest: bytes) -> bytes:
+    start, end = _decode(earliest).money, _decode(latest).money
+    summary = BalanceHistory((), end.currency, start, end, Change.between(start, end))
+    return msgspec.json.encode(build_history(_as_list(b"[%s]" % snapshots), count, summary))
 
 
-def _as_sent(snapshots: bytes) -> list[Snapshot]:
-    # The encoder puts it where the list would go.
+def _as_list(snapshots: bytes) -> list[Snapshot]:
+    # The encoder writes raw JSON in place of the list.
     return cast("list[Snapshot]", msgspec.Raw(snapshots))
 
 
-def _money(balance: _Balance) -> Money:
-    return Money(Decimal(balance.balance), Currency.of(balance.currency))
+def _search(snapshots: bytes, end: int, bound: datetime, *, is_included: bool) -> int:
+    """Return where the first snapshot after the bound begins, ``end`` where none begins before it.
 
-
-def _before(instant: datetime) -> Callable[[bytes], bool]:
-    bound = _text(instant)
-    return lambda captured: captured < bound
-
-
-def _upto(instant: datetime) -> Callable[[bytes], bool]:
-    bound = _text(instant)
-    return lambda captured: captured <= bound
-
-
-def _text(instant: datetime) -> bytes:
+    With ``is_included`` a snapshot at the bound counts too.
+    """
     # Without its Z an instant that has a fraction sorts behind one that has none.
-    return instant.astimezone(UTC).replace(tzinfo=None).isoformat().encode()
-
-
-def _place(sent: bytes, end: int, is_before: Callable[[bytes], bool]) -> int:
-    """Return where the first of the snapshots begins for which ``is_before`` does not hold."""
+    text = bound.astimezone(UTC).replace(tzinfo=None).isoformat().encode()
     low, high = 0, end
     while low < high:
-        middle = sent.rfind(_BEGIN, low, (low + high) // 2 + len(_BEGIN))
-        at = sent.index(_CAPTURED, middle) + len(_CAPTURED)
-        if is_before(sent[at : sent.index(b'Z"', at)]):
-            following = sent.find(_BEGIN, middle + 1, high)
+        middle = snapshots.rfind(_BEGIN, low, (low + high) // 2 + len(_BEGIN))
+        at = snapshots.index(_CAPTURED_AT, middle) + len(_CAPTURED_AT)
+        captured_at = snapshots[at : snapshots.index(b'Z"', at)]
+        if captured_at < text or (captured_at == text and not is_included):
+            following = snapshots.find(_BEGIN, middle + 1, high)
             low = high if following < 0 else following
         else:
             high = middle

@@ -11,7 +11,6 @@ from dashtam.application.history import accounts as owned
 from dashtam.application.history.accounts import AccountChanges
 from dashtam.application.imports import typed_balances
 from dashtam.application.imports.typed_balances import ManualAccount
-from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import AccountType
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import Reading
@@ -19,7 +18,7 @@ from dashtam.presentation.cli.context import CommandContext, Group, notify, with
 from dashtam.presentation.cli.parameters import AMOUNT, CURRENCY, NAME, instant_param
 from dashtam.presentation.cli.resolve import list_all, resolve_account, resolve_user
 from dashtam.presentation.cli.tables import answer, answer_table
-from dashtam.presentation.http.instants import NOON
+from dashtam.presentation.http.instants import NOON, until_now
 from dashtam.presentation.routers.api.v1.accounts import AccountList, AccountShape, account_shape
 from dashtam.presentation.schemas.snapshots import snapshot_shape
 
@@ -84,7 +83,7 @@ def add(
     account = ManualAccount(name, AccountType(account_type), currency)
     with context.services.database.write() as work:
         user = resolve_user(context, work)
-        reading = Reading(_past_instant(work, at), balance)
+        reading = Reading(until_now(at, work.now), balance)
         shape = account_shape(typed_balances.create_manual(work, user.id, account, reading))
     answer(context, shape, lambda: f"{name}: {shape.id}")
 
@@ -111,7 +110,7 @@ def record(
     """
     with context.services.database.write() as work:
         mine = resolve_account(context, work, account)
-        reading = Reading(_past_instant(work, at), balance, **parts)
+        reading = Reading(until_now(at, work.now), balance, **parts)
         typed = typed_balances.type_balance(work, mine, reading)
     shape = snapshot_shape(typed.snapshot)
     notify(f"Recorded. `dashtam retract {typed.sync_id}` takes it back.")
@@ -146,16 +145,10 @@ def change(context: CommandContext, /, account: str, *, reopen: bool, **options:
     with context.services.database.write() as work:
         mine = resolve_account(context, work, account)
         if closed_at := changes.get("closed_at"):
-            changes["closed_at"] = _past_instant(work, closed_at)
+            changes["closed_at"] = until_now(closed_at, work.now)
         shape = account_shape(owned.with_balance(work, owned.change(work, mine, changes)))
     answer(context, shape, lambda: f"{shape.name}: {shape.account_type}, {_state(shape)}")
 
 
 def _state(account: AccountShape) -> str:
     return "closed" if account.closed_at else "hidden" if account.is_hidden else "open"
-
-
-def _past_instant(work: UnitOfWork, at: datetime | None) -> datetime:
-    now = work.now.replace(microsecond=0)
-    # Today is meant, also in the morning, when its noon has yet to come.
-    return now if at is None or (at.date() == now.date() and at > now) else at

@@ -16,11 +16,6 @@ from dashtam.presentation.cli.context import Command, CommandContext, notify, wi
     type=click.IntRange(1, 64),
     help="Processes that answer on this port; 1 by default.",
 )
-@click.option(
-    "--server",
-    type=click.Choice(["uvicorn", "granian"]),
-    help="The HTTP server; granian only behind a proxy that has deadlines.",
-)
 @with_context
 def serve(context: CommandContext, /, **settings: object) -> None:
     """Serve the API and the dashboard, until interrupted."""
@@ -28,8 +23,6 @@ def serve(context: CommandContext, /, **settings: object) -> None:
 
     def report_start(facts: Mapping[str, str]) -> None:
         notify(f"Dashtam answers at {facts['url']}")
-        if "note" in facts:
-            notify(f"Note: {facts['note']}")
         if code := facts.get("setup_code"):
             notify(f"The first user registers there, from another machine with the code {code}")
 

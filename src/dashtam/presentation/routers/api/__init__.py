@@ -1,1 +1,1 @@
-"""The API, a package per version."""
+"""The API, by version."""

@@ -1,1 +1,1 @@
-"""Version 1: one module per resource."""
+"""Version 1: one module for each resource."""

@@ -1,8 +1,10 @@
 """Accounts on the wire, and the balances that their owners type."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from functools import partial
+from typing import Annotated, ClassVar, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -12,28 +14,36 @@ from dashtam.application.history import accounts
 from dashtam.application.history.accounts import AccountBalance, AccountChanges
 from dashtam.application.imports import typed_balances
 from dashtam.application.imports.typed_balances import ManualAccount
-from dashtam.database.unit_of_work import UnitOfWork
-from dashtam.domain.account import Account, AccountId, AccountType
+from dashtam.domain.account import Account, AccountType
 from dashtam.domain.errors import DashtamError, FieldError, Unprocessable
 from dashtam.domain.money import Currency, parse_amount
 from dashtam.domain.statement import Reading
-from dashtam.presentation.http.instants import NOON, parse_instant
-from dashtam.presentation.http.parameters import ACCOUNT_ID, write_cursor
-from dashtam.presentation.http.request_context import RequestContext, Response
+from dashtam.presentation.http.instants import NOON, is_bare_date, parse_instant, until_now
+from dashtam.presentation.http.parameters import ACCOUNT_ID
+from dashtam.presentation.http.request_context import (
+    RequestContext,
+    Response,
+)
+from dashtam.presentation.schemas import examples
 from dashtam.presentation.schemas.base import (
     AmountText,
     CurrencyCode,
     Input,
+    Instant,
     InstantText,
     Name,
+    PageShape,
     Shape,
     amount_text,
+    to_shape,
 )
-from dashtam.presentation.schemas.snapshots import snapshot_shape
+from dashtam.presentation.schemas.snapshots import Snapshot, snapshot_shape
+
+T = TypeVar("T")
 
 Sign = Annotated[
     Literal[1, -1],
-    Meta(description="-1 where the source reports what is owed as a positive number."),
+    Meta(description="-1 where the source reports debts as positive numbers."),
 ]
 
 
@@ -51,18 +61,34 @@ class AccountShape(Shape):
     available_balance: AmountText | None
     balance_sign: Sign
     is_hidden: bool
-    closed_at: datetime | None
-    last_synced_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
+    closed_at: Instant | None
+    last_synced_at: Instant | None
+    created_at: Instant
+    updated_at: Instant
+
+    example: ClassVar = {
+        "id": examples.ACCOUNT_ID,
+        "connection_id": examples.CONNECTION_ID,
+        "name": "Brokerage",
+        "institution": "Example Securities",
+        "account_type": "brokerage",
+        "account_number_masked": "…4321",
+        "currency": "USD",
+        "balance": "25000.00",
+        "available_balance": "24500.00",
+        "balance_sign": 1,
+        "is_hidden": False,
+        "closed_at": None,
+        "last_synced_at": examples.CAPTURED_AT,
+        "created_at": examples.CREATED_AT,
+        "updated_at": examples.CAPTURED_AT,
+    }
 
 
-class AccountList(Shape):
+class AccountList(PageShape):
     """A page of accounts, by name."""
 
     accounts: list[AccountShape]
-    total_count: int
-    next_cursor: str | None
 
 
 class NewAccount(Input):
@@ -74,15 +100,24 @@ class NewAccount(Input):
     balance: AmountText
     captured_at: InstantText | None = None
 
+    example: ClassVar = {
+        "name": "House",
+        "account_type": "property",
+        "currency": "USD",
+        "balance": "410000.00",
+        "captured_at": "2025-12-26",
+    }
+
 
 class AccountPatch(Input):
-    """What to change of an account (a merge patch); `closed_at: null` opens it again."""
+    """Changes of an account (a merge patch); `closed_at: null` opens it again."""
 
     name: Name | UnsetType = UNSET
     account_type: AccountType | UnsetType = UNSET
     balance_sign: Sign | UnsetType = UNSET
     is_hidden: bool | UnsetType = UNSET
     closed_at: InstantText | UnsetType | None = UNSET
+    example: ClassVar = {"name": "Retirement", "account_type": "ira", "is_hidden": False}
 
 
 class TypedSnapshot(Input):
@@ -93,61 +128,55 @@ class TypedSnapshot(Input):
     holdings_value: AmountText | None = None
     cash_value: AmountText | None = None
     captured_at: InstantText | None = None
+    example: ClassVar = {"balance": "25000.00", "captured_at": examples.CAPTURED_AT}
 
 
-def list_accounts(context: RequestContext) -> Response:
+def list_accounts(context: RequestContext) -> Response[AccountList]:
     """List accounts.
 
     The user's accounts, by name, hidden and closed ones too, each with its newest balance.
     """
     found = accounts.of_user(context.work, context.user_id, context.page())
-    return Response(
-        AccountList(
-            accounts=[account_shape(balance) for balance in found.items],
-            total_count=found.total,
-            next_cursor=write_cursor(found.last),
-        )
-    )
+    return Response.of_page(AccountList, found, account_shape)
 
 
-def get_account(context: RequestContext) -> Response:
+def get_account(context: RequestContext) -> Response[AccountShape]:
     """Get an account."""
     return Response(account_shape(accounts.with_balance(context.work, _owned(context))))
 
 
-def create_account(context: RequestContext) -> Response:
+def create_account(context: RequestContext) -> Response[AccountShape]:
     """Make a manual account.
 
-    For what no provider knows: a house, a pension, cash. Its first balance is recorded with it.
+    For assets without a provider: a house, a pension, cash. Its first balance is recorded with it.
     """
     body = context.body(NewAccount)
-    reading = Reading(
-        _captured_at(body.captured_at, context.work), _amount(body.balance, "/balance")
-    )
-    try:
-        currency = Currency.of(body.currency)
-    except DashtamError as refusal:
-        raise _refused(refusal, "/currency") from None
+    captured_at = _parse_past(context, body.captured_at, "/captured_at")
+    reading = Reading(captured_at, _parse(parse_amount, body.balance, "/balance"))
+    currency = _parse(Currency.of, body.currency, "/currency")
     described = ManualAccount(body.name, body.account_type, currency)
-    made = typed_balances.create_manual(context.work, context.user_id, described, reading)
-    location = {"Location": f"{context.request.path}/{made.account.id}"}
-    return Response(account_shape(made), headers=location)
+    created = typed_balances.create_manual(context.work, context.user_id, described, reading)
+    return Response(account_shape(created), location=f"/accounts/{created.account.id}")
 
 
-def change_account(context: RequestContext) -> Response:
+def change_account(context: RequestContext) -> Response[AccountShape]:
     """Change an account.
 
     Rename it, set its type or the sign of its balances, hide it or close it. Changing the sign
     turns the account's whole history on the next read, and rewrites nothing.
     """
     account = _owned(context)
-    changed = accounts.change(
-        context.work, account, _changes(context.body(AccountPatch), context.work)
-    )
+    patch = context.body(AccountPatch)
+    given = msgspec.structs.asdict(patch)
+    given = {name: value for name, value in given.items() if value is not UNSET}
+    if isinstance(patch.closed_at, str):
+        given["closed_at"] = _parse_past(context, patch.closed_at, "/closed_at")
+    changes = msgspec.convert(given, AccountChanges)
+    changed = accounts.change(context.work, account, changes)
     return Response(account_shape(accounts.with_balance(context.work, changed)))
 
 
-def type_balance(context: RequestContext) -> Response:
+def type_balance(context: RequestContext) -> Response[Snapshot]:
     """Type a balance.
 
     Records a snapshot of a manual account, or of one that files feed. `Location` names the run by
@@ -156,82 +185,48 @@ def type_balance(context: RequestContext) -> Response:
     account = _owned(context)
     body = context.body(TypedSnapshot)
     reading = Reading(
-        captured_at=_captured_at(body.captured_at, context.work),
-        balance=_amount(body.balance, "/balance"),
-        available_balance=_optional_amount(body.available_balance, "/available_balance"),
-        holdings_value=_optional_amount(body.holdings_value, "/holdings_value"),
-        cash_value=_optional_amount(body.cash_value, "/cash_value"),
+        captured_at=_parse_past(context, body.captured_at, "/captured_at"),
+        balance=_parse(parse_amount, body.balance, "/balance"),
+        available_balance=_parse_optional(body.available_balance, "/available_balance"),
+        holdings_value=_parse_optional(body.holdings_value, "/holdings_value"),
+        cash_value=_parse_optional(body.cash_value, "/cash_value"),
     )
     typed = typed_balances.type_balance(context.work, account, reading)
-    return Response(
-        snapshot_shape(typed.snapshot), headers={"Location": f"/api/v1/syncs/{typed.sync_id}"}
-    )
-
-
-def _owned(context: RequestContext) -> Account:
-    return accounts.owned(context.work, context.user_id, AccountId(context.value(ACCOUNT_ID)))
+    return Response(snapshot_shape(typed.snapshot), location=f"/syncs/{typed.sync_id}")
 
 
 def account_shape(balance: AccountBalance) -> AccountShape:
     """Return an account as it is sent."""
     account, newest = balance.account, balance.newest
-    return AccountShape(
-        id=account.id,
-        connection_id=account.connection_id,
-        name=account.name,
-        institution=account.institution,
-        account_type=account.account_type,
+    return to_shape(
+        AccountShape,
+        account,
         account_number_masked=account.number_masked,
         currency=account.currency.code,
-        balance=None if newest is None else str(newest.balance),
-        available_balance=None if newest is None else amount_text(newest.available_balance),
-        balance_sign=account.balance_sign,
-        is_hidden=account.is_hidden,
-        closed_at=account.closed_at,
-        last_synced_at=account.last_synced_at,
-        created_at=account.created_at,
-        updated_at=account.updated_at,
+        balance=amount_text(newest.balance if newest else None),
+        available_balance=amount_text(newest.available_balance if newest else None),
     )
 
 
-def _changes(patch: AccountPatch, work: UnitOfWork) -> AccountChanges:
-    given = {
-        name: value
-        for name, value in msgspec.structs.asdict(patch).items()
-        if value is not UNSET and name != "closed_at"
-    }
-    changes = msgspec.convert(given, AccountChanges)
-    if not isinstance(patch.closed_at, UnsetType):
-        closed_at = patch.closed_at
-        changes["closed_at"] = None if closed_at is None else _past(closed_at, "/closed_at", work)
-    return changes
+def _owned(context: RequestContext) -> Account:
+    return accounts.owned(context.work, context.user_id, context.value(ACCOUNT_ID))
 
 
-def _captured_at(text: str | None, work: UnitOfWork) -> datetime:
-    return work.now.replace(microsecond=0) if text is None else _past(text, "/captured_at", work)
+def _parse_past(context: RequestContext, text: str | None, pointer: str) -> datetime:
+    now = context.work.now
+    if text is None:
+        return until_now(None, now)
+    instant = _parse(partial(parse_instant, day_means=NOON), text, pointer)
+    return until_now(instant.astimezone(UTC), now, is_date=is_bare_date(text))
 
 
-def _past(text: str, pointer: str, work: UnitOfWork) -> datetime:
+def _parse_optional(text: str | None, pointer: str) -> Decimal | None:
+    return None if text is None else _parse(parse_amount, text, pointer)
+
+
+def _parse(parse: Callable[[str], T], text: str, pointer: str) -> T:
     try:
-        instant = parse_instant(text, day_means=NOON).astimezone(UTC)
-    except DashtamError as refusal:
-        raise _refused(refusal, pointer) from None
-    now = work.now.replace(microsecond=0)
-    is_day = "T" not in text.upper()
-    # Today is meant, also in the morning, when its noon has yet to come.
-    return min(instant, now) if is_day and instant.date() == now.date() else instant
-
-
-def _amount(text: str, pointer: str) -> Decimal:
-    try:
-        return parse_amount(text)
-    except DashtamError as refusal:
-        raise _refused(refusal, pointer) from None
-
-
-def _optional_amount(text: str | None, pointer: str) -> Decimal | None:
-    return None if text is None else _amount(text, pointer)
-
-
-def _refused(refusal: DashtamError, pointer: str) -> Unprocessable:
-    return Unprocessable(str(refusal), (FieldError(pointer, "invalid", str(refusal)),))
+        return parse(text)
+    except DashtamError as error:
+        field_error = FieldError(pointer, "invalid", str(error))
+        raise Unprocessable(str(error), (field_error,)) from None

@@ -1,27 +1,32 @@
 """Long-lived, read-only tokens on the wire."""
 
-from datetime import datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from msgspec import Meta
 
 from dashtam.application.people import api_tokens
 from dashtam.domain.user import ApiToken, ApiTokenId
-from dashtam.presentation.http.parameters import path_id, write_cursor
-from dashtam.presentation.http.request_context import NO_CONTENT, RequestContext, Response
-from dashtam.presentation.schemas.base import Input, Name, Shape
+from dashtam.presentation.http.parameters import path_id
+from dashtam.presentation.http.request_context import (
+    NO_CONTENT,
+    RequestContext,
+    Response,
+)
+from dashtam.presentation.schemas import examples
+from dashtam.presentation.schemas.base import Input, Instant, Name, PageShape, Shape, to_shape
 
-ACCESS_TOKEN_ID = path_id("Access token unique identifier.")
+ACCESS_TOKEN_ID = path_id(ApiTokenId, "Access token unique identifier.")
 
 
 class NewAccessToken(Input):
-    """What the token is called, and for how many days it is good (left out: until revoked)."""
+    """The token's name, and the days for which it is valid (left out: until revoked)."""
 
     name: Name
     expires_in_days: Annotated[
-        int | None, Meta(description="1 to 3650 days; without it the token is good until revoked.")
+        int | None, Meta(description="1 to 3650 days; without it the token is valid until revoked.")
     ] = None
+    example: ClassVar = {"name": "Spreadsheet", "expires_in_days": 365}
 
 
 class AccessTokenShape(Shape):
@@ -29,81 +34,64 @@ class AccessTokenShape(Shape):
 
     id: UUID
     name: str
-    created_at: datetime
-    expires_at: datetime | None
-    last_used_at: datetime | None
+    created_at: Instant
+    expires_at: Instant | None
+    last_used_at: Instant | None
+
+    example: ClassVar = {
+        "id": "e41c0b7a-5d92-4a3e-b6f8-1c9d2e3f4a5b",
+        "name": "Spreadsheet",
+        "created_at": examples.CREATED_AT,
+        "expires_at": "2026-01-15T10:00:00Z",
+        "last_used_at": None,
+    }
 
 
 class CreatedAccessToken(AccessTokenShape):
     """A new token with its text, which is shown this once."""
 
     token: str
+    example: ClassVar = AccessTokenShape.example | {"token": "dta_…"}
 
 
-class AccessTokenList(Shape):
+class AccessTokenList(PageShape):
     """A page of tokens, newest first."""
 
     access_tokens: list[AccessTokenShape]
-    total_count: int
-    next_cursor: str | None
 
 
-def create_access_token(context: RequestContext) -> Response:
+def create_access_token(context: RequestContext) -> Response[CreatedAccessToken]:
     """Create a read-only token.
 
     For scripts and dashboards. Its text is shown in this answer and never again.
     """
     body = context.body(NewAccessToken)
     token, text = api_tokens.create(
-        context.work,
-        context.services.secrets,
-        context.user_id,
-        body.name,
-        body.expires_in_days,
+        context.work, context.services.secrets, context.user_id, body.name, body.expires_in_days
     )
     return Response(created_shape(token, text))
 
 
-def list_access_tokens(context: RequestContext) -> Response:
+def list_access_tokens(context: RequestContext) -> Response[AccessTokenList]:
     """List read-only tokens.
 
-    Those that are good, newest first.
+    Those that are valid, newest first.
     """
     found = api_tokens.of_user(context.work, context.user_id, context.page())
-    return Response(
-        AccessTokenList(
-            access_tokens=[access_token_shape(token) for token in found.items],
-            total_count=found.total,
-            next_cursor=write_cursor(found.last),
-        )
-    )
+    return Response.of_page(AccessTokenList, found, access_token_shape)
 
 
-def delete_access_token(context: RequestContext) -> Response:
+def delete_access_token(context: RequestContext) -> Response[None]:
     """Revoke a read-only token."""
-    token_id = ApiTokenId(context.value(ACCESS_TOKEN_ID))
-    api_tokens.revoke(context.work, context.user_id, token_id)
+    api_tokens.revoke(context.work, context.user_id, context.value(ACCESS_TOKEN_ID))
     return NO_CONTENT
 
 
 def access_token_shape(token: ApiToken) -> AccessTokenShape:
     """Return a token as it is sent, without its text."""
-    return AccessTokenShape(
-        id=token.id,
-        name=token.name,
-        created_at=token.created_at,
-        expires_at=token.expires_at,
-        last_used_at=token.last_used_at,
-    )
+    return to_shape(AccessTokenShape, token)
 
 
 def created_shape(token: ApiToken, text: str) -> CreatedAccessToken:
     """Return a new token as it is sent, with its text."""
-    return CreatedAccessToken(
-        id=token.id,
-        name=token.name,
-        created_at=token.created_at,
-        expires_at=token.expires_at,
-        last_used_at=token.last_used_at,
-        token=text,
-    )
+    return to_shape(CreatedAccessToken, token, token=text)

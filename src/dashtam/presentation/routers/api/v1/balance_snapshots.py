@@ -1,5 +1,7 @@
 """Balance snapshots on the wire: the latest, a history, the most recent."""
 
+from typing import Final
+
 from dashtam.application.history import balance_snapshots
 from dashtam.application.history.balance_snapshots import Thinning
 from dashtam.database.history_cache.drivers import CacheMissError
@@ -19,17 +21,26 @@ from dashtam.presentation.http.parameters import (
 )
 from dashtam.presentation.http.request_context import FastRequest, RequestContext, Response
 from dashtam.presentation.schemas.snapshot_chunks import (
-    belongs,
     history_json,
+    is_of_account,
     latest_json,
     recent_json,
 )
-from dashtam.presentation.schemas.snapshots import history_shape, latest_shape
+from dashtam.presentation.schemas.snapshots import (
+    LatestSnapshots,
+    SnapshotHistory,
+    history_shape,
+    latest_shape,
+)
 
 LIMIT = limit(default=30)
 
+RECENT_EXAMPLE: Final = SnapshotHistory.example | {
+    "snapshots": SnapshotHistory.example["snapshots"][::-1]
+}
 
-def get_latest_snapshots(context: RequestContext) -> Response:
+
+def get_latest_snapshots(context: RequestContext) -> Response[LatestSnapshots]:
     """Get latest snapshots.
 
     The most recent balance snapshot of each of the user's accounts, by account name, and the
@@ -40,7 +51,7 @@ def get_latest_snapshots(context: RequestContext) -> Response:
     return Response(latest_shape(latest))
 
 
-def get_balance_history(context: RequestContext) -> Response:
+def get_balance_history(context: RequestContext) -> Response[SnapshotHistory]:
     """Get balance history.
 
     An account's snapshots captured within a range, both ends included, oldest first. Each change
@@ -50,27 +61,29 @@ def get_balance_history(context: RequestContext) -> Response:
     `interval` and `max_points` leave snapshots out, and never make up or average any: the changes
     are those between the snapshots that are shown.
     """
-    period = Period(context.value(START_DATE), context.value(END_DATE))
-    account_id = AccountId(context.value(ACCOUNT_ID))
     interval = context.optional(INTERVAL)
     calendar = None if interval is None else Calendar(interval, context.value(TZ))
-    detail = Thinning(calendar, context.optional(MAX_POINTS))
     history = balance_snapshots.history(
-        context.work, context.user_id, account_id, period, context.optional(SOURCE), detail
+        context.work,
+        context.user_id,
+        context.value(ACCOUNT_ID),
+        Period(context.value(START_DATE), context.value(END_DATE)),
+        context.optional(SOURCE),
+        Thinning(calendar, context.optional(MAX_POINTS)),
     )
     return Response(history_shape(history))
 
 
-def list_balance_snapshots(context: RequestContext) -> Response:
+def list_balance_snapshots(context: RequestContext) -> Response[SnapshotHistory]:
     """List recent snapshots.
 
     An account's most recent snapshots, newest first. Each change compares to the snapshot before
-    it in the account's whole series, also where that one lies beyond `limit`.
+    it in the account's whole series, even where that one is beyond `limit`.
     """
     history = balance_snapshots.recent(
         context.work,
         context.user_id,
-        AccountId(context.value(ACCOUNT_ID)),
+        context.value(ACCOUNT_ID),
         context.value(LIMIT),
         context.optional(SOURCE),
     )
@@ -78,40 +91,41 @@ def list_balance_snapshots(context: RequestContext) -> Response:
 
 
 async def fast_latest(context: FastRequest) -> tuple[Viewer, bytes]:
-    """Return the latest snapshots as they lie ready."""
-    reader, balances = await context.cache.latest(context.credential)
+    """Return the latest snapshots from the cache."""
+    viewer, balances = await context.cache.latest(context.credential)
     include = context.value(INCLUDE)
     shown = [
         balance
         for balance in balances
         if balance_snapshots.is_shown(balance.is_hidden, balance.is_closed, include)
     ]
-    return reader, latest_json(shown)
+    return viewer, latest_json(shown)
 
 
 async def fast_history(context: FastRequest) -> tuple[Viewer, bytes]:
-    """Return a history as it lies ready: every snapshot of every source."""
-    if context.has_any(SOURCE, INTERVAL, MAX_POINTS):
+    """Return a history from the cache, which has every snapshot of every source."""
+    if context.optional(SOURCE) or context.optional(INTERVAL) or context.optional(MAX_POINTS):
         raise CacheMissError
     period = Period(context.value(START_DATE), context.value(END_DATE))
-    account_id = AccountId(context.value(ACCOUNT_ID))
-    pages = await context.cache.within(context.credential, account_id, period)
-    if sum(pages.snapshots) > balance_snapshots.MOST_ROWS:
+    account_id = context.value(ACCOUNT_ID)
+    cached = await context.cache.within(context.credential, account_id, period)
+    if sum(cached.snapshots) > balance_snapshots.MOST_ROWS:
         raise CacheMissError
-    return pages.reader, history_json(_checked(context, account_id, pages), period)
+    _check_chunks(context, account_id, cached)
+    return cached.reader, history_json(cached, period)
 
 
 async def fast_recent(context: FastRequest) -> tuple[Viewer, bytes]:
-    """Return the most recent snapshots as they lie ready, of every source."""
-    if context.has_any(SOURCE):
+    """Return the most recent snapshots of every source from the cache."""
+    if context.optional(SOURCE):
         raise CacheMissError
-    account_id = AccountId(context.value(ACCOUNT_ID))
-    pages = await context.cache.newest(context.credential, account_id, context.value(LIMIT))
-    return pages.reader, recent_json(_checked(context, account_id, pages), context.value(LIMIT))
+    account_id, limit = context.value(ACCOUNT_ID), context.value(LIMIT)
+    cached = await context.cache.newest(context.credential, account_id, limit)
+    _check_chunks(context, account_id, cached)
+    return cached.reader, recent_json(cached, limit)
 
 
-def _checked(context: FastRequest, account_id: AccountId, pages: CachedHistory) -> CachedHistory:
-    if not all(belongs(page, account_id) for page in pages.pages):
+def _check_chunks(context: FastRequest, account_id: AccountId, cached: CachedHistory) -> None:
+    if not all(is_of_account(chunk, account_id) for chunk in cached.pages):
         context.cache.mend(account_id)
         raise CacheMissError
-    return pages

@@ -1,31 +1,35 @@
 """Connections on the wire."""
 
-from datetime import datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 
-from msgspec import UNSET, Meta, UnsetType, structs
+from msgspec import UNSET, Meta, UnsetType
 
 from dashtam.application.connections import connect, connections
 from dashtam.application.connections.connect import Connected, NewConnection
 from dashtam.application.connections.provider_list import KnownProvider, known_providers
 from dashtam.database.unit_of_work import UnitOfWork
-from dashtam.domain.connection import Connection, ConnectionId, ConnectionState, ProviderKind
-from dashtam.presentation.http.parameters import CONNECTION_ID, write_cursor
-from dashtam.presentation.http.request_context import NO_CONTENT, RequestContext, Response
-from dashtam.presentation.schemas.base import Input, Name, Shape
+from dashtam.domain.connection import Connection, ConnectionState, ProviderKind
+from dashtam.presentation.http.parameters import CONNECTION_ID
+from dashtam.presentation.http.request_context import (
+    NO_CONTENT,
+    RequestContext,
+    Response,
+)
+from dashtam.presentation.schemas import examples
+from dashtam.presentation.schemas.base import Input, Instant, Name, PageShape, Shape, to_shape
 
 Credentials = Annotated[
     dict[str, Annotated[str, Meta(max_length=8192)]],
     Meta(
         max_length=20,
-        description="What the provider asks for, by the names in `GET /providers`.",
+        description="The provider's credentials, by the names in `GET /providers`.",
     ),
 ]
 
 
 class CredentialShape(Shape):
-    """One thing that a provider asks for; what is `secret` is never shown again."""
+    """A credential that a provider needs; a `secret` one is never shown again."""
 
     name: str
     title: str
@@ -33,7 +37,7 @@ class CredentialShape(Shape):
 
 
 class ProviderShape(Shape):
-    """Where balances can come from: an interface, a format of files, or typing."""
+    """A source of balances: an interface, a format of files, or typing."""
 
     slug: str
     name: str
@@ -42,32 +46,58 @@ class ProviderShape(Shape):
 
 
 class ProviderList(Shape):
-    """Everything that balances can come from."""
+    """Every source of balances."""
 
     providers: list[ProviderShape]
     total_count: int
 
+    example: ClassVar = {
+        "providers": [
+            {
+                "slug": "alpaca",
+                "name": "Alpaca",
+                "kind": "api",
+                "credentials": [
+                    {"name": "key_id", "title": "API key id", "secret": False},
+                    {"name": "secret_key", "title": "API secret key", "secret": True},
+                ],
+            },
+            {"slug": "ofx", "name": "OFX / QFX", "kind": "file", "credentials": []},
+        ],
+        "total_count": 2,
+    }
+
 
 class ConnectionShape(Shape):
-    """A tie to one institution; `detail` says in a sentence what is wrong, null when nothing is."""
+    """A tie to one institution; `detail` describes its problem in a sentence, null without one."""
 
     id: UUID
     provider: str
     name: str
     state: ConnectionState
     detail: str | None
-    last_synced_at: datetime | None
-    next_sync_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
+    last_synced_at: Instant | None
+    next_sync_at: Instant | None
+    created_at: Instant
+    updated_at: Instant
+
+    example: ClassVar = {
+        "id": examples.CONNECTION_ID,
+        "provider": "ofx",
+        "name": "Example Securities",
+        "state": "active",
+        "detail": None,
+        "last_synced_at": examples.CAPTURED_AT,
+        "next_sync_at": None,
+        "created_at": examples.CREATED_AT,
+        "updated_at": examples.CAPTURED_AT,
+    }
 
 
-class ConnectionList(Shape):
+class ConnectionList(PageShape):
     """A page of connections, by name."""
 
     connections: list[ConnectionShape]
-    total_count: int
-    next_cursor: str | None
 
 
 class ConnectRequest(Input):
@@ -77,59 +107,77 @@ class ConnectRequest(Input):
     credentials: Credentials
     name: Name | None = None
 
+    example: ClassVar = {
+        "provider": "alpaca",
+        "credentials": {"key_id": "AK…", "secret_key": "…"},
+        "name": "Brokerage",
+    }
+
 
 class ConnectionPatch(Input):
-    """What to change of a connection (a merge patch); `credentials` connects it again."""
+    """Changes of a connection (a merge patch); `credentials` connects it again."""
 
     name: Name | UnsetType = UNSET
     credentials: Credentials | UnsetType = UNSET
+    example: ClassVar = {"name": "Brokerage"}
 
 
 class ConnectedShape(ConnectionShape):
-    """A new connection, with its first run and how many accounts that found."""
+    """A new connection, with its first run and the number of accounts that were found."""
 
     sync_id: UUID
     accounts_found: int
 
+    example: ClassVar = ConnectionShape.example | {
+        "provider": "alpaca",
+        "next_sync_at": "2025-12-27T09:41:00Z",
+        "sync_id": examples.SYNC_ID,
+        "accounts_found": 1,
+    }
 
-def list_providers(context: RequestContext) -> Response:
+
+def list_providers(context: RequestContext) -> Response[ProviderList]:
     """List providers.
 
-    What balances can come from: live providers with the credentials that they ask for, formats of
+    Every source of balances: live providers with the credentials that they need, formats of
     statement files, and typing.
     """
     known = [provider_shape(provider) for provider in known_providers(context.services)]
-    return Response(ProviderList(providers=known, total_count=len(known)))
+    return Response(ProviderList(known, len(known)))
 
 
-def create_connection(context: RequestContext) -> Response:
+def create_connection(context: RequestContext) -> Response[ConnectedShape]:
     """Connect to a provider.
 
     Runs the first sync (`initial_connection`), with older balances where the provider has them.
     Credentials that it does not take are 422, and nothing is kept. If the first sync fails for any
     other reason, the connection is there with the state `failing` and is tried again by itself.
     """
+
+    def respond(connected: Connected) -> Response[ConnectedShape]:
+        connection, sync = connected.connection, connected.sync
+        found = len(sync.accounts)
+        shape = to_shape(ConnectedShape, connection, sync_id=sync.id, accounts_found=found)
+        return Response(shape, location=f"/connections/{connection.id}")
+
+    def store(work: UnitOfWork, connected: Connected) -> None:
+        context.store_response(work, respond(connected))
+
     body = context.body(ConnectRequest)
     new = NewConnection(body.provider, body.credentials, body.name)
-
-    def keep(work: UnitOfWork, connected: Connected) -> None:
-        context.keep(work, _connected(connected))
-
-    return _connected(connect.connect(context.services, context.user_id, new, keep))
+    return respond(connect.connect(context.services, context.user_id, new, store))
 
 
-def change_connection(context: RequestContext) -> Response:
+def change_connection(context: RequestContext) -> Response[ConnectionShape]:
     """Change a connection.
 
     Rename it, or give it other credentials, also after it was disconnected: it is synced by them,
-    and its accounts and their history go on. Credentials that the provider does not take are 422,
-    and those before them stay.
+    and its accounts and their history continue. Credentials that the provider does not take are
+    422, and those before them stay.
     """
     patch = context.body(ConnectionPatch)
     with context.services.database.write() as work:
-        connection = connections.of(
-            work, context.user_id, ConnectionId(context.value(CONNECTION_ID))
-        )
+        connection = _owned(context, work)
         if not isinstance(patch.name, UnsetType):
             connection = connections.rename(work, connection, patch.name)
     if not isinstance(patch.credentials, UnsetType):
@@ -137,72 +185,43 @@ def change_connection(context: RequestContext) -> Response:
     return Response(connection_shape(connection))
 
 
-def disconnect(context: RequestContext) -> Response:
+def disconnect(context: RequestContext) -> Response[None]:
     """Disconnect.
 
-    Destroys the connection's credentials. Its accounts and their history stay, and go on if it is
-    connected again.
+    Destroys the connection's credentials. Its accounts and their history stay, and continue if it
+    is connected again.
     """
-    connection_id = ConnectionId(context.value(CONNECTION_ID))
-    connection = connections.of(context.work, context.user_id, connection_id)
-    connections.disconnect(context.work, connection)
+    connections.disconnect(context.work, _owned(context, context.work))
     return NO_CONTENT
 
 
-def _connected(connected: Connected) -> Response:
-    shape = ConnectedShape(
-        **structs.asdict(connection_shape(connected.connection)),
-        sync_id=connected.sync.id,
-        accounts_found=len(connected.sync.accounts),
-    )
-    return Response(shape, headers={"Location": f"/api/v1/connections/{connected.connection.id}"})
-
-
-def provider_shape(provider: KnownProvider) -> ProviderShape:
-    """Return a provider as it is sent."""
-    return ProviderShape(
-        slug=provider.slug,
-        name=provider.name,
-        kind=provider.kind,
-        credentials=[
-            CredentialShape(name=field.name, title=field.title, secret=field.is_secret)
-            for field in provider.credentials
-        ],
-    )
-
-
-def list_connections(context: RequestContext) -> Response:
+def list_connections(context: RequestContext) -> Response[ConnectionList]:
     """List connections.
 
-    Where the user's accounts come from: one for each provider that was connected to, one for each
-    institution whose files were imported, and one for the accounts that are kept by hand.
+    The sources of the user's accounts: one for each connected provider, one for each institution
+    of imported files, and one for the accounts that are kept by hand.
     """
     found = connections.of_user(context.work, context.user_id, context.page())
-    return Response(
-        ConnectionList(
-            connections=[connection_shape(connection) for connection in found.items],
-            total_count=found.total,
-            next_cursor=write_cursor(found.last),
-        )
-    )
+    return Response.of_page(ConnectionList, found, connection_shape)
 
 
-def get_connection(context: RequestContext) -> Response:
+def get_connection(context: RequestContext) -> Response[ConnectionShape]:
     """Get a connection."""
-    connection_id = ConnectionId(context.value(CONNECTION_ID))
-    return Response(connection_shape(connections.of(context.work, context.user_id, connection_id)))
+    return Response(connection_shape(_owned(context, context.work)))
+
+
+def _owned(context: RequestContext, work: UnitOfWork) -> Connection:
+    return connections.of(work, context.user_id, context.value(CONNECTION_ID))
 
 
 def connection_shape(connection: Connection) -> ConnectionShape:
     """Return a connection as it is sent."""
-    return ConnectionShape(
-        id=connection.id,
-        provider=connection.provider,
-        name=connection.name,
-        state=connection.state,
-        detail=connection.detail,
-        last_synced_at=connection.last_synced_at,
-        next_sync_at=connection.next_sync_at,
-        created_at=connection.created_at,
-        updated_at=connection.updated_at,
-    )
+    return to_shape(ConnectionShape, connection)
+
+
+def provider_shape(provider: KnownProvider) -> ProviderShape:
+    """Return a provider as it is sent."""
+    credentials = [
+        CredentialShape(field.name, field.title, field.is_secret) for field in provider.credentials
+    ]
+    return to_shape(ProviderShape, provider, credentials=credentials)

@@ -1,10 +1,9 @@
-"""The export on the wire: all of one's own data as one document, written piece by piece."""
+"""The export on the wire: all of a user's data as one document, written piece by piece."""
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
 from itertools import chain
 from tempfile import SpooledTemporaryFile
-from typing import Any, Final, Literal, TypeVar
+from typing import ClassVar, Final, Literal, TypeVar
 
 import msgspec
 
@@ -17,8 +16,9 @@ from dashtam.presentation.routers.api.v1.connections import ConnectionShape, con
 from dashtam.presentation.routers.api.v1.holdings import HoldingShape, holding_shape
 from dashtam.presentation.routers.api.v1.syncs import SyncShape, sync_shape
 from dashtam.presentation.routers.api.v1.users import UserShape, user_shape
-from dashtam.presentation.schemas.base import Shape
-from dashtam.presentation.schemas.snapshots import Snapshot, snapshot_shape
+from dashtam.presentation.schemas import examples
+from dashtam.presentation.schemas.base import Instant, Shape
+from dashtam.presentation.schemas.snapshots import LatestSnapshots, Snapshot, snapshot_shape
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ class ExportShape(Shape):
 
     format: Literal["dashtam_export"]
     version: Literal[1]
-    exported_at: datetime
+    exported_at: Instant
     user: UserShape
     connections: list[ConnectionShape]
     accounts: list[AccountShape]
@@ -41,14 +41,26 @@ class ExportShape(Shape):
     syncs: list[SyncShape]
     balance_snapshots: list[Snapshot]
 
+    example: ClassVar = {
+        "format": "dashtam_export",
+        "version": 1,
+        "exported_at": examples.CAPTURED_AT,
+        "user": UserShape.example,
+        "connections": [ConnectionShape.example],
+        "accounts": [AccountShape.example],
+        "holdings": [HoldingShape.example],
+        "syncs": [SyncShape.example],
+        "balance_snapshots": LatestSnapshots.example["snapshots"],
+    }
 
-def export_data(context: RequestContext) -> Response:
+
+def export_data(context: RequestContext) -> Response[ExportShape]:
     """Export all data.
 
-    Everything that is the user's, as one document: connections, accounts, holdings, syncs and
-    every snapshot that stands, account by account, oldest first.
+    All of the user's data as one document: connections, accounts, holdings, syncs and every
+    snapshot that is not retracted, account by account, oldest first.
     """
-    # A slow client reads from here, when the transaction is long over.
+    # A slow client reads from here, long after the transaction has ended.
     spool = SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed with the last chunk
     try:
         for piece in export_pieces(context.work, context.user_id):
@@ -57,15 +69,18 @@ def export_data(context: RequestContext) -> Response:
     except BaseException:
         spool.close()
         raise
-    name = f"dashtam-export-{context.work.now.date()}.json"
-    return Response(
-        chunks=_chunks(spool),
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+
+    def read_chunks() -> Iterator[bytes]:
+        with spool:
+            while chunk := spool.read(_CHUNK_BYTES):
+                yield chunk
+
+    disposition = f'attachment; filename="dashtam-export-{context.work.now.date()}.json"'
+    return Response(chunks=read_chunks(), headers={"Content-Disposition": disposition})
 
 
 def export_pieces(work: UnitOfWork, user_id: UserId) -> Iterator[bytes]:
-    """Yield the document piece by piece, a line for each thing in it, while the work is open."""
+    """Yield the document piece by piece, each item on a line, while the work is open."""
     everything = export(work, user_id)
     yield b'{"format":"dashtam_export","version":1,"exported_at":' + _encode(everything.at)
     yield b',\n"user":' + _encode(user_shape(everything.user))
@@ -77,15 +92,9 @@ def export_pieces(work: UnitOfWork, user_id: UserId) -> Iterator[bytes]:
     yield b"}\n"
 
 
-def _list(name: str, things: Iterable[T], shape: Callable[[T], Any]) -> Iterator[bytes]:
+def _list(name: str, items: Iterable[T], to_shape: Callable[[T], Shape]) -> Iterator[bytes]:
     yield f',\n"{name}":['.encode()
     separators = chain([b"\n"], iter(lambda: b",\n", None))
-    for separator, thing in zip(separators, things, strict=False):
-        yield separator + _encode(shape(thing))
+    for separator, item in zip(separators, items, strict=False):
+        yield separator + _encode(to_shape(item))
     yield b"]"
-
-
-def _chunks(spool: "SpooledTemporaryFile[bytes]") -> Iterator[bytes]:
-    with spool:
-        while chunk := spool.read(_CHUNK_BYTES):
-            yield chunk

@@ -1,15 +1,21 @@
 """Holdings on the wire."""
 
-from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from dashtam.application.history import accounts, holdings
-from dashtam.database.pagination import ListPage
-from dashtam.domain.account import AccountId
 from dashtam.domain.history.holding import Holding
-from dashtam.presentation.http.parameters import ACCOUNT_ID, write_cursor
+from dashtam.presentation.http.parameters import ACCOUNT_ID
 from dashtam.presentation.http.request_context import RequestContext, Response
-from dashtam.presentation.schemas.base import CurrencyCode, Shape, decimal_text
+from dashtam.presentation.schemas import examples
+from dashtam.presentation.schemas.base import (
+    CurrencyCode,
+    Instant,
+    PageShape,
+    Shape,
+    decimal_text,
+    to_shape,
+)
 
 
 class HoldingShape(Shape):
@@ -25,57 +31,59 @@ class HoldingShape(Shape):
     market_value: str | None
     cost_basis: str | None
     currency: CurrencyCode
-    as_of: datetime
+    as_of: Instant
+
+    example: ClassVar = {
+        "id": "7d3f5a1e-2c44-4f0b-8a36-0b7c9e5d1f20",
+        "account_id": examples.ACCOUNT_ID,
+        "symbol": "VTI",
+        "name": "Total Stock Market ETF",
+        "asset_type": "etf",
+        "quantity": "62.5",
+        "price": "352.00",
+        "market_value": "22000.00",
+        "cost_basis": "17500.00",
+        "currency": "USD",
+        "as_of": examples.CAPTURED_AT,
+    }
 
 
-class HoldingList(Shape):
+class HoldingList(PageShape):
     """A page of positions, by symbol."""
 
     holdings: list[HoldingShape]
-    total_count: int
-    next_cursor: str | None
 
 
-def list_account_holdings(context: RequestContext) -> Response:
+def list_account_holdings(context: RequestContext) -> Response[HoldingList]:
     """List an account's holdings.
 
-    What the account's positions are now, as they were last reported.
+    The account's current positions, as they were last reported.
     """
-    account = accounts.owned(context.work, context.user_id, AccountId(context.value(ACCOUNT_ID)))
-    return _answer(holdings.of_account(context.work, account, context.page()))
+    account = accounts.owned(context.work, context.user_id, context.value(ACCOUNT_ID))
+    found = holdings.of_account(context.work, account, context.page())
+    return Response.of_page(HoldingList, found, holding_shape)
 
 
-def list_holdings(context: RequestContext) -> Response:
+def list_holdings(context: RequestContext) -> Response[HoldingList]:
     """List holdings.
 
     The current positions of all the user's accounts.
     """
-    return _answer(holdings.of_user(context.work, context.user_id, context.page()))
-
-
-def _answer(found: ListPage[Holding]) -> Response:
-    return Response(
-        HoldingList(
-            holdings=[holding_shape(holding) for holding in found.items],
-            total_count=found.total,
-            next_cursor=write_cursor(found.last),
-        )
-    )
+    found = holdings.of_user(context.work, context.user_id, context.page())
+    return Response.of_page(HoldingList, found, holding_shape)
 
 
 def holding_shape(holding: Holding) -> HoldingShape:
     """Return a position as it is sent."""
     position = holding.position
-    return HoldingShape(
+    return to_shape(
+        HoldingShape,
+        position,
         id=holding.id,
         account_id=holding.account_id,
-        symbol=position.symbol,
-        name=position.name,
-        asset_type=position.asset_type,
-        quantity=format(position.quantity, "f"),
+        quantity=decimal_text(position.quantity),
         price=decimal_text(position.price),
         market_value=decimal_text(position.market_value),
         cost_basis=decimal_text(position.cost_basis),
         currency=position.currency.code,
-        as_of=position.as_of,
     )

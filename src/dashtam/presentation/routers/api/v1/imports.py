@@ -1,7 +1,8 @@
-"""Imports on the wire: a statement file comes in, what became of it goes out."""
+"""Imports on the wire: a statement file, and the result of its import."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -9,32 +10,57 @@ from msgspec import Meta
 
 from dashtam.application.imports import file_import
 from dashtam.application.imports.file_import import SentFile
-from dashtam.application.imports.import_result import AccountImport, Import
-from dashtam.application.ports import FileFormat
+from dashtam.application.imports.import_result import Import
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import AccountId
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.errors import FieldError, Unprocessable
-from dashtam.domain.statement import RowError
 from dashtam.presentation.http.request_context import RequestContext, Response, Upload
-from dashtam.presentation.schemas.base import CurrencyCode, Shape
+from dashtam.presentation.schemas import examples
+from dashtam.presentation.schemas.base import CurrencyCode, Form, Shape, to_shape
 
-FORM: Final = {
-    "file": "The statement file.",
-    "format": "Its format, when its content should not decide; see `GET /imports/formats`.",
-    "mapping": "How the columns of a CSV file are to be read, as a JSON object.",
-    "account_id": "The account to record into, for a file of one account.",
-    "connection_id": "The connection under which accounts are found or made.",
-    "dry_run": "`true` tells what would be recorded, and records nothing.",
-}
+T = TypeVar("T")
 
+
+def _field(description: str, kind: str = "string", **schema: object) -> dict[str, Any]:
+    return {"type": kind} | schema | {"description": description}
+
+
+FORM: Final = Form(
+    {
+        "file": _field("The statement file.", contentMediaType="application/octet-stream"),
+        "format": _field(
+            "Its format, where its content should not decide; see `GET /imports/formats`."
+        ),
+        "mapping": _field(
+            "The meaning of a CSV file's columns, as a JSON object.",
+            contentMediaType="application/json",
+        ),
+        "account_id": _field(
+            "The account to record into, for a file of one account.", format="uuid"
+        ),
+        "connection_id": _field(
+            "The connection under which accounts are found or made.", format="uuid"
+        ),
+        "dry_run": _field(
+            "`true` shows the result of the import, and records nothing.", "boolean", default=False
+        ),
+    },
+    example={
+        "file": "Date,Balance,Account\n2025-01-15,20000.00,Brokerage\n",
+        "account_id": examples.ACCOUNT_ID,
+    },
+)
+
+_parse_uuid: Final = partial(msgspec.convert, type=UUID)
+_parse_object: Final = partial(msgspec.json.decode, type=dict[str, Any])
 _BOOLEANS: Final = {"true": True, "false": False, "1": True, "0": False}
 
 Line = Annotated[int | None, Meta(description="Counted from 1; null where it is not one line.")]
 
 
 class ImportProblem(Shape):
-    """A line that could not be used, and why; never what stood there."""
+    """A line that could not be used, and the reason, without the line's content."""
 
     line: Line
     code: str
@@ -42,7 +68,7 @@ class ImportProblem(Shape):
 
 
 class ImportedAccount(Shape):
-    """What the import did to one account; `account_id` is null for a new one in a dry run."""
+    """The result for one account; `account_id` is null for a new one in a dry run."""
 
     account_id: UUID | None
     name: str
@@ -55,7 +81,7 @@ class ImportedAccount(Shape):
 
 
 class ImportShape(Shape):
-    """What an import did; `id` is the run's, null in a dry run."""
+    """The result of an import; `id` is the run's, null in a dry run."""
 
     id: UUID | None
     format: str
@@ -65,9 +91,32 @@ class ImportShape(Shape):
     refused: int
     accounts: list[ImportedAccount]
 
+    example: ClassVar = {
+        "id": examples.SYNC_ID,
+        "format": "balance_csv",
+        "dry_run": False,
+        "recorded": 2,
+        "skipped": 0,
+        "refused": 1,
+        "accounts": [
+            {
+                "account_id": examples.ACCOUNT_ID,
+                "name": "Brokerage",
+                "currency": "USD",
+                "is_new": False,
+                "recorded": 2,
+                "skipped": 0,
+                "refused": 1,
+                "problems": [
+                    {"line": 4, "code": "invalid_amount", "detail": "This is not an amount."}
+                ],
+            }
+        ],
+    }
+
 
 class FormatShape(Shape):
-    """A format of statement files that is understood."""
+    """A format of statement files that can be imported."""
 
     slug: str
     name: str
@@ -76,126 +125,101 @@ class FormatShape(Shape):
 
 
 class FormatList(Shape):
-    """Every format that is understood."""
+    """Every format that can be imported."""
 
     formats: list[FormatShape]
     total_count: int
 
+    example: ClassVar = {
+        "formats": [
+            {
+                "slug": "ofx",
+                "name": "OFX / QFX",
+                "extensions": [".ofx", ".qfx"],
+                "description": "What banks, cards and brokers offer for Quicken or Money,"
+                " positions included.",
+            }
+        ],
+        "total_count": 1,
+    }
 
-def import_file(context: RequestContext) -> Response:
+
+def import_file(context: RequestContext) -> Response[ImportShape]:
     """Import a statement file.
 
-    OFX or QFX, MT940, camt.053 or a CSV of balances, told apart by content. All that can be used
-    is recorded in one transaction, and each line that cannot is told with its reason; known
-    readings are skipped. Accounts are found again by their identity and made on first sight.
+    OFX or QFX, MT940, camt.053 or a CSV of balances, recognised by content. Every line that can be
+    used is recorded in one transaction, and every other is listed with its reason; known readings
+    are skipped. Accounts are found again by their identity and made on first sight.
     """
     upload: Upload = context.request.body
-    form = _Form(upload.texts)
-    account_id, connection_id = form.id("account_id"), form.id("connection_id")
+    unknown = sorted(set(upload.texts) - set(FORM.fields))
+    if unknown:
+        detail = f"This form has no field {unknown[0]!r}."
+        raise _form_error(unknown[0], "unknown_field", detail)
+
+    def field(name: str, parse: Callable[[str], T], rule: str) -> T | None:
+        text = upload.texts.get(name)
+        try:
+            return parse(text) if text else None
+        except (msgspec.DecodeError, KeyError, RecursionError):
+            raise _form_error(name, "invalid", rule) from None
+
+    is_dry = field("dry_run", _BOOLEANS.__getitem__, "Write true or false.") or False
+    account_id = field("account_id", _parse_uuid, "An id is a UUID.")
+    connection_id = field("connection_id", _parse_uuid, "An id is a UUID.")
+    mapping = field("mapping", _parse_object, "The mapping is a JSON object.")
     sent = SentFile(
         user_id=context.user_id,
         file=upload.file,
-        file_format=form.text("format"),
-        mapping=form.mapping(),
-        account_id=None if account_id is None else AccountId(account_id),
-        connection_id=None if connection_id is None else ConnectionId(connection_id),
-        is_dry=form.is_dry,
+        file_format=upload.texts.get("format") or None,
+        mapping=mapping or {},
+        account_id=account_id and AccountId(account_id),
+        connection_id=connection_id and ConnectionId(connection_id),
+        is_dry=is_dry,
         address=context.request.address,
     )
 
-    def keep(work: UnitOfWork, done: Import) -> None:
-        context.keep(work, _answer(done, is_dry=form.is_dry))
+    def respond(done: Import) -> Response[ImportShape]:
+        location = None if is_dry else f"/syncs/{done.sync_id}"
+        return Response(import_shape(done, is_dry=is_dry), location=location)
 
-    return _answer(file_import.import_file(context.services, sent, keep), is_dry=form.is_dry)
+    def store(work: UnitOfWork, done: Import) -> None:
+        context.store_response(work, respond(done))
+
+    return respond(file_import.import_file(context.services, sent, store))
 
 
-def list_import_formats(context: RequestContext) -> Response:
+def _form_error(name: str, code: str, detail: str) -> Unprocessable:
+    return Unprocessable(detail, (FieldError(f"/{name}", code, detail),))
+
+
+def list_import_formats(context: RequestContext) -> Response[FormatList]:
     """List import formats.
 
-    What `POST /imports` understands.
+    The formats that `POST /imports` takes.
     """
-    formats = [_format_shape(known) for known in context.services.statement_files.formats()]
-    return Response(FormatList(formats=formats, total_count=len(formats)))
-
-
-class _Form:
-    """The texts beside the file."""
-
-    def __init__(self, texts: Mapping[str, str]) -> None:
-        self._texts = texts
-        unknown = sorted(set(texts) - set(FORM))
-        if unknown:
-            detail = f"This form has no field {unknown[0]!r}."
-            raise Unprocessable(detail, (FieldError(f"/{unknown[0]}", "unknown_field", detail),))
-        self.is_dry = self._boolean("dry_run")
-
-    def text(self, name: str) -> str | None:
-        """Return a field, None where it is empty or not there."""
-        return self._texts.get(name) or None
-
-    def mapping(self) -> dict[str, Any]:
-        """Return how columns are to be read."""
-        try:
-            return msgspec.json.decode(self.text("mapping") or "{}", type=dict[str, Any])
-        except (msgspec.DecodeError, RecursionError):
-            detail = "The mapping is a JSON object."
-            raise Unprocessable(detail, (FieldError("/mapping", "invalid", detail),)) from None
-
-    def id(self, name: str) -> UUID | None:
-        """Return a field that is an id."""
-        try:
-            return msgspec.convert(self.text(name), UUID | None)
-        except msgspec.ValidationError:
-            detail = "An id is a UUID."
-            raise Unprocessable(detail, (FieldError(f"/{name}", "invalid", detail),)) from None
-
-    def _boolean(self, name: str) -> bool:
-        text = self.text(name) or "false"
-        if text not in _BOOLEANS:
-            detail = "Write true or false."
-            raise Unprocessable(detail, (FieldError(f"/{name}", "invalid", detail),))
-        return _BOOLEANS[text]
-
-
-def _answer(done: Import, *, is_dry: bool) -> Response:
-    location = {} if is_dry else {"Location": f"/api/v1/syncs/{done.sync_id}"}
-    return Response(import_shape(done, is_dry=is_dry), headers=location)
+    known = context.services.statement_files.formats()
+    formats = [to_shape(FormatShape, file_format) for file_format in known]
+    return Response(FormatList(formats, len(formats)))
 
 
 def import_shape(done: Import, *, is_dry: bool) -> ImportShape:
-    """Return what an import did as it is sent."""
-    return ImportShape(
+    """Return the result of an import as it is sent."""
+    accounts = [
+        to_shape(
+            ImportedAccount,
+            one,
+            account_id=None if is_dry and one.is_new else one.account.id,
+            name=one.account.name,
+            currency=one.account.currency.code,
+        )
+        for one in done.accounts
+    ]
+    return to_shape(
+        ImportShape,
+        done,
         id=None if is_dry else done.sync_id,
         format=done.file_format,
         dry_run=is_dry,
-        recorded=done.recorded,
-        skipped=done.skipped,
-        refused=done.refused,
-        accounts=[_account_shape(account, is_dry=is_dry) for account in done.accounts],
-    )
-
-
-def _account_shape(done: AccountImport, *, is_dry: bool) -> ImportedAccount:
-    return ImportedAccount(
-        account_id=None if is_dry and done.is_new else done.account.id,
-        name=done.account.name,
-        currency=done.account.currency.code,
-        is_new=done.is_new,
-        recorded=done.recorded,
-        skipped=done.skipped,
-        refused=done.refused,
-        problems=[_problem_shape(problem) for problem in done.problems],
-    )
-
-
-def _problem_shape(problem: RowError) -> ImportProblem:
-    return ImportProblem(line=problem.line, code=problem.code, detail=problem.detail)
-
-
-def _format_shape(known: FileFormat) -> FormatShape:
-    return FormatShape(
-        slug=known.slug,
-        name=known.name,
-        extensions=list(known.extensions),
-        description=known.description,
+        accounts=accounts,
     )

@@ -1,133 +1,184 @@
 """Sessions on the wire: signing in, refreshing, signing out."""
 
-from datetime import datetime
-from typing import Annotated
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, ClassVar, Final, Literal
+from urllib.parse import urlsplit
 from uuid import UUID
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from dashtam.application.people import sessions
-from dashtam.domain.errors import Unauthorized
+from dashtam.application.people.sessions import ACCESS_TOKEN_S, SESSION_LASTS, TokenPair
+from dashtam.application.ports import ServiceOptions
+from dashtam.domain.errors import Forbidden, Unauthorized
 from dashtam.domain.user import Principal, Session, SessionId
-from dashtam.presentation.http.parameters import path_id, write_cursor
-from dashtam.presentation.http.request_context import NO_CONTENT, RequestContext, Response
-from dashtam.presentation.schemas.base import Input, Shape
-from dashtam.presentation.schemas.token_pairs import (
-    ended_cookie,
-    pair_headers,
-    pair_shape,
-    refresh_cookie,
+from dashtam.presentation.http.parameters import path_id
+from dashtam.presentation.http.request_context import (
+    BASE_PATH,
+    NO_CONTENT,
+    RequestContext,
+    Response,
 )
+from dashtam.presentation.schemas import examples
+from dashtam.presentation.schemas.base import Input, Instant, PageShape, Shape, to_shape
 
-SESSION_ID = path_id("Session unique identifier.")
+SESSION_ID = path_id(SessionId, "Session unique identifier.")
+
+_COOKIE: Final = "dashtam_refresh"
 
 
 class SignIn(Input):
-    """Who signs in."""
+    """A user's e-mail and password."""
 
     email: Annotated[str, Meta(examples=["ann@example.org"])]
     password: str
     cookie: Annotated[
         bool, Meta(description="Whether the refresh token is sent as a cookie; for browsers.")
     ] = False
+    example: ClassVar = {"email": "ann@example.org", "password": examples.PASSWORD}
+
+
+class TokenPairShape(Shape):
+    """An access token for every request, and a refresh token that brings the next pair."""
+
+    access_token: str
+    refresh_token: (
+        Annotated[str, Meta(description="Left out where it is sent as a cookie.")] | UnsetType
+    ) = UNSET
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105 - its kind, not the token
+    expires_in: Annotated[int, Meta(description="Seconds.")] = ACCESS_TOKEN_S
+
+    example: ClassVar = {
+        "access_token": "eyJ…",
+        "refresh_token": "dtr_…",
+        "token_type": "bearer",
+        "expires_in": 900,
+    }
 
 
 class SessionShape(Shape):
     """One sign-in; `address` and `user_agent` are those of that moment."""
 
     id: UUID
-    created_at: datetime
-    last_used_at: datetime
+    created_at: Instant
+    last_used_at: Instant
     address: str
     user_agent: str
     is_current: bool
 
+    example: ClassVar = {
+        "id": "c2a9d4b8-1e6f-4c73-9b02-8f4d5e6a7b90",
+        "created_at": examples.CAPTURED_AT,
+        "last_used_at": examples.CAPTURED_AT,
+        "address": "192.0.2.7",
+        "user_agent": "curl/8.14.1",
+        "is_current": True,
+    }
 
-class SessionList(Shape):
+
+class SessionList(PageShape):
     """A page of sessions, newest first."""
 
     sessions: list[SessionShape]
-    total_count: int
-    next_cursor: str | None
-
-
-def create_session(context: RequestContext) -> Response:
-    """Sign in.
-
-    With `cookie: true` the refresh token comes as a cookie that only `POST /tokens` is sent.
-    """
-    body = context.body(SignIn)
-    user_agent = context.request.headers.get("user-agent", "")
-    pair = sessions.sign_in(
-        context.services, body.email, body.password, context.request.address, user_agent
-    )
-    return Response(
-        pair_shape(pair, in_cookie=body.cookie),
-        headers=pair_headers(pair, context.services.options, in_cookie=body.cookie),
-    )
-
-
-def list_sessions(context: RequestContext) -> Response:
-    """List sessions.
-
-    Where the user is signed in, newest first.
-    """
-    found = sessions.of_user(context.work, context.principal, context.page())
-    return Response(
-        SessionList(
-            sessions=[_shape(session, context.principal) for session in found.items],
-            total_count=found.total,
-            next_cursor=write_cursor(found.last),
-        )
-    )
-
-
-def delete_session(context: RequestContext) -> Response:
-    """End a session.
-
-    Its tokens are refused from now on.
-    """
-    session_id = SessionId(context.value(SESSION_ID))
-    sessions.revoke(context.work, context.principal, session_id)
-    return NO_CONTENT
-
-
-def delete_current_session(context: RequestContext) -> Response:
-    """Sign out."""
-    sessions.sign_out(context.work, context.principal)
-    return Response(status=204, headers=ended_cookie(context.services.options))
-
-
-def _shape(session: Session, principal: Principal) -> SessionShape:
-    return SessionShape(
-        id=session.id,
-        created_at=session.created_at,
-        last_used_at=session.last_used_at,
-        address=session.address,
-        user_agent=session.user_agent,
-        is_current=session.id == principal.session_id,
-    )
 
 
 class Refresh(Input):
     """The refresh token; it is left out where the cookie holds it."""
 
     refresh_token: str | None = None
+    example: ClassVar = {"refresh_token": "dtr_…"}
 
 
-def create_tokens(context: RequestContext) -> Response:
+def create_session(context: RequestContext) -> Response[TokenPairShape]:
+    """Sign in.
+
+    With `cookie: true` the refresh token comes as a cookie, which is sent to `POST /tokens` alone.
+    """
+    body = context.body(SignIn)
+    user_agent = context.request.headers.get("user-agent", "")
+    pair = sessions.sign_in(
+        context.services, body.email, body.password, context.request.address, user_agent
+    )
+    return _pair_response(context, pair, in_cookie=body.cookie)
+
+
+def list_sessions(context: RequestContext) -> Response[SessionList]:
+    """List sessions.
+
+    Every sign-in of the user, newest first.
+    """
+    found = sessions.of_user(context.work, context.principal, context.page())
+    return Response.of_page(SessionList, found, partial(_session_shape, context.principal))
+
+
+def delete_session(context: RequestContext) -> Response[None]:
+    """End a session.
+
+    Its tokens are refused from now on.
+    """
+    sessions.revoke(context.work, context.principal, context.value(SESSION_ID))
+    return NO_CONTENT
+
+
+def delete_current_session(context: RequestContext) -> Response[None]:
+    """Sign out."""
+    sessions.sign_out(context.work, context.principal)
+    return Response(status=204, headers=_cookie_header(context.services.options, "", lasts_s=0))
+
+
+def create_tokens(context: RequestContext) -> Response[TokenPairShape]:
     """Refresh.
 
     A refresh token is spent by its use. For ten seconds it brings the same successor again, so
     that a lost answer does no harm; after that its reuse ends the session.
     """
-    sent = context.body(Refresh).refresh_token
-    options, in_cookie = context.services.options, sent is None
-    token = refresh_cookie(context.request.headers, options) if sent is None else sent
+    token = context.body(Refresh).refresh_token
+    in_cookie = token is None
+    if token is None:
+        token = _read_cookie(context.request.headers, context.services.options)
     if token is None:
         raise Unauthorized
     pair = sessions.refresh(context.services, token, context.request.address)
-    return Response(
-        pair_shape(pair, in_cookie=in_cookie),
-        headers=pair_headers(pair, options, in_cookie=in_cookie),
-    )
+    return _pair_response(context, pair, in_cookie=in_cookie)
+
+
+def _session_shape(principal: Principal, session: Session) -> SessionShape:
+    return to_shape(SessionShape, session, is_current=session.id == principal.session_id)
+
+
+def _pair_response(
+    context: RequestContext, pair: TokenPair, *, in_cookie: bool
+) -> Response[TokenPairShape]:
+    if not in_cookie:
+        return Response(TokenPairShape(pair.access_token, pair.refresh_token))
+    lasts_s = int(SESSION_LASTS.total_seconds())
+    header = _cookie_header(context.services.options, pair.refresh_token, lasts_s)
+    return Response(TokenPairShape(pair.access_token), headers=header)
+
+
+def _cookie_header(options: ServiceOptions, token: str, lasts_s: int) -> dict[str, str]:
+    """Return the header that sets the refresh cookie, which no script can read."""
+    path = f"{options.base_path}{BASE_PATH}/tokens"
+    cookie = f"{_COOKIE}={token}; HttpOnly; SameSite=Strict; Path={path}; Max-Age={lasts_s}"
+    return {"Set-Cookie": f"{cookie}; Secure" if options.has_https else cookie}
+
+
+def _read_cookie(headers: Mapping[str, str], options: ServiceOptions) -> str | None:
+    """Return the refresh token of the request's cookie, None where it has none.
+
+    Raises:
+        Forbidden: a page of another origin made the browser send it.
+    """
+    pairs = [cookie.strip().partition("=") for cookie in headers.get("cookie", "").split(";")]
+    tokens = [token for name, _, token in pairs if name == _COOKIE and token]
+    if not tokens:
+        return None
+    # The header Host is ours, since browsers send the cookie to its own host alone.
+    host = headers.get("host", "")
+    origins = {f"http://{host}", f"https://{host}"}
+    origins |= {f"{url.scheme}://{url.netloc}" for url in map(urlsplit, options.origins)}
+    if headers.get("origin", "") not in origins:
+        detail = "The cookie counts only for requests with our own Origin."
+        raise Forbidden(detail)
+    return tokens[0]

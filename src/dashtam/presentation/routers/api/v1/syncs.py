@@ -1,9 +1,8 @@
 """Syncs on the wire: the runs that recorded balances."""
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 from uuid import UUID
 
 import msgspec
@@ -12,40 +11,38 @@ from msgspec import Meta
 from dashtam.application.connections import connections
 from dashtam.application.history import accounts
 from dashtam.application.syncs import sync_run, syncs
-from dashtam.application.syncs.sync_result import SyncClaim
 from dashtam.application.syncs.sync_run import SyncRequest
 from dashtam.application.syncs.syncs import Following
-from dashtam.database.pagination import ListPage
 from dashtam.database.unit_of_work import UnitOfWork
-from dashtam.domain.account import AccountId
-from dashtam.domain.connection import ConnectionId
+from dashtam.domain.account import Account
+from dashtam.domain.connection import Connection, ConnectionId
 from dashtam.domain.errors import DashtamError
 from dashtam.domain.history.balance_snapshot import SnapshotId
-from dashtam.domain.sync import AccountOutcome, SnapshotSource, Sync, SyncId, SyncState
-from dashtam.presentation.http.parameters import ACCOUNT_ID, CONNECTION_ID, path_id, write_cursor
+from dashtam.domain.sync import SnapshotSource, Sync, SyncId, SyncState
+from dashtam.presentation.http.parameters import ACCOUNT_ID, CONNECTION_ID, path_id
 from dashtam.presentation.http.request_context import (
     NO_CONTENT,
     RequestContext,
     Response,
-    StreamPart,
 )
-from dashtam.presentation.schemas.base import Input, Shape
+from dashtam.presentation.schemas import examples
+from dashtam.presentation.schemas.base import Input, Instant, PageShape, Shape, to_shape
 
-SYNC_ID = path_id("Sync unique identifier.")
-SNAPSHOT_ID = path_id("Snapshot unique identifier.", name="snapshot_id")
+SYNC_ID = path_id(SyncId, "Sync unique identifier.")
+SNAPSHOT_ID = path_id(SnapshotId, "Snapshot unique identifier.", name="snapshot_id")
 
 EVENT_STREAM: Final = "text/event-stream"
 
-_HEARTBEAT_EVERY: Final = 30
+_POLLS_PER_HEARTBEAT: Final = 30
 
 Force = Annotated[
     bool,
-    Meta(description="Sync although that was done in the last 15 minutes."),
+    Meta(description="Sync even where the last sync is less than 15 minutes ago."),
 ]
 
 
 class AccountResult(Shape):
-    """What a run did to one account."""
+    """The result of a run for one account."""
 
     account_id: UUID
     state: SyncState
@@ -54,233 +51,209 @@ class AccountResult(Shape):
 
 
 class SyncShape(Shape):
-    """A run; `retracted_at` is null unless its snapshots were taken back."""
+    """A run; `retracted_at` is null unless its snapshots were retracted."""
 
     id: UUID
     connection_id: UUID
     source: SnapshotSource
     state: SyncState
-    started_at: datetime
-    finished_at: datetime | None
+    started_at: Instant
+    finished_at: Instant | None
     recorded: int
     skipped: int
     accounts: list[AccountResult]
     code: str | None
     detail: str | None
-    retracted_at: datetime | None
+    retracted_at: Instant | None
+
+    example: ClassVar = {
+        "id": examples.SYNC_ID,
+        "connection_id": examples.CONNECTION_ID,
+        "source": "holdings_sync",
+        "state": "succeeded",
+        "started_at": examples.CAPTURED_AT,
+        "finished_at": "2025-12-26T10:00:02Z",
+        "recorded": 1,
+        "skipped": 0,
+        "accounts": [
+            {"account_id": examples.ACCOUNT_ID, "state": "succeeded", "code": None, "detail": None}
+        ],
+        "code": None,
+        "detail": None,
+        "retracted_at": None,
+    }
 
 
-class SyncList(Shape):
+class SyncList(PageShape):
     """A page of runs, newest first."""
 
     syncs: list[SyncShape]
-    total_count: int
-    next_cursor: str | None
 
 
 class SyncOrder(Input):
-    """How to sync."""
+    """Options of a sync."""
 
     force: Force = False
+    example: ClassVar = {"force": False}
 
 
 class AccountSyncOrder(Input):
-    """Which connection to sync, and how."""
+    """The connection to sync, and options of the sync."""
 
     connection_id: UUID
     force: Force = False
+    example: ClassVar = {"connection_id": examples.CONNECTION_ID, "force": False}
 
 
-def sync_accounts(context: RequestContext) -> Response:
+def sync_accounts(context: RequestContext) -> Response[SyncShape]:
     """Sync a connection's accounts.
 
-    Asks the provider what every account of the connection holds, and records it with the source
-    `account_sync`. With `Prefer: respond-async` the answer is 202 and the run goes on.
+    Asks the provider for every account of the connection, and records the balances with the source
+    `account_sync`. With `Prefer: respond-async` the answer is 202 while the run continues.
     """
     order = context.body(AccountSyncOrder)
-
-    def begin(work: UnitOfWork) -> SyncClaim:
-        connection = connections.of(work, context.user_id, ConnectionId(order.connection_id))
-        wanted = SyncRequest(SnapshotSource.ACCOUNT_SYNC, is_forced=order.force)
-        return sync_run.begin(work, context.services, connection, wanted)
-
-    return _synced(context, begin)
+    connection_id = ConnectionId(order.connection_id)
+    find = partial(connections.of, user_id=context.user_id, connection_id=connection_id)
+    return _sync(context, SnapshotSource.ACCOUNT_SYNC, find, is_forced=order.force)
 
 
-def sync_holdings(context: RequestContext) -> Response:
+def sync_holdings(context: RequestContext) -> Response[SyncShape]:
     """Sync an account's holdings.
 
     Asks the provider for the account's positions and balance, and records them with the source
-    `holdings_sync`. With `Prefer: respond-async` the answer is 202 and the run goes on.
+    `holdings_sync`. With `Prefer: respond-async` the answer is 202 while the run continues.
     """
     order = context.body(SyncOrder)
-
-    def begin(work: UnitOfWork) -> SyncClaim:
-        account = accounts.owned(work, context.user_id, AccountId(context.value(ACCOUNT_ID)))
-        connection = connections.of(work, context.user_id, account.connection_id)
-        wanted = SyncRequest(SnapshotSource.HOLDINGS_SYNC, account, is_forced=order.force)
-        return sync_run.begin(work, context.services, connection, wanted)
-
-    return _synced(context, begin)
+    account_id = context.value(ACCOUNT_ID)
+    find = partial(accounts.owned, user_id=context.user_id, account_id=account_id)
+    return _sync(context, SnapshotSource.HOLDINGS_SYNC, find, is_forced=order.force)
 
 
-def sync_connection(context: RequestContext) -> Response:
+def sync_connection(context: RequestContext) -> Response[SyncShape]:
     """Sync a connection.
 
-    What a user's Refresh does: everything that the provider tells is recorded, with the source
-    `manual_sync`. With `Prefer: respond-async` the answer is 202 and the run goes on.
+    The user's Refresh: all that the provider reports is recorded, with the source `manual_sync`.
+    With `Prefer: respond-async` the answer is 202 while the run continues.
     """
     order = context.body(SyncOrder)
-
-    def begin(work: UnitOfWork) -> SyncClaim:
-        connection = connections.of(
-            work, context.user_id, ConnectionId(context.value(CONNECTION_ID))
-        )
-        wanted = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=order.force)
-        return sync_run.begin(work, context.services, connection, wanted)
-
-    return _synced(context, begin)
+    connection_id = context.value(CONNECTION_ID)
+    find = partial(connections.of, user_id=context.user_id, connection_id=connection_id)
+    return _sync(context, SnapshotSource.MANUAL_SYNC, find, is_forced=order.force)
 
 
-def follow_sync(context: RequestContext) -> Response:
+def _sync(
+    context: RequestContext,
+    source: SnapshotSource,
+    find: Callable[[UnitOfWork], Account | Connection],
+    *,
+    is_forced: bool,
+) -> Response[SyncShape]:
+    services = context.services
+    with services.database.write() as work:
+        found, account = find(work), None
+        if isinstance(found, Account):
+            account = found
+            found = connections.of(work, context.user_id, account.connection_id)
+        request = SyncRequest(source, account, is_forced=is_forced)
+        claim = sync_run.begin(work, services, found, request)
+        accepted = _respond(claim.sync, 202)
+        if context.responds_async:
+            context.store_response(work, accepted)
+    if context.responds_async:
+        services.background.start(partial(sync_run.complete, services, claim))
+        return accepted
+
+    def store(work: UnitOfWork, ended: Sync) -> None:
+        if ended.state is not SyncState.FAILED:
+            context.store_response(work, _respond(ended, 201))
+
+    return _respond(sync_run.run(services, claim, store), 201)
+
+
+def _respond(sync: Sync, status: int) -> Response[SyncShape]:
+    return Response(sync_shape(sync), status, f"/syncs/{sync.id}")
+
+
+def follow_sync(context: RequestContext) -> Response[None]:
     """Follow a sync.
 
     The run as server-sent events: `sync` with the run whenever it has changed, the last one when
     it has ended. Comments keep the connection open meanwhile.
     """
-    sync = syncs.of(context.work, context.user_id, SyncId(context.value(SYNC_ID)))
-    events = _Events(Following(context.services, context.user_id, sync.id))
-    return Response(stream=events.next, media_type=EVENT_STREAM)
+    sync = syncs.of(context.work, context.user_id, context.value(SYNC_ID))
+    events = _sync_events(Following(context.services, context.user_id, sync.id))
+    return Response(stream=events, media_type=EVENT_STREAM)
 
 
-class _Events:
-    """One client's following of one run."""
-
-    def __init__(self, following: Following) -> None:
-        self._following = following
-        self._silent = 0
-
-    def next(self) -> StreamPart:
-        """Return what is new, and now and then a sign of life."""
+def _sync_events(following: Following) -> Iterator[bytes]:
+    """Yield an event for each change of the run; between them heartbeats, or nothing."""
+    silent_polls = 0
+    while True:
         try:
-            sync = self._following.news()
+            sync = following.news()
         except DashtamError:
-            # It is gone, or the database is: the client asks for the run itself.
-            return StreamPart(b"", is_last=True)
-        if sync is not None:
-            self._silent = 0
-            data = msgspec.json.encode(sync_shape(sync))
-            return StreamPart(
-                b"event: sync\ndata: " + data + b"\n\n", sync.state != SyncState.RUNNING
-            )
-        self._silent += 1
-        return StreamPart(b": \n\n" if self._silent % _HEARTBEAT_EVERY == 0 else b"")
+            # The run is gone, or the database is away: the client requests the run itself.
+            return
+        if sync is None:
+            silent_polls += 1
+            yield b": \n\n" if silent_polls % _POLLS_PER_HEARTBEAT == 0 else b""
+            continue
+        silent_polls = 0
+        yield b"event: sync\ndata: " + msgspec.json.encode(sync_shape(sync)) + b"\n\n"
+        if sync.state is not SyncState.RUNNING:
+            return
 
 
-def _synced(context: RequestContext, begin: Callable[[UnitOfWork], SyncClaim]) -> Response:
-    with context.services.database.write() as work:
-        claim = begin(work)
-        accepted = _answer_of(claim.sync, 202)
-        if context.responds_async:
-            context.keep(work, accepted)
-    if context.responds_async:
-        context.services.background.start(partial(sync_run.complete, context.services, claim))
-        return accepted
-
-    def keep(work: UnitOfWork, ended: Sync) -> None:
-        if ended.state is not SyncState.FAILED:
-            context.keep(work, _answer_of(ended, 201))
-
-    return _answer_of(sync_run.run(context.services, claim, keep), 201)
-
-
-def _answer_of(sync: Sync, status: int) -> Response:
-    return Response(sync_shape(sync), status, {"Location": f"/api/v1/syncs/{sync.id}"})
-
-
-def list_connection_syncs(context: RequestContext) -> Response:
+def list_connection_syncs(context: RequestContext) -> Response[SyncList]:
     """List a connection's syncs.
 
     Every run of the connection, imports and typed balances too, newest first.
     """
-    connection_id = ConnectionId(context.value(CONNECTION_ID))
-    connection = connections.of(context.work, context.user_id, connection_id)
-    return _answer(syncs.of_connection(context.work, connection, context.page()))
+    connection = connections.of(context.work, context.user_id, context.value(CONNECTION_ID))
+    found = syncs.of_connection(context.work, connection, context.page())
+    return Response.of_page(SyncList, found, sync_shape)
 
 
-def list_syncs(context: RequestContext) -> Response:
+def list_syncs(context: RequestContext) -> Response[SyncList]:
     """List syncs.
 
     Every run of all the user's connections, newest first.
     """
-    return _answer(syncs.of_user(context.work, context.user_id, context.page()))
+    found = syncs.of_user(context.work, context.user_id, context.page())
+    return Response.of_page(SyncList, found, sync_shape)
 
 
-def get_sync(context: RequestContext) -> Response:
+def get_sync(context: RequestContext) -> Response[SyncShape]:
     """Get a sync.
 
-    A run with what it did to each account.
+    A run with its result for each account.
     """
-    return Response(
-        sync_shape(syncs.of(context.work, context.user_id, SyncId(context.value(SYNC_ID))))
-    )
+    sync = syncs.of(context.work, context.user_id, context.value(SYNC_ID))
+    return Response(sync_shape(sync))
 
 
-def get_snapshot_sync(context: RequestContext) -> Response:
+def get_snapshot_sync(context: RequestContext) -> Response[SyncShape]:
     """Get a snapshot's sync.
 
     The run that recorded a balance snapshot: a sync, an import or a typed balance. A snapshot that
     was retracted has its run too, with `retracted_at`.
     """
-    account_id = AccountId(context.value(ACCOUNT_ID))
-    snapshot_id = SnapshotId(context.value(SNAPSHOT_ID))
-    return Response(
-        sync_shape(syncs.of_snapshot(context.work, context.user_id, account_id, snapshot_id))
-    )
+    account_id = context.value(ACCOUNT_ID)
+    snapshot_id = context.value(SNAPSHOT_ID)
+    sync = syncs.of_snapshot(context.work, context.user_id, account_id, snapshot_id)
+    return Response(sync_shape(sync))
 
 
-def retract_sync(context: RequestContext) -> Response:
+def retract_sync(context: RequestContext) -> Response[None]:
     """Retract a sync.
 
-    Takes back what an import or a typed balance recorded: no reading shows it any more, and the
-    same file can be imported again. What was recorded stays in the database, and in the audit log.
+    Takes back the snapshots of an import or a typed balance: no answer shows them any more, and
+    the same file can be imported again. They stay in the database, and in the audit log.
     """
-    syncs.retract(context.work, context.user_id, SyncId(context.value(SYNC_ID)))
+    syncs.retract(context.work, context.user_id, context.value(SYNC_ID))
     return NO_CONTENT
-
-
-def _answer(found: ListPage[Sync]) -> Response:
-    return Response(
-        SyncList(
-            syncs=[sync_shape(sync) for sync in found.items],
-            total_count=found.total,
-            next_cursor=write_cursor(found.last),
-        )
-    )
 
 
 def sync_shape(sync: Sync) -> SyncShape:
     """Return a run as it is sent."""
-    return SyncShape(
-        id=sync.id,
-        connection_id=sync.connection_id,
-        source=sync.source,
-        state=sync.state,
-        started_at=sync.started_at,
-        finished_at=sync.finished_at,
-        recorded=sync.recorded,
-        skipped=sync.skipped,
-        accounts=[_result(outcome) for outcome in sync.accounts],
-        code=sync.code,
-        detail=sync.detail,
-        retracted_at=sync.retracted_at,
-    )
-
-
-def _result(outcome: AccountOutcome) -> AccountResult:
-    return AccountResult(
-        account_id=outcome.account_id,
-        state=outcome.state,
-        code=outcome.code,
-        detail=outcome.detail,
-    )
+    return to_shape(SyncShape, sync)

@@ -1,14 +1,13 @@
 """Totals over time on the wire: one series per currency, or one per account."""
 
 from dataclasses import replace
-from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from msgspec import UNSET, UnsetType
 
 from dashtam.application.history import total_history
 from dashtam.application.history.total_history import Range
-from dashtam.domain.history.total_history import AccountSeries, TotalSeries
 from dashtam.domain.period import Calendar, Interval, Period
 from dashtam.presentation.http.parameters import (
     END_DATE,
@@ -17,24 +16,24 @@ from dashtam.presentation.http.parameters import (
     MAX_POINTS,
     START_DATE,
     TZ,
+    GroupBy,
     Parameter,
 )
 from dashtam.presentation.http.request_context import RequestContext, Response
-from dashtam.presentation.schemas.base import AmountText, CurrencyCode, Shape
+from dashtam.presentation.schemas.base import AmountText, CurrencyCode, Instant, Shape
 
 EVERY: Parameter[Interval] = replace(
     INTERVAL,
     schema={**INTERVAL.schema, "default": Interval.DAY},
-    description="How far the points lie apart: at the end of each day, week (ISO 8601, from Monday"
-    " on) or month in `tz`.",
+    description="A point at the end of each day, week (ISO 8601, from Monday on) or month in `tz`.",
     default=Interval.DAY,
 )
 
 
 class TotalPointShape(Shape):
-    """What `accounts` held together at an instant; `carried` of them had no new snapshot."""
+    """The total of `accounts` at an instant; `carried` of them had no new snapshot."""
 
-    at: datetime
+    at: Instant
     balance: AmountText
     accounts: int
     carried: int
@@ -48,9 +47,9 @@ class TotalSeriesShape(Shape):
 
 
 class BalancePointShape(Shape):
-    """What one account held at an instant."""
+    """The balance of one account at an instant."""
 
-    at: datetime
+    at: Instant
     balance: AmountText
 
 
@@ -67,65 +66,79 @@ class TotalHistory(Shape, kw_only=True):
 
     series: list[TotalSeriesShape] | UnsetType = UNSET
     accounts: list[AccountSeriesShape] | UnsetType = UNSET
-    start_date: datetime
-    end_date: datetime
+    start_date: Instant
+    end_date: Instant
     interval: Interval
     tz: str
 
+    example: ClassVar = {
+        "series": [
+            {
+                "currency": "USD",
+                "points": [
+                    {
+                        "at": "2025-12-25T22:59:59.999999Z",
+                        "balance": "24500.00",
+                        "accounts": 1,
+                        "carried": 1,
+                    },
+                    {
+                        "at": "2025-12-26T22:59:59.999999Z",
+                        "balance": "25000.00",
+                        "accounts": 1,
+                        "carried": 0,
+                    },
+                ],
+            }
+        ],
+        "start_date": "2025-12-25T00:00:00Z",
+        "end_date": "2025-12-26T22:59:59.999999Z",
+        "interval": "day",
+        "tz": "Europe/Berlin",
+    }
 
-def get_total_history(context: RequestContext) -> Response:
+
+def get_total_history(context: RequestContext) -> Response[TotalHistory]:
     """Get total history.
 
-    What all of the user's accounts held together at the end of each interval: one series per
-    currency, in alphabetical order. Each account's last balance is carried forward; before its
-    first snapshot there is nothing, and nothing from its `closed_at` on. Hidden accounts never
-    count.
+    The total of all the user's accounts at the end of each interval: one series per currency, in
+    alphabetical order. Each account's last balance is carried forward. An account does not count
+    before its first snapshot, nor from its `closed_at` on. Hidden accounts never count.
 
-    `at` is the last instant of an interval, or `end_date` where that is earlier. `carried` says for
-    how many of the `accounts` nothing was captured within that very interval and the range. When
-    `end_date` is now or later, the last point is the total of `GET /balance-snapshots`, and no
-    interval after the present one is told.
+    `at` is the last instant of an interval, or `end_date` where that is earlier. `carried` is the
+    number of the `accounts` without a snapshot in both that interval and the range. When
+    `end_date` is now or later, the last point is the total of `GET /balance-snapshots`, and the
+    present interval is the last one.
 
     With `group_by=account` there is a series of each account instead, by account name.
     """
     calendar = Calendar(context.value(EVERY), context.value(TZ))
     period = Period(context.value(START_DATE), context.value(END_DATE))
-    asked = Range(period, calendar, context.optional(MAX_POINTS))
-    answer = TotalHistory(
+    requested = Range(period, calendar, context.optional(MAX_POINTS))
+    history = TotalHistory(
         start_date=period.start,
         end_date=period.end,
         interval=calendar.interval,
         tz=calendar.zone.key,
     )
-    if context.value(GROUP_BY) == "account":
-        found = total_history.by_account(context.work, context.user_id, asked)
-        answer.accounts = [_account_series(series) for series in found]
-    else:
-        totals = total_history.by_currency(context.work, context.user_id, asked)
-        answer.series = [_total_series(series) for series in totals]
-    return Response(answer)
-
-
-def _total_series(series: TotalSeries) -> TotalSeriesShape:
-    return TotalSeriesShape(
-        currency=series.currency.code,
-        points=[
-            TotalPointShape(
-                at=point.at,
-                balance=str(point.balance),
-                accounts=point.accounts,
-                carried=point.carried,
+    if context.value(GROUP_BY) is GroupBy.ACCOUNT:
+        history.accounts = [
+            AccountSeriesShape(
+                series.account_id,
+                series.currency.code,
+                [BalancePointShape(point.at, str(point.balance)) for point in series.points],
             )
-            for point in series.points
-        ],
-    )
-
-
-def _account_series(series: AccountSeries) -> AccountSeriesShape:
-    return AccountSeriesShape(
-        account_id=series.account_id,
-        currency=series.currency.code,
-        points=[
-            BalancePointShape(at=point.at, balance=str(point.balance)) for point in series.points
-        ],
-    )
+            for series in total_history.by_account(context.work, context.user_id, requested)
+        ]
+    else:
+        history.series = [
+            TotalSeriesShape(
+                series.currency.code,
+                [
+                    TotalPointShape(point.at, str(point.balance), point.accounts, point.carried)
+                    for point in series.points
+                ],
+            )
+            for series in total_history.by_currency(context.work, context.user_id, requested)
+        ]
+    return Response(history)

@@ -1,7 +1,6 @@
-"""Users on the wire: registering, and the one who is signed in."""
+"""Users on the wire: registration, and the signed-in user."""
 
-from datetime import datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from msgspec import Meta
@@ -9,38 +8,46 @@ from msgspec import Meta
 from dashtam.application.people import users
 from dashtam.domain.user import User
 from dashtam.presentation.http.request_context import RequestContext, Response
-from dashtam.presentation.schemas.base import Input, Shape
+from dashtam.presentation.schemas import examples
+from dashtam.presentation.schemas.base import Input, Instant, Shape, to_shape
 
 Password = Annotated[
     str,
     Meta(
         description="12 to 256 characters, and not one that is easy to guess.",
-        examples=["a pelican under nine bridges"],
+        examples=[examples.PASSWORD],
     ),
 ]
 
 
 class Registration(Input):
-    """Who registers; the first user of a server that others can reach sends its setup code."""
+    """A new user; the first user of a server that others can reach sends its setup code."""
 
     email: Annotated[str, Meta(examples=["ann@example.org"])]
     password: Password
     setup_code: str | None = None
+    example: ClassVar = {"email": "ann@example.org", "password": examples.PASSWORD}
 
 
 class PasswordChange(Input):
-    """The password that holds, and the one that shall."""
+    """The present password, and the new one."""
 
     password: str
     new_password: Password
 
+    example: ClassVar = {
+        "password": examples.PASSWORD,
+        "new_password": "seven lamps and a slow canoe",
+    }
+
 
 class RegistrationState(Shape):
-    """Who may register; `needs_setup_code` where the first user must prove whose server it is."""
+    """Whether registration is open; `needs_setup_code` where the first user needs that code."""
 
     is_open: bool
     has_users: bool
     needs_setup_code: bool
+    example: ClassVar = {"is_open": False, "has_users": True, "needs_setup_code": False}
 
 
 class UserShape(Shape):
@@ -48,10 +55,16 @@ class UserShape(Shape):
 
     id: UUID
     email: str
-    created_at: datetime
+    created_at: Instant
+
+    example: ClassVar = {
+        "id": "3b7e1f64-90ad-4b0c-8d15-5a2c6e7f8091",
+        "email": "ann@example.org",
+        "created_at": examples.CREATED_AT,
+    }
 
 
-def create_user(context: RequestContext) -> Response:
+def create_user(context: RequestContext) -> Response[UserShape]:
     """Register.
 
     By default for the first user alone; the operator decides.
@@ -62,34 +75,28 @@ def create_user(context: RequestContext) -> Response:
         body.email,
         body.password,
         setup_code=body.setup_code,
-        needs_setup_code=_is_within_reach(context),
+        needs_setup_code=_is_reachable(context),
         address=context.request.address,
     )
     return Response(user_shape(user))
 
 
-def get_registration(context: RequestContext) -> Response:
+def get_registration(context: RequestContext) -> Response[RegistrationState]:
     """Get who may register.
 
-    For a page that greets whoever opens it first: whether somebody has registered yet, whether
-    anybody still may, and whether that takes the setup code that the server printed.
+    For a first page: whether a user exists, whether registration is still open, and whether it
+    needs the setup code that the server printed.
     """
-    state = users.registration(context.services, needs_setup_code=_is_within_reach(context))
-    return Response(
-        RegistrationState(
-            is_open=state.is_open,
-            has_users=state.has_users,
-            needs_setup_code=state.needs_setup_code,
-        )
-    )
+    state = users.registration(context.services, needs_setup_code=_is_reachable(context))
+    return Response(to_shape(RegistrationState, state))
 
 
-def get_user(context: RequestContext) -> Response:
+def get_user(context: RequestContext) -> Response[UserShape]:
     """Get the signed-in user."""
     return Response(user_shape(users.of(context.work, context.user_id)))
 
 
-def change_user(context: RequestContext) -> Response:
+def change_user(context: RequestContext) -> Response[UserShape]:
     """Change the password.
 
     Every other session of the user ends.
@@ -105,13 +112,14 @@ def change_user(context: RequestContext) -> Response:
     return Response(user_shape(user))
 
 
-def _is_within_reach(context: RequestContext) -> bool:
-    # A proxy on this machine makes everyone look local, so whatever tells of one counts too.
+def _is_reachable(context: RequestContext) -> bool:
+    """Tell whether others may reach this server."""
+    # A proxy on this machine makes every client look local, so the headers of one count too.
     headers = context.request.headers
-    proxied = "x-forwarded-for" in headers or "forwarded" in headers
-    return proxied or not context.services.options.is_local
+    is_proxied = "x-forwarded-for" in headers or "forwarded" in headers
+    return is_proxied or not context.services.options.is_local
 
 
 def user_shape(user: User) -> UserShape:
     """Return a user as they are sent."""
-    return UserShape(id=user.id, email=user.email, created_at=user.created_at)
+    return to_shape(UserShape, user)

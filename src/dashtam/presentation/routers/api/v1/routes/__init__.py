@@ -1,1 +1,1 @@
-"""Which routes there are, what each demands, and how they are mounted."""
+"""The registry of all routes, and the pipeline that enforces its rules."""

@@ -1,37 +1,32 @@
-"""Answers that go on: something is asked for news, again and again, until it has ended."""
+"""Responses that stay open and send news as it arrives."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from typing import Final
 
 import anyio
 import anyio.to_thread
 from starlette.responses import StreamingResponse
 
-from dashtam.presentation.http.request_context import StreamPart
-
-PAUSE_S: Final = 0.5
-
-Follow = Callable[[], StreamPart]
+POLL_EVERY_S: Final = 0.5
 
 
 class EventStream(StreamingResponse):
-    """Sends what is new as soon as it is found out; ``run`` calls the asking in a thread.
+    """Sends the parts of an iterator; an empty part is no news.
 
-    Between two askings no thread is held, so that many may follow at once.
+    ``run`` calls a function in a worker thread. Between two calls no thread is held, so that many
+    clients can follow at once.
     """
 
-    run: Callable[[Follow], Awaitable[StreamPart]]
+    run: Callable[[Callable[[], bytes | None]], Awaitable[bytes | None]]
 
-    def __init__(self, stream: Follow, headers: Mapping[str, str], media_type: str) -> None:
-        super().__init__(self._pieces(), 200, headers, media_type)
-        self._follow = stream
+    def __init__(self, parts: Iterator[bytes], headers: Mapping[str, str], media_type: str) -> None:
+        super().__init__(self._send_parts(parts), 200, headers, media_type)
         self.run = anyio.to_thread.run_sync
 
-    async def _pieces(self) -> AsyncIterator[bytes]:
-        while True:
-            piece = await self.run(self._follow)
-            if piece.data:
-                yield piece.data
-            if piece.is_last:
-                return
-            await anyio.sleep(PAUSE_S)
+    async def _send_parts(self, parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+        while (part := await self.run(partial(next, parts, None))) is not None:
+            if part:
+                yield part
+            else:
+                await anyio.sleep(POLL_EVERY_S)

@@ -1,15 +1,15 @@
-"""The short way to answers that lie ready, in front of the router.
+"""Answers from the history cache, in front of the router.
 
-It answers what is plainly right: a good token, readable parameters, one's own account, a bucket
-that has a token left. Everything else it passes on, untouched, to the way that every route has and
-that alone can refuse.
+Only a request without any error is answered here: a valid token, valid parameters, the caller's own
+account, and a token left in the bucket. Every other request is passed on, before anything is spent
+or sent.
 """
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from anyio import to_thread
@@ -18,115 +18,73 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from dashtam.application.people import api_tokens
 from dashtam.application.people.api_tokens import TokenUsage
 from dashtam.application.ports import Services
-from dashtam.application.rate_limits import Spent
 from dashtam.database.history_cache.drivers import CacheMissError
 from dashtam.database.history_cache.history_cache import Credential, HistoryCache
 from dashtam.domain.errors import DashtamError
 from dashtam.domain.user import Principal
 from dashtam.presentation.http.parameters import read_parameters
-from dashtam.presentation.http.problems import HttpError
-from dashtam.presentation.http.request_context import FastRequest
+from dashtam.presentation.http.request_context import BASE_PATH, FastRequest
 from dashtam.presentation.routers.api.v1.routes.pipeline import (
     check_accept,
-    etag_of,
-    limit_headers,
-    matches,
-    user_key,
+    compute_etag,
+    etag_matches,
+    rate_limit_headers,
+    user_bucket,
 )
 from dashtam.presentation.routers.api.v1.routes.route import FastHandler, Route
 
-_ID: Final = "{id}"
-_KEPT_BYTES: Final = 32 * 1024 * 1024
-_LARGEST_KEPT: Final = 2 * 1024 * 1024
-_AROUND_BYTES: Final = 2048
-_OF_BODY: Final = 2
-_USUAL: Final = frozenset({None, b"*/*", b"application/json"})
-_JSON: Final = (b"content-type", b"application/json")
-_NO_STORE: Final = (b"cache-control", b"no-store")
+_CACHE_BYTES: Final = 32 * 1024 * 1024
+_MAX_BODY_BYTES: Final = 2 * 1024 * 1024
+_OVERHEAD_BYTES: Final = 2048
+_BODY_HEADERS: Final = 2
+_ACCEPTS_JSON: Final = frozenset({None, b"*/*", b"application/json"})
 
-
-Header = tuple[bytes, bytes]
 Key = tuple[str, bytes, bytes, bytes | None]
-
-
-class _Asked:
-    """A request that may have an answer that lies ready."""
-
-    __slots__ = ("accept", "account_id", "authorization", "if_none_match", "key", "place")
-
-    def __init__(self, place: "_FastRoute", account_id: str, scope: Scope) -> None:
-        self.place = place
-        self.account_id = account_id
-        self.authorization: bytes | None = None
-        self.accept: bytes | None = None
-        self.if_none_match: bytes | None = None
-        for name, value in scope["headers"]:
-            if name == b"authorization" and self.authorization is None:
-                self.authorization = value
-            elif name == b"accept" and self.accept is None:
-                self.accept = value
-            elif name == b"if-none-match" and self.if_none_match is None:
-                self.if_none_match = value
-        # What the answer depends on, all of it, beside what is stored.
-        self.key: Key = scope["path"], scope["query_string"], self.authorization or b"", self.accept
-
-    def has(self, etag: str) -> bool:
-        """Tell whether the client has what is known by this validator."""
-        known = self.if_none_match
-        return known is not None and matches(known.decode("latin-1"), etag)
-
-    @property
-    def token(self) -> str:
-        """The bearer's token. Raises ``CacheMissError`` where there is none."""
-        scheme, _, token = (self.authorization or b"").partition(b" ")
-        if scheme.lower() != b"bearer":
-            raise CacheMissError
-        return token.strip().decode("latin-1")
+"""The path, the query and the headers ``Authorization`` and ``Accept`` of a request."""
 
 
 @dataclass(frozen=True, slots=True)
-class _CachedResponse:
-    """An answer, ready to be sent to whom it was made for; ``token`` is None for read-only ones."""
+class CachedResponse:
+    """A response for one caller; ``token`` is None for a read-only token.
+
+    The headers of its body come first.
+    """
 
     principal: Principal
     bucket: str
     token: str | None
     etag: str
-    headers: tuple[Header, ...]
+    headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
 
 
 class _FastRoute:
-    """Where one route's answers lie, and how its parameters are read."""
+    """One route that the history cache can answer."""
 
-    def __init__(self, route: Route, handler: FastHandler, base_path: str) -> None:
+    def __init__(self, route: Route, handler: FastHandler) -> None:
         self.route = route
         self.handler = handler
-        self.begin, self.has_id, self.end = (base_path + route.path).partition(_ID)
-        self._of_query = [one for one in route.parameters if one.place == "query"]
+        self._begin, self._has_id, self._end = (BASE_PATH + route.path).partition("{id}")
         self._of_path = [one for one in route.parameters if one.place == "path"]
-        # Charts ask for the same range of many accounts.
-        self._queried = lru_cache(maxsize=512)(self._read_query)
+        of_query = [one for one in route.parameters if one.place == "query"]
+        # Charts show the same range of many accounts.
+        self._read_query = lru_cache(maxsize=512)(partial(read_parameters, of_query, {}))
 
-    def account_in(self, path: str) -> str | None:
+    def account_id_in(self, path: str) -> str | None:
         """Return the id in the path, empty where the route has none, None for another route."""
-        if not self.has_id:
-            return "" if path == self.begin else None
-        if not (path.startswith(self.begin) and path.endswith(self.end)):
+        if not self._has_id:
+            return "" if path == self._begin else None
+        if not (path.startswith(self._begin) and path.endswith(self._end)):
             return None
-        return path[len(self.begin) : len(path) - len(self.end)]
+        return path[len(self._begin) : len(path) - len(self._end)]
 
-    def values(self, account_id: str, query: bytes) -> Mapping[str, Any]:
-        """Return the parameters' values. Raises ``DashtamError`` where one cannot be read."""
-        read = {one.name: one.parse(account_id) for one in self._of_path}
-        return read | self._queried(query)
-
-    def _read_query(self, query: bytes) -> dict[str, Any]:
-        return read_parameters(self._of_query, {}, query)
+    def read_parameters(self, account_id: str, query: bytes) -> Mapping[str, Any]:
+        """Return the parameters' values. Raises ``DashtamError`` where one is not valid."""
+        return {one.name: one.parse(account_id) for one in self._of_path} | self._read_query(query)
 
 
 class FastPath:
-    """An ASGI application that answers what lies ready, and passes everything else on."""
+    """An ASGI application that answers from the history cache, and passes other requests on."""
 
     def __init__(
         self,
@@ -136,69 +94,88 @@ class FastPath:
         services: Services,
         cache: HistoryCache,
         token_usage: TokenUsage,
-        base_path: str,
     ) -> None:
         self._app = app
         self._services = services
         self._cache = cache
         self._token_usage = token_usage
-        self._places = [
-            _FastRoute(route, route.fast_handler, base_path)
+        self._routes = [
+            _FastRoute(route, route.fast_handler)
             for route in routes
             if route.fast_handler is not None
         ]
-        self._kept = _KeptAnswers(_KEPT_BYTES)
+        self._responses = ResponseCache(_CACHE_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or pass on."""
-        asked = self._asked(scope) if scope["type"] == "http" and scope["method"] == "GET" else None
-        if asked is None or not await self._is_sent(asked, send):
-            await self._app(scope, receive, send)
+        """Answer the request, or pass it on."""
+        if scope["type"] == "http" and scope["method"] == "GET":
+            for route in self._routes:
+                account_id = route.account_id_in(scope["path"])
+                if account_id is not None:
+                    if await self._is_answered(route, account_id, scope, send):
+                        return
+                    break
+        await self._app(scope, receive, send)
 
-    async def _is_sent(self, asked: _Asked, send: Send) -> bool:
-        """Send what lies ready; tell of what does not, of which nothing was sent or spent."""
-        answer = await self._answer(asked)
-        spent = None if answer is None else await self._spent(answer, asked.place.route)
-        if answer is None or spent is None:
+    async def _is_answered(
+        self, route: _FastRoute, account_id: str, scope: Scope, send: Send
+    ) -> bool:
+        given: dict[bytes, bytes] = {}
+        for name, value in scope["headers"]:
+            given.setdefault(name, value)
+        authorization, accept = given.get(b"authorization", b""), given.get(b"accept")
+        key = scope["path"], scope["query_string"], authorization, accept
+        response = await self._find_response(route, account_id, key)
+        if response is None:
             return False
-        self._token_usage.note(answer.principal)
-        status, headers, body = 200, [*answer.headers, *_limits(spent)], answer.body
-        if asked.has(answer.etag):
-            # Of the headers, those of a body stand first.
-            status, headers, body = 304, headers[_OF_BODY:], b""
+        buckets = self._services.buckets
+        policy = self._services.options.rate_policies[route.route.rate_limit.name]
+        if buckets.may_wait:
+            spent = await to_thread.run_sync(buckets.spend, policy, response.bucket)
+        else:
+            spent = buckets.spend(policy, response.bucket)
+        if spent.retry_after_s is not None:
+            # Nothing was taken from the bucket.
+            return False
+        self._token_usage.note(response.principal)
+        limits = rate_limit_headers(spent).items()
+        headers = [*response.headers, *((n.lower().encode(), v.encode()) for n, v in limits)]
+        status, body = 200, response.body
+        known = given.get(b"if-none-match")
+        if known is not None and etag_matches(known.decode("latin-1"), response.etag):
+            status, headers, body = 304, headers[_BODY_HEADERS:], b""
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
         return True
 
-    def _asked(self, scope: Scope) -> _Asked | None:
-        path = scope["path"]
-        for place in self._places:
-            account_id = place.account_in(path)
-            if account_id is not None:
-                return _Asked(place, account_id, scope)
-        return None
-
-    async def _answer(self, asked: _Asked) -> _CachedResponse | None:
-        """Return the answer, None where another way has to be gone."""
+    async def _find_response(
+        self, route: _FastRoute, account_id: str, key: Key
+    ) -> CachedResponse | None:
         now = self._services.clock()
-        # Read before the answer: a commit between them makes the answer look older than it is.
+        # Read before the response: a commit between them makes it look older than it is.
         version = self._cache.version()
-        answer = self._kept.get(asked.key, version)
-        if answer is not None and answer.token is not None:
-            # All is as it was when this was made, but for the time; and a session, which lasts
-            # from the refresh that issued the token, outlasts it.
-            is_good = self._services.signer.verify(answer.token, now) is not None
-            return answer if is_good else None
+        response = self._responses.get(key, version)
+        if response is not None and response.token is not None:
+            # Only the time has changed since it was built; and a session outlasts its access
+            # tokens, counted from the refresh that issued them.
+            is_valid = self._services.signer.verify(response.token, now) is not None
+            return response if is_valid else None
         try:
-            answer = await self._made(asked, now)
-        except (CacheMissError, DashtamError, HttpError):
+            response = await self._build_response(route, account_id, key, now)
+        except (CacheMissError, DashtamError):
             return None
-        if answer.token is not None and version is not None:
-            self._kept.keep(asked.key, version, answer)
-        return answer
+        if response.token is not None and version is not None:
+            self._responses.put(key, version, response)
+        return response
 
-    async def _made(self, asked: _Asked, now: datetime) -> _CachedResponse:
-        place, token = asked.place, asked.token
+    async def _build_response(
+        self, route: _FastRoute, account_id: str, key: Key, now: datetime
+    ) -> CachedResponse:
+        _, query, authorization, accept = key
+        scheme, _, credentials = authorization.partition(b" ")
+        if scheme.lower() != b"bearer":
+            raise CacheMissError
+        token = credentials.strip().decode("latin-1")
         principal: Principal | None = None
         if token.startswith(api_tokens.PREFIX):
             credential = Credential(now, token_hash=api_tokens.hash_of(token))
@@ -207,70 +184,64 @@ class FastPath:
             if principal is None:
                 raise CacheMissError
             credential = Credential(now, session_id=principal.session_id)
-        if asked.accept not in _USUAL:
-            check_accept((asked.accept or b"").decode("latin-1"), place.route.media_type)
-        context = FastRequest(self._cache, credential, place.values(asked.account_id, asked.key[1]))
-        reader, body = await place.handler(context)
+        if accept not in _ACCEPTS_JSON:
+            check_accept((accept or b"").decode("latin-1"), route.route.media_type)
+        values = route.read_parameters(account_id, query)
+        viewer, body = await route.handler(FastRequest(values, self._cache, credential))
         if principal is None:
-            return _answer(Principal(reader.user_id, None, reader.unnoted), None, body)
-        if principal.user_id != reader.user_id:
+            reader = Principal(viewer.user_id, None, viewer.unnoted)
+            return build_cached_response(reader, None, body)
+        if principal.user_id != viewer.user_id:
             raise CacheMissError
-        return _answer(principal, token, body)
-
-    async def _spent(self, answer: _CachedResponse, route: Route) -> Spent | None:
-        """Return what the user's bucket says, None where it is empty: nothing was taken then."""
-        buckets = self._services.buckets
-        policy = self._services.options.rate_policies[route.rate_limit.name]
-        if buckets.may_wait:
-            spent = await to_thread.run_sync(buckets.spend, policy, answer.bucket)
-        else:
-            spent = buckets.spend(policy, answer.bucket)
-        return spent if spent.retry_after_s is None else None
+        return build_cached_response(principal, token, body)
 
 
-def _answer(principal: Principal, token: str | None, body: bytes) -> _CachedResponse:
-    etag = etag_of(body)
-    length = (b"content-length", b"%d" % len(body))
-    headers = length, _JSON, _NO_STORE, (b"etag", etag.encode())
-    return _CachedResponse(principal, user_key(principal), token, etag, headers, body)
+def build_cached_response(principal: Principal, token: str | None, body: bytes) -> CachedResponse:
+    """Return the response with this body."""
+    etag = compute_etag(body)
+    headers = (
+        (b"content-length", b"%d" % len(body)),
+        (b"content-type", b"application/json"),
+        (b"cache-control", b"no-store"),
+        (b"etag", etag.encode()),
+    )
+    return CachedResponse(principal, user_bucket(principal), token, etag, headers, body)
 
 
-def _limits(spent: Spent) -> list[Header]:
-    return [(name.lower().encode(), text.encode()) for name, text in limit_headers(spent).items()]
+class ResponseCache:
+    """Responses that are valid until the next commit of any transaction; bounded in bytes."""
 
-
-class _KeptAnswers:
-    """Answers as they were given, good until anything at all is committed; bounded in bytes."""
-
-    def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         self._bytes = 0
         self._version: object = None
-        self._answers: OrderedDict[Key, _CachedResponse] = OrderedDict()
+        self._responses: OrderedDict[Key, CachedResponse] = OrderedDict()
 
-    def get(self, key: Key, version: object) -> _CachedResponse | None:
+    def get(self, key: Key, version: object) -> CachedResponse | None:
+        """Return the response of this version of the database."""
         if version != self._version:
-            self._answers.clear()
+            self._responses.clear()
             self._bytes = 0
             self._version = version
             return None
-        answer = self._answers.get(key)
-        if answer is not None:
-            self._answers.move_to_end(key)
-        return answer
+        response = self._responses.get(key)
+        if response is not None:
+            self._responses.move_to_end(key)
+        return response
 
-    def keep(self, key: Key, version: object, answer: _CachedResponse) -> None:
-        if len(answer.body) > _LARGEST_KEPT or version != self._version:
+    def put(self, key: Key, version: object, response: CachedResponse) -> None:
+        """Store a response, and drop those that were used longest ago where it is full."""
+        if len(response.body) > _MAX_BODY_BYTES or version != self._version:
             return
-        replaced = self._answers.pop(key, None)
+        replaced = self._responses.pop(key, None)
         if replaced is not None:
-            self._bytes -= _weight(key, replaced)
-        self._answers[key] = answer
-        self._bytes += _weight(key, answer)
-        while self._bytes > self._most_bytes:
-            self._bytes -= _weight(*self._answers.popitem(last=False))
+            self._bytes -= _size_bytes(key, replaced)
+        self._responses[key] = response
+        self._bytes += _size_bytes(key, response)
+        while self._bytes > self._max_bytes:
+            self._bytes -= _size_bytes(*self._responses.popitem(last=False))
 
 
-def _weight(key: Key, answer: _CachedResponse) -> int:
-    # A query can be long, and its answer short.
-    return _AROUND_BYTES + len(answer.body) + sum(len(part) for part in key if part is not None)
+def _size_bytes(key: Key, response: CachedResponse) -> int:
+    # A query can be long, and its response short.
+    return _OVERHEAD_BYTES + len(response.body) + sum(len(part) for part in key if part is not None)

@@ -1,4 +1,4 @@
-"""Idempotency keys: a repeated request gets the first answer and is not done again."""
+"""Idempotency keys: a repeated request gets the first response, and is not done again."""
 
 import re
 from dataclasses import dataclass
@@ -13,22 +13,20 @@ from dashtam.domain.user import UserId
 from dashtam.presentation.http.request_context import Request
 from dashtam.presentation.routers.api.v1.routes.route import Route
 
-HEADER: Final = "idempotency-key"
-
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _LEASE: Final = timedelta(minutes=2)
 # A provider may take a minute for each of its answers.
-_LEASE_ASKING: Final = timedelta(minutes=10)
+_PROVIDER_LEASE: Final = timedelta(minutes=10)
 
 
-class AnsweringStill(Conflict):
-    """The first request under the key is not answered yet."""
+class RequestInProgress(Conflict):
+    """The first request with the key has no response yet."""
 
     detail = "The first request with this Idempotency-Key is still being answered."
 
 
-class TookTooLong(Conflict):
-    """The request did not end while its key was its own, so somebody else may have the key."""
+class LeaseExpired(Conflict):
+    """The request outlived the lease of its key, so that another request may have the key."""
 
     detail = (
         "This request took so long that its Idempotency-Key was free again. It was not done;"
@@ -36,81 +34,47 @@ class TookTooLong(Conflict):
     )
 
 
-class KeyOfAnother(Unprocessable):
+class KeyReused(Unprocessable):
     """The key was used for a different request."""
 
     detail = "This Idempotency-Key was used for a different request."
 
 
 @dataclass(frozen=True, slots=True)
-class IdempotencyKey:
-    """A key that one user chose for one request of one route."""
+class IdempotencyClaim:
+    """The claim of one request on its key. No other claim on the key has the same lease."""
 
     user_id: UserId
     route: str
     key: str
     fingerprint: bytes
-    lease: timedelta
-
-    def claim(self, work: UnitOfWork) -> "StoredResponse | IdempotencyClaim":
-        """Return the answer that is kept under the key, or the claim by which it is ours to answer.
-
-        Raises:
-            KeyOfAnother: the key stands for a request with another body.
-            AnsweringStill: the request that took the key is still running.
-            Unauthorized: the user was erased meanwhile.
-        """
-        work.users.require(self.user_id)
-        kept = work.idempotency_keys.get(self.user_id, self.route, self.key, work.now)
-        if kept is not None:
-            if kept.fingerprint != self.fingerprint:
-                raise KeyOfAnother
-            if kept.status is not None:
-                return kept
-            if kept.lease_until > work.now:
-                raise AnsweringStill
-        lease_until = work.now + self.lease
-        claim = StoredResponse(self.fingerprint, lease_until, None, {}, b"")
-        if not work.idempotency_keys.claim(self.user_id, self.route, self.key, claim, work.now):
-            raise AnsweringStill
-        return IdempotencyClaim(self, lease_until)
-
-
-@dataclass(frozen=True, slots=True)
-class IdempotencyClaim:
-    """A key that one request has to answer. Its lease is as good as a name: no other has it."""
-
-    key: IdempotencyKey
     lease_until: datetime
 
-    def keep(self, work: UnitOfWork, status: int, headers: dict[str, str], body: bytes) -> None:
-        """Keep the answer, in the work that it tells of.
+    def store(self, work: UnitOfWork, status: int, headers: dict[str, str], body: bytes) -> None:
+        """Store the response in the unit of work that it reports.
 
         Raises:
-            TookTooLong: the key is another's by now, and what the work did must not stand.
+            LeaseExpired: another request has the key, and the work must not be committed.
         """
-        key = self.key
-        answer = StoredResponse(key.fingerprint, self.lease_until, status, headers, body)
-        if not work.idempotency_keys.keep(key.user_id, key.route, key.key, answer):
-            raise TookTooLong
+        response = StoredResponse(self.fingerprint, self.lease_until, status, headers, body)
+        if not work.idempotency_keys.keep(self.user_id, self.route, self.key, response):
+            raise LeaseExpired
 
-    def free(self, work: UnitOfWork) -> None:
-        """Let the key be used again where nothing was done.
+    def release(self, work: UnitOfWork) -> None:
+        """Free the key where the request was not done.
 
-        What seems to have failed may have been committed, answer and all, when only the word of it
-        was lost on the way: then the answer stays.
+        A stored response stays: a commit looks like a failure where its confirmation is lost.
         """
-        key = self.key
-        work.idempotency_keys.free(key.user_id, key.route, key.key, self.lease_until)
+        work.idempotency_keys.free(self.user_id, self.route, self.key, self.lease_until)
 
 
-def key_text(route: Route, request: Request) -> str | None:
+def read_key(route: Route, request: Request) -> str | None:
     """Return the text of the request's key, None where it has none or the route takes none.
 
     Raises:
         Invalid: the header is not 1 to 255 visible ASCII characters.
     """
-    text = request.headers.get(HEADER)
+    text = request.headers.get("idempotency-key")
     if text is None or not route.idempotent:
         return None
     if not _KEY.fullmatch(text):
@@ -119,15 +83,32 @@ def key_text(route: Route, request: Request) -> str | None:
     return text
 
 
-def key_of(
-    services: Services, route: Route, request: Request, user_id: UserId, text: str
-) -> IdempotencyKey:
-    """Return the key with this text, once the request's body is known."""
-    said = request.path.encode() + b"\n" + request.fingerprint
-    return IdempotencyKey(
-        user_id=user_id,
-        route=f"{route.method} {route.path}",
-        key=text,
-        fingerprint=services.secrets.derive("idempotency", said),
-        lease=_LEASE_ASKING if route.asks_providers else _LEASE,
-    )
+def claim_key(
+    services: Services, route: Route, request: Request, user_id: UserId, key: str
+) -> StoredResponse | IdempotencyClaim:
+    """Return the response that is stored under the key, else a claim for this request.
+
+    Raises:
+        KeyReused: the key was used for a request with another path or body.
+        RequestInProgress: the request that claimed the key is still running.
+        Unauthorized: the user was erased meanwhile.
+    """
+    name = f"{route.method} {route.path}"
+    content = request.path.encode() + b"\n" + request.fingerprint
+    fingerprint = services.secrets.derive("idempotency", content)
+    with services.database.write() as work:
+        keys = work.idempotency_keys
+        work.users.require(user_id)
+        stored = keys.get(user_id, name, key, work.now)
+        if stored is not None:
+            if stored.fingerprint != fingerprint:
+                raise KeyReused
+            if stored.status is not None:
+                return stored
+            if stored.lease_until > work.now:
+                raise RequestInProgress
+        lease_until = work.now + (_PROVIDER_LEASE if route.asks_providers else _LEASE)
+        unanswered = StoredResponse(fingerprint, lease_until, None, {}, b"")
+        if not keys.claim(user_id, name, key, unanswered, work.now):
+            raise RequestInProgress
+    return IdempotencyClaim(user_id, name, key, fingerprint, lease_until)

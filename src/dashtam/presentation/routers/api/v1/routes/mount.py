@@ -24,27 +24,25 @@ from dashtam.application.rate_limits import AUTH
 from dashtam.domain.errors import DashtamError, Invalid, Unavailable, Unprocessable
 from dashtam.presentation.http.client_ip import Networks, client_address
 from dashtam.presentation.http.problems import (
-    METHOD_NOT_ALLOWED,
     UNSUPPORTED_MEDIA_TYPE,
     HttpError,
     Problems,
+    trace_id,
 )
-from dashtam.presentation.http.request_context import Request, Upload
+from dashtam.presentation.http.request_context import BASE_PATH, Request, Upload
 from dashtam.presentation.routers.api.v1.routes.event_stream import EventStream
 from dashtam.presentation.routers.api.v1.routes.pipeline import Pipeline
 from dashtam.presentation.routers.api.v1.routes.route import Route, Transaction
 
 T = TypeVar("T")
 
-BASE_PATH: Final = "/api/v1"
-
-# How long a request waits for its turn. Those who write may have a long import before them.
+# How long a request waits for a thread. Behind a long import, those that write wait longer.
 _READ_WITHIN_S: Final = 10.0
 _WRITE_WITHIN_S: Final = 30.0
 
 
 class Busy(Unavailable):
-    """All threads are taken, and stayed so for as long as a request waits."""
+    """All threads stayed taken for as long as a request waits."""
 
     detail = "Too much is being worked on at the moment. Nothing was changed; try again soon."
 
@@ -61,25 +59,29 @@ def mount(
     """Return one route of the framework for each path, literal segments before parameters.
 
     At most ``threads`` requests are worked on at once, one for each connection to the database: of
-    ten, four read, three write, and two sign in, which is slow on purpose. None of these keeps the
-    others waiting; with fewer than five threads each kind still has one.
+    ten, four read, three write, and two sign in, which is slow on purpose. No kind keeps another
+    waiting; with fewer than five threads each kind still has one.
     """
     by_path: dict[str, dict[str, Route]] = {}
     for route in routes:
         by_path.setdefault(route.path, {})[route.method] = route
     workers = Workers(threads)
-    begin = partial(Pipeline, services=services, problems=problems, token_usage=token_usage)
+    pipeline = partial(Pipeline, services=services, problems=problems, token_usage=token_usage)
+
+    def literals_first(path: str) -> list[tuple[bool, str]]:
+        return [(segment.startswith("{"), segment) for segment in path.split("/")]
+
     return [
         HttpRoute(
             BASE_PATH + path,
-            Endpoint(by_path[path], begin, problems, trusted_proxies, workers),
+            Endpoint(by_path[path], pipeline, problems, trusted_proxies, workers),
         )
-        for path in sorted(by_path, key=_literal_first)
+        for path in sorted(by_path, key=literals_first)
     ]
 
 
 def reads_body(routes: Iterable[BaseRoute], scope: Scope) -> bool:
-    """Tell whether the request will be answered by one of our endpoints that reads its body."""
+    """Tell whether one of our endpoints reads the body of this request."""
     for route in routes:
         if route.matches(scope)[0] is Match.FULL:
             endpoint = getattr(route, "endpoint", None)
@@ -87,71 +89,67 @@ def reads_body(routes: Iterable[BaseRoute], scope: Scope) -> bool:
     return False
 
 
-def _literal_first(path: str) -> list[tuple[bool, str]]:
-    return [(segment.startswith("{"), segment) for segment in path.split("/")]
-
-
 class Workers:
-    """The threads in which calls are worked on."""
+    """The threads in which requests are worked on."""
 
     def __init__(self, threads: int) -> None:
-        # Those who write wait for each other, behind a long import for many seconds: they never
-        # take every thread, nor every connection to the database. One of those is left for what
-        # no request waits for.
+        # Requests that write wait for each other, for many seconds behind a long import: they
+        # never take every thread, nor every connection to the database. One connection is left
+        # for background tasks.
         writing = max(1, threads * 3 // 10)
         signing_in = max(1, threads // 5)
         self._reading = anyio.CapacityLimiter(max(1, threads - writing - signing_in - 1))
         self._writing = anyio.CapacityLimiter(writing)
         self._signing_in = anyio.CapacityLimiter(signing_in)
 
-        # They hold nothing while a provider thinks, for a minute if it likes.
-        self._asking = anyio.CapacityLimiter(max(4, threads // 2))
-        self._admitted = anyio.CapacityLimiter(math.inf)
+        # These hold no connection while they wait for a provider, which may take a minute.
+        self._asking_providers = anyio.CapacityLimiter(max(4, threads // 2))
+        self._unlimited = anyio.CapacityLimiter(math.inf)
 
     @property
     def limits(self) -> list[float]:
-        """How many threads there are of each kind."""
+        """The number of threads for reading, writing and signing in."""
         kinds = (self._reading, self._writing, self._signing_in)
         return [kind.total_tokens for kind in kinds]
 
     async def run(
-        self, route: Route, work: Callable[..., T], *args: object, writes: bool = False
+        self, route: Route, step: Callable[..., T], *args: object, writes: bool = False
     ) -> T:
-        """Return what the function returns, called in a thread.
+        """Call a step of the pipeline in a thread, and return its result.
 
         Raises:
-            Busy: there was none to be had for as long as a request waits.
+            Busy: no thread became free for as long as a request waits.
         """
         limiter = self._writing if writes else self._reading
         if route.rate_limit is AUTH:
             limiter = self._signing_in
         if route.asks_providers and writes:
-            limiter = self._asking
-        pipeline = object()
+            limiter = self._asking_providers
+        borrower = object()
         try:
             with anyio.fail_after(_WRITE_WITHIN_S if writes else _READ_WITHIN_S):
-                await limiter.acquire_on_behalf_of(pipeline)
+                await limiter.acquire_on_behalf_of(borrower)
         except TimeoutError:
             raise Busy from None
         try:
-            return await anyio.to_thread.run_sync(work, *args, limiter=self._admitted)
+            return await anyio.to_thread.run_sync(step, *args, limiter=self._unlimited)
         finally:
-            limiter.release_on_behalf_of(pipeline)
+            limiter.release_on_behalf_of(borrower)
 
 
 class Endpoint:
-    """Everything that one path answers, as an ASGI application."""
+    """All routes of one path, as an ASGI application."""
 
     def __init__(
         self,
         routes: Mapping[str, Route],
-        begin: Callable[[Route, Request], Pipeline],
+        pipeline: Callable[[Route, Request], Pipeline],
         problems: Problems,
         trusted_proxies: Networks,
         workers: Workers,
     ) -> None:
         self._routes = routes
-        self._begin = begin
+        self._pipeline = pipeline
         self._problems = problems
         self._trusted_proxies = trusted_proxies
         self._workers = workers
@@ -161,85 +159,59 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         http = HttpRequest(scope, receive)
-        response = await self._respond(http)
+        route = self._routes.get("GET" if http.method == "HEAD" else http.method)
+        if route is None:
+            response = self._problems.method_response(scope, self._allow)
+        else:
+            request = Request(
+                method=http.method,
+                path=scope["path"],
+                path_values=http.path_params,
+                query=scope["query_string"],
+                headers=http.headers,
+                address=client_address(http, self._trusted_proxies),
+                trace_id=trace_id(scope),
+            )
+            pipeline = self._pipeline(route, request)
+            try:
+                response = await self._run(pipeline, route, http, request)
+            except DashtamError as error:
+                response = pipeline.error_response(error)
         await response(scope, receive, send)
 
     def takes_body(self, method: str) -> bool:
-        """Tell whether a request by this method has a body to read."""
+        """Tell whether requests of this method have a body."""
         route = self._routes.get(method)
         return route is not None and route.takes_body
 
-    async def _respond(self, http: HttpRequest) -> Response:
-        if http.method == "OPTIONS":
-            return Response(status_code=204, headers={"Allow": self._allow})
-        request = self._request_of(http)
-        route = self._routes.get("GET" if http.method == "HEAD" else http.method)
-        if route is None:
-            return self._problems.response(
-                METHOD_NOT_ALLOWED,
-                f"This path answers {self._allow}.",
-                instance=request.path,
-                trace_id=request.trace_id,
-                headers={"Allow": self._allow},
-            )
-        pipeline = self._begin(route, request)
-        try:
-            return await self._answer(http, route, pipeline, request)
-        except Busy as busy:
-            return pipeline.refuse(busy)
-
-    async def _answer(
-        self, http: HttpRequest, route: Route, pipeline: Pipeline, request: Request
+    async def _run(
+        self, pipeline: Pipeline, route: Route, http: HttpRequest, request: Request
     ) -> Response:
-        if not route.takes_body:
-            writes = route.transaction is not Transaction.READ
-            response = await self._workers.run(route, pipeline.answer, writes=writes)
-            return self._followed(response, route, http) if route.streams else response
-        refused = await self._workers.run(route, pipeline.admit)
-        return refused or await self._answer_body(http, route, pipeline, request)
-
-    def _followed(self, response: Response, route: Route, http: HttpRequest) -> Response:
-        if not isinstance(response, EventStream):
-            return response
-        if http.method == "HEAD":
-            return Response(headers=response.headers, media_type=response.media_type)
-        response.run = partial(self._workers.run, route)
-        return response
-
-    async def _answer_body(
-        self, http: HttpRequest, route: Route, pipeline: Pipeline, request: Request
-    ) -> Response:
-        try:
+        if route.takes_body:
+            await self._workers.run(route, pipeline.admit)
             if route.upload is not None:
                 body, fingerprint = await _read_upload(http)
             else:
                 body, fingerprint = await _read_json(http, may_be_empty=route.body_is_optional)
-        except DashtamError as refusal:
-            return pipeline.refuse(refusal)
-        whole = replace(request, body=body, fingerprint=fingerprint)
-        try:
-            return await self._workers.run(route, pipeline.answer_body, whole, writes=True)
-        finally:
-            await http.close()
-
-    def _request_of(self, http: HttpRequest) -> Request:
-        return Request(
-            method=http.method,
-            path=http.scope["path"],
-            path_values=http.path_params,
-            query=http.scope["query_string"],
-            headers=http.headers,
-            address=client_address(http, self._trusted_proxies),
-            trace_id=http.scope.get("state", {}).get("trace_id", ""),
-        )
+            request = replace(request, body=body, fingerprint=fingerprint)
+            try:
+                return await self._workers.run(route, pipeline.run_with_body, request, writes=True)
+            finally:
+                await http.close()
+        writes = route.transaction is not Transaction.READ
+        response = await self._workers.run(route, pipeline.run, writes=writes)
+        if isinstance(response, EventStream):
+            if http.method == "HEAD":
+                return Response(headers=response.headers, media_type=response.media_type)
+            response.run = partial(self._workers.run, route)
+        return response
 
 
 async def _read_json(http: HttpRequest, *, may_be_empty: bool) -> tuple[Any, bytes]:
+    """Return the JSON value of the body, and the hash of its text."""
     if may_be_empty and not await http.body():
         return {}, hashlib.sha256(b"{}").digest()
-    if not _is(http, "application/json"):
-        detail = "Send the body as application/json."
-        raise HttpError(UNSUPPORTED_MEDIA_TYPE, detail)
+    _check_media_type(http, "application/json", "Send the body as application/json.")
     raw = await http.body()
     try:
         return msgspec.json.decode(raw), hashlib.sha256(raw).digest()
@@ -249,9 +221,8 @@ async def _read_json(http: HttpRequest, *, may_be_empty: bool) -> tuple[Any, byt
 
 
 async def _read_upload(http: HttpRequest) -> tuple[Upload, bytes]:
-    if not _is(http, "multipart/form-data"):
-        detail = "Send the file as multipart/form-data."
-        raise HttpError(UNSUPPORTED_MEDIA_TYPE, detail)
+    """Return the form with its file, and the hash of all its content."""
+    _check_media_type(http, "multipart/form-data", "Send the file as multipart/form-data.")
     try:
         form = await http.form(max_files=1, max_fields=20, max_part_size=64 * 1024)
     except (HTTPException, MultiPartException) as error:
@@ -269,6 +240,7 @@ async def _read_upload(http: HttpRequest) -> tuple[Upload, bytes]:
     return Upload(upload.file, texts), digest.digest()
 
 
-def _is(http: HttpRequest, media_type: str) -> bool:
+def _check_media_type(http: HttpRequest, media_type: str, detail: str) -> None:
     given = http.headers.get("content-type", "")
-    return given.split(";", 1)[0].strip().lower() == media_type
+    if given.split(";", 1)[0].strip().lower() != media_type:
+        raise HttpError(UNSUPPORTED_MEDIA_TYPE, detail)

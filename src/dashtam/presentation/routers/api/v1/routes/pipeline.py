@@ -1,10 +1,11 @@
-"""One request's way through one route: admitted, performed, answered; in this one place."""
+"""The steps of every request: authenticate, spend its rate limit, read, perform, respond."""
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from starlette.responses import Response as HttpResponse
@@ -21,30 +22,33 @@ from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.errors import Conflict, DashtamError, Forbidden, RateLimited, Unauthorized
 from dashtam.domain.user import Principal
 from dashtam.presentation.http.parameters import read_parameters
-from dashtam.presentation.http.problems import MEDIA_TYPE as PROBLEM
 from dashtam.presentation.http.problems import (
+    MEDIA_TYPE,
     NOT_ACCEPTABLE,
     HttpError,
     Problems,
-    kind_of,
-    told_again,
+    problem_type_of,
+    replay_problem,
 )
-from dashtam.presentation.http.request_context import Request, RequestContext, Response
+from dashtam.presentation.http.request_context import BASE_PATH, Request, RequestContext, Response
 from dashtam.presentation.routers.api.v1.routes.event_stream import EventStream
 from dashtam.presentation.routers.api.v1.routes.idempotency import (
     IdempotencyClaim,
-    TookTooLong,
-    key_of,
-    key_text,
+    LeaseExpired,
+    claim_key,
+    read_key,
 )
 from dashtam.presentation.routers.api.v1.routes.route import Auth, Route, Transaction
 
-_SERVER_FAULT: Final = 500
+_ZERO_WEIGHT: Final = re.compile(r"q\s*= *[0.][0. ]*")
 _SHOWN_ONCE: Final = "This request was answered before, with a secret that is shown only once."
 
 
 class Pipeline:
-    """One request of one route. Every method may block, and is called in a worker thread."""
+    """One request of one route. Its steps may block, and run in a worker thread.
+
+    Each step raises ``DashtamError``, which ``error_response`` turns into the response.
+    """
 
     def __init__(
         self,
@@ -59,223 +63,192 @@ class Pipeline:
         self._services = services
         self._problems = problems
         self._token_usage = token_usage
+        self._policy = services.options.rate_policies[route.rate_limit.name]
         self._caller: Principal | None = None
         self._spent: Spent | None = None
         self._values: Mapping[str, object] = {}
         self._key: str | None = None
 
-    def answer(self) -> HttpResponse:
-        """Return the answer of a route that takes no body."""
-        try:
-            if self._route.transaction is not Transaction.READ:
-                self._admit()
-                return self._perform()
-            with self._services.database.read() as work:
-                self._caller = self._authenticated(work)
-                self._check()
-                answer = self._route.handler(self._context(work))
-            if self._caller:
-                self._token_usage.note(self._caller)
-            return self._respond(answer)
-        except DashtamError as refusal:
-            return self.refuse(refusal)
-
-    def admit(self) -> HttpResponse | None:
-        """Settle who calls, before his body is read; return the answer if he may not."""
-        try:
-            self._admit()
-        except DashtamError as refusal:
-            return self.refuse(refusal)
-        return None
-
-    def answer_body(self, request: Request) -> HttpResponse:
-        """Return the answer to the request, once admitted, with its body."""
-        self._request = request
-        try:
+    def run(self) -> HttpResponse:
+        """Return the response of a route that takes no body."""
+        if self._route.transaction is not Transaction.READ:
+            self.admit()
             return self._perform()
-        except DashtamError as refusal:
-            return self.refuse(refusal)
+        with self._services.database.read() as work:
+            self._caller = self._authenticate(work)
+            self._check_request()
+            response = self._route.handler(self._build_context(work))
+        self._token_usage.note(self._caller)
+        return self._respond(response)
 
-    def refuse(self, refusal: DashtamError) -> HttpResponse:
-        """Return the answer that tells of a refusal."""
-        return self._problems.refused(
-            refusal,
-            instance=self._request.path,
-            trace_id=self._request.trace_id,
-            headers=self._limit_headers() | self._located(_run_of(refusal)),
-        )
-
-    def _admit(self) -> None:
+    def admit(self) -> None:
+        """Authenticate the caller, and check all that needs no body."""
         if self._route.auth is not Auth.NOBODY:
             with self._services.database.read() as work:
-                self._caller = self._authenticated(work)
-        self._check()
+                self._caller = self._authenticate(work)
+        self._check_request()
 
-    def _check(self) -> None:
-        """Check what needs no body, once the caller is known (401); the first fault is answered.
+    def run_with_body(self, request: Request) -> HttpResponse:
+        """Return the response of an admitted request, which has its body now."""
+        self._request = request
+        return self._perform()
 
-        The order is 429, 400, 406, 403. The 403 is that of a token which may not do this at all: it
-        comes before the body is read, and so before a 400 or 422 of the body. What is there, and
-        whose it is (404, 403), only the handler finds out, with the body.
-        """
-        self._spend()
-        request = self._request
-        self._values = read_parameters(self._route.parameters, request.path_values, request.query)
-        self._key = key_text(self._route, request)
-        check_accept(request.headers.get("accept"), self._route.media_type)
-        if self._caller and not self._caller.may_write and self._route.auth is Auth.SESSION:
-            detail = "A read-only token only reads. Sign in to do this."
-            raise Forbidden(detail)
+    def error_response(self, error: DashtamError) -> HttpResponse:
+        """Return the response of an error."""
+        return self._problems.error_response(
+            error,
+            instance=self._request.path,
+            trace_id=self._request.trace_id,
+            headers=self._own_headers(_location(_sync_path(error))),
+        )
 
-    def _authenticated(self, work: UnitOfWork) -> Principal | None:
-        if self._route.auth is Auth.NOBODY:
-            return None
+    def _authenticate(self, work: UnitOfWork) -> Principal:
         scheme, _, token = self._request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Unauthorized
         return sessions.authenticate(work, self._services.signer, token.strip())
 
-    def _spend(self) -> None:
-        policy = self._services.options.rate_policies[self._route.rate_limit.name]
-        key = f"address:{limited_part(self._request.address)}"
+    def _check_request(self) -> None:
+        """Spend from the rate limit, read the parameters, and check the headers and the token.
+
+        The first error is the answer, in the order 429, 400, 406, 403. This 403 is that of a token
+        which may not call the route at all: it comes before the body is read, and so before a 400
+        or 422 of the body. The 404 and 403 of a resource come from the handler.
+        """
+        request, route = self._request, self._route
+        bucket = f"address:{limited_part(request.address)}"
         if self._caller:
-            key = user_key(self._caller)
-        self._spent = self._services.buckets.spend(policy, key)
+            bucket = user_bucket(self._caller)
+        self._spent = self._services.buckets.spend(self._policy, bucket)
         if self._spent.retry_after_s is not None:
             raise RateLimited(self._spent.retry_after_s)
+        self._values = read_parameters(route.parameters, request.path_values, request.query)
+        self._key = read_key(route, request)
+        check_accept(request.headers.get("accept"), route.media_type)
+        if self._caller and not self._caller.may_write and route.auth is Auth.SESSION:
+            detail = "A read-only token only reads. Sign in to do this."
+            raise Forbidden(detail)
 
     def _perform(self) -> HttpResponse:
-        """Do what is asked, or answer again what was answered under the request's key.
+        """Call the handler, or replay the response that is stored under the idempotency key.
 
-        The key is looked at before anything is done: used for another request it is 422, also where
-        that request would have been 404 or 403.
+        The key is claimed before anything is done: used for another request it is 422, even where
+        that request would be 404 or 403.
         """
         if self._caller is None or self._key is None:
-            return self._respond(self._handle(None))
-        key = key_of(self._services, self._route, self._request, self._caller.user_id, self._key)
-        with self._services.database.write() as work:
-            found = key.claim(work)
-        if isinstance(found, StoredResponse):
-            return self._repeat(found)
-        return self._answer_once(found)
-
-    def _answer_once(self, claim: IdempotencyClaim) -> HttpResponse:
+            return self._respond(self._call_handler(None))
+        claim = claim_key(
+            self._services, self._route, self._request, self._caller.user_id, self._key
+        )
+        if isinstance(claim, StoredResponse):
+            body = claim.body
+            if claim.headers.get("content-type") == MEDIA_TYPE:
+                body = replay_problem(body, self._request.trace_id)
+            headers = self._own_headers(claim.headers)
+            return HttpResponse(body, claim.status or HTTPStatus.OK, headers=headers)
         try:
-            return self._respond(self._handle(claim))
-        except DashtamError as refusal:
-            response = self.refuse(refusal)
-            # A refusal is true whoever has the key by now.
-            with suppress(TookTooLong), self._services.database.write() as work:
-                if _is_lasting(refusal):
-                    _keep_response(claim, work, response, _run_of(refusal))
+            return self._respond(self._call_handler(claim))
+        except DashtamError as error:
+            # A repeat may succeed later.
+            is_passing = isinstance(error, RateLimited) or problem_type_of(error).is_server_error
+            # The response is the same, whichever request has the key by now.
+            with suppress(LeaseExpired), self._services.database.write() as work:
+                if is_passing:
+                    claim.release(work)
                 else:
-                    claim.free(work)
-            return response
+                    self._store_error(claim, work, error)
+            return self.error_response(error)
         except BaseException:
             with self._services.database.write() as work:
-                claim.free(work)
+                claim.release(work)
             raise
 
-    def _handle(self, claim: IdempotencyClaim | None) -> Response:
+    def _call_handler(self, claim: IdempotencyClaim | None) -> Response[Any]:
         if self._route.transaction is Transaction.OWN:
-            return self._route.handler(self._context(None, claim))
+            return self._route.handler(self._build_context(None, claim))
         with self._services.database.write(self._request.address) as work:
-            answer = self._route.handler(self._context(work, claim))
+            response = self._route.handler(self._build_context(work, claim))
             if claim:
-                self._keep(claim, work, answer)
-        return answer
+                self._store_response(claim, work, response)
+        return response
 
-    def _context(
+    def _build_context(
         self, work: UnitOfWork | None, claim: IdempotencyClaim | None = None
     ) -> RequestContext:
-        # A handler that opens work of its own need not say for whom.
-        services = (
-            self._services
-            if work is not None
-            else self._services.for_address(self._request.address)
-        )
-        context = RequestContext(services, self._request, self._caller, self._values, work)
+        services = self._services
+        if work is None:
+            # The audit log has the address also in the units of work that the handler opens.
+            services = services.for_address(self._request.address)
+        context = RequestContext(self._values, services, self._request, self._caller, work)
         if claim:
-            context.keep = partial(self._keep, claim)
+            context.store_response = partial(self._store_response, claim)
         return context
 
-    def _keep(self, claim: IdempotencyClaim, work: UnitOfWork, answer: Response) -> None:
+    def _store_response(
+        self, claim: IdempotencyClaim, work: UnitOfWork, response: Response[Any]
+    ) -> None:
         if self._route.shows_secret:
-            _keep_response(claim, work, self.refuse(Conflict(_SHOWN_ONCE)), {})
+            self._store_error(claim, work, Conflict(_SHOWN_ONCE))
             return
-        headers = dict(answer.headers) | {"content-type": answer.media_type}
-        claim.keep(work, answer.status or self._route.status, headers, _json(answer))
+        headers = {**_location(response.location), **response.headers}
+        headers["content-type"] = response.media_type
+        claim.store(work, response.status or self._route.status, headers, _json(response))
 
-    def _repeat(self, kept: StoredResponse) -> HttpResponse:
-        headers = self._own_headers() | self._located(kept.headers)
-        body = kept.body
-        if kept.headers.get("content-type") == PROBLEM:
-            body = told_again(body, self._request.trace_id)
-        return HttpResponse(body, kept.status or 200, headers=headers)
+    def _store_error(self, claim: IdempotencyClaim, work: UnitOfWork, error: DashtamError) -> None:
+        response = self.error_response(error)
+        headers = _location(_sync_path(error)) | {"content-type": MEDIA_TYPE}
+        claim.store(work, response.status_code, headers, bytes(response.body))
 
-    def _respond(self, answer: Response) -> HttpResponse:
-        status = answer.status or self._route.status
-        headers = self._own_headers() | self._located(answer.headers)
+    def _respond(self, response: Response[Any]) -> HttpResponse:
+        status = response.status or self._route.status
+        headers = self._own_headers({**_location(response.location), **response.headers})
         if status == HTTPStatus.NO_CONTENT:
             return HttpResponse(status_code=status, headers=headers)
-        if answer.stream is not None:
-            return EventStream(answer.stream, headers, answer.media_type)
-        if answer.chunks is not None:
-            return StreamingResponse(answer.chunks, status, headers, answer.media_type)
-        body = _json(answer)
+        if response.stream is not None:
+            return EventStream(response.stream, headers, response.media_type)
+        if response.chunks is not None:
+            return StreamingResponse(response.chunks, status, headers, response.media_type)
+        body = _json(response)
         if self._route.conditional:
-            headers["ETag"] = etag_of(body)
-            if matches(self._request.headers.get("if-none-match"), headers["ETag"]):
+            headers["ETag"] = compute_etag(body)
+            if etag_matches(self._request.headers.get("if-none-match"), headers["ETag"]):
                 return HttpResponse(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        return HttpResponse(body, status, headers=headers, media_type=answer.media_type)
+        return HttpResponse(body, status, headers=headers, media_type=response.media_type)
 
-    def _located(self, headers: Mapping[str, str]) -> dict[str, str]:
-        if "Location" not in headers:
-            return dict(headers)
-        return dict(headers) | {"Location": self._services.options.base_path + headers["Location"]}
-
-    def _own_headers(self) -> dict[str, str]:
-        return {"Cache-Control": "no-store"} | self._limit_headers()
-
-    def _limit_headers(self) -> dict[str, str]:
-        spent = self._spent
-        if spent is None:
-            # Nobody's bucket was touched: say what a full one looks like.
-            policy = self._services.options.rate_policies[self._route.rate_limit.name]
-            now = int(self._services.clock().timestamp())
-            spent = Spent(True, policy.capacity, policy.capacity, now, None)  # noqa: FBT003 - the field is its first
-        return limit_headers(spent)
+    def _own_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """Return these headers with those of every response; a location gets the proxy's path."""
+        # Before anything is spent, the bucket is full.
+        full, now = self._policy.capacity, int(self._services.clock().timestamp())
+        spent = self._spent or Spent(
+            allowed=True, limit=full, remaining=full, reset_at=now, retry_after_s=None
+        )
+        own = {"Cache-Control": "no-store", **rate_limit_headers(spent), **headers}
+        if "Location" in own:
+            own["Location"] = self._services.options.base_path + own["Location"]
+        return own
 
 
-def _keep_response(
-    claim: IdempotencyClaim, work: UnitOfWork, response: HttpResponse, headers: dict[str, str]
-) -> None:
-    headers = headers | {"content-type": response.headers["content-type"]}
-    claim.keep(work, response.status_code, headers, bytes(response.body))
+def _sync_path(error: DashtamError) -> str | None:
+    if isinstance(error, SyncRunning | SyncFailed | SyncInterrupted):
+        return f"/syncs/{error.sync_id}"
+    return None
 
 
-def _is_lasting(refusal: DashtamError) -> bool:
-    """Tell whether the same request is refused for good: not where it is only to come later."""
-    return not isinstance(refusal, RateLimited) and kind_of(refusal).status < _SERVER_FAULT
+def _location(path: str | None) -> dict[str, str]:
+    return {} if path is None else {"Location": BASE_PATH + path}
 
 
-def _run_of(refusal: DashtamError) -> dict[str, str]:
-    if isinstance(refusal, SyncRunning | SyncFailed | SyncInterrupted):
-        return {"Location": f"/api/v1/syncs/{refusal.sync_id}"}
-    return {}
+def _json(response: Response[Any]) -> bytes:
+    return b"" if response.body is None else msgspec.json.encode(response.body)
 
 
-def _json(answer: Response) -> bytes:
-    return b"" if answer.body is None else msgspec.json.encode(answer.body)
-
-
-def user_key(principal: Principal) -> str:
-    """Return what stands for a user's own buckets."""
+def user_bucket(principal: Principal) -> str:
+    """Return the key of a user's own buckets."""
     return f"user:{principal.user_id}"
 
 
-def limit_headers(spent: Spent) -> dict[str, str]:
-    """Return what tells a client how much it may still ask."""
+def rate_limit_headers(spent: Spent) -> dict[str, str]:
+    """Return the headers of a bucket's state."""
     return {
         "X-RateLimit-Limit": str(spent.limit),
         "X-RateLimit-Remaining": str(spent.remaining),
@@ -283,13 +256,13 @@ def limit_headers(spent: Spent) -> dict[str, str]:
     }
 
 
-def etag_of(body: bytes) -> str:
-    """Return the strong validator of an answer (RFC 9110, 8.8.3): another for other bytes."""
+def compute_etag(body: bytes) -> str:
+    """Return the strong validator of a body (RFC 9110, 8.8.3)."""
     return f'"{xxh3_128_hexdigest(body)}"'
 
 
-def matches(if_none_match: str | None, etag: str) -> bool:
-    """Tell whether the client has the answer already (``If-None-Match``)."""
+def etag_matches(if_none_match: str | None, etag: str) -> bool:
+    """Tell whether the client has this body already (``If-None-Match``)."""
     if if_none_match is None:
         return False
     tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
@@ -297,23 +270,19 @@ def matches(if_none_match: str | None, etag: str) -> bool:
 
 
 def check_accept(accept: str | None, media_type: str) -> None:
-    """Refuse what the client would not take.
+    """Check the header ``Accept``.
 
     Raises:
-        Rejection: it accepts neither the media type nor a problem's.
+        HttpError: it rules out the media type, and that of problems.
     """
     if not accept:
         return
     kind = media_type.split(";", 1)[0]
-    accepted = {kind, kind.split("/", 1)[0] + "/*", "*/*", "application/problem+json"}
+    accepted = {kind, kind.split("/", 1)[0] + "/*", "*/*", MEDIA_TYPE}
     for entry in accept.split(","):
         name, *options = [part.strip().lower() for part in entry.split(";")]
-        if name in accepted and not any(_is_zero(option) for option in options):
+        is_refused = any(_ZERO_WEIGHT.fullmatch(option) for option in options)
+        if name in accepted and not is_refused:
             return
     detail = f"This is answered as {kind} only."
     raise HttpError(NOT_ACCEPTABLE, detail)
-
-
-def _is_zero(option: str) -> bool:
-    name, _, weight = option.partition("=")
-    return name.strip() == "q" and weight.strip("0. ") == "" and weight.strip() != ""

@@ -1,74 +1,117 @@
-"""What an entry of the registry says."""
+"""Entries of the registry, and the constructors that carry their auth and rate-limit policy."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
-from typing import Any
+from dataclasses import KW_ONLY, dataclass, replace
+from enum import Enum, auto
+from functools import partial
+from inspect import signature
+from types import NoneType
+from typing import Any, Final, get_args
 
-import msgspec
-
-from dashtam.application.rate_limits import RatePolicy
+from dashtam.application.rate_limits import API_READ, API_WRITE, AUTH, SYNC, RatePolicy
 from dashtam.database.history_cache.history_cache import Viewer
 from dashtam.presentation.http.parameters import Parameter
 from dashtam.presentation.http.problems import ProblemType
 from dashtam.presentation.http.request_context import FastRequest, RequestContext, Response
+from dashtam.presentation.schemas.base import Form, Input, Shape
 
 
 class Auth(Enum):
-    """Who may call a route."""
+    """The tokens that a route takes: none, any, or only a session's access token."""
 
-    NOBODY = "nobody needs to be signed in"
-    READER = "a session's access token, or a long-lived read-only token"
-    SESSION = "a session's access token"
+    NOBODY = auto()
+    READER = auto()
+    SESSION = auto()
 
 
 class Transaction(Enum):
-    """In what work a handler runs."""
+    """The unit of work of a handler: one that reads, one that writes, or its own."""
 
-    READ = "one that only reads"
-    WRITE = "one that is committed whole with the answer"
-    OWN = "those that its use case opens by itself"
+    READ = auto()
+    WRITE = auto()
+    OWN = auto()
 
 
-Handler = Callable[[RequestContext], Response]
+Handler = Callable[[RequestContext], Response[Any]]
 FastHandler = Callable[[FastRequest], Awaitable[tuple[Viewer, bytes]]]
-"""Returns the body of an answer that lies ready, and for whom, or raises ``CacheMissError``."""
+"""Returns the caller and the body of a cached answer, or raises ``CacheMissError``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Route:
-    """One route. ``auth`` and ``rate_limit`` have no default: nobody can forget them.
+    """One route. ``auth`` and ``rate_limit`` have no default: no entry can leave them out.
 
-    The handler's docstring is the route's text in the OpenAPI document. ``responds_async`` where
-    `Prefer: respond-async` is honoured, ``streams`` where the answer may be one that is followed,
-    ``asks_providers`` where it may take as long as somebody else takes. ``fast_handler`` gives the same
-    bytes as the handler where they lie ready, and sooner.
+    The handler's docstring is the route's text in the OpenAPI document. ``errors`` are those that
+    do not follow from the other fields. ``location`` describes the header of that name;
+    ``example`` replaces that of the answer's shape. ``responds_async`` where
+    `Prefer: respond-async` is honoured, ``asks_providers`` where a provider may be slow.
+    ``fast_handler`` returns the same bytes as the handler, sooner, from the history cache.
     """
 
     method: str
     path: str
     handler: Handler
+    _: KW_ONLY
     auth: Auth
     rate_limit: RatePolicy
-    tag: str
-    errors: Sequence[ProblemType] = ()
+    tag: str = ""
     parameters: Sequence[Parameter[Any]] = ()
-    body: type[msgspec.Struct] | None = None
-    upload: Mapping[str, str] | None = None
-    answer: type[msgspec.Struct] | None = None
-    media_type: str = "application/json"
-    status: int = 200
-    transaction: Transaction = Transaction.READ
-    idempotent: bool = False
-    shows_secret: bool = False
-    conditional: bool = False
+    body: type[Input] | None = None
     body_is_optional: bool = False
+    upload: Form | None = None
+    media_type: str = "application/json"
+    location: str | None = None
+    example: Mapping[str, Any] | None = None
+    errors: Sequence[ProblemType] = ()
+    transaction: Transaction = Transaction.READ
+    conditional: bool = False
+    shows_secret: bool = False
     responds_async: bool = False
-    streams: bool = False
     asks_providers: bool = False
     fast_handler: FastHandler | None = None
 
     @property
+    def answer(self) -> type[Shape] | None:
+        """The shape that the handler declares to return, None where it returns no JSON."""
+        (shape,) = get_args(signature(self.handler).return_annotation)
+        return None if shape is NoneType else shape
+
+    @property
+    def status(self) -> int:
+        """The status of a success."""
+        return {"POST": 201, "DELETE": 204}.get(self.method, 200)
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether the route takes an idempotency key."""
+        return self.method == "POST" and self.auth is not Auth.NOBODY
+
+    @property
     def takes_body(self) -> bool:
-        """Whether there is a body to read."""
+        """Whether requests have a body."""
         return self.body is not None or self.upload is not None
+
+
+read: Final = partial(Route, "GET", auth=Auth.READER, rate_limit=API_READ)
+"""A route that reads, by any token."""
+
+read_in_session: Final = partial(Route, "GET", auth=Auth.SESSION, rate_limit=API_READ)
+"""A route that reads secrets of the user's own sign-ins, by a session's token alone."""
+
+write: Final = partial(
+    Route, auth=Auth.SESSION, rate_limit=API_WRITE, transaction=Transaction.WRITE
+)
+"""A route that changes something, in one transaction."""
+
+sync: Final = partial(
+    Route, "POST", auth=Auth.SESSION, rate_limit=SYNC, transaction=Transaction.OWN
+)
+"""A route that records balances of a source, in transactions of its own."""
+
+public: Final = partial(Route, auth=Auth.NOBODY, rate_limit=AUTH, transaction=Transaction.OWN)
+"""A route without a token; its bucket is that of the client's address."""
+
+
+def tagged(tag: str, *routes: Route) -> tuple[Route, ...]:
+    """Return the routes as one section of the OpenAPI document."""
+    return tuple(replace(route, tag=tag) for route in routes)
