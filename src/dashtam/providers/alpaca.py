@@ -19,7 +19,7 @@ from dashtam.domain import parsing
 from dashtam.domain.account import AccountType
 from dashtam.domain.errors import InvalidAmount
 from dashtam.domain.money import Currency, parse_amount
-from dashtam.domain.parsing import Unusable
+from dashtam.domain.parsing import UnusableField
 from dashtam.domain.statement import Identity, Position, Reading, RowError
 from dashtam.providers import http_json
 from dashtam.providers.http_json import Record, text
@@ -106,7 +106,7 @@ def _report(
 ) -> Report:
     try:
         identity = _identity(account)
-    except Unusable as unusable:
+    except UnusableField as unusable:
         raise ProviderFailed(str(unusable)) from None
     positions = _positions(held, identity.currency, now, problems)
     balance = http_json.told_amount("equity", account, "equity", problems)
@@ -116,7 +116,7 @@ def _report(
         value = http_json.value_of(positions, identity.currency)
         current = Reading(now, balance, holdings_value=value, cash_value=cash)
     elif not problems:
-        problems.append(parsing.missing_balance(field="equity").problem())
+        problems.append(parsing.missing_balance(field="equity").to_row_error())
     return Report([AccountReport(identity, current, history, positions, tuple(problems))])
 
 
@@ -124,7 +124,7 @@ def _identity(account: Record) -> Identity:
     number = text(account, "account_number")
     external_id = text(account, "id") or number
     if not http_json.is_identifier(external_id):
-        raise Unusable(code="missing_account", detail="id is missing: no account is told.")
+        raise UnusableField(code="missing_account", detail="id is missing: no account is told.")
     masked = f"••••{parsing.clean(number)[-_VISIBLE:]}" if number else None
     return Identity(
         institution_key="alpaca",
@@ -133,7 +133,7 @@ def _identity(account: Record) -> Identity:
         name=f"{_NAME} {masked}" if masked else _NAME,
         account_type=AccountType.BROKERAGE,
         number_masked=masked,
-        currency=parsing.currency("currency", text(account, "currency")),
+        currency=parsing.parse_currency_field("currency", text(account, "currency")),
     )
 
 
@@ -144,16 +144,16 @@ def _positions(
         http_json.not_understood()
     try:
         return tuple(_position(http_json.record(item), currency, now) for item in held)
-    except Unusable as unusable:
+    except UnusableField as unusable:
         # A part of the positions would look like all of them.
-        problems.append(unusable.problem())
+        problems.append(unusable.to_row_error())
         return None
 
 
 def _position(held: Record, currency: Currency, now: datetime) -> Position:
     quantity = http_json.optional_amount("qty", held, "qty")
     if quantity is None:
-        raise Unusable(code="invalid_amount", detail="qty is missing.")
+        raise UnusableField(code="invalid_amount", detail="qty is missing.")
     symbol = http_json.named(text(held, "symbol"), "unknown")
     return Position(
         symbol=symbol,

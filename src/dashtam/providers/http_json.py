@@ -24,7 +24,7 @@ from dashtam.application.provider import (
 )
 from dashtam.domain.errors import InvalidAmount
 from dashtam.domain.money import EXACT, Currency, parse_amount
-from dashtam.domain.parsing import Unusable, clean, past
+from dashtam.domain.parsing import UnusableField, clean, require_past
 from dashtam.domain.statement import Position, RowError
 
 Record = dict[str, object]
@@ -133,7 +133,7 @@ def optional_amount(field: str, source: Mapping[str, object], name: str) -> Deci
     """Return the amount at this name, None where it is absent, null or empty.
 
     Raises:
-        Unusable: ``invalid_amount``.
+        UnusableField: ``invalid_amount``.
     """
     if source.get(name) is None or source[name] == "":
         return None
@@ -141,7 +141,7 @@ def optional_amount(field: str, source: Mapping[str, object], name: str) -> Deci
         return parse_amount(text(source, name))
     except InvalidAmount:
         detail = f"{field} is not an amount of money."
-        raise Unusable(code="invalid_amount", detail=detail) from None
+        raise UnusableField(code="invalid_amount", detail=detail) from None
 
 
 def told_amount(
@@ -150,8 +150,8 @@ def told_amount(
     """Return the amount, None where it is absent or, with a problem more, not usable."""
     try:
         return optional_amount(field, source, name)
-    except Unusable as unusable:
-        problems.append(unusable.problem())
+    except UnusableField as unusable:
+        problems.append(unusable.to_row_error())
         return None
 
 
@@ -160,8 +160,8 @@ def instant(seconds: str, now: datetime) -> datetime | None:
     if not re.fullmatch(r"[0-9]{1,12}", seconds) or not int(seconds):
         return None
     try:
-        return past("", datetime.fromtimestamp(int(seconds), UTC), now)
-    except (ValueError, OverflowError, OSError, Unusable):
+        return require_past("", datetime.fromtimestamp(int(seconds), UTC), now)
+    except (ValueError, OverflowError, OSError, UnusableField):
         return None
 
 

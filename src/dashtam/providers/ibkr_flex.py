@@ -28,9 +28,9 @@ from dashtam.application.provider import (
 )
 from dashtam.domain import parsing
 from dashtam.domain.account import AccountType
-from dashtam.domain.account_types import guess
+from dashtam.domain.account_types import guess_account_type
 from dashtam.domain.money import Currency
-from dashtam.domain.parsing import Unusable
+from dashtam.domain.parsing import UnusableField
 from dashtam.domain.statement import Identity, Position, Reading, RowError
 from dashtam.providers import http_json
 
@@ -145,9 +145,9 @@ def _accounts(statement: Element, now: datetime, *, backfill: bool) -> Iterator[
     rows = sorted(_rows(statement, now, problems), key=lambda row: row[0])
     currencies = list(dict.fromkeys(row[1] for row in rows))
     if not currencies:
-        with suppress(Unusable):
+        with suppress(UnusableField):
             base = _attribute(statement.find("AccountInformation"), "currency")
-            currencies.append(parsing.currency("currency", base))
+            currencies.append(parsing.parse_currency_field("currency", base))
     for currency in currencies:
         days = _undisputed([row for row in rows if row[1] == currency], problems)
         yield _account(statement, currency, days, problems, (now, backfill))
@@ -166,7 +166,7 @@ def _account(
     identity = _identity(statement, currency)
     current: Reading | None = None
     if not days:
-        told.append(parsing.missing_balance(field="total").problem())
+        told.append(parsing.missing_balance(field="total").to_row_error())
     elif now - parsing.noon(max(days)) > _STALE_AFTER:
         detail = "The Flex query's period ends in the past: let it end with the last business day."
         told.append(RowError(None, "stale_balance", detail))
@@ -190,9 +190,9 @@ def _rows(statement: Element, now: datetime, problems: list[RowError]) -> Iterat
             total = http_json.optional_amount("total", row.attrib, "total")
             if total is None:
                 raise parsing.missing_balance(field="total")
-            yield day, parsing.currency("currency", code), total
-        except Unusable as unusable:
-            problems.append(unusable.problem())
+            yield day, parsing.parse_currency_field("currency", code), total
+        except UnusableField as unusable:
+            problems.append(unusable.to_row_error())
 
 
 def _undisputed(rows: Sequence[_Row], problems: list[RowError]) -> dict[date, Decimal]:
@@ -214,7 +214,7 @@ def _identity(statement: Element, currency: Currency) -> Identity:
         http_json.not_understood()
     masked = f"••••{parsing.clean(number)[-_VISIBLE:]}"
     alias = statement.get("acctAlias", "") or _attribute(about, "acctAlias")
-    kind = guess(_attribute(about, "accountType"), has_positions=True)
+    kind = guess_account_type(_attribute(about, "accountType"), has_positions=True)
     return Identity(
         institution_key="ibkr",
         institution="Interactive Brokers",
@@ -235,16 +235,16 @@ def _positions(
     rows = [row for row in listed.iter("OpenPosition") if row.get("levelOfDetail") != "LOT"]
     try:
         return tuple(_position(row, now) for row in rows[: http_json.MAX_POSITIONS])
-    except Unusable as unusable:
+    except UnusableField as unusable:
         # A part of the positions would look like all of them.
-        problems.append(unusable.problem())
+        problems.append(unusable.to_row_error())
         return None
 
 
 def _position(row: Element, now: datetime) -> Position:
     quantity = http_json.optional_amount("position", row.attrib, "position")
     if quantity is None:
-        raise Unusable(code="invalid_amount", detail="position is missing.")
+        raise UnusableField(code="invalid_amount", detail="position is missing.")
     symbol = http_json.harmless(row.get("symbol", ""))
     name = http_json.harmless(row.get("description", ""))
     reported = row.get("reportDate", "")
@@ -256,7 +256,7 @@ def _position(row: Element, now: datetime) -> Position:
         price=http_json.optional_amount("markPrice", row.attrib, "markPrice"),
         market_value=http_json.optional_amount("positionValue", row.attrib, "positionValue"),
         cost_basis=http_json.optional_amount("costBasisMoney", row.attrib, "costBasisMoney"),
-        currency=parsing.currency("currency", row.get("currency", "")),
+        currency=parsing.parse_currency_field("currency", row.get("currency", "")),
         as_of=parsing.noon(_day(reported, now)) if reported else now,
     )
 
@@ -269,7 +269,7 @@ def _day(text: str, now: datetime) -> date:
         day = date(*map(int, match.groups()))
     except ValueError:
         raise parsing.invalid_date(field="reportDate") from None
-    parsing.past("reportDate", parsing.noon(day), now)
+    parsing.require_past("reportDate", parsing.noon(day), now)
     return day
 
 

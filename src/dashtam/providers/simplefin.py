@@ -21,9 +21,9 @@ from dashtam.application.provider import (
     Report,
 )
 from dashtam.domain import parsing
-from dashtam.domain.account_types import guess
+from dashtam.domain.account_types import guess_account_type
 from dashtam.domain.money import Currency
-from dashtam.domain.parsing import Unusable
+from dashtam.domain.parsing import UnusableField
 from dashtam.domain.statement import Identity, Position, Reading, RowError
 from dashtam.providers import http_json
 from dashtam.providers.http_json import Record, text
@@ -127,7 +127,7 @@ def _report(said: object, secrets: Sequence[str], now: datetime) -> Report:
         connection = connections.get(text(source, "conn_id"), {})
         try:
             reports.append(_account(source, _identity(source, connection), now))
-        except Unusable as reason:
+        except UnusableField as reason:
             name = http_json.harmless(text(source, "name"), secrets) or "An account without a name"
             unusable.append(f"{name}: {reason}")
     warnings = http_json.in_turn(_warnings(said, connections, secrets), unusable)
@@ -152,11 +152,11 @@ def _identity(source: Record, connection: Record) -> Identity:
     """Return whose account it is.
 
     Raises:
-        Unusable: it has no id, or no currency of ISO 4217.
+        UnusableField: it has no id, or no currency of ISO 4217.
     """
     external_id = text(source, "id")
     if not http_json.is_identifier(external_id):
-        raise Unusable(code="missing_account", detail="id is missing: no account is told.")
+        raise UnusableField(code="missing_account", detail="id is missing: no account is told.")
     org = http_json.record(source.get("org"))
     institution = (
         text(org, "name")
@@ -171,7 +171,9 @@ def _identity(source: Record, connection: Record) -> Identity:
         institution=http_json.named(institution, _NAME),
         external_id=external_id,
         name=name,
-        account_type=guess(name, has_positions=bool(http_json.records(source.get("holdings")))),
+        account_type=guess_account_type(
+            name, has_positions=bool(http_json.records(source.get("holdings")))
+        ),
         number_masked=None,
         currency=_currency(source),
     )
@@ -182,8 +184,8 @@ def _currency(source: Record) -> Currency:
     if "/" in code:
         # It names a page that describes points or vouchers; asking there would tell on the user.
         detail = "its currency is not money of ISO 4217, so it is left out."
-        raise Unusable(code="custom_currency", detail=detail)
-    return parsing.currency("currency", code)
+        raise UnusableField(code="custom_currency", detail=detail)
+    return parsing.parse_currency_field("currency", code)
 
 
 def _account(source: Record, identity: Identity, now: datetime) -> AccountReport:
@@ -197,7 +199,7 @@ def _account(source: Record, identity: Identity, now: datetime) -> AccountReport
         value = http_json.value_of(positions, identity.currency)
         current = Reading(now, balance, available, holdings_value=value, as_of=as_of)
     elif not problems:
-        problems.append(parsing.missing_balance(field="balance").problem())
+        problems.append(parsing.missing_balance(field="balance").to_row_error())
     return AccountReport(identity, current, (), positions, tuple(problems))
 
 
@@ -211,9 +213,9 @@ def _positions(
             _position(holding, currency, as_of)
             for holding in http_json.records(source["holdings"])[: http_json.MAX_POSITIONS]
         )
-    except Unusable as unusable:
+    except UnusableField as unusable:
         # A part of the positions would look like all of them.
-        problems.append(unusable.problem())
+        problems.append(unusable.to_row_error())
         return None
 
 
@@ -222,7 +224,7 @@ def _position(holding: Record, currency: Currency, as_of: datetime) -> Position:
     holding = {name.replace("-", "_"): value for name, value in holding.items()}
     quantity = http_json.optional_amount("holdings.shares", holding, "shares")
     if quantity is None:
-        raise Unusable(code="invalid_amount", detail="holdings.shares is missing.")
+        raise UnusableField(code="invalid_amount", detail="holdings.shares is missing.")
     code = text(holding, "currency")
     symbol = http_json.harmless(text(holding, "symbol"))
     name = http_json.harmless(text(holding, "description"))
@@ -234,6 +236,6 @@ def _position(holding: Record, currency: Currency, as_of: datetime) -> Position:
         price=None,
         market_value=http_json.optional_amount("holdings.market_value", holding, "market_value"),
         cost_basis=http_json.optional_amount("holdings.cost_basis", holding, "cost_basis"),
-        currency=parsing.currency("holdings.currency", code) if code else currency,
+        currency=parsing.parse_currency_field("holdings.currency", code) if code else currency,
         as_of=as_of,
     )
