@@ -25,7 +25,7 @@ from dashtam.database.unit_of_work import Clock, Database
 from dashtam.domain.account import AccountId
 from dashtam.domain.errors import DashtamError
 from dashtam.presentation.schemas.snapshot_chunks import rendered
-from dashtam.providers.registry import providers
+from dashtam.providers.registry import load_providers
 from dashtam.rate_limit.memory import MemoryBuckets
 from dashtam.rate_limit.shared import SharedBuckets
 from dashtam.security import key_ring
@@ -177,7 +177,7 @@ class Parts:
             secrets=KeyRingSecrets(self.ring),
             buckets=self._buckets,
             statement_files=SandboxedStatementFiles(),
-            providers=providers(),
+            providers=load_providers(),
             cipher=RingCipher(self.ring),
             http_for=self._http_for,
             background=self._threads,
