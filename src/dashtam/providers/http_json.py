@@ -85,7 +85,7 @@ def raise_for_status(answer: HttpAnswer, name: str, now: datetime) -> None:
     if 200 <= status < 300:  # noqa: PLR2004 - HTTP's range of successes
         return
     if status in {401, 403}:
-        detail = f"{name} does not take these credentials: they are wrong, or were withdrawn."
+        detail = f"{name} does not accept these credentials: they are wrong, or were withdrawn."
         raise CredentialsRefused(detail)
     later = parse_retry_after(answer, now)
     if status == _TOO_MANY or (status == _UNAVAILABLE and later is not None):

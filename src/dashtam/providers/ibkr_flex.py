@@ -45,7 +45,7 @@ _REFUSED: Final = {
     "1012": "The Flex token has expired: make a new one in the account's settings.",
     "1013": "The Flex token is limited to other addresses than this server's.",
     "1014": "There is no such Flex query: copy the number of an Activity Flex query.",
-    "1015": "Interactive Brokers does not know this Flex token.",
+    "1015": "Interactive Brokers does not accept this Flex token.",
     "1016": "The account of this Flex query does not exist any more.",
 }
 _PAUSES_S: Final = (2.0, 5.0, 10.0, 20.0)

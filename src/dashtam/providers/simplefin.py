@@ -44,16 +44,16 @@ _ACCESS = re.compile(r"(?=[!-~]+\Z)https://[^/@:]+:[^/@]+@[^/@?#]+(/[^?#]*)?")
 
 _NO_TOKEN = "This is not a SimpleFIN setup token: copy the whole of it."  # noqa: S105 - a sentence
 _USED = (
-    "SimpleFIN does not know this setup token, or it was used before. If you did not use it, it"
-    " may be compromised: disable it at SimpleFIN, and make a new one."
+    "SimpleFIN does not accept this setup token: it is unknown, or was used before. If you did not"
+    " use it, it may be compromised: disable it at SimpleFIN, and make a new one."
 )
 _NOT_HANDED_OUT = (
-    "SimpleFIN took the setup token, and did not hand out an address for it. Disable it at"
+    "SimpleFIN accepted the setup token, but did not hand out an address for it. Disable it at"
     " SimpleFIN, and make a new one."
 )
-_UNPAID = "SimpleFIN asks for a payment first: renew the subscription there."
+_UNPAID = "SimpleFIN requires a payment first: renew the subscription there."
 _DISABLED = (
-    "SimpleFIN does not take this access any more: it was disabled or expired. Make a new setup"
+    "SimpleFIN does not accept this access any more: it was disabled or expired. Make a new setup"
     " token, and connect again with it."
 )
 

@@ -1,4 +1,4 @@
-"""The sandbox: a process of its own reads each statement file, so that a hostile one harms nobody.
+"""The sandbox: a separate process reads each statement file, so that a hostile one harms nobody.
 
 ``sandbox_process`` runs there, with limits of processor time and memory; it returns statements as
 lines of JSON. Nothing of a file's content reaches an error or a log.
