@@ -116,11 +116,11 @@ def decode_statement(line: bytes) -> Statement:
 def read_cpu_ticks(pid: int) -> list[str]:
     """Return the processor time of a process, in and outside the kernel; empty if not on Linux."""
     try:
-        # The name before the parenthesis may hold spaces; see proc(5) for the numbers behind it.
-        numbers = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return []
-    return numbers[11:13]
+    # The name before the parenthesis may hold spaces; see proc(5) for the numbers behind it.
+    return stat.rpartition(")")[2].split()[11:13]
 
 
 def _open_descriptor(file: BinaryIO) -> IO[bytes]:
