@@ -4,7 +4,7 @@
 PYTHON ?=
 PYTHONS = $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
-# Where the demonstration listens, and the tests to run: make test TESTS=tests/readers
+# Where the demonstration listens, and the tests to run: make test TESTS=tests/statements
 PORT ?= 8000
 TESTS ?= tests
 

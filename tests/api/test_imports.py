@@ -254,7 +254,7 @@ def test_a_file_that_is_good_in_part_is_used_in_part(ada: Person) -> None:
         "LEDGERBAL.BALAMT is not an amount of money.",
         "Checking ••••3333: LEDGERBAL.BALAMT is not an amount of money.",
         "Checking ••••9999: LEDGERBAL.DTASOF lies in the future.",
-        "ACCTID is missing: the account is not told.",
+        "ACCTID is missing: no account is named.",
         "Checking ••••1212: CURDEF is not a three-letter currency code of ISO 4217.",
     ]
     assert ada.get("/accounts").json()["total_count"] == 1

@@ -8,8 +8,8 @@ import trustme
 
 from dashtam.application.provider import Http
 from dashtam.providers.http_client import Outbound
-from dashtam.providers.ssrf import system_resolver
-from providers.stub import Stub
+from dashtam.providers.ssrf import resolve_in_system
+from providers.provider_server import ProviderServer
 
 NAME = "bank.example"
 
@@ -34,23 +34,22 @@ def context(authority: trustme.CA) -> ssl.SSLContext:
 
 
 @pytest.fixture
-def stub(context: ssl.SSLContext) -> Iterator[Stub]:
-    with Stub(context).serving() as stub:
-        yield stub
+def server(context: ssl.SSLContext) -> Iterator[ProviderServer]:
+    with ProviderServer(context).serving() as server:
+        yield server
 
 
 def resolver(host: str, port: int) -> list[str]:
-    return ["127.0.0.1"] if host.endswith(".example") else system_resolver(host, port)
+    return ["127.0.0.1"] if host.endswith(".example") else resolve_in_system(host, port)
 
 
 @pytest.fixture
-def outbound(stub: Stub, ca_file: Path) -> Outbound:
+def outbound(server: ProviderServer, ca_file: Path) -> Outbound:
     """The way out of an operator who listed the stub, under three names."""
     return Outbound(
-        {(host, stub.port) for host in ("localhost", NAME, "other.example")},
+        {(host, server.port) for host in ("localhost", NAME, "other.example")},
         ca_file.read_text(),
         resolver=resolver,
-        total_s=2.0,
         sleep=lambda _: None,
     )
 

@@ -18,7 +18,7 @@ from dashtam.application.provider import (
 )
 from dashtam.providers.alpaca import Alpaca
 from dashtam.providers.conformance import report_faults
-from providers.stub import Asked, Stub, said
+from providers.provider_server import ProviderServer, ReceivedRequest, http_answer
 
 NOW = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
 SECRET = "planted-5ecret"  # noqa: S105 - nobody's
@@ -48,30 +48,30 @@ HISTORY = {
 
 
 class Service:
-    def __init__(self, stub: Stub) -> None:
+    def __init__(self, server: ProviderServer) -> None:
         self.account: object = ACCOUNT
         self.positions: object = [HELD]
         self.history: object = HISTORY
         self.statuses: dict[str, int] = {}
-        self.stub = stub
-        stub.script = self.answer
+        self.server = server
+        server.script = self.answer
 
-    def answer(self, asked: Asked) -> Iterable[bytes]:
-        if asked.headers.get("apca-api-secret-key") != SECRET:
-            return said({"message": f"forbidden {SECRET}"}, 403)
-        what = asked.path.removeprefix("/v2/")
-        status = self.statuses.get(what, 200)
-        told = {"account": self.account, "positions": self.positions}.get(what, self.history)
-        return said(told if isinstance(told, bytes) else json.dumps(told), status)
+    def answer(self, request: ReceivedRequest) -> Iterable[bytes]:
+        if request.headers.get("apca-api-secret-key") != SECRET:
+            return http_answer({"message": f"forbidden {SECRET}"}, 403)
+        name = request.path.removeprefix("/v2/")
+        status = self.statuses.get(name, 200)
+        result = {"account": self.account, "positions": self.positions}.get(name, self.history)
+        return http_answer(result if isinstance(result, bytes) else json.dumps(result), status)
 
 
 @pytest.fixture
-def service(stub: Stub) -> Service:
-    return Service(stub)
+def service(server: ProviderServer) -> Service:
+    return Service(server)
 
 
-def fetched(service: Service, http: Http, *, backfill: bool = False) -> AccountReport:
-    url = service.stub.url()
+def fetch_report(service: Service, http: Http, *, backfill: bool = False) -> AccountReport:
+    url = service.server.url()
     report = Alpaca(url, url + "/paper").fetch(KEPT, http, now=NOW, backfill=backfill)
     assert list(report_faults(report, NOW)) == []
     assert SECRET not in repr(report)
@@ -79,40 +79,43 @@ def fetched(service: Service, http: Http, *, backfill: bool = False) -> AccountR
     return account
 
 
-def refused(service: Service, http: Http, *, backfill: bool = True) -> ProviderError:
+def fetch_error(service: Service, http: Http, *, backfill: bool = True) -> ProviderError:
     with pytest.raises(ProviderError) as caught:
-        fetched(service, http, backfill=backfill)
+        fetch_report(service, http, backfill=backfill)
     assert SECRET not in str(caught.value)
     return caught.value
 
 
-def history(told: AccountReport) -> list[tuple[str, str]]:
-    return [(f"{one.captured_at:%Y-%m-%dT%H:%M}", str(one.balance)) for one in told.history]
+def history(result: AccountReport) -> list[tuple[str, str]]:
+    return [(f"{one.captured_at:%Y-%m-%dT%H:%M}", str(one.balance)) for one in result.history]
 
 
-def test_equity_cash_and_positions_are_told(service: Service, http: Http) -> None:
-    told = fetched(service, http)
-    assert told.current is not None
-    assert told.current.balance == Decimal("103820.56")
-    assert told.current.cash_value == Decimal("-23140.2")
-    assert told.current.holdings_value == Decimal("600.0")
-    assert (told.identity.external_id, told.identity.number_masked) == (ACCOUNT["id"], "••••ABCD")
-    assert told.positions is not None
-    assert told.positions[0].symbol == "AAPL"
-    assert [asked.path for asked in service.stub.asked] == ["/v2/account", "/v2/positions"]
+def test_equity_cash_and_positions_are_read(service: Service, http: Http) -> None:
+    result = fetch_report(service, http)
+    assert result.current is not None
+    assert result.current.balance == Decimal("103820.56")
+    assert result.current.cash_value == Decimal("-23140.2")
+    assert result.current.holdings_value == Decimal("600.0")
+    assert (result.identity.external_id, result.identity.number_masked) == (
+        ACCOUNT["id"],
+        "••••ABCD",
+    )
+    assert result.positions is not None
+    assert result.positions[0].symbol == "AAPL"
+    assert [request.path for request in service.server.requests] == ["/v2/account", "/v2/positions"]
 
 
 def test_paper_keys_ask_the_paper_service(service: Service, http: Http) -> None:
-    live = Alpaca("https://unused.example", service.stub.url())
+    live = Alpaca("https://unused.example", service.server.url())
     assert live.fetch(KEPT | {"key_id": "PKTEST"}, http, now=NOW, backfill=False).accounts
 
 
 def test_a_bar_of_the_next_midnight_is_the_day_before(service: Service, http: Http) -> None:
-    assert history(fetched(service, http, backfill=True)) == [
+    assert history(fetch_report(service, http, backfill=True)) == [
         ("2026-11-16T12:00", "1.25"), ("2026-11-17T12:00", "2"), ("2026-11-18T12:00", "3.5"),
     ]  # fmt: skip
-    asked = parse_qs(urlsplit(service.stub.asked[-1].target).query)
-    assert asked == {
+    request = parse_qs(urlsplit(service.server.requests[-1].target).query)
+    assert request == {
         "timeframe": ["1D"], "start": ["2026-11-10T00:00:00Z"], "end": ["2026-11-22T12:30:00Z"],
     }  # fmt: skip
 
@@ -125,114 +128,115 @@ def test_a_bar_belongs_to_the_day_of_new_york(
     stamp = MIDNIGHT + hour * 3600
     service.history = {"timestamp": [stamp * scale], "equity": [7]}
     day = 16 if hour <= 5 else 17
-    assert history(fetched(service, http, backfill=True)) == [(f"2026-11-{day}T12:00", "7")]
+    assert history(fetch_report(service, http, backfill=True)) == [(f"2026-11-{day}T12:00", "7")]
 
 
-def test_nothing_is_told_of_the_days_before_funding(service: Service, http: Http) -> None:
+def test_days_before_the_first_deposit_have_no_balance(service: Service, http: Http) -> None:
     stamps = [MIDNIGHT - DAY * number for number in range(7, 0, -1)]
     service.history = {"timestamp": stamps, "equity": [None, 0, 0.0, None, 5, None, 0]}
-    assert [balance for _, balance in history(fetched(service, http, backfill=True))] == ["5", "0"]
+    assert [balance for _, balance in history(fetch_report(service, http, backfill=True))] == [
+        "5",
+        "0",
+    ]
 
 
-def test_today_is_told_by_the_account_alone(service: Service, http: Http) -> None:
+def test_the_history_leaves_out_today(service: Service, http: Http) -> None:
     tomorrow = int(datetime(2026, 11, 23, tzinfo=UTC).timestamp())
     service.history = {"timestamp": [tomorrow - DAY, tomorrow], "equity": [1, 2]}
-    assert history(fetched(service, http, backfill=True)) == [("2026-11-21T12:00", "1")]
+    assert history(fetch_report(service, http, backfill=True)) == [("2026-11-21T12:00", "1")]
 
 
-def test_two_values_of_one_day_are_not_believed(service: Service, http: Http) -> None:
+def test_two_values_of_one_day_are_both_left_out(service: Service, http: Http) -> None:
     stamps = [MIDNIGHT, MIDNIGHT, MIDNIGHT + DAY, MIDNIGHT + DAY]
     service.history = {"timestamp": stamps, "equity": [1, 2, 3, 3]}
-    assert [balance for _, balance in history(fetched(service, http, backfill=True))] == ["3"]
+    assert [balance for _, balance in history(fetch_report(service, http, backfill=True))] == ["3"]
 
 
 @pytest.mark.parametrize(
-    "told",
+    "answer",
     [{}, [], None, {"timestamp": [1]}, {"timestamp": [1, 2], "equity": [1]}, b"null",
      {"timestamp": "x", "equity": "x"}],
 )  # fmt: skip
-def test_a_history_that_is_none_is_a_problem(service: Service, http: Http, told: object) -> None:
-    service.history = told
-    account = fetched(service, http, backfill=True)
+def test_an_unusable_history_is_a_problem(service: Service, http: Http, answer: object) -> None:
+    service.history = answer
+    account = fetch_report(service, http, backfill=True)
     assert account.current is not None
     assert account.history == []
     assert [problem.code for problem in account.problems] == ["invalid_history"]
 
 
 @pytest.mark.parametrize("equity", ["NaN", "Infinity", "1E400", '"1_000"', "[]", "{}", "true"])
-def test_a_value_that_is_none_is_left_out(service: Service, http: Http, equity: str) -> None:
+def test_an_invalid_value_is_left_out(service: Service, http: Http, equity: str) -> None:
     service.history = (
         f'{{"timestamp": [{MIDNIGHT}, {MIDNIGHT + DAY}], "equity": [{equity}, 5]}}'.encode()
     )
-    told = fetched(service, http, backfill=True)
-    assert [balance for _, balance in history(told)] == ["5"]
-    assert [problem.code for problem in told.problems] == ["invalid_history"]
+    result = fetch_report(service, http, backfill=True)
+    assert [balance for _, balance in history(result)] == ["5"]
+    assert [problem.code for problem in result.problems] == ["invalid_history"]
 
 
-def test_a_history_that_is_refused_costs_no_balance(service: Service, http: Http) -> None:
+def test_a_refused_history_costs_no_balance(service: Service, http: Http) -> None:
     service.statuses["account/portfolio/history"] = 422
-    assert fetched(service, http, backfill=True).current is not None
+    assert fetch_report(service, http, backfill=True).current is not None
 
 
 @pytest.mark.parametrize(("status", "kind"), [(429, ProviderRateLimited), (500, ProviderFailed)])
-def test_a_history_that_fails_is_asked_for_again(
+def test_a_history_that_fails_is_send_answer_again(
     service: Service, http: Http, status: int, kind: type[ProviderError]
 ) -> None:
     service.statuses["account/portfolio/history"] = status
-    assert type(refused(service, http)) is kind
+    assert type(fetch_error(service, http)) is kind
 
 
 @pytest.mark.parametrize("equity", [None, "", "NaN", "1E400", [], {}])
-def test_what_is_no_equity_is_no_balance(service: Service, http: Http, equity: object) -> None:
+def test_an_invalid_equity_is_no_balance(service: Service, http: Http, equity: object) -> None:
     service.account = ACCOUNT | {"equity": equity}
-    told = fetched(service, http)
-    assert told.current is None
-    assert len(told.problems) == 1
+    result = fetch_report(service, http)
+    assert result.current is None
+    assert len(result.problems) == 1
 
 
 @pytest.mark.parametrize("account", [[], {}, ACCOUNT | {"currency": "?"}, ACCOUNT | {"id": "\0"}])
-def test_what_is_no_account_is_a_failure(service: Service, http: Http, account: object) -> None:
+def test_an_invalid_account_is_a_failure(service: Service, http: Http, account: object) -> None:
     service.account = account
-    assert isinstance(refused(service, http), ProviderFailed)
+    assert isinstance(fetch_error(service, http), ProviderFailed)
 
 
 @pytest.mark.parametrize("held", [[HELD, {}], [HELD, None], [HELD, HELD | {"qty": "NaN"}]])
-def test_a_part_of_the_positions_is_not_taken_for_all(
-    service: Service, http: Http, held: object
-) -> None:
+def test_one_unusable_position_leaves_out_all(service: Service, http: Http, held: object) -> None:
     service.positions = held
-    told = fetched(service, http)
-    assert told.positions is None
-    assert told.current is not None
-    assert told.current.holdings_value is None
+    result = fetch_report(service, http)
+    assert result.positions is None
+    assert result.current is not None
+    assert result.current.holdings_value is None
 
 
-def test_no_positions_are_none(service: Service, http: Http) -> None:
+def test_an_empty_list_of_positions_has_no_value(service: Service, http: Http) -> None:
     service.positions = []
-    told = fetched(service, http)
-    assert told.positions == ()
-    assert told.current is not None
-    assert told.current.holdings_value is None
+    result = fetch_report(service, http)
+    assert result.positions == ()
+    assert result.current is not None
+    assert result.current.holdings_value is None
 
 
 def test_wrong_keys_are_refused(service: Service, http: Http) -> None:
     with pytest.raises(CredentialsRefused):
-        Alpaca(service.stub.url()).fetch(
+        Alpaca(service.server.url()).fetch(
             KEPT | {"secret_key": "wrong"}, http, now=NOW, backfill=False
         )
 
 
-def test_missing_keys_are_refused_before_anything_is_asked(service: Service, http: Http) -> None:
+def test_missing_keys_are_refused_before_the_first_request(service: Service, http: Http) -> None:
     for given in ({}, {"key_id": "AK"}, {"key_id": "AK", "secret_key": " "}, {"key_id": "a\nb"}):
         with pytest.raises(CredentialsRefused):
             Alpaca().connect(given, http)
     assert Alpaca().connect({"key_id": " AK ", "secret_key": "s"}, http) == {
         "key_id": "AK", "secret_key": "s",
     }  # fmt: skip
-    assert not service.stub.asked
+    assert not service.server.requests
 
 
-def test_an_independent_client_reads_the_same_of_the_same_server(
+def test_an_independent_client_reads_the_same(
     service: Service, http: Http, ca_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with warnings.catch_warnings():
@@ -242,20 +246,20 @@ def test_an_independent_client_reads_the_same_of_the_same_server(
         from alpaca.trading.models import Position, TradeAccount  # noqa: PLC0415
 
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca_file))
-    client = TradingClient("AKTEST", SECRET, url_override=service.stub.url())
+    client = TradingClient("AKTEST", SECRET, url_override=service.server.url())
     account, held, past = (
         client.get_account(), client.get_all_positions(), client.get_portfolio_history(),
     )  # fmt: skip
     assert isinstance(account, TradeAccount)
-    told = fetched(service, http, backfill=True)
-    assert told.current is not None
+    result = fetch_report(service, http, backfill=True)
+    assert result.current is not None
     assert account.equity is not None
     assert account.cash is not None
-    assert (told.identity.external_id, told.current.balance, told.current.cash_value) == (
+    assert (result.identity.external_id, result.current.balance, result.current.cash_value) == (
         str(account.id), Decimal(account.equity), Decimal(account.cash),
     )  # fmt: skip
-    assert told.positions is not None
-    for ours, theirs in zip(told.positions, held, strict=True):
+    assert result.positions is not None
+    for ours, theirs in zip(result.positions, held, strict=True):
         assert isinstance(theirs, Position)
         assert theirs.market_value is not None
         assert (ours.symbol, ours.quantity, ours.market_value, ours.cost_basis) == (
@@ -263,4 +267,4 @@ def test_an_independent_client_reads_the_same_of_the_same_server(
             Decimal(theirs.cost_basis),
         )  # fmt: skip
     assert not isinstance(past, dict)
-    assert [float(reading.balance) for reading in told.history] == past.equity
+    assert [float(reading.balance) for reading in result.history] == past.equity

@@ -16,19 +16,21 @@ from dashtam.application.provider import (
 from dashtam.domain.account import AccountType
 from dashtam.providers.conformance import report_faults
 from dashtam.providers.ibkr_flex import IbkrFlex
-from providers.flex import KEPT, TOKEN, Flex, failure, position, statement, success, value
-from providers.stub import Stub
+from providers.flex_server import KEPT, TOKEN, Flex, failure, position, statement, success, value
+from providers.provider_server import ProviderServer
 
 NOW = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
 
 
-def provider(stub: Stub, paused: list[float] | None = None) -> IbkrFlex:
-    return IbkrFlex(stub.url("/flex"), (paused if paused is not None else []).append)
+def provider(server: ProviderServer, paused: list[float] | None = None) -> IbkrFlex:
+    return IbkrFlex(server.url("/flex"), (paused if paused is not None else []).append)
 
 
-def fetched(stub: Stub, http: Http, *answers: str, backfill: bool = False) -> Report:
-    Flex(stub, list(answers))
-    report = provider(stub).fetch(KEPT, http, now=NOW, backfill=backfill)
+def fetch_report(
+    server: ProviderServer, http: Http, *answers: str, backfill: bool = False
+) -> Report:
+    Flex(server, list(answers))
+    report = provider(server).fetch(KEPT, http, now=NOW, backfill=backfill)
     assert list(report_faults(report, NOW)) == []
     assert TOKEN not in repr(report)
     return report
@@ -39,10 +41,10 @@ def only(report: Report) -> AccountReport:
     return account
 
 
-def refused(stub: Stub, http: Http, flex: Flex) -> ProviderError:
-    assert flex.stub is stub
+def fetch_error(server: ProviderServer, http: Http, flex: Flex) -> ProviderError:
+    assert flex.server is server
     with pytest.raises(ProviderError) as caught:
-        provider(stub).fetch(KEPT, http, now=NOW, backfill=True)
+        provider(server).fetch(KEPT, http, now=NOW, backfill=True)
     assert TOKEN not in str(caught.value)
     assert "<" not in str(caught.value)
     return caught.value
@@ -52,120 +54,128 @@ def noon(day: int, month: int = 11) -> datetime:
     return datetime(2026, month, day, 12, tzinfo=UTC)
 
 
-def test_the_newest_total_is_the_balance(stub: Stub, http: Http) -> None:
-    told = only(fetched(stub, http, statement(value("20261119", "9.75"), value("20261120", "10"))))
-    assert told.current is not None
-    assert (told.current.balance, told.current.as_of) == (Decimal(10), noon(20))
-    assert told.current.captured_at == NOW
-    # The parts beside the total leave out what some accounts have.
-    assert told.current.cash_value is None
-    assert told.history == []
-    assert told.identity.external_id == "U1234567"
-    assert told.identity.number_masked == "••••4567"
-    assert told.identity.account_type is AccountType.BROKERAGE
+def test_the_newest_total_is_the_balance(server: ProviderServer, http: Http) -> None:
+    result = only(
+        fetch_report(server, http, statement(value("20261119", "9.75"), value("20261120", "10")))
+    )
+    assert result.current is not None
+    assert (result.current.balance, result.current.as_of) == (Decimal(10), noon(20))
+    assert result.current.captured_at == NOW
+    # The parts beside the total leave out assets of some accounts.
+    assert result.current.cash_value is None
+    assert result.history == []
+    assert result.identity.external_id == "U1234567"
+    assert result.identity.number_masked == "••••4567"
+    assert result.identity.account_type is AccountType.BROKERAGE
 
 
-def test_every_day_is_filled_back_at_its_own_instant(stub: Stub, http: Http) -> None:
+def test_every_day_is_filled_back_at_its_own_instant(server: ProviderServer, http: Http) -> None:
     began = date(2025, 11, 21)
     days = [began + timedelta(days=number) for number in range(365)]
     rows = [value(f"{day:%Y%m%d}", f"{1000 + number}.10") for number, day in enumerate(days)]
-    told = only(fetched(stub, http, statement(*rows), backfill=True))
-    assert [reading.captured_at.date() for reading in told.history] == days
-    assert {reading.captured_at.hour for reading in told.history} == {12}
-    assert str(told.history[0].balance) == "1000.10"
-    assert told.current is not None
-    assert told.current.balance == Decimal("1364.10")
+    result = only(fetch_report(server, http, statement(*rows), backfill=True))
+    assert [reading.captured_at.date() for reading in result.history] == days
+    assert {reading.captured_at.hour for reading in result.history} == {12}
+    assert str(result.history[0].balance) == "1000.10"
+    assert result.current is not None
+    assert result.current.balance == Decimal("1364.10")
 
 
-def test_dates_are_read_with_dashes_too(stub: Stub, http: Http) -> None:
-    told = only(fetched(stub, http, statement(value("2026-11-20", "1")), backfill=True))
-    assert told.history[0].captured_at == noon(20)
+def test_dates_are_read_with_dashes_too(server: ProviderServer, http: Http) -> None:
+    result = only(fetch_report(server, http, statement(value("2026-11-20", "1")), backfill=True))
+    assert result.history[0].captured_at == noon(20)
 
 
-def test_the_summary_of_all_currencies_is_skipped(stub: Stub, http: Http) -> None:
+def test_the_summary_of_all_currencies_is_skipped(server: ProviderServer, http: Http) -> None:
     rows = (value("20261120", "1"), value("20261120", "99", "BASE_SUMMARY"))
-    told = only(fetched(stub, http, statement(*rows), backfill=True))
-    assert [reading.balance for reading in told.history] == [Decimal(1)]
+    result = only(fetch_report(server, http, statement(*rows), backfill=True))
+    assert [reading.balance for reading in result.history] == [Decimal(1)]
 
 
-def test_a_row_without_a_currency_has_the_accounts(stub: Stub, http: Http) -> None:
-    told = only(fetched(stub, http, statement(value("20261120", "1", ""), base="CHF")))
-    assert told.identity.currency.code == "CHF"
+def test_a_row_without_a_currency_has_the_accounts(server: ProviderServer, http: Http) -> None:
+    result = only(fetch_report(server, http, statement(value("20261120", "1", ""), base="CHF")))
+    assert result.identity.currency.code == "CHF"
 
 
-def test_two_totals_for_one_day_are_not_believed(stub: Stub, http: Http) -> None:
+def test_two_totals_of_one_day_are_both_left_out(server: ProviderServer, http: Http) -> None:
     rows = (value("20261119", "5"), value("20261120", "1"), value("20261120", "2"))
-    told = only(fetched(stub, http, statement(*rows), backfill=True))
-    assert [reading.balance for reading in told.history] == [Decimal(5)]
-    assert [problem.code for problem in told.problems] == ["duplicate_day"]
+    result = only(fetch_report(server, http, statement(*rows), backfill=True))
+    assert [reading.balance for reading in result.history] == [Decimal(5)]
+    assert [problem.code for problem in result.problems] == ["duplicate_day"]
 
 
 @pytest.mark.parametrize("total", ["", "NaN", "1E400", "1,000", "Infinity", "1_0", "-"])
-def test_what_is_no_total_is_no_balance(stub: Stub, http: Http, total: str) -> None:
+def test_an_invalid_total_is_no_balance(server: ProviderServer, http: Http, total: str) -> None:
     rows = (value("20261119", "5"), value("20261120", total))
-    told = only(fetched(stub, http, statement(*rows), backfill=True))
-    assert [reading.balance for reading in told.history] == [Decimal(5)]
-    assert told.current is not None
-    assert told.current.as_of == noon(19)
-    assert len(told.problems) == 1
+    result = only(fetch_report(server, http, statement(*rows), backfill=True))
+    assert [reading.balance for reading in result.history] == [Decimal(5)]
+    assert result.current is not None
+    assert result.current.as_of == noon(19)
+    assert len(result.problems) == 1
 
 
 @pytest.mark.parametrize("day", ["20261131", "11/20/2026", "", "20271120", "18991231", "2026112"])
-def test_what_is_no_day_is_left_out(stub: Stub, http: Http, day: str) -> None:
-    told = only(fetched(stub, http, statement(value(day, "7")), backfill=True))
-    assert told.current is None
-    assert told.history == []
+def test_an_invalid_day_is_left_out(server: ProviderServer, http: Http, day: str) -> None:
+    result = only(fetch_report(server, http, statement(value(day, "7")), backfill=True))
+    assert result.current is None
+    assert result.history == []
 
 
-def test_a_query_that_ends_in_the_past_tells_no_balance_of_today(stub: Stub, http: Http) -> None:
-    told = only(fetched(stub, http, statement(value("20261101", "7")), backfill=True))
-    assert told.current is None
-    assert len(told.history) == 1
-    assert [problem.code for problem in told.problems] == ["stale_balance"]
+def test_a_query_that_ends_in_the_past_has_no_balance_of_today(
+    server: ProviderServer, http: Http
+) -> None:
+    result = only(fetch_report(server, http, statement(value("20261101", "7")), backfill=True))
+    assert result.current is None
+    assert len(result.history) == 1
+    assert [problem.code for problem in result.problems] == ["stale_balance"]
 
 
-def test_a_query_without_values_says_what_to_add(stub: Stub, http: Http) -> None:
-    report = fetched(stub, http, statement(base=""))
+def test_a_query_without_values_names_the_missing_section(
+    server: ProviderServer, http: Http
+) -> None:
+    report = fetch_report(server, http, statement(base=""))
     assert report.accounts == []
     assert "Net Asset Value" in report.warnings[0]
 
 
-def test_positions_are_told(stub: Stub, http: Http) -> None:
+def test_positions_are_read(server: ProviderServer, http: Http) -> None:
     held = [position(), position(levelOfDetail="LOT"), position(symbol="BND", positionValue="0.5")]
-    told = only(fetched(stub, http, statement(value("20261120", "2000"), positions=held)))
-    assert told.positions is not None
-    assert [(held.symbol, held.market_value) for held in told.positions] == [
+    result = only(fetch_report(server, http, statement(value("20261120", "2000"), positions=held)))
+    assert result.positions is not None
+    assert [(held.symbol, held.market_value) for held in result.positions] == [
         ("VT", Decimal(1205)), ("BND", Decimal("0.5")),
     ]  # fmt: skip
-    assert told.positions[0].as_of == noon(20)
-    assert told.current is not None
-    assert told.current.holdings_value == Decimal("1205.5")
+    assert result.positions[0].as_of == noon(20)
+    assert result.current is not None
+    assert result.current.holdings_value == Decimal("1205.5")
 
 
 @pytest.mark.parametrize("changes", [{"position": "NaN"}, {"currency": "??"}, {"markPrice": "1e9"}])
-def test_a_part_of_the_positions_is_not_taken_for_all(
-    stub: Stub, http: Http, changes: dict[str, str]
+def test_one_unusable_position_leaves_out_all(
+    server: ProviderServer, http: Http, changes: dict[str, str]
 ) -> None:
     held = [position(), position(**changes)]
-    told = only(fetched(stub, http, statement(value("20261120", "2000"), positions=held)))
-    assert told.positions is None
-    assert told.current is not None
-    assert told.current.holdings_value is None
+    result = only(fetch_report(server, http, statement(value("20261120", "2000"), positions=held)))
+    assert result.positions is None
+    assert result.current is not None
+    assert result.current.holdings_value is None
 
 
 @pytest.mark.parametrize("code", [1004, 1009, 1019])
-def test_a_statement_in_the_making_is_waited_for(stub: Stub, http: Http, code: int) -> None:
-    Flex(stub, [failure(code), failure(code), statement(value("20261120", "1"))])
+def test_a_statement_that_is_not_ready_is_requested_again(
+    server: ProviderServer, http: Http, code: int
+) -> None:
+    Flex(server, [failure(code), failure(code), statement(value("20261120", "1"))])
     paused: list[float] = []
-    report = provider(stub, paused).fetch(KEPT, http, now=NOW, backfill=False)
+    report = provider(server, paused).fetch(KEPT, http, now=NOW, backfill=False)
     assert len(report.accounts) == 1
     assert paused == [2.0, 5.0]
-    assert len(stub.asked) == 4
+    assert len(server.requests) == 4
 
 
-def test_a_statement_that_is_never_made_is_given_up(stub: Stub, http: Http) -> None:
-    assert isinstance(refused(stub, http, Flex(stub, [failure(1019)])), ProviderFailed)
-    assert len(stub.asked) == 6
+def test_a_statement_that_is_never_ready_is_a_failure(server: ProviderServer, http: Http) -> None:
+    assert isinstance(fetch_error(server, http, Flex(server, [failure(1019)])), ProviderFailed)
+    assert len(server.requests) == 6
 
 
 @pytest.mark.parametrize(
@@ -176,21 +186,26 @@ def test_a_statement_that_is_never_made_is_given_up(stub: Stub, http: Http) -> N
         (1003, ProviderFailed), (1021, ProviderFailed), (9999, ProviderFailed),
     ],
 )  # fmt: skip
-def test_codes_say_what_the_user_can_do(
-    stub: Stub, http: Http, code: int, kind: type[ProviderError]
+def test_error_codes_are_errors_of_their_kind(
+    server: ProviderServer, http: Http, code: int, kind: type[ProviderError]
 ) -> None:
     echoed = f"&lt;b&gt;Your {TOKEN} at https://x.example/?t={TOKEN}"
-    asked = Flex(stub, [statement()], asked_for=failure(code, echoed))
-    assert type(refused(stub, http, asked)) is kind
-    assert type(refused(stub, http, Flex(stub, [failure(code, echoed)]))) is kind
+    request = Flex(server, [statement()], send_answer=failure(code, echoed))
+    assert type(fetch_error(server, http, request)) is kind
+    assert type(fetch_error(server, http, Flex(server, [failure(code, echoed)]))) is kind
 
 
-def test_the_token_goes_nowhere_else(stub: Stub, http: Http, reached: list[object]) -> None:
-    flex = Flex(stub, [statement(value("20261120", "1"))])
-    flex.asked_for = success(url="https://gdcdyn.elsewhere.example/GetStatement")
-    provider(stub).fetch(KEPT, http, now=NOW, backfill=False)
-    assert [asked.path for asked in stub.asked] == ["/flex/SendRequest", "/flex/GetStatement"]
-    assert reached == [("127.0.0.1", stub.port)] * 2
+def test_the_token_goes_to_no_other_server(
+    server: ProviderServer, http: Http, reached: list[object]
+) -> None:
+    flex = Flex(server, [statement(value("20261120", "1"))])
+    flex.send_answer = success(url="https://gdcdyn.elsewhere.example/GetStatement")
+    provider(server).fetch(KEPT, http, now=NOW, backfill=False)
+    assert [request.path for request in server.requests] == [
+        "/flex/SendRequest",
+        "/flex/GetStatement",
+    ]
+    assert reached == [("127.0.0.1", server.port)] * 2
 
 
 ENTITIES = '<!DOCTYPE a [<!ENTITY b "c">]><FlexQueryResponse>&b;</FlexQueryResponse>'
@@ -202,17 +217,17 @@ ENTITIES = '<!DOCTYPE a [<!ENTITY b "c">]><FlexQueryResponse>&b;</FlexQueryRespo
      "<?xml version='1.0' encoding='no-such'?><FlexQueryResponse/>", "<a>" * 100_000,
      "<FlexQueryResponse><FlexStatement/></FlexQueryResponse>" * 2],
 )  # fmt: skip
-def test_what_is_no_statement_is_a_failure(stub: Stub, http: Http, answer: str) -> None:
-    assert isinstance(refused(stub, http, Flex(stub, [answer])), ProviderFailed)
-    flex = Flex(stub, [statement()], asked_for=answer)
-    assert isinstance(refused(stub, http, flex), ProviderFailed)
+def test_an_invalid_statement_is_a_failure(server: ProviderServer, http: Http, answer: str) -> None:
+    assert isinstance(fetch_error(server, http, Flex(server, [answer])), ProviderFailed)
+    flex = Flex(server, [statement()], send_answer=answer)
+    assert isinstance(fetch_error(server, http, flex), ProviderFailed)
 
 
-def test_an_independent_reader_understands_the_same(stub: Stub, http: Http) -> None:
+def test_an_independent_reader_agrees(server: ProviderServer, http: Http) -> None:
     rows = [value(f"202611{day:02}", f"{day}00.25") for day in range(2, 21)]
     document = statement(*rows, positions=[position(), position(symbol="BND")])
     (theirs,) = parser.parse(document.encode()).FlexStatements
-    ours = only(fetched(stub, http, document, backfill=True))
+    ours = only(fetch_report(server, http, document, backfill=True))
     assert [(reading.captured_at.date(), reading.balance) for reading in ours.history] == [
         (row.reportDate, row.total) for row in theirs.EquitySummaryInBase
     ]

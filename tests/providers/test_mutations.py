@@ -1,4 +1,4 @@
-"""Whatever a provider answers, it is read or refused; no crash, no number that was not told."""
+"""A damaged answer is read or refused; nothing crashes, and no number is invented."""
 
 import random
 import re
@@ -14,9 +14,9 @@ from dashtam.providers.alpaca import Alpaca
 from dashtam.providers.conformance import report_faults
 from dashtam.providers.ibkr_flex import IbkrFlex
 from dashtam.providers.simplefin import SimpleFin
-from providers import flex
-from providers.bridge import PASSWORD, account, account_set
-from providers.stub import said
+from providers import flex_server
+from providers.provider_server import http_answer
+from providers.simplefin_server import PASSWORD, account, account_set
 from providers.test_alpaca import ACCOUNT, HELD, HISTORY
 from providers.test_simplefin import holding
 
@@ -32,7 +32,7 @@ POISON = [
 
 
 def body_of(value: object) -> bytes:
-    return said(value)[1]
+    return http_answer(value)[1]
 
 
 class Scripted:
@@ -43,7 +43,7 @@ class Scripted:
         damaged = chance.randrange(len(bodies))
         self.bodies[damaged] = mutated(bodies[damaged], chance)
         self.status = chance.choice((200,) * 9 + (201, 204, 402, 403, 418, 429, 500, 503))
-        self.told = b"".join(self.bodies).decode("utf-8", "replace")
+        self.content = b"".join(self.bodies).decode("utf-8", "replace")
 
     def request(self, *_: object, **__: object) -> HttpAnswer:
         body = self.bodies.pop(0) if len(self.bodies) > 1 else self.bodies[0]
@@ -68,9 +68,9 @@ def simplefin_answers() -> list[bytes]:
 
 
 def flex_answers() -> list[bytes]:
-    values = [flex.value(f"202611{day:02}", f"{day}01.25") for day in range(2, 21)]
-    held = [flex.position(), flex.position(symbol="BND")]
-    return [flex.success().encode(), flex.statement(*values, positions=held).encode()]
+    values = [flex_server.value(f"202611{day:02}", f"{day}01.25") for day in range(2, 21)]
+    held = [flex_server.position(), flex_server.position(symbol="BND")]
+    return [flex_server.success().encode(), flex_server.statement(*values, positions=held).encode()]
 
 
 def alpaca_answers() -> list[bytes]:
@@ -83,7 +83,7 @@ CASES: dict[str, tuple[Provider, dict[str, str], Callable[[], list[bytes]]]] = {
         {"access_url": f"https://user:{PASSWORD}@bridge.example/simplefin"},
         simplefin_answers,
     ),
-    "ibkr_flex": (IbkrFlex(sleep=lambda _: None), flex.KEPT, flex_answers),
+    "ibkr_flex": (IbkrFlex(sleep=lambda _: None), flex_server.KEPT, flex_answers),
     "alpaca": (Alpaca(), {"key_id": "AK", "secret_key": PASSWORD}, alpaca_answers),
 }
 
@@ -94,16 +94,16 @@ def numbers_in(text: str) -> set[str]:
     return {format(Decimal(number), "f") for number in found}
 
 
-def told_amounts(reading: Reading) -> list[Decimal | None]:
+def amounts_of(reading: Reading) -> list[Decimal | None]:
     return [reading.balance, reading.available_balance, reading.cash_value]
 
 
-def check(report: Report, told: str) -> None:
+def check(report: Report, content: str) -> None:
     assert list(report_faults(report, NOW)) == []
-    numbers = numbers_in(told)
+    numbers = numbers_in(content)
     for one in report.accounts:
         readings = [*one.history, *([one.current] if one.current else [])]
-        amounts = [amount for reading in readings for amount in told_amounts(reading)]
+        amounts = [amount for reading in readings for amount in amounts_of(reading)]
         amounts += [position.market_value for position in one.positions or ()]
         for amount in amounts:
             assert amount is None or format(abs(amount), "f") in numbers
@@ -120,7 +120,7 @@ def test_damaged_answers_are_read_or_refused(slug: str, proof: Callable[[int], i
         http = Scripted(bodies, random.Random(f"{slug}/{seed}"))  # noqa: S311 - repeatable
         sentence = "Read."
         try:
-            check(provider.fetch(kept, http, now=NOW, backfill=True), http.told)
+            check(provider.fetch(kept, http, now=NOW, backfill=True), http.content)
         except ProviderError as error:
             sentence = str(error)
         assert sentence

@@ -22,57 +22,65 @@ from dashtam.domain.account import AccountType
 from dashtam.providers.conformance import report_faults
 from dashtam.providers.http_client import Outbound
 from dashtam.providers.simplefin import SimpleFin
-from providers.bridge import FORBIDDEN_PAGE, PASSWORD, Bridge, account, account_set
-from providers.stub import Stub, always, said
+from providers.provider_server import ProviderServer, answer_always, http_answer
+from providers.simplefin_server import (
+    FORBIDDEN_PAGE,
+    PASSWORD,
+    SimpleFinServer,
+    account,
+    account_set,
+)
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PROVIDER = SimpleFin()
 
 
 @pytest.fixture
-def bridge(stub: Stub) -> Bridge:
-    return Bridge(stub, account_set(account()))
+def simplefin(server: ProviderServer) -> SimpleFinServer:
+    return SimpleFinServer(server, account_set(account()))
 
 
-def fetched(bridge: Bridge, http: Http, *accounts: dict[str, object], **more: object) -> Report:
+def fetch_report(
+    simplefin: SimpleFinServer, http: Http, *accounts: dict[str, object], **more: object
+) -> Report:
     if accounts or more:
-        bridge.accounts = account_set(*accounts, **more)
-    report = PROVIDER.fetch(bridge.kept, http, now=NOW, backfill=False)
+        simplefin.accounts = account_set(*accounts, **more)
+    report = PROVIDER.fetch(simplefin.kept, http, now=NOW, backfill=False)
     assert list(report_faults(report, NOW)) == []
     assert PASSWORD not in repr(report)
     return report
 
 
-def refused(bridge: Bridge, http: Http) -> ProviderError:
+def fetch_error(simplefin: SimpleFinServer, http: Http) -> ProviderError:
     with pytest.raises(ProviderError) as caught:
-        PROVIDER.fetch(bridge.kept, http, now=NOW, backfill=True)
+        PROVIDER.fetch(simplefin.kept, http, now=NOW, backfill=True)
     assert PASSWORD not in str(caught.value)
     assert "<" not in str(caught.value)
     return caught.value
 
 
-def test_a_setup_token_is_claimed_by_an_empty_post(bridge: Bridge, http: Http) -> None:
-    kept = PROVIDER.connect({"setup_token": f" {bridge.token}\n"}, http)
-    assert kept == bridge.kept
-    (asked,) = bridge.stub.asked
-    assert (asked.method, asked.path, asked.body) == ("POST", "/simplefin/claim/DEMO", b"")
-    assert asked.headers["content-length"] == "0"
+def test_a_setup_token_is_claimed_by_an_empty_post(simplefin: SimpleFinServer, http: Http) -> None:
+    kept = PROVIDER.connect({"setup_token": f" {simplefin.token}\n"}, http)
+    assert kept == simplefin.kept
+    (request,) = simplefin.server.requests
+    assert (request.method, request.path, request.body) == ("POST", "/simplefin/claim/DEMO", b"")
+    assert request.headers["content-length"] == "0"
 
 
-def test_a_token_claimed_twice_may_be_compromised(bridge: Bridge, http: Http) -> None:
-    PROVIDER.connect({"setup_token": bridge.token}, http)
+def test_a_token_claimed_twice_may_be_compromised(simplefin: SimpleFinServer, http: Http) -> None:
+    PROVIDER.connect({"setup_token": simplefin.token}, http)
     with pytest.raises(CredentialsRefused, match="compromised"):
-        PROVIDER.connect({"setup_token": bridge.token}, http)
-    assert bridge.claimed == 2
+        PROVIDER.connect({"setup_token": simplefin.token}, http)
+    assert simplefin.claimed == 2
 
 
-def test_a_token_is_claimed_once_whatever_comes_back(bridge: Bridge, http: Http) -> None:
+def test_a_failed_claim_is_not_retried(simplefin: SimpleFinServer, http: Http) -> None:
     for status in (500, 502, 503, 429):
-        bridge.stub.asked.clear()
-        bridge.stub.script = always("", status)
+        simplefin.server.requests.clear()
+        simplefin.server.script = answer_always("", status)
         with pytest.raises(ProviderFailed):
-            PROVIDER.connect({"setup_token": bridge.token}, http)
-        assert len(bridge.stub.asked) == 1
+            PROVIDER.connect({"setup_token": simplefin.token}, http)
+        assert len(simplefin.server.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -85,62 +93,69 @@ def test_a_token_is_claimed_once_whatever_comes_back(bridge: Bridge, http: Http)
         b"https://u:p@one.example/\nhttps://u:p@two.example/", b"ftp://u:p@bank.example/",
     ],
 )  # fmt: skip
-def test_a_claim_that_hands_out_no_address_keeps_nothing(
-    bridge: Bridge, http: Http, body: bytes
+def test_a_claim_without_an_access_address_is_a_failure(
+    simplefin: SimpleFinServer, http: Http, body: bytes
 ) -> None:
-    bridge.stub.script = lambda _: said(body)
+    simplefin.server.script = lambda _: http_answer(body)
     with pytest.raises(ProviderFailed, match="did not hand out"):
-        PROVIDER.connect({"setup_token": bridge.token}, http)
+        PROVIDER.connect({"setup_token": simplefin.token}, http)
 
 
-def test_a_claim_that_redirects_goes_nowhere(bridge: Bridge, http: Http) -> None:
-    bridge.stub.script = lambda _: said("", 307, ("Location", bridge.stub.url("/elsewhere")))
+def test_a_redirect_of_the_claim_is_not_followed(simplefin: SimpleFinServer, http: Http) -> None:
+    simplefin.server.script = lambda _: http_answer(
+        "", 307, ("Location", simplefin.server.url("/elsewhere"))
+    )
     with pytest.raises(ProviderFailed, match="another address"):
-        PROVIDER.connect({"setup_token": bridge.token}, http)
-    assert len(bridge.stub.asked) == 1
+        PROVIDER.connect({"setup_token": simplefin.token}, http)
+    assert len(simplefin.server.requests) == 1
 
 
-def test_an_access_address_can_be_given_as_it_is(bridge: Bridge, http: Http) -> None:
-    assert PROVIDER.connect({"setup_token": bridge.access_url}, http) == bridge.kept
-    assert not bridge.stub.asked
+def test_an_access_address_can_be_given_as_it_is(simplefin: SimpleFinServer, http: Http) -> None:
+    assert PROVIDER.connect({"setup_token": simplefin.access_url}, http) == simplefin.kept
+    assert not simplefin.server.requests
 
 
-def test_a_token_without_padding_is_one_too(bridge: Bridge, http: Http) -> None:
-    url = bridge.stub.url("/claim/aa?b")
+def test_a_token_without_padding_is_one_too(simplefin: SimpleFinServer, http: Http) -> None:
+    url = simplefin.server.url("/claim/aa?b")
     token = b64encode(url.encode(), altchars=b"-_").decode().rstrip("=")
     PROVIDER.connect({"setup_token": token}, http)
-    assert bridge.stub.asked[0].target == "/claim/aa?b"
+    assert simplefin.server.requests[0].target == "/claim/aa?b"
 
 
-def test_balances_are_told_as_they_were_reported(bridge: Bridge, http: Http) -> None:
-    (told,) = fetched(bridge, http).accounts
-    assert told.current is not None
-    assert told.current.balance == Decimal("1234.50")
-    assert str(told.current.balance) == "1234.50"
-    assert told.current.available_balance == Decimal("1200.00")
-    assert told.current.captured_at == NOW
-    assert told.current.as_of == datetime.fromtimestamp(1795300000, UTC)
-    assert (told.identity.external_id, told.identity.institution) == ("ACT-1", "Alder Creek Bank")
-    assert told.identity.account_type is AccountType.CHECKING
-    assert (told.positions, told.problems, told.history) == ((), (), ())
-    (asked,) = bridge.stub.asked
+def test_balances_keep_their_digits_and_instants(simplefin: SimpleFinServer, http: Http) -> None:
+    (result,) = fetch_report(simplefin, http).accounts
+    assert result.current is not None
+    assert result.current.balance == Decimal("1234.50")
+    assert str(result.current.balance) == "1234.50"
+    assert result.current.available_balance == Decimal("1200.00")
+    assert result.current.captured_at == NOW
+    assert result.current.as_of == datetime.fromtimestamp(1795300000, UTC)
+    assert (result.identity.external_id, result.identity.institution) == (
+        "ACT-1",
+        "Alder Creek Bank",
+    )
+    assert result.identity.account_type is AccountType.CHECKING
+    assert (result.positions, result.problems, result.history) == ((), (), ())
+    (request,) = simplefin.server.requests
     # A day of transactions, for holdings may be left out with them by balances-only.
     since = int((NOW - timedelta(days=1)).timestamp())
-    assert asked.target == f"/simplefin/accounts?version=2&start-date={since}"
-    assert PASSWORD not in asked.target
+    assert request.target == f"/simplefin/accounts?version=2&start-date={since}"
+    assert PASSWORD not in request.target
 
 
-def test_credentials_are_unquoted_before_they_are_sent(bridge: Bridge, http: Http) -> None:
-    quoted = bridge.access_url.replace("planted", "%70lanted")
+def test_credentials_are_unquoted_before_they_are_sent(
+    simplefin: SimpleFinServer, http: Http
+) -> None:
+    quoted = simplefin.access_url.replace("planted", "%70lanted")
     assert PROVIDER.fetch({"access_url": quoted}, http, now=NOW, backfill=False).accounts
 
 
-def test_the_second_version_is_understood(bridge: Bridge, http: Http) -> None:
+def test_the_second_version_is_read(simplefin: SimpleFinServer, http: Http) -> None:
     connection = {
         "conn_id": "CON-1", "name": "My Bank - Jo", "org_id": "INST-9", "org_name": "My Bank",
         "org_url": "https://my.example", "sfin_url": "https://bridge.example",
     }  # fmt: skip
-    bridge.accounts = {
+    simplefin.accounts = {
         "errlist": [
             {"code": "con.auth", "msg": "Sign in again", "conn_id": "CON-1"},
             {"code": "gen.new-one", "message": "Something <b>else</b>"},
@@ -149,7 +164,7 @@ def test_the_second_version_is_understood(bridge: Bridge, http: Http) -> None:
         "connections": [connection],
         "accounts": [account(org=..., conn_id="CON-1") | {"conn_id": "CON-1"}],
     }
-    report = fetched(bridge, http)
+    report = fetch_report(simplefin, http)
     assert report.accounts[0].identity.institution == "My Bank"
     assert report.accounts[0].identity.institution_key == "INST-9"
     assert report.warnings == (
@@ -157,18 +172,20 @@ def test_the_second_version_is_understood(bridge: Bridge, http: Http) -> None:
     )  # fmt: skip
 
 
-def test_warnings_of_the_first_version_are_shown_harmless(bridge: Bridge, http: Http) -> None:
+def test_warnings_of_the_first_version_are_redacted(simplefin: SimpleFinServer, http: Http) -> None:
     said_there = f"<a href='javascript:x'>You</a> https://user:{PASSWORD}@h/ {PASSWORD} must act"
-    report = fetched(bridge, http, account(), errors=[said_there, 7, None, "", said_there])
+    report = fetch_report(simplefin, http, account(), errors=[said_there, 7, None, "", said_there])
     assert report.warnings == ("You … … must act", "7")
     assert len(report.accounts) == 1
 
 
-def test_a_card_owes_what_it_owes(bridge: Bridge, http: Http) -> None:
-    (told,) = fetched(bridge, http, account(name="Costco Visa Card", balance="-532.69")).accounts
-    assert told.current is not None
-    assert (told.current.balance, told.identity.balance_sign) == (Decimal("-532.69"), None)
-    assert told.identity.account_type is AccountType.CREDIT_CARD
+def test_a_negative_card_balance_keeps_its_sign(simplefin: SimpleFinServer, http: Http) -> None:
+    (result,) = fetch_report(
+        simplefin, http, account(name="Costco Visa Card", balance="-532.69")
+    ).accounts
+    assert result.current is not None
+    assert (result.current.balance, result.identity.balance_sign) == (Decimal("-532.69"), None)
+    assert result.identity.account_type is AccountType.CREDIT_CARD
 
 
 def holding(**changes: object) -> dict[str, object]:
@@ -179,42 +196,48 @@ def holding(**changes: object) -> dict[str, object]:
     } | changes  # fmt: skip
 
 
-def test_holdings_are_positions(bridge: Bridge, http: Http) -> None:
+def test_holdings_are_positions(simplefin: SimpleFinServer, http: Http) -> None:
     held = [holding(), holding(symbol="B", market_value="0.50", currency="USD")]
-    (told,) = fetched(bridge, http, account(name="Dr Evil", holdings=held)).accounts
-    assert told.positions is not None
+    (result,) = fetch_report(simplefin, http, account(name="Dr Evil", holdings=held)).accounts
+    assert result.positions is not None
     assert [(one.symbol, one.quantity, one.market_value, one.cost_basis, one.currency.code)
-            for one in told.positions] == [
+            for one in result.positions] == [
         ("FGKFX", Decimal("200.00"), Decimal("15000.00"), Decimal("10000.00"), "USD"),
         ("B", Decimal("200.00"), Decimal("0.50"), Decimal("10000.00"), "USD"),
     ]  # fmt: skip
-    assert told.current is not None
-    assert told.current.holdings_value == Decimal("15000.50")
-    assert told.identity.account_type is AccountType.BROKERAGE
+    assert result.current is not None
+    assert result.current.holdings_value == Decimal("15000.50")
+    assert result.identity.account_type is AccountType.BROKERAGE
 
 
 @pytest.mark.parametrize("spoilt", [{"market_value": "NaN"}, {"shares": "1E400"}, {"shares": None}])
-def test_a_part_of_the_positions_is_not_taken_for_all(
-    bridge: Bridge, http: Http, spoilt: dict[str, object]
+def test_one_unusable_position_leaves_out_all(
+    simplefin: SimpleFinServer, http: Http, spoilt: dict[str, object]
 ) -> None:
-    (told,) = fetched(bridge, http, account(holdings=[holding(), holding(**spoilt)])).accounts
-    assert told.positions is None
-    assert told.current is not None
-    assert told.current.holdings_value is None
-    assert [problem.code for problem in told.problems] == ["invalid_amount"]
+    (result,) = fetch_report(
+        simplefin, http, account(holdings=[holding(), holding(**spoilt)])
+    ).accounts
+    assert result.positions is None
+    assert result.current is not None
+    assert result.current.holdings_value is None
+    assert [problem.code for problem in result.problems] == ["invalid_amount"]
 
 
-def test_positions_in_another_currency_are_not_added_up(bridge: Bridge, http: Http) -> None:
-    (told,) = fetched(bridge, http, account(holdings=[holding(currency="EUR")])).accounts
-    assert told.current is not None
-    assert told.current.holdings_value is None
+def test_positions_in_another_currency_are_not_added_up(
+    simplefin: SimpleFinServer, http: Http
+) -> None:
+    (result,) = fetch_report(simplefin, http, account(holdings=[holding(currency="EUR")])).accounts
+    assert result.current is not None
+    assert result.current.holdings_value is None
 
 
 @pytest.mark.parametrize("balance", [None, "", ...])
-def test_a_missing_balance_is_no_balance(bridge: Bridge, http: Http, balance: object) -> None:
-    (told,) = fetched(bridge, http, account(balance=balance)).accounts
-    assert told.current is None
-    assert [problem.code for problem in told.problems] == ["missing_balance"]
+def test_a_missing_balance_is_a_problem(
+    simplefin: SimpleFinServer, http: Http, balance: object
+) -> None:
+    (result,) = fetch_report(simplefin, http, account(balance=balance)).accounts
+    assert result.current is None
+    assert [problem.code for problem in result.problems] == ["missing_balance"]
 
 
 @pytest.mark.parametrize(
@@ -223,85 +246,95 @@ def test_a_missing_balance_is_no_balance(bridge: Bridge, http: Http, balance: ob
      "$5", "+5", "--5", "0x10", "5.", ".5", "1" * 21, "0." + "1" * 19,
      "5 USD", [], {}, True, False],
 )  # fmt: skip
-def test_what_is_no_amount_is_refused_by_the_name_of_its_field(
-    bridge: Bridge, http: Http, balance: object
+def test_an_invalid_amount_is_a_problem_with_the_name_of_its_field(
+    simplefin: SimpleFinServer, http: Http, balance: object
 ) -> None:
-    report = fetched(bridge, http, account(balance=balance), account(id="ACT-2"))
-    told, other = report.accounts
-    assert told.current is None
-    assert [problem.code for problem in told.problems] == ["invalid_amount"]
-    assert "balance" in told.problems[0].detail
+    report = fetch_report(simplefin, http, account(balance=balance), account(id="ACT-2"))
+    result, other = report.accounts
+    assert result.current is None
+    assert [problem.code for problem in result.problems] == ["invalid_amount"]
+    assert "balance" in result.problems[0].detail
     assert other.current is not None
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1E400", "-1e999999", "1.0E2"])
-def test_numbers_that_are_none_become_no_number(bridge: Bridge, http: Http, number: str) -> None:
-    bridge.accounts = b'{"accounts": [{"id": "A", "currency": "USD", "balance": %s}]}' % (
+def test_invalid_numbers_are_no_balance(
+    simplefin: SimpleFinServer, http: Http, number: str
+) -> None:
+    simplefin.accounts = b'{"accounts": [{"id": "A", "currency": "USD", "balance": %s}]}' % (
         number.encode()
     )
-    (told,) = fetched(bridge, http).accounts
-    assert told.current is None
+    (result,) = fetch_report(simplefin, http).accounts
+    assert result.current is None
 
 
-def test_a_number_keeps_its_digits(bridge: Bridge, http: Http) -> None:
+def test_a_number_keeps_its_digits(simplefin: SimpleFinServer, http: Http) -> None:
     number = b"12345678901234567890.100000000000"
-    bridge.accounts = b'{"accounts": [{"id": 7, "currency": "USD", "balance": %s}]}' % number
-    (told,) = fetched(bridge, http).accounts
-    assert told.current is not None
-    assert str(told.current.balance) == "12345678901234567890.100000000000"
-    assert told.identity.external_id == "7"
+    simplefin.accounts = b'{"accounts": [{"id": 7, "currency": "USD", "balance": %s}]}' % number
+    (result,) = fetch_report(simplefin, http).accounts
+    assert result.current is not None
+    assert str(result.current.balance) == "12345678901234567890.100000000000"
+    assert result.identity.external_id == "7"
 
 
-def test_accounts_told_twice_alike_are_one(bridge: Bridge, http: Http) -> None:
-    assert len(fetched(bridge, http, account(), account()).accounts) == 1
+def test_an_account_reported_twice_alike_is_one(simplefin: SimpleFinServer, http: Http) -> None:
+    assert len(fetch_report(simplefin, http, account(), account()).accounts) == 1
 
 
-def test_accounts_told_twice_differently_are_not_believed(bridge: Bridge, http: Http) -> None:
-    (told,) = fetched(bridge, http, account(), account(balance="9"), account()).accounts
-    assert told.current is None
-    assert [problem.code for problem in told.problems] == ["duplicate_account"]
+def test_an_account_reported_twice_differently_has_no_balance(
+    simplefin: SimpleFinServer, http: Http
+) -> None:
+    (result,) = fetch_report(simplefin, http, account(), account(balance="9"), account()).accounts
+    assert result.current is None
+    assert [problem.code for problem in result.problems] == ["duplicate_account"]
 
 
-def test_two_currencies_of_one_account_are_two_accounts(bridge: Bridge, http: Http) -> None:
-    report = fetched(bridge, http, account(), account(currency="EUR", balance="1"))
-    assert [told.identity.currency.code for told in report.accounts] == ["USD", "EUR"]
+def test_two_currencies_of_one_account_are_two_accounts(
+    simplefin: SimpleFinServer, http: Http
+) -> None:
+    report = fetch_report(simplefin, http, account(), account(currency="EUR", balance="1"))
+    assert [result.identity.currency.code for result in report.accounts] == ["USD", "EUR"]
 
 
-def test_a_custom_currency_is_never_looked_up(bridge: Bridge, http: Http) -> None:
-    url = bridge.stub.url("/miles")
-    report = fetched(bridge, http, account(currency=url, name="Miles"), account(id="ACT-2"))
-    assert [told.identity.external_id for told in report.accounts] == ["ACT-2"]
+def test_a_custom_currency_is_never_looked_up(simplefin: SimpleFinServer, http: Http) -> None:
+    url = simplefin.server.url("/miles")
+    report = fetch_report(simplefin, http, account(currency=url, name="Miles"), account(id="ACT-2"))
+    assert [result.identity.external_id for result in report.accounts] == ["ACT-2"]
     assert report.warnings == ("Miles: its currency is not money of ISO 4217, so it is left out.",)
-    assert len(bridge.stub.asked) == 1
+    assert len(simplefin.server.requests) == 1
 
 
 @pytest.mark.parametrize("currency", ["", "XXX", "US", "usd€", None, 840, ...])
-def test_an_unknown_currency_is_no_account(bridge: Bridge, http: Http, currency: object) -> None:
-    report = fetched(bridge, http, account(currency=currency), account(id="ACT-2"))
-    assert [told.identity.external_id for told in report.accounts] == ["ACT-2"]
+def test_an_account_with_an_unknown_currency_is_left_out(
+    simplefin: SimpleFinServer, http: Http, currency: object
+) -> None:
+    report = fetch_report(simplefin, http, account(currency=currency), account(id="ACT-2"))
+    assert [result.identity.external_id for result in report.accounts] == ["ACT-2"]
     assert len(report.warnings) == 1
 
 
 @pytest.mark.parametrize("external_id", ["", None, ..., "a" * 201, "a\x00b", "a\ud800", [], {}])
-def test_an_account_without_an_id_is_none(bridge: Bridge, http: Http, external_id: object) -> None:
-    report = fetched(bridge, http, account(id=external_id), account())
+def test_an_account_without_an_id_is_left_out(
+    simplefin: SimpleFinServer, http: Http, external_id: object
+) -> None:
+    report = fetch_report(simplefin, http, account(id=external_id), account())
     assert len(report.accounts) == 1
     assert len(report.warnings) == 1
 
 
 @pytest.mark.parametrize("at", [0, -5, None, "soon", 99999999999999, 1795300000 + 10**7, 1.5])
-def test_a_date_that_is_none_is_not_told(bridge: Bridge, http: Http, at: object) -> None:
-    (told,) = fetched(bridge, http, account(balance_date=at)).accounts
-    assert told.current is not None
-    assert told.current.as_of is None
+def test_an_invalid_date_is_left_out(simplefin: SimpleFinServer, http: Http, at: object) -> None:
+    (result,) = fetch_report(simplefin, http, account(balance_date=at)).accounts
+    assert result.current is not None
+    assert result.current.as_of is None
 
 
-def test_ten_thousand_accounts_are_read_and_no_more(bridge: Bridge, http: Http) -> None:
+def test_ten_thousand_accounts_are_read_and_no_more(simplefin: SimpleFinServer, http: Http) -> None:
     small = {"org": ..., "extra": ..., "transactions": ..., "available_balance": ...}
     many = [account(id=f"ACT-{number}", **small) for number in range(10_000)]
-    assert len(fetched(bridge, http, *many).accounts) == 10_000
-    bridge.accounts = account_set(*many, account(id="one more"))
-    assert "more than 10000" in str(refused(bridge, http))
+    assert len(fetch_report(simplefin, http, *many).accounts) == 10_000
+    simplefin.accounts = account_set(*many, account(id="one more"))
+    assert "more than 10000" in str(fetch_error(simplefin, http))
 
 
 @pytest.mark.parametrize(
@@ -324,37 +357,45 @@ def test_ten_thousand_accounts_are_read_and_no_more(bridge: Bridge, http: Http) 
         (204, "", ProviderFailed, "understands"),
     ],
 )
-def test_errors_say_what_the_user_can_do(
-    bridge: Bridge, http: Http, status: int, body: str, kind: type[ProviderError], word: str
+def test_errors_are_of_their_kind(
+    simplefin: SimpleFinServer,
+    http: Http,
+    status: int,
+    body: str,
+    kind: type[ProviderError],
+    word: str,
 ) -> None:
-    bridge.stub.script = lambda _: said(body.replace("Payment", PASSWORD), status)
-    error = refused(bridge, http)
+    simplefin.server.script = lambda _: http_answer(body.replace("Payment", PASSWORD), status)
+    error = fetch_error(simplefin, http)
     assert type(error) is kind
     assert word in str(error)
 
 
-def test_a_limit_says_how_long_it_lasts(bridge: Bridge, http: Http) -> None:
+def test_a_rate_limit_has_the_time_of_retry_after(simplefin: SimpleFinServer, http: Http) -> None:
     for text, expected in (("3600", timedelta(hours=1)), ("soon", None)):
-        bridge.stub.script = always("", 429, ("Retry-After", text))
-        error = refused(bridge, http)
+        simplefin.server.script = answer_always("", 429, ("Retry-After", text))
+        error = fetch_error(simplefin, http)
         assert isinstance(error, ProviderRateLimited)
         assert error.retry_after == expected
 
 
-def test_nothing_is_written_anywhere(
-    bridge: Bridge, http: Http, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+def test_nothing_is_logged(
+    simplefin: SimpleFinServer,
+    http: Http,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    PROVIDER.connect({"setup_token": bridge.token}, http)
-    fetched(bridge, http)
-    bridge.stub.script = lambda _: ()
-    refused(bridge, http)
+    PROVIDER.connect({"setup_token": simplefin.token}, http)
+    fetch_report(simplefin, http)
+    simplefin.server.script = lambda _: ()
+    fetch_error(simplefin, http)
     written = capfd.readouterr()
     assert (caplog.text, written.out, written.err) == ("", "", "")
 
 
-async def oracle(bridge: Bridge) -> FinancialData:
-    access_url = await Oracle.claim_setup_token(bridge.token, verify_ssl=False)
+async def oracle(simplefin: SimpleFinServer) -> FinancialData:
+    access_url = await Oracle.claim_setup_token(simplefin.token, verify_ssl=False)
     client = Oracle(access_url, verify_ssl=False)
     # It hands the library a text where today's wants credentials; the address holds them anyway.
     client.auth = None
@@ -364,25 +405,25 @@ async def oracle(bridge: Bridge) -> FinancialData:
 
 # How the other client hands over its credentials is about to change.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_an_independent_client_reads_the_same_of_the_same_server(
-    bridge: Bridge, outbound: Outbound
+def test_an_independent_client_reads_the_same(
+    simplefin: SimpleFinServer, outbound: Outbound
 ) -> None:
-    bridge.accounts = account_set(
+    simplefin.accounts = account_set(
         account(),
         account(id="ACT-2", name="Alder Visa", balance="-532.69", currency="EUR"),
         account(id="ACT-3", name="Castle Mortgage", balance="7500.00", available_balance="0"),
         errors=["Connection to Investments may need attention"],
     )
-    theirs = asyncio.run(oracle(bridge))
-    ours = fetched(bridge, outbound.client())
+    theirs = asyncio.run(oracle(simplefin))
+    ours = fetch_report(simplefin, outbound.client())
     assert list(ours.warnings) == theirs.errors
     assert [
-        (told.identity.external_id, told.identity.name, told.identity.institution,
-         told.identity.currency.code, str(told.current.balance),
-         str(told.current.available_balance), told.current.as_of)
-        for told in ours.accounts if told.current
+        (result.identity.external_id, result.identity.name, result.identity.institution,
+         result.identity.currency.code, str(result.current.balance),
+         str(result.current.available_balance), result.current.as_of)
+        for result in ours.accounts if result.current
     ] == [
-        (told.id, told.name, told.org.name, told.currency, told.balance, told.available_balance,
-         told.balance_date)
-        for told in theirs.accounts
+        (one.id, one.name, one.org.name, one.currency, one.balance, one.available_balance,
+         one.balance_date)
+        for one in theirs.accounts
     ]  # fmt: skip

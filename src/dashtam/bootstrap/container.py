@@ -24,7 +24,7 @@ from dashtam.domain.account import AccountId
 from dashtam.domain.errors import DashtamError
 from dashtam.presentation.http.client_ip import is_loopback
 from dashtam.presentation.schemas.snapshot_chunks import render_snapshot
-from dashtam.providers.registry import providers
+from dashtam.providers.registry import load_providers
 from dashtam.rate_limit.memory import MemoryBuckets
 from dashtam.rate_limit.redis import RedisBuckets
 from dashtam.security import key_ring
@@ -153,7 +153,7 @@ class Container:
             secrets=KeyRingSecrets(self.ring),
             buckets=buckets,
             statement_files=SandboxedStatementFiles(),
-            providers=providers(),
+            providers=load_providers(),
             cipher=KeyRingCipher(self.ring),
             http_for=lambda spend: self.http_client_for(spend),  # noqa: PLW0108 - loaded when called
             background=self.background,

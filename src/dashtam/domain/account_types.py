@@ -1,11 +1,11 @@
-"""Account types, guessed from what accounts are called; their owners can correct them."""
+"""Account types, guessed from the names of accounts; their owners can correct them."""
 
 import re
 from typing import Final
 
 from dashtam.domain.account import AccountType
 
-# The first that fits stands: what is special comes before what is common.
+# The first match wins, so that special types come before common ones.
 _WORDS: Final = tuple(
     (kind, re.compile(rf"\b(?:{words})\b", re.IGNORECASE))
     for kind, words in (
@@ -39,8 +39,8 @@ _WORDS: Final = tuple(
 )
 
 
-def guess(name: str, *, has_positions: bool) -> AccountType | None:
-    """Return the type that the name tells of, None where it tells none."""
+def guess_account_type(name: str, *, has_positions: bool) -> AccountType | None:
+    """Return the type that the name suggests, None where it suggests none."""
     for kind, words in _WORDS:
         if words.search(name):
             return kind

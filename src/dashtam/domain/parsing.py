@@ -1,20 +1,17 @@
-"""Fields: how statement files write amounts, instants and currencies, and how one is refused."""
+"""Fields of statements: amounts, instants, currencies, and the error of an unusable one."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Literal
 
 from dashtam.domain.errors import InvalidAmount, UnknownCurrency
 from dashtam.domain.money import Currency, parse_amount
-from dashtam.domain.statement import Identity, Position, Reading, RowError, Statement
+from dashtam.domain.statement import RowError
 
-# ISO 4217's own code for "no currency": stands where a statement's currency cannot be told. Such
-# a statement has problems and no readings.
+# ISO 4217's own code for "no currency". A statement with this currency has problems and no
+# readings.
 NO_CURRENCY = Currency("XXX", 0)
-
-MAX_READINGS = 1_000
 
 Separator = Literal[".", ","]
 
@@ -33,19 +30,19 @@ _SEPARATORS = re.compile(r"[.,]")
 _THOUSAND = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")
 
 
-class Unusable(Exception):
-    """A field that cannot be used: its name and the reason, never what stood in it."""
+class UnusableField(Exception):
+    """A field that cannot be used: its name and the reason, never its content."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
         self.code = code
 
-    def problem(self, line: int | None = None) -> RowError:
-        """Return what the user is told."""
+    def to_row_error(self, line: int | None = None) -> RowError:
+        """Return the error for the user; ``line`` counts from 1."""
         return RowError(line, self.code, str(self))
 
 
-def separator_of(text: str) -> Separator | None:
+def find_decimal_separator(text: str) -> Separator | None:
     """Return the decimal separator that the number itself proves, None where it proves none.
 
     ``1,234`` and ``1.234`` prove nothing; ``1,23``, ``1.234,56`` and ``1,234,567`` do.
@@ -62,13 +59,13 @@ def separator_of(text: str) -> Separator | None:
     return None if _THOUSAND.fullmatch(text) else last
 
 
-def amount(field: str, text: str, separator: Separator = ".") -> Decimal:
-    """Return the amount written with this decimal separator, thousands grouped or not.
+def parse_amount_field(field: str, text: str, separator: Separator = ".") -> Decimal:
+    """Return the amount written with this decimal separator, with or without grouped thousands.
 
-    A leading ``+`` and a missing digit on one side of the separator (``.50``, ``100,``) are read.
+    A leading ``+`` and a missing digit on one side of the separator (``.50``, ``100,``) are valid.
 
     Raises:
-        Unusable: ``invalid_amount``.
+        UnusableField: ``invalid_amount``.
     """
     match = _STYLES[separator].fullmatch(text.strip())
     if match and (match["whole"] or match["fraction"]):
@@ -79,82 +76,78 @@ def amount(field: str, text: str, separator: Separator = ".") -> Decimal:
             return parse_amount(f"{sign}{whole}{fraction}")
         except InvalidAmount:
             pass
-    raise Unusable(code="invalid_amount", detail=f"{field} is not an amount of money.")
+    raise UnusableField(code="invalid_amount", detail=f"{field} is not an amount of money.")
 
 
-def currency(field: str, text: str) -> Currency:
-    """Return the currency with this code.
+def find_currency(code: str) -> Currency:
+    """Return the currency with this code, ``NO_CURRENCY`` where ISO 4217 has none."""
+    try:
+        return Currency.of(code.strip().upper())
+    except UnknownCurrency:
+        return NO_CURRENCY
+
+
+def parse_currency_field(field: str, code: str, default: Currency = NO_CURRENCY) -> Currency:
+    """Return the currency with this code, the default without a code.
 
     Raises:
-        Unusable: ``unknown_currency``.
+        UnusableField: ``unknown_currency``.
     """
-    try:
-        return Currency.of(text.strip().upper())
-    except UnknownCurrency:
-        if text.strip():
-            detail = f"{field} is not a three-letter currency code of ISO 4217."
-        else:
-            detail = f"{field} is missing: the currency is not told."
-        raise Unusable(code="unknown_currency", detail=detail) from None
+    currency = find_currency(code) if code.strip() else default
+    if currency is NO_CURRENCY:
+        reason = "is not a three-letter currency code of ISO 4217."
+        if not code.strip():
+            reason = "is missing: no currency is given."
+        raise UnusableField(code="unknown_currency", detail=f"{field} {reason}")
+    return currency
+
+
+def require_account(field: str, identifier: str) -> None:
+    """Return if the field names an account.
+
+    Raises:
+        UnusableField: ``missing_account``.
+    """
+    if not identifier:
+        detail = f"{field} is missing: no account is named."
+        raise UnusableField(code="missing_account", detail=detail)
 
 
 def noon(day: date) -> datetime:
-    """Return 12:00:00Z of the day: the instant of every balance whose time is not told."""
+    """Return 12:00:00Z of the day: the instant of every balance without a time."""
     return datetime.combine(day, time(12), UTC)
 
 
-def past(field: str, instant: datetime, now: datetime) -> datetime:
+def require_past(field: str, instant: datetime, now: datetime) -> datetime:
     """Return the instant in UTC.
 
     Raises:
-        Unusable: ``invalid_date`` before 1900, ``future_date`` after the end of today (UTC).
+        UnusableField: ``invalid_date`` before 1900, ``future_date`` after the end of today (UTC).
     """
     try:
         instant = instant.astimezone(UTC)
     except OverflowError:
         raise invalid_date(field) from None
     if instant.year < _EARLIEST_YEAR:
-        raise Unusable(code="invalid_date", detail=f"{field} lies before 1900.")
+        raise UnusableField(code="invalid_date", detail=f"{field} lies before 1900.")
     if instant.date() > now.astimezone(UTC).date():
-        raise Unusable(code="future_date", detail=f"{field} lies in the future.")
+        raise UnusableField(code="future_date", detail=f"{field} lies in the future.")
     return instant
 
 
-def invalid_date(field: str) -> Unusable:
-    """Return the refusal of a date that is none."""
-    return Unusable(code="invalid_date", detail=f"{field} is not a date of the calendar.")
+def invalid_date(field: str) -> UnusableField:
+    """Return the error of a date that the calendar does not have."""
+    return UnusableField(code="invalid_date", detail=f"{field} is not a date of the calendar.")
 
 
-def missing_balance(field: str) -> Unusable:
-    """Return the refusal of a statement that reports no balance."""
-    return Unusable(code="missing_balance", detail=f"{field} is missing: no balance is reported.")
+def missing_balance(field: str) -> UnusableField:
+    """Return the error of a statement without a balance."""
+    return UnusableField(
+        code="missing_balance", detail=f"{field} is missing: no balance is reported."
+    )
 
 
 def clean(text: str, length: int = 200) -> str:
     """Return the printable characters on one line, cut to the length."""
     line = " ".join(text.split())
     return "".join(filter(str.isprintable, line))[:length]
-
-
-def last_of_instants(told: Iterable[tuple[tuple[int, ...], Reading]]) -> list[Reading]:
-    """Return for each instant the reading of the highest rank, of equal ranks the last."""
-    told = list(told)
-    last: dict[datetime, tuple[tuple[int, ...], Reading]] = {}
-    for rank, reading in told:
-        best = last.get(reading.captured_at)
-        if best is None or rank >= best[0]:
-            last[reading.captured_at] = rank, reading
-    return [reading for rank, reading in told if last[reading.captured_at][1] is reading]
-
-
-def pieces(
-    identity: Identity,
-    readings: Sequence[Reading],
-    problems: Sequence[RowError],
-    positions: Sequence[Position] | None = None,
-) -> Iterator[Statement]:
-    """Yield one account's statement, at most 1,000 readings and problems at a time."""
-    yield Statement(identity, readings[:MAX_READINGS], positions, problems[:MAX_READINGS])
-    for start in range(MAX_READINGS, max(len(readings), len(problems)), MAX_READINGS):
-        end = start + MAX_READINGS
-        yield Statement(identity, readings[start:end], None, problems[start:end])

@@ -1,9 +1,11 @@
 """The demonstration: an invented household with years of daily balances, without any network.
 
-The same seed gives the same history, whenever and wherever it is asked for.
+The same seed gives the same history at any time and on any machine.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+# ruff: noqa: PLR2004 - a household of invented numbers
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -25,7 +27,7 @@ _MINUTES_OF_A_DAY: Final = 24 * 60
 
 
 class Chance:
-    """Repeatable accidents: the same seed and the same words give the same number."""
+    """Repeatable random numbers: the same seed and the same words give the same number."""
 
     def __init__(self, seed: str) -> None:
         self._seed = seed
@@ -48,14 +50,29 @@ class _Security:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ledger:
-    """An account whose balance moves in whole cents, by what a day brings."""
-
+class _DemoAccount:
     key: str
     name: str
     institution: str
-    kind: AccountType
+    account_type: AccountType
     currency: Currency
+
+    def identity(self) -> Identity:
+        return Identity(
+            institution_key=self.institution,
+            institution=self.institution,
+            external_id=f"demo-{self.key}",
+            name=self.name,
+            account_type=self.account_type,
+            number_masked=None,
+            currency=self.currency,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ledger(_DemoAccount):
+    """An account with a balance in whole cents; ``change`` returns the change of one day."""
+
     first_cents: int
     change: Callable[[date, int, Chance], int]
 
@@ -81,67 +98,59 @@ class DemoProvider:
         """Return every account, and with ``backfill`` each day from 2022 to yesterday."""
         del http
         chance = Chance(kept.get("seed", _DEFAULT_SEED))
-        days = list(_days(now))
-        reports = [_ledger(ledger, chance, days, now, backfill=backfill) for ledger in _LEDGERS]
-        reports.append(_brokerage(chance, days, now, backfill=backfill))
+        day_count = (max(now.astimezone(UTC).date(), BEGINS_ON) - BEGINS_ON).days
+        days = [BEGINS_ON + timedelta(days=number) for number in range(day_count + 1)]
+        reports: list[AccountReport] = []
+        for ledger in _LEDGERS:
+            cents = ledger.first_cents + chance.between(0, 9_999, "first", ledger.key)
+            history: list[Reading] = []
+            for day in days[1:]:
+                if backfill:
+                    history.append(Reading(noon(day - timedelta(days=1)), _money(cents)))
+                cents += ledger.change(day, cents, chance)
+            reports.append(AccountReport(ledger.identity(), Reading(now, _money(cents)), history))
+        reports.append(_report_brokerage(chance, days, now, backfill=backfill))
         return Report(reports)
 
 
-def _days(now: datetime) -> Iterator[date]:
-    last = max(now.astimezone(UTC).date(), BEGINS_ON)
-    for number in range((last - BEGINS_ON).days + 1):
-        yield BEGINS_ON + timedelta(days=number)
-
-
-def _checking(day: date, cents: int, chance: Chance) -> int:
-    pay = 412_500 if day.day in {1, 15} else 0
-    bills = {2: -215_000, 5: -18_740, 12: -9_455, 16: -50_000, 20: -42_000}.get(day.day, 0)
-    spent = chance.between(0, 30_000, "checking", day) if cents > 120_000 else 1_250  # noqa: PLR2004
-    return pay + bills - spent
-
-
-def _giro(day: date, cents: int, chance: Chance) -> int:
-    pay = 298_000 if day.day == 27 else 0  # noqa: PLR2004 - payday
-    bills = -96_500 if day.day == 1 else 0
-    return pay + bills - (chance.between(0, 12_500, "giro", day) if cents > 60_000 else 900)  # noqa: PLR2004
-
-
-def _savings(day: date, cents: int, chance: Chance) -> int:
-    del chance
-    interest = cents * 36 // 12_000 if day.day == 1 else 0
-    return interest + (50_000 if day.day == 16 else 0)  # noqa: PLR2004 - the standing order
-
-
-def _card(day: date, cents: int, chance: Chance) -> int:
-    # Once a month what is owed is paid, but for the last purchases.
-    paid = -cents * 9 // 10 if day.day == 25 else 0  # noqa: PLR2004 - when it is due
-    return paid - chance.between(0, 9_900, "card", day)
-
-
-def _mortgage(day: date, cents: int, chance: Chance) -> int:
-    del chance
-    return 215_000 + cents * 39 // 12_000 if day.day == 2 and cents < -215_000 else 0  # noqa: PLR2004
-
-
-def _retirement(day: date, cents: int, chance: Chance) -> int:
-    deposit = 61_500 if day.day in {1, 15} else 0
-    is_open = day.weekday() < 5  # noqa: PLR2004 - Monday to Friday
-    market = chance.between(-9_400, 10_100, "retirement", day) if is_open else 0
-    return deposit + cents * market // 1_000_000
-
-
+_CREEK: Final = "Alder Creek Bank"
 _LEDGERS: Final = (
-    _Ledger("checking", "Joint Checking", "Alder Creek Bank", AccountType.CHECKING, _USD,
-            486_210, _checking),
-    _Ledger("savings", "Travel Savings", "Alder Creek Bank", AccountType.SAVINGS, _USD,
-            1_250_000, _savings),
-    _Ledger("card", "Alder Creek Visa", "Alder Creek Bank", AccountType.CREDIT_CARD, _USD,
-            -63_418, _card),
-    _Ledger("giro", "Girokonto", "Lindenbank", AccountType.CHECKING, _EUR, 214_075, _giro),
-    _Ledger("retirement", "Employer 401(k)", "Larkspur Retirement", AccountType.PLAN_401K, _USD,
-            4_831_900, _retirement),
-    _Ledger("mortgage", "Cabin Mortgage", "Alder Creek Bank", AccountType.MORTGAGE, _USD,
-            -31_400_000, _mortgage),
+    _Ledger(
+        "checking", "Joint Checking", _CREEK, AccountType.CHECKING, _USD, 486_210,
+        lambda day, cents, chance: {
+            1: 412_500, 2: -215_000, 5: -18_740, 12: -9_455, 15: 412_500, 16: -50_000, 20: -42_000,
+        }.get(day.day, 0)
+        - (chance.between(0, 30_000, "checking", day) if cents > 120_000 else 1_250),
+    ),
+    _Ledger(
+        "savings", "Travel Savings", _CREEK, AccountType.SAVINGS, _USD, 1_250_000,
+        lambda day, cents, _chance: {1: cents * 36 // 12_000, 16: 50_000}.get(day.day, 0),
+    ),
+    _Ledger(
+        "card", "Alder Creek Visa", _CREEK, AccountType.CREDIT_CARD, _USD, -63_418,
+        # The debt is paid once a month, but for the last purchases.
+        lambda day, cents, chance: {25: -cents * 9 // 10}.get(day.day, 0)
+        - chance.between(0, 9_900, "card", day),
+    ),
+    _Ledger(
+        "giro", "Girokonto", "Lindenbank", AccountType.CHECKING, _EUR, 214_075,
+        lambda day, cents, chance: {1: -96_500, 27: 298_000}.get(day.day, 0)
+        - (chance.between(0, 12_500, "giro", day) if cents > 60_000 else 900),
+    ),
+    _Ledger(
+        "retirement", "Employer 401(k)", "Larkspur Retirement", AccountType.PLAN_401K, _USD,
+        4_831_900,
+        # Its market is open from Monday to Friday.
+        lambda day, cents, chance: {1: 61_500, 15: 61_500}.get(day.day, 0) + (
+            cents * chance.between(-9_400, 10_100, "retirement", day) // 1_000_000
+            if day.weekday() < 5 else 0
+        ),
+    ),
+    _Ledger(
+        "mortgage", "Cabin Mortgage", _CREEK, AccountType.MORTGAGE, _USD, -31_400_000,
+        lambda day, cents, _chance: 215_000 + cents * 39 // 12_000
+        if day.day == 2 and cents < -215_000 else 0,
+    ),
 )  # fmt: skip
 
 _SECURITIES: Final = (
@@ -150,89 +159,60 @@ _SECURITIES: Final = (
     _Security("ALDR", "Alder Tools Inc.", "stock", Decimal(64), 13_220, 420, 21_000),
 )
 _CASH_CENTS: Final = 318_055
+_BROKERAGE: Final = _DemoAccount(
+    "brokerage", "Brokerage", "Larkspur Invest", AccountType.BROKERAGE, _USD
+)
 
 
-def _ledger(
-    ledger: _Ledger, chance: Chance, days: Sequence[date], now: datetime, *, backfill: bool
-) -> AccountReport:
-    cents = ledger.first_cents + chance.between(0, 9_999, "first", ledger.key)
-    history: list[Reading] = []
-    for day in days[1:]:
-        if backfill:
-            history.append(Reading(noon(day - timedelta(days=1)), _money(cents)))
-        cents += ledger.change(day, cents, chance)
-    identity = _identity(ledger.key, ledger.name, ledger.institution, ledger.kind, ledger.currency)
-    return AccountReport(identity, Reading(now, _money(cents)), history)
-
-
-def _brokerage(
+def _report_brokerage(
     chance: Chance, days: Sequence[date], now: datetime, *, backfill: bool
 ) -> AccountReport:
     prices = [security.first_cents for security in _SECURITIES]
     history: list[Reading] = []
     for day in days[1:]:
         if backfill:
-            history.append(_invested(noon(day - timedelta(days=1)), prices))
+            history.append(_value_portfolio(noon(day - timedelta(days=1)), prices))
         prices = [
-            _moved(price, chance.between(-security.swing_millionths, security.swing_millionths,
-                                         security.symbol, day) + security.daily_drift_millionths)
+            _move(price, chance.between(-security.swing_millionths, security.swing_millionths,
+                                        security.symbol, day) + security.daily_drift_millionths)
             for price, security in zip(prices, _SECURITIES, strict=True)
         ]  # fmt: skip
     minute = int(now.timestamp()) // 60 % _MINUTES_OF_A_DAY
     prices = [
-        _moved(price, chance.between(-2_500, 2_500, security.symbol, days[-1], minute))
+        _move(price, chance.between(-2_500, 2_500, security.symbol, days[-1], minute))
         for price, security in zip(prices, _SECURITIES, strict=True)
     ]
-    identity = _identity("brokerage", "Brokerage", "Larkspur Invest", AccountType.BROKERAGE, _USD)
     positions = tuple(
-        _position(security, price, now) for price, security in zip(prices, _SECURITIES, strict=True)
+        Position(
+            symbol=security.symbol,
+            name=security.name,
+            asset_type=security.asset_type,
+            quantity=security.quantity,
+            price=_money(price),
+            market_value=_market_value(security, price),
+            cost_basis=_market_value(security, security.first_cents),
+            currency=_USD,
+            as_of=now,
+        )
+        for price, security in zip(prices, _SECURITIES, strict=True)
     )
-    return AccountReport(identity, _invested(now, prices), history, positions)
+    return AccountReport(_BROKERAGE.identity(), _value_portfolio(now, prices), history, positions)
 
 
-def _moved(cents: int, millionths: int) -> int:
+def _move(cents: int, millionths: int) -> int:
     return max(1, cents + cents * millionths // 1_000_000)
 
 
-def _invested(at: datetime, prices: Sequence[int]) -> Reading:
-    value = sum(
-        (_worth(security, price) for price, security in zip(prices, _SECURITIES, strict=True)),
-        Decimal(),
+def _value_portfolio(at: datetime, prices: Sequence[int]) -> Reading:
+    values = (
+        _market_value(security, price) for price, security in zip(prices, _SECURITIES, strict=True)
     )
-    cash = _money(_CASH_CENTS)
+    value, cash = sum(values, Decimal()), _money(_CASH_CENTS)
     return Reading(at, value + cash, holdings_value=value, cash_value=cash)
 
 
-def _worth(security: _Security, cents: int) -> Decimal:
+def _market_value(security: _Security, cents: int) -> Decimal:
     return (security.quantity * _money(cents)).quantize(_CENT)
-
-
-def _position(security: _Security, cents: int, now: datetime) -> Position:
-    return Position(
-        symbol=security.symbol,
-        name=security.name,
-        asset_type=security.asset_type,
-        quantity=security.quantity,
-        price=_money(cents),
-        market_value=_worth(security, cents),
-        cost_basis=_worth(security, security.first_cents),
-        currency=_USD,
-        as_of=now,
-    )
-
-
-def _identity(
-    key: str, name: str, institution: str, kind: AccountType, currency: Currency
-) -> Identity:
-    return Identity(
-        institution_key=institution,
-        institution=institution,
-        external_id=f"demo-{key}",
-        name=name,
-        account_type=kind,
-        number_masked=None,
-        currency=currency,
-    )
 
 
 def _money(cents: int) -> Decimal:

@@ -1,22 +1,21 @@
-"""Answers of live providers: how they are read, refused and shown, the same for all of them.
+"""Answers of live providers: parsing, refusals and redaction, the same for all of them.
 
-Numbers in JSON stay the text that stood there: our own reader of money decides what they are.
+Numbers in JSON stay text, so that ``parse_amount`` alone decides their value.
 """
 
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from itertools import chain
-from typing import Final, NoReturn
+from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from dashtam.application.provider import (
     AccountReport,
+    CredentialField,
     CredentialsRefused,
     HttpAnswer,
     ProviderFailed,
@@ -24,22 +23,54 @@ from dashtam.application.provider import (
 )
 from dashtam.domain.errors import InvalidAmount
 from dashtam.domain.money import EXACT, Currency, parse_amount
-from dashtam.domain.parsing import Unusable, clean, past
+from dashtam.domain.parsing import UnusableField, clean, require_past
 from dashtam.domain.statement import Position, RowError
 
-Record = dict[str, object]
+Record = Mapping[str, object]
 
+
+class PositionFields(NamedTuple):
+    """The names of a position's fields in a provider's answers; empty where there is none."""
+
+    symbol: str
+    name: str
+    quantity: str
+    price: str
+    market_value: str
+    cost_basis: str
+
+
+NOT_UNDERSTOOD: Final = "The provider's answer is not one that Dashtam understands."
 MAX_ACCOUNTS: Final = 10_000
 MAX_POSITIONS: Final = 10_000
 LONGEST_WAIT: Final = timedelta(days=7)
 
 _LONGEST_ID: Final = 200
-_LEAST_SECRET: Final = 4
-_NOT_UNDERSTOOD = "The provider's answer is not one that Dashtam understands."
+_SHORTEST_SECRET: Final = 4
 _TAG = re.compile(r"<[^<>]*>")
 _ADDRESS = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://\S+")
 _PRINTABLE = re.compile(r"[!-~]([ -~]*[!-~])?")
 _TOO_MANY, _UNAVAILABLE = 429, 503
+
+
+def require_credentials(
+    given: Mapping[str, str], fields: Iterable[CredentialField]
+) -> dict[str, str]:
+    """Return the user's credentials, without the spaces around them.
+
+    Raises:
+        CredentialsRefused: one is missing, or has characters that no credential has.
+    """
+    credentials: dict[str, str] = {}
+    for field in fields:
+        credentials[field.name] = value = given.get(field.name, "").strip()
+        if not value:
+            detail = f"{field.title} is missing."
+            raise CredentialsRefused(detail)
+        if _PRINTABLE.fullmatch(value) is None:
+            detail = f"{field.title} holds characters that no such credential has."
+            raise CredentialsRefused(detail)
+    return credentials
 
 
 def raise_for_status(answer: HttpAnswer, name: str, now: datetime) -> None:
@@ -47,25 +78,25 @@ def raise_for_status(answer: HttpAnswer, name: str, now: datetime) -> None:
 
     Raises:
         CredentialsRefused: 401 and 403.
-        ProviderRateLimited: 429, and 503 that says when to come back.
+        ProviderRateLimited: 429, and 503 with a ``Retry-After``.
         ProviderFailed: everything else.
     """
     status = answer.status
-    if 200 <= status < 300:  # noqa: PLR2004 - what HTTP calls a success
+    if 200 <= status < 300:  # noqa: PLR2004 - HTTP's range of successes
         return
     if status in {401, 403}:
-        detail = f"{name} does not take these credentials: they are wrong, or were withdrawn."
+        detail = f"{name} does not accept these credentials: they are wrong, or were withdrawn."
         raise CredentialsRefused(detail)
-    later = retry_after(answer, now)
+    later = parse_retry_after(answer, now)
     if status == _TOO_MANY or (status == _UNAVAILABLE and later is not None):
-        detail = f"{name} has been asked too often, and wants to be asked later."
+        detail = f"{name} received too many requests: try again later."
         raise ProviderRateLimited(detail, later)
     detail = f"{name} answered with an error of its own (HTTP status {status})."
     raise ProviderFailed(detail)
 
 
-def retry_after(answer: HttpAnswer, now: datetime) -> timedelta | None:
-    """Return what ``Retry-After`` asks for, at most a week; None where it says nothing usable."""
+def parse_retry_after(answer: HttpAnswer, now: datetime) -> timedelta | None:
+    """Return the wait of ``Retry-After``, at most a week; None where the header is unusable."""
     text = answer.headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,9}", text):
         return min(timedelta(seconds=int(text)), LONGEST_WAIT)
@@ -77,145 +108,159 @@ def retry_after(answer: HttpAnswer, now: datetime) -> timedelta | None:
         return None
 
 
-def json_of(answer: HttpAnswer) -> object:
+def parse_json(answer: HttpAnswer) -> object:
     """Return the body's value, every number as its text.
 
     Raises:
-        ProviderFailed: it is not JSON, or names something twice.
+        ProviderFailed: it is not JSON, or an object has two members of one name.
     """
+
+    def build_record(pairs: list[tuple[str, object]]) -> Record:
+        record = dict(pairs)
+        if len(record) != len(pairs):
+            # Nothing shows which of the two is right.
+            raise ValueError
+        return record
+
     try:
         return json.loads(
             answer.body,
             parse_float=str,
             parse_int=str,
             parse_constant=str,
-            object_pairs_hook=_record,
+            object_pairs_hook=build_record,
         )
     except (ValueError, RecursionError):
-        raise ProviderFailed(_NOT_UNDERSTOOD) from None
+        raise ProviderFailed(NOT_UNDERSTOOD) from None
 
 
-def _record(pairs: list[tuple[str, object]]) -> Record:
-    record = dict(pairs)
-    if len(record) != len(pairs):
-        # Which of the two is meant cannot be known.
-        raise ValueError
-    return record
-
-
-def not_understood() -> NoReturn:
-    """Refuse an answer of another shape than the provider's."""
-    raise ProviderFailed(_NOT_UNDERSTOOD)
-
-
-def record(value: object) -> Record:
+def as_record(value: object) -> Record:
     """Return the object; an empty one where it is something else."""
     return value if isinstance(value, dict) else {}
 
 
-def records(value: object) -> list[Record]:
-    """Return the objects of a list, and of anything else none."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+def as_list(value: object) -> list[object]:
+    """Return the list; an empty one where it is something else."""
+    return value if isinstance(value, list) else []
 
 
-def text(source: Mapping[str, object], name: str) -> str:
+def as_records(value: object) -> list[Record]:
+    """Return the objects of a list."""
+    return [item for item in as_list(value) if isinstance(item, dict)]
+
+
+def get_text(source: Record, name: str) -> str:
     """Return the text or number at this name; empty where there is neither."""
     value = source.get(name)
     return value.strip() if isinstance(value, str) else ""
 
 
-def is_identifier(said: str) -> bool:
-    """Tell whether an account can be known by this."""
-    return 0 < len(said) <= _LONGEST_ID and said.isprintable()
+def is_identifier(text: str) -> bool:
+    """Tell whether the text can identify an account."""
+    return 0 < len(text) <= _LONGEST_ID and text.isprintable()
 
 
-def optional_amount(field: str, source: Mapping[str, object], name: str) -> Decimal | None:
+def parse_amount_field(source: Record, name: str) -> Decimal | None:
     """Return the amount at this name, None where it is absent, null or empty.
 
     Raises:
-        Unusable: ``invalid_amount``.
+        UnusableField: ``invalid_amount``.
     """
     if source.get(name) is None or source[name] == "":
         return None
     try:
-        return parse_amount(text(source, name))
+        return parse_amount(get_text(source, name))
     except InvalidAmount:
-        detail = f"{field} is not an amount of money."
-        raise Unusable(code="invalid_amount", detail=detail) from None
+        detail = f"{name} is not an amount of money."
+        raise UnusableField(code="invalid_amount", detail=detail) from None
 
 
-def told_amount(
-    field: str, source: Mapping[str, object], name: str, problems: list[RowError]
-) -> Decimal | None:
-    """Return the amount, None where it is absent or, with a problem more, not usable."""
+def find_amount(source: Record, name: str, problems: list[RowError]) -> Decimal | None:
+    """Return the amount; None where it is absent or, with one more of ``problems``, unusable."""
     try:
-        return optional_amount(field, source, name)
-    except Unusable as unusable:
-        problems.append(unusable.problem())
+        return parse_amount_field(source, name)
+    except UnusableField as error:
+        problems.append(error.to_row_error())
         return None
 
 
-def instant(seconds: str, now: datetime) -> datetime | None:
-    """Return the instant of these Unix seconds, None where it is none, or after today."""
+def parse_unix_time(seconds: str, now: datetime) -> datetime | None:
+    """Return the instant of these Unix seconds, None where it is invalid, or after today."""
     if not re.fullmatch(r"[0-9]{1,12}", seconds) or not int(seconds):
         return None
     try:
-        return past("", datetime.fromtimestamp(int(seconds), UTC), now)
-    except (ValueError, OverflowError, OSError, Unusable):
+        return require_past("", datetime.fromtimestamp(int(seconds), UTC), now)
+    except (ValueError, OverflowError, OSError, UnusableField):
         return None
 
 
-def value_of(positions: Sequence[Position] | None, currency: Currency) -> Decimal | None:
-    """Return what the positions are worth together, None where that cannot be known."""
+def build_position(
+    source: Record, fields: PositionFields, asset_type: str, currency: Currency, as_of: datetime
+) -> Position:
+    """Return the position of this object.
+
+    Raises:
+        UnusableField: ``invalid_amount``, also where there is no quantity.
+    """
+    quantity = parse_amount_field(source, fields.quantity)
+    if quantity is None:
+        raise UnusableField(code="invalid_amount", detail=f"{fields.quantity} is missing.")
+    symbol, name = (redact(get_text(source, field)) for field in (fields.symbol, fields.name))
+    return Position(
+        symbol=symbol or name or "unknown",
+        name=name or symbol or "Unknown",
+        asset_type=asset_type,
+        quantity=quantity,
+        price=parse_amount_field(source, fields.price),
+        market_value=parse_amount_field(source, fields.market_value),
+        cost_basis=parse_amount_field(source, fields.cost_basis),
+        currency=currency,
+        as_of=as_of,
+    )
+
+
+def collect_positions(
+    positions: Iterable[Position], problems: list[RowError]
+) -> tuple[Position, ...] | None:
+    """Return the positions; None, with one more of ``problems``, where one of them is unusable.
+
+    A part of the positions would look like all of them.
+    """
+    try:
+        return tuple(positions)
+    except UnusableField as error:
+        problems.append(error.to_row_error())
+        return None
+
+
+def sum_market_values(positions: Sequence[Position] | None, currency: Currency) -> Decimal | None:
+    """Return the positions' value together, None where one has no value in this currency."""
     total = Decimal()
     for position in positions or ():
         if position.market_value is None or position.currency != currency:
             return None
         total = EXACT.add(total, position.market_value)
-    # The sum of bounded amounts may be longer than an amount.
-    return _bounded(total) if positions else None
-
-
-def _bounded(amount: Decimal) -> Decimal | None:
     try:
-        return parse_amount(format(amount, "f"))
+        # The sum of bounded amounts may be longer than an amount.
+        return parse_amount(format(total, "f")) if positions else None
     except InvalidAmount:
         return None
 
 
-def harmless(said: str, secrets: Iterable[str] = ()) -> str:
-    """Return what a provider said as one short line: no markup, no address, none of the secrets."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= _LEAST_SECRET:
-            for spelling in (secret, quote(secret, safe=""), b64encode(secret.encode()).decode()):
-                said = said.replace(spelling, "…")
-    said = _ADDRESS.sub("…", _TAG.sub(" ", said))
-    return clean(said.replace("<", " ").replace(">", " "))
+def split_disputed_days(
+    values: Iterable[tuple[date, Decimal]],
+) -> tuple[dict[date, Decimal], set[date]]:
+    """Return each day's value, oldest first, and the days with several different values."""
+    by_day: dict[date, Decimal] = {}
+    disputed: set[date] = set()
+    for day, value in values:
+        if by_day.setdefault(day, value) != value:
+            disputed.add(day)
+    return {day: by_day[day] for day in sorted(by_day) if day not in disputed}, disputed
 
 
-def named(said: str, otherwise: str) -> str:
-    """Return a name fit to be shown."""
-    return harmless(said) or otherwise
-
-
-def credential(given: Mapping[str, str], name: str, title: str) -> str:
-    """Return what the user gave, without the spaces around it.
-
-    Raises:
-        CredentialsRefused: it is missing, or holds what no credential does.
-    """
-    value = given.get(name, "").strip()
-    if not value:
-        detail = f"{title} is missing."
-        raise CredentialsRefused(detail)
-    if _PRINTABLE.fullmatch(value) is None:
-        detail = f"{title} holds characters that no such credential has."
-        raise CredentialsRefused(detail)
-    return value
-
-
-def distinct(reports: Iterable[AccountReport]) -> list[AccountReport]:
-    """Return one report an account: where two tell different things of it, neither is believed.
+def deduplicate(reports: Iterable[AccountReport]) -> list[AccountReport]:
+    """Return one report an account: where two differ, neither is used.
 
     Raises:
         ProviderFailed: there are more accounts than anybody has.
@@ -225,22 +270,20 @@ def distinct(reports: Iterable[AccountReport]) -> list[AccountReport]:
         key = (report.identity.external_id, report.identity.currency.code)
         known = found.setdefault(key, report)
         if known != report:
-            found[key] = _disputed(known)
+            detail = "The provider reports this account twice, and differently: neither was used."
+            problems = (RowError(None, "duplicate_account", detail),)
+            found[key] = AccountReport(known.identity, None, problems=problems)
         if len(found) > MAX_ACCOUNTS:
-            detail = f"The provider tells of more than {MAX_ACCOUNTS} accounts."
+            detail = f"The provider reports more than {MAX_ACCOUNTS} accounts."
             raise ProviderFailed(detail)
     return list(found.values())
 
 
-def _disputed(report: AccountReport) -> AccountReport:
-    problem = RowError(
-        None,
-        "duplicate_account",
-        "The provider tells of this account twice, and not the same: neither was used.",
-    )
-    return replace(report, current=None, history=(), positions=None, problems=(problem,))
-
-
-def in_turn(*parts: Iterable[str]) -> Iterator[str]:
-    """Yield the sentences of every part, each once, and none that is empty."""
-    yield from dict.fromkeys(sentence for sentence in chain(*parts) if sentence)
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return a provider's text as one short line without markup, addresses and these secrets."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= _SHORTEST_SECRET:
+            for spelling in (secret, quote(secret, safe=""), b64encode(secret.encode()).decode()):
+                text = text.replace(spelling, "…")
+    text = _ADDRESS.sub("…", _TAG.sub(" ", text))
+    return clean(text.replace("<", " ").replace(">", " "))

@@ -1,14 +1,14 @@
 """Interactive Brokers' Flex Web Service: net asset value, one a day for up to a year.
 
-A query that its owner made once is asked for, then fetched as soon as it is ready.
+The owner makes a query once; each sync requests its statement, and fetches it when it is ready.
 """
 
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from operator import itemgetter
 from typing import Final
 from xml.etree.ElementTree import Element, ParseError
 
@@ -20,17 +20,17 @@ from dashtam.application.provider import (
     CredentialField,
     CredentialsRefused,
     Http,
-    HttpAnswer,
     Pace,
+    ProviderError,
     ProviderFailed,
     ProviderRateLimited,
     Report,
 )
 from dashtam.domain import parsing
 from dashtam.domain.account import AccountType
-from dashtam.domain.account_types import guess
+from dashtam.domain.account_types import guess_account_type
 from dashtam.domain.money import Currency
-from dashtam.domain.parsing import Unusable
+from dashtam.domain.parsing import NO_CURRENCY, UnusableField
 from dashtam.domain.statement import Identity, Position, Reading, RowError
 from dashtam.providers import http_json
 
@@ -45,22 +45,23 @@ _REFUSED: Final = {
     "1012": "The Flex token has expired: make a new one in the account's settings.",
     "1013": "The Flex token is limited to other addresses than this server's.",
     "1014": "There is no such Flex query: copy the number of an Activity Flex query.",
-    "1015": "Interactive Brokers does not know this Flex token.",
+    "1015": "Interactive Brokers does not accept this Flex token.",
     "1016": "The account of this Flex query does not exist any more.",
 }
 _PAUSES_S: Final = (2.0, 5.0, 10.0, 20.0)
-# A query for a period in the past tells nothing of today.
+# A query for a period in the past has no balance of today.
 _STALE_AFTER: Final = timedelta(days=14)
 _DAY = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
 _VISIBLE: Final = 4
-_KINDS: Final = {"STK": "stock", "BOND": "bond", "OPT": "option", "FUND": "fund"}
-
-_NO_VALUES = (
-    "The Flex query tells no net asset value: add the section Net Asset Value (NAV) in Base to it,"
-    " and Account Information."
+_ASSET_TYPES: Final = {"STK": "stock", "BOND": "bond", "OPT": "option", "FUND": "fund"}
+_POSITION: Final = http_json.PositionFields(
+    "symbol", "description", "position", "markPrice", "positionValue", "costBasisMoney"
 )
 
-_Row = tuple[date, Currency, Decimal]
+_NO_VALUES = (
+    "The Flex query holds no net asset value: add the section Net Asset Value (NAV) in Base to it,"
+    " and Account Information."
+)
 
 
 class IbkrFlex:
@@ -79,199 +80,179 @@ class IbkrFlex:
         self._sleep = sleep
 
     def connect(self, given: Mapping[str, str], http: Http) -> Mapping[str, str]:
-        """Return what was given: nothing is handed out."""
+        """Return the given token and query; nothing is requested."""
         del http
-        return {
-            field.name: http_json.credential(given, field.name, field.title)
-            for field in self.credentials
-        }
+        return http_json.require_credentials(given, self.credentials)
 
     def fetch(
         self, kept: Mapping[str, str], http: Http, *, now: datetime, backfill: bool
     ) -> Report:
         """Return the newest net asset values and, with ``backfill``, all of the query's period."""
         token = kept["token"]
-        asked = self._get(http, "SendRequest", token, kept["query_id"], now)
-        code = asked.findtext("ReferenceCode", "").strip()
-        if asked.findtext("Status", "").strip() != "Success" or not code:
-            raise _failure(asked, token)
-        reports: list[AccountReport] = []
-        for statement in self._ready(http, token, code, now).iter("FlexStatement"):
-            reports += _accounts(statement, now, backfill=backfill)
-        return Report(http_json.distinct(reports), () if reports else (_NO_VALUES,))
-
-    def _ready(self, http: Http, token: str, code: str, now: datetime) -> Element:
-        for pause_s in (*_PAUSES_S, None):
-            document = self._get(http, "GetStatement", token, code, now)
-            if document.tag == "FlexQueryResponse":
-                return document
-            is_waiting = document.findtext("ErrorCode", "").strip() in _NOT_READY
-            if pause_s is None or not is_waiting:
-                raise _failure(document, token)
+        request = self._get(http, "SendRequest", token, kept["query_id"], now)
+        code = request.findtext("ReferenceCode", "").strip()
+        if request.findtext("Status", "").strip() != "Success" or not code:
+            raise _build_error(request, token)
+        document = self._get(http, "GetStatement", token, code, now)
+        pauses = iter(_PAUSES_S)
+        while document.tag != "FlexQueryResponse":
+            is_ready = document.findtext("ErrorCode", "").strip() not in _NOT_READY
+            pause_s = None if is_ready else next(pauses, None)
+            if pause_s is None:
+                raise _build_error(document, token)
             self._sleep(pause_s)
-        raise AssertionError
+            document = self._get(http, "GetStatement", token, code, now)
+        reports = [
+            report
+            for statement in document.iter("FlexStatement")
+            for report in _FlexStatement(statement, now).reports(backfill=backfill)
+        ]
+        return Report(http_json.deduplicate(reports), () if reports else (_NO_VALUES,))
 
-    def _get(self, http: Http, what: str, token: str, query: str, now: datetime) -> Element:
-        # The answer names an address to go on with; the token goes to no other than ours.
+    def _get(self, http: Http, method: str, token: str, query: str, now: datetime) -> Element:
+        # The answer names an address for the next request; the token goes to no other than ours.
         params = (("t", token), ("q", query), _VERSION)
-        answer = http.request("GET", f"{self._service}/{what}", params=params)
+        answer = http.request("GET", f"{self._service}/{method}", params=params)
         http_json.raise_for_status(answer, _NAME, now)
-        return _document(answer)
+        try:
+            document: Element = fromstring(answer.body, forbid_dtd=True)
+        except (ParseError, DefusedXmlException, ValueError, LookupError):
+            raise ProviderFailed(http_json.NOT_UNDERSTOOD) from None
+        if document.tag not in {"FlexQueryResponse", "FlexStatementResponse"}:
+            raise ProviderFailed(http_json.NOT_UNDERSTOOD)
+        return document
 
 
-def _document(answer: HttpAnswer) -> Element:
-    try:
-        document: Element = fromstring(answer.body, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError, LookupError):
-        http_json.not_understood()
-    if document.tag not in {"FlexQueryResponse", "FlexStatementResponse"}:
-        http_json.not_understood()
-    return document
-
-
-def _failure(document: Element, token: str) -> Exception:
+def _build_error(document: Element, token: str) -> ProviderError:
     code = document.findtext("ErrorCode", "").strip()
     if code in _REFUSED:
         return CredentialsRefused(_REFUSED[code])
     if code == _TOO_MANY:
-        return ProviderRateLimited("Interactive Brokers wants to be asked later.")
-    said = http_json.harmless(document.findtext("ErrorMessage", ""), (token,))
-    return ProviderFailed(f"Interactive Brokers made no statement: {said or 'no reason was told'}")
+        return ProviderRateLimited(
+            "Interactive Brokers received too many requests: try again later."
+        )
+    reason = http_json.redact(document.findtext("ErrorMessage", ""), (token,))
+    return ProviderFailed(
+        f"Interactive Brokers made no statement: {reason or 'no reason was given'}"
+    )
 
 
-def _accounts(statement: Element, now: datetime, *, backfill: bool) -> Iterator[AccountReport]:
-    """Yield an account for each currency that the statement's net asset values have."""
-    problems: list[RowError] = []
-    rows = sorted(_rows(statement, now, problems), key=lambda row: row[0])
-    currencies = list(dict.fromkeys(row[1] for row in rows))
-    if not currencies:
-        with suppress(Unusable):
-            base = _attribute(statement.find("AccountInformation"), "currency")
-            currencies.append(parsing.currency("currency", base))
-    for currency in currencies:
-        days = _undisputed([row for row in rows if row[1] == currency], problems)
-        yield _account(statement, currency, days, problems, (now, backfill))
+class _FlexStatement:
+    """One ``FlexStatement`` element: the values and the positions of one account."""
 
+    def __init__(self, element: Element, now: datetime) -> None:
+        self._element = element
+        self._now = now
+        about = element.find("AccountInformation")
+        attributes = {} if about is None else about.attrib
+        self._about = {name: value.strip() for name, value in attributes.items()}
 
-def _account(
-    statement: Element,
-    currency: Currency,
-    days: Mapping[date, Decimal],
-    problems: list[RowError],
-    asked: tuple[datetime, bool],
-) -> AccountReport:
-    now, backfill = asked
-    told = list(problems)
-    positions = _positions(statement, now, told)
-    identity = _identity(statement, currency)
-    current: Reading | None = None
-    if not days:
-        told.append(parsing.missing_balance(field="total").problem())
-    elif now - parsing.noon(max(days)) > _STALE_AFTER:
-        detail = "The Flex query's period ends in the past: let it end with the last business day."
-        told.append(RowError(None, "stale_balance", detail))
-    else:
-        newest = max(days)
-        value = http_json.value_of(positions, currency)
-        current = Reading(now, days[newest], holdings_value=value, as_of=parsing.noon(newest))
-    history = [Reading(parsing.noon(day), total) for day, total in days.items() if backfill]
-    return AccountReport(identity, current, history, positions, tuple(told))
+    def reports(self, *, backfill: bool) -> Iterator[AccountReport]:
+        """Yield an account for each currency of the net asset values."""
+        problems: list[RowError] = []
+        for currency, values in self.net_asset_values(problems).items():
+            days, disputed = http_json.split_disputed_days(values)
+            if disputed:
+                detail = "One day has two different net asset values, so neither was used."
+                problems.append(RowError(None, "duplicate_day", detail))
+            own_problems = list(problems)
+            positions = self.positions(own_problems)
+            current: Reading | None = None
+            if not days:
+                own_problems.append(parsing.missing_balance(field="total").to_row_error())
+            elif self._now - parsing.noon(max(days)) > _STALE_AFTER:
+                detail = (
+                    "The Flex query's period ends in the past: let it end with the last business"
+                    " day."
+                )
+                own_problems.append(RowError(None, "stale_balance", detail))
+            else:
+                day = max(days)
+                value = http_json.sum_market_values(positions, currency)
+                current = Reading(
+                    self._now, days[day], holdings_value=value, as_of=parsing.noon(day)
+                )
+            history = [Reading(parsing.noon(day), days[day]) for day in days if backfill]
+            identity = self.identity(currency)
+            yield AccountReport(identity, current, history, positions, tuple(own_problems))
 
-
-def _rows(statement: Element, now: datetime, problems: list[RowError]) -> Iterator[_Row]:
-    base = _attribute(statement.find("AccountInformation"), "currency")
-    for row in statement.iter("EquitySummaryByReportDateInBase"):
-        code = row.get("currency") or base
-        if code == "BASE_SUMMARY":
-            continue
-        try:
-            day = _day(row.get("reportDate", ""), now)
-            # The parts beside it leave out what some accounts have: only the total is whole.
-            total = http_json.optional_amount("total", row.attrib, "total")
+    def net_asset_values(
+        self, problems: list[RowError]
+    ) -> dict[Currency, list[tuple[date, Decimal]]]:
+        """Return the days and values of each currency, that of the oldest day first."""
+        base = self._about.get("currency", "")
+        rows: list[tuple[date, Currency, Decimal]] = []
+        for row in self._element.iter("EquitySummaryByReportDateInBase"):
+            code = row.get("currency") or base
+            if code == "BASE_SUMMARY":
+                continue
+            try:
+                day = self.parse_day(row.get("reportDate", ""))
+                # The parts beside it leave out assets of some accounts: only the total is whole.
+                total = http_json.parse_amount_field(row.attrib, "total")
+                currency = parsing.parse_currency_field("currency", code)
+            except UnusableField as error:
+                problems.append(error.to_row_error())
+                continue
             if total is None:
-                raise parsing.missing_balance(field="total")
-            yield day, parsing.currency("currency", code), total
-        except Unusable as unusable:
-            problems.append(unusable.problem())
+                problems.append(parsing.missing_balance(field="total").to_row_error())
+            else:
+                rows.append((day, currency, total))
+        values: dict[Currency, list[tuple[date, Decimal]]] = {}
+        for day, currency, total in sorted(rows, key=itemgetter(0)):
+            values.setdefault(currency, []).append((day, total))
+        if not values and parsing.find_currency(base) != NO_CURRENCY:
+            values[parsing.find_currency(base)] = []
+        return values
 
+    def positions(self, problems: list[RowError]) -> tuple[Position, ...] | None:
+        """Return the positions; None where there is no list of them, or one cannot be used."""
+        listed = self._element.find("OpenPositions")
+        if listed is None:
+            return None
+        rows = [row for row in listed.iter("OpenPosition") if row.get("levelOfDetail") != "LOT"]
+        return http_json.collect_positions(
+            (
+                http_json.build_position(
+                    row.attrib,
+                    _POSITION,
+                    _ASSET_TYPES.get(row.get("assetCategory", ""), "other"),
+                    parsing.parse_currency_field("currency", row.get("currency", "")),
+                    parsing.noon(self.parse_day(day))
+                    if (day := row.get("reportDate"))
+                    else self._now,
+                )
+                for row in rows[: http_json.MAX_POSITIONS]
+            ),
+            problems,
+        )
 
-def _undisputed(rows: Sequence[_Row], problems: list[RowError]) -> dict[date, Decimal]:
-    days: dict[date, Decimal] = {}
-    disputed: set[date] = set()
-    for day, _, total in rows:
-        if days.setdefault(day, total) != total:
-            disputed.add(day)
-    if disputed:
-        detail = "Two net asset values are told for one day, so neither was used."
-        problems.append(RowError(None, "duplicate_day", detail))
-    return {day: total for day, total in days.items() if day not in disputed}
+    def identity(self, currency: Currency) -> Identity:
+        """Return the identity of the account's part in this currency."""
+        number = self._element.get("accountId", "").strip() or self._about.get("accountId", "")
+        if not http_json.is_identifier(number):
+            raise ProviderFailed(http_json.NOT_UNDERSTOOD)
+        masked = f"••••{parsing.clean(number)[-_VISIBLE:]}"
+        alias = self._element.get("acctAlias") or self._about.get("acctAlias", "")
+        kind = guess_account_type(self._about.get("accountType", ""), has_positions=True)
+        return Identity(
+            institution_key="ibkr",
+            institution="Interactive Brokers",
+            external_id=number,
+            name=http_json.redact(alias) or f"Interactive Brokers {masked}",
+            account_type=kind or AccountType.BROKERAGE,
+            number_masked=masked,
+            currency=currency,
+        )
 
-
-def _identity(statement: Element, currency: Currency) -> Identity:
-    about = statement.find("AccountInformation")
-    number = statement.get("accountId", "").strip() or _attribute(about, "accountId")
-    if not http_json.is_identifier(number):
-        http_json.not_understood()
-    masked = f"••••{parsing.clean(number)[-_VISIBLE:]}"
-    alias = statement.get("acctAlias", "") or _attribute(about, "acctAlias")
-    kind = guess(_attribute(about, "accountType"), has_positions=True)
-    return Identity(
-        institution_key="ibkr",
-        institution="Interactive Brokers",
-        external_id=number,
-        name=http_json.named(alias, f"Interactive Brokers {masked}"),
-        account_type=kind or AccountType.BROKERAGE,
-        number_masked=masked,
-        currency=currency,
-    )
-
-
-def _positions(
-    statement: Element, now: datetime, problems: list[RowError]
-) -> tuple[Position, ...] | None:
-    listed = statement.find("OpenPositions")
-    if listed is None:
-        return None
-    rows = [row for row in listed.iter("OpenPosition") if row.get("levelOfDetail") != "LOT"]
-    try:
-        return tuple(_position(row, now) for row in rows[: http_json.MAX_POSITIONS])
-    except Unusable as unusable:
-        # A part of the positions would look like all of them.
-        problems.append(unusable.problem())
-        return None
-
-
-def _position(row: Element, now: datetime) -> Position:
-    quantity = http_json.optional_amount("position", row.attrib, "position")
-    if quantity is None:
-        raise Unusable(code="invalid_amount", detail="position is missing.")
-    symbol = http_json.harmless(row.get("symbol", ""))
-    name = http_json.harmless(row.get("description", ""))
-    reported = row.get("reportDate", "")
-    return Position(
-        symbol=symbol or name or "unknown",
-        name=name or symbol or "Unknown",
-        asset_type=_KINDS.get(row.get("assetCategory", ""), "other"),
-        quantity=quantity,
-        price=http_json.optional_amount("markPrice", row.attrib, "markPrice"),
-        market_value=http_json.optional_amount("positionValue", row.attrib, "positionValue"),
-        cost_basis=http_json.optional_amount("costBasisMoney", row.attrib, "costBasisMoney"),
-        currency=parsing.currency("currency", row.get("currency", "")),
-        as_of=parsing.noon(_day(reported, now)) if reported else now,
-    )
-
-
-def _day(text: str, now: datetime) -> date:
-    match = _DAY.fullmatch(text.strip())
-    try:
-        if match is None:
+    def parse_day(self, text: str) -> date:
+        """Return the day, or raise UnusableField."""
+        match = _DAY.fullmatch(text.strip())
+        try:
+            day = date(*map(int, match.groups())) if match else None
+        except ValueError:
+            day = None
+        if day is None:
             raise parsing.invalid_date(field="reportDate")
-        day = date(*map(int, match.groups()))
-    except ValueError:
-        raise parsing.invalid_date(field="reportDate") from None
-    parsing.past("reportDate", parsing.noon(day), now)
-    return day
-
-
-def _attribute(element: Element | None, name: str) -> str:
-    return "" if element is None else element.get(name, "").strip()
+        parsing.require_past("reportDate", parsing.noon(day), self._now)
+        return day

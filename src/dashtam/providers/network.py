@@ -1,4 +1,4 @@
-"""The wire: connections to checked addresses, all of whose waiting ends at one deadline."""
+"""Connections to checked addresses; one deadline ends all waiting of a request."""
 
 import ssl
 import time
@@ -8,25 +8,21 @@ from typing import Any, Final
 
 import httpcore2
 
-from dashtam.providers.ssrf import Resolver, public_addresses, resolved
+from dashtam.providers.ssrf import Resolver, require_public_addresses, resolve
 
 _CONNECT_S: Final = 10.0
 _MAX_ADDRESSES: Final = 4
 
 
 class Deadline:
-    """The end of a request's time, however many waits it is made of."""
+    """The end of a request's time, over all its waits."""
 
     def __init__(self, total_s: float, timer: Callable[[], float] = time.monotonic) -> None:
         self._timer = timer
         self._ends_s = timer() + total_s
 
     def left_s(self, at_most_s: float | None = None) -> float:
-        """Return the seconds that are left.
-
-        Raises:
-            httpcore2.TimeoutException: there are none.
-        """
+        """Return the seconds left, at most these; raise httpcore2.TimeoutException at the end."""
         left_s = self._ends_s - self._timer()
         if left_s <= 0:
             raise httpcore2.ReadTimeout
@@ -35,24 +31,25 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Who may be connected to: any public address, and the ``listed`` hosts and ports."""
+    """The allowed destinations: any public address, and the ``listed`` hosts and ports."""
 
     listed: Collection[tuple[str, int]]
     resolver: Resolver
 
     def addresses(self, host: str, port: int, within_s: float) -> list[str]:
-        """Return the addresses that may be connected to, at least one.
+        """Return the allowed addresses of the host, at least one.
 
         Raises:
             ProviderFailed: there is none.
         """
-        if (host.lower(), port) in self.listed:
-            return resolved(host, port, self.resolver, within_s)
-        return public_addresses(host, port, self.resolver, within_s)
+        found = resolve(host, port, self.resolver, within_s)
+        if (host.lower(), port) not in self.listed:
+            require_public_addresses(found)
+        return found
 
 
 class GuardedBackend(httpcore2.NetworkBackend):
-    """Connects to addresses that the guard let pass, and to nothing else."""
+    """Connects to addresses that the guard allows, and to no other."""
 
     def __init__(self, guard: Guard, deadline: Deadline) -> None:
         self._guard = guard
@@ -67,17 +64,17 @@ class GuardedBackend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
-        """Connect to the first checked address that answers; TLS is for the name all the same."""
+        """Connect to the first checked address that answers; TLS still verifies the name."""
         del timeout, local_address, socket_options
         found = self._guard.addresses(host, port, self._deadline.left_s(_CONNECT_S))
         for address in found[1:_MAX_ADDRESSES]:
             try:
-                return self._connected(found[0], port)
+                return self._connect(found[0], port)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
                 found[0] = address
-        return self._connected(found[0], port)
+        return self._connect(found[0], port)
 
-    def _connected(self, address: str, port: int) -> httpcore2.NetworkStream:
+    def _connect(self, address: str, port: int) -> httpcore2.NetworkStream:
         within_s = self._deadline.left_s(_CONNECT_S)
         return _TimedStream(self._plain.connect_tcp(address, port, within_s), self._deadline)
 

@@ -1,12 +1,12 @@
-"""SimpleFIN: the self-hosters' protocol, versions 1 and 2, as the bridge and others speak it.
+"""SimpleFIN: the self-hosters' protocol, versions 1 and 2, of the bridge and other servers.
 
-A setup token names a claim address, which hands out an access address once. No history is told.
+A setup token names a claim address, which returns an access address once. There is no history.
 """
 
 import binascii
 import re
 from base64 import b64decode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -21,59 +21,72 @@ from dashtam.application.provider import (
     Report,
 )
 from dashtam.domain import parsing
-from dashtam.domain.account_types import guess
-from dashtam.domain.money import Currency
-from dashtam.domain.parsing import Unusable
-from dashtam.domain.statement import Identity, Position, Reading, RowError
+from dashtam.domain.account_types import guess_account_type
+from dashtam.domain.parsing import UnusableField
+from dashtam.domain.statement import Identity, Reading, RowError
 from dashtam.providers import http_json
-from dashtam.providers.http_json import Record, text
+from dashtam.providers.http_json import Record, as_list, as_record, as_records, get_text, redact
 
 _NAME: Final = "SimpleFIN"
-_TITLE: Final = "Setup token"
-# ``balances-only`` would spare us all transactions, and by its wording holdings as well.
+# ``balances-only`` would leave out all transactions, and by its wording holdings as well.
 _A_DAY: Final = timedelta(days=1)
+_POSITION: Final = http_json.PositionFields(
+    "holdings.symbol",
+    "holdings.description",
+    "holdings.shares",
+    "",
+    "holdings.market_value",
+    "holdings.cost_basis",
+)
 _OK, _PAYMENT_REQUIRED, _FORBIDDEN = 200, 402, 403
 _LONGEST_ADDRESS: Final = 2048
 _ACCESS = re.compile(r"(?=[!-~]+\Z)https://[^/@:]+:[^/@]+@[^/@?#]+(/[^?#]*)?")
 
 _NO_TOKEN = "This is not a SimpleFIN setup token: copy the whole of it."  # noqa: S105 - a sentence
 _USED = (
-    "SimpleFIN does not know this setup token, or it was used before. If it was not you who used"
-    " it, it may be compromised: disable it at SimpleFIN, and make a new one."
+    "SimpleFIN does not accept this setup token: it is unknown, or was used before. If you did not"
+    " use it, it may be compromised: disable it at SimpleFIN, and make a new one."
 )
 _NOT_HANDED_OUT = (
-    "SimpleFIN took the setup token, and did not hand out an address for it. Disable it at"
+    "SimpleFIN accepted the setup token, but did not hand out an address for it. Disable it at"
     " SimpleFIN, and make a new one."
 )
-_UNPAID = "SimpleFIN asks for a payment before it tells any more: renew the subscription there."
+_UNPAID = "SimpleFIN requires a payment first: renew the subscription there."
 _DISABLED = (
-    "SimpleFIN does not take this access any more: it was disabled or expired. Make a new setup"
+    "SimpleFIN does not accept this access any more: it was disabled or expired. Make a new setup"
     " token, and connect again with it."
 )
 
 
 class SimpleFin:
-    """Any SimpleFIN server: the setup token says which."""
+    """Any SimpleFIN server; the setup token names its address."""
 
     slug = "simplefin"
     name = _NAME
-    credentials: Sequence[CredentialField] = (CredentialField("setup_token", _TITLE),)
+    credentials: Sequence[CredentialField] = (CredentialField("setup_token", "Setup token"),)
     # A bridge allows 24 requests a day, and disables a token that overdraws.
     pace = Pace(every=timedelta(days=1), daily_budget=20)
 
     def connect(self, given: Mapping[str, str], http: Http) -> Mapping[str, str]:
-        """Claim the access address, which is handed out once."""
-        token = http_json.credential(given, "setup_token", _TITLE)
+        """Claim the access address, which the server returns once."""
+        token = http_json.require_credentials(given, self.credentials)["setup_token"]
         if _ACCESS.fullmatch(token):
-            # Some keep the access address itself, claimed long ago.
+            # Some users keep the access address itself, claimed long ago.
             return {"access_url": token.rstrip("/")}
-        claimed = http.request("POST", _claim_url(token), content=b"")
-        if claimed.status == _FORBIDDEN:
+        compact = "".join(token.split()).rstrip("=").replace("-", "+").replace("_", "/")
+        try:
+            claim = b64decode(compact + "=" * (-len(compact) % 4), validate=True).decode("ascii")
+        except (binascii.Error, ValueError):
+            raise CredentialsRefused(_NO_TOKEN) from None
+        if not claim.strip().startswith("https://") or len(claim) > _LONGEST_ADDRESS:
+            raise CredentialsRefused(_NO_TOKEN)
+        answer = http.request("POST", claim.strip(), content=b"")
+        if answer.status == _FORBIDDEN:
             raise CredentialsRefused(_USED)
-        if claimed.status != _OK:
-            detail = f"SimpleFIN refused the setup token (HTTP status {claimed.status})."
+        if answer.status != _OK:
+            detail = f"SimpleFIN refused the setup token (HTTP status {answer.status})."
             raise ProviderFailed(detail)
-        address = claimed.body[: _LONGEST_ADDRESS + 1].decode("ascii", "replace").strip()
+        address = answer.body[: _LONGEST_ADDRESS + 1].decode("ascii", "replace").strip()
         if len(address) > _LONGEST_ADDRESS or _ACCESS.fullmatch(address) is None:
             raise ProviderFailed(_NOT_HANDED_OUT)
         return {"access_url": address.rstrip("/")}
@@ -100,140 +113,95 @@ class SimpleFin:
         if answer.status == _FORBIDDEN:
             raise CredentialsRefused(_DISABLED)
         http_json.raise_for_status(answer, _NAME, now)
-        return _report(http_json.json_of(answer), (user, password, access_url), now)
+        content = http_json.parse_json(answer)
+        if not isinstance(content, dict) or not isinstance(content.get("accounts"), list):
+            raise ProviderFailed(http_json.NOT_UNDERSTOOD)
+        return _parse_report(content, (user, password, access_url), now)
 
 
-def _claim_url(token: str) -> str:
-    compact = "".join(token.split()).rstrip("=").replace("-", "+").replace("_", "/")
-    try:
-        address = b64decode(compact + "=" * (-len(compact) % 4), validate=True).decode("ascii")
-    except (binascii.Error, ValueError):
-        raise CredentialsRefused(_NO_TOKEN) from None
-    if not address.strip().startswith("https://") or len(address) > _LONGEST_ADDRESS:
-        raise CredentialsRefused(_NO_TOKEN)
-    return address.strip()
-
-
-def _report(said: object, secrets: Sequence[str], now: datetime) -> Report:
-    if not isinstance(said, dict) or not isinstance(said.get("accounts"), list):
-        http_json.not_understood()
+def _parse_report(content: Record, secrets: Sequence[str], now: datetime) -> Report:
     connections = {
-        text(connection, "conn_id"): connection
-        for connection in http_json.records(said.get("connections"))
+        get_text(connection, "conn_id"): connection
+        for connection in as_records(content.get("connections"))
     }
-    unusable: list[str] = []
+    # Version 1 has texts, version 2 objects.
+    texts = as_list(content.get("errors"))
+    warnings = [redact(text, secrets) for text in texts if isinstance(text, str)]
+    for record in as_records(content.get("errlist")):
+        sentence = (
+            get_text(record, "msg") or get_text(record, "message") or get_text(record, "code")
+        )
+        name = get_text(connections.get(get_text(record, "conn_id"), {}), "name")
+        warnings.append(redact(f"{name}: {sentence}" if name else sentence, secrets))
     reports: list[AccountReport] = []
-    for source in http_json.records(said["accounts"]):
-        connection = connections.get(text(source, "conn_id"), {})
+    for source in as_records(content["accounts"]):
+        connection = connections.get(get_text(source, "conn_id"), {})
         try:
-            reports.append(_account(source, _identity(source, connection), now))
-        except Unusable as reason:
-            name = http_json.harmless(text(source, "name"), secrets) or "An account without a name"
-            unusable.append(f"{name}: {reason}")
-    warnings = http_json.in_turn(_warnings(said, connections, secrets), unusable)
-    return Report(http_json.distinct(reports), tuple(warnings))
+            reports.append(_parse_account(source, connection, now))
+        except UnusableField as unusable:
+            name = redact(get_text(source, "name"), secrets) or "An account without a name"
+            warnings.append(f"{name}: {unusable}")
+    return Report(http_json.deduplicate(reports), tuple(dict.fromkeys(filter(None, warnings))))
 
 
-def _warnings(
-    said: Record, connections: Mapping[str, Record], secrets: Sequence[str]
-) -> Iterator[str]:
-    """Yield what the server itself warns of, in both versions' forms."""
-    errors = said.get("errors")
-    for error in errors if isinstance(errors, list) else []:
-        if isinstance(error, str):
-            yield http_json.harmless(error, secrets)
-    for error in http_json.records(said.get("errlist")):
-        sentence = text(error, "msg") or text(error, "message") or text(error, "code")
-        of = text(connections.get(text(error, "conn_id"), {}), "name")
-        yield http_json.harmless(f"{of}: {sentence}" if of else sentence, secrets)
-
-
-def _identity(source: Record, connection: Record) -> Identity:
-    """Return whose account it is.
-
-    Raises:
-        Unusable: it has no id, or no currency of ISO 4217.
-    """
-    external_id = text(source, "id")
-    if not http_json.is_identifier(external_id):
-        raise Unusable(code="missing_account", detail="id is missing: no account is told.")
-    org = http_json.record(source.get("org"))
+def _parse_account(source: Record, connection: Record, now: datetime) -> AccountReport:
+    """Return the account, or raise UnusableField where it has no id or no currency."""
+    external_id = get_text(source, "id")
+    parsing.require_account("id", external_id if http_json.is_identifier(external_id) else "")
+    code = get_text(source, "currency")
+    if "/" in code:
+        # It names a page that describes points or vouchers; a request there would betray the user.
+        detail = "its currency is not money of ISO 4217, so it is left out."
+        raise UnusableField(code="custom_currency", detail=detail)
+    currency = parsing.parse_currency_field("currency", code)
+    org = as_record(source.get("org"))
     institution = (
-        text(org, "name")
-        or text(connection, "org_name")
-        or text(connection, "name")
-        or text(org, "domain")
+        get_text(org, "name")
+        or get_text(connection, "org_name")
+        or get_text(connection, "name")
+        or get_text(org, "domain")
     )
-    key = text(org, "id") or text(org, "domain") or text(connection, "org_id") or institution
-    name = http_json.named(text(source, "name"), "Account")
-    return Identity(
-        institution_key=http_json.named(key, "simplefin"),
-        institution=http_json.named(institution, _NAME),
+    key = get_text(org, "id") or get_text(org, "domain") or get_text(connection, "org_id")
+    name = redact(get_text(source, "name")) or "Account"
+    # Some servers write names with a hyphen, others with an underscore.
+    holdings = [
+        {f"holdings.{member.replace('-', '_')}": value for member, value in holding.items()}
+        for holding in as_records(source.get("holdings"))
+    ]
+    identity = Identity(
+        institution_key=redact(key or institution) or "simplefin",
+        institution=redact(institution) or _NAME,
         external_id=external_id,
         name=name,
-        account_type=guess(name, has_positions=bool(http_json.records(source.get("holdings")))),
+        account_type=guess_account_type(name, has_positions=bool(holdings)),
         number_masked=None,
-        currency=_currency(source),
+        currency=currency,
     )
-
-
-def _currency(source: Record) -> Currency:
-    code = text(source, "currency")
-    if "/" in code:
-        # It names a page that describes points or vouchers; asking there would tell on the user.
-        detail = "its currency is not money of ISO 4217, so it is left out."
-        raise Unusable(code="custom_currency", detail=detail)
-    return parsing.currency("currency", code)
-
-
-def _account(source: Record, identity: Identity, now: datetime) -> AccountReport:
     problems: list[RowError] = []
-    as_of = http_json.instant(text(source, "balance-date"), now)
-    positions = _positions(source, identity.currency, as_of or now, problems)
-    balance = http_json.told_amount("balance", source, "balance", problems)
-    available = http_json.told_amount("available-balance", source, "available-balance", problems)
+    as_of = http_json.parse_unix_time(get_text(source, "balance-date"), now)
+    positions = None
+    if isinstance(source.get("holdings"), list):
+        positions = http_json.collect_positions(
+            (
+                http_json.build_position(
+                    holding,
+                    _POSITION,
+                    "other",
+                    parsing.parse_currency_field(
+                        "holdings.currency", get_text(holding, "holdings.currency"), currency
+                    ),
+                    as_of or now,
+                )
+                for holding in holdings[: http_json.MAX_POSITIONS]
+            ),
+            problems,
+        )
+    balance = http_json.find_amount(source, "balance", problems)
+    available = http_json.find_amount(source, "available-balance", problems)
     current: Reading | None = None
     if balance is not None:
-        value = http_json.value_of(positions, identity.currency)
+        value = http_json.sum_market_values(positions, currency)
         current = Reading(now, balance, available, holdings_value=value, as_of=as_of)
     elif not problems:
-        problems.append(parsing.missing_balance(field="balance").problem())
+        problems.append(parsing.missing_balance(field="balance").to_row_error())
     return AccountReport(identity, current, (), positions, tuple(problems))
-
-
-def _positions(
-    source: Record, currency: Currency, as_of: datetime, problems: list[RowError]
-) -> tuple[Position, ...] | None:
-    if not isinstance(source.get("holdings"), list):
-        return None
-    try:
-        return tuple(
-            _position(holding, currency, as_of)
-            for holding in http_json.records(source["holdings"])[: http_json.MAX_POSITIONS]
-        )
-    except Unusable as unusable:
-        # A part of the positions would look like all of them.
-        problems.append(unusable.problem())
-        return None
-
-
-def _position(holding: Record, currency: Currency, as_of: datetime) -> Position:
-    # Written with a hyphen in some servers' answers, with an underscore in others'.
-    holding = {name.replace("-", "_"): value for name, value in holding.items()}
-    quantity = http_json.optional_amount("holdings.shares", holding, "shares")
-    if quantity is None:
-        raise Unusable(code="invalid_amount", detail="holdings.shares is missing.")
-    code = text(holding, "currency")
-    symbol = http_json.harmless(text(holding, "symbol"))
-    name = http_json.harmless(text(holding, "description"))
-    return Position(
-        symbol=symbol or name or "unknown",
-        name=name or symbol or "Unknown",
-        asset_type="other",
-        quantity=quantity,
-        price=None,
-        market_value=http_json.optional_amount("holdings.market_value", holding, "market_value"),
-        cost_basis=http_json.optional_amount("holdings.cost_basis", holding, "cost_basis"),
-        currency=parsing.currency("holdings.currency", code) if code else currency,
-        as_of=as_of,
-    )

@@ -1,14 +1,12 @@
 """camt.053: end-of-day statements in ISO 20022's XML, versions 2 to 13.
 
-The namespace names the version, and what is read here is the same in all of them: closing booked
-(CLBD) and closing available (CLAV) balances. Of several closing balances of one instant a final one
-goes before an intermediate page's, then the highest sequence number and page, then the last of the
-file.
+The namespace names the version; the closing booked (CLBD) and closing available (CLAV) balances
+are the same in all of them. Of several closing balances of one instant a final one goes before an
+intermediate page's, then the highest sequence number and page, then the last of the file.
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import BinaryIO
@@ -21,9 +19,9 @@ from dashtam.domain import parsing
 from dashtam.domain.account import AccountType
 from dashtam.domain.errors import UnreadableFile
 from dashtam.domain.money import Currency
-from dashtam.domain.parsing import NO_CURRENCY, Unusable
+from dashtam.domain.parsing import NO_CURRENCY, UnusableField
 from dashtam.domain.statement import Identity, Reading, RowError, Statement
-from dashtam.statements.identities import bic, numbered
+from dashtam.statements.accounts import ClosingBalances, account_key, build_identity, find_bic
 
 _DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:Z|[+-][0-9]{2}:[0-9]{2})?")
 _INSTANT = re.compile(
@@ -40,161 +38,138 @@ _TYPES = {
 }
 
 
-@dataclass(slots=True)
-class _CamtAccount:
-    """What the file says of one account in one currency; each reading with its rank."""
-
-    identity: Identity
-    readings: list[tuple[tuple[int, ...], Reading]] = field(default_factory=list)
-    problems: list[RowError] = field(default_factory=list)
-
-
-_Accounts = dict[tuple[str, str, str], _CamtAccount]
-
-
 def read(file: BinaryIO, now: datetime) -> Iterator[Statement]:
     """Yield each account's closing balances, one account for each currency of a ``Stmt``.
 
     Raises:
         UnreadableFile: it is not well-formed XML, declares entities, or has no ``Stmt``.
     """
-    accounts: _Accounts = {}
-    for source in _statements(file):
-        _read_statement(source, accounts, now)
+    accounts: dict[tuple[str, str, str], ClosingBalances] = {}
+    for statement in _iter_statements(file):
+        closings = [balance for balance in statement.balances if balance.kind == "CLBD"]
+        for closing in closings:
+            currency = parsing.find_currency(closing.currency_code)
+            # A balance in an unknown currency is a problem of the account's own currency.
+            identity = statement.identity(
+                currency if currency != NO_CURRENCY else statement.currency
+            )
+            account = accounts.setdefault(account_key(identity), ClosingBalances(identity))
+            try:
+                reading = closing.to_reading(statement, now, account.problems)
+            except UnusableField as error:
+                account.problems.append(error.to_row_error())
+            else:
+                account.readings.append(((int(closing.is_final), *statement.page), reading))
+        if not closings:
+            identity = statement.identity(statement.currency)
+            account = accounts.setdefault(account_key(identity), ClosingBalances(identity))
+            account.problems.append(parsing.missing_balance(field="Bal CLBD").to_row_error())
     if not accounts:
         raise UnreadableFile(detail="There is no statement (Stmt) in this camt.053 file.")
     for account in accounts.values():
-        closings = parsing.last_of_instants(account.readings)
-        yield from parsing.pieces(account.identity, closings, account.problems)
+        yield from account.statements()
 
 
-def _statements(file: BinaryIO) -> Iterator[Element]:
+class _CamtStatement:
+    """One ``Stmt`` element."""
+
+    def __init__(self, element: Element) -> None:
+        number = element.findtext("Acct/Id/IBAN") or element.findtext("Acct/Id/Othr/Id") or ""
+        self.number = "".join(number.split())
+        self.currency = parsing.find_currency(element.findtext("Acct/Ccy", ""))
+        self.balances = [_CamtBalance(balance) for balance in element.findall("Bal")]
+        sequence = element.findtext("ElctrncSeqNb") or element.findtext("LglSeqNb") or ""
+        numbers = (sequence.strip(), element.findtext("StmtPgntn/PgNb", "").strip())
+        self.page = tuple(int(text) if _NUMBER.fullmatch(text) else 0 for text in numbers)
+        self._account_type = _TYPES.get(element.findtext("Acct/Tp/Cd", "").strip())
+        servicer = element.find("Acct/Svcr/FinInstnId")
+        self._bic = self._bank_name = ""
+        if servicer is not None:
+            code = servicer.findtext("BICFI") or servicer.findtext("BIC") or ""
+            self._bic = find_bic(code) or ""
+            self._bank_name = servicer.findtext("Nm", "").strip()
+
+    def identity(self, currency: Currency) -> Identity:
+        """Return the identity of the account's part in this currency."""
+        institution = (self._bic or "camt053", self._bank_name or self._bic or "camt.053")
+        return build_identity(institution, ("", self.number), self._account_type, currency)
+
+
+class _CamtBalance:
+    """One ``Bal`` element; ``kind`` is its type's code, ``day`` its date or instant as written."""
+
+    def __init__(self, element: Element) -> None:
+        amount = element.find("Amt")
+        self.kind = element.findtext("Tp/CdOrPrtry/Cd", "").strip()
+        self.is_final = element.findtext("Tp/SubTp/Cd", "").strip() != "INTM"
+        self.currency_code = "" if amount is None else amount.get("Ccy", "")
+        self.day = (element.findtext("Dt/Dt") or element.findtext("Dt/DtTm") or "").strip()
+        self._amount = element.findtext("Amt", "")
+        self._sign = element.findtext("CdtDbtInd", "").strip()
+
+    def to_reading(
+        self, statement: _CamtStatement, now: datetime, problems: list[RowError]
+    ) -> Reading:
+        """Return this closing balance and the available one of its currency, best of its day.
+
+        An unusable available balance is one more of ``problems``; any other raises UnusableField.
+        """
+        parsing.require_account("Acct.Id", statement.number)
+        parsing.parse_currency_field("Bal CLBD Amt.Ccy", self.currency_code)
+        balance, captured_at = self.parse_amount(), self.parse_instant(now)
+        available: Decimal | None = None
+        others = [
+            other
+            for other in statement.balances
+            if other.kind == "CLAV" and other.currency_code == self.currency_code
+        ]
+        if others:
+            try:
+                available = min(others, key=lambda other: other.day != self.day).parse_amount()
+            except UnusableField as error:
+                problems.append(error.to_row_error())
+        return Reading(captured_at, balance, available)
+
+    def parse_amount(self) -> Decimal:
+        """Return the amount with the sign of ``CdtDbtInd``, or raise UnusableField."""
+        field = f"Bal {self.kind} Amt"
+        amount = parsing.parse_amount_field(field, self._amount)
+        if self._sign not in {"CRDT", "DBIT"} or amount < 0:
+            raise UnusableField(
+                code="invalid_amount", detail=f"{field}: CdtDbtInd does not give its sign."
+            )
+        return -amount if self._sign == "DBIT" and amount else amount
+
+    def parse_instant(self, now: datetime) -> datetime:
+        """Return the instant, noon without a time, or raise UnusableField."""
+        field = f"Bal {self.kind} Dt"
+        day = _DAY.fullmatch(self.day)
+        try:
+            if day:
+                instant = parsing.noon(date.fromisoformat(day[1]))
+            elif _INSTANT.fullmatch(self.day):
+                instant = datetime.fromisoformat(self.day)
+            else:
+                raise parsing.invalid_date(field)
+        except ValueError:
+            raise parsing.invalid_date(field) from None
+        if instant.tzinfo is None:
+            instant = instant.replace(tzinfo=UTC)
+        return parsing.require_past(field, instant, now)
+
+
+def _iter_statements(file: BinaryIO) -> Iterator[_CamtStatement]:
     file.seek(0)
     try:
         for _, element in iterparse(file, forbid_dtd=True):
             element.tag = element.tag.rpartition("}")[2]
             if element.tag == "Stmt":
-                yield element
+                yield _CamtStatement(element)
             if element.tag in {"Stmt", "Ntry"}:
-                # Bookings are not wanted, and would fill the memory.
+                # Bookings are not used, and would fill the memory.
                 element.clear()
-    except (ParseError, LookupError, ValueError) as error:
-        if isinstance(error, DefusedXmlException):
-            detail = "This XML file declares a document type or entities, which no statement does."
-            raise UnreadableFile(detail) from None
+    except DefusedXmlException:
+        detail = "This XML file declares a document type or entities, which no statement does."
+        raise UnreadableFile(detail) from None
+    except (ParseError, LookupError, ValueError):
         raise UnreadableFile(detail="This file is not well-formed XML.") from None
-
-
-def _read_statement(source: Element, accounts: _Accounts, now: datetime) -> None:
-    closings = [bal for bal in source.findall("Bal") if _kind(bal) == "CLBD"]
-    available = [bal for bal in source.findall("Bal") if _kind(bal) == "CLAV"]
-    # Where a balance's currency cannot be told, its problem goes to the account's own.
-    own = _named(source.findtext("Acct/Ccy", ""))
-    for closing in closings:
-        currency = _named(_code(closing))
-        account = _account(source, own if currency == NO_CURRENCY else currency, accounts)
-        try:
-            reading = _reading(source, closing, available, now, account.problems)
-        except Unusable as unusable:
-            account.problems.append(unusable.problem())
-        else:
-            account.readings.append((_rank(source, closing), reading))
-    if not closings:
-        problem = parsing.missing_balance(field="Bal CLBD").problem()
-        _account(source, own, accounts).problems.append(problem)
-
-
-def _rank(source: Element, closing: Element) -> tuple[int, ...]:
-    is_final = closing.findtext("Tp/SubTp/Cd", "").strip() != "INTM"
-    sequence = source.findtext("ElctrncSeqNb") or source.findtext("LglSeqNb") or ""
-    page = source.findtext("StmtPgntn/PgNb") or ""
-    numbers = (text.strip() for text in (sequence, page))
-    return (int(is_final), *(int(text) if _NUMBER.fullmatch(text) else 0 for text in numbers))
-
-
-def _account(source: Element, currency: Currency, accounts: _Accounts) -> _CamtAccount:
-    servicer = source.find("Acct/Svcr/FinInstnId")
-    bank = name = ""
-    if servicer is not None:
-        bank = bic(servicer.findtext("BICFI") or servicer.findtext("BIC") or "") or ""
-        name = servicer.findtext("Nm", "").strip()
-    identity = numbered(
-        (bank or "camt053", name or bank or "camt.053"),
-        ("", _number(source)),
-        _TYPES.get(source.findtext("Acct/Tp/Cd", "").strip()),
-        currency,
-    )
-    key = (identity.institution_key, identity.external_id, currency.code)
-    return accounts.setdefault(key, _CamtAccount(identity))
-
-
-def _number(source: Element) -> str:
-    number = source.findtext("Acct/Id/IBAN") or source.findtext("Acct/Id/Othr/Id") or ""
-    return "".join(number.split())
-
-
-def _reading(
-    source: Element,
-    closing: Element,
-    available: list[Element],
-    now: datetime,
-    problems: list[RowError],
-) -> Reading:
-    if not _number(source):
-        raise Unusable(code="missing_account", detail="Acct.Id is missing: no account is told.")
-    parsing.currency("Bal CLBD Amt.Ccy", _code(closing))
-    balance = _amount("Bal CLBD Amt", closing)
-    captured_at = _captured_at("Bal CLBD Dt", closing, now)
-    same = [bal for bal in available if _code(bal) == _code(closing)]
-    same.sort(key=lambda bal: _day_text(bal) != _day_text(closing))
-    left: Decimal | None = None
-    if same:
-        try:
-            left = _amount("Bal CLAV Amt", same[0])
-        except Unusable as unusable:
-            problems.append(unusable.problem())
-    return Reading(captured_at, balance, left)
-
-
-def _kind(bal: Element) -> str:
-    return bal.findtext("Tp/CdOrPrtry/Cd", "").strip()
-
-
-def _named(code: str) -> Currency:
-    try:
-        return parsing.currency("", code)
-    except Unusable:
-        return NO_CURRENCY
-
-
-def _code(bal: Element) -> str:
-    amount = bal.find("Amt")
-    return "" if amount is None else amount.get("Ccy", "")
-
-
-def _amount(place: str, bal: Element) -> Decimal:
-    amount = parsing.amount(place, bal.findtext("Amt", ""))
-    mark = bal.findtext("CdtDbtInd", "").strip()
-    if mark not in {"CRDT", "DBIT"} or amount < 0:
-        raise Unusable(code="invalid_amount", detail=f"{place}: CdtDbtInd does not tell its sign.")
-    return -amount if mark == "DBIT" and amount else amount
-
-
-def _day_text(bal: Element) -> str:
-    return (bal.findtext("Dt/Dt") or bal.findtext("Dt/DtTm") or "").strip()
-
-
-def _captured_at(place: str, bal: Element, now: datetime) -> datetime:
-    text = _day_text(bal)
-    day = _DAY.fullmatch(text)
-    try:
-        if day:
-            return parsing.past(place, parsing.noon(date.fromisoformat(day[1])), now)
-        if not _INSTANT.fullmatch(text):
-            raise parsing.invalid_date(place)
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise parsing.invalid_date(place) from None
-    if instant.tzinfo is None:
-        instant = instant.replace(tzinfo=UTC)
-    return parsing.past(place, instant, now)

@@ -1,7 +1,8 @@
-"""Documents: the bytes of a statement file, and the text in them."""
+"""Encodings: the bytes of a statement file, and the text in them."""
 
 import codecs
 import re
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from dashtam.domain.errors import UnreadableFile
@@ -9,7 +10,7 @@ from dashtam.domain.errors import UnreadableFile
 # A year of one account's statements is far below this; only CSV files may be longer.
 MAX_DOCUMENT_BYTES = 32 * 1024 * 1024
 
-_CHUNK_BYTES = 64 * 1024
+_BLOCK_BYTES = 64 * 1024
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -20,13 +21,13 @@ _MARKS = (
 _CENTRAL_EUROPEAN = re.compile(rb"[A-Za-z][\x8d\x8f\x9d\x9f\xb3\xb9\xbe\xbf]|[\xa3\xaf\xbf][a-z]")
 
 
-def head_of(file: BinaryIO) -> bytes:
+def read_head(file: BinaryIO) -> bytes:
     """Return the first 64 KiB."""
     file.seek(0)
-    return file.read(_CHUNK_BYTES)
+    return file.read(_BLOCK_BYTES)
 
 
-def whole(file: BinaryIO) -> bytes:
+def read_document(file: BinaryIO) -> bytes:
     """Return every byte of the file.
 
     Raises:
@@ -39,36 +40,39 @@ def whole(file: BinaryIO) -> bytes:
     return content
 
 
-def encoding_of(file: BinaryIO) -> str:
-    """Return the name of the encoding: a byte order mark decides, else what the bytes can be."""
-    head = head_of(file)
-    marked = _wide(head)
-    if marked:
-        return marked
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    chunk = head
-    try:
-        while chunk:
-            decoder.decode(chunk)
-            chunk = file.read(_CHUNK_BYTES)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return _narrow(chunk)
-    return "utf-8"
-
-
-def text_of(content: bytes) -> str:
-    """Return the text, without a byte order mark; what cannot be decoded becomes U+FFFD."""
-    marked = _wide(content[:_CHUNK_BYTES])
-    if marked:
-        return content.decode(marked, errors="replace")
+def decode_document(content: bytes) -> str:
+    """Return the text, without a byte order mark; undecodable bytes become U+FFFD."""
+    wide = _find_wide_encoding(content[:_BLOCK_BYTES])
+    if wide:
+        return content.decode(wide, errors="replace")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
-        return content.decode(_narrow(content), errors="replace")
+        return content.decode(_guess_code_page(content), errors="replace")
 
 
-def _wide(head: bytes) -> str | None:
+def iter_text(file: BinaryIO, encoding: str | None) -> Iterator[str]:
+    """Yield the text in blocks of 64 KiB, the same at each reading.
+
+    Without an encoding a byte order mark or the first bytes decide; else the text is UTF-8 up to
+    the first block that is not, and in a code page of Windows from there on.
+    """
+    block = read_head(file)
+    known = encoding or _find_wide_encoding(block)
+    decoder = codecs.getincrementaldecoder(known or "utf-8")("replace" if known else "strict")
+    while True:
+        try:
+            text = decoder.decode(block, final=not block)
+        except UnicodeDecodeError as error:
+            decoder = codecs.getincrementaldecoder(_guess_code_page(error.object))("replace")
+            text = decoder.decode(error.object)
+        yield text
+        if not block:
+            return
+        block = file.read(_BLOCK_BYTES)
+
+
+def _find_wide_encoding(head: bytes) -> str | None:
     for mark, name in _MARKS:
         if head.startswith(mark):
             return name
@@ -81,5 +85,5 @@ def _wide(head: bytes) -> str | None:
     return None
 
 
-def _narrow(content: bytes) -> str:
+def _guess_code_page(content: bytes) -> str:
     return "cp1250" if _CENTRAL_EUROPEAN.search(content) else "cp1252"

@@ -2,32 +2,28 @@
 
 Each closing balance is one reading, so that a file of many statements is a history. Of several on
 one day a final one goes before an intermediate page's, then the highest statement number and page
-(``:28C:``), then the last of the file. The library
-reads the balances; what it would misread silently (an amount it cuts, a currency that is part of
-the amount, a path given for a text) never reaches it.
+(``:28C:``), then the last of the file.
 """
 
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import BinaryIO
-
-import mt940
+from typing import BinaryIO, NamedTuple
 
 from dashtam.domain import parsing
 from dashtam.domain.errors import UnreadableFile
 from dashtam.domain.money import Currency
-from dashtam.domain.parsing import NO_CURRENCY, Unusable
+from dashtam.domain.parsing import NO_CURRENCY, UnusableField
 from dashtam.domain.statement import Identity, Reading, RowError, Statement
-from dashtam.statements.encodings import text_of, whole
-from dashtam.statements.identities import bic, numbered
+from dashtam.statements.accounts import ClosingBalances, account_key, build_identity, find_bic
+from dashtam.statements.encodings import decode_document, read_document
 
 _TAG = re.compile(r":([0-9]{2}[A-Z]?):(.*)")
 _BALANCE = re.compile(
-    r"(?P<mark>[CDcd])(?P<day>[0-9]{6})(?P<currency>[A-Za-z]{3}|[0-9]{3}(?=[0-9,]))(?P<amount>.+)"
+    r"(?P<sign>[CDcd])(?P<year>[0-9]{2})(?P<month>[0-9]{2})(?P<day>[0-9]{2})"
+    r"(?P<currency>[A-Za-z]{3}|[0-9]{3}(?=[0-9,]))(?P<amount>.+)"
 )
 _ENVELOPE = re.compile(r"-?\}?\{[0-9]:|-\}")
 # The sender: in the output header after the time and date of input, else in the basic header.
@@ -39,41 +35,11 @@ _END = re.compile(r"-(?:XXX)?")
 _CONTROLS = "\x01\x03 \t"
 _LONGEST_AMOUNT = 16
 
+_ACCOUNT = ("25", "25P")
 _OPENING = ("60F", "60M", "60")
-_FINAL, _INTERMEDIATE = ("62F", "62"), "62M"
-_LAST = (*_FINAL, _INTERMEDIATE, "64", "65")
-
-
-@dataclass(slots=True)
-class _Page:
-    """One message: its lines by tag, in order, with their line numbers."""
-
-    bank: str | None
-    # Between messages stand the bank's own headers; inside, the same word is part of a booking.
-    is_over: bool = True
-    lines: list[tuple[int, str, str]] = field(default_factory=list)
-
-    def first(self, *tags: str) -> str:
-        return next((text for _, tag, text in self.lines if tag in tags), "")
-
-
-@dataclass(frozen=True, slots=True)
-class _Closing:
-    """A closing balance, and the line and text of the available balance behind it."""
-
-    line: int
-    tag: str
-    text: str
-    available: tuple[int, str] | None
-
-
-@dataclass(slots=True)
-class _Mt940Account:
-    """What the file says of one account in one currency; each reading with its rank."""
-
-    identity: Identity
-    readings: list[tuple[tuple[int, ...], Reading]] = field(default_factory=list)
-    problems: list[RowError] = field(default_factory=list)
+_INTERMEDIATE = "62M"
+_CLOSING = ("62F", "62", _INTERMEDIATE)
+_LAST = (*_CLOSING, "64", "65")
 
 
 def read(file: BinaryIO, now: datetime) -> Iterator[Statement]:
@@ -82,164 +48,155 @@ def read(file: BinaryIO, now: datetime) -> Iterator[Statement]:
     Raises:
         UnreadableFile: there is no statement in it.
     """
-    accounts: dict[tuple[str, str, str], _Mt940Account] = {}
-    for page in _pages(text_of(whole(file))):
-        _read_page(page, accounts, now)
+    accounts: dict[tuple[str, str, str], ClosingBalances] = {}
+    for message in _iter_messages(decode_document(read_document(file))):
+        if not message.first(*_ACCOUNT) and not message.first(*_CLOSING):
+            continue
+        closings = message.closings()
+        for closing in closings:
+            identity = message.identity(closing.line.text)
+            account = accounts.setdefault(account_key(identity), ClosingBalances(identity))
+            try:
+                reading = closing.to_reading(identity, now, account.problems)
+            except UnusableField as error:
+                account.problems.append(error.to_row_error(closing.line.number))
+            else:
+                account.readings.append((message.rank(closing), reading))
+        if not closings:
+            identity = message.identity("")
+            account = accounts.setdefault(account_key(identity), ClosingBalances(identity))
+            missing = parsing.missing_balance(field=":62F:")
+            account.problems.append(missing.to_row_error(message.lines[0].number))
     if not accounts:
         raise UnreadableFile(detail="There is no statement with a balance in this MT940 file.")
     for account in accounts.values():
-        closings = parsing.last_of_instants(account.readings)
-        yield from parsing.pieces(account.identity, closings, account.problems)
+        yield from account.statements()
 
 
-def _pages(text: str) -> Iterator[_Page]:
-    """Yield the messages that name an account or a closing balance."""
-    bank: str | None = None
-    page = _Page(None)
-    for number, line in enumerate(text.splitlines(), start=1):
-        if page.is_over or line.startswith("{"):
-            bank = _bank(line) or bank
-        for part in _parts(line):
-            match = _TAG.match(part)
-            if match is None:
-                page.is_over = page.is_over or bool(_END.fullmatch(part))
-                continue
-            if match[1] == "20" or (match[1] == "25" and page.first("25")):
-                yield from _told(page)
-                page = _Page(bank)
-            page.lines.append((number, match[1], match[2].strip()))
-            page.is_over = match[1] in _LAST
-    yield from _told(page)
+class _TaggedLine(NamedTuple):
+    number: int
+    tag: str
+    text: str
 
-
-def _parts(line: str) -> list[str]:
-    if "{" in line or "}" in line:
-        line = _ENVELOPE.sub("\n", line)
-    return [part.strip(_CONTROLS) for part in line.split("\n")]
-
-
-def _told(page: _Page) -> Iterator[_Page]:
-    if page.first("25", "25P") or page.first(*_FINAL, _INTERMEDIATE):
-        yield page
-
-
-def _bank(line: str) -> str | None:
-    match = _SENDER.search(line) or _BASIC.search(line)
-    if match:
-        # A terminal's address is the BIC with the terminal's letter before the branch.
-        return bic(match[1][:8] + match[1][9:])
-    match = _HEADER.fullmatch(line.strip())
-    return bic(match[1]) if match else None
-
-
-def _read_page(
-    page: _Page, accounts: dict[tuple[str, str, str], _Mt940Account], now: datetime
-) -> None:
-    # From the end, so that each closing balance meets the available balance that follows it.
-    available: tuple[int, str] | None = None
-    told: list[_Closing] = []
-    for number, tag, text in reversed(page.lines):
-        if tag == "64":
-            available = (number, text)
-        elif tag in _FINAL or tag == _INTERMEDIATE:
-            told.append(_Closing(number, tag, text, available))
-            available = None
-    for closing in reversed(told):
-        _read_closing(page, closing, accounts, now)
-    if not told:
-        currency = _currency_of(page.first(*_OPENING))
-        problem = parsing.missing_balance(field=":62F:").problem(page.lines[0][0])
-        _account(page, currency, accounts).problems.append(problem)
-
-
-def _read_closing(
-    page: _Page,
-    closing: _Closing,
-    accounts: dict[tuple[str, str, str], _Mt940Account],
-    now: datetime,
-) -> None:
-    told = _currency_of(closing.text)
-    if told == NO_CURRENCY:
-        told = _currency_of(page.first(*_OPENING))
-    account = _account(page, told, accounts)
-    try:
-        _require_number(account.identity)
-        currency, day, balance = _balance(f":{closing.tag}:", closing.text)
-        captured_at = parsing.past(f":{closing.tag}:", parsing.noon(day), now)
-    except Unusable as unusable:
-        account.problems.append(unusable.problem(closing.line))
-        return
-    available = None
-    if closing.available:
-        line, text = closing.available
+    def parse_balance(self) -> tuple[Currency, date, Decimal]:
+        """Return the currency, the day and the amount of a balance, or raise UnusableField."""
+        name = f":{self.tag}:"
+        match = _BALANCE.fullmatch(self.text)
+        if match is None:
+            raise UnusableField(code="invalid_balance", detail=f"{name} is not a balance.")
+        currency = parsing.parse_currency_field(f"{name} currency", match["currency"])
+        separator = parsing.find_decimal_separator(match["amount"])
+        if separator is None and "." in match["amount"]:
+            raise UnusableField(code="invalid_amount", detail=f"{name} can be read in two ways.")
+        amount = parsing.parse_amount_field(name, match["amount"], separator or ",")
+        if amount < 0 or len(format(amount, "f")) > _LONGEST_AMOUNT:
+            raise UnusableField(code="invalid_amount", detail=f"{name} is not an amount of MT940.")
         try:
-            own, _, amount = _balance(":64:", text)
-            available = amount if own == currency else None
-        except Unusable as unusable:
-            account.problems.append(unusable.problem(line))
-    rank = (int(closing.tag in _FINAL), *_page_number(page))
-    account.readings.append((rank, Reading(captured_at, balance, available)))
+            day = date(2000 + int(match["year"]), int(match["month"]), int(match["day"]))
+        except ValueError:
+            raise parsing.invalid_date(name) from None
+        return currency, day, -amount if match["sign"] in "Dd" and amount else amount
 
 
-def _page_number(page: _Page) -> tuple[int, int]:
-    """Return the statement's number and the page's in it, zeros where they are not told."""
-    match = _NUMBER.fullmatch(page.first("28C", "28"))
-    return (int(match[1]), int(match[2] or 0)) if match else (0, 0)
+@dataclass(frozen=True, slots=True)
+class _Closing:
+    """The line of a closing balance, and that of the available balance behind it."""
+
+    line: _TaggedLine
+    available: _TaggedLine | None
+
+    def to_reading(self, identity: Identity, now: datetime, problems: list[RowError]) -> Reading:
+        """Return the reading, or raise UnusableField.
+
+        An unusable available balance is one more of ``problems``.
+        """
+        parsing.require_account(":25:", identity.external_id)
+        currency, day, balance = self.line.parse_balance()
+        captured_at = parsing.require_past(f":{self.line.tag}:", parsing.noon(day), now)
+        available: Decimal | None = None
+        if self.available:
+            try:
+                own_currency, _, amount = self.available.parse_balance()
+                available = amount if own_currency == currency else None
+            except UnusableField as error:
+                problems.append(error.to_row_error(self.available.number))
+        return Reading(captured_at, balance, available)
 
 
-def _require_number(identity: Identity) -> None:
-    if not identity.external_id:
-        raise Unusable(code="missing_account", detail=":25: is missing: no account is told.")
+@dataclass(slots=True)
+class _Message:
+    """One message: its tagged lines, in order."""
+
+    bank: str | None
+    # The bank's own headers are between messages; inside, the same word is part of a booking.
+    is_over: bool = True
+    lines: list[_TaggedLine] = field(default_factory=list)
+
+    def first(self, *tags: str) -> str:
+        """Return the text of the first line with one of the tags, empty where there is none."""
+        return next((line.text for line in self.lines if line.tag in tags), "")
+
+    def closings(self) -> list[_Closing]:
+        """Return the closing balances in order, each with the available balance that follows it."""
+        found: list[_Closing] = []
+        available: _TaggedLine | None = None
+        for line in reversed(self.lines):
+            if line.tag == "64":
+                available = line
+            elif line.tag in _CLOSING:
+                found.append(_Closing(line, available))
+                available = None
+        return found[::-1]
+
+    def rank(self, closing: _Closing) -> tuple[int, ...]:
+        """Return the rank among the balances of a day, zeros for missing numbers."""
+        number = _NUMBER.fullmatch(self.first("28C", "28"))
+        is_final = closing.line.tag != _INTERMEDIATE
+        return int(is_final), int(number[1]) if number else 0, int((number and number[2]) or 0)
+
+    def identity(self, closing: str) -> Identity:
+        """Return the identity of the account; the opening balance's currency is the second choice.
+
+        ``closing`` is the text of the closing balance.
+        """
+        currency = NO_CURRENCY
+        for text in (self.first(*_OPENING), closing):
+            match = _BALANCE.fullmatch(text)
+            found = parsing.find_currency(match["currency"]) if match else NO_CURRENCY
+            currency = currency if found == NO_CURRENCY else found
+        number = "".join(self.first(*_ACCOUNT).split())
+        before, _, after = number.partition("/")
+        bank = find_bic(before)
+        if bank:
+            number = after
+        # The Netherlands' banks write the currency behind the number.
+        if number[:-3] and number.endswith(currency.code):
+            number = number[:-3]
+        bank = bank or self.bank
+        return build_identity((bank or "mt940", bank or "MT940"), ("", number), None, currency)
 
 
-def _account(
-    page: _Page, currency: Currency, accounts: dict[tuple[str, str, str], _Mt940Account]
-) -> _Mt940Account:
-    number = "".join(page.first("25", "25P").split())
-    before, _, after = number.partition("/")
-    bank = bic(before)
-    if bank:
-        number = after
-    # The Netherlands' banks write the currency behind the number.
-    if number[:-3] and number.endswith(currency.code):
-        number = number[:-3]
-    bank = bank or page.bank
-    identity = numbered((bank or "mt940", bank or "MT940"), ("", number), None, currency)
-    key = (identity.institution_key, identity.external_id, currency.code)
-    return accounts.setdefault(key, _Mt940Account(identity))
-
-
-def _currency_of(text: str) -> Currency:
-    match = _BALANCE.fullmatch(text)
-    try:
-        return parsing.currency("", match["currency"].upper()) if match else NO_CURRENCY
-    except Unusable:
-        return NO_CURRENCY
-
-
-def _balance(place: str, text: str) -> tuple[Currency, date, Decimal]:
-    """Return what the library reads of a balance that it cannot misread."""
-    match = _BALANCE.fullmatch(text)
-    if match is None:
-        raise Unusable(code="invalid_balance", detail=f"{place} is not a balance.")
-    currency = parsing.currency(f"{place} currency", match["currency"].upper())
-    amount = _plain(place, match["amount"])
-    line = f"{match['mark'].upper()}{match['day']}{currency.code}{amount}"
-    source = io.StringIO(f":20:PAGE\n:25:ACCOUNT\n:62F:{line}\n")
-    try:
-        (statement,) = mt940.parse_statements(source, options=mt940.Options.all())
-    except ValueError:
-        raise parsing.invalid_date(place) from None
-    balance = statement.data["final_closing_balance"]
-    return currency, balance.date, parsing.amount(place, format(balance.amount.amount, "f"))
-
-
-def _plain(place: str, text: str) -> str:
-    """Return the amount with a comma, without leading zeros, short enough for the library."""
-    separator = parsing.separator_of(text)
-    if separator is None and "." in text:
-        raise Unusable(code="invalid_amount", detail=f"{place} can be read in two ways.")
-    plain = format(parsing.amount(place, text, separator or ","), "f").replace(".", ",")
-    if len(plain) > _LONGEST_AMOUNT or plain.startswith("-"):
-        raise Unusable(code="invalid_amount", detail=f"{place} is not an amount of MT940.")
-    return plain
+def _iter_messages(text: str) -> Iterator[_Message]:
+    bank: str | None = None
+    message = _Message(None)
+    for number, line in enumerate(text.splitlines(), start=1):
+        if message.is_over or line.startswith("{"):
+            if match := _SENDER.search(line) or _BASIC.search(line):
+                # A terminal's address is the BIC with the terminal's letter before the branch.
+                bank = find_bic(match[1][:8] + match[1][9:]) or bank
+            elif match := _HEADER.fullmatch(line.strip()):
+                bank = find_bic(match[1]) or bank
+        parts = _ENVELOPE.sub("\n", line) if "{" in line or "}" in line else line
+        for part in parts.split("\n"):
+            content = part.strip(_CONTROLS)
+            tagged = _TAG.match(content)
+            if tagged is None:
+                message.is_over = message.is_over or bool(_END.fullmatch(content))
+                continue
+            tag = tagged[1]
+            if tag == "20" or (tag == "25" and message.first("25")):
+                yield message
+                message = _Message(bank)
+            message.lines.append(_TaggedLine(number, tag, tagged[2].strip()))
+            message.is_over = tag in _LAST
+    yield message

@@ -1,36 +1,36 @@
-"""Statement files: read by a process of their own, so that a hostile one harms nobody.
+"""The sandbox: a separate process reads each statement file, so that a hostile one harms nobody.
 
-The file goes to ``child``, which has limits of processor time and memory; what it understood comes
-back as lines of JSON. Nothing of a file's content reaches an error or a log.
+``sandbox_process`` runs there, with limits of processor time and memory; it returns statements as
+lines of JSON. Nothing of a file's content reaches an error or a log.
 """
 
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import IO, BinaryIO
 
 import msgspec
 
-from dashtam.domain.errors import DashtamError, MappingNeeded, UnreadableFile
+from dashtam.domain.errors import MappingNeeded, UnreadableFile
 from dashtam.domain.statement import Statement
 from dashtam.statements import sandbox_process
 
-MAX_WAIT_S = 15.0
+STALL_S = 60.0
+"""A reader is stopped that uses no processor time and writes nothing for this long."""
+
 MAX_ANSWER_BYTES = 512 * 1024 * 1024
 MAX_LINE_BYTES = 16 * 1024 * 1024
 
 _CHUNK_BYTES = 256 * 1024
-# What a process that has closed its output may still take to end.
-_ENDING_S = 1.0
 _MAX_REQUEST_BYTES = 32 * 1024
-_MODULE = "dashtam.statements.sandbox_process"
 _SLOW = "Reading this file took longer than a statement may, so it was stopped."
 _ENDINGS = {
     -signal.SIGXCPU: _SLOW,
@@ -41,40 +41,22 @@ _ENDINGS = {
 }
 _LONG = "This file holds more than can be recorded at once."
 _CRASHED = "This file made its reader fail, so nothing of it was used."
-_answer_decoder = msgspec.json.Decoder(sandbox_process.SandboxResponse)
+_response_decoder = msgspec.json.Decoder(sandbox_process.SandboxResponse)
 _statement_decoder = msgspec.json.Decoder(Statement)
-
-
-def read_statements(
-    file: BinaryIO,
-    format: str | None,  # noqa: A002 - the word of the contract
-    mapping: Mapping[str, object] | None,
-    now: datetime,
-) -> Iterator[Statement]:
-    """Yield what ``catalog.read`` yields, read as ``read_encoded`` does.
-
-    Raises:
-        UnreadableFile: nothing in it can be used, or reading it broke a limit or the reader.
-        MappingNeeded: it is a table that needs a mapping, or another one.
-    """
-    with closing(read_encoded(file, format, mapping, now)) as lines:
-        yield from map(decoded, lines)
 
 
 def read_encoded(
     file: BinaryIO,
-    format: str | None,  # noqa: A002 - the word of the contract
+    format: str | None,  # noqa: A002 - the contract's name
     mapping: Mapping[str, object] | None,
     now: datetime,
 ) -> Generator[bytes]:
-    """Yield what ``catalog.read`` yields, each statement in one line for ``decoded``.
+    """Yield the statements of ``formats.read``, each as one line for ``decode_statement``.
 
-    It is read in a limited process that ends with the iteration. Waiting is limited to 15 s in all,
-    longer for a file above 10 MiB; the time that the caller takes between two statements does not
-    count.
+    The process that reads them ends with the iteration.
 
     Raises:
-        UnreadableFile: nothing in it can be used, or reading it broke a limit or the reader.
+        UnreadableFile: nothing in the file can be used, or reading it broke a limit or the reader.
         MappingNeeded: it is a table that needs a mapping, or another one.
     """
     request = msgspec.json.encode(
@@ -82,18 +64,48 @@ def read_encoded(
     )
     if len(request) > _MAX_REQUEST_BYTES:
         raise MappingNeeded(detail="The mapping is longer than 32 KiB.")
-    with _real(file) as source, _started(source, request) as process:
+    with (
+        _open_descriptor(file) as source,
+        subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
+            # Isolated, and writing no bytecode: the process may write no file.
+            [sys.executable, "-I", "-B", "-m", sandbox_process.__name__, str(source.fileno())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(source.fileno(),),
+            close_fds=True,
+            env={},
+            cwd="/",
+        ) as process,
+    ):
+        assert process.stdin is not None
         try:
-            yield from _received(process, MAX_WAIT_S + sandbox_process.extra_s(source.fileno()))
+            # A request fits into the pipe, so that writing it never waits for the process.
+            with suppress(BrokenPipeError), process.stdin as pipe:
+                pipe.write(request)
+            for line in _iter_lines(process):
+                response = _response_decoder.decode(line)
+                if response.detail is not None:
+                    kind = MappingNeeded if response.needs_mapping else UnreadableFile
+                    raise kind(response.detail, response.field_errors)
+                if response.is_done:
+                    return
+                if statement := bytes(response.statement):
+                    yield statement
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(STALL_S)
+            raise UnreadableFile(_ENDINGS.get(process.returncode, _CRASHED))
+        except msgspec.DecodeError:
+            raise UnreadableFile(_CRASHED) from None
         finally:
             process.kill()
 
 
-def decoded(line: bytes) -> Statement:
+def decode_statement(line: bytes) -> Statement:
     """Return the statement of a line.
 
     Raises:
-        UnreadableFile: the reader wrote what is none.
+        UnreadableFile: the line holds none.
     """
     try:
         return _statement_decoder.decode(line)
@@ -101,85 +113,44 @@ def decoded(line: bytes) -> Statement:
         raise UnreadableFile(_CRASHED) from None
 
 
-def _real(file: BinaryIO) -> IO[bytes]:
-    """Return an open file of the operating system with this content, which may be closed."""
+def read_cpu_ticks(pid: int) -> list[str]:
+    """Return the processor time of a process, in and outside the kernel; empty if not on Linux."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return []
+    # The name before the parenthesis may hold spaces; see proc(5) for the numbers behind it.
+    return stat.rpartition(")")[2].split()[11:13]
+
+
+def _open_descriptor(file: BinaryIO) -> IO[bytes]:
+    """Return an open file of the operating system with this content."""
     with suppress(OSError, AttributeError):
-        descriptor = os.dup(file.fileno())
-        try:
-            os.lseek(descriptor, 0, os.SEEK_SET)
-        except OSError:
-            os.close(descriptor)
-        else:
-            return os.fdopen(descriptor, "rb")
+        if file.seekable():
+            return os.fdopen(os.dup(file.fileno()), "rb")
     copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     with suppress(OSError):
         file.seek(0)
-    while chunk := file.read(_CHUNK_BYTES):
-        copy.write(chunk)
+    shutil.copyfileobj(file, copy, _CHUNK_BYTES)
     copy.flush()
     return copy
 
 
-def _started(source: IO[bytes], request: bytes) -> subprocess.Popen[bytes]:
-    descriptor = source.fileno()
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
-        # Isolated, and writing no bytecode: the child may write no file.
-        [sys.executable, "-I", "-B", "-m", _MODULE, str(descriptor)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        pass_fds=(descriptor,),
-        close_fds=True,
-        env={},
-        cwd="/",
-    )
-    assert process.stdin is not None
-    # A request fits into the pipe, so that writing it never waits for the child.
-    with suppress(BrokenPipeError), process.stdin as pipe:
-        pipe.write(request)
-    return process
-
-
-def _received(process: subprocess.Popen[bytes], wait_s: float) -> Iterator[bytes]:
-    """Yield the statements as they were written.
-
-    Raises:
-        Refusal: what the child refused with, or the reason for which it did not finish.
-    """
-    for line in _lines(process, wait_s):
-        try:
-            answer = _answer_decoder.decode(line)
-        except msgspec.DecodeError:
-            raise UnreadableFile(_CRASHED) from None
-        if answer.detail is not None:
-            raise _refusal(answer)
-        if answer.is_done:
-            return
-        if statement := bytes(answer.statement):
-            yield statement
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(_ENDING_S)
-    raise UnreadableFile(_ENDINGS.get(process.returncode, _CRASHED))
-
-
-def _refusal(answer: sandbox_process.SandboxResponse) -> DashtamError:
-    kind = MappingNeeded if answer.needs_mapping else UnreadableFile
-    return kind(answer.detail, answer.field_errors)
-
-
-def _lines(process: subprocess.Popen[bytes], wait_s: float) -> Iterator[bytes]:
+def _iter_lines(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
     assert process.stdout is not None
     descriptor = process.stdout.fileno()
     rest = bytearray()
     received = 0
-    waited_s = 0.0
+    ticks: list[str] | None = None
     with selectors.DefaultSelector() as selector:
         selector.register(descriptor, selectors.EVENT_READ)
         while True:
-            asked_at = time.monotonic()
-            if not selector.select(wait_s - waited_s):
-                raise UnreadableFile(_SLOW)
-            waited_s += time.monotonic() - asked_at
+            if not selector.select(STALL_S):
+                # A busy machine slows a reader down; only one that makes no progress is stopped.
+                before, ticks = ticks, read_cpu_ticks(process.pid)
+                if ticks == before:
+                    raise UnreadableFile(_SLOW)
+                continue
             chunk = os.read(descriptor, _CHUNK_BYTES)
             if not chunk:
                 return

@@ -1,4 +1,4 @@
-"""Statement files read to their end before anything is done with them."""
+"""Statement files: read to their end in the sandbox, before any of their statements is used."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,23 +9,21 @@ from typing import BinaryIO, Final
 from dashtam.application.ports import FileFormat, StatementFile
 from dashtam.domain.errors import FieldError, UnreadableFile
 from dashtam.statements.formats import FORMATS, detect
-from dashtam.statements.sandbox import decoded, read_encoded
+from dashtam.statements.sandbox import decode_statement, read_encoded
 
-_IN_MEMORY_BYTES: Final = 4 * 1024 * 1024
+MAX_IN_MEMORY_BYTES: Final = 4 * 1024 * 1024
 
 _SLUGS: Final = tuple(known.slug for known in FORMATS)
 
 
 class SandboxedStatementFiles:
-    """Reads files through the limited process, and keeps what it says until all of it is said.
-
-    So no transaction is open while a file is read, and a long file does not stay in memory.
-    """
+    """Reads files in the sandbox; no transaction is open meanwhile, and no long file in memory."""
 
     def formats(self) -> Sequence[FileFormat]:
-        """Return every format that is understood."""
+        """Return the formats of ``detect``."""
         return [
-            FileFormat(known.slug, known.name, known.extensions, known.summary) for known in FORMATS
+            FileFormat(known.slug, known.name, known.extensions, known.description)
+            for known in FORMATS
         ]
 
     @contextmanager
@@ -36,18 +34,19 @@ class SandboxedStatementFiles:
         mapping: Mapping[str, object],
         now: datetime,
     ) -> Iterator[StatementFile]:
-        """Read a file; without a format its content decides.
+        """Read the file in the sandbox, into a spool of its statements.
 
         Raises:
-            Unprocessable: nothing in the file can be read, with the reason.
+            UnreadableFile: nothing in it can be used, or reading it broke a limit or the reader.
+            MappingNeeded: it is a table that needs a mapping, or another one.
         """
         slug = file_format or detect(file)
         if slug not in _SLUGS:
             detail = f"This format is not known: {', '.join(_SLUGS[:-1])} and {_SLUGS[-1]} are."
             raise UnreadableFile(detail, (FieldError("/format", "unknown_format", detail),))
-        with SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as spool:
-            # Line by line: after many at once it would look only once at how long it has become.
+        with SpooledTemporaryFile(max_size=MAX_IN_MEMORY_BYTES) as spool:
+            # Line by line, since the spool compares its length with the limit once a write.
             lines = read_encoded(file, slug, mapping, now)
             count = sum(spool.write(line + b"\n") > 0 for line in lines)
             spool.seek(0)
-            yield StatementFile(slug, map(decoded, spool), count)
+            yield StatementFile(slug, map(decode_statement, spool), count)

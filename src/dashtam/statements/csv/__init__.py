@@ -1,1 +1,1 @@
-"""TODO."""
+"""Balance files: dates and balances in columns."""

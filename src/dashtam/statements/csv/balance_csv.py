@@ -1,60 +1,53 @@
 """Balance files: dates and balances in columns, as Monarch and many others export them.
 
-Monarch's file (``Date,Balance,Account``) names no currency: it is taken to be in US dollars unless
-a mapping says otherwise. Any other file must name its currency, in a column or in the mapping.
+Monarch's file (``Date,Balance,Account``) names no currency: it is US dollars unless a mapping says
+otherwise. Any other file must name its currency, in a column or in the mapping.
 
 Of several rows of an account at one instant the last in time counts, where the order of the
-account's dates tells which that is (see ``row_order``). Rows are read one by one, once for the
-order and once for the balances, so that a file of a million rows takes no more memory than one of a
-thousand.
+account's dates shows which that is (see ``order``). The file is read twice, row by row: once for
+the layouts and the orders, once for the balances, so that a file of a million rows takes no more
+memory than one of a thousand.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import BinaryIO
 
-from msgspec.structs import replace
-
-from dashtam.domain import parsing
 from dashtam.domain.errors import FieldError, MappingNeeded, UnreadableFile
-from dashtam.domain.parsing import NO_CURRENCY, Separator, Unusable
+from dashtam.domain.parsing import (
+    NO_CURRENCY,
+    Separator,
+    UnusableField,
+    clean,
+    find_currency,
+    missing_balance,
+    parse_currency_field,
+)
 from dashtam.domain.statement import Identity, Reading, RowError, Statement
-from dashtam.statements.csv import numbers
-from dashtam.statements.csv.dates import DayEvidence, Reader, reader_of
-from dashtam.statements.csv.mapping import ColumnMapping, Layout, layout_of, mapping_of
-from dashtam.statements.csv.numbers import AmountEvidence
-from dashtam.statements.csv.order import OrderEvidence, Rows, UnorderedRows
-from dashtam.statements.csv.rows import SourceFile, cell
-from dashtam.statements.encodings import encoding_of, head_of
+from dashtam.statements.accounts import MAX_READINGS, split_statement
+from dashtam.statements.csv.dates import DATES_REMEMBERED, DateEvidence, DateReader
+from dashtam.statements.csv.mapping import (
+    ColumnMapping,
+    Layout,
+    complete_mapping,
+    find_layout,
+    parse_mapping,
+)
+from dashtam.statements.csv.numbers import AmountEvidence, parse_amount_cell
+from dashtam.statements.csv.order import RowOrder
+from dashtam.statements.csv.rows import CsvRows, get_cell
+from dashtam.statements.encodings import iter_text
 
 MAX_ACCOUNTS = 1_000
 MAX_PROBLEMS = 10_000
 
 _MAX_PENDING = 20_000
-_DAYS_REMEMBERED = 8_192
-
-
-@dataclass(slots=True)
-class _Book:
-    """One account's rows that have not been handed on yet."""
-
-    identity: Identity
-    is_certain: bool
-    order: OrderEvidence = field(default_factory=OrderEvidence)
-    rows: Rows = field(default_factory=UnorderedRows)
-    readings: list[Reading] = field(default_factory=list)
-    problems: list[RowError] = field(default_factory=list)
-
-    def take(self) -> Statement:
-        """Return what has come together, and start anew."""
-        statement = Statement(self.identity, self.readings, None, self.problems)
-        self.readings, self.problems = [], []
-        return statement
 
 
 def read(
@@ -67,240 +60,182 @@ def read(
             certain without a mapping.
         UnreadableFile: a line or a quoted field does not end, or the mapping fits hardly any row.
     """
-    columns = mapping_of(mapping)
-    encoding = columns.encoding or encoding_of(file)
-    head = head_of(file).decode(encoding, errors="replace")
-    layout = layout_of(head, columns)
+    columns = parse_mapping(mapping)
+    layout = find_layout(next(iter_text(file, columns.encoding)), columns)
     if layout is None:
         detail = "No columns of dates and balances are found: a mapping must name them."
         field_errors = [
             FieldError(f"/mapping/{name}", "required", detail) for name in ("date", "balance")
         ]
         raise MappingNeeded(detail, tuple(field_errors))
-    columns = _completed(columns, layout)
-    _require_context(layout, columns)
-    source = SourceFile(file, encoding, layout)
-    yield from _Table(source, columns, now).statements()
+    rows = CsvRows(file, columns.encoding, layout)
+    yield from _BalanceFile(rows, complete_mapping(columns, layout), now).statements()
 
 
-def _completed(columns: ColumnMapping, layout: Layout) -> ColumnMapping:
-    """Return the mapping with what it says of a file that names no account, or no currency."""
-    if layout.account is None and not columns.account_name:
-        columns = replace(columns, account_name=columns.default_account_name)
-    if layout.currency is None and not columns.currency_code and not layout.is_monarch:
-        columns = replace(columns, currency_code=columns.default_currency_code)
-    return columns
+@dataclass(slots=True)
+class _AccountRows:
+    """One account's rows; ``readings`` and ``problems`` are those that were not yielded yet."""
+
+    identity: Identity
+    orders: dict[DateReader, RowOrder] = field(default_factory=lambda: defaultdict(RowOrder))
+    readings: list[Reading] = field(default_factory=list)
+    problems: list[RowError] = field(default_factory=list)
+
+    def take(self) -> Iterator[Statement]:
+        """Yield the readings and problems, at most 1,000 at a time, and forget them."""
+        if self.readings or self.problems:
+            yield from split_statement(self.identity, self.readings, self.problems)
+        self.readings, self.problems = [], []
 
 
-def _require_context(layout: Layout, columns: ColumnMapping) -> None:
-    if layout.account is None and not columns.account_name:
-        detail = "No column names the account: a mapping must say account or account_name."
-        raise MappingNeeded(detail, (FieldError("/mapping/account_name", "required", detail),))
-    if layout.currency is None and not columns.currency_code and not layout.is_monarch:
-        detail = "No column names the currency: a mapping must say currency or currency_code."
-        raise MappingNeeded(detail, (FieldError("/mapping/currency_code", "required", detail),))
-    if columns.currency_code:
-        try:
-            parsing.currency("currency_code", columns.currency_code)
-        except Unusable as unusable:
-            fault = FieldError("/mapping/currency_code", unusable.code, str(unusable))
-            raise MappingNeeded(str(unusable), (fault,)) from None
+@dataclass(frozen=True, slots=True)
+class _RowParser:
+    """Parses rows in the layouts of their file."""
+
+    layout: Layout
+    mapping: ColumnMapping
+    separator: Separator
+    read_date: DateReader
+
+    def parse_reading(self, row: list[str], instant: datetime) -> Reading:
+        """Return the reading of a row, or raise UnusableField."""
+        layout = self.layout
+        balance = self._parse_amount("Balance", row[layout.balance])
+        if balance is None:
+            raise missing_balance(field="Balance")
+        if self.mapping.sign < 0 and balance:
+            balance = -balance
+        if layout.available is layout.holdings is layout.cash is None:
+            return Reading(instant, balance)
+        return Reading(
+            instant,
+            balance,
+            self._parse_amount("Available", get_cell(row, layout.available)),
+            self._parse_amount("Holdings", get_cell(row, layout.holdings)),
+            self._parse_amount("Cash", get_cell(row, layout.cash)),
+        )
+
+    def _parse_amount(self, field: str, text: str | None) -> Decimal | None:
+        if not text:
+            return None
+        return parse_amount_cell(field, text, self.separator, self.mapping.thousands)
 
 
-class _Table:
-    """The rows of a file, and what has been understood of its columns."""
+class _BalanceFile:
+    """The rows of a file, and the accounts in them."""
 
-    def __init__(self, source: SourceFile, columns: ColumnMapping, now: datetime) -> None:
-        self._source = source
-        self._layout = source.layout
-        self._columns = columns
-        self._books: dict[tuple[str, str], _Book] = {}
-        self._by_cells: dict[object, _Book] = {}
-        self._problems = 0
-        day, self._separator = _styles(source, columns)
-        self._day = lru_cache(_DAYS_REMEMBERED)(lambda text: parsing.past("Date", day(text), now))
-        layout = source.layout
+    def __init__(self, rows: CsvRows, mapping: ColumnMapping, now: datetime) -> None:
+        self._rows = rows
+        self._layout = layout = rows.layout
+        self._mapping = mapping
+        self._now = now
+        self._accounts: dict[tuple[str, str], _AccountRows] = {}
+        self._accounts_by_cells: dict[object, _AccountRows] = {}
+        self._problem_count = 0
         self._width = 1 + max(layout.date, layout.balance, layout.account or 0)
         named = [index for index in (layout.account, layout.currency) if index is not None]
-        self._cells: Callable[[list[str]], object] = itemgetter(*named) if named else _no_cells
-        self._more = (layout.available, layout.holdings, layout.cash)
-        self._is_plain = set(self._more) == {None} and columns.sign > 0
+        self._account_cells: Callable[[list[str]], object] = (
+            itemgetter(*named) if named else lambda _row: None
+        )
 
     def statements(self) -> Iterator[Statement]:
         """Yield the accounts' readings and problems."""
-        self._see_orders()
-        for count, (line, row) in enumerate(self._source, start=1):
-            book = self._book(row)
-            self._take(line, row, book)
-            if len(book.readings) + len(book.problems) >= parsing.MAX_READINGS:
-                yield book.take()
+        parser = self._read_evidence()
+        for count, (line, row) in enumerate(self._rows, start=1):
+            account = self._find_account(row)
+            instant: datetime | None = None
+            reading: Reading | None = None
+            try:
+                self._require_usable(row, account)
+                instant = parser.read_date(row[self._layout.date])
+                reading = parser.parse_reading(row, instant)
+            except UnusableField as error:
+                self._add_problems(account, [error.to_row_error(line)])
+                # An empty cell is no balance; any other may have been the closing balance.
+                if error.code == "missing_balance":
+                    instant = None
+            if instant is not None:
+                reading = account.orders[parser.read_date].add(line, instant, reading)
+                account.readings += [] if reading is None else [reading]
+            if len(account.readings) + len(account.problems) >= MAX_READINGS:
+                yield from account.take()
             if count % _MAX_PENDING == 0:
-                yield from self._rest()
-        for book in self._books.values():
-            book.readings += book.rows.rest()
-        yield from self._rest()
+                for pending in self._accounts.values():
+                    yield from pending.take()
+        for account in self._accounts.values():
+            readings, conflicts = account.orders[parser.read_date].finish()
+            account.readings += readings
+            self._add_problems(account, conflicts)
+            account.problems.sort(key=attrgetter("line"))
+            yield from account.take()
 
-    def _rest(self) -> Iterator[Statement]:
-        for book in self._books.values():
-            if book.readings or book.problems:
-                yield book.take()
+    def _read_evidence(self) -> _RowParser:
+        """Return the parser for the layouts that the rows prove, or raise MappingNeeded."""
+        dates = DateEvidence(self._mapping.date_format, self._now)
+        amounts = AmountEvidence(self._mapping.decimal, self._mapping.thousands)
+        see_date = lru_cache(DATES_REMEMBERED)(dates.see)
+        for _, row in self._rows:
+            instants = see_date(get_cell(row, self._layout.date) or "")
+            amounts.see(get_cell(row, self._layout.balance) or "")
+            account = self._find_account(row)
+            with suppress(UnusableField):
+                self._require_usable(row, account)
+                # Until a cell settles the layout of the dates, each layout has its own order.
+                for read_date, instant in instants:
+                    account.orders[read_date].see(instant)
+        return _RowParser(self._layout, self._mapping, amounts.choose(), dates.choose())
 
-    def _see_orders(self) -> None:
-        for _, row in self._source:
-            book = self._book(row)
-            try:
-                book.order.see(self._instant(row, book))
-            except Unusable:
-                continue
-        unordered: dict[int, UnorderedRows] = {}
-        for book in self._books.values():
-            book.rows = book.order.rows()
-            if isinstance(book.rows, UnorderedRows):
-                unordered[id(book)] = book.rows
-        if unordered:
-            self._see_unordered(unordered)
-
-    def _see_unordered(self, unordered: Mapping[int, UnorderedRows]) -> None:
-        for _, row in self._source:
-            book = self._book(row)
-            rows = unordered.get(id(book))
-            if rows is None:
-                continue
-            try:
-                instant = self._instant(row, book)
-            except Unusable:
-                continue
-            try:
-                rows.see(instant, self._reading(row, instant))
-            except Unusable as unusable:
-                if unusable.code != "missing_balance":
-                    rows.see(instant, None)
-
-    def _take(self, line: int, row: list[str], book: _Book) -> None:
-        instant: datetime | None = None
-        reading: Reading | None = None
+    def _find_account(self, row: list[str]) -> _AccountRows:
+        # Most rows name their account in the same letters as one before.
         try:
-            instant = self._instant(row, book)
-            reading = self._reading(row, instant)
-        except Unusable as unusable:
-            self._refuse(line, book, unusable)
-            # An empty cell says nothing of the balance; any other may have been the closing one.
-            if instant is None or unusable.code == "missing_balance":
-                return
-        try:
-            standing = book.rows.told(instant, reading)
-        except Unusable as unusable:
-            self._refuse(line, book, unusable)
-            return
-        if standing is not None:
-            book.readings.append(standing)
-
-    def _refuse(self, line: int, book: _Book, unusable: Unusable) -> None:
-        book.problems.append(unusable.problem(line))
-        self._problems += 1
-        if self._problems > MAX_PROBLEMS:
-            raise UnreadableFile(
-                detail="More than 10,000 rows cannot be used: the mapping does not fit this file."
-            )
-
-    def _book(self, row: list[str]) -> _Book:
-        # Most rows say who they are of in the same letters as one before.
-        try:
-            return self._by_cells[self._cells(row)]
+            return self._accounts_by_cells[self._account_cells(row)]
         except (KeyError, IndexError):
-            return self._book_of(row)
-
-    def _book_of(self, row: list[str]) -> _Book:
-        account = cell(row, self._layout.account)
-        if account is None:
-            account = self._columns.account_name or ""
-        code = cell(row, self._layout.currency)
+            pass
+        name = get_cell(row, self._layout.account)
+        if name is None:
+            name = self._mapping.account_name or ""
+        code = get_cell(row, self._layout.currency)
         if code is None:
-            code = self._columns.currency_code or "USD"
-        key = (account, code.upper())
-        book = self._books.get(key)
-        if book is None:
-            if len(self._books) >= MAX_ACCOUNTS:
+            code = self._mapping.currency_code or "USD"
+        key = (name, code.upper())
+        account = self._accounts.get(key)
+        if account is None:
+            if len(self._accounts) >= MAX_ACCOUNTS:
                 raise UnreadableFile(
                     detail="More than 1,000 accounts: is the account's column the right one?"
                 )
-            identity = self._identity(account, code)
-            is_certain = bool(identity.external_id) and identity.currency is not NO_CURRENCY
-            book = self._books[key] = _Book(identity, is_certain)
+            institution = self._mapping.institution
+            default = "Monarch" if self._layout.is_monarch else "Balance file"
+            identity = Identity(
+                institution_key=f"balance_csv/{clean(institution)}"
+                if institution
+                else "balance_csv",
+                institution=clean(institution or default),
+                external_id=clean(name),
+                name=clean(name) or "No account",
+                account_type=None,
+                number_masked=None,
+                currency=find_currency(code),
+                # The mapping gave the balances their signs, so nothing is left to find out.
+                balance_sign=1 if self._mapping.sign < 0 else None,
+            )
+            account = self._accounts[key] = _AccountRows(identity)
             with suppress(IndexError):
-                self._by_cells[self._cells(row)] = book
-        return book
+                self._accounts_by_cells[self._account_cells(row)] = account
+        return account
 
-    def _identity(self, account: str, code: str) -> Identity:
-        try:
-            currency = parsing.currency("Currency", code)
-        except Unusable:
-            currency = NO_CURRENCY
-        name = parsing.clean(account)
-        own = self._columns.institution
-        institution = own or ("Monarch" if self._layout.is_monarch else "Balance file")
-        return Identity(
-            institution_key=f"balance_csv/{parsing.clean(own)}" if own else "balance_csv",
-            institution=parsing.clean(institution),
-            external_id=name,
-            name=name or "No account",
-            account_type=None,
-            number_masked=None,
-            currency=currency,
-            # The mapping turned the balances, so they are known to be as they count.
-            balance_sign=1 if self._columns.sign < 0 else None,
-        )
-
-    def _instant(self, row: list[str], book: _Book) -> datetime:
+    def _require_usable(self, row: list[str], account: _AccountRows) -> None:
         if len(row) < self._width:
-            raise Unusable(code="missing_column", detail="The row has too few columns.")
-        if not book.is_certain:
-            if not book.identity.external_id:
-                raise Unusable(code="missing_account", detail="Account is missing.")
-            parsing.currency("Currency", cell(row, self._layout.currency) or "")
-        return self._day(row[self._layout.date])
+            raise UnusableField(code="missing_column", detail="The row has too few columns.")
+        if not account.identity.external_id:
+            raise UnusableField(code="missing_account", detail="Account is missing.")
+        if account.identity.currency is NO_CURRENCY:
+            parse_currency_field("Currency", get_cell(row, self._layout.currency) or "")
 
-    def _reading(self, row: list[str], instant: datetime) -> Reading:
-        balance = self._amount("Balance", row[self._layout.balance])
-        if balance is None:
-            raise parsing.missing_balance(field="Balance")
-        if self._is_plain:
-            return Reading(instant, balance)
-        available, holdings, cash = self._more
-        return Reading(
-            instant,
-            -balance if self._columns.sign < 0 and balance else balance,
-            self._amount("Available", cell(row, available)),
-            self._amount("Holdings", cell(row, holdings)),
-            self._amount("Cash", cell(row, cash)),
-        )
-
-    def _amount(self, name: str, text: str | None) -> Decimal | None:
-        if not text:
-            return None
-        return numbers.amount(name, text, self._separator, self._columns.thousands)
-
-
-def _no_cells(_row: list[str]) -> None:
-    """Return what all rows have in common where none says who it is of."""
-
-
-def _styles(source: SourceFile, columns: ColumnMapping) -> tuple[Reader, Separator]:
-    """Return how dates and amounts are written: as the mapping says, else as the rows prove.
-
-    Raises:
-        MappingNeeded: neither does.
-    """
-    days = DayEvidence()
-    balances = AmountEvidence(columns.decimal, columns.thousands)
-    for _, row in source:
-        is_day_settled = bool(columns.date_format) or days.is_settled
-        if is_day_settled and balances.is_settled:
-            break
-        if not is_day_settled:
-            days.see(cell(row, source.layout.date) or "")
-        if not balances.is_settled:
-            balances.see(cell(row, source.layout.balance) or "")
-    separator = balances.separator()
-    day = reader_of(columns.date_format) if columns.date_format else days.reader()
-    return day, separator
+    def _add_problems(self, account: _AccountRows, problems: Sequence[RowError]) -> None:
+        account.problems += problems
+        self._problem_count += len(problems)
+        if self._problem_count > MAX_PROBLEMS:
+            raise UnreadableFile(
+                detail="More than 10,000 rows cannot be used: the mapping does not fit this file."
+            )

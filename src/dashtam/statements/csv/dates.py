@@ -1,22 +1,24 @@
-"""Days: how a column of a balance file writes its dates.
+"""Dates of a balance file: the layout of a column, and the instant of a cell.
 
-An ambiguous order (03/04/2025) is never guessed: another row of the column settles it, or a mapping
-says it.
+An ambiguous order (03/04/2025) is never guessed: another row of the column or the mapping settles
+it.
 """
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache, partial
 
 from dashtam.domain.errors import FieldError, MappingNeeded
-from dashtam.domain.parsing import invalid_date, noon
+from dashtam.domain.parsing import UnusableField, invalid_date, noon, require_past
 
 _TIME = (
     r"(?:[T ](?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.][0-9]+)?)?"
     r"\s*(?P<zone>Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 )
 _ISO = re.compile(r"(?P<year>[0-9]{4})([-/.])(?P<month>[0-9]{1,2})\2(?P<day>[0-9]{1,2})" + _TIME)
-# What most files hold, which the standard library reads ten times as fast.
+# The layout of most files, which the standard library reads ten times as fast.
 _PLAIN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}:[0-9]{2}Z?)?")
 _COMPACT = re.compile(r"(?P<year>(?:19|20)[0-9]{2})(?P<month>[0-9]{2})(?P<day>[0-9]{2})")
 _DAY_FIRST, _MONTH_FIRST = (
@@ -46,45 +48,53 @@ _WORDS |= {"DD": "%d", "D": "%d", "HH": "%H", "hh": "%H", "mm": "%M", "ss": "%S"
 _WORD = re.compile(r"YYYY|YY|MMMM|MMM|MM|M|DD|D|HH|hh|mm|ss")
 _LAST_MONTH = 12
 _CENTURY_TURNS = 70
+DATES_REMEMBERED = 8_192
 
-Reader = Callable[[str], datetime]
+DateReader = Callable[[str], datetime]
 
 
-class DayEvidence:
-    """What the dates of a column, seen one after the other, prove of their layout."""
+class DateEvidence:
+    """The layouts that a column's dates may have: that of the mapping, or those not ruled out yet.
 
-    def __init__(self) -> None:
-        self._year_first: re.Pattern[str] | None = None
+    ``readers`` parse a cell, each in one layout, or raise UnusableField.
+    """
+
+    def __init__(self, date_format: str | None, now: datetime) -> None:
+        """Raise MappingNeeded where the format lacks a part of the date, or repeats one."""
+        given = (compile_format(date_format),) if date_format else None
+        self.readers: dict[re.Pattern[str], DateReader] = {
+            layout: lru_cache(DATES_REMEMBERED)(partial(parse_date, layout, now))
+            for layout in given or (_ISO, _COMPACT, _DAY_FIRST, _MONTH_FIRST)
+        }
         self._is_day_first = False
         self._is_month_first = False
 
-    @property
-    def is_settled(self) -> bool:
-        """Tell whether no further row can change the answer."""
-        return self._year_first is not None
-
-    def see(self, text: str) -> None:
-        """Take one cell into account; one that is no date proves nothing."""
-        text = text.strip()
-        for pattern in (_ISO, _COMPACT):
-            if pattern.fullmatch(text):
-                self._year_first = pattern
+    def see(self, text: str) -> list[tuple[DateReader, datetime]]:
+        """Return the instants of a cell by reader, after it ruled out the layouts it disproves."""
         match = _DAY_FIRST.fullmatch(text)
         if match:
             first, second = int(match["day"]), int(match["month"])
             self._is_day_first |= second <= _LAST_MONTH < first
             self._is_month_first |= first <= _LAST_MONTH < second
+        for layout in (_ISO, _COMPACT):
+            if len(self.readers) > 1 and layout.fullmatch(text):
+                self.readers = {layout: self.readers[layout]}
+        instants: list[tuple[DateReader, datetime]] = []
+        for read_date in self.readers.values():
+            with suppress(UnusableField):
+                instants.append((read_date, read_date(text)))
+        return instants
 
-    def reader(self) -> Reader:
-        """Return what reads the column.
+    def choose(self) -> DateReader:
+        """Return the reader of the column.
 
         Raises:
-            MappingNeeded: it is ambiguous, or nothing in it is a date of a common layout.
+            MappingNeeded: the layout is ambiguous, or no cell is a date of a common layout.
         """
-        pattern = self._year_first
-        if pattern is None and self._is_day_first != self._is_month_first:
-            pattern = _DAY_FIRST if self._is_day_first else _MONTH_FIRST
-        if pattern is None:
+        if len(self.readers) == 1:
+            (reader,) = self.readers.values()
+            return reader
+        if self._is_day_first == self._is_month_first:
             detail = (
                 "The order of day and month in the dates is not certain:"
                 " a mapping must say date_format, like DD/MM/YYYY."
@@ -92,74 +102,61 @@ class DayEvidence:
             raise MappingNeeded(
                 detail, (FieldError("/mapping/date_format", "ambiguous_date", detail),)
             )
-        return _reader(pattern)
+        return self.readers[_DAY_FIRST if self._is_day_first else _MONTH_FIRST]
 
 
-def reader_of(layout: str) -> Reader:
-    """Return what reads dates of this layout: ``DD.MM.YYYY`` or ``%d.%m.%Y``, an hour or none.
+def compile_format(date_format: str) -> re.Pattern[str]:
+    """Return the layout of ``DD.MM.YYYY`` or ``%d.%m.%Y``, with or without a time.
 
     Raises:
-        MappingNeeded: the layout lacks a year, a month or a day, or names something twice.
+        MappingNeeded: the format lacks a year, a month or a day, or repeats one.
     """
-    if "%" not in layout:
-        layout = _WORD.sub(lambda match: _WORDS[match[0]], layout)
-    source = re.escape(layout).replace(r"\ ", " ")
+    if "%" not in date_format:
+        date_format = _WORD.sub(lambda match: _WORDS[match[0]], date_format)
+    source = re.escape(date_format).replace(r"\ ", " ")
     for directive, pattern in _DIRECTIVES.items():
         source = source.replace(directive, pattern)
+    layout = _ISO
     groups: set[str] = set()
-    try:
-        compiled = re.compile(source)
-        groups = set(compiled.groupindex)
-    except re.error:
-        compiled = _ISO
+    with suppress(re.error):
+        layout = re.compile(source)
+        groups = set(layout.groupindex)
     if "%" in source or not (
         groups & {"year", "short"} and groups & {"month", "name"} and "day" in groups
     ):
         detail = "date_format needs a year, a month and a day, like DD/MM/YYYY or %d/%m/%Y."
         raise MappingNeeded(detail, (FieldError("/mapping/date_format", "invalid_format", detail),))
-    return _reader(compiled)
+    return layout
 
 
-def _reader(pattern: re.Pattern[str]) -> Reader:
-    def read(text: str) -> datetime:
-        if pattern is _ISO and _PLAIN.fullmatch(text):
-            return _plain(text)
-        match = pattern.fullmatch(text.strip())
+def parse_date(layout: re.Pattern[str], now: datetime, text: str) -> datetime:
+    """Return the instant: noon without a time, UTC without a zone.
+
+    Raises:
+        UnusableField: ``invalid_date`` or ``future_date``.
+    """
+    text = text.strip()
+    try:
+        if layout is _ISO and _PLAIN.fullmatch(text):
+            instant = datetime.fromisoformat(text).replace(tzinfo=UTC)
+            instant = noon(instant) if len(text) == len("YYYY-MM-DD") else instant
+            return require_past("Date", instant, now)
+        match = layout.fullmatch(text)
         if match is None:
             raise invalid_date(field="Date")
-        try:
-            return _instant(match.groupdict())
-        except (ValueError, KeyError, OverflowError):
-            raise invalid_date(field="Date") from None
-
-    return read
-
-
-def _plain(text: str) -> datetime:
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
+        parts = match.groupdict()
+        short = int(parts.get("short") or 0)
+        year = int(parts.get("year") or (1900 if short >= _CENTURY_TURNS else 2000) + short)
+        month = int(parts.get("month") or _MONTHS[(parts.get("name") or "").lower()])
+        day = datetime(year, month, int(parts["day"]), tzinfo=UTC)
+        if not parts.get("hour"):
+            return require_past("Date", noon(day), now)
+        hour, minute, second = (int(parts.get(name) or 0) for name in ("hour", "minute", "second"))
+        zone = (parts.get("zone") or "Z").replace("Z", "+0000").replace(":", "")
+        ahead = timedelta(hours=int(zone[1:3]), minutes=int(zone[3:5]))
+        # A zone of a day or more does not exist; timezone() refuses it.
+        local = timezone(-ahead if zone[0] == "-" else ahead)
+        instant = day.replace(hour=hour, minute=minute, second=second, tzinfo=local)
+    except (ValueError, KeyError, OverflowError):
         raise invalid_date(field="Date") from None
-    return noon(instant) if len(text) == len("YYYY-MM-DD") else instant.replace(tzinfo=UTC)
-
-
-def _instant(parts: dict[str, str | None]) -> datetime:
-    """Return the instant; without an hour it is noon, and without a zone UTC."""
-    short = int(parts.get("short") or 0)
-    year = int(parts.get("year") or (1900 if short >= _CENTURY_TURNS else 2000) + short)
-    month = int(parts.get("month") or _MONTHS[(parts.get("name") or "").lower()])
-    day = datetime(year, month, int(parts["day"] or 0), tzinfo=UTC)
-    if not parts.get("hour"):
-        return noon(day)
-    clock = [int(parts.get(name) or 0) for name in ("hour", "minute", "second")]
-    local = day.replace(hour=clock[0], minute=clock[1], second=clock[2])
-    return (local - _offset(parts.get("zone"))).replace(tzinfo=UTC)
-
-
-def _offset(zone: str | None) -> timedelta:
-    if not zone or zone == "Z":
-        return timedelta()
-    digits = zone.replace(":", "")
-    ahead = timedelta(hours=int(digits[1:3]), minutes=int(digits[3:5]))
-    # A zone of a day or more is none; timezone() refuses it.
-    return timezone(-ahead if digits[0] == "-" else ahead).utcoffset(None)
+    return require_past("Date", instant, now)

@@ -1,14 +1,16 @@
-"""Columns: where a balance file keeps its dates, balances, accounts and currencies."""
+"""Mappings: the columns of a balance file with its dates, balances, accounts and currencies."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from dashtam.domain.errors import FieldError, MappingNeeded
+from dashtam.domain.parsing import UnusableField, parse_currency_field
 
 Column = str | int
 
@@ -28,14 +30,14 @@ _SPELLINGS = {role: frozenset(names.split(",")) for role, names in _NAMES.items(
 
 
 class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What the columns of a balance file mean; whatever is left out is recognised, or asked for.
+    """The meaning of a balance file's columns; those left out are recognised by their headers.
 
     A column is its name in the header, or its number from 1; without a header (``header`` false)
     numbers only. ``date_format`` is like ``DD.MM.YYYY`` or ``%d.%m.%Y``. ``account_name`` and
-    ``currency_code`` stand for every row, whatever the columns say; ``default_account_name`` and
-    ``default_currency_code`` only where there is no such column. ``sign`` -1 turns balances
-    around as they are read. ``decimal`` is the sign before fractions, ``thousands`` the one that
-    groups (empty: none does). ``encoding`` is only needed where the bytes do not tell.
+    ``currency_code`` apply to every row and override the columns; ``default_account_name`` and
+    ``default_currency_code`` only apply where there is no such column. ``sign`` -1 negates the
+    balances. ``decimal`` is the sign before fractions, ``thousands`` the one that groups (empty:
+    none does). ``encoding`` overrides the one found in the bytes.
     """
 
     date: Column | None = None
@@ -63,7 +65,7 @@ class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where things stand: indexes from 0, None for what has no column.
+    """The places of a file: column indexes from 0, None for a value without a column.
 
     ``rows_above`` come before the first row of values.
     """
@@ -80,11 +82,11 @@ class Layout:
     cash: int | None
 
 
-def mapping_of(raw: Mapping[str, object] | None) -> ColumnMapping:
-    """Return the mapping that was sent.
+def parse_mapping(raw: Mapping[str, object] | None) -> ColumnMapping:
+    """Return the mapping of a request.
 
     Raises:
-        MappingNeeded: it has unknown members, or values that are none of theirs.
+        MappingNeeded: it has unknown members, or invalid values.
     """
     try:
         mapping = msgspec.convert(raw or {}, ColumnMapping)
@@ -97,6 +99,32 @@ def mapping_of(raw: Mapping[str, object] | None) -> ColumnMapping:
     return mapping
 
 
+def complete_mapping(mapping: ColumnMapping, layout: Layout) -> ColumnMapping:
+    """Return the mapping with its defaults for a file without a column of accounts or currencies.
+
+    Raises:
+        MappingNeeded: the account or the currency of such a file is missing, or not known.
+    """
+    name, code = mapping.account_name, mapping.currency_code
+    if layout.account is None and not name:
+        name = mapping.default_account_name
+        if not name:
+            detail = "No column names the account: a mapping must say account or account_name."
+            raise MappingNeeded(detail, (FieldError("/mapping/account_name", "required", detail),))
+    if layout.currency is None and not code and not layout.is_monarch:
+        code = mapping.default_currency_code
+        if not code:
+            detail = "No column names the currency: a mapping must say currency or currency_code."
+            raise MappingNeeded(detail, (FieldError("/mapping/currency_code", "required", detail),))
+    if code:
+        try:
+            parse_currency_field("currency_code", code)
+        except UnusableField as error:
+            fault = FieldError("/mapping/currency_code", error.code, str(error))
+            raise MappingNeeded(str(error), (fault,)) from None
+    return replace(mapping, account_name=name, currency_code=code)
+
+
 def is_table(head: str) -> bool:
     """Tell whether the text looks like rows of columns."""
     lines = [line for line in head.splitlines()[:_HEAD_ROWS] if line.strip()]
@@ -107,10 +135,10 @@ def is_table(head: str) -> bool:
             continue
         if any(a == b > 1 for a, b in pairwise(widths)):
             return True
-    return layout_of(head, ColumnMapping()) is not None
+    return find_layout(head, ColumnMapping()) is not None
 
 
-def layout_of(head: str, mapping: ColumnMapping) -> Layout | None:
+def find_layout(head: str, mapping: ColumnMapping) -> Layout | None:
     """Return the layout of the file that starts so, None where dates or balances are not found."""
     lines = head.splitlines(keepends=True)[:_HEAD_ROWS]
     # Where a comma stands before fractions, another sign more likely stands between columns.
@@ -120,52 +148,46 @@ def layout_of(head: str, mapping: ColumnMapping) -> Layout | None:
             rows = list(csv.reader(lines, delimiter=delimiter))
         except csv.Error:
             continue
+        heads = [
+            ([_normalize(cell) for cell in row], len(row), index + 1)
+            for index, row in enumerate(rows)
+        ]
         if not mapping.header:
-            width = max(map(len, rows), default=0)
-            layout = _layout([], width, mapping, (delimiter, 0))
-            if layout:
-                return layout
-            continue
-        for index, row in enumerate(rows):
-            header = [_plain(cell) for cell in row]
-            layout = _layout(header, len(row), mapping, (delimiter, index + 1))
-            if layout:
-                return layout
+            heads = [([], max(map(len, rows), default=0), 0)]
+        for header, width, rows_above in heads:
+            found: dict[str, int | None] = {}
+            for role, spellings in _SPELLINGS.items():
+                column: Column | None = getattr(mapping, role)
+                if isinstance(column, int):
+                    found[role] = column - 1 if 1 <= column <= width else None
+                    continue
+                names = spellings if column is None else {_normalize(column)}
+                found[role] = next((at for at, name in enumerate(header) if name in names), None)
+            date, balance = found["date"], found["balance"]
+            is_missing = any(
+                index is None and getattr(mapping, role) is not None
+                for role, index in found.items()
+            )
+            if date is None or balance is None or is_missing:
+                continue
+            if mapping.account_name and mapping.account is None:
+                found["account"] = None
+            if mapping.currency_code and mapping.currency is None:
+                found["currency"] = None
+            return Layout(
+                delimiter=delimiter,
+                rows_above=rows_above,
+                is_monarch=header == _MONARCH,
+                date=date,
+                balance=balance,
+                account=found["account"],
+                currency=found["currency"],
+                available=found["available"],
+                holdings=found["holdings"],
+                cash=found["cash"],
+            )
     return None
 
 
-def _layout(
-    header: Sequence[str], width: int, mapping: ColumnMapping, place: tuple[str, int]
-) -> Layout | None:
-    found: dict[str, int | None] = {}
-    for role in _SPELLINGS:
-        column: Column | None = getattr(mapping, role)
-        found[role] = _index(header, width, column, role)
-        if column is not None and found[role] is None:
-            return None
-    date, balance = found["date"], found["balance"]
-    if date is None or balance is None:
-        return None
-    return Layout(
-        delimiter=place[0],
-        rows_above=place[1],
-        is_monarch=list(header) == _MONARCH,
-        date=date,
-        balance=balance,
-        account=None if mapping.account_name and mapping.account is None else found["account"],
-        currency=None if mapping.currency_code and mapping.currency is None else found["currency"],
-        available=found["available"],
-        holdings=found["holdings"],
-        cash=found["cash"],
-    )
-
-
-def _index(header: Sequence[str], width: int, column: Column | None, role: str) -> int | None:
-    if isinstance(column, int):
-        return column - 1 if 1 <= column <= width else None
-    wanted = frozenset({_plain(column)}) if column is not None else _SPELLINGS[role]
-    return next((index for index, name in enumerate(header) if name in wanted), None)
-
-
-def _plain(name: str) -> str:
+def _normalize(name: str) -> str:
     return " ".join(name.replace("_", " ").replace("\ufeff", "").split()).casefold()

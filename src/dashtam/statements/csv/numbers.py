@@ -1,16 +1,17 @@
-"""Amounts: how a column of a balance file writes them, signs of currency and all.
+"""Amounts of a balance file: the separators of a column, and the number of a cell.
 
-Whether ``1,234`` has thousands or a fraction is never guessed: another row of the column settles
-it, or a mapping says it.
+Whether ``1,234`` has thousands or a fraction is never guessed: another row of the column or the
+mapping settles it.
 """
 
 import re
+from contextlib import suppress
 from decimal import Decimal
 
 from dashtam.domain import parsing
 from dashtam.domain.errors import FieldError, InvalidAmount, MappingNeeded
 from dashtam.domain.money import parse_amount
-from dashtam.domain.parsing import Separator, Unusable
+from dashtam.domain.parsing import Separator, UnusableField
 
 _SIGNS = "$€£¥"
 _MONEY = re.compile(
@@ -20,25 +21,26 @@ _MONEY = re.compile(
 
 
 class AmountEvidence:
-    """What the amounts of a column, seen one after the other, prove of their layout."""
+    """The decimal separator of a column: that of the mapping, or the one that its cells prove."""
 
-    def __init__(self, separator: Separator | None, thousands: str | None) -> None:
-        self._separator = separator
-        self._thousands = thousands
+    def __init__(self, decimal: Separator | None, thousands: str | None) -> None:
+        self._separator = decimal
+        if decimal is None and thousands in {",", "."}:
+            self._separator = "." if thousands == "," else ","
         self._is_ambiguous = False
-
-    @property
-    def is_settled(self) -> bool:
-        """Tell whether no further row can change the answer."""
-        return self._separator is not None
 
     def see(self, text: str) -> None:
         """Take one cell into account; one that is no amount proves nothing."""
-        bare = _bare(text)
-        self._separator = _proven(bare, self._thousands)
-        self._is_ambiguous = self._is_ambiguous or "," in bare or "." in bare
+        if self._separator is not None:
+            return
+        number = _strip_currency(text)
+        separator = parsing.find_decimal_separator(number)
+        with suppress(UnusableField):
+            parsing.parse_amount_field("Balance", number, separator or ".")
+            self._separator = separator
+        self._is_ambiguous = self._is_ambiguous or "," in number or "." in number
 
-    def separator(self) -> Separator:
+    def choose(self) -> Separator:
         """Return the sign before fractions.
 
         Raises:
@@ -55,11 +57,13 @@ class AmountEvidence:
         return self._separator or "."
 
 
-def amount(field: str, text: str, separator: Separator, thousands: str | None) -> Decimal | None:
+def parse_amount_cell(
+    field: str, text: str, separator: Separator, thousands: str | None
+) -> Decimal | None:
     """Return the amount, None where the cell is empty.
 
     Raises:
-        Unusable: ``invalid_amount``.
+        UnusableField: ``invalid_amount``.
     """
     if separator == ".":
         try:
@@ -68,26 +72,16 @@ def amount(field: str, text: str, separator: Separator, thousands: str | None) -
             pass
     if not text.strip():
         return None
-    bare = _bare(text)
-    group = re.search(r"[0-9]([^0-9])[0-9]{3}", bare)
+    number = _strip_currency(text)
+    group = re.search(r"[0-9]([^0-9])[0-9]{3}", number)
     if thousands is not None and group and group[1] not in {separator, thousands}:
-        raise Unusable(code="invalid_amount", detail=f"{field} groups its digits in another way.")
-    return parsing.amount(field, bare, separator)
+        detail = f"{field} groups its digits in another way."
+        raise UnusableField(code="invalid_amount", detail=detail)
+    return parsing.parse_amount_field(field, number, separator)
 
 
-def _proven(text: str, thousands: str | None) -> Separator | None:
-    if thousands in {",", "."}:
-        return "." if thousands == "," else ","
-    separator = parsing.separator_of(text)
-    try:
-        parsing.amount("Balance", text, separator or ".")
-    except Unusable:
-        return None
-    return separator
-
-
-def _bare(text: str) -> str:
-    """Return the number without signs of currency, a minus before it where it is negative."""
+def _strip_currency(text: str) -> str:
+    """Return the number without signs of currency, with a minus before it where it is negative."""
     match = _MONEY.fullmatch(text.strip())
     if match is None or bool(match["open"]) != bool(match["close"]):
         return text

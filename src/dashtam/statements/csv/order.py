@@ -1,128 +1,78 @@
 """The order of rows: which of several balances of one instant is the last.
 
 A bank's export with a running balance has several rows a day, and only the day's closing balance
-is one of that instant. Which row that is shows in the order of the account's dates alone: where
-they rise throughout the file it is the last row of the day, where they fall the first. In any other
-order it cannot be told, and balances that differ are refused together.
+is one of that instant. The order of the account's dates alone shows which row that is: where they
+rise throughout the file it is the last row of the day, where they fall the first. In any other
+order nothing shows it, and balances that differ are refused together.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 from dashtam.domain.errors import UnreadableFile
-from dashtam.domain.parsing import Unusable
-from dashtam.domain.statement import Reading
+from dashtam.domain.statement import Reading, RowError
 
 MAX_UNORDERED = 100_000
 
 
-class Rows(Protocol):
-    """One account's rows, told in the order of the file, and what counts of them."""
+@dataclass(slots=True)
+class RowOrder:
+    """One account's rows: first ``see`` takes every instant, then ``add`` every row."""
 
-    def told(self, instant: datetime, reading: Reading | None) -> Reading | None:
-        """Take the next row, and return a reading that counts, None where none has turned out to.
+    _count: int = 0
+    _last_seen: datetime | None = None
+    _rises: bool = False
+    _falls: bool = False
+    _instant: datetime | None = None
+    _reading: Reading | None = None
+    # Without an order: the reading is None where rows of the instant differ; the lines are those
+    # with a reading.
+    _by_instant: dict[datetime, tuple[Reading | None, list[int]]] = field(default_factory=dict)
 
-        ``reading`` None is a row whose balance cannot be read; if it is the last of its instant,
+    def see(self, instant: datetime) -> None:
+        """Compare the next row's instant with the one before."""
+        self._count += 1
+        last, self._last_seen = self._last_seen, instant
+        if last is not None:
+            self._rises = self._rises or instant > last
+            self._falls = self._falls or instant < last
+
+    def add(self, line: int, instant: datetime, reading: Reading | None) -> Reading | None:
+        """Add the next row; once an instant is over, return the reading that counts there.
+
+        ``reading`` None is a row with an unusable balance: where it is the last of its instant,
         nothing counts there.
 
         Raises:
-            Unusable: ``conflicting_balance``.
+            UnreadableFile: rows without an order have too many instants to compare.
         """
-
-    def rest(self) -> Iterator[Reading]:
-        """Yield what counts of the rows that are left."""
-
-
-@dataclass(slots=True)
-class OrderEvidence:
-    """What an account's instants, seen one after the other, prove of their order."""
-
-    _count: int = 0
-    _last: datetime | None = None
-    _rises: bool = False
-    _falls: bool = False
-
-    def see(self, instant: datetime) -> None:
-        """Take the next row's instant into account."""
-        self._count += 1
-        last, self._last = self._last, instant
-        if last is None or instant == last:
-            return
-        if instant > last:
-            self._rises = True
-        else:
-            self._falls = True
-
-    def rows(self) -> Rows:
-        """Return what takes the rows; unordered ones must have been seen before they are told."""
-        if self._rises == self._falls and self._count > 1:
-            return UnorderedRows()
-        return OrderedRows(is_rising=not self._falls)
-
-
-@dataclass(slots=True)
-class OrderedRows:
-    """Rows of equal instants follow each other: the last one in time counts."""
-
-    is_rising: bool
-    _instant: datetime | None = None
-    _reading: Reading | None = None
-
-    def told(self, instant: datetime, reading: Reading | None) -> Reading | None:
-        """Take the next row; once an instant is over, return the reading that counts there."""
-        if instant == self._instant:
-            if self.is_rising:
-                self._reading = reading
-            return None
-        over, self._instant, self._reading = self._reading, instant, reading
-        return over
-
-    def rest(self) -> Iterator[Reading]:
-        """Yield the reading of the last instant."""
-        if self._reading is not None:
-            yield self._reading
-        self._instant = self._reading = None
-
-
-@dataclass(slots=True)
-class UnorderedRows:
-    """Only where all the rows of an instant say the same does their reading count."""
-
-    # None where rows of the instant differ; nothing once its reading has been handed on.
-    _by_instant: dict[datetime, Reading | None] = field(default_factory=dict)
-    _handed_on: set[datetime] = field(default_factory=set)
-
-    def see(self, instant: datetime, reading: Reading | None) -> None:
-        """Take a row into account before any is told.
-
-        Raises:
-            UnreadableFile: there are more instants than can be compared with each other.
-        """
-        known = self._by_instant.setdefault(instant, reading)
-        if known != reading:
-            self._by_instant[instant] = None
+        if self._rises != self._falls or self._count <= 1:
+            if instant == self._instant:
+                self._reading = self._reading if self._falls else reading
+                return None
+            over, self._instant, self._reading = self._reading, instant, reading
+            return over
+        known, lines = self._by_instant.get(instant, (reading, []))
+        if reading is not None:
+            lines.append(line)
+        self._by_instant[instant] = (known if known == reading else None), lines
         if len(self._by_instant) > MAX_UNORDERED:
             raise UnreadableFile(
                 detail="The rows of this file are in no order of dates: sort them by date first."
             )
+        return None
 
-    def told(self, instant: datetime, reading: Reading | None) -> Reading | None:
-        """Take the next row, and return its reading where no other row is at odds with it."""
-        if self._by_instant[instant] is None:
-            if reading is None:
-                return None
-            raise Unusable(
-                code="conflicting_balance",
-                detail="Several balances of this date differ, and the order of the rows does not"
-                " tell which is the last: none of them is recorded.",
-            )
-        if instant in self._handed_on:
-            return None
-        self._handed_on.add(instant)
-        return reading
-
-    def rest(self) -> Iterator[Reading]:
-        """Yield nothing: every reading has been handed on."""
-        yield from ()
+    def finish(self) -> tuple[list[Reading], list[RowError]]:
+        """Return the readings left, and ``conflicting_balance`` for each line that is in doubt."""
+        detail = (
+            "Several balances of this date differ, and the order of the rows does not show which"
+            " is the last: none of them is recorded."
+        )
+        readings = [] if self._reading is None else [self._reading]
+        conflicts: list[RowError] = []
+        for reading, lines in self._by_instant.values():
+            if reading is not None:
+                readings.append(reading)
+            else:
+                conflicts += [RowError(line, "conflicting_balance", detail) for line in lines]
+        return readings, conflicts

@@ -9,23 +9,26 @@ from typing import BinaryIO
 
 from dashtam.domain.errors import UnreadableFile
 from dashtam.statements.csv.mapping import Layout
+from dashtam.statements.encodings import iter_text
 
 _MAX_LINE = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class SourceFile:
+class CsvRows:
     """The rows of values of a file; each iteration starts again from its beginning."""
 
     file: BinaryIO
-    encoding: str
+    encoding: str | None
     layout: Layout
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield each row that is not blank, with the number of its last line."""
-        self.file.seek(0)
-        text = io.TextIOWrapper(self.file, self.encoding, errors="replace", newline="")
-        lines = chain.from_iterable(_blocks_of_lines(text))
+        """Yield each row that is not blank, with the number of its last line.
+
+        Raises:
+            UnreadableFile: a line is longer than 64 KiB, or a quoted field does not end.
+        """
+        lines = chain.from_iterable(_iter_line_blocks(iter_text(self.file, self.encoding)))
         reader = csv.reader(lines, delimiter=self.layout.delimiter)
         try:
             for index, row in enumerate(reader):
@@ -33,27 +36,25 @@ class SourceFile:
                     yield reader.line_num, row
         except csv.Error:
             raise UnreadableFile(detail="A quoted field of this file does not end.") from None
-        finally:
-            text.detach()
 
 
-def _blocks_of_lines(text: io.TextIOWrapper) -> Iterator[list[str]]:
-    # The file's length is its sender's choice; a line's is not. Many lines are cut at once, since
-    # one call for each of a million would take as long as understanding them.
+def get_cell(row: list[str], index: int | None) -> str | None:
+    """Return the cell without spaces around it: None without an index, empty in a short row."""
+    if index is None:
+        return None
+    return row[index].strip() if index < len(row) else ""
+
+
+def _iter_line_blocks(blocks: Iterator[str]) -> Iterator[list[str]]:
+    # The sender chooses the length of a file, and not that of a line. Many lines are split at
+    # once, since one call for each of a million would take as long as parsing them.
     begun = ""
-    while block := text.read(_MAX_LINE):
+    for block in blocks:
         lines = io.StringIO(begun + block, newline="").readlines()
-        # The last one may go on in the next block, were it only with the other half of its end.
-        begun = lines.pop()
+        # The last one may continue in the next block, if only with the other half of its end.
+        begun = lines.pop() if lines else ""
         if max(map(len, [begun, *lines])) > _MAX_LINE:
             raise UnreadableFile(detail="A line of this file is longer than 64 KiB.")
         yield lines
     if begun:
         yield [begun]
-
-
-def cell(row: list[str], index: int | None) -> str | None:
-    """Return the cell without spaces around it, empty where the row is too short."""
-    if index is None:
-        return None
-    return row[index].strip() if index < len(row) else ""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""OFX and QFX files."""

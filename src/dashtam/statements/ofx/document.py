@@ -1,13 +1,12 @@
 """OFX documents: the statements, positions and securities in SGML (1.x) and XML (2.x) alike.
 
 Real files leave out closing tags, blank lines and whole headers. So nothing here depends on
-well-formed nesting: known aggregates are opened and closed by name, none can be inside itself, and
-a value belongs to the innermost known aggregate that is open.
+well-formed nesting: known aggregates start and end by name, none can be inside itself, and a value
+belongs to the innermost known aggregate that has not ended.
 """
 
 import html
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 STATEMENTS = frozenset({"STMTRS", "CCSTMTRS", "LOANSTMTRS", "INVSTMTRS"})
@@ -58,24 +57,37 @@ class AccountStatement:
         """Return the value, empty where there is none."""
         return self.fields.get((aggregate, tag), "")
 
+    @property
+    def account_number(self) -> str:
+        """The account's number, empty where there is none."""
+        for aggregate in ("BANKACCTFROM", "CCACCTFROM", "INVACCTFROM"):
+            if number := self.get(aggregate, "ACCTID"):
+                return number
+        return self.get("LOANACCTFROM", "LOANACCTID")
+
+    @property
+    def is_card(self) -> bool:
+        """Whether it is a credit card, which some banks put among the bank accounts."""
+        return self.kind == "CCSTMTRS" or bool(self.get("CCACCTFROM", "ACCTID"))
+
 
 @dataclass(slots=True)
 class Status:
-    """How the bank says a request went: its sign-on, or that of one statement."""
+    """The bank's result of the sign-on, or of the request for one statement."""
 
     is_signon: bool
     values: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_error(self) -> bool:
-        """Tell whether the bank refused."""
+        """Whether the bank refused the request."""
         failed = self.values.get("CODE", "0").lstrip("0") != ""
         return failed and self.values.get("SEVERITY", "").upper() == "ERROR"
 
 
 @dataclass(slots=True)
 class Document:
-    """What an OFX file says, in its order; securities and listed accounts by their id."""
+    """The content of an OFX file, in its order; securities and listed accounts by their id."""
 
     signon: dict[str, str] = field(default_factory=dict)
     statuses: list[Status] = field(default_factory=list)
@@ -85,20 +97,36 @@ class Document:
 
 
 def parse(text: str) -> Document:
-    """Return what the document says. It never fails: what is not understood is passed over."""
-    walk = _ElementStack()
-    for is_end, name, value in _tags(text):
-        if is_end:
-            walk.close(name)
+    """Return the content of the document. It never fails: unknown parts are skipped."""
+    elements = _ElementStack()
+    start = _START.search(text)
+    if start is None:
+        return elements.document
+    # By splitting, each character is looked at a fixed number of times: a pattern would look for
+    # the end of every section that has none.
+    before, *sections = text[start.start() :].split("<![CDATA[")
+    parts = [before]
+    for section in sections:
+        content, _, after = section.partition("]]>")
+        parts += [html.escape(content, quote=False), after]
+    before, *comments = "".join(parts).split("<!--")
+    # A comment without an end is text like any other.
+    body = before + "".join(part.partition("-->")[2] or part for part in comments)
+    for slash, tag, rest, content in _TAG.findall(body):
+        name = tag.upper()
+        # Some banks escape twice.
+        value = html.unescape(html.unescape(content.strip())).strip()
+        if slash:
+            elements.end(name)
         elif name in _AGGREGATES:
-            walk.open(name)
-        elif value:
-            walk.value(name, value)
-    return walk.document
+            elements.start(name)
+        elif value and not rest.endswith("/"):
+            elements.add_value(name, value)
+    return elements.document
 
 
 class _ElementStack:
-    """A walk over the tags: which known aggregates are open, and the document so far."""
+    """The known aggregates that have not ended, and the document so far."""
 
     def __init__(self) -> None:
         self.document = Document()
@@ -107,9 +135,9 @@ class _ElementStack:
         self._holding: OfxHolding | None = None
         self._entry: dict[str, str] | None = None
 
-    def open(self, name: str) -> None:
-        """Open an aggregate; the one of its name that is still open ends here."""
-        self.close(name)
+    def start(self, name: str) -> None:
+        """Start an aggregate; one of its name that has not ended ends here."""
+        self.end(name)
         self._open.append(name)
         if name in STATEMENTS:
             self._statement = AccountStatement(name)
@@ -124,72 +152,34 @@ class _ElementStack:
         if self._statement is not None:
             self._statement.aggregates.add(name)
 
-    def close(self, name: str) -> None:
-        """Close an aggregate, and what was left open inside it."""
+    def end(self, name: str) -> None:
+        """End an aggregate, and those inside it that have not ended."""
         if name not in self._open:
             return
-        closed = ""
-        while closed != name:
-            closed = self._open.pop()
-            if closed in STATEMENTS:
+        ended = ""
+        while ended != name:
+            ended = self._open.pop()
+            if ended in STATEMENTS:
                 self._statement = None
-            elif closed in POSITIONS:
+            elif ended in POSITIONS:
                 self._holding = None
-            elif closed in _ENTRIES:
+            elif ended in _ENTRIES:
                 self._entry = None
 
-    def value(self, name: str, value: str) -> None:
-        """Keep a value where it belongs; the first of a name counts."""
+    def add_value(self, name: str, value: str) -> None:
+        """Add a value to the innermost aggregate; the first of a name counts."""
         inside = self._open[-1] if self._open else ""
         if self._holding is not None:
             self._holding.values.setdefault(name, value)
         elif self._entry is not None:
-            self._enter(self._entry, name, value)
+            self._entry.setdefault(name, value)
+            if name == "UNIQUEID":
+                self.document.securities.setdefault(value, self._entry)
+            elif name == "ACCTID":
+                self.document.investments.setdefault(value, self._entry)
         elif inside == "STATUS":
             self.document.statuses[-1].values.setdefault(name, value)
         elif self._statement is not None:
             self._statement.fields.setdefault((inside, name), value)
         elif "SONRS" in self._open:
             self.document.signon.setdefault(name, value)
-
-    def _enter(self, entry: dict[str, str], name: str, value: str) -> None:
-        entry.setdefault(name, value)
-        if name == "UNIQUEID":
-            self.document.securities.setdefault(value, entry)
-        elif name == "ACCTID":
-            self.document.investments.setdefault(value, entry)
-
-
-def _tags(text: str) -> Iterator[tuple[bool, str, str]]:
-    start = _START.search(text)
-    if start is None:
-        return
-    body = _without_comments(_without_cdata(text[start.start() :]))
-    for slash, name, rest, value in _TAG.findall(body):
-        is_empty = rest.endswith("/")
-        yield bool(slash), name.upper(), "" if is_empty else _unescaped(value)
-
-
-def _without_cdata(text: str) -> str:
-    # By splitting, each character is looked at a fixed number of times: a pattern would look for
-    # the end of every section that has none.
-    before, *sections = text.split("<![CDATA[")
-    parts = [before]
-    for section in sections:
-        content, _, after = section.partition("]]>")
-        parts += [html.escape(content, quote=False), after]
-    return "".join(parts) if sections else text
-
-
-def _without_comments(text: str) -> str:
-    before, *comments = text.split("<!--")
-    # A comment without an end is read on as if it were none.
-    return "".join([before, *(part.partition("-->")[2] or part for part in comments)])
-
-
-def _unescaped(value: str) -> str:
-    value = value.strip()
-    if "&" not in value:
-        return value
-    # Some banks escape what is already escaped.
-    return html.unescape(html.unescape(value)).strip()

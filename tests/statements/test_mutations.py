@@ -13,8 +13,8 @@ from dashtam.domain.errors import DashtamError
 from dashtam.domain.money import parse_amount
 from dashtam.domain.statement import Reading, Statement
 from dashtam.statements import formats
-from readers.printed import NOW
-from readers.test_documents import DOCUMENTS, mapping_of
+from statements.statement_text import NOW
+from statements.test_documents import DOCUMENTS, mapping_of
 
 POISON = [
     b"NaN", b"1E400", b"Infinity", b"1_000", b"99991231", b"00000000", b"\0", b"\xff\xfe",
@@ -77,5 +77,5 @@ def test_a_damaged_document_is_read_or_refused(path: Path, seed: int) -> None:
 
 @settings(max_examples=300)
 @given(st.binary(max_size=400), st.sampled_from([form.slug for form in formats.FORMATS]))
-def test_noise_is_refused_whatever_it_is_said_to_be(noise: bytes, slug: str) -> None:
+def test_noise_in_any_format_is_refused(noise: bytes, slug: str) -> None:
     assert len(sentence_of(noise, slug, None)) < 500

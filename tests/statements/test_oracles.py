@@ -13,7 +13,7 @@ from ofxtools.Parser import OFXTree
 
 from dashtam.domain.statement import Reading
 from dashtam.statements import formats
-from readers.printed import NOW
+from statements.statement_text import NOW
 
 amounts = st.decimals(min_value=-(10**9), max_value=10**9, places=2)
 instants = st.datetimes(datetime(1970, 1, 2), datetime(2026, 11, 20)).map(  # noqa: DTZ001

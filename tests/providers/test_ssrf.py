@@ -1,4 +1,4 @@
-"""Whatever a setup token says, nothing inside is reached."""
+"""No setup token reaches an address inside."""
 
 import socket
 from base64 import b64encode
@@ -10,7 +10,7 @@ import pytest
 from dashtam.application.provider import CredentialsRefused, ProviderError, ProviderFailed
 from dashtam.providers.http_client import Outbound
 from dashtam.providers.simplefin import SimpleFin
-from dashtam.providers.ssrf import is_plain_host, is_public, system_resolver
+from dashtam.providers.ssrf import is_plain_host, is_public, resolve_in_system
 
 # What stands for PORT is where the listener is.
 HOSTS = """
@@ -49,7 +49,7 @@ NAMES = {
 
 @contextmanager
 def listening() -> Iterator[tuple[int, list[socket.socket]]]:
-    """Listen on one port of both loopback addresses; whoever comes is in the backlog."""
+    """Listen on one port of both loopback addresses; clients wait in the backlog."""
     with ExitStack() as stack:
         first = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         port = first.getsockname()[1]
@@ -63,7 +63,7 @@ def listening() -> Iterator[tuple[int, list[socket.socket]]]:
         yield port, listeners
 
 
-def assert_nobody_came(listeners: list[socket.socket]) -> None:
+def assert_no_client(listeners: list[socket.socket]) -> None:
     for listener in listeners:
         listener.setblocking(False)  # noqa: FBT003 - the library's own signature
         with pytest.raises(BlockingIOError):
@@ -71,7 +71,7 @@ def assert_nobody_came(listeners: list[socket.socket]) -> None:
 
 
 def resolver(host: str, port: int) -> list[str]:
-    return NAMES[host] if host in NAMES else system_resolver(host, port)
+    return NAMES[host] if host in NAMES else resolve_in_system(host, port)
 
 
 def claim(url: str, outbound: Outbound) -> ProviderError:
@@ -99,28 +99,28 @@ def test_claim_addresses_reach_nothing_inside(reached: list[tuple[str, int]]) ->
         assert len(aimed) >= 80
         for url in aimed:
             assert "127" not in str(claim(url, outbound)), url
-        assert_nobody_came(listeners)
+        assert_no_client(listeners)
     assert reached == []
 
 
-def test_a_name_that_rebinds_is_asked_for_once(reached: list[tuple[str, int]]) -> None:
-    told: list[list[str]] = [["1.1.1.1"], ["127.0.0.1"], ["127.0.0.1"]]
-    asked: list[str] = []
+def test_a_name_that_rebinds_is_send_answer_once(reached: list[tuple[str, int]]) -> None:
+    resolutions: list[list[str]] = [["1.1.1.1"], ["127.0.0.1"], ["127.0.0.1"]]
+    hosts: list[str] = []
 
     def rebinding(host: str, port: int) -> list[str]:
         del port
-        asked.append(host)
-        return told[len(asked) - 1]
+        hosts.append(host)
+        return resolutions[len(hosts) - 1]
 
     outbound = Outbound(resolver=rebinding, sleep=lambda _: None)
     with listening() as (port, listeners):
         claim(f"https://rebound.example:{port}/claim/1", outbound)
         assert reached == [("1.1.1.1", port)]
-        assert asked == ["rebound.example"]
-        # A second attempt asks anew, and looks at the answer anew.
+        assert hosts == ["rebound.example"]
+        # A second request resolves the name again, and checks the addresses again.
         with pytest.raises(ProviderFailed, match="private network"):
             outbound.client().request("GET", f"https://rebound.example:{port}/")
-        assert_nobody_came(listeners)
+        assert_no_client(listeners)
     assert reached == [("1.1.1.1", port)]
 
 
@@ -151,7 +151,7 @@ def test_plain_hosts_are_plain(host: str) -> None:
     "token",
     ["", "   ", "hello world", "aHR0cDovL2V4YW1wbGU=", "====", "£££", "aHR0cHM6Ly8", "A" * 9],
 )
-def test_what_is_no_setup_token_is_refused_without_a_request(
+def test_an_invalid_setup_token_is_refused_without_a_request(
     token: str, reached: list[tuple[str, int]]
 ) -> None:
     with pytest.raises(ProviderError) as caught:

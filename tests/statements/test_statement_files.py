@@ -1,4 +1,4 @@
-"""A file is read to its end before anything of it is handed on, and no long one stays in memory."""
+"""A file is read to its end before its first statement is used, and no long one stays in memory."""
 
 import io
 import tracemalloc
@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dashtam.domain.errors import UnreadableFile
+from dashtam.statements import statement_files
 from dashtam.statements.statement_files import SandboxedStatementFiles
-from readers.printed import NOW
+from statements.statement_text import NOW
 
 HEADER = b"Date,Balance,Account\n"
 
@@ -19,20 +20,21 @@ def rows(count: int) -> bytes:
     return b"".join(b"%s,1.00,A\n" % str(at).encode() for at in times)
 
 
-def test_a_refusal_at_the_end_comes_before_anything_is_handed_on() -> None:
+def test_a_refusal_at_the_end_comes_before_the_first_statement() -> None:
     file = io.BytesIO(HEADER + rows(3_000) + b"x,1.00,A\n" * 10_001)
     reading = SandboxedStatementFiles().read(file, None, {}, NOW)
     with pytest.raises(UnreadableFile, match=r"10,000 rows"), reading:
-        pytest.fail("nothing may be handed on")
+        pytest.fail("no statement may be used")
 
 
-def test_a_long_file_does_not_stay_in_memory() -> None:
-    file = io.BytesIO(HEADER + rows(150_000))
+def test_a_long_file_does_not_stay_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statement_files, "MAX_IN_MEMORY_BYTES", 100_000)
+    file = io.BytesIO(HEADER + rows(30_000))
     tracemalloc.start()
     with SandboxedStatementFiles().read(file, None, {}, NOW) as read:
         count = sum(len(statement.readings) for statement in read.statements)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert count == 150_000
-    # The file itself, where it is sent to the child, and the spool's own 4 MiB; not its answer.
-    assert peak < 10 * 1024 * 1024
+    assert count == 30_000
+    # A chunk of the output and the readings of one statement; those of all statements take 5 MB.
+    assert peak < 2_000_000

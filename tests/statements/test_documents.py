@@ -1,7 +1,7 @@
-"""Every document of ``files`` is read as the expected output beside it says.
+"""Every document of ``files`` is read as in the expected output beside it.
 
-Expectations of new documents are written by
-``PYTHONPATH=tests python -m readers.test_documents``, and read by eye before they are kept.
+``PYTHONPATH=tests python -m statements.test_documents`` writes the expected output of new
+documents; a person reads it before it is committed.
 """
 
 import json
@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from dashtam.statements import formats
-from dashtam.statements.sandbox import read_statements
-from readers.printed import NOW, printed
+from statements.statement_text import NOW, read_in_sandbox, to_text
 
 FILES = Path(__file__).parent / "files"
 DOCUMENTS = sorted(
@@ -29,24 +28,24 @@ def expected_of(path: Path) -> Path:
     return path.with_name(path.name + ".expected")
 
 
-def read_here(path: Path) -> str:
+def read_directly(path: Path) -> str:
     with path.open("rb") as file:
-        return printed(formats.read(file, format=None, mapping=mapping_of(path), now=NOW))
+        return to_text(formats.read(file, format=None, mapping=mapping_of(path), now=NOW))
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_a_document_is_read_as_expected(path: Path) -> None:
-    assert read_here(path) == expected_of(path).read_text(encoding="utf-8")
+    assert read_directly(path) == expected_of(path).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_the_child_hands_back_what_the_reader_understood(path: Path) -> None:
+def test_the_sandbox_returns_the_statements_of_the_reader(path: Path) -> None:
     with path.open("rb") as file:
-        received = printed(read_statements(file, None, mapping_of(path), NOW))
+        received = to_text(read_in_sandbox(file, None, mapping_of(path)))
     assert received == expected_of(path).read_text(encoding="utf-8")
 
 
 if __name__ == "__main__":
     for document in DOCUMENTS:
         if not expected_of(document).exists():
-            expected_of(document).write_text(read_here(document), encoding="utf-8")
+            expected_of(document).write_text(read_directly(document), encoding="utf-8")

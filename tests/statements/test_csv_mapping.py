@@ -8,7 +8,7 @@ import pytest
 from dashtam.domain.errors import DashtamError, MappingNeeded, UnreadableFile
 from dashtam.domain.statement import Statement
 from dashtam.statements import formats
-from readers.printed import NOW
+from statements.statement_text import NOW
 
 AMBIGUOUS = 'Date,Balance,Account,Currency\n03/04/2025,"1,234",A,USD\n'
 
@@ -28,7 +28,7 @@ def read(
         ("%d/%m/%Y", ",", "2025-04-03", "1.234"),
     ],
 )
-def test_a_mapping_settles_what_the_rows_do_not(
+def test_a_mapping_settles_ambiguous_rows(
     date_format: str, decimal: str, day: str, balance: str
 ) -> None:
     (statement,) = read(AMBIGUOUS, {"date_format": date_format, "decimal": decimal})
@@ -53,7 +53,7 @@ def test_a_mapping_settles_what_the_rows_do_not(
         {"encoding": "rot13"},
     ],
 )
-def test_a_mapping_that_fits_nothing_is_refused_by_the_place_that_is_wrong(
+def test_an_invalid_mapping_is_refused_with_the_place_of_the_fault(
     mapping: dict[str, object],
 ) -> None:
     with pytest.raises(MappingNeeded) as refusal:
@@ -61,18 +61,18 @@ def test_a_mapping_that_fits_nothing_is_refused_by_the_place_that_is_wrong(
     assert refusal.value.field_errors[0].place.startswith("/mapping")
 
 
-def test_a_currency_of_the_mapping_overrides_monarchs() -> None:
+def test_the_mapping_overrides_monarchs_currency() -> None:
     (statement,) = read("Date,Balance,Account\n2025-01-01,1,A\n", {"currency_code": "CAD"})
     assert statement.identity.currency.code == "CAD"
 
 
-def test_an_encoding_of_the_mapping_is_obeyed() -> None:
+def test_the_mapping_overrides_the_encoding() -> None:
     mapping = {"encoding": "windows-1250"}
     (statement,) = read("Date,Balance,Account\n2025-01-01,1,Úspory č\n", mapping, "cp1250")
     assert statement.identity.name == "Úspory č"
 
 
-def test_grouping_in_another_way_than_the_mapping_says_is_refused() -> None:
+def test_grouping_against_the_mapping_is_refused() -> None:
     with pytest.raises(UnreadableFile, match="groups its digits"):
         read(AMBIGUOUS, {"date_format": "DD/MM/YYYY", "decimal": ".", "thousands": "'"})
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
-from providers.stub import Asked, Stub, said
+from providers.provider_server import ProviderServer, ReceivedRequest, http_answer
 
 TOKEN = "planted-70ken"  # noqa: S105 - nobody's
 KEPT = {"token": TOKEN, "query_id": "8512"}
@@ -27,20 +27,20 @@ def failure(code: int, message: str = "Something") -> str:
 
 
 def value(day: str, total: str, currency: str = "USD", **more: str) -> str:
-    told = {"accountId": "U1234567", "currency": currency, "reportDate": day, "cash": "1.5"}
-    told |= {"stock": "3.25", "total": total} | more
-    attributes = " ".join(f'{name}="{text}"' for name, text in told.items())
+    fields = {"accountId": "U1234567", "currency": currency, "reportDate": day, "cash": "1.5"}
+    fields |= {"stock": "3.25", "total": total} | more
+    attributes = " ".join(f'{name}="{text}"' for name, text in fields.items())
     return f"<EquitySummaryByReportDateInBase {attributes} />"
 
 
 def position(**changes: str) -> str:
-    told = {
+    fields = {
         "accountId": "U1234567", "currency": "USD", "assetCategory": "STK", "symbol": "VT",
         "description": "VANGUARD TOT WORLD", "reportDate": "20261120", "position": "10",
         "markPrice": "120.5", "positionValue": "1205", "costBasisMoney": "900.25",
         "levelOfDetail": "SUMMARY",
     } | changes  # fmt: skip
-    attributes = " ".join(f'{name}="{text}"' for name, text in told.items())
+    attributes = " ".join(f'{name}="{text}"' for name, text in fields.items())
     return f"<OpenPosition {attributes} />"
 
 
@@ -59,20 +59,22 @@ def statement(*values: str, positions: Sequence[str] | None = None, base: str = 
 
 @dataclass(slots=True)
 class Flex:
-    stub: Stub
+    server: ProviderServer
     statements: list[str]
-    asked_for: str = field(default_factory=success)
+    send_answer: str = field(default_factory=success)
 
     def __post_init__(self) -> None:
-        self.stub.script = self.answer
+        self.server.script = self.answer
 
-    def answer(self, asked: Asked) -> Iterable[bytes]:
-        given = {name: text[0] for name, text in parse_qs(urlsplit(asked.target).query).items()}
-        if given.get("v") != "3" or not asked.headers.get("user-agent"):
-            return said(failure(1020))
+    def answer(self, request: ReceivedRequest) -> Iterable[bytes]:
+        given = {name: text[0] for name, text in parse_qs(urlsplit(request.target).query).items()}
+        if given.get("v") != "3" or not request.headers.get("user-agent"):
+            return http_answer(failure(1020))
         if given.get("t") != TOKEN:
-            return said(failure(1015))
-        if asked.path.endswith("/SendRequest"):
-            return said(self.asked_for if given["q"] == "8512" else failure(1014))
+            return http_answer(failure(1015))
+        if request.path.endswith("/SendRequest"):
+            return http_answer(self.send_answer if given["q"] == "8512" else failure(1014))
         assert given["q"] == "99"
-        return said(self.statements.pop(0) if len(self.statements) > 1 else self.statements[0])
+        return http_answer(
+            self.statements.pop(0) if len(self.statements) > 1 else self.statements[0]
+        )

@@ -20,16 +20,14 @@ from dashtam.application.provider import (
     Report,
 )
 from dashtam.providers import conformance
-from dashtam.providers.demo import BEGINS_ON, DemoProvider
-from dashtam.providers.http_client import Outbound
-from dashtam.providers.registry import providers
+from dashtam.providers.demo import DemoProvider
+from dashtam.providers.registry import load_providers
 
 NOW = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
 GUIDE = Path(__file__).parents[2] / "docs" / "providers.md"
-NO_WAY_OUT = Outbound(resolver=lambda _host, _port: []).client()
 
 
-def guide_example() -> str:
+def read_guide_example() -> str:
     (example, *_) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     return str(example)
 
@@ -38,7 +36,7 @@ def guide_example() -> str:
 def nutshell(monkeypatch: pytest.MonkeyPatch) -> Provider:
     """The guide's own example, as a module that can be imported."""
     module = types.ModuleType("dashtam_nutshell")
-    exec(guide_example(), module.__dict__)  # noqa: S102 - the guide is ours
+    exec(read_guide_example(), module.__dict__)  # noqa: S102 - the guide is ours
     monkeypatch.setitem(sys.modules, "dashtam_nutshell", module)
     provider: Provider = module.provider
     return provider
@@ -48,7 +46,7 @@ def entry(name: str, value: str) -> EntryPoint:
     return EntryPoint(name, value, "dashtam.providers")
 
 
-class Answering:
+class OneAnswer:
     def __init__(self, body: bytes, status: int = 200) -> None:
         self.answer = HttpAnswer(status, {}, body)
 
@@ -57,39 +55,39 @@ class Answering:
         return self.answer
 
 
-def test_ours_are_there() -> None:
-    assert list(providers([])) == ["simplefin", "ibkr_flex", "alpaca", "demo"]
-    assert list(providers()) == list(providers([]))
+def test_ours_are_listed() -> None:
+    assert list(load_providers([])) == ["simplefin", "ibkr_flex", "alpaca", "demo"]
+    assert list(load_providers()) == list(load_providers([]))
 
 
 @pytest.mark.parametrize("slug", ["simplefin", "ibkr_flex", "alpaca", "demo"])
 def test_ours_conform(slug: str) -> None:
-    assert list(conformance.field_errors(providers([])[slug])) == []
+    assert list(conformance.faults(load_providers([])[slug])) == []
 
 
 def test_the_guides_example_is_found_and_conforms(nutshell: Provider) -> None:
-    found = providers([entry("nutshell", "dashtam_nutshell:provider")])
+    found = load_providers([entry("nutshell", "dashtam_nutshell:provider")])
     assert found["nutshell"] is nutshell
-    assert list(conformance.field_errors(nutshell)) == []
+    assert list(conformance.faults(nutshell)) == []
 
 
-def test_the_guides_example_tells_balances(nutshell: Provider) -> None:
-    http = Answering(b'{"number": "NL01-1234", "balance": 12.50}')
+def test_the_guides_example_reads_balances(nutshell: Provider) -> None:
+    http = OneAnswer(b'{"number": "NL01-1234", "balance": 12.50}')
     report = nutshell.fetch({"token": "t"}, http, now=NOW, backfill=True)
     assert list(conformance.report_faults(report, NOW)) == []
-    (told,) = report.accounts
-    assert told.current is not None
-    assert (str(told.current.balance), told.identity.name) == ("12.50", "Savings 1234")
+    (result,) = report.accounts
+    assert result.current is not None
+    assert (str(result.current.balance), result.identity.name) == ("12.50", "Savings 1234")
 
 
 def test_the_guide_names_ours() -> None:
     text = GUIDE.read_text()
-    for slug in providers([]):
+    for slug in load_providers([]):
         assert f"| `{slug}` |" in text
 
 
 def test_the_check_runs_from_the_command_line(tmp_path: Path) -> None:
-    (tmp_path / "dashtam_nutshell.py").write_text(guide_example())
+    (tmp_path / "dashtam_nutshell.py").write_text(read_guide_example())
     (tmp_path / "broken.py").write_text("provider = object()\n")
     command = [sys.executable, "-m", "dashtam.providers.conformance"]
     ended = {
@@ -113,13 +111,13 @@ def test_the_check_runs_from_the_command_line(tmp_path: Path) -> None:
         ("simplefin", "dashtam_nutshell:provider"),
     ],
 )
-def test_one_that_cannot_be_used_is_left_out_and_named(
+def test_an_unusable_provider_is_left_out_and_logged(
     nutshell: Provider, name: str, value: str
 ) -> None:
     assert nutshell.slug == "nutshell"
     with capture_logs() as lines:
-        found = providers([entry(name, value)])
-    assert list(found) == list(providers([]))
+        found = load_providers([entry(name, value)])
+    assert list(found) == list(load_providers([]))
     assert type(found["simplefin"]).__name__ == "SimpleFin"
     assert [(line["event"], line["entry"]) for line in lines] == [("provider_left_out", name)]
 
@@ -143,50 +141,13 @@ class Careless:
         answer = http.request("GET", f"https://careless.example/{kept['token']}")
         if answer.status != 200:
             raise RuntimeError(answer.body)
-        told = DemoProvider().fetch({}, http, now=now, backfill=False).accounts[0]
-        assert told.current is not None
-        wrong = AccountReport(told.identity, None)
-        return Report([told, wrong], [""])
+        result = DemoProvider().fetch({}, http, now=now, backfill=False).accounts[0]
+        assert result.current is not None
+        wrong = AccountReport(result.identity, None)
+        return Report([result, wrong], [""])
 
 
-def test_carelessness_is_found() -> None:
-    found = "\n".join(conformance.field_errors(Careless()))
-    for fault in ("ValueError", "RuntimeError", "told of twice", "no balance", "a sentence"):
+def test_the_check_finds_the_faults_of_a_careless_provider() -> None:
+    found = "\n".join(conformance.faults(Careless()))
+    for fault in ("ValueError", "RuntimeError", "reported twice", "no balance", "a sentence"):
         assert fault in found
-
-
-def test_the_demonstration_is_the_same_for_the_same_seed() -> None:
-    kept = DemoProvider().connect({"seed": "one"}, NO_WAY_OUT)
-    first = DemoProvider().fetch(kept, NO_WAY_OUT, now=NOW, backfill=True)
-    assert first == DemoProvider().fetch(kept, NO_WAY_OUT, now=NOW, backfill=True)
-    other = DemoProvider().fetch({"seed": "two"}, NO_WAY_OUT, now=NOW, backfill=True)
-    assert first != other
-    assert list(conformance.report_faults(first, NOW)) == []
-
-
-def test_the_demonstration_never_changes_its_past() -> None:
-    earlier = DemoProvider().fetch({}, NO_WAY_OUT, now=NOW - timedelta(days=40), backfill=True)
-    later = DemoProvider().fetch({}, NO_WAY_OUT, now=NOW, backfill=True)
-    for before, after in zip(earlier.accounts, later.accounts, strict=True):
-        assert list(before.history) == list(after.history[: len(before.history)])
-        assert len(after.history) == (NOW.date() - BEGINS_ON).days
-
-
-def test_the_demonstration_moves_while_one_watches() -> None:
-    at = [NOW + timedelta(minutes=number) for number in range(5)]
-    told = [
-        DemoProvider().fetch({}, NO_WAY_OUT, now=now, backfill=False).accounts[-1] for now in at
-    ]
-    assert len({one.current.balance for one in told if one.current}) == 5
-    assert all(not one.history for one in told)
-
-
-def test_the_demonstration_is_a_plausible_household() -> None:
-    told = DemoProvider().fetch({}, NO_WAY_OUT, now=NOW, backfill=True).accounts
-    assert {one.identity.currency.code for one in told} == {"USD", "EUR"}
-    kinds = {str(one.identity.account_type) for one in told}
-    assert kinds == {"checking", "savings", "credit_card", "401k", "mortgage", "brokerage"}
-    for one in told:
-        owes = str(one.identity.account_type) in {"credit_card", "mortgage"}
-        assert all((reading.balance < 0) == owes for reading in one.history)
-        assert max(abs(reading.balance) for reading in one.history) < 400_000

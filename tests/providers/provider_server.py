@@ -1,4 +1,4 @@
-"""A provider's server on loopback, with TLS, that says exactly what a test has it say."""
+"""A provider's server on loopback, with TLS; each test scripts its answers."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ LINE = b"\r\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReceivedRequest:
     """One request, as it came in."""
 
     method: str
@@ -25,41 +25,43 @@ class Asked:
         return self.target.partition("?")[0]
 
 
-Script = Callable[[Asked], Iterable[bytes]]
-"""Yields the raw bytes of an answer; the connection ends with it, however much was announced."""
+AnswerScript = Callable[[ReceivedRequest], Iterable[bytes]]
+"""Yields the raw bytes of an answer, however long its header says; the connection ends then."""
 
 
-def said(
+def http_answer(
     body: bytes | str | object, status: int = 200, *headers: tuple[str, str]
 ) -> tuple[bytes, ...]:
-    """Return a whole answer; what is neither bytes nor text is written as JSON."""
+    """Return a whole answer; a body of another type than bytes or text becomes JSON."""
     if not isinstance(body, (bytes, str)):
         body = json.dumps(body)
     content = body if isinstance(body, bytes) else body.encode()
-    lines = [f"HTTP/1.1 {status} Said", f"Content-Length: {len(content)}", "Connection: close"]
+    lines = [f"HTTP/1.1 {status} Scripted", f"Content-Length: {len(content)}", "Connection: close"]
     lines += [f"{name}: {value}" for name, value in headers]
     return (LINE.join(line.encode() for line in lines) + LINE + LINE, content)
 
 
-def always(body: bytes | str | object, status: int = 200, *headers: tuple[str, str]) -> Script:
-    """Return the script that says the same to everyone."""
-    answer = said(body, status, *headers)
+def answer_always(
+    body: bytes | str | object, status: int = 200, *headers: tuple[str, str]
+) -> AnswerScript:
+    """Return the script with the same answer to every request."""
+    answer = http_answer(body, status, *headers)
     return lambda _: answer
 
 
 @dataclass(slots=True)
-class Stub:
-    """The server; ``script`` may be exchanged at any time."""
+class ProviderServer:
+    """The server; a test may replace ``script`` at any time."""
 
     context: ssl.SSLContext
-    script: Script = lambda _: said(b"")
-    asked: list[Asked] = field(default_factory=list)
+    script: AnswerScript = lambda _: http_answer(b"")
+    requests: list[ReceivedRequest] = field(default_factory=list)
     connections: int = 0
     port: int = 0
     stopped: threading.Event = field(default_factory=threading.Event)
 
     @contextlib.contextmanager
-    def serving(self) -> Iterator["Stub"]:
+    def serving(self) -> Iterator["ProviderServer"]:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.port = listener.getsockname()[1]
             thread = threading.Thread(target=self._accept, args=(listener,), daemon=True)
@@ -86,21 +88,21 @@ class Stub:
             threading.Thread(target=self._answer, args=(wire,), daemon=True).start()
 
     def _answer(self, wire: socket.socket) -> None:
-        # A client that goes away is what many tests are about.
+        # In many tests the client goes away.
         with contextlib.suppress(OSError, ssl.SSLError), wire:
             wire.settimeout(10)
             with self.context.wrap_socket(wire, server_side=True) as stream:
-                asked = _read(stream)
-                if asked is None:
+                request = _read(stream)
+                if request is None:
                     return
-                self.asked.append(asked)
-                for piece in self.script(asked):
+                self.requests.append(request)
+                for piece in self.script(request):
                     stream.sendall(piece)
                     if self.stopped.is_set():
                         return
 
 
-def _read(stream: ssl.SSLSocket) -> Asked | None:
+def _read(stream: ssl.SSLSocket) -> ReceivedRequest | None:
     received = b""
     while LINE + LINE not in received:
         chunk = stream.recv(65536)
@@ -115,4 +117,4 @@ def _read(stream: ssl.SSLSocket) -> Asked | None:
     while len(body) < int(headers.get("content-length", "0")):
         body += stream.recv(65536)
     method, target, _ = first.split(" ")
-    return Asked(method, target, headers, body)
+    return ReceivedRequest(method, target, headers, body)

@@ -1,0 +1,70 @@
+"""Fields of OFX: amounts and instants, as sections 3.2.8 and 3.2.9 of OFX 2.3 define them."""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+
+from dashtam.domain import parsing
+from dashtam.domain.money import Currency
+from dashtam.domain.parsing import UnusableField
+
+_INSTANT = re.compile(
+    r"(?P<day>[0-9]{8})(?:(?P<time>[0-9]{4}(?:[0-9]{2})?)(?:[.:](?P<fraction>[0-9]*))?)?"
+    r"\s*(?:\[(?P<hours>[+-]?[0-9]{0,2})(?:[.:](?P<part>[0-9]{1,2}))?[+-]?(?::(?P<zone>[A-Za-z]*))?\])?"
+)
+# The offset decides; a zone's name counts only where the offset was left out (``[-:EST]``).
+_ZONES = {"GMT": 0, "UTC": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7}
+_ZONES |= {"MDT": -6, "PST": -8, "PDT": -7}
+# OFX writes parts of an hour as decimals; some banks write minutes.
+_MINUTES = {"": 0, "0": 0, "00": 0, "5": 30, "50": 30, "30": 30, "25": 15, "75": 45, "45": 45}
+
+
+def parse_amount(field: str, text: str, currency: Currency) -> Decimal:
+    """Return the amount, with a point or a comma before its fraction.
+
+    Raises:
+        UnusableField: ``invalid_amount``.
+    """
+    separator = parsing.find_decimal_separator(text)
+    if separator is None and "," in text and currency.digits != 3:  # noqa: PLR2004
+        # To OFX 1,234 is a little more than one; most writers of it mean thousands.
+        raise UnusableField(code="invalid_amount", detail=f"{field} can be read in two ways.")
+    return parsing.parse_amount_field(field, text, separator or ("," if "," in text else "."))
+
+
+def parse_instant(field: str, text: str) -> datetime:
+    """Return the instant in UTC: noon without a time, UTC without a zone.
+
+    Raises:
+        UnusableField: ``invalid_date``.
+    """
+    match = _INSTANT.fullmatch(text.strip())
+    if match is None:
+        raise parsing.invalid_date(field)
+    try:
+        day = datetime.strptime(match["day"], "%Y%m%d").replace(tzinfo=UTC)
+        if match["time"] is None:
+            return parsing.noon(day)
+        layout = "%H%M%S"[: len(match["time"])]
+        clock = datetime.strptime(match["time"], layout).replace(tzinfo=UTC)
+        hours = match["hours"]
+        if hours in {None, "", "+", "-"}:
+            offset = timedelta(hours=_ZONES[(match["zone"] or "GMT").upper()])
+        else:
+            offset = timedelta(minutes=60 * abs(int(hours)) + _MINUTES[match["part"] or ""])
+            offset = -offset if hours.startswith("-") else offset
+        instant = datetime.combine(day, clock.time(), timezone(offset)).astimezone(UTC)
+        return instant.replace(microsecond=int((match["fraction"] or "").ljust(6, "0")[:6]))
+    except (ValueError, KeyError, OverflowError):
+        raise parsing.invalid_date(field) from None
+
+
+def require_past_instant(field: str, text: str, now: datetime) -> datetime:
+    """Return the instant in UTC, at most the end of today.
+
+    Raises:
+        UnusableField: ``missing_date``, ``invalid_date`` or ``future_date``.
+    """
+    if not text:
+        raise UnusableField(code="missing_date", detail=f"{field} is missing: no day is given.")
+    return parsing.require_past(field, parse_instant(field, text), now)
