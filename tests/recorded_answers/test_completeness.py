@@ -20,7 +20,7 @@ NOT_PROVOKED: Mapping[str, Mapping[int, str]] = {
         503: "The keys are not in the database.",
     },
 }
-NOT_OF_ONE_RESOURCE = {"docs", "failing", "system", "unavailable"}
+NOT_OF_ONE_RESOURCE = {"failing", "system", "unavailable"}
 
 ANSWER = re.compile(r"^### (GET|POST|PATCH|DELETE) (\S+).*\n(\d{3})$", re.MULTILINE)
 
