@@ -8,7 +8,7 @@ from dashtam.application.rate_limits import (
     LARGEST,
     POLICIES,
     RatePolicy,
-    limited_part,
+    bucket_address,
     parse_policy,
 )
 
@@ -52,4 +52,4 @@ def test_anything_else_is_refused_by_the_name_of_the_policy(text: str) -> None:
     ],
 )
 def test_an_address_of_ipv6_counts_by_its_64(address: str, part: str) -> None:
-    assert limited_part(address) == part
+    assert bucket_address(address) == part

@@ -25,7 +25,7 @@ class RatePolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class RateLimitResult:
     """What a bucket answered.
 
     ``remaining`` counts whole tokens; ``reset_at`` is the epoch second by which the bucket is
@@ -40,7 +40,7 @@ class Spent:
     retry_after_s: int | None
 
 
-def limited_part(address: str) -> str:
+def bucket_address(address: str) -> str:
     """Return the part of a client's address that has a bucket of its own.
 
     That is all of it, but for IPv6 its /64: whoever has one address there has the other 2^64.
@@ -65,7 +65,7 @@ class Buckets(Protocol):
     @property
     def may_wait(self) -> bool: ...  # noqa: D102 - see above
 
-    def spend(self, policy: RatePolicy, key: str, tokens: int = 1) -> Spent:
+    def spend(self, policy: RatePolicy, key: str, tokens: int = 1) -> RateLimitResult:
         """Take the tokens if all of them are there, and none otherwise.
 
         With 0 tokens it only looks: nothing is taken, and ``allowed`` says whether one token

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from threading import Lock
 
-from dashtam.application.rate_limits import RatePolicy, Spent
+from dashtam.application.rate_limits import RateLimitResult, RatePolicy
 from dashtam.rate_limit import token_bucket
 
 _TICKS_PER_S = 1_000_000_000
@@ -35,7 +35,7 @@ class MemoryBuckets:
         """Count the buckets that are remembered; all others are full."""
         return sum(map(len, self._full_at.values()))
 
-    def spend(self, policy: RatePolicy, key: str, tokens: int = 1) -> Spent:
+    def spend(self, policy: RatePolicy, key: str, tokens: int = 1) -> RateLimitResult:
         """Take the tokens if all of them are there; see ``Buckets``."""
         needed = token_bucket.cost(policy, tokens, _TICKS_PER_S)
         name = token_bucket.digest(policy, key)

@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from dashtam.application.rate_limits import Buckets, RatePolicy, Spent
+from dashtam.application.rate_limits import Buckets, RateLimitResult, RatePolicy
 from dashtam.rate_limit import token_bucket
 from dashtam.rate_limit.memory import MemoryBuckets
 
@@ -80,7 +80,7 @@ class SharedBuckets:
         self._own = own or MemoryBuckets()
         self._circuit = _Circuit(pause_s, monotonic_s)
 
-    def spend(self, policy: RatePolicy, key: str, tokens: int = 1) -> Spent:
+    def spend(self, policy: RatePolicy, key: str, tokens: int = 1) -> RateLimitResult:
         """Take the tokens if all of them are there; see ``Buckets``."""
         needed = token_bucket.cost(policy, tokens, _TICKS_PER_S)
         if not self._circuit.may_ask():
@@ -104,7 +104,7 @@ class SharedBuckets:
         """Let go of the connections."""
         self._server.close()
 
-    def _ask(self, policy: RatePolicy, key: str, needed: int, take: int) -> Spent:
+    def _ask(self, policy: RatePolicy, key: str, needed: int, take: int) -> RateLimitResult:
         name = _PREFIX + token_bucket.digest(policy, key).hex().encode()
         full = policy.capacity * token_bucket.parts_per_token(_TICKS_PER_S)
         answer = self._script(keys=[name], args=[needed, take, full, policy.per_minute])

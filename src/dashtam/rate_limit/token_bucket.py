@@ -8,7 +8,7 @@ is the generic cell rate algorithm (ITU-T I.371) with the theoretical arrival ti
 import hashlib
 from functools import lru_cache
 
-from dashtam.application.rate_limits import RatePolicy, Spent
+from dashtam.application.rate_limits import RateLimitResult, RatePolicy
 
 _SECONDS_PER_MINUTE = 60
 
@@ -41,7 +41,9 @@ def digest(policy: RatePolicy, key: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def spent(policy: RatePolicy, debt: int, lacking: int, now: int, ticks_per_s: int) -> Spent:
+def spent(
+    policy: RatePolicy, debt: int, lacking: int, now: int, ticks_per_s: int
+) -> RateLimitResult:
     """Put a bucket's answer into words.
 
     ``lacking`` are the parts that were missing, 0 or less when it was allowed; ``now`` is the
@@ -49,7 +51,7 @@ def spent(policy: RatePolicy, debt: int, lacking: int, now: int, ticks_per_s: in
     """
     free = policy.capacity * parts_per_token(ticks_per_s) - debt
     parts_per_s = policy.per_minute * ticks_per_s
-    return Spent(
+    return RateLimitResult(
         allowed=lacking <= 0,
         limit=policy.capacity,
         remaining=max(0, free // parts_per_token(ticks_per_s)),

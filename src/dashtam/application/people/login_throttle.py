@@ -1,7 +1,7 @@
 """How often a password may be guessed: failures have a bucket of their own."""
 
 from dashtam.application.ports import Services
-from dashtam.application.rate_limits import AUTH_FAILURES, RatePolicy, limited_part
+from dashtam.application.rate_limits import AUTH_FAILURES, RatePolicy, bucket_address
 from dashtam.domain.errors import RateLimited
 from dashtam.domain.user import email_key
 
@@ -36,5 +36,5 @@ def _policy(services: Services) -> RatePolicy:
 
 def _key(services: Services, email: str, address: str) -> str:
     # A derived key: buckets may lie on a server, and an e-mail does not belong there.
-    named = f"{email_key(email)}\n{limited_part(address)}".encode("utf-8", "surrogatepass")
+    named = f"{email_key(email)}\n{bucket_address(address)}".encode("utf-8", "surrogatepass")
     return services.secrets.derive("auth-failures", named).hex()

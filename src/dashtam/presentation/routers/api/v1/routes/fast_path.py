@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from dashtam.application.people import api_tokens
 from dashtam.application.people.api_tokens import TokenUsage
 from dashtam.application.ports import Services
-from dashtam.application.rate_limits import Spent
+from dashtam.application.rate_limits import RateLimitResult
 from dashtam.database.history_cache.drivers import CacheMissError
 from dashtam.database.history_cache.history_cache import Credential, HistoryCache
 from dashtam.domain.errors import DashtamError
@@ -217,7 +217,7 @@ class FastPath:
             raise CacheMissError
         return _answer(principal, token, body)
 
-    async def _spent(self, answer: _CachedResponse, route: Route) -> Spent | None:
+    async def _spent(self, answer: _CachedResponse, route: Route) -> RateLimitResult | None:
         """Return what the user's bucket says, None where it is empty: nothing was taken then."""
         buckets = self._services.buckets
         policy = self._services.options.rate_policies[route.rate_limit.name]
@@ -235,7 +235,7 @@ def _answer(principal: Principal, token: str | None, body: bytes) -> _CachedResp
     return _CachedResponse(principal, user_key(principal), token, etag, headers, body)
 
 
-def _limits(spent: Spent) -> list[Header]:
+def _limits(spent: RateLimitResult) -> list[Header]:
     return [(name.lower().encode(), text.encode()) for name, text in limit_headers(spent).items()]
 
 

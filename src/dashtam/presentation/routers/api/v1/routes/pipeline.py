@@ -14,7 +14,7 @@ from xxhash import xxh3_128_hexdigest
 from dashtam.application.people import sessions
 from dashtam.application.people.api_tokens import TokenUsage
 from dashtam.application.ports import Services
-from dashtam.application.rate_limits import Spent, limited_part
+from dashtam.application.rate_limits import RateLimitResult, bucket_address
 from dashtam.application.syncs.syncs import SyncFailed, SyncInterrupted, SyncRunning
 from dashtam.database.people.idempotency_keys import StoredResponse
 from dashtam.database.unit_of_work import UnitOfWork
@@ -60,7 +60,7 @@ class Pipeline:
         self._problems = problems
         self._token_usage = token_usage
         self._caller: Principal | None = None
-        self._spent: Spent | None = None
+        self._spent: RateLimitResult | None = None
         self._values: Mapping[str, object] = {}
         self._key: str | None = None
 
@@ -137,7 +137,7 @@ class Pipeline:
 
     def _spend(self) -> None:
         policy = self._services.options.rate_policies[self._route.rate_limit.name]
-        key = f"address:{limited_part(self._request.address)}"
+        key = f"address:{bucket_address(self._request.address)}"
         if self._caller:
             key = user_key(self._caller)
         self._spent = self._services.buckets.spend(policy, key)
@@ -243,7 +243,7 @@ class Pipeline:
             # Nobody's bucket was touched: say what a full one looks like.
             policy = self._services.options.rate_policies[self._route.rate_limit.name]
             now = int(self._services.clock().timestamp())
-            spent = Spent(True, policy.capacity, policy.capacity, now, None)  # noqa: FBT003 - the field is its first
+            spent = RateLimitResult(True, policy.capacity, policy.capacity, now, None)  # noqa: FBT003 - the field is its first
         return limit_headers(spent)
 
 
@@ -274,7 +274,7 @@ def user_key(principal: Principal) -> str:
     return f"user:{principal.user_id}"
 
 
-def limit_headers(spent: Spent) -> dict[str, str]:
+def limit_headers(spent: RateLimitResult) -> dict[str, str]:
     """Return what tells a client how much it may still ask."""
     return {
         "X-RateLimit-Limit": str(spent.limit),
