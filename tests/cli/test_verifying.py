@@ -60,7 +60,9 @@ def services(terminal: CommandLine, proof: Callable[[int], int]) -> Iterator[Ser
     with made.database.write() as work:
         user_id = work.users.every()[0].id
         for number in range(proof(1_000) * 4 // SNAPSHOTS_EACH):
-            file_import.record(work, Destination(user_id, "ofx"), [statement(f"{number:05}")])
+            file_import.record_statements(
+                work, Destination(user_id, "ofx"), [statement(f"{number:05}")]
+            )
     yield made
     installation.close()
 
@@ -234,7 +236,7 @@ def test_a_clock_that_went_back_is_a_remark_and_nothing_wrong(services: Services
         described = ManualAccount("Cash", AccountType.CASH, USD)
         made = typed_balances.create_manual(work, later.id, described, Reading(FIRST, Decimal(1)))
         work.now -= timedelta(days=1)
-        mine = accounts.owned(work, later.id, AccountId(made.account.id))
+        mine = accounts.load(work, later.id, AccountId(made.account.id))
         typed_balances.type_balance(work, mine, Reading(FIRST, Decimal(2)))
     report = verify(services.database)
     assert (report.found, len(report.remarks)) == (0, 1)

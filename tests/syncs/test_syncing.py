@@ -15,7 +15,7 @@ from dashtam.application.provider import (
     Report,
 )
 from dashtam.application.syncs import sync_run
-from dashtam.application.syncs.syncs import Following
+from dashtam.application.syncs.syncs import SyncFollower
 from dashtam.domain.statement import Reading
 from scripted_provider import account, position, problem
 from syncs.scene import Scene
@@ -359,10 +359,10 @@ def test_a_key_whose_request_came_too_early_is_good_when_the_time_has_come(
 
 def test_a_run_tells_how_far_it_has_come(scene: Scene, ada: Person, bank: dict[str, Any]) -> None:
     claim = scene.claim(bank["id"])
-    following, news = Following(scene.services, ada.id, claim.sync.id), []
+    following, news = SyncFollower(scene.services, ada.id, claim.sync.id), []
 
     def look() -> None:
-        while seen := following.news():
+        while seen := following.poll():
             news.append((seen.state, seen.detail))
 
     def told() -> Report:

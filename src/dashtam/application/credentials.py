@@ -9,7 +9,7 @@ from dashtam.application.provider import Cipher, Provider, Unsealable
 from dashtam.domain.connection import Connection
 from dashtam.domain.errors import FieldError, Unprocessable
 
-Kept = Mapping[str, str]
+Credentials = Mapping[str, str]
 """What a provider handed out, or what the user gave, by name."""
 
 _LONGEST_SENTENCE: Final = 300
@@ -18,7 +18,7 @@ _USERINFO = re.compile(r"://[^\s/@]+@")
 _TAG = re.compile(r"<[^<>]{0,500}>")
 
 
-def check(provider: Provider, given: Kept) -> None:
+def check(provider: Provider, given: Credentials) -> None:
     """Refuse credentials that are not those that the provider asks for.
 
     Raises:
@@ -41,32 +41,34 @@ def check(provider: Provider, given: Kept) -> None:
         raise Unprocessable(detail, tuple(field_errors))
 
 
-def seal(cipher: Cipher, connection: Connection, kept: Kept) -> bytes:
+def seal(cipher: Cipher, connection: Connection, kept: Credentials) -> bytes:
     """Return the credentials, sealed for this connection of this owner alone."""
     return cipher.seal(json.dumps(dict(kept)).encode(), place_of(connection))
 
 
-def opened(cipher: Cipher, connection: Connection, sealed: bytes) -> Kept:
+def unseal(cipher: Cipher, connection: Connection, sealed: bytes) -> Credentials:
     """Return the credentials that were sealed.
 
     Raises:
         Unsealable: they were not sealed for this connection, or their key is gone.
     """
-    kept: Kept = json.loads(cipher.open(sealed, place_of(connection)))
+    kept: Credentials = json.loads(cipher.open(sealed, place_of(connection)))
     return kept
 
 
-def are_sealed(cipher: Cipher, connection: Connection, sealed: bytes | None, kept: Kept) -> bool:
+def is_sealed_from(
+    cipher: Cipher, connection: Connection, sealed: bytes | None, kept: Credentials
+) -> bool:
     """Tell whether what was sealed are these very credentials."""
     if sealed is None:
         return False
     try:
-        return opened(cipher, connection, sealed) == dict(kept)
+        return unseal(cipher, connection, sealed) == dict(kept)
     except Unsealable:
         return False
 
 
-def harmless(sentence: str, secrets: Kept) -> str:
+def redact(sentence: str, secrets: Credentials) -> str:
     """Return what a provider said, fit to be shown: one line, no markup, none of the secrets."""
     for secret in sorted(secrets.values(), key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:

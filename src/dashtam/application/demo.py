@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from dashtam.application.audit_log import note
+from dashtam.application.audit_log import record_event
 from dashtam.application.connections import connect
 from dashtam.application.connections.connect import NewConnection
 from dashtam.application.history import accounts
@@ -98,7 +98,7 @@ def _new_user(services: Services, password: str) -> User:
         if not work.users.add(user, password_hash):
             detail = "Another demonstration is being made ready at this moment."
             raise DashtamError(detail)
-        note(work, "user_registered", user.id, user.id)
+        record_event(work, "user_registered", user.id, user.id)
     return user
 
 
@@ -129,7 +129,7 @@ def _say(work: UnitOfWork, done: Import) -> None:
 
 
 def _new_token(services: Services, work: UnitOfWork, user_id: UserId) -> str:
-    for token in list(every(lambda page: api_tokens.of_user(work, user_id, page))):
+    for token in list(every(lambda page: api_tokens.list_for_user(work, user_id, page))):
         if token.name == TOKEN_NAME:
             api_tokens.revoke(work, user_id, token.id)
     _, text = api_tokens.create(work, services.secrets, user_id, TOKEN_NAME, TOKEN_DAYS)
@@ -139,7 +139,7 @@ def _new_token(services: Services, work: UnitOfWork, user_id: UserId) -> str:
 def _demo(work: UnitOfWork, user_id: UserId, token: str) -> Demo:
     counted = 0
     longest: tuple[int, Account, Period] | None = None
-    shown = list(every(lambda page: accounts.of_user(work, user_id, page)))
+    shown = list(every(lambda page: accounts.list_for_user(work, user_id, page)))
     live = _live(work, user_id)
     for one in shown:
         if one.newest is None:

@@ -44,11 +44,11 @@ def export(work: UnitOfWork, user_id: UserId) -> Export:
     """
     return Export(
         at=work.now,
-        user=users.of(work, user_id),
-        connections=every(lambda page: connections.of_user(work, user_id, page)),
-        accounts=every(lambda page: accounts.of_user(work, user_id, page)),
-        holdings=every(lambda page: holdings.of_user(work, user_id, page)),
-        syncs=every(lambda page: syncs.of_user(work, user_id, page)),
+        user=users.load(work, user_id),
+        connections=every(lambda page: connections.list_for_user(work, user_id, page)),
+        accounts=every(lambda page: accounts.list_for_user(work, user_id, page)),
+        holdings=every(lambda page: holdings.list_for_user(work, user_id, page)),
+        syncs=every(lambda page: syncs.list_for_user(work, user_id, page)),
         balance_snapshots=_snapshots(work, user_id),
     )
 

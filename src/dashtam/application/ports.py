@@ -89,7 +89,7 @@ class StatementFiles(Protocol):
         """
 
 
-Spend = Callable[[], None]
+CountRequest = Callable[[], None]
 """Counts one request to a provider before it is sent.
 
 Raises:
@@ -143,7 +143,7 @@ class Services:
     statement_files: StatementFiles
     providers: Mapping[str, Provider]
     cipher: Cipher
-    http_for: Callable[[Spend], Http]
+    http_for: Callable[[CountRequest], Http]
     background: Background
     options: ServiceOptions
     history_cache: HistoryCache | None = None

@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Engine
 
-from dashtam.application.ports import ServiceOptions, Services, Spend
+from dashtam.application.ports import CountRequest, ServiceOptions, Services
 from dashtam.application.provider import Http
 from dashtam.application.rate_limits import Buckets
 from dashtam.bootstrap.worker import Threads
@@ -135,13 +135,13 @@ class Parts:
         return self.settings.setup_code or base64.b32encode(derived[:10]).decode().lower()
 
     @cached_property
-    def _clients(self) -> Callable[[Spend], Http]:
+    def _clients(self) -> Callable[[CountRequest], Http]:
         # Its libraries are loaded by the first request to a provider, not by every command.
         from dashtam.providers.http_client import Outbound  # noqa: PLC0415 - see above
 
         return Outbound(self.settings.outbound, self.settings.outbound_ca).client
 
-    def _http_for(self, spend: Spend) -> Http:
+    def _http_for(self, spend: CountRequest) -> Http:
         return self._clients(spend)
 
     @cached_property

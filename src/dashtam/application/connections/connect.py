@@ -7,12 +7,12 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from dashtam.application import credentials
-from dashtam.application.audit_log import note
+from dashtam.application.audit_log import record_event
 from dashtam.application.connections import connections
 from dashtam.application.ports import Services
 from dashtam.application.provider import CredentialsRefused, Provider, ProviderError
 from dashtam.application.syncs import schedule, sync_run
-from dashtam.application.syncs.provider_quota import FirstBudget
+from dashtam.application.syncs.provider_quota import FirstQuota
 from dashtam.application.syncs.sync_result import SyncClaim
 from dashtam.application.syncs.sync_run import SyncRequest
 from dashtam.application.syncs.syncs import interrupt
@@ -45,7 +45,7 @@ class NewConnection:
     """A connection as a user asks for it; without a name it has the provider's."""
 
     provider: str
-    credentials: credentials.Kept
+    credentials: credentials.Credentials
     name: str | None = None
 
 
@@ -77,7 +77,7 @@ def connect(
         ConnectingFailed: no credentials that could be kept were to be had.
     """
     provider = _provider(services, new.provider)
-    budget = FirstBudget(services, provider)
+    budget = FirstQuota(services, provider)
     kept = _exchanged(services, user_id, provider, new.credentials, budget)
     connection_id = ConnectionId(UUID(bytes=services.secrets.random()[:16], version=4))
 
@@ -92,9 +92,9 @@ def connect(
             live = LiveConnection(_made(work, user_id, provider, connection_id, new.name))
             sealed = credentials.seal(services.cipher, live.connection, kept)
             work.connections.add(live.connection)
-            day = schedule.day_of(work.now)
+            day = schedule.start_of_day(work.now)
             work.connections.count_requests(connection_id, day, budget.requests)
-            note(work, "connection_created", user_id, connection_id)
+            record_event(work, "connection_created", user_id, connection_id)
             wanted = SyncRequest(SnapshotSource.INITIAL_CONNECTION, is_forced=True)
             return sync_run.claim(work, services, replace(live, credentials=sealed), wanted)
 
@@ -107,7 +107,10 @@ def connect(
 
 
 def reconnect(
-    services: Services, connection: Connection, given: credentials.Kept, keep: Keep = _nothing
+    services: Services,
+    connection: Connection,
+    given: credentials.Credentials,
+    keep: Keep = _nothing,
 ) -> Connected:
     """Give the user's own connection other credentials, and sync it by them.
 
@@ -125,7 +128,7 @@ def reconnect(
         detail = "No provider feeds this connection: it has no credentials."
         raise Conflict(detail)
     provider = _provider(services, connection.provider)
-    budget = FirstBudget(services, provider)
+    budget = FirstQuota(services, provider)
     kept = _exchanged(services, connection.user_id, provider, given, budget)
     before, claim = _patiently(lambda: _renewed(services, connection, kept, budget.requests))
     sync = sync_run.complete(services, claim, _keeping(keep))
@@ -136,7 +139,7 @@ def reconnect(
 
 
 def _renewed(
-    services: Services, connection: Connection, kept: credentials.Kept, requests: int
+    services: Services, connection: Connection, kept: credentials.Credentials, requests: int
 ) -> tuple[LiveConnection, SyncClaim]:
     """Keep other credentials and claim a run by them; return what was there before, and the claim.
 
@@ -161,13 +164,13 @@ def _renewed(
             ),
             credentials=credentials.seal(services.cipher, connection, kept),
         )
-        if not credentials.are_sealed(services.cipher, connection, before.credentials, kept):
+        if not credentials.is_sealed_from(services.cipher, connection, before.credentials, kept):
             # Other credentials have a budget of their own.
             renewed = replace(renewed, paused_until=None, requests_on=None, requests=0)
-        note(work, "connection_reconnected", connection.user_id, connection.id)
+        record_event(work, "connection_reconnected", connection.user_id, connection.id)
         wanted = SyncRequest(SnapshotSource.MANUAL_SYNC, is_due=True)
         claim = sync_run.claim(work, services, renewed, wanted)
-        day = schedule.day_of(work.now)
+        day = schedule.start_of_day(work.now)
         made = renewed.requests if renewed.requests_on == day else 0
         work.connections.count_requests(connection.id, day, made + requests)
         return before, claim
@@ -196,14 +199,14 @@ def _exchanged(
     services: Services,
     user_id: UserId,
     provider: Provider,
-    given: credentials.Kept,
-    budget: FirstBudget,
-) -> credentials.Kept:
+    given: credentials.Credentials,
+    budget: FirstQuota,
+) -> credentials.Credentials:
     credentials.check(provider, given)
     try:
         return provider.connect(given, services.http_for(budget.spend))
     except ProviderError as error:
-        reason = credentials.harmless(str(error), given)
+        reason = credentials.redact(str(error), given)
         refusal: DashtamError = ConnectingFailed(reason)
         if isinstance(error, CredentialsRefused):
             refusal = CredentialsRejected(reason)
@@ -212,7 +215,7 @@ def _exchanged(
     except Exception as error:  # noqa: BLE001 - a provider may be other people's code
         refusal = ConnectingFailed(f"{provider.name} failed ({type(error).__name__}).")
     with services.database.write() as work:
-        note(work, "connection_refused", user_id, None)
+        record_event(work, "connection_refused", user_id, None)
     raise refusal
 
 
@@ -254,7 +257,7 @@ def _forget(services: Services, claim: SyncClaim) -> None:
     with services.database.write() as work:
         work.connections.locked(claim.sync.connection_id)
         work.connections.remove(claim.sync.connection_id)
-        note(work, "connection_refused", claim.sync.user_id, None)
+        record_event(work, "connection_refused", claim.sync.user_id, None)
 
 
 def _put_back(services: Services, before: LiveConnection, claim: SyncClaim) -> None:
@@ -264,9 +267,9 @@ def _put_back(services: Services, before: LiveConnection, claim: SyncClaim) -> N
             # It may have been renamed meanwhile.
             again = replace(before.connection, name=live.connection.name)
             work.connections.keep(replace(before, connection=again, fence=live.fence))
-            counted_on = before.requests_on or schedule.day_of(work.now)
+            counted_on = before.requests_on or schedule.start_of_day(work.now)
             work.connections.count_requests(again.id, counted_on, before.requests)
-            note(work, "connection_refused", claim.sync.user_id, live.connection.id)
+            record_event(work, "connection_refused", claim.sync.user_id, live.connection.id)
 
 
 def _reason(sync: Sync) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dashtam.application.audit_log import note
+from dashtam.application.audit_log import record_event
 from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account
@@ -32,7 +32,7 @@ class ConnectionNotFound(NotFound):
     detail = "Connection not found"
 
 
-def of(work: UnitOfWork, user_id: UserId, connection_id: ConnectionId) -> Connection:
+def load(work: UnitOfWork, user_id: UserId, connection_id: ConnectionId) -> Connection:
     """Return the user's connection.
 
     Raises:
@@ -44,7 +44,7 @@ def of(work: UnitOfWork, user_id: UserId, connection_id: ConnectionId) -> Connec
     return connection
 
 
-def of_user(work: UnitOfWork, user_id: UserId, page: PageRequest) -> ListPage[Connection]:
+def list_for_user(work: UnitOfWork, user_id: UserId, page: PageRequest) -> ListPage[Connection]:
     """Return the user's connections by name, then id."""
     return work.connections.of_user(user_id, page)
 
@@ -63,7 +63,7 @@ def refuse_live(work: UnitOfWork, account: Account) -> None:
         raise Conflict(detail)
 
 
-def connection_of_institution(work: UnitOfWork, user_id: UserId, to: Institution) -> Connection:
+def find_or_create(work: UnitOfWork, user_id: UserId, to: Institution) -> Connection:
     """Return the user's one connection to the institution, made on first sight."""
     found = work.connections.find(user_id, to.kind, to.key)
     if found is not None:
@@ -83,7 +83,7 @@ def connection_of_institution(work: UnitOfWork, user_id: UserId, to: Institution
         updated_at=work.now,
     )
     work.connections.add(connection)
-    note(work, "connection_created", user_id, connection.id)
+    record_event(work, "connection_created", user_id, connection.id)
     return connection
 
 
@@ -94,7 +94,7 @@ def rename(work: UnitOfWork, connection: Connection, name: str) -> Connection:
         raise ConnectionNotFound
     renamed = replace(live.connection, name=name, updated_at=work.now)
     work.connections.keep(replace(live, connection=renamed))
-    note(work, "connection_changed", connection.user_id, connection.id)
+    record_event(work, "connection_changed", connection.user_id, connection.id)
     return renamed
 
 
@@ -115,7 +115,7 @@ def disconnect(work: UnitOfWork, connection: Connection) -> None:
     running = work.syncs.running(connection.id)
     if running is not None:
         work.syncs.finish(_ended(work, running))
-        note(work, "sync_failed", running.user_id, running.id)
+        record_event(work, "sync_failed", running.user_id, running.id)
     disconnected = replace(
         live.connection,
         state=ConnectionState.DISCONNECTED,
@@ -134,7 +134,7 @@ def disconnect(work: UnitOfWork, connection: Connection) -> None:
             paused_until=None,
         )
     )
-    note(work, "connection_disconnected", connection.user_id, connection.id)
+    record_event(work, "connection_disconnected", connection.user_id, connection.id)
 
 
 def _ended(work: UnitOfWork, running: Sync) -> Sync:

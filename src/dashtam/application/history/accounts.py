@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypedDict
 
-from dashtam.application.audit_log import note
+from dashtam.application.audit_log import record_event
 from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId, AccountType, BalanceSign
@@ -32,7 +32,7 @@ class AccountChanges(TypedDict, total=False):
     closed_at: datetime | None
 
 
-def owned(work: UnitOfWork, user_id: UserId, account_id: AccountId) -> Account:
+def load(work: UnitOfWork, user_id: UserId, account_id: AccountId) -> Account:
     """Return the user's account.
 
     Raises:
@@ -47,12 +47,12 @@ def owned(work: UnitOfWork, user_id: UserId, account_id: AccountId) -> Account:
     return account
 
 
-def with_balance(work: UnitOfWork, account: Account) -> AccountBalance:
+def load_balance(work: UnitOfWork, account: Account) -> AccountBalance:
     """Return the account with its newest snapshot."""
     return AccountBalance(account, work.balance_snapshots.latest_of([account.id]).get(account.id))
 
 
-def of_user(work: UnitOfWork, user_id: UserId, page: PageRequest) -> ListPage[AccountBalance]:
+def list_for_user(work: UnitOfWork, user_id: UserId, page: PageRequest) -> ListPage[AccountBalance]:
     """Return the user's accounts with their newest snapshots, by name, then id."""
     found = work.accounts.of_user(user_id, page)
     newest = work.balance_snapshots.latest_of([account.id for account in found.items])
@@ -68,7 +68,7 @@ def change(work: UnitOfWork, account: Account, changes: AccountChanges) -> Accou
     """
     work.users.hold(account.user_id)
     # What somebody else changed a moment ago stays changed.
-    account = owned(work, account.user_id, account.id)
+    account = load(work, account.user_id, account.id)
     connection = work.connections.get(account.connection_id)
     manual = connection is not None and connection.kind is ProviderKind.MANUAL
     if manual and changes.get("balance_sign", 1) != 1:
@@ -83,5 +83,5 @@ def change(work: UnitOfWork, account: Account, changes: AccountChanges) -> Accou
     work.accounts.change(changed)
     if changed.balance_sign != account.balance_sign:
         work.history_chunks.changed(account.id)
-    note(work, "account_changed", account.user_id, account.id)
+    record_event(work, "account_changed", account.user_id, account.id)
     return changed

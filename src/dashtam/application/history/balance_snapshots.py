@@ -48,7 +48,7 @@ class Thinning:
 ALL: Final = Thinning()
 
 
-def latest(
+def load_latest(
     work: UnitOfWork, user_id: UserId, include: AbstractSet[str] = frozenset()
 ) -> LatestBalances:
     """Return the newest snapshot of each of the user's accounts that has any, by account name.
@@ -71,7 +71,7 @@ def is_shown(is_hidden: bool, is_closed: bool, include: AbstractSet[str]) -> boo
     return (not is_hidden or "hidden" in include) and (not is_closed or "closed" in include)
 
 
-def history(
+def load_history(
     work: UnitOfWork,
     user_id: UserId,
     account_id: AccountId,
@@ -98,7 +98,7 @@ def history(
     return balance_history.history(found.snapshots, found.currency)
 
 
-def recent(
+def load_recent(
     work: UnitOfWork,
     user_id: UserId,
     account_id: AccountId,

@@ -65,7 +65,7 @@ class _Plan:
         return BalanceSeries(balances, closed_at)
 
 
-def by_currency(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[TotalSeries]:
+def load_totals(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[TotalSeries]:
     """Return the totals of each currency at the end of each interval, by currency code.
 
     Hidden accounts never count, closed ones until they were closed. Where the period reaches the
@@ -84,7 +84,7 @@ def by_currency(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[Tot
     )
 
 
-def by_account(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[AccountSeries]:
+def load_accounts(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[AccountSeries]:
     """Return what each account held at the end of each interval, by account name, then id.
 
     Which accounts count, and until when, is as in ``by_currency``.

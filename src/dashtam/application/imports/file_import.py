@@ -5,12 +5,17 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Final
 
-from dashtam.application.audit_log import HERE, note
+from dashtam.application.audit_log import LOCAL_ADDRESS, record_event
 from dashtam.application.connections import connections
-from dashtam.application.connections.connections import Institution, connection_of_institution
+from dashtam.application.connections.connections import Institution, find_or_create
 from dashtam.application.history.capture import Capture
 from dashtam.application.imports import import_result
-from dashtam.application.imports.import_result import AccountImport, Import, Progress, followed
+from dashtam.application.imports.import_result import (
+    AccountImport,
+    Import,
+    Progress,
+    report_progress,
+)
 from dashtam.application.ports import Services
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId, AccountType
@@ -67,7 +72,7 @@ class SentFile:
     account_id: AccountId | None = None
     connection_id: ConnectionId | None = None
     is_dry: bool = False
-    address: str = HERE
+    address: str = LOCAL_ADDRESS
     progress: Progress = lambda _recorded, _count: None
 
 
@@ -97,7 +102,7 @@ def import_file(
         with work.trial() if sent.is_dry else nullcontext():
             # Somebody may have closed or disconnected something while the file was read.
             destination = _destination(work, sent, read.file_format)
-            done = record(work, destination, followed(read, sent.progress))
+            done = record_statements(work, destination, report_progress(read, sent.progress))
         then(work, done)
     return done
 
@@ -113,7 +118,7 @@ def _named_by(account: Account) -> dict[str, object]:
 def _destination(work: UnitOfWork, sent: SentFile, file_format: str) -> Destination:
     account = connection = None
     if sent.connection_id is not None:
-        connection = connections.of(work, sent.user_id, sent.connection_id)
+        connection = connections.load(work, sent.user_id, sent.connection_id)
         if connection.kind is not ProviderKind.FILE:
             raise _unfit(_NOT_OF_FILES, "not_of_files")
     if sent.account_id is not None:
@@ -131,7 +136,7 @@ def _unfit(detail: str, code: str) -> Unprocessable:
     return Unprocessable(detail, (FieldError("/connection_id", code, detail),))
 
 
-def record(work: UnitOfWork, to: Destination, statements: Iterable[Statement]) -> Import:
+def record_statements(work: UnitOfWork, to: Destination, statements: Iterable[Statement]) -> Import:
     """Record what the statements report, all of it or nothing; the caller holds the user.
 
     Raises:
@@ -166,7 +171,8 @@ class _Recording:
                 # An account is made when a balance of it is seen, not before.
                 waiting = self._waiting.setdefault(key, [])
                 waiting += (
-                    import_result.named(identity, problem) for problem in statement.problems
+                    import_result.with_account_name(identity, problem)
+                    for problem in statement.problems
                 )
                 return
             done = self._by_identity[key] = self._begin(statement)
@@ -185,7 +191,7 @@ class _Recording:
                 raise WrongAccount
             self._begin_run(self._connection_of(self._to.account))
             return self._to.account, False
-        connection = self._to.connection or connection_of_institution(
+        connection = self._to.connection or find_or_create(
             self._work,
             self._to.user_id,
             Institution(
@@ -201,7 +207,7 @@ class _Recording:
             return found, False
         account = _account_of(self._work, connection, identity)
         self._work.accounts.add(account)
-        note(self._work, "account_created", account.user_id, account.id)
+        record_event(self._work, "account_created", account.user_id, account.id)
         return account, True
 
     def _connection_of(self, account: Account) -> Connection:
@@ -253,7 +259,7 @@ class _Recording:
         done = Import(self._sync_id, self._to.file_format, accounts)
         homeless = [problem for waiting in self._waiting.values() for problem in waiting]
         if not accounts or not done.recorded + done.skipped:
-            raise NothingUsable(field_errors=import_result.faults_of(homeless, accounts))
+            raise NothingUsable(field_errors=import_result.field_errors(homeless, accounts))
         # What belongs to no account of this import is told with the first one.
         accounts[0].refuse(homeless)
         assert self._connection is not None, "there was a statement"
@@ -271,7 +277,7 @@ class _Recording:
         for one in accounts:
             its = one.account.connection_id
             self._work.accounts.synced(its, [one.account.id], self._work.now)
-        note(self._work, "file_imported", self._to.user_id, self._sync_id)
+        record_event(self._work, "file_imported", self._to.user_id, self._sync_id)
         return done
 
 

@@ -78,14 +78,14 @@ class Import:
         return sum(done.refused for done in self.accounts)
 
 
-def named(identity: Identity, problem: RowError) -> RowError:
+def with_account_name(identity: Identity, problem: RowError) -> RowError:
     """Return the problem as it reads where another account's are told."""
     if problem.line is not None or not identity.external_id:
         return problem
     return replace(problem, detail=f"{identity.name}: {problem.detail}")
 
 
-def faults_of(
+def field_errors(
     homeless: Sequence[RowError], accounts: Iterable[AccountImport]
 ) -> tuple[FieldError, ...]:
     """Return the first hundred reasons, those first that belong to no account."""
@@ -100,7 +100,7 @@ def _with_line(problem: RowError) -> str:
     return problem.detail if problem.line is None else f"Line {problem.line}: {problem.detail}"
 
 
-def followed(read: StatementFile, progress: Progress) -> Iterator[Statement]:
+def report_progress(read: StatementFile, progress: Progress) -> Iterator[Statement]:
     """Yield the file's statements, and tell of each when the next is asked for."""
     for recorded, statement in enumerate(read.statements):
         progress(recorded, read.count)

@@ -3,13 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dashtam.application.audit_log import note
-from dashtam.application.connections.connections import (
-    MANUAL,
-    connection_of_institution,
-    refuse_live,
-)
-from dashtam.application.history.accounts import AccountBalance, owned, with_balance
+from dashtam.application.audit_log import record_event
+from dashtam.application.connections.connections import MANUAL, find_or_create, refuse_live
+from dashtam.application.history.accounts import AccountBalance, load, load_balance
 from dashtam.application.history.capture import Capture
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId, AccountType
@@ -48,7 +44,7 @@ def create_manual(
         Unprocessable: the balance is of the future.
     """
     work.users.hold(user_id)
-    connection = connection_of_institution(work, user_id, MANUAL)
+    connection = find_or_create(work, user_id, MANUAL)
     account_id = AccountId(work.random_id())
     account = Account(
         id=account_id,
@@ -68,9 +64,9 @@ def create_manual(
         updated_at=work.now,
     )
     work.accounts.add(account)
-    note(work, "account_created", user_id, account_id)
+    record_event(work, "account_created", user_id, account_id)
     _record_typed(work, account, reading, SnapshotSource.INITIAL_CONNECTION)
-    return with_balance(work, owned(work, user_id, account_id))
+    return load_balance(work, load(work, user_id, account_id))
 
 
 def type_balance(work: UnitOfWork, account: Account, reading: Reading) -> TypedBalance:
@@ -81,7 +77,7 @@ def type_balance(work: UnitOfWork, account: Account, reading: Reading) -> TypedB
         Unprocessable: the balance is of the future.
     """
     work.users.hold(account.user_id)
-    account = owned(work, account.user_id, account.id)
+    account = load(work, account.user_id, account.id)
     refuse_live(work, account)
     first = not work.balance_snapshots.any_of(account.id)
     source = SnapshotSource.INITIAL_CONNECTION if first else SnapshotSource.MANUAL_SYNC
@@ -124,5 +120,5 @@ def _record_typed(
     reported = reading.turned() if account.balance_sign == -1 else reading
     Capture(work, account, sync_id, source).typed(reported)
     work.accounts.synced(account.connection_id, [account.id], work.now)
-    note(work, "balance_typed", account.user_id, sync_id)
+    record_event(work, "balance_typed", account.user_id, sync_id)
     return sync_id

@@ -7,7 +7,7 @@ from hashlib import sha256
 from threading import Lock
 from typing import Final
 
-from dashtam.application.audit_log import note
+from dashtam.application.audit_log import record_event
 from dashtam.application.ports import Background, Secrets
 from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.people.api_tokens import USE_NOTED_EVERY
@@ -49,8 +49,8 @@ def create(
         expires_at=None if expires_in_days is None else work.now + timedelta(days=expires_in_days),
         last_used_at=None,
     )
-    work.api_tokens.add(token, hash_of(text))
-    note(work, "access_token_created", user_id, token.id)
+    work.api_tokens.add(token, hash_token(text))
+    record_event(work, "access_token_created", user_id, token.id)
     return token, text
 
 
@@ -62,7 +62,7 @@ def authenticate(work: UnitOfWork, text: str) -> Principal:
     """
     if len(text) != _LENGTH or not text.isascii():
         raise Unauthorized
-    token = work.api_tokens.by_hash(hash_of(text), work.now)
+    token = work.api_tokens.by_hash(hash_token(text), work.now)
     if token is None:
         raise Unauthorized
     noted = token.last_used_at
@@ -109,7 +109,7 @@ class TokenUsage:
             return used
 
 
-def of_user(work: UnitOfWork, user_id: UserId, page: PageRequest) -> ListPage[ApiToken]:
+def list_for_user(work: UnitOfWork, user_id: UserId, page: PageRequest) -> ListPage[ApiToken]:
     """Return the user's live tokens, newest first."""
     return work.api_tokens.of_user(user_id, work.now, page)
 
@@ -124,10 +124,10 @@ def revoke(work: UnitOfWork, user_id: UserId, token_id: ApiTokenId) -> None:
     if token is None or token.user_id != user_id:
         raise NotFound
     work.api_tokens.revoke(token_id, work.now)
-    note(work, "access_token_revoked", user_id, token_id)
+    record_event(work, "access_token_revoked", user_id, token_id)
 
 
-def hash_of(text: str) -> bytes:
+def hash_token(text: str) -> bytes:
     """Return by what a token is known here; its text is kept nowhere."""
     return sha256(text.encode()).digest()
 

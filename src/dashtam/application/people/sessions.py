@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
-from dashtam.application.audit_log import note
+from dashtam.application.audit_log import record_event
 from dashtam.application.people import api_tokens, login_throttle, refresh_tokens
 from dashtam.application.people.refresh_tokens import RefreshToken
-from dashtam.application.people.users import is_address
+from dashtam.application.people.users import is_email
 from dashtam.application.ports import Services, Signer
 from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.unit_of_work import UnitOfWork
@@ -56,7 +56,7 @@ def sign_in(
         if work.users.locked_password_hash(user.id) != kept:
             raise Unauthorized(_WRONG)
         session, token = _start(work, services.secrets.random(), user, user_agent)
-        note(work, "signed_in", user.id, session.id)
+        record_event(work, "signed_in", user.id, session.id)
     return _pair(services, session, token)
 
 
@@ -100,7 +100,7 @@ def authenticate(work: UnitOfWork, signer: Signer, token: str) -> Principal:
     return principal
 
 
-def of_user(work: UnitOfWork, principal: Principal, page: PageRequest) -> ListPage[Session]:
+def list_for_user(work: UnitOfWork, principal: Principal, page: PageRequest) -> ListPage[Session]:
     """Return the user's live sessions, newest first."""
     return work.sessions.of_user(principal.user_id, work.now, page)
 
@@ -116,7 +116,7 @@ def revoke(work: UnitOfWork, principal: Principal, session_id: SessionId) -> Non
         raise NotFound
     if session.revoked_at is None:
         work.sessions.revoke(session_id, work.now)
-        note(work, "session_revoked", principal.user_id, session_id)
+        record_event(work, "session_revoked", principal.user_id, session_id)
 
 
 def sign_out(work: UnitOfWork, principal: Principal) -> None:
@@ -127,7 +127,7 @@ def sign_out(work: UnitOfWork, principal: Principal) -> None:
 
 def _known(services: Services, email: str) -> tuple[User | None, str | None]:
     # What can be nobody's e-mail is not shown to the database: it may not even take it.
-    if not is_address(email.strip()):
+    if not is_email(email.strip()):
         return None, None
     with services.database.read() as work:
         user = work.users.by_email(email)
@@ -137,7 +137,7 @@ def _known(services: Services, email: str) -> tuple[User | None, str | None]:
 def _fail(services: Services, user: User | None, address: str) -> None:
     with services.database.write(address) as work:
         user_id = None if user is None else user.id
-        note(work, "sign_in_failed", user_id, user_id)
+        record_event(work, "sign_in_failed", user_id, user_id)
 
 
 def _start(
@@ -179,7 +179,7 @@ def _rotated(work: UnitOfWork, token: RefreshToken, successor: RefreshToken) -> 
     if successor.is_newest(session) and work.now - session.rotated_at <= GRACE:
         return session
     work.sessions.revoke(session.id, work.now)
-    note(work, "refresh_token_reused", session.user_id, session.id)
+    record_event(work, "refresh_token_reused", session.user_id, session.id)
     return None
 
 

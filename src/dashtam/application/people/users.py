@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Final
 
-from dashtam.application.audit_log import note
+from dashtam.application.audit_log import record_event
 from dashtam.application.people import login_throttle
 from dashtam.application.ports import Services
 from dashtam.database.unit_of_work import UnitOfWork
@@ -63,11 +63,11 @@ def register(
         elif not work.users.add(user, password_hash):
             msg = "Somebody has registered with this e-mail already."
             raise Conflict(msg)
-        note(work, "user_registered", user.id, user.id)
+        record_event(work, "user_registered", user.id, user.id)
     return user
 
 
-def registration(services: Services, *, needs_setup_code: bool) -> RegistrationRules:
+def load_registration_rules(services: Services, *, needs_setup_code: bool) -> RegistrationRules:
     """Return who may register at this moment."""
     rule = services.options.registration
     with services.database.read() as work:
@@ -80,7 +80,7 @@ def registration(services: Services, *, needs_setup_code: bool) -> RegistrationR
     )
 
 
-def is_address(email: str) -> bool:
+def is_email(email: str) -> bool:
     """Tell whether this can be an e-mail at all; whether it exists only a letter could tell."""
     local, _, domain = email.rpartition("@")
     return (
@@ -91,7 +91,7 @@ def is_address(email: str) -> bool:
     )
 
 
-def of(work: UnitOfWork, user_id: UserId) -> User:
+def load(work: UnitOfWork, user_id: UserId) -> User:
     """Return the user.
 
     Raises:
@@ -115,7 +115,7 @@ def change_password(
         RateLimited: the old one was wrong too often.
     """
     with services.database.read() as work:
-        user = of(work, principal.user_id)
+        user = load(work, principal.user_id)
         kept = work.users.password_hash(user.id)
     login_throttle.refuse_when_spent(services, user.email, address)
     _refuse_faults(_password_faults(services, new_password, user.email, "/new_password"))
@@ -128,7 +128,7 @@ def change_password(
         if work.users.locked_password_hash(user.id) != kept:
             raise _wrong_password()
         _set_password(work, user, new_hash, principal.session_id)
-        note(work, "password_changed", user.id, user.id)
+        record_event(work, "password_changed", user.id, user.id)
     return user
 
 
@@ -145,14 +145,14 @@ def reset_password(services: Services, user: User, new_password: str) -> None:
     with services.database.write() as work:
         _set_password(work, user, new_hash, None)
         work.api_tokens.revoke_all(user.id, work.now)
-        note(work, "password_reset", user.id, user.id)
+        record_event(work, "password_reset", user.id, user.id)
 
 
 def erase(work: UnitOfWork, user: User) -> int:
     """Remove a user and all that is the user's, and return how many snapshots that were."""
     snapshots = work.users.erase(user.id, work.now)
     # The line is nobody's: what was the user's is gone.
-    note(work, "user_erased", None, user.id)
+    record_event(work, "user_erased", None, user.id)
     return snapshots
 
 
@@ -178,7 +178,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _email_faults(email: str) -> list[FieldError]:
-    if is_address(email):
+    if is_email(email):
         return []
     return [FieldError("/email", "invalid", "This is not an e-mail address.")]
 

@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
 
-from dashtam.application.audit_log import note
+from dashtam.application.audit_log import record_event
 from dashtam.application.history.capture import Capture, CaptureResult
 from dashtam.application.provider import AccountReport
 from dashtam.database.unit_of_work import UnitOfWork
@@ -84,7 +84,7 @@ class AccountResults:
             # Two connections to one account would fork its history, or mix it silently.
             return account
         self._work.accounts.move(account.id, self._connection.id, self._work.now)
-        note(self._work, "account_continued", account.user_id, account.id)
+        record_event(self._work, "account_continued", account.user_id, account.id)
         return replace(account, connection_id=self._connection.id)
 
     def _made(self, report: AccountReport) -> Account:
@@ -107,7 +107,7 @@ class AccountResults:
             updated_at=self._work.now,
         )
         self._work.accounts.add(account)
-        note(self._work, "account_created", account.user_id, account.id)
+        record_event(self._work, "account_created", account.user_id, account.id)
         return account
 
     def _recorded(self, account: Account, report: AccountReport) -> AccountOutcome:

@@ -57,7 +57,7 @@ def spread_overdue(services: Services) -> int:
         for live in overdue:
             provider = services.providers.get(live.connection.provider)
             if provider is not None:
-                at = schedule.caught_up_at(provider.pace, work.now, chance(services))
+                at = schedule.catch_up_at(provider.pace, work.now, chance(services))
                 _postpone(work, live, at - work.now)
     return len(overdue)
 

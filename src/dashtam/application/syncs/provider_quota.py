@@ -6,7 +6,7 @@ from typing import Final
 
 from dashtam.application.ports import Services
 from dashtam.application.provider import Provider, ProviderRateLimited
-from dashtam.application.syncs.schedule import day_of
+from dashtam.application.syncs.schedule import start_of_day
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.errors import Conflict
 
@@ -20,7 +20,7 @@ class ClaimLost(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class ProviderQuota:
     """One claim's right to ask a provider, as long as the claim holds and the day's budget does."""
 
     services: Services
@@ -36,18 +36,18 @@ class Budget:
             ClaimLost: the connection is somebody else's by now.
         """
         with self.services.database.write() as work:
-            day = day_of(work.now)
+            day = start_of_day(work.now)
             budget = self.provider.pace.daily_budget
             if work.connections.spend(self.connection_id, self.fence, day, budget):
                 return
             live = work.connections.locked(self.connection_id)
             if live is None or live.fence != self.fence:
                 raise ClaimLost
-        raise spent(self.services, self.provider)
+        raise quota_exhausted(self.services, self.provider)
 
 
 @dataclass(slots=True)
-class FirstBudget:
+class FirstQuota:
     """The same for a connection that is being made, and not in the database yet."""
 
     services: Services
@@ -61,13 +61,13 @@ class FirstBudget:
             ProviderRateLimited: the budget of the day is spent.
         """
         if self.requests >= self.provider.pace.daily_budget:
-            raise spent(self.services, self.provider)
+            raise quota_exhausted(self.services, self.provider)
         self.requests += 1
 
 
-def spent(services: Services, provider: Provider) -> ProviderRateLimited:
+def quota_exhausted(services: Services, provider: Provider) -> ProviderRateLimited:
     """Return what to raise when the budget of the day is spent."""
     now = services.clock()
     detail = f"{provider.name} was asked as often as it may be today."
     # Not before tomorrow's budget begins, in UTC.
-    return ProviderRateLimited(detail, _A_DAY - (now - day_of(now)))
+    return ProviderRateLimited(detail, _A_DAY - (now - start_of_day(now)))

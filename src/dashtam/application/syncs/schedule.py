@@ -47,11 +47,11 @@ def retry_at(
     return at if paused_until is None else max(at, paused_until + _FIRST_RETRY * (chance / 10))
 
 
-def caught_up_at(pace: Pace, now: datetime, chance: float) -> datetime:
+def catch_up_at(pace: Pace, now: datetime, chance: float) -> datetime:
     """Return when to make up for a slot that nobody was there to serve."""
     return now + min(pace.every / 4, _LONGEST_CATCH_UP) * chance
 
 
-def day_of(now: datetime) -> datetime:
+def start_of_day(now: datetime) -> datetime:
     """Return the beginning of the day (UTC) on which requests are counted."""
     return now.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from dashtam.application import credentials
-from dashtam.application.audit_log import note
+from dashtam.application.audit_log import record_event
 from dashtam.application.ports import Services
 from dashtam.application.provider import Provider, Report
 from dashtam.application.syncs import schedule
@@ -37,16 +37,16 @@ class Failure:
     pause: timedelta | None = None
 
 
-def without_secrets(report: Report, kept: credentials.Kept) -> Report:
+def without_secrets(report: Report, kept: credentials.Credentials) -> Report:
     """Return the report, its sentences fit to be shown."""
     return replace(
         report,
-        warnings=[credentials.harmless(warning, kept) for warning in report.warnings],
+        warnings=[credentials.redact(warning, kept) for warning in report.warnings],
         accounts=[
             replace(
                 account,
                 problems=[
-                    replace(problem, detail=credentials.harmless(problem.detail, kept))
+                    replace(problem, detail=credentials.redact(problem.detail, kept))
                     for problem in account.problems
                 ],
             )
@@ -161,7 +161,7 @@ def _end(work: UnitOfWork, sync: Sync) -> Sync:
         skipped=sum(outcome.skipped for outcome in sync.accounts),
     )
     work.syncs.finish(ended)
-    note(work, f"sync_{ended.state}", ended.user_id, ended.id)
+    record_event(work, f"sync_{ended.state}", ended.user_id, ended.id)
     return ended
 
 

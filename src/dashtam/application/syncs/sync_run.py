@@ -19,10 +19,10 @@ from dashtam.application.provider import (
 )
 from dashtam.application.syncs import sync_result
 from dashtam.application.syncs.lease import LeaseHeartbeat
-from dashtam.application.syncs.provider_quota import Budget
-from dashtam.application.syncs.schedule import day_of
+from dashtam.application.syncs.provider_quota import ProviderQuota
+from dashtam.application.syncs.schedule import start_of_day
 from dashtam.application.syncs.sync_result import Failure, SyncClaim
-from dashtam.application.syncs.syncs import SyncRunning, interrupt, succeeded
+from dashtam.application.syncs.syncs import SyncRunning, interrupt, refuse_failed
 from dashtam.database.syncs.connections import LiveConnection
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account
@@ -133,7 +133,7 @@ def run(services: Services, claim: SyncClaim, keep: Keep = lambda _work, _sync: 
         SyncFailed: the provider did not give what was asked.
         SyncInterrupted: it was not the provider's fault.
     """
-    return succeeded(complete(services, claim, keep))
+    return refuse_failed(complete(services, claim, keep))
 
 
 def reap(work: UnitOfWork, services: Services) -> int:
@@ -187,7 +187,7 @@ def _refuse_when_paused(work: UnitOfWork, live: LiveConnection, provider: Provid
     if live.paused_until is not None and live.paused_until > work.now:
         detail = f"{provider.name} does not want to be asked again yet."
         raise RateLimited(_seconds(live.paused_until - work.now), detail)
-    day = day_of(work.now)
+    day = start_of_day(work.now)
     if live.requests_on == day and live.requests >= provider.pace.daily_budget:
         detail = f"{provider.name} was asked as often as it may be today."
         raise RateLimited(_seconds(day + _A_DAY - work.now), detail)
@@ -202,11 +202,11 @@ def _fetched(services: Services, claim: SyncClaim) -> Report | Failure:
     if sealed is None:
         return Failure("credentials_refused", "There are no credentials.")
     try:
-        kept = credentials.opened(services.cipher, connection, sealed)
+        kept = credentials.unseal(services.cipher, connection, sealed)
     except Unsealable:
         # Whoever brings the key back should not have to enter anything.
         return Failure("key_missing", "The key of the credentials is gone.")
-    budget = Budget(services, claim.provider, connection.id, claim.sync.fence or 0)
+    budget = ProviderQuota(services, claim.provider, connection.id, claim.sync.fence or 0)
     try:
         report = claim.provider.fetch(
             kept,
@@ -236,8 +236,8 @@ def _tell(services: Services, claim: SyncClaim, report: Report) -> None:
         work.syncs.renew(claim.sync.id, now + services.options.sync_lease, now, detail)
 
 
-def _failure(error: ProviderError, kept: credentials.Kept) -> Failure:
-    detail = credentials.harmless(str(error), kept)
+def _failure(error: ProviderError, kept: credentials.Credentials) -> Failure:
+    detail = credentials.redact(str(error), kept)
     if isinstance(error, CredentialsRefused):
         return Failure("credentials_refused", detail)
     if isinstance(error, ProviderRateLimited):

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from dashtam.application.audit_log import note
+from dashtam.application.audit_log import record_event
 from dashtam.application.history import accounts
 from dashtam.application.ports import Services
 from dashtam.database.pagination import ListPage, PageRequest
@@ -57,7 +57,7 @@ class SyncInterrupted(Unavailable):
         self.sync_id = sync.id
 
 
-def of(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> Sync:
+def load(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> Sync:
     """Return the user's run.
 
     Raises:
@@ -69,7 +69,7 @@ def of(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> Sync:
     return _as_of(sync, work.now)
 
 
-def of_snapshot(
+def load_of_snapshot(
     work: UnitOfWork, user_id: UserId, account_id: AccountId, snapshot_id: SnapshotId
 ) -> Sync:
     """Return the run that recorded a snapshot of the user's account, be it retracted since.
@@ -79,19 +79,21 @@ def of_snapshot(
         AccountForbidden: it is another user's.
         SnapshotNotFound: the account has no snapshot with this id.
     """
-    account = accounts.owned(work, user_id, account_id)
+    account = accounts.load(work, user_id, account_id)
     sync_id = work.balance_snapshots.sync_of(account.id, snapshot_id)
     if sync_id is None:
         raise SnapshotNotFound
-    return of(work, user_id, sync_id)
+    return load(work, user_id, sync_id)
 
 
-def of_connection(work: UnitOfWork, connection: Connection, page: PageRequest) -> ListPage[Sync]:
+def list_for_connection(
+    work: UnitOfWork, connection: Connection, page: PageRequest
+) -> ListPage[Sync]:
     """Return the connection's runs, newest first."""
     return _listed(work.syncs.of_connection(connection.id, page), work.now)
 
 
-def of_user(work: UnitOfWork, user_id: UserId, page: PageRequest) -> ListPage[Sync]:
+def list_for_user(work: UnitOfWork, user_id: UserId, page: PageRequest) -> ListPage[Sync]:
     """Return the user's runs, newest first."""
     return _listed(work.syncs.of_user(user_id, page), work.now)
 
@@ -106,7 +108,7 @@ def retract(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> None:
         Conflict: the run was a live sync, which is what the provider said.
     """
     work.users.hold(user_id)
-    sync = of(work, user_id, sync_id)
+    sync = load(work, user_id, sync_id)
     if sync.kind is SyncKind.LIVE:
         detail = "Only imports and typed balances can be retracted: a live sync is what was said."
         raise Conflict(detail)
@@ -116,10 +118,10 @@ def retract(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> None:
             work.history_chunks.changed(account_id)
         # What an account holds now is no history: what this run said of it is not known any more.
         work.holdings.retract(sync)
-        note(work, "sync_retracted", user_id, sync_id)
+        record_event(work, "sync_retracted", user_id, sync_id)
 
 
-def succeeded(sync: Sync) -> Sync:
+def refuse_failed(sync: Sync) -> Sync:
     """Return a run that ended, unless it failed.
 
     Raises:
@@ -144,10 +146,10 @@ def interrupt(work: UnitOfWork, sync: Sync) -> None:
         detail=INTERRUPTED,
     )
     work.syncs.finish(ended)
-    note(work, "sync_interrupted", sync.user_id, sync.id)
+    record_event(work, "sync_interrupted", sync.user_id, sync.id)
 
 
-class Following:
+class SyncFollower:
     """A run as it goes on: asked again and again, it tells what is new."""
 
     def __init__(self, services: Services, user_id: UserId, sync_id: SyncId) -> None:
@@ -156,14 +158,14 @@ class Following:
         self._sync_id = sync_id
         self._told: Sync | None = None
 
-    def news(self) -> Sync | None:
+    def poll(self) -> Sync | None:
         """Return the run, None where it is as it was when this was last asked.
 
         Raises:
             SyncNotFound: there is none with this id, or it is another user's.
         """
         with self._services.database.read() as work:
-            sync = of(work, self._user_id, self._sync_id)
+            sync = load(work, self._user_id, self._sync_id)
         # A renewed lease is no news.
         seen = replace(sync, lease_until=None)
         if seen == self._told:

@@ -88,14 +88,14 @@ def user_by_email(work: UnitOfWork, email: str) -> User:
 
 def chosen_account(work: UnitOfWork, user: User, text: str) -> Account:
     """Return the user's account with this id, or whose name begins like this."""
-    found = every(lambda page: accounts.of_user(work, user.id, page))
+    found = every(lambda page: accounts.list_for_user(work, user.id, page))
     owned = [Named(one.account.id, one.account.name, one.account) for one in found]
     return chosen("account", text, owned)
 
 
 def chosen_connection(work: UnitOfWork, user: User, text: str) -> Connection:
     """Return the user's connection with this id, or whose name begins like this."""
-    found = every(lambda page: connections.of_user(work, user.id, page))
+    found = every(lambda page: connections.list_for_user(work, user.id, page))
     return chosen("connection", text, [Named(one.id, one.name, one) for one in found])
 
 

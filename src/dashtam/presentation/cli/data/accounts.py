@@ -95,7 +95,7 @@ def list_accounts(invocation: Invocation) -> None:
     """
     with invocation.services.database.read() as work:
         user = chosen_user(invocation, work)
-        found = list(every(lambda page: owned.of_user(work, user.id, page)))
+        found = list(every(lambda page: owned.list_for_user(work, user.id, page)))
     shape = AccountList(
         accounts=[account_shape(one) for one in found], total_count=len(found), next_cursor=None
     )
@@ -218,7 +218,7 @@ def change(invocation: Invocation, /, account: str, *, reopen: bool, **given: ob
         if isinstance(closed_at := changes.get("closed_at"), datetime):
             changes["closed_at"] = _past(work, closed_at)
         changed = owned.change(work, mine, cast("AccountChanges", changes))
-        shown = owned.with_balance(work, changed)
+        shown = owned.load_balance(work, changed)
     answer(
         invocation,
         account_shape(shown),

@@ -53,7 +53,7 @@ def list_connections(invocation: Invocation) -> None:
     """List where the accounts come from, and what is wrong with it, if anything is."""
     with invocation.services.database.read() as work:
         user = chosen_user(invocation, work)
-        found = list(every(lambda page: ties.of_user(work, user.id, page)))
+        found = list(every(lambda page: ties.list_for_user(work, user.id, page)))
     shape = ConnectionList(
         connections=[connection_shape(one) for one in found],
         total_count=len(found),

@@ -35,8 +35,8 @@ def balances(invocation: Invocation, *, hidden: bool, closed: bool) -> None:
     include = {name for name, wanted in (("hidden", hidden), ("closed", closed)) if wanted}
     with invocation.services.database.read() as work:
         user = chosen_user(invocation, work)
-        latest = balance_snapshots.latest(work, user.id, include)
-        owned = every(lambda page: accounts.of_user(work, user.id, page))
+        latest = balance_snapshots.load_latest(work, user.id, include)
+        owned = every(lambda page: accounts.list_for_user(work, user.id, page))
         names = {one.account.id: one.account.name for one in owned}
     answer(invocation, latest_shape(latest), lambda: _latest_text(latest, names))
 
@@ -73,7 +73,7 @@ def history(
     with invocation.services.database.read() as work:
         user = chosen_user(invocation, work)
         mine = chosen_account(work, user, account)
-        found = balance_snapshots.history(work, user.id, mine.id, period, _source(source))
+        found = balance_snapshots.load_history(work, user.id, mine.id, period, _source(source))
     answer(invocation, history_shape(found), lambda: _history_text(mine, found, drawn=True))
 
 
@@ -90,7 +90,7 @@ def snapshots(invocation: Invocation, account: str, limit: int, source: str | No
     with invocation.services.database.read() as work:
         user = chosen_user(invocation, work)
         mine = chosen_account(work, user, account)
-        found = balance_snapshots.recent(work, user.id, mine.id, limit, _source(source))
+        found = balance_snapshots.load_recent(work, user.id, mine.id, limit, _source(source))
     answer(invocation, history_shape(found), lambda: _history_text(mine, found, drawn=False))
 
 

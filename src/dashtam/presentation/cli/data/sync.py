@@ -12,7 +12,7 @@ from dashtam.application.ports import Services
 from dashtam.application.syncs import sync_run
 from dashtam.application.syncs.sync_result import SyncClaim
 from dashtam.application.syncs.sync_run import SyncRequest
-from dashtam.application.syncs.syncs import Following, of
+from dashtam.application.syncs.syncs import SyncFollower, load
 from dashtam.database.pagination import every
 from dashtam.domain.connection import Connection, ConnectionState, ProviderKind
 from dashtam.domain.errors import DashtamError
@@ -88,7 +88,7 @@ def _chosen(invocation: Invocation, text: str | None) -> Sequence[Connection]:
             return [chosen_connection(work, user, text)]
         return [
             one
-            for one in every(lambda page: connections.of_user(work, user.id, page))
+            for one in every(lambda page: connections.list_for_user(work, user.id, page))
             if one.kind is ProviderKind.API and one.state is not ConnectionState.DISCONNECTED
         ]
 
@@ -105,14 +105,14 @@ def _synced(services: Services, connection: Connection, *, is_forced: bool, watc
 def _watched(services: Services, claim: SyncClaim, tell: Callable[[Sync], None]) -> Sync:
     thread = Thread(target=sync_run.complete, args=(services, claim))
     thread.start()
-    following = Following(services, claim.sync.user_id, claim.sync.id)
+    following = SyncFollower(services, claim.sync.user_id, claim.sync.id)
     while thread.is_alive():
-        if news := following.news():
+        if news := following.poll():
             tell(news)
         time.sleep(_PAUSE_S)
     thread.join()
     with services.database.read() as work:
-        return of(work, claim.sync.user_id, claim.sync.id)
+        return load(work, claim.sync.user_id, claim.sync.id)
 
 
 def _news(sync: Sync) -> str:

@@ -26,7 +26,7 @@ def list_syncs(invocation: Invocation, limit: int) -> None:
     """List syncs, imports and typed balances, newest first."""
     with invocation.services.database.read() as work:
         user = chosen_user(invocation, work)
-        found = runs.of_user(work, user.id, PageRequest(limit))
+        found = runs.list_for_user(work, user.id, PageRequest(limit))
     shape = SyncList(
         syncs=[sync_shape(sync) for sync in found.items],
         total_count=found.total,
@@ -63,7 +63,7 @@ def retract(invocation: Invocation, sync_id: UUID) -> None:
     database = invocation.services.database
     with database.read() as work:
         user = chosen_user(invocation, work)
-        sync = runs.of(work, user.id, SyncId(sync_id))
+        sync = runs.load(work, user.id, SyncId(sync_id))
     taken = count_text(sync.recorded, "snapshot")
     if not sync.retracted_at:
         invocation.make_sure(f"Take back {taken}, recorded {instant_text(sync.started_at)}?")

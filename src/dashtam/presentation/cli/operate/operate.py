@@ -127,7 +127,7 @@ def audit(invocation: Invocation, limit: int) -> None:
     with invocation.services.database.read() as work:
         email = invocation.email
         user_id = None if email is None else user_by_email(work, email).id
-        lines = audit_log.newest(work, limit, user_id)
+        lines = audit_log.list_newest(work, limit, user_id)
         emails = {user.id: user.email for user in work.users.every()}
     answer(
         invocation,

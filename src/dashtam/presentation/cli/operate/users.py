@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import click
 
-from dashtam.application.audit_log import HERE
+from dashtam.application.audit_log import LOCAL_ADDRESS
 from dashtam.application.people import users as people
 from dashtam.domain.user import User
 from dashtam.presentation.cli.context import Invocation, Noun, pass_invocation, say
@@ -59,7 +59,7 @@ def create(invocation: Invocation, email: str) -> None:
         _password(),
         setup_code=None,
         needs_setup_code=False,
-        address=HERE,
+        address=LOCAL_ADDRESS,
     )
     answer(invocation, user_shape(user), lambda: f"{user.email} can sign in now.")
 

@@ -100,7 +100,7 @@ def list_accounts(context: RequestContext) -> Response:
 
     The user's accounts, by name, hidden and closed ones too, each with its newest balance.
     """
-    found = accounts.of_user(context.work, context.user_id, context.page())
+    found = accounts.list_for_user(context.work, context.user_id, context.page())
     return Response(
         AccountList(
             accounts=[account_shape(balance) for balance in found.items],
@@ -112,7 +112,7 @@ def list_accounts(context: RequestContext) -> Response:
 
 def get_account(context: RequestContext) -> Response:
     """Get an account."""
-    return Response(account_shape(accounts.with_balance(context.work, _owned(context))))
+    return Response(account_shape(accounts.load_balance(context.work, _owned(context))))
 
 
 def create_account(context: RequestContext) -> Response:
@@ -144,7 +144,7 @@ def change_account(context: RequestContext) -> Response:
     changed = accounts.change(
         context.work, account, _changes(context.body(AccountPatch), context.work)
     )
-    return Response(account_shape(accounts.with_balance(context.work, changed)))
+    return Response(account_shape(accounts.load_balance(context.work, changed)))
 
 
 def type_balance(context: RequestContext) -> Response:
@@ -169,7 +169,7 @@ def type_balance(context: RequestContext) -> Response:
 
 
 def _owned(context: RequestContext) -> Account:
-    return accounts.owned(context.work, context.user_id, AccountId(context.value(ACCOUNT_ID)))
+    return accounts.load(context.work, context.user_id, AccountId(context.value(ACCOUNT_ID)))
 
 
 def account_shape(balance: AccountBalance) -> AccountShape:

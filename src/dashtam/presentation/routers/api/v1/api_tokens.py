@@ -69,7 +69,7 @@ def list_access_tokens(context: RequestContext) -> Response:
 
     Those that are good, newest first.
     """
-    found = api_tokens.of_user(context.work, context.user_id, context.page())
+    found = api_tokens.list_for_user(context.work, context.user_id, context.page())
     return Response(
         AccessTokenList(
             access_tokens=[access_token_shape(token) for token in found.items],

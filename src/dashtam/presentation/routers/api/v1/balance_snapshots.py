@@ -36,7 +36,7 @@ def get_latest_snapshots(context: RequestContext) -> Response:
     exact totals by currency. The changes compare to the previous snapshot of the same account.
     Accounts that are hidden or closed are left out unless `include` names them.
     """
-    latest = balance_snapshots.latest(context.work, context.user_id, context.value(INCLUDE))
+    latest = balance_snapshots.load_latest(context.work, context.user_id, context.value(INCLUDE))
     return Response(latest_shape(latest))
 
 
@@ -55,7 +55,7 @@ def get_balance_history(context: RequestContext) -> Response:
     interval = context.optional(INTERVAL)
     calendar = None if interval is None else Calendar(interval, context.value(TZ))
     detail = Thinning(calendar, context.optional(MAX_POINTS))
-    history = balance_snapshots.history(
+    history = balance_snapshots.load_history(
         context.work, context.user_id, account_id, period, context.optional(SOURCE), detail
     )
     return Response(history_shape(history))
@@ -67,7 +67,7 @@ def list_balance_snapshots(context: RequestContext) -> Response:
     An account's most recent snapshots, newest first. Each change compares to the snapshot before
     it in the account's whole series, also where that one lies beyond `limit`.
     """
-    history = balance_snapshots.recent(
+    history = balance_snapshots.load_recent(
         context.work,
         context.user_id,
         AccountId(context.value(ACCOUNT_ID)),

@@ -127,7 +127,7 @@ def change_connection(context: RequestContext) -> Response:
     """
     patch = context.body(ConnectionPatch)
     with context.services.database.write() as work:
-        connection = connections.of(
+        connection = connections.load(
             work, context.user_id, ConnectionId(context.value(CONNECTION_ID))
         )
         if not isinstance(patch.name, UnsetType):
@@ -144,7 +144,7 @@ def disconnect(context: RequestContext) -> Response:
     connected again.
     """
     connection_id = ConnectionId(context.value(CONNECTION_ID))
-    connection = connections.of(context.work, context.user_id, connection_id)
+    connection = connections.load(context.work, context.user_id, connection_id)
     connections.disconnect(context.work, connection)
     return NO_CONTENT
 
@@ -177,7 +177,7 @@ def list_connections(context: RequestContext) -> Response:
     Where the user's accounts come from: one for each provider that was connected to, one for each
     institution whose files were imported, and one for the accounts that are kept by hand.
     """
-    found = connections.of_user(context.work, context.user_id, context.page())
+    found = connections.list_for_user(context.work, context.user_id, context.page())
     return Response(
         ConnectionList(
             connections=[connection_shape(connection) for connection in found.items],
@@ -190,7 +190,9 @@ def list_connections(context: RequestContext) -> Response:
 def get_connection(context: RequestContext) -> Response:
     """Get a connection."""
     connection_id = ConnectionId(context.value(CONNECTION_ID))
-    return Response(connection_shape(connections.of(context.work, context.user_id, connection_id)))
+    return Response(
+        connection_shape(connections.load(context.work, context.user_id, connection_id))
+    )
 
 
 def connection_shape(connection: Connection) -> ConnectionShape:

@@ -41,8 +41,8 @@ def list_account_holdings(context: RequestContext) -> Response:
 
     What the account's positions are now, as they were last reported.
     """
-    account = accounts.owned(context.work, context.user_id, AccountId(context.value(ACCOUNT_ID)))
-    return _answer(holdings.of_account(context.work, account, context.page()))
+    account = accounts.load(context.work, context.user_id, AccountId(context.value(ACCOUNT_ID)))
+    return _answer(holdings.list_for_account(context.work, account, context.page()))
 
 
 def list_holdings(context: RequestContext) -> Response:
@@ -50,7 +50,7 @@ def list_holdings(context: RequestContext) -> Response:
 
     The current positions of all the user's accounts.
     """
-    return _answer(holdings.of_user(context.work, context.user_id, context.page()))
+    return _answer(holdings.list_for_user(context.work, context.user_id, context.page()))
 
 
 def _answer(found: ListPage[Holding]) -> Response:

@@ -72,7 +72,7 @@ def list_sessions(context: RequestContext) -> Response:
 
     Where the user is signed in, newest first.
     """
-    found = sessions.of_user(context.work, context.principal, context.page())
+    found = sessions.list_for_user(context.work, context.principal, context.page())
     return Response(
         SessionList(
             sessions=[_shape(session, context.principal) for session in found.items],

@@ -14,7 +14,7 @@ from dashtam.application.history import accounts
 from dashtam.application.syncs import sync_run, syncs
 from dashtam.application.syncs.sync_result import SyncClaim
 from dashtam.application.syncs.sync_run import SyncRequest
-from dashtam.application.syncs.syncs import Following
+from dashtam.application.syncs.syncs import SyncFollower
 from dashtam.database.pagination import ListPage
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import AccountId
@@ -100,7 +100,7 @@ def sync_accounts(context: RequestContext) -> Response:
     order = context.body(AccountSyncOrder)
 
     def begin(work: UnitOfWork) -> SyncClaim:
-        connection = connections.of(work, context.user_id, ConnectionId(order.connection_id))
+        connection = connections.load(work, context.user_id, ConnectionId(order.connection_id))
         wanted = SyncRequest(SnapshotSource.ACCOUNT_SYNC, is_forced=order.force)
         return sync_run.begin(work, context.services, connection, wanted)
 
@@ -116,8 +116,8 @@ def sync_holdings(context: RequestContext) -> Response:
     order = context.body(SyncOrder)
 
     def begin(work: UnitOfWork) -> SyncClaim:
-        account = accounts.owned(work, context.user_id, AccountId(context.value(ACCOUNT_ID)))
-        connection = connections.of(work, context.user_id, account.connection_id)
+        account = accounts.load(work, context.user_id, AccountId(context.value(ACCOUNT_ID)))
+        connection = connections.load(work, context.user_id, account.connection_id)
         wanted = SyncRequest(SnapshotSource.HOLDINGS_SYNC, account, is_forced=order.force)
         return sync_run.begin(work, context.services, connection, wanted)
 
@@ -133,7 +133,7 @@ def sync_connection(context: RequestContext) -> Response:
     order = context.body(SyncOrder)
 
     def begin(work: UnitOfWork) -> SyncClaim:
-        connection = connections.of(
+        connection = connections.load(
             work, context.user_id, ConnectionId(context.value(CONNECTION_ID))
         )
         wanted = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=order.force)
@@ -148,22 +148,22 @@ def follow_sync(context: RequestContext) -> Response:
     The run as server-sent events: `sync` with the run whenever it has changed, the last one when
     it has ended. Comments keep the connection open meanwhile.
     """
-    sync = syncs.of(context.work, context.user_id, SyncId(context.value(SYNC_ID)))
-    events = _Events(Following(context.services, context.user_id, sync.id))
+    sync = syncs.load(context.work, context.user_id, SyncId(context.value(SYNC_ID)))
+    events = _Events(SyncFollower(context.services, context.user_id, sync.id))
     return Response(stream=events.next, media_type=EVENT_STREAM)
 
 
 class _Events:
     """One client's following of one run."""
 
-    def __init__(self, following: Following) -> None:
+    def __init__(self, following: SyncFollower) -> None:
         self._following = following
         self._silent = 0
 
     def next(self) -> StreamPart:
         """Return what is new, and now and then a sign of life."""
         try:
-            sync = self._following.news()
+            sync = self._following.poll()
         except DashtamError:
             # It is gone, or the database is: the client asks for the run itself.
             return StreamPart(b"", is_last=True)
@@ -204,8 +204,8 @@ def list_connection_syncs(context: RequestContext) -> Response:
     Every run of the connection, imports and typed balances too, newest first.
     """
     connection_id = ConnectionId(context.value(CONNECTION_ID))
-    connection = connections.of(context.work, context.user_id, connection_id)
-    return _answer(syncs.of_connection(context.work, connection, context.page()))
+    connection = connections.load(context.work, context.user_id, connection_id)
+    return _answer(syncs.list_for_connection(context.work, connection, context.page()))
 
 
 def list_syncs(context: RequestContext) -> Response:
@@ -213,7 +213,7 @@ def list_syncs(context: RequestContext) -> Response:
 
     Every run of all the user's connections, newest first.
     """
-    return _answer(syncs.of_user(context.work, context.user_id, context.page()))
+    return _answer(syncs.list_for_user(context.work, context.user_id, context.page()))
 
 
 def get_sync(context: RequestContext) -> Response:
@@ -222,7 +222,7 @@ def get_sync(context: RequestContext) -> Response:
     A run with what it did to each account.
     """
     return Response(
-        sync_shape(syncs.of(context.work, context.user_id, SyncId(context.value(SYNC_ID))))
+        sync_shape(syncs.load(context.work, context.user_id, SyncId(context.value(SYNC_ID))))
     )
 
 
@@ -235,7 +235,7 @@ def get_snapshot_sync(context: RequestContext) -> Response:
     account_id = AccountId(context.value(ACCOUNT_ID))
     snapshot_id = SnapshotId(context.value(SNAPSHOT_ID))
     return Response(
-        sync_shape(syncs.of_snapshot(context.work, context.user_id, account_id, snapshot_id))
+        sync_shape(syncs.load_of_snapshot(context.work, context.user_id, account_id, snapshot_id))
     )
 
 

@@ -98,10 +98,10 @@ def get_total_history(context: RequestContext) -> Response:
         tz=calendar.zone.key,
     )
     if context.value(GROUP_BY) == "account":
-        found = total_history.by_account(context.work, context.user_id, asked)
+        found = total_history.load_accounts(context.work, context.user_id, asked)
         answer.accounts = [_account_series(series) for series in found]
     else:
-        totals = total_history.by_currency(context.work, context.user_id, asked)
+        totals = total_history.load_totals(context.work, context.user_id, asked)
         answer.series = [_total_series(series) for series in totals]
     return Response(answer)
 

@@ -74,7 +74,9 @@ def get_registration(context: RequestContext) -> Response:
     For a page that greets whoever opens it first: whether somebody has registered yet, whether
     anybody still may, and whether that takes the setup code that the server printed.
     """
-    state = users.registration(context.services, needs_setup_code=_is_within_reach(context))
+    state = users.load_registration_rules(
+        context.services, needs_setup_code=_is_within_reach(context)
+    )
     return Response(
         RegistrationState(
             is_open=state.is_open,
@@ -86,7 +88,7 @@ def get_registration(context: RequestContext) -> Response:
 
 def get_user(context: RequestContext) -> Response:
     """Get the signed-in user."""
-    return Response(user_shape(users.of(context.work, context.user_id)))
+    return Response(user_shape(users.load(context.work, context.user_id)))
 
 
 def change_user(context: RequestContext) -> Response:
