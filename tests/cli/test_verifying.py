@@ -22,9 +22,9 @@ from dashtam.bootstrap import Installation
 from dashtam.database.engine import open_engine
 from dashtam.database.tables import accounts as accounts_table
 from dashtam.database.tables import balance_snapshots, erasures, metadata, retractions
-from dashtam.domain.account import AccountId, AccountType
+from dashtam.domain.account import AccountId, AccountType, Identity
 from dashtam.domain.money import Currency
-from dashtam.domain.statement import Identity, Reading, Statement
+from dashtam.domain.statement import Reading, Statement
 from dashtam.domain.sync import SnapshotSource
 
 SNAPSHOTS_EACH = 20

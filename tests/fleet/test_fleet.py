@@ -127,5 +127,5 @@ def test_two_workers_record_each_sync_once_and_one_server_that_dies_is_not_misse
     assert fleet.query(twice) == []
     installation = Installation.open({"data": fleet.data, "database_url": fleet.url})
     report = verify(installation.database)
-    assert (report.found, report.outdated_pages) == (0, [])
+    assert (report.found, report.outdated_chunks) == (0, [])
     installation.close()

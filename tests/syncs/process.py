@@ -25,9 +25,8 @@ from sqlalchemy import Engine
 
 from dashtam.application.ports import Services
 from dashtam.application.provider import CredentialField, Http, Pace, Report
-from dashtam.application.syncs import sync_run
-from dashtam.application.syncs.sync_result import SyncClaim
-from dashtam.application.syncs.sync_run import SyncRequest
+from dashtam.application.syncs import claims, sync_run
+from dashtam.application.syncs.claims import SyncClaim, SyncRequest
 from dashtam.application.syncs.syncs import SyncRunning
 from dashtam.bootstrap.worker import Effort, Worker
 from dashtam.database.engine import open_engine
@@ -184,7 +183,7 @@ def _begun(services: Services, order: Mapping[str, Any]) -> SyncClaim:
         connection = work.connections.get(connection_id(order))
         assert connection is not None
         wanted = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=True)
-        return sync_run.begin(work, services, connection, wanted)
+        return claims.claim_connection(work, services, connection, wanted)
 
 
 def work(order: Mapping[str, Any]) -> None:

@@ -23,8 +23,8 @@ from dashtam.application.connections import connect
 from dashtam.application.connections.connect import NewConnection
 from dashtam.application.history.verification import verify
 from dashtam.application.ports import Services
-from dashtam.application.syncs import sync_run
-from dashtam.application.syncs.sync_run import SyncRequest
+from dashtam.application.syncs import claims, sync_run
+from dashtam.application.syncs.claims import SyncRequest
 from dashtam.database.engine import open_engine
 from dashtam.domain.connection import Connection
 from dashtam.domain.sync import SnapshotSource
@@ -154,7 +154,7 @@ class Fleet:
     def sync(self, connection: Connection) -> str:
         with self.services.database.write() as work:
             wanted = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=True)
-            claim = sync_run.begin(work, self.services, connection, wanted)
+            claim = claims.claim_connection(work, self.services, connection, wanted)
         return sync_run.complete(self.services, claim).state
 
     def end(self) -> None:
@@ -181,7 +181,7 @@ class Fleet:
         good = {_id(row.id) for row in self.query("SELECT id FROM syncs WHERE state = 'succeeded'")}
         assert set(runs) == good
         report = verify(self.services.database)
-        assert (report.found, report.outdated_pages) == (0, [])
+        assert (report.found, report.outdated_chunks) == (0, [])
 
     @property
     def is_postgresql(self) -> bool:
@@ -215,7 +215,7 @@ def start_fleet(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Fle
 def wait_for_leases(fleet: Fleet) -> None:
     time.sleep(LEASE_S + 0.1)
     with fleet.services.database.write() as work:
-        sync_run.reap(work, fleet.services)
+        claims.end_expired(work, fleet.services)
     assert fleet.query("SELECT count(*) FROM syncs WHERE state = 'running'") == [(0,)]
 
 

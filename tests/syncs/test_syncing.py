@@ -206,11 +206,26 @@ def test_an_account_is_made_when_a_balance_is_seen(scene: Scene, ada: Person) ->
     assert run["state"] == "partial"
 
 
-def test_an_account_that_is_told_twice_is_recorded_once(scene: Scene, ada: Person) -> None:
-    scene.provider.usual = Report([account("1"), account("2")])
+def test_an_account_that_is_reported_twice_is_recorded_once(scene: Scene, ada: Person) -> None:
+    scene.provider.usual = Report([account("1"), account("1")])
     scene.connected(ada)
     assert only_account(ada)["balance"] == "1.00"
     assert ada.history(only_account(ada)["id"])["total_count"] == 1
+
+
+def test_of_two_different_reports_of_an_account_neither_is_recorded(
+    scene: Scene, ada: Person
+) -> None:
+    scene.provider.script = [
+        Report([account("1")]),
+        Report([account("2"), account("3"), account("4", "2")]),
+    ]
+    bank = scene.connected(ada)
+    assert ada.post(f"/connections/{bank['id']}/syncs").status_code == 201
+    run = ada.get(f"/connections/{bank['id']}/syncs").json()["syncs"][0]
+    assert [one["code"] for one in run["accounts"]] == ["duplicate_account", None]
+    balances = [one["balance"] for one in ada.get("/accounts").json()["accounts"]]
+    assert sorted(balances) == ["1.00", "4.00"]
 
 
 def test_several_currencies_and_institutions_are_several_accounts(
@@ -374,7 +389,7 @@ def test_a_run_tells_how_far_it_has_come(scene: Scene, ada: Person, bank: dict[s
     look()
     assert news == [
         ("running", "Scripted Bank is being asked."),
-        ("running", "Scripted Bank told of 1 account: that is being recorded."),
+        ("running", "Scripted Bank answered: 1 account to record."),
         ("succeeded", None),
     ]
 

@@ -12,9 +12,9 @@ from typing import Final
 from structlog.typing import FilteringBoundLogger
 
 from dashtam.application.ports import Services
-from dashtam.application.syncs import due_connections, sync_run
+from dashtam.application.syncs import claims, sync_run
+from dashtam.application.syncs.claims import SyncClaim
 from dashtam.application.syncs.schedule import CATCH_UP_AFTER
-from dashtam.application.syncs.sync_result import SyncClaim
 from dashtam.domain.errors import DashtamError
 
 FINISH_WITHIN_S: Final = 20.0
@@ -95,7 +95,7 @@ class Worker:
         self._catch_up()
         if not self._wait_for_room():
             return False
-        claim = due_connections.claim_due(self.services)
+        claim = claims.claim_due(self.services)
         if claim is None:
             return False
         thread = threading.Thread(target=self._sync, args=(claim,), name=f"sync {claim.sync.id}",
@@ -112,11 +112,11 @@ class Worker:
             is_any_expired = bool(work.syncs.expired(work.now, 1))
         if is_any_expired:
             with self.services.database.write() as work:
-                interrupted = sync_run.reap(work, self.services)
+                interrupted = claims.end_expired(work, self.services)
             self.log.info("syncs_interrupted", count=interrupted)
         # This machine was off, or asleep: whatever fell due meanwhile must not start at once.
         if before is None or now - before > CATCH_UP_AFTER:
-            spread = due_connections.spread_overdue(self.services)
+            spread = claims.spread_overdue(self.services)
             if spread:
                 self.log.info("syncs_spread", count=spread)
 
@@ -154,7 +154,7 @@ class Worker:
         for claim in left:
             try:
                 with self.services.database.write() as work:
-                    sync_run.release(work, claim)
+                    claims.release(work, claim)
             except DashtamError as refusal:
                 # Its lease runs out by itself.
                 self.log.warning("sync_not_released", reason=str(refusal))

@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Literal
 
+from dashtam.domain.account import Identity
 from dashtam.domain.errors import InvalidAmount, UnknownCurrency
 from dashtam.domain.money import Currency, parse_amount
-from dashtam.domain.statement import Identity, Position, Reading, RowError, Statement
+from dashtam.domain.statement import Position, Reading, RowError, Statement
 
 # ISO 4217's own code for "no currency": stands where a statement's currency cannot be told. Such
 # a statement has problems and no readings.

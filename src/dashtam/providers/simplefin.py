@@ -21,10 +21,11 @@ from dashtam.application.provider import (
     Report,
 )
 from dashtam.domain import parsing
+from dashtam.domain.account import Identity
 from dashtam.domain.account_types import guess
 from dashtam.domain.money import Currency
 from dashtam.domain.parsing import Unusable
-from dashtam.domain.statement import Identity, Position, Reading, RowError
+from dashtam.domain.statement import Position, Reading, RowError
 from dashtam.providers import http_json
 from dashtam.providers.http_json import Record, text
 

@@ -2,10 +2,9 @@
 
 import re
 
-from dashtam.domain.account import AccountType
+from dashtam.domain.account import AccountType, Identity
 from dashtam.domain.money import Currency
 from dashtam.domain.parsing import clean
-from dashtam.domain.statement import Identity
 
 _TITLES = {
     AccountType.CHECKING: "Checking",

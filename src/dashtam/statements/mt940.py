@@ -18,10 +18,11 @@ from typing import BinaryIO
 import mt940
 
 from dashtam.domain import parsing
+from dashtam.domain.account import Identity
 from dashtam.domain.errors import UnreadableFile
 from dashtam.domain.money import Currency
 from dashtam.domain.parsing import NO_CURRENCY, Unusable
-from dashtam.domain.statement import Identity, Reading, RowError, Statement
+from dashtam.domain.statement import Reading, RowError, Statement
 from dashtam.statements.encodings import text_of, whole
 from dashtam.statements.identities import bic, numbered
 

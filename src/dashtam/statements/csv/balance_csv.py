@@ -21,9 +21,10 @@ from typing import BinaryIO
 from msgspec.structs import replace
 
 from dashtam.domain import parsing
+from dashtam.domain.account import Identity
 from dashtam.domain.errors import FieldError, MappingNeeded, UnreadableFile
 from dashtam.domain.parsing import NO_CURRENCY, Separator, Unusable
-from dashtam.domain.statement import Identity, Reading, RowError, Statement
+from dashtam.domain.statement import Reading, RowError, Statement
 from dashtam.statements.csv import numbers
 from dashtam.statements.csv.dates import DayEvidence, Reader, reader_of
 from dashtam.statements.csv.mapping import ColumnMapping, Layout, layout_of, mapping_of

@@ -17,11 +17,11 @@ from decimal import Decimal
 from typing import BinaryIO
 
 from dashtam.domain import parsing
-from dashtam.domain.account import AccountType
+from dashtam.domain.account import AccountType, Identity
 from dashtam.domain.errors import UnreadableFile
 from dashtam.domain.money import EXACT, Currency
 from dashtam.domain.parsing import NO_CURRENCY, Unusable
-from dashtam.domain.statement import Identity, Position, Reading, RowError, Statement
+from dashtam.domain.statement import Position, Reading, RowError, Statement
 from dashtam.statements.encodings import text_of, whole
 from dashtam.statements.identities import numbered
 from dashtam.statements.ofx.document import AccountStatement, Document, OfxHolding, parse

@@ -9,9 +9,8 @@ import click
 
 from dashtam.application.connections import connections
 from dashtam.application.ports import Services
-from dashtam.application.syncs import sync_run
-from dashtam.application.syncs.sync_result import SyncClaim
-from dashtam.application.syncs.sync_run import SyncRequest
+from dashtam.application.syncs import claims, sync_run
+from dashtam.application.syncs.claims import SyncClaim, SyncRequest
 from dashtam.application.syncs.syncs import SyncFollower, load
 from dashtam.database.pagination import every
 from dashtam.domain.connection import Connection, ConnectionState, ProviderKind
@@ -96,7 +95,7 @@ def _chosen(invocation: Invocation, text: str | None) -> Sequence[Connection]:
 def _synced(services: Services, connection: Connection, *, is_forced: bool, watch: bool) -> Sync:
     with services.database.write() as work:
         wanted = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=is_forced)
-        claim = sync_run.begin(work, services, connection, wanted)
+        claim = claims.claim_connection(work, services, connection, wanted)
     if not watch:
         return sync_run.complete(services, claim)
     return _watched(services, claim, lambda sync: say(f"{connection.name}: {_news(sync)}"))

@@ -11,9 +11,8 @@ from msgspec import Meta
 
 from dashtam.application.connections import connections
 from dashtam.application.history import accounts
-from dashtam.application.syncs import sync_run, syncs
-from dashtam.application.syncs.sync_result import SyncClaim
-from dashtam.application.syncs.sync_run import SyncRequest
+from dashtam.application.syncs import claims, sync_run, syncs
+from dashtam.application.syncs.claims import SyncClaim, SyncRequest
 from dashtam.application.syncs.syncs import SyncFollower
 from dashtam.database.pagination import ListPage
 from dashtam.database.unit_of_work import UnitOfWork
@@ -102,7 +101,7 @@ def sync_accounts(context: RequestContext) -> Response:
     def begin(work: UnitOfWork) -> SyncClaim:
         connection = connections.load(work, context.user_id, ConnectionId(order.connection_id))
         wanted = SyncRequest(SnapshotSource.ACCOUNT_SYNC, is_forced=order.force)
-        return sync_run.begin(work, context.services, connection, wanted)
+        return claims.claim_connection(work, context.services, connection, wanted)
 
     return _synced(context, begin)
 
@@ -118,8 +117,8 @@ def sync_holdings(context: RequestContext) -> Response:
     def begin(work: UnitOfWork) -> SyncClaim:
         account = accounts.load(work, context.user_id, AccountId(context.value(ACCOUNT_ID)))
         connection = connections.load(work, context.user_id, account.connection_id)
-        wanted = SyncRequest(SnapshotSource.HOLDINGS_SYNC, account, is_forced=order.force)
-        return sync_run.begin(work, context.services, connection, wanted)
+        wanted = SyncRequest(SnapshotSource.HOLDINGS_SYNC, account.id, is_forced=order.force)
+        return claims.claim_connection(work, context.services, connection, wanted)
 
     return _synced(context, begin)
 
@@ -137,7 +136,7 @@ def sync_connection(context: RequestContext) -> Response:
             work, context.user_id, ConnectionId(context.value(CONNECTION_ID))
         )
         wanted = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=order.force)
-        return sync_run.begin(work, context.services, connection, wanted)
+        return claims.claim_connection(work, context.services, connection, wanted)
 
     return _synced(context, begin)
 
@@ -191,7 +190,7 @@ def _synced(context: RequestContext, begin: Callable[[UnitOfWork], SyncClaim]) -
         if ended.state is not SyncState.FAILED:
             context.keep(work, _answer_of(ended, 201))
 
-    return _answer_of(sync_run.run(context.services, claim, keep), 201)
+    return _answer_of(sync_run.complete_or_raise(context.services, claim, keep), 201)
 
 
 def _answer_of(sync: Sync, status: int) -> Response:
