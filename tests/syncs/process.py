@@ -81,13 +81,13 @@ class Noted:
     ) -> Report:
         del now, backfill
         http.request("GET", "https://bank.example")
-        told = []
+        reports = []
         for number in "ab":
             balance = Decimal(random.randrange(10**15)) / 100  # noqa: S311 - no secret
             note(self.folder, "attempted", f"{balance:.2f}")
-            told.append(account(f"{balance:.2f}", f"{kept['token']}-{number}"))
+            reports.append(account(f"{balance:.2f}", f"{kept['token']}-{number}"))
         self.fetching()
-        return Report(told)
+        return Report(reports)
 
 
 @dataclass
@@ -182,8 +182,8 @@ def _begun(services: Services, order: Mapping[str, Any]) -> SyncClaim:
     with services.database.write() as work:
         connection = work.connections.get(connection_id(order))
         assert connection is not None
-        wanted = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=True)
-        return claims.claim_connection(work, services, connection, wanted)
+        request = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=True)
+        return claims.claim_connection(work, services, connection, request)
 
 
 def work(order: Mapping[str, Any]) -> None:

@@ -103,9 +103,9 @@ class Scene:
 
     def claim(self, connection_id: str) -> SyncClaim:
         with self.services.database.write() as work:
-            wanted = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=True)
+            request = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=True)
             return claims.claim_connection(
-                work, self.services, self.connection(connection_id), wanted
+                work, self.services, self.connection(connection_id), request
             )
 
     def work_off(self, at_most: int = 100) -> list[Sync]:

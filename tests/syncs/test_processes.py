@@ -153,8 +153,8 @@ class Fleet:
 
     def sync(self, connection: Connection) -> str:
         with self.services.database.write() as work:
-            wanted = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=True)
-            claim = claims.claim_connection(work, self.services, connection, wanted)
+            request = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=True)
+            claim = claims.claim_connection(work, self.services, connection, request)
         return sync_run.complete(self.services, claim).state
 
     def end(self) -> None:
@@ -298,7 +298,7 @@ def test_a_worker_that_is_paused_beyond_its_lease_writes_nothing(
     fleet.check()
 
 
-def test_four_workers_serve_each_slot_once_whatever_becomes_of_them(
+def test_four_workers_serve_each_slot_once_through_kills_and_pauses(
     start_fleet: Callable[..., Fleet], proof: Callable[[int], int]
 ) -> None:
     fleet, slots = start_fleet(every_s=0.8), proof(1000)

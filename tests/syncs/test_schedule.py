@@ -37,24 +37,24 @@ def wait_until(done: Callable[[], bool]) -> None:
 
 
 @given(CHANCES, st.timedeltas(timedelta(), timedelta(days=30)))
-def test_the_next_slot_is_ahead_and_about_a_day_away(chance: float, late: timedelta) -> None:
-    found = schedule.next_slot(NOW - late, DAILY, NOW, chance)
+def test_the_next_slot_is_ahead_and_about_a_day_away(fraction: float, late: timedelta) -> None:
+    found = schedule.next_slot(NOW - late, DAILY, NOW, fraction)
     assert timedelta(hours=11) < found - NOW < timedelta(hours=25)
 
 
 @given(CHANCES, st.integers(1, 1000))
 def test_failures_are_retried_later_and_later_but_daily_at_least(
-    chance: float, failures: int
+    fraction: float, failures: int
 ) -> None:
-    found = schedule.retry_at(failures, DAILY, NOW, None, chance)
+    found = schedule.retry_at(failures, DAILY, NOW, None, fraction)
     assert timedelta(minutes=11) < found - NOW <= timedelta(days=1.25)
 
 
 @given(CHANCES, st.integers(1, 20), st.timedeltas(timedelta(), timedelta(days=7)))
 def test_no_retry_comes_before_the_pause_ends(
-    chance: float, failures: int, pause: timedelta
+    fraction: float, failures: int, pause: timedelta
 ) -> None:
-    assert schedule.retry_at(failures, DAILY, NOW, NOW + pause, chance) >= NOW + pause
+    assert schedule.retry_at(failures, DAILY, NOW, NOW + pause, fraction) >= NOW + pause
 
 
 def test_a_connection_is_synced_once_a_day(scene: Scene, ada: Person) -> None:
@@ -128,7 +128,7 @@ def test_a_spent_budget_moves_the_slot_to_tomorrow(scene: Scene, ada: Person) ->
     assert len(scene.work_off()) == 1
 
 
-def test_a_connection_whose_provider_is_gone_says_so(scene: Scene, ada: Person) -> None:
+def test_a_connection_without_its_provider_says_so(scene: Scene, ada: Person) -> None:
     made = scene.connected(ada)
     scene.services = replace(scene.services, providers={})
     scene.clock.pass_(days=1)
@@ -155,7 +155,7 @@ def test_an_expired_lease_is_an_interrupted_run(scene: Scene, ada: Person) -> No
     assert ada.post(f"/connections/{made['id']}/syncs").status_code == 201
 
 
-def test_who_lost_his_lease_writes_nothing(scene: Scene, ada: Person) -> None:
+def test_a_run_that_lost_its_lease_writes_nothing(scene: Scene, ada: Person) -> None:
     made = scene.connected(ada)
     slow = scene.claim(made["id"])
     scene.clock.now += LEASE
@@ -164,7 +164,9 @@ def test_who_lost_his_lease_writes_nothing(scene: Scene, ada: Person) -> None:
     assert scene.query("SELECT count(*) FROM balance_snapshots") == [(1,)]
 
 
-def test_who_was_overtaken_writes_nothing_and_asks_nothing_more(scene: Scene, ada: Person) -> None:
+def test_a_run_that_lost_its_claim_writes_nothing_and_sends_nothing(
+    scene: Scene, ada: Person
+) -> None:
     made = scene.connected(ada)
     slow = scene.claim(made["id"])
     scene.clock.now += LEASE
@@ -188,7 +190,7 @@ def test_a_released_slot_is_served_at_once_by_another(scene: Scene, ada: Person)
     assert run.due_at == claim.sync.due_at
 
 
-def test_a_worker_goes_on_after_what_nobody_foresaw(scene: Scene, ada: Person) -> None:
+def test_a_worker_survives_an_unexpected_error(scene: Scene, ada: Person) -> None:
     scene.connected(ada)
     scene.clock.pass_(days=1)
     worker = Worker(scene.services, get_logger(), Effort(poll_s=0.01))
@@ -210,7 +212,7 @@ def test_a_worker_goes_on_after_what_nobody_foresaw(scene: Scene, ada: Person) -
 
 
 @pytest.mark.parametrize("is_in_time", [True, False])
-def test_a_worker_that_is_stopped_finishes_what_it_does_or_gives_it_back(
+def test_a_worker_that_is_stopped_finishes_its_sync_or_releases_it(
     scene: Scene, ada: Person, *, is_in_time: bool
 ) -> None:
     scene.connected(ada)
@@ -258,10 +260,10 @@ def test_an_erased_user_has_no_sync_that_ends(scene: Scene, ada: Person) -> None
 def test_an_answer_of_ten_thousand_accounts_is_recorded_whole(
     scene: Scene, ada: Person, proof: Callable[[int], int]
 ) -> None:
-    told = proof(10_000)
-    scene.provider.usual = Report([account(number=str(number)) for number in range(told)])
-    assert scene.connected(ada)["accounts_found"] == told
-    assert scene.query("SELECT count(*) FROM balance_snapshots") == [(told,)]
+    count = proof(10_000)
+    scene.provider.usual = Report([account(number=str(number)) for number in range(count)])
+    assert scene.connected(ada)["accounts_found"] == count
+    assert scene.query("SELECT count(*) FROM balance_snapshots") == [(count,)]
 
 
 def test_there_is_nothing_to_disconnect_from_a_manual_account(ada: Person) -> None:

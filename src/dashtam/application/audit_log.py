@@ -1,4 +1,4 @@
-"""The audit log: who did what, and when."""
+"""The audit log: events with their user, instant and address."""
 
 from collections.abc import Sequence
 from typing import Final

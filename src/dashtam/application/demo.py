@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Final
 
 from dashtam.application.audit_log import record_event
@@ -122,7 +123,7 @@ def _list_live(work: UnitOfWork, user_id: UserId) -> set[ConnectionId]:
 
 def _summarize(work: UnitOfWork, user_id: UserId, token: str) -> Demo:
     snapshots = 0
-    longest: tuple[int, Account, Period] | None = None
+    histories: list[tuple[int, Account, Period]] = []
     shown = list(every(lambda page: accounts.list_for_user(work, user_id, page)))
     live = _list_live(work, user_id)
     for one in shown:
@@ -136,9 +137,9 @@ def _summarize(work: UnitOfWork, user_id: UserId, token: str) -> Demo:
         midnight = last_day.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
         year = Period(midnight - timedelta(days=365), midnight - timedelta(seconds=1))
         count = work.balance_snapshots.count_within(one.account.id, year, None)
-        if longest is None or count > longest[0]:
-            longest = (count, one.account, year)
-    if longest is None:
+        histories.append((count, one.account, year))
+    if not histories:
         detail = "There are no sample statements to show."
         raise DashtamError(detail)
-    return Demo(len(shown), snapshots, longest[1], longest[2], token)
+    _, longest, last_year = max(histories, key=itemgetter(0))
+    return Demo(len(shown), snapshots, longest, last_year, token)

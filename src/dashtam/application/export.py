@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dashtam.application.connections import connections
-from dashtam.application.history import accounts, holdings
+from dashtam.application.history import accounts
 from dashtam.application.history.accounts import AccountBalance
 from dashtam.application.people import users
 from dashtam.application.syncs import syncs
@@ -56,7 +56,7 @@ def export(work: UnitOfWork, user_id: UserId) -> Export:
         user=users.load(work, user_id),
         connections=every(lambda page: connections.list_for_user(work, user_id, page)),
         accounts=every(lambda page: accounts.list_for_user(work, user_id, page)),
-        holdings=every(lambda page: holdings.list_for_user(work, user_id, page)),
+        holdings=every(lambda page: work.holdings.of_user(user_id, page)),
         syncs=every(lambda page: syncs.list_for_user(work, user_id, page)),
         balance_snapshots=changed_snapshots(),
     )

@@ -76,11 +76,7 @@ class StatementFiles(Protocol):
         """Return every supported format."""
 
     def read(
-        self,
-        file: BinaryIO,
-        file_format: str | None,
-        mapping: Mapping[str, object],
-        now: datetime,
+        self, file: BinaryIO, file_format: str | None, mapping: Mapping[str, object], now: datetime
     ) -> AbstractContextManager[StatementFile]:
         """Read a file; without a format its content decides.
 

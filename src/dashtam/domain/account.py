@@ -15,7 +15,7 @@ BalanceSign = Literal[1, -1]
 
 
 class AccountType(StrEnum):
-    """What kind of account it is."""
+    """The kind of an account."""
 
     CHECKING = "checking"
     SAVINGS = "savings"

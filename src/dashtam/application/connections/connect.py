@@ -68,11 +68,11 @@ OnCommit = Callable[[UnitOfWork, Connected], None]
 """Called in the transaction in which the sync ends, unless the credentials were refused."""
 
 
-def _do_nothing(_work: UnitOfWork, _connected: Connected) -> None: ...
-
-
 def connect(
-    services: Services, user_id: UserId, new: NewConnection, on_commit: OnCommit = _do_nothing
+    services: Services,
+    user_id: UserId,
+    new: NewConnection,
+    on_commit: OnCommit = lambda _work, _connected: None,
 ) -> Connected:
     """Connect to a provider and run the first sync, which may fail and be tried again later.
 
@@ -96,13 +96,18 @@ def connect(
                 # An earlier attempt was committed, and only the confirmation was lost.
                 return SyncClaim(running, stored, provider)
             work.users.require(user_id)
-            # A user may have several connections to one provider.
-            key = f"{provider.slug}:{connection_id}"
-            name = new.name or provider.name
-            institution = Institution(key, name, provider.slug, ProviderKind.API)
-            connection = Connection.new(connection_id, user_id, institution, work.now)
-            # Should this process die now, a worker makes the first sync.
-            connection = replace(connection, next_sync_at=work.now)
+            institution = Institution(
+                # A user may have several connections to one provider.
+                key=f"{provider.slug}:{connection_id}",
+                name=new.name or provider.name,
+                provider=provider.slug,
+                kind=ProviderKind.API,
+            )
+            connection = replace(
+                Connection.new(connection_id, user_id, institution, work.now),
+                # Should this process die now, a worker makes the first sync.
+                next_sync_at=work.now,
+            )
             work.connections.add(connection)
             work.connections.count_requests(connection_id, start_of_day(work.now), quota.requests)
             record_event(work, "connection_created", user_id, connection_id)
@@ -110,15 +115,20 @@ def connect(
             request = SyncRequest(SnapshotSource.INITIAL_CONNECTION, is_forced=True)
             return claim_locked(work, services, LiveConnection(connection, sealed), request)
 
+    def commit_unless_refused(work: UnitOfWork, sync: Sync) -> None:
+        connection = work.connections.get(sync.connection_id)
+        if sync.code != SyncFailureCode.CREDENTIALS_REFUSED and connection is not None:
+            on_commit(work, Connected(connection, sync))
+
     claim = _retry_while_unavailable(store_and_claim)
-    sync = sync_run.complete(services, claim, _unless_refused(on_commit))
-    if sync.code == SyncFailureCode.CREDENTIALS_REFUSED:
-        with services.database.write() as work:
-            work.connections.locked(connection_id)
-            work.connections.remove(connection_id)
-            record_event(work, "connection_refused", user_id, None)
-        raise CredentialsRejected(sync.detail)
-    return Connected(_reload(services, claim.live.connection), sync)
+    sync = sync_run.complete(services, claim, commit_unless_refused)
+    if sync.code != SyncFailureCode.CREDENTIALS_REFUSED:
+        return _reload(services, claim.live.connection, sync)
+    with services.database.write() as work:
+        work.connections.locked(connection_id)
+        work.connections.remove(connection_id)
+        record_event(work, "connection_refused", user_id, None)
+    raise CredentialsRejected(sync.detail)
 
 
 def reconnect(services: Services, connection: Connection, entered: Credentials) -> Connected:
@@ -145,7 +155,7 @@ def reconnect(services: Services, connection: Connection, entered: Credentials) 
     )
     sync = sync_run.complete(services, claim)
     if sync.code != SyncFailureCode.CREDENTIALS_REFUSED:
-        return Connected(_reload(services, connection), sync)
+        return _reload(services, connection, sync)
     with services.database.write() as work:
         live = work.connections.locked(connection.id)
         if live is not None and live.fence == claim.live.fence:
@@ -215,11 +225,7 @@ def _find_provider(services: Services, slug: str) -> Provider:
 
 
 def _exchange(
-    services: Services,
-    user_id: UserId,
-    provider: Provider,
-    entered: Credentials,
-    quota: FirstQuota,
+    services: Services, user_id: UserId, provider: Provider, entered: Credentials, quota: FirstQuota
 ) -> Credentials:
     """Return the credentials that the provider issues for those that the user entered."""
     credentials.check(provider, entered)
@@ -238,15 +244,6 @@ def _exchange(
     raise refusal
 
 
-def _unless_refused(on_commit: OnCommit) -> sync_run.OnCommit:
-    def call_unless_refused(work: UnitOfWork, sync: Sync) -> None:
-        connection = work.connections.get(sync.connection_id)
-        if sync.code != SyncFailureCode.CREDENTIALS_REFUSED and connection is not None:
-            on_commit(work, Connected(connection, sync))
-
-    return call_unless_refused
-
-
-def _reload(services: Services, connection: Connection) -> Connection:
+def _reload(services: Services, connection: Connection, sync: Sync) -> Connected:
     with services.database.read() as work:
-        return work.connections.get(connection.id) or connection
+        return Connected(work.connections.get(connection.id) or connection, sync)

@@ -60,8 +60,7 @@ def load_latest(
     shown = [
         changed_since(latest.previous, latest.newest)
         for latest in sorted(
-            work.balance_snapshots.latest(user_id),
-            key=attrgetter("account.name", "account.id.hex"),
+            work.balance_snapshots.latest(user_id), key=attrgetter("account.name", "account.id.hex")
         )
         if latest.newest is not None
         and is_shown(latest.account.is_hidden, latest.account.closed_at is not None, include)

@@ -24,7 +24,7 @@ _AMOUNTS: Final = attrgetter("balance", "available_balance", "holdings_value", "
 class ClockBehind(DashtamError):
     """The clock shows a time well before that of a live snapshot."""
 
-    detail = "The clock is behind what was recorded already: nothing is recorded until it is right."
+    detail = "The clock is behind the recorded history: nothing is recorded until it is right."
 
 
 @dataclass(slots=True)

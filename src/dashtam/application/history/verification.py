@@ -75,7 +75,7 @@ def verify(database: Database) -> VerificationReport:
         with database.write() as work:
             work.history_chunks.changed(account_id)
         report.remarks.append(
-            f"Account {account_id}: its pages were not those of its snapshots. They were made anew."
+            f"Account {account_id}: its cached history differed from its snapshots. It was rebuilt."
         )
     return report
 
@@ -99,7 +99,7 @@ def _verify_account(
 
     try:
         for sequence in broken_at(chain, count_links()):
-            detail = f"Snapshot {sequence} of account {account_id} is not what was recorded."
+            detail = f"Snapshot {sequence} of account {account_id} is not as it was recorded."
             report.add_finding("chain_broken", detail, account_id, sequence)
     except _UNREADABLE:
         sequence = length + 1

@@ -23,11 +23,7 @@ _LENGTH: Final = len(PREFIX) + 43
 
 
 def create(
-    work: UnitOfWork,
-    secrets: Secrets,
-    user_id: UserId,
-    name: str,
-    expires_in_days: int | None,
+    work: UnitOfWork, secrets: Secrets, user_id: UserId, name: str, expires_in_days: int | None
 ) -> tuple[ApiToken, str]:
     """Create a token and return it with its text, which is stored nowhere.
 

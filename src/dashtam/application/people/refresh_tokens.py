@@ -11,6 +11,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass, field
 from hashlib import sha256
 from hmac import compare_digest
+from struct import Struct
 from typing import Final
 from uuid import UUID
 
@@ -19,9 +20,7 @@ from dashtam.domain.user import Session, SessionId
 
 PREFIX: Final = "dtr_"
 
-_ID_BYTES: Final = 16
-_GENERATION_BYTES: Final = 4
-_SECRET_BYTES: Final = 32
+_PAYLOAD: Final = Struct(">16sI32s")
 _TAG_BYTES: Final = 16
 _TEXT: Final = re.compile(PREFIX + "[A-Za-z0-9_-]{90}[AEIMQUYcgkosw048]")
 
@@ -45,8 +44,7 @@ class RefreshToken:
 
     def data(self, secrets: Secrets) -> bytes:
         """Return the token's bytes, its tag last."""
-        generation = self.generation.to_bytes(_GENERATION_BYTES, "big")
-        payload = self.session_id.bytes + generation + self.secret
+        payload = _PAYLOAD.pack(self.session_id.bytes, self.generation, self.secret)
         return payload + secrets.derive("refresh-tag", payload)[:_TAG_BYTES]
 
     def next(self, secrets: Secrets) -> "RefreshToken":
@@ -67,9 +65,6 @@ def parse(text: str, secrets: Secrets) -> RefreshToken | None:
     if _TEXT.fullmatch(text) is None:
         return None
     data = urlsafe_b64decode(f"{text.removeprefix(PREFIX)}=")
-    token = RefreshToken(
-        session_id=SessionId(UUID(bytes=data[:_ID_BYTES])),
-        generation=int.from_bytes(data[_ID_BYTES:][:_GENERATION_BYTES], "big"),
-        secret=data[-_TAG_BYTES - _SECRET_BYTES : -_TAG_BYTES],
-    )
+    session_id, generation, secret = _PAYLOAD.unpack_from(data)
+    token = RefreshToken(SessionId(UUID(bytes=session_id)), generation, secret)
     return token if compare_digest(data, token.data(secrets)) else None

@@ -1,6 +1,6 @@
 """The result of a live run for each account: found or created, its balances recorded."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from typing import Final
@@ -39,106 +39,96 @@ _CONNECTED_ELSEWHERE: Final = RowError(
 )
 
 
-class AccountResults:
-    """One run's results for the accounts of its connection.
+def record_reports(
+    work: UnitOfWork, sync: Sync, connection: Connection, reports: Iterable[AccountReport]
+) -> tuple[Sequence[AccountOutcome], Sequence[str]]:
+    """Record each report into its account, and note the accounts without one.
 
-    ``outcomes`` are in the order of the report; ``warnings`` are about accounts that Dashtam
-    does not have.
+    Return the outcomes in the order of the reports, and warnings about accounts that Dashtam does
+    not have.
     """
-
-    def __init__(self, work: UnitOfWork, sync: Sync, connection: Connection) -> None:
-        self.outcomes: list[AccountOutcome] = []
-        self.warnings: list[str] = []
-        self._work = work
-        self._sync = sync
-        self._connection = connection
-        self._synced: list[AccountId] = []
-
-    def record(self, reports: Iterable[AccountReport]) -> None:
-        """Record the reports, each into its account, and note the accounts without one."""
-        by_key = _merge_duplicates(reports)
-        accounts = {
-            (account.external_id, account.currency): account
-            for account in self._work.accounts.of_connection(self._connection.id)
-        }
-        only = self._sync.account_id
-        for key, report in by_key.items():
-            account = accounts.get(key) or self._find_elsewhere(key)
-            if only is not None and (account is None or account.id != only):
-                continue
-            if account is None and report.current is None and not report.history:
-                # An account is created with its first balance, not before.
-                problems = report.problems or (_NO_BALANCE,)
-                self.warnings += [problem.detail for problem in problems]
-                continue
-            if account is None:
-                account_id = AccountId(self._work.random_id())
-                identity = replace(report.identity, external_id=key[0])
-                account = Account.new(account_id, self._connection, identity, self._work.now)
-                self._work.accounts.add(account)
-                record_event(self._work, "account_created", account.user_id, account.id)
-            if account.connection_id == self._connection.id:
-                self.outcomes.append(self._record_account(account, report))
-            else:
-                self.outcomes.append(_failed(account, _CONNECTED_ELSEWHERE))
-        # At once: a row that is written thousands of times in one transaction gets slow to find.
-        at = self._sync.started_at
-        self._work.accounts.synced(self._connection.id, self._synced, at)
-        self.outcomes += [
-            _failed(account, _NOT_REPORTED)
-            for key, account in accounts.items()
-            if key not in by_key and account.closed_at is None and only in {None, account.id}
-        ]
-
-    def _find_elsewhere(self, key: _Key) -> Account | None:
-        """Return the account of another connection, moved to this one if that is disconnected."""
-        found = self._work.accounts.elsewhere(self._connection, *key)
-        if found is None:
-            return None
-        account, other = found
-        if other.state is not ConnectionState.DISCONNECTED:
-            # Two connections to one account would fork its history, or mix it silently.
-            return account
-        self._work.accounts.move(account.id, self._connection.id, self._work.now)
-        record_event(self._work, "account_continued", account.user_id, account.id)
-        return replace(account, connection_id=self._connection.id)
-
-    def _record_account(self, account: Account, report: AccountReport) -> AccountOutcome:
-        work, sync, problems = self._work, self._sync, list(report.problems)
-        capture = Capture(work, account, sync.id, sync.source)
-        captured = CaptureResult()
-        if report.history and sync.source is SnapshotSource.INITIAL_CONNECTION:
-            tomorrow = start_of_day(work.now) + DAY
-            past = [reading for reading in report.history if reading.captured_at < tomorrow]
-            if len(past) < len(report.history):
-                problems.append(_IN_THE_FUTURE)
-            captured = capture.record_reported(sorted(past, key=attrgetter("captured_at")))
-        reading = report.current
-        if reading is None:
-            problems = problems or [_NO_BALANCE]
+    by_key = _merge_duplicates(reports)
+    accounts = {
+        (account.external_id, account.currency): account
+        for account in work.accounts.of_connection(connection.id)
+    }
+    outcomes: list[AccountOutcome] = []
+    warnings: list[str] = []
+    for key, report in by_key.items():
+        account = accounts.get(key) or _find_elsewhere(work, connection, key)
+        if sync.account_id is not None and (account is None or account.id != sync.account_id):
+            continue
+        if account is None and report.current is None and not report.history:
+            # An account is created with its first balance, not before.
+            warnings += [problem.detail for problem in report.problems or (_NO_BALANCE,)]
+            continue
+        if account is None:
+            identity = replace(report.identity, external_id=key[0])
+            account = Account.new(AccountId(work.random_id()), connection, identity, work.now)
+            work.accounts.add(account)
+            record_event(work, "account_created", account.user_id, account.id)
+        if account.connection_id == connection.id:
+            outcomes.append(_record_report(work, sync, account, report))
         else:
-            if reading.holdings_value is None and report.positions:
-                value = sum_market_values(report.positions, account.currency)
-                reading = replace(reading, holdings_value=value)
-            capture.record_live(reading, sync.started_at)
-            captured.recorded += 1
-            if report.positions is not None:
-                work.holdings.replace(account.id, report.positions, sync.started_at, sync.id)
-        has_balance = bool(reading is not None or captured.recorded or captured.skipped)
-        if has_balance:
-            self._synced.append(account.id)
-        if not problems:
-            counts = captured.recorded, captured.skipped
-            return AccountOutcome(account.id, SyncState.SUCCEEDED, *counts)
-        state = SyncState.PARTIAL if has_balance else SyncState.FAILED
-        return AccountOutcome(
-            account_id=account.id,
-            state=state,
-            recorded=captured.recorded,
-            skipped=captured.skipped,
-            code=problems[0].code,
-            detail=f"{account.name}: {problems[0].detail}",
-        )
+            outcomes.append(_failed(account, _CONNECTED_ELSEWHERE))
+    # At once: a row that is written thousands of times in one transaction gets slow to find.
+    synced = [one.account_id for one in outcomes if one.state is not SyncState.FAILED]
+    work.accounts.synced(connection.id, synced, sync.started_at)
+    outcomes += [
+        _failed(account, _NOT_REPORTED)
+        for key, account in accounts.items()
+        if key not in by_key and account.closed_at is None and sync.account_id in {None, account.id}
+    ]
+    return outcomes, warnings
+
+
+def _find_elsewhere(work: UnitOfWork, connection: Connection, key: _Key) -> Account | None:
+    """Return the account of another connection, moved to this one if that is disconnected."""
+    found = work.accounts.elsewhere(connection, *key)
+    if found is None:
+        return None
+    account, other = found
+    if other.state is not ConnectionState.DISCONNECTED:
+        # Two connections to one account would fork its history, or mix it silently.
+        return account
+    work.accounts.move(account.id, connection.id, work.now)
+    record_event(work, "account_continued", account.user_id, account.id)
+    return replace(account, connection_id=connection.id)
+
+
+def _record_report(
+    work: UnitOfWork, sync: Sync, account: Account, report: AccountReport
+) -> AccountOutcome:
+    problems = list(report.problems)
+    capture = Capture(work, account, sync.id, sync.source)
+    captured = CaptureResult()
+    if report.history and sync.source is SnapshotSource.INITIAL_CONNECTION:
+        tomorrow = start_of_day(work.now) + DAY
+        past = [reading for reading in report.history if reading.captured_at < tomorrow]
+        if len(past) < len(report.history):
+            problems.append(_IN_THE_FUTURE)
+        captured = capture.record_reported(sorted(past, key=attrgetter("captured_at")))
+    reading = report.current
+    if reading is None:
+        problems = problems or [_NO_BALANCE]
+    else:
+        if reading.holdings_value is None and report.positions:
+            value = sum_market_values(report.positions, account.currency)
+            reading = replace(reading, holdings_value=value)
+        capture.record_live(reading, sync.started_at)
+        captured.recorded += 1
+        if report.positions is not None:
+            work.holdings.replace(account.id, report.positions, sync.started_at, sync.id)
+    has_balance = captured.recorded or captured.skipped
+    state = SyncState.PARTIAL if has_balance else SyncState.FAILED
+    return AccountOutcome(
+        account_id=account.id,
+        state=state if problems else SyncState.SUCCEEDED,
+        recorded=captured.recorded,
+        skipped=captured.skipped,
+        code=problems[0].code if problems else None,
+        detail=f"{account.name}: {problems[0].detail}" if problems else None,
+    )
 
 
 def _merge_duplicates(reports: Iterable[AccountReport]) -> dict[_Key, AccountReport]:

@@ -123,7 +123,7 @@ def claim_locked(
             )
     if live.paused_until is not None:
         _refuse_until(
-            live.paused_until, work.now, f"{provider.name} does not want to be asked again yet."
+            live.paused_until, work.now, f"{provider.name} asked for a pause that has not ended."
         )
     today = schedule.start_of_day(work.now)
     if live.requests_on == today and live.requests >= provider.pace.daily_budget:

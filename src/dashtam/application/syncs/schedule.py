@@ -1,4 +1,4 @@
-"""When a connection is synced next: pure functions, their random fraction passed in."""
+"""When a connection is synced next: pure functions of a random fraction, 0 (included) to 1."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,13 +16,7 @@ _MOST_DOUBLINGS: Final = 10
 
 
 def first_slot(pace: Pace, now: datetime, fraction: float) -> datetime:
-    """Return the first slot of a new connection, in the second half of its usual interval.
-
-    Args:
-        pace: the provider's.
-        now: the present instant.
-        fraction: random, from 0 (included) to 1.
-    """
+    """Return the first slot of a new connection, in the second half of its usual interval."""
     return now + pace.every * (0.5 + fraction / 2)
 
 

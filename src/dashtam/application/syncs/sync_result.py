@@ -15,7 +15,7 @@ from dashtam.application.provider import (
     Report,
 )
 from dashtam.application.syncs import schedule
-from dashtam.application.syncs.account_results import AccountResults
+from dashtam.application.syncs.account_results import record_reports
 from dashtam.application.syncs.claims import SyncClaim
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.connection import ConnectionState
@@ -32,7 +32,7 @@ _STATES: Final = {
 _ADVICE: Final = {
     SyncFailureCode.CREDENTIALS_REFUSED: "Enter the credentials again.",
     SyncFailureCode.RATE_LIMITED: (
-        "There is nothing to do: it is asked again when it wants to be."
+        "There is nothing to do: the next sync waits for the end of the pause."
     ),
     SyncFailureCode.CLOCK_BEHIND: "Set the clock; `dashtam doctor` says more.",
     SyncFailureCode.KEY_MISSING: "Bring the key ring back, or enter the credentials again.",
@@ -71,10 +71,8 @@ def write(
     if isinstance(fetched, Failure):
         return _write_failure(work, services, claim, fetched)
     live, sync, pace = claim.live, claim.sync, claim.provider.pace
-    results = AccountResults(work, sync, live.connection)
-    results.record(fetched.accounts)
-    outcomes = results.outcomes
-    warnings = [*fetched.warnings, *results.warnings]
+    outcomes, account_warnings = record_reports(work, sync, live.connection, fetched.accounts)
+    warnings = [*fetched.warnings, *account_warnings]
     details = [*warnings, *(outcome.detail for outcome in outcomes if outcome.detail)]
     sentences = list(dict.fromkeys(details))
     more = len(sentences) - _MOST_SENTENCES
@@ -138,11 +136,7 @@ def _write_failure(
     return _finish(
         work,
         claim.sync.finish(
-            SyncState.FAILED,
-            work.now,
-            accounts=outcomes,
-            code=failure.code,
-            detail=failure.detail,
+            SyncState.FAILED, work.now, accounts=outcomes, code=failure.code, detail=failure.detail
         ),
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Final
 
 from dashtam.application import credentials
 from dashtam.application.history.capture import ClockBehind
@@ -20,11 +21,19 @@ from dashtam.domain.sync import SnapshotSource, Sync, SyncFailureCode, SyncState
 OnCommit = Callable[[UnitOfWork, Sync], None]
 """Called in the transaction in which a run ends."""
 
+_FAILED_HERE: Final = frozenset(
+    {
+        SyncFailureCode.INTERRUPTED,
+        SyncFailureCode.CLOCK_BEHIND,
+        SyncFailureCode.DISCONNECTED,
+        SyncFailureCode.KEY_MISSING,
+    }
+)
 
-def _do_nothing(_work: UnitOfWork, _sync: Sync) -> None: ...
 
-
-def complete(services: Services, claim: SyncClaim, on_commit: OnCommit = _do_nothing) -> Sync:
+def complete(
+    services: Services, claim: SyncClaim, on_commit: OnCommit = lambda _work, _sync: None
+) -> Sync:
     """Fetch, then write the result, whole or not at all; return the run as it ended.
 
     A run whose claim was lost meanwhile writes nothing, and is returned as others ended it.
@@ -57,12 +66,7 @@ def complete_or_raise(services: Services, claim: SyncClaim, on_commit: OnCommit)
     sync = complete(services, claim, on_commit)
     if sync.state is not SyncState.FAILED:
         return sync
-    if sync.code in {
-        SyncFailureCode.INTERRUPTED,
-        SyncFailureCode.CLOCK_BEHIND,
-        SyncFailureCode.DISCONNECTED,
-        SyncFailureCode.KEY_MISSING,
-    }:
+    if sync.code in _FAILED_HERE:
         raise SyncInterrupted(sync)
     raise SyncFailed(sync)
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from dashtam.application.history import accounts, holdings
+from dashtam.application.history import accounts
 from dashtam.database.pagination import ListPage
 from dashtam.domain.account import AccountId
 from dashtam.domain.history.holding import Holding
@@ -42,7 +42,7 @@ def list_account_holdings(context: RequestContext) -> Response:
     What the account's positions are now, as they were last reported.
     """
     account = accounts.load(context.work, context.user_id, AccountId(context.value(ACCOUNT_ID)))
-    return _answer(holdings.list_for_account(context.work, account, context.page()))
+    return _answer(context.work.holdings.of_account(account.id, context.page()))
 
 
 def list_holdings(context: RequestContext) -> Response:
@@ -50,7 +50,7 @@ def list_holdings(context: RequestContext) -> Response:
 
     The current positions of all the user's accounts.
     """
-    return _answer(holdings.list_for_user(context.work, context.user_id, context.page()))
+    return _answer(context.work.holdings.of_user(context.user_id, context.page()))
 
 
 def _answer(found: ListPage[Holding]) -> Response:
