@@ -32,7 +32,7 @@ TOKEN_DAYS: Final = 1
 _PROVIDER: Final = "demo"
 _ALL_TIME: Final = Period(datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
 
-# The owner's corrections of accounts whose files give no type or name, by external id.
+# The owner's corrections of accounts without a type or a name in their files, by external id.
 _CORRECTIONS: Final[Mapping[str, AccountChanges]] = {
     "Everyday checking": {"account_type": AccountType.CHECKING},
     "Rainy day savings": {"account_type": AccountType.SAVINGS},

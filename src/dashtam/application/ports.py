@@ -41,10 +41,10 @@ class Secrets(Protocol):
     """Random bytes, and secrets derived from keys outside the database."""
 
     def random(self) -> bytes:
-        """Return 32 random bytes."""
+        """Return 32 unpredictable bytes."""
 
     def derive(self, purpose: str, data: bytes) -> bytes:
-        """Return the 32-byte HMAC of the data under the key for this purpose."""
+        """Return 32 bytes that only this key ring derives from the data, by purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class StatementFiles(Protocol):
     def read(
         self, file: BinaryIO, file_format: str | None, mapping: Mapping[str, object], now: datetime
     ) -> AbstractContextManager[StatementFile]:
-        """Read a file; without a format its content decides.
+        """Read a file to its end; ``file_format`` None leaves the format to its content.
 
         Raises:
             Unprocessable: nothing in the file can be read, with the reason.

@@ -37,7 +37,7 @@ class VerificationReport:
     """The counts of verified rows, and the findings; ``remarks`` are worth knowing and not wrong.
 
     ``findings`` holds the first ten thousand; ``found`` counts them all. ``outdated_chunks`` are
-    the accounts whose cached history differed from their snapshots; it was built again.
+    the accounts with a cached history that differed from their snapshots; it was rebuilt.
     """
 
     accounts: int = 0

@@ -162,7 +162,7 @@ def release(work: UnitOfWork, claim: SyncClaim) -> None:
 
 
 def end_expired(work: UnitOfWork, services: Services) -> int:
-    """End the runs whose lease has run out, and return their number."""
+    """End the runs with an expired lease, and return their number."""
     ended = 0
     for expired in work.syncs.expired(work.now, _EXPIRED_AT_ONCE):
         work.connections.locked(expired.connection_id)

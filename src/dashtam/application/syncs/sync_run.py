@@ -36,7 +36,7 @@ def complete(
 ) -> Sync:
     """Fetch, then write the result, whole or not at all; return the run as it ended.
 
-    A run whose claim was lost meanwhile writes nothing, and is returned as others ended it.
+    A run that lost its claim meanwhile writes nothing, and is returned as others ended it.
     """
     with LeaseHeartbeat(services, claim.sync):
         fetched = fetch(services, claim)
