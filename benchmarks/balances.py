@@ -6,9 +6,9 @@ from decimal import Decimal
 from random import Random
 from typing import Final
 
-from dashtam.domain.account import AccountType
+from dashtam.domain.account import AccountType, Identity
 from dashtam.domain.money import Currency
-from dashtam.domain.statement import Identity, Reading, Statement
+from dashtam.domain.statement import Reading, Statement
 
 NOON: Final = time(12, tzinfo=UTC)
 

@@ -149,7 +149,7 @@ def _owner(services: Services, place: int, size: Size, last_on: date, password_h
             for account in range(size.accounts)
             for statement in statements(account, size.days_of(place, account), last_on, random)
         )
-        done = file_import.record(work, Destination(user.id, "csv"), told)
+        done = file_import.record_statements(work, Destination(user.id, "csv"), told)
         assert not done.skipped + done.refused, "every balance is new"
         accounts = [imported.account.id for imported in done.accounts]
         return Owner(user.id, session.id, list(accounts), place % LONG_EVERY == 0)

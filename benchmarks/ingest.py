@@ -92,7 +92,7 @@ def _recorder(
         told = [next(statements(place, 1, day, random)) for place in range(accounts)]
         with services.database.write() as work:
             work.users.hold(user_id)
-            file_import.record(work, Destination(user_id, "csv"), told)
+            file_import.record_statements(work, Destination(user_id, "csv"), told)
 
     return commit
 

@@ -129,11 +129,11 @@ def _shape(work: UnitOfWork, question: Question) -> object:
     user_id = UserId(question.owner.user_id)
     account_id = AccountId(question.owner.account_ids[question.account])
     if question.period is not None:
-        history = balance_snapshots.history(work, user_id, account_id, question.period)
+        history = balance_snapshots.load_history(work, user_id, account_id, question.period)
         return history_shape(history)
     if "limit=" in question.target:
-        return history_shape(balance_snapshots.recent(work, user_id, account_id, _RECENT))
-    return latest_shape(balance_snapshots.latest(work, user_id))
+        return history_shape(balance_snapshots.load_recent(work, user_id, account_id, _RECENT))
+    return latest_shape(balance_snapshots.load_latest(work, user_id))
 
 
 def _text(instant: datetime) -> str:

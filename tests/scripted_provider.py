@@ -15,9 +15,9 @@ from dashtam.application.provider import (
     Pace,
     Report,
 )
-from dashtam.domain.account import AccountType, BalanceSign
+from dashtam.domain.account import AccountType, BalanceSign, Identity
 from dashtam.domain.money import Currency
-from dashtam.domain.statement import Identity, Position, Reading, RowError
+from dashtam.domain.statement import Position, Reading, RowError
 
 SECRET = "canary-7c1d-token"  # noqa: S105 - planted, so that tests can look for it
 ACCESS = "canary-9f2e-access"

@@ -201,7 +201,7 @@ def test_whatever_happens_what_lies_ready_is_what_the_rows_say(
 
     holds()
     assert sum(fast_answers) > len(fast_answers) / 2
-    assert verify(api.services.database).outdated_pages == []
+    assert verify(api.services.database).outdated_chunks == []
 
 
 def test_nobody_gets_what_lies_ready_for_another(api: Api, ada: Person) -> None:
@@ -272,8 +272,8 @@ def test_pages_damaged_by_hand_are_noticed_and_made_anew(
     assert_same(ada, plain, asked_of(ids[0]))
     assert_same(ada, plain, asked_of(ids[0]))
     hurt(api, UUID(ids[0]), UUID(ids[1]), damage)
-    assert verify(api.services.database).outdated_pages == [UUID(ids[0])]
-    assert verify(api.services.database).outdated_pages == []
+    assert verify(api.services.database).outdated_chunks == [UUID(ids[0])]
+    assert verify(api.services.database).outdated_chunks == []
 
 
 def test_damage_that_many_see_is_mended_once(
@@ -287,7 +287,7 @@ def test_damage_that_many_see_is_mended_once(
         assert ada.get("/balance-snapshots").status_code == 200
     assert len(tasks) == 1
     tasks.pop()()
-    assert verify(api.services.database).outdated_pages == []
+    assert verify(api.services.database).outdated_chunks == []
     hurt(api, UUID(account_id), UUID(account_id), "latest")
     ada.get("/balance-snapshots")
     assert len(tasks) == 1

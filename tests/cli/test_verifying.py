@@ -21,9 +21,9 @@ from dashtam.application.ports import Services
 from dashtam.database.engine import open_engine
 from dashtam.database.tables import accounts as accounts_table
 from dashtam.database.tables import balance_snapshots, erasures, metadata, retractions
-from dashtam.domain.account import AccountId, AccountType
+from dashtam.domain.account import AccountId, AccountType, Identity
 from dashtam.domain.money import Currency
-from dashtam.domain.statement import Identity, Reading, Statement
+from dashtam.domain.statement import Reading, Statement
 from dashtam.domain.sync import SnapshotSource
 
 SNAPSHOTS_EACH = 20
@@ -61,7 +61,9 @@ def filling(proof: Callable[[int], int]) -> Filling:
         with installation.services().database.write() as work:
             user_id = work.users.every()[0].id
             for number in range(proof(1_000) * 4 // SNAPSHOTS_EACH):
-                file_import.record(work, Destination(user_id, "ofx"), [statement(f"{number:05}")])
+                file_import.record_statements(
+                    work, Destination(user_id, "ofx"), [statement(f"{number:05}")]
+                )
         installation.close()
 
     return fill
@@ -243,7 +245,7 @@ def test_a_clock_that_went_back_is_a_remark_and_nothing_wrong(services: Services
         described = ManualAccount("Cash", AccountType.CASH, USD)
         made = typed_balances.create_manual(work, later.id, described, Reading(FIRST, Decimal(1)))
         work.now -= timedelta(days=1)
-        mine = accounts.owned(work, later.id, AccountId(made.account.id))
+        mine = accounts.load(work, later.id, AccountId(made.account.id))
         typed_balances.type_balance(work, mine, Reading(FIRST, Decimal(2)))
     report = verify(services.database)
     assert (report.found, len(report.remarks)) == (0, 1)

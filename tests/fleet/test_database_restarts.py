@@ -154,5 +154,5 @@ def test_a_database_that_ends_under_load_costs_seconds_and_no_snapshot(
     given = {"data": tmp_path / "data", "database_url": postgresql.url}
     installation = Installation.open(given)
     report = verify(installation.database)
-    assert (report.found, report.outdated_pages) == (0, [])
+    assert (report.found, report.outdated_chunks) == (0, [])
     installation.close()

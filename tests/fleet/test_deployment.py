@@ -142,5 +142,5 @@ def test_two_workers_record_each_sync_once_while_a_server_is_killed(
     assert deployment.query(synced_twice) == []
     installation = Installation.open({"data": deployment.data, "database_url": deployment.url})
     report = verify(installation.database)
-    assert (report.found, report.outdated_pages) == (0, [])
+    assert (report.found, report.outdated_chunks) == (0, [])
     installation.close()

@@ -77,7 +77,7 @@ def test_a_full_disk_refuses_writes_and_serves_reads_until_it_has_space(
     assert not any(name.startswith("refused") for name in names)
     installation = Installation.open({"data": tmp_path / "data", "database_url": database_url})
     report = verify(installation.database)
-    assert (report.found, report.outdated_pages) == (0, [])
+    assert (report.found, report.outdated_chunks) == (0, [])
     installation.close()
 
 

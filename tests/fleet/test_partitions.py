@@ -48,10 +48,10 @@ def test_a_history_in_partitions_is_the_same_and_stays_immutable(
                         opened.execute(act.format(table))
         opened.execute("SET session_replication_role = origin")
     report = verify(api.services.database)
-    assert (report.found, report.outdated_pages) == (0, [])
+    assert (report.found, report.outdated_chunks) == (0, [])
     with api.services.database.write() as work:
         erased = work.users.get(people[0].id)
         assert erased is not None
         users.erase(work, erased)
     report = verify(api.services.database)
-    assert (report.found, report.outdated_pages) == (0, [])
+    assert (report.found, report.outdated_chunks) == (0, [])

@@ -81,7 +81,7 @@ def test_both_processes_record_and_nothing_is_lost(
     assert len(ada.snapshot_ids(account_id)) == 65
     installation = Installation.open({"data": tmp_path / "data", "database_url": database_url})
     report = verify(installation.database)
-    assert (report.found, report.outdated_pages) == (0, [])
+    assert (report.found, report.outdated_chunks) == (0, [])
     installation.close()
     counted = re.search(r'method="POST",status="201"} ([0-9.]+)', metrics(server))
     assert counted

@@ -64,7 +64,7 @@ def count(connection: Connection, name: str) -> int:
 
 def owner(people: Stage, account: Account) -> User:
     with people.services.database.read() as work:
-        return users.of(work, account.user_id)
+        return users.load(work, account.user_id)
 
 
 def test_an_erased_user_leaves_nothing_but_that_it_was_done(
@@ -84,7 +84,7 @@ def test_an_erased_user_leaves_nothing_but_that_it_was_done(
     with people.services.database.read() as work:
         line = work.audit_log.newest(1)[0]
         with pytest.raises(Unauthorized):
-            users.of(work, user.id)
+            users.load(work, user.id)
     assert (line.event, line.user_id, line.subject) == ("user_erased", None, user.id)
 
 
@@ -113,7 +113,7 @@ def test_an_erasure_amid_recording_leaves_no_orphan(people: Stage, database_url:
         try:
             for _ in range(200):
                 with people.services.database.write() as work:
-                    mine = accounts.owned(work, user.id, account.id)
+                    mine = accounts.load(work, user.id, account.id)
                     typed_balances.type_balance(work, mine, reading(people, "3.00"))
         except Exception as error:  # noqa: BLE001 - the test looks at it
             refused.append(error)

@@ -48,7 +48,10 @@ def test_its_use_is_written_down_once_a_minute(people: Stage) -> None:
             if found.unnoted is not None:
                 work.api_tokens.used(found.unnoted, work.now)
     with people.services.database.read() as work:
-        assert api_tokens.of_user(work, user.id, PageRequest(1)).items[0].last_used_at == work.now
+        assert (
+            api_tokens.list_for_user(work, user.id, PageRequest(1)).items[0].last_used_at
+            == work.now
+        )
 
 
 def test_it_expires_when_it_was_said_to(people: Stage) -> None:
@@ -60,7 +63,7 @@ def test_it_expires_when_it_was_said_to(people: Stage) -> None:
     with pytest.raises(Unauthorized):
         authenticate(people, text)
     with people.services.database.read() as work:
-        assert api_tokens.of_user(work, user.id, PageRequest(1)).total == 0
+        assert api_tokens.list_for_user(work, user.id, PageRequest(1)).total == 0
 
 
 def test_a_revoked_token_is_refused_at_once(people: Stage) -> None:
@@ -88,7 +91,7 @@ def test_tokens_are_listed_newest_first_without_their_text(
     user = people.register()
     tokens = [create(people, user.id, f"script {number}") for number in range(3)]
     with people.services.database.read() as work:
-        listed = api_tokens.of_user(work, user.id, PageRequest(100)).items
+        listed = api_tokens.list_for_user(work, user.id, PageRequest(100)).items
     assert list(listed) == [token for token, _ in reversed(tokens)]
     assert all(text not in everything_stored(database_url) for _, text in tokens)
 

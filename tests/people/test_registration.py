@@ -15,7 +15,7 @@ def with_code(people: Stage, code: str | None) -> User:
 def test_a_registered_user_is_kept_as_typed(people: Stage) -> None:
     user = people.register(f"  {EMAIL} ")
     with people.services.database.read() as work:
-        assert users.of(work, user.id) == user
+        assert users.load(work, user.id) == user
         assert work.users.by_email(EMAIL.upper()) == user
         assert list(work.users.every()) == [user]
     assert user.email == EMAIL

@@ -123,8 +123,8 @@ def test_sessions_are_listed_newest_first(people: Stage) -> None:
     pairs = [people.sign_in() for _ in range(3)]
     me = principal(people, pairs[0].access_token)
     with people.services.database.read() as work:
-        first = sessions.of_user(work, me, PageRequest(2))
-        rest = sessions.of_user(work, me, PageRequest(2, first.last))
+        first = sessions.list_for_user(work, me, PageRequest(2))
+        rest = sessions.list_for_user(work, me, PageRequest(2, first.last))
     assert [*first.items, *rest.items] == [pair.session for pair in reversed(pairs)]
     assert (first.total, rest.last) == (3, None)
     assert first.items[0].user_agent == "a browser"

@@ -56,7 +56,7 @@ def stored(api: Api, person: Person) -> dict[str, int]:
 def assert_sound(api: Api, person: Person) -> None:
     """Assert that every chain verifies, and that no run seems to go on."""
     report = verify(api.services.database)
-    assert (report.findings, report.outdated_pages) == ([], [])
+    assert (report.findings, report.outdated_chunks) == ([], [])
     with api.services.database.read() as work:
         runs = work.syncs.of_user(person.id, PageRequest(1000)).items
     assert {run.state for run in runs} <= {SyncState.SUCCEEDED}

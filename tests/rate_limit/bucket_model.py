@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, floor
 
-from dashtam.application.rate_limits import RatePolicy, Spent
+from dashtam.application.rate_limits import RateLimitResult, RatePolicy
 
 
 @dataclass
@@ -18,7 +18,7 @@ class Model:
     def __post_init__(self) -> None:
         self.level = Fraction(self.policy.capacity)
 
-    def spend(self, now_s: Fraction, tokens: int) -> Spent:
+    def spend(self, now_s: Fraction, tokens: int) -> RateLimitResult:
         rate = Fraction(self.policy.per_minute, 60)
         if self.at_s is not None:
             elapsed_s = max(Fraction(0), now_s - self.at_s)
@@ -27,7 +27,7 @@ class Model:
         lacking = max(tokens, 1) - self.level
         if lacking <= 0:
             self.level -= tokens
-        return Spent(
+        return RateLimitResult(
             allowed=lacking <= 0,
             limit=self.policy.capacity,
             remaining=floor(self.level),

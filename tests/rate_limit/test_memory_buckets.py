@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from dashtam.application.rate_limits import API_READ, AUTH, SYNC, RatePolicy, Spent
+from dashtam.application.rate_limits import API_READ, AUTH, SYNC, RateLimitResult, RatePolicy
 from dashtam.rate_limit.memory import MemoryBuckets
 from rate_limit.bucket_model import Model
 
@@ -131,7 +131,7 @@ def test_many_threads_together_spend_the_capacity_and_no_more() -> None:
 def test_only_full_buckets_are_forgotten() -> None:
     clock = FakeClock()
     buckets = buckets_by(clock)
-    spent_until: dict[str, Spent] = {}
+    spent_until: dict[str, RateLimitResult] = {}
     most = 0
     for number in range(20_000):
         key = f"198.51.{number >> 8}.{number & 255}"
@@ -154,7 +154,7 @@ def test_a_long_key_is_not_stored() -> None:
 
 def test_the_real_clocks_are_the_default() -> None:
     spent = MemoryBuckets().spend(API_READ, "ann")
-    assert spent == Spent(
+    assert spent == RateLimitResult(
         allowed=True, limit=100, remaining=99, reset_at=spent.reset_at, retry_after_s=None
     )
     assert 0 <= spent.reset_at - time.time() <= 2

@@ -8,7 +8,7 @@ from dashtam.application.rate_limits import (
     LARGEST,
     POLICIES,
     RatePolicy,
-    limited_part,
+    bucket_address,
     parse_policy,
 )
 
@@ -52,4 +52,4 @@ def test_other_text_is_refused_with_the_name_of_the_policy(text: str) -> None:
     ],
 )
 def test_an_ipv6_address_counts_by_its_network(address: str, part: str) -> None:
-    assert limited_part(address) == part
+    assert bucket_address(address) == part

@@ -25,9 +25,8 @@ from sqlalchemy import Engine
 
 from dashtam.application.ports import Services
 from dashtam.application.provider import CredentialField, Http, Pace, Report
-from dashtam.application.syncs import sync_run
-from dashtam.application.syncs.sync_result import SyncClaim
-from dashtam.application.syncs.sync_run import SyncRequest
+from dashtam.application.syncs import claims, sync_run
+from dashtam.application.syncs.claims import SyncClaim, SyncRequest
 from dashtam.application.syncs.syncs import SyncRunning
 from dashtam.bootstrap.worker import Worker, WorkerOptions
 from dashtam.database.engine import open_engine
@@ -82,13 +81,13 @@ class Noted:
     ) -> Report:
         del now, backfill
         http.request("GET", "https://bank.example")
-        told = []
+        reports = []
         for number in "ab":
             balance = Decimal(random.randrange(10**15)) / 100  # noqa: S311 - no secret
             note(self.folder, "attempted", f"{balance:.2f}")
-            told.append(account(f"{balance:.2f}", f"{kept['token']}-{number}"))
+            reports.append(account(f"{balance:.2f}", f"{kept['token']}-{number}"))
         self.fetching()
-        return Report(told)
+        return Report(reports)
 
 
 @dataclass
@@ -183,8 +182,8 @@ def _begun(services: Services, order: Mapping[str, Any]) -> SyncClaim:
     with services.database.write() as work:
         connection = work.connections.get(connection_id(order))
         assert connection is not None
-        wanted = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=True)
-        return sync_run.begin(work, services, connection, wanted)
+        request = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=True)
+        return claims.claim_connection(work, services, connection, request)
 
 
 def work(order: Mapping[str, Any]) -> None:

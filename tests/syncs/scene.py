@@ -14,9 +14,8 @@ from structlog import get_logger
 from api_client import Person
 from dashtam.application.ports import ServiceOptions, Services
 from dashtam.application.rate_limits import POLICIES
-from dashtam.application.syncs import due_connections, sync_run
-from dashtam.application.syncs.sync_result import SyncClaim
-from dashtam.application.syncs.sync_run import SyncRequest
+from dashtam.application.syncs import claims, sync_run
+from dashtam.application.syncs.claims import SyncClaim, SyncRequest
 from dashtam.bootstrap.background_tasks import BackgroundTasks
 from dashtam.database.engine import open_engine
 from dashtam.database.unit_of_work import Database
@@ -105,12 +104,14 @@ class Scene:
     def claim(self, connection_id: str) -> SyncClaim:
         with self.services.database.write() as work:
             wanted = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=True)
-            return sync_run.begin(work, self.services, self.connection(connection_id), wanted)
+            return claims.claim_connection(
+                work, self.services, self.connection(connection_id), wanted
+            )
 
     def work_off(self, at_most: int = 100) -> list[Sync]:
         """Do what one worker does, until nothing is due."""
         done: list[Sync] = []
-        while len(done) < at_most and (claim := due_connections.claim_due(self.services)):
+        while len(done) < at_most and (claim := claims.claim_due(self.services)):
             done.append(sync_run.complete(self.services, claim))
         return done
 

@@ -24,7 +24,7 @@ def snapshots(person: Person, **query: str) -> list[Any]:
     return found
 
 
-def test_the_catalogue_tells_what_each_provider_asks_for(scene: Scene, ada: Person) -> None:
+def test_the_provider_list_names_the_credentials_of_each(scene: Scene, ada: Person) -> None:
     del scene
     known = {one["slug"]: one for one in ada.get("/providers").json()["providers"]}
     assert known["scripted"] == {
@@ -36,7 +36,7 @@ def test_the_catalogue_tells_what_each_provider_asks_for(scene: Scene, ada: Pers
     assert (known["ofx"]["kind"], known["manual"]["kind"]) == ("file", "manual")
 
 
-def test_connecting_runs_the_first_sync_with_what_was_before(scene: Scene, ada: Person) -> None:
+def test_connecting_runs_the_first_sync_with_older_balances(scene: Scene, ada: Person) -> None:
     now = scene.clock().replace(microsecond=0)
     older = [Reading(now - timedelta(days=days), account().current.balance) for days in (3, 2, 1)]  # type: ignore[union-attr]
     scene.provider.usual = Report([account(history=older), account("7", "2", "EUR")])
@@ -88,7 +88,7 @@ def test_credentials_that_the_first_sync_finds_wrong_are_not_kept(
         ({"provider": "scripted", "credentials": {"token": "a", "x": "b"}}, "/credentials/x"),
     ],
 )
-def test_what_no_provider_asks_for_is_refused(
+def test_a_request_that_fits_no_provider_is_refused(
     ada: Person, body: dict[str, Any], pointer: str
 ) -> None:
     refused = ada.post("/connections", json=body)
@@ -235,13 +235,13 @@ def test_planted_secrets_are_in_no_table_and_no_answer(
         [f"Warned about {ACCESS}-{SECRET}."],
     )
     connection = scene.connected(ada)
-    told = [ada.get(f"/connections/{connection['id']}").text, ada.get("/syncs").text]
+    texts = [ada.get(f"/connections/{connection['id']}").text, ada.get("/syncs").text]
     scene.provider.script = [ProviderFailed(f"Failed at {ACCESS}-{SECRET}")]
-    told.append(ada.post(f"/connections/{connection['id']}/syncs").text)
+    texts.append(ada.post(f"/connections/{connection['id']}/syncs").text)
     tables = ("connections", "syncs", "accounts", "audit_log", "idempotency_keys")
-    told += [_everything(scene, table) for table in tables]
+    texts += [_everything(scene, table) for table in tables]
     out, err = capfd.readouterr()
-    assert "canary" not in "".join([*told, out, err])
+    assert "canary" not in "".join([*texts, out, err])
     assert scene.query("SELECT credentials FROM connections")[0][0]
 
 

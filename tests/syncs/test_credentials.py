@@ -53,7 +53,7 @@ def faltering(scene: Scene) -> Faltering:
 
 
 @pytest.mark.parametrize("does_them", [False, True])
-def test_what_is_handed_out_once_is_kept_though_the_database_is_away_for_a_moment(
+def test_credentials_issued_once_are_kept_though_the_database_is_away_for_a_moment(
     scene: Scene, ada: Person, faltering: Faltering, *, does_them: bool
 ) -> None:
     faltering.does_them = does_them
@@ -148,7 +148,7 @@ def pages_of(scene: Scene) -> bytes:
     return Path(scene.database_url.removeprefix("sqlite:///")).read_bytes()
 
 
-def test_who_connects_and_disconnects_is_in_the_audit_log_with_his_address(
+def test_connecting_and_disconnecting_are_in_the_audit_log_with_the_address(
     scene: Scene, ada: Person
 ) -> None:
     place = f"/connections/{scene.connected(ada)['id']}"

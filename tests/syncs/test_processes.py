@@ -23,8 +23,8 @@ from dashtam.application.connections import connect
 from dashtam.application.connections.connect import NewConnection
 from dashtam.application.history.verification import verify
 from dashtam.application.ports import Services
-from dashtam.application.syncs import sync_run
-from dashtam.application.syncs.sync_run import SyncRequest
+from dashtam.application.syncs import claims, sync_run
+from dashtam.application.syncs.claims import SyncRequest
 from dashtam.database.engine import open_engine
 from dashtam.domain.connection import Connection
 from dashtam.domain.sync import SnapshotSource
@@ -153,8 +153,8 @@ class Fleet:
 
     def sync(self, connection: Connection) -> str:
         with self.services.database.write() as work:
-            wanted = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=True)
-            claim = sync_run.begin(work, self.services, connection, wanted)
+            request = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=True)
+            claim = claims.claim_connection(work, self.services, connection, request)
         return sync_run.complete(self.services, claim).state
 
     def end(self) -> None:
@@ -181,7 +181,7 @@ class Fleet:
         good = {_id(row.id) for row in self.query("SELECT id FROM syncs WHERE state = 'succeeded'")}
         assert set(runs) == good
         report = verify(self.services.database)
-        assert (report.found, report.outdated_pages) == (0, [])
+        assert (report.found, report.outdated_chunks) == (0, [])
 
     @property
     def is_postgresql(self) -> bool:
@@ -215,7 +215,7 @@ def start_fleet(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Fle
 def wait_for_leases(fleet: Fleet) -> None:
     time.sleep(LEASE_S + 0.1)
     with fleet.services.database.write() as work:
-        sync_run.reap(work, fleet.services)
+        claims.end_expired(work, fleet.services)
     assert fleet.query("SELECT count(*) FROM syncs WHERE state = 'running'") == [(0,)]
 
 
@@ -298,7 +298,7 @@ def test_a_worker_that_is_paused_beyond_its_lease_writes_nothing(
     fleet.check()
 
 
-def test_four_workers_serve_each_slot_once_whatever_becomes_of_them(
+def test_four_workers_serve_each_slot_once_through_kills_and_pauses(
     start_fleet: Callable[..., Fleet], proof: Callable[[int], int]
 ) -> None:
     fleet, slots = start_fleet(every_s=0.8), proof(1000)

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from api_client import Person
 from dashtam.application.provider import Pace, ProviderFailed, ProviderRateLimited, Report
-from dashtam.application.syncs import due_connections, schedule, sync_run
+from dashtam.application.syncs import claims, schedule, sync_run
 from dashtam.bootstrap.worker import Worker, WorkerOptions
 from dashtam.database.engine import open_engine
 from dashtam.domain.sync import SyncState
@@ -76,7 +76,7 @@ def test_a_week_of_downtime_is_one_sync_for_each_spread_over_an_hour(
     for number in range(20):
         assert scene.connect(ada, f"token-{number}").status_code == 201
     scene.clock.pass_(days=7)
-    assert due_connections.spread_overdue(scene.services) == 20
+    assert claims.spread_overdue(scene.services) == 20
     assert len(scene.work_off()) <= 1
     waves = []
     for _ in range(6):
@@ -84,7 +84,7 @@ def test_a_week_of_downtime_is_one_sync_for_each_spread_over_an_hour(
         waves.append(len(scene.work_off()))
     assert sum(waves) in {19, 20}
     assert max(waves) <= 12
-    assert due_connections.spread_overdue(scene.services) == 0
+    assert claims.spread_overdue(scene.services) == 0
 
 
 def test_failures_back_off_and_a_success_ends_it(scene: Scene, ada: Person) -> None:
@@ -149,8 +149,8 @@ def test_an_expired_lease_is_an_interrupted_run(scene: Scene, ada: Person) -> No
     shown = ada.get(place).json()
     assert (shown["state"], shown["code"]) == ("failed", "interrupted")
     with scene.services.database.write() as work:
-        assert sync_run.reap(work, scene.services) == 1
-        assert sync_run.reap(work, scene.services) == 0
+        assert claims.end_expired(work, scene.services) == 1
+        assert claims.end_expired(work, scene.services) == 0
     assert scene.query("SELECT count(*) FROM syncs WHERE state = 'running'") == [(0,)]
     assert ada.post(f"/connections/{made['id']}/syncs").status_code == 201
 
@@ -179,11 +179,11 @@ def test_who_was_overtaken_writes_nothing_and_asks_nothing_more(scene: Scene, ad
 def test_a_released_slot_is_served_at_once_by_another(scene: Scene, ada: Person) -> None:
     scene.connected(ada)
     scene.clock.pass_(days=1)
-    claim = due_connections.claim_due(scene.services)
+    claim = claims.claim_due(scene.services)
     assert claim is not None
-    assert due_connections.claim_due(scene.services) is None
+    assert claims.claim_due(scene.services) is None
     with scene.services.database.write() as work:
-        sync_run.release(work, claim)
+        claims.release(work, claim)
     (run,) = scene.work_off()
     assert run.due_at == claim.sync.due_at
 

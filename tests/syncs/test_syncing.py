@@ -15,7 +15,7 @@ from dashtam.application.provider import (
     Report,
 )
 from dashtam.application.syncs import sync_run
-from dashtam.application.syncs.syncs import Following
+from dashtam.application.syncs.syncs import SyncFollower
 from dashtam.domain.statement import Reading
 from scripted_provider import account, position, problem
 from syncs.scene import Scene
@@ -124,11 +124,15 @@ def test_a_run_of_two_hundred_words_of_failure_is_kept(
     ("error", "state", "advice"),
     [
         (CredentialsRefused("Expired."), "needs_reauthentication", "Enter the credentials again."),
-        (ProviderRateLimited("Slow."), "rate_limited", "it is asked again when it wants to be."),
+        (
+            ProviderRateLimited("Slow."),
+            "rate_limited",
+            "the next sync waits for the end of the pause.",
+        ),
         (ProviderFailed("Down."), "failing", "It is tried again by itself."),
     ],
 )
-def test_a_state_says_what_to_do(
+def test_a_state_comes_with_advice(
     scene: Scene, ada: Person, bank: dict[str, Any], error: Exception, state: str, advice: str
 ) -> None:
     scene.provider.script = [error]
@@ -144,7 +148,7 @@ def _capital(detail: str, advice: str) -> str:
     return detail.partition(" ")[2]
 
 
-def test_what_the_provider_wants_is_kept_even_when_forced(
+def test_a_providers_pause_holds_even_when_forced(
     scene: Scene, ada: Person, bank: dict[str, Any]
 ) -> None:
     scene.provider.script = [ProviderRateLimited("Slow.", timedelta(hours=2))]
@@ -206,11 +210,26 @@ def test_an_account_is_made_when_a_balance_is_seen(scene: Scene, ada: Person) ->
     assert run["state"] == "partial"
 
 
-def test_an_account_that_is_told_twice_is_recorded_once(scene: Scene, ada: Person) -> None:
-    scene.provider.usual = Report([account("1"), account("2")])
+def test_an_account_that_is_reported_twice_is_recorded_once(scene: Scene, ada: Person) -> None:
+    scene.provider.usual = Report([account("1"), account("1")])
     scene.connected(ada)
     assert only_account(ada)["balance"] == "1.00"
     assert ada.history(only_account(ada)["id"])["total_count"] == 1
+
+
+def test_of_two_different_reports_of_an_account_neither_is_recorded(
+    scene: Scene, ada: Person
+) -> None:
+    scene.provider.script = [
+        Report([account("1")]),
+        Report([account("2"), account("3"), account("4", "2")]),
+    ]
+    bank = scene.connected(ada)
+    assert ada.post(f"/connections/{bank['id']}/syncs").status_code == 201
+    run = ada.get(f"/connections/{bank['id']}/syncs").json()["syncs"][0]
+    assert [one["code"] for one in run["accounts"]] == ["duplicate_account", None]
+    balances = [one["balance"] for one in ada.get("/accounts").json()["accounts"]]
+    assert sorted(balances) == ["1.00", "4.00"]
 
 
 def test_several_currencies_and_institutions_are_several_accounts(
@@ -225,8 +244,8 @@ def test_several_currencies_and_institutions_are_several_accounts(
 
 def test_positions_are_kept_and_add_up(scene: Scene, ada: Person, bank: dict[str, Any]) -> None:
     at = scene.clock()
-    told = [position("VTI", "70.10", at), position("BND", "19.90", at)]
-    scene.provider.usual = Report([account("100.00", positions=told)])
+    positions = [position("VTI", "70.10", at), position("BND", "19.90", at)]
+    scene.provider.usual = Report([account("100.00", positions=positions)])
     scene.provider.script = []
     path, body = order(ada, bank, "holdings")
     assert ada.post(path, json=body).status_code == 201
@@ -240,8 +259,8 @@ def test_positions_are_kept_and_add_up(scene: Scene, ada: Person, bank: dict[str
 def test_positions_in_another_currency_are_not_summed(
     scene: Scene, ada: Person, bank: dict[str, Any]
 ) -> None:
-    told = [position("VTI", "70", scene.clock())]
-    scene.provider.script = [Report([account("1", "9", "EUR", positions=told), account()])]
+    positions = [position("VTI", "70", scene.clock())]
+    scene.provider.script = [Report([account("1", "9", "EUR", positions=positions), account()])]
     assert ada.post(f"/connections/{bank['id']}/syncs").status_code == 201
     found = {one["currency"]: one for one in ada.get("/accounts").json()["accounts"]}
     assert ada.history(found["EUR"]["id"])["snapshots"][0]["holdings_value"] is None
@@ -297,7 +316,7 @@ def test_backfill_lies_at_its_own_instants_and_is_not_repeated(scene: Scene, ada
     assert scene.provider.fetches == [True, False]
 
 
-def test_a_second_sync_while_one_runs_is_told_which(
+def test_a_second_sync_is_refused_with_the_id_of_the_first(
     scene: Scene, ada: Person, bank: dict[str, Any]
 ) -> None:
     began, may_end = threading.Event(), threading.Event()
@@ -322,8 +341,8 @@ def test_a_second_sync_while_one_runs_is_told_which(
     for _ in range(2):
         refused = ada.post(path, json={"force": True}, headers=once)
         assert (refused.status_code, refused.headers["location"]) == (409, running)
-    told = ada.get(running.removeprefix("/api/v1")).json()
-    assert (told["state"], told["detail"]) == ("running", "Scripted Bank is being asked.")
+    shown = ada.get(running.removeprefix("/api/v1")).json()
+    assert (shown["state"], shown["detail"]) == ("running", "Scripted Bank is being asked.")
     may_end.set()
     events = ada.get(running.removeprefix("/api/v1") + "/events").text
     assert events.endswith("\n\n")
@@ -346,7 +365,7 @@ def test_an_idempotency_key_gets_the_first_answer(
     assert ada.post(path, json={"force": True}, headers=headers).status_code == 201
 
 
-def test_a_key_whose_request_came_too_early_is_good_when_the_time_has_come(
+def test_a_key_of_a_request_that_came_too_early_is_valid_later(
     scene: Scene, ada: Person, bank: dict[str, Any]
 ) -> None:
     path, headers = f"/connections/{bank['id']}/syncs", {"Idempotency-Key": "patient"}
@@ -357,24 +376,24 @@ def test_a_key_whose_request_came_too_early_is_good_when_the_time_has_come(
     assert ada.post(path, headers=headers).status_code == 201
 
 
-def test_a_run_tells_how_far_it_has_come(scene: Scene, ada: Person, bank: dict[str, Any]) -> None:
+def test_a_run_reports_its_progress(scene: Scene, ada: Person, bank: dict[str, Any]) -> None:
     claim = scene.claim(bank["id"])
-    following, news = Following(scene.services, ada.id, claim.sync.id), []
+    following, news = SyncFollower(scene.services, ada.id, claim.sync.id), []
 
     def look() -> None:
-        while seen := following.news():
+        while seen := following.poll():
             news.append((seen.state, seen.detail))
 
-    def told() -> Report:
+    def answer() -> Report:
         look()
         return Report([account()])
 
-    scene.provider.script = [told]
+    scene.provider.script = [answer]
     sync_run.complete(scene.services, claim, lambda _work, _ended: look())
     look()
     assert news == [
         ("running", "Scripted Bank is being asked."),
-        ("running", "Scripted Bank told of 1 account: that is being recorded."),
+        ("running", "Scripted Bank answered: 1 account to record."),
         ("succeeded", None),
     ]
 
@@ -384,7 +403,9 @@ def test_a_live_sync_cannot_be_retracted(ada: Person, bank: dict[str, Any]) -> N
     assert ada.delete(f"/syncs/{run['id']}").status_code == 409
 
 
-def test_the_audit_log_tells_who_did_what(scene: Scene, ada: Person, bank: dict[str, Any]) -> None:
+def test_the_audit_log_lists_connecting_and_syncs(
+    scene: Scene, ada: Person, bank: dict[str, Any]
+) -> None:
     path = f"/connections/{bank['id']}"
     ada.post(f"{path}/syncs")
     ada.patch(path, json={"name": "Renamed"})

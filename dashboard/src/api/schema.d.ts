@@ -874,7 +874,7 @@ export interface components {
         };
         /**
          * AccountType
-         * @description What kind of account it is.
+         * @description The kind of an account.
          * @enum {unknown}
          */
         AccountType: "401k" | "403b" | "brokerage" | "cash" | "cd" | "checking" | "credit_card" | "crypto" | "education" | "hsa" | "ira" | "line_of_credit" | "loan" | "money_market" | "mortgage" | "other" | "pension" | "property" | "roth_ira" | "savings" | "sep_ira" | "simple_ira" | "trust";
@@ -966,7 +966,7 @@ export interface components {
         };
         /**
          * ConnectionState
-         * @description Whether a connection works, and what its owner can do.
+         * @description Whether a connection works, and the reason where it does not.
          * @enum {unknown}
          */
         ConnectionState: "active" | "disconnected" | "failing" | "needs_reauthentication" | "rate_limited";

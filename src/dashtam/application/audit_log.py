@@ -1,4 +1,4 @@
-"""Writing down who did what, and reading it."""
+"""The audit log: events with their user, instant and address."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -8,24 +8,17 @@ from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.audit import AuditLine
 from dashtam.domain.user import UserId
 
-HERE: Final = ""
-"""The address of who works on this machine, by the command line."""
+LOCAL_ADDRESS: Final = ""
+"""The address of requests by the command line."""
 
 
-def note(work: UnitOfWork, event: str, user_id: UserId | None, subject: UUID | None = None) -> None:
-    """Append a line to the audit log: as of now, and from where the work was asked for."""
-    work.audit_log.add(
-        AuditLine(
-            id=work.new_id(),
-            at=work.now,
-            user_id=user_id,
-            event=event,
-            subject=subject,
-            address=work.address,
-        )
-    )
+def record_event(
+    work: UnitOfWork, event: str, user_id: UserId | None, subject: UUID | None = None
+) -> None:
+    """Append a line: as of now, and from the address of this unit of work."""
+    work.audit_log.add(AuditLine(work.new_id(), work.now, user_id, event, subject, work.address))
 
 
-def newest(work: UnitOfWork, limit: int, user_id: UserId | None = None) -> Sequence[AuditLine]:
-    """Return the newest lines, newest first, of one user or of everyone."""
+def list_newest(work: UnitOfWork, limit: int, user_id: UserId | None = None) -> Sequence[AuditLine]:
+    """Return the newest lines, newest first, of one user or (None) of everyone."""
     return work.audit_log.newest(limit, user_id)

@@ -1,81 +1,102 @@
-"""Credentials: sealed before they are kept, opened for one sync, never in a sentence."""
+"""Credentials: checked, sealed, unsealed for one sync, and redacted from every sentence."""
 
 import json
 import re
-from collections.abc import Mapping
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final
+from urllib.parse import quote
 
-from dashtam.application.provider import Cipher, Provider, Unsealable
+from dashtam.application.provider import Cipher, Provider, Report, Unsealable
 from dashtam.domain.connection import Connection
 from dashtam.domain.errors import FieldError, Unprocessable
 
-Kept = Mapping[str, str]
-"""What a provider handed out, or what the user gave, by name."""
+Credentials = Mapping[str, str]
+"""Secrets of a connection by name, as a user enters them or a provider issues them."""
 
 _LONGEST_SENTENCE: Final = 300
 _SHORTEST_SECRET: Final = 4
-_USERINFO = re.compile(r"://[^\s/@]+@")
-_TAG = re.compile(r"<[^<>]{0,500}>")
+_USERINFO: Final = re.compile(r"://[^\s/@]+@")
+_TAG: Final = re.compile(r"<[^<>]{0,500}>")
 
 
-def check(provider: Provider, given: Kept) -> None:
-    """Refuse credentials that are not those that the provider asks for.
+def check(provider: Provider, entered: Credentials) -> None:
+    """Refuse credentials other than those that the provider needs.
 
     Raises:
-        Unprocessable: naming each that is missing, empty or not known.
+        Unprocessable: naming each that is missing, empty or unknown.
     """
-    wanted = {field.name: field.title for field in provider.credentials}
+    needed = {field.name: field.title for field in provider.credentials}
     field_errors = [
         FieldError(f"/credentials/{name}", "missing", f"{title} is needed.")
-        for name, title in wanted.items()
-        if not given.get(name, "").strip()
+        for name, title in needed.items()
+        if not entered.get(name, "").strip()
     ]
     field_errors += [
         FieldError(
             f"/credentials/{name}", "unknown_field", f"{provider.name} asks for no such thing."
         )
-        for name in sorted(set(given) - set(wanted))
+        for name in sorted(set(entered) - set(needed))
     ]
     if field_errors:
         detail = f"{provider.name} needs other credentials."
         raise Unprocessable(detail, tuple(field_errors))
 
 
-def seal(cipher: Cipher, connection: Connection, kept: Kept) -> bytes:
+def seal(cipher: Cipher, connection: Connection, credentials: Credentials) -> bytes:
     """Return the credentials, sealed for this connection of this owner alone."""
-    return cipher.seal(json.dumps(dict(kept)).encode(), place_of(connection))
+    return cipher.seal(json.dumps(dict(credentials)).encode(), place_of(connection))
 
 
-def opened(cipher: Cipher, connection: Connection, sealed: bytes) -> Kept:
-    """Return the credentials that were sealed.
+def unseal(cipher: Cipher, connection: Connection, sealed: bytes) -> Credentials:
+    """Return the sealed credentials.
 
     Raises:
-        Unsealable: they were not sealed for this connection, or their key is gone.
+        Unsealable: they were sealed for another connection, or their key is gone.
     """
-    kept: Kept = json.loads(cipher.open(sealed, place_of(connection)))
-    return kept
+    credentials: Credentials = json.loads(cipher.open(sealed, place_of(connection)))
+    return credentials
 
 
-def are_sealed(cipher: Cipher, connection: Connection, sealed: bytes | None, kept: Kept) -> bool:
-    """Tell whether what was sealed are these very credentials."""
-    if sealed is None:
-        return False
+def is_sealed_from(
+    cipher: Cipher, connection: Connection, sealed: bytes | None, credentials: Credentials
+) -> bool:
+    """Tell whether the sealed text holds these very credentials."""
     try:
-        return opened(cipher, connection, sealed) == dict(kept)
+        return sealed is not None and unseal(cipher, connection, sealed) == dict(credentials)
     except Unsealable:
         return False
 
 
-def harmless(sentence: str, secrets: Kept) -> str:
-    """Return what a provider said, fit to be shown: one line, no markup, none of the secrets."""
-    for secret in sorted(secrets.values(), key=len, reverse=True):
+def redact(sentence: str, secrets: Iterable[str]) -> str:
+    """Return a provider's sentence for display: one line, no markup, no user info, no secret."""
+    for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
-            sentence = sentence.replace(secret, "…")
+            for spelling in (secret, quote(secret, safe=""), b64encode(secret.encode()).decode()):
+                sentence = sentence.replace(spelling, "…")
     plain = _USERINFO.sub("://", _TAG.sub(" ", sentence))
     line = " ".join("".join(c if c.isprintable() else " " for c in plain).split())
     return line if len(line) <= _LONGEST_SENTENCE else line[: _LONGEST_SENTENCE - 1] + "…"
 
 
+def redact_report(report: Report, secrets: Iterable[str]) -> Report:
+    """Return the report with each of its sentences redacted."""
+    secrets = list(secrets)
+    accounts = [
+        replace(
+            account,
+            problems=[
+                replace(problem, detail=redact(problem.detail, secrets))
+                for problem in account.problems
+            ],
+        )
+        for account in report.accounts
+    ]
+    warnings = [redact(warning, secrets) for warning in report.warnings]
+    return replace(report, warnings=warnings, accounts=accounts)
+
+
 def place_of(connection: Connection) -> tuple[str, str, str, str]:
-    """Return the one place at which the connection's credentials open."""
+    """Return the place of the connection's credentials: table, row, owner, field."""
     return ("connections", str(connection.id), str(connection.user_id), "credentials")

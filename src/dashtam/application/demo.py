@@ -1,12 +1,13 @@
-"""The demonstration: a user of its own, sample statements, and a token to look at them with."""
+"""The demonstration: its own user, sample statements, a live connection and a token."""
 
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Final
 
-from dashtam.application.audit_log import note
+from dashtam.application.audit_log import record_event
 from dashtam.application.connections import connect
 from dashtam.application.connections.connect import NewConnection
 from dashtam.application.history import accounts
@@ -29,11 +30,10 @@ TOKEN_NAME: Final = "dashtam demo"  # noqa: S105 - a name
 TOKEN_DAYS: Final = 1
 
 _PROVIDER: Final = "demo"
-_YEAR: Final = timedelta(days=365)
-_EVER: Final = Period(datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
+_ALL_TIME: Final = Period(datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
 
-# What the owner of the samples would say of accounts whose files do not say it, by external id.
-_SAID: Final[Mapping[str, AccountChanges]] = {
+# The owner's corrections of accounts without a type or a name in their files, by external id.
+_CORRECTIONS: Final[Mapping[str, AccountChanges]] = {
     "Everyday checking": {"account_type": AccountType.CHECKING},
     "Rainy day savings": {"account_type": AccountType.SAVINGS},
     "Home loan": {"account_type": AccountType.MORTGAGE},
@@ -46,7 +46,7 @@ _SAID: Final[Mapping[str, AccountChanges]] = {
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A statement file: its name, its bytes, and what its columns mean where that must be told."""
+    """A statement file: its name, its bytes, and the mapping of its columns where it needs one."""
 
     name: str
     content: bytes
@@ -55,7 +55,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What there is to look at: how much of it, and the last year of the longest history."""
+    """The number of accounts and snapshots, and the last year of the longest history."""
 
     accounts: int
     snapshots: int
@@ -65,101 +65,81 @@ class Demo:
 
 
 def prepare(services: Services, password: str, samples: Iterable[Sample]) -> Demo:
-    """Have the user sign in with this password, the samples imported, and a new token.
+    """Prepare a user with this password, the imported samples, a live connection and a new token.
 
-    Whatever is there already stays as it is: only the token is replaced.
+    Existing data stays as it is: only the token is replaced.
 
     Raises:
-        Refusal: there is nothing to import.
+        DashtamError: there are no samples, or another preparation runs at this moment.
     """
-    user = _user(services, password)
-    _import(services, user.id, samples)
-    _connect(services, user.id)
+    user = _prepare_user(services, password)
+    for sample in samples:
+        sent = SentFile(user.id, io.BytesIO(sample.content), mapping=sample.mapping)
+        file_import.import_file(services, sent, _correct_accounts)
+    with services.database.read() as work:
+        is_connected = bool(_list_live(work, user.id))
+    if not is_connected:
+        # Beside the files, a connection that the worker syncs.
+        connect.connect(services, user.id, NewConnection(_PROVIDER, {"seed": EMAIL}))
     with services.database.write() as work:
-        return _demo(work, user.id, _new_token(services, work, user.id))
+        for token in list(every(lambda page: api_tokens.list_for_user(work, user.id, page))):
+            if token.name == TOKEN_NAME:
+                api_tokens.revoke(work, user.id, token.id)
+        secrets = services.secrets
+        _, text = api_tokens.create(work, secrets, user.id, TOKEN_NAME, TOKEN_DAYS)
+        return _summarize(work, user.id, text)
 
 
-def _user(services: Services, password: str) -> User:
+def _prepare_user(services: Services, password: str) -> User:
     with services.database.read() as work:
         user = work.users.by_email(EMAIL)
-        kept = None if user is None else work.users.password_hash(user.id)
-    if user is None:
-        return _new_user(services, password)
-    if not services.passwords.verify(password, kept):
-        users.reset_password(services, user, password)
-    return user
-
-
-def _new_user(services: Services, password: str) -> User:
+        password_hash = None if user is None else work.users.password_hash(user.id)
+    if user is not None:
+        if not services.passwords.verify(password, password_hash):
+            users.reset_password(services, user, password)
+        return user
     password_hash = services.passwords.hash(password)
     with services.database.write() as work:
         user = User(UserId(work.random_id()), EMAIL, work.now)
-        # Not registered: that is for people, and the operator may have closed it.
+        # Not by registration: that is for people, and the operator may have closed it.
         if not work.users.add(user, password_hash):
             detail = "Another demonstration is being made ready at this moment."
             raise DashtamError(detail)
-        note(work, "user_registered", user.id, user.id)
+        record_event(work, "user_registered", user.id, user.id)
     return user
 
 
-def _import(services: Services, user_id: UserId, samples: Iterable[Sample]) -> None:
-    for sample in samples:
-        sent = SentFile(user_id, io.BytesIO(sample.content), mapping=sample.mapping)
-        file_import.import_file(services, sent, _say)
+def _correct_accounts(work: UnitOfWork, done: Import) -> None:
+    for imported in done.accounts:
+        changes = _CORRECTIONS.get(imported.account.external_id)
+        if imported.is_new and changes:
+            accounts.change(work, imported.account, changes)
 
 
-def _connect(services: Services, user_id: UserId) -> None:
-    """Have a live connection beside the files, which the worker goes on syncing."""
-    with services.database.read() as work:
-        if _live(work, user_id):
-            return
-    connect.connect(services, user_id, NewConnection(_PROVIDER, {"seed": EMAIL}))
-
-
-def _live(work: UnitOfWork, user_id: UserId) -> set[ConnectionId]:
+def _list_live(work: UnitOfWork, user_id: UserId) -> set[ConnectionId]:
     known = every(lambda page: work.connections.of_user(user_id, page))
     return {connection.id for connection in known if connection.provider == _PROVIDER}
 
 
-def _say(work: UnitOfWork, done: Import) -> None:
-    for imported in done.accounts:
-        said = _SAID.get(imported.account.external_id)
-        if imported.is_new and said:
-            accounts.change(work, imported.account, said)
-
-
-def _new_token(services: Services, work: UnitOfWork, user_id: UserId) -> str:
-    for token in list(every(lambda page: api_tokens.of_user(work, user_id, page))):
-        if token.name == TOKEN_NAME:
-            api_tokens.revoke(work, user_id, token.id)
-    _, text = api_tokens.create(work, services.secrets, user_id, TOKEN_NAME, TOKEN_DAYS)
-    return text
-
-
-def _demo(work: UnitOfWork, user_id: UserId, token: str) -> Demo:
-    counted = 0
-    longest: tuple[int, Account, Period] | None = None
-    shown = list(every(lambda page: accounts.of_user(work, user_id, page)))
-    live = _live(work, user_id)
+def _summarize(work: UnitOfWork, user_id: UserId, token: str) -> Demo:
+    snapshots = 0
+    histories: list[tuple[int, Account, Period]] = []
+    shown = list(every(lambda page: accounts.list_for_user(work, user_id, page)))
+    live = _list_live(work, user_id)
     for one in shown:
         if one.newest is None:
             continue
-        counted += work.balance_snapshots.count_within(one.account.id, _EVER, None)
-        # What is shown first is what stays as it is.
+        snapshots += work.balance_snapshots.count_within(one.account.id, _ALL_TIME, None)
+        # The history that is shown first must not grow: live accounts do.
         if one.account.connection_id in live:
             continue
-        period = _year_until(one.newest.captured_at)
-        count = work.balance_snapshots.count_within(one.account.id, period, None)
-        if longest is None or count > longest[0]:
-            longest = (count, one.account, period)
-    if longest is None:
+        last_day = one.newest.captured_at.astimezone(UTC)
+        midnight = last_day.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        year = Period(midnight - timedelta(days=365), midnight - timedelta(seconds=1))
+        count = work.balance_snapshots.count_within(one.account.id, year, None)
+        histories.append((count, one.account, year))
+    if not histories:
         detail = "There are no sample statements to show."
         raise DashtamError(detail)
-    return Demo(len(shown), counted, longest[1], longest[2], token)
-
-
-def _year_until(last: datetime) -> Period:
-    """Return the year that ends with this day."""
-    midnight = last.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    end = midnight + timedelta(days=1, seconds=-1)
-    return Period(end + timedelta(seconds=1) - _YEAR, end)
+    _, longest, last_year = max(histories, key=itemgetter(0))
+    return Demo(len(shown), snapshots, longest, last_year, token)

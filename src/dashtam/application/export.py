@@ -1,11 +1,11 @@
-"""Export: all of one's own data, in bounded memory."""
+"""The export of all of a user's data, in bounded memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from dashtam.application.connections import connections
-from dashtam.application.history import accounts, holdings
+from dashtam.application.history import accounts
 from dashtam.application.history.accounts import AccountBalance
 from dashtam.application.people import users
 from dashtam.application.syncs import syncs
@@ -21,10 +21,11 @@ from dashtam.domain.user import User, UserId
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """Everything of one user; each stream is read once, while the work is open.
+    """All data of one user; each stream is read once, within the unit of work.
 
-    ``syncs`` are newest first, retracted ones among them. ``balance_snapshots`` stand account by
-    account, each oldest first and changed since the one before; what was retracted is left out.
+    ``syncs`` are newest first, retracted ones among them. ``balance_snapshots`` are ordered by
+    account, each account's oldest first with the change since the one before; retracted ones are
+    left out.
     """
 
     at: datetime
@@ -37,25 +38,25 @@ class Export:
 
 
 def export(work: UnitOfWork, user_id: UserId) -> Export:
-    """Return all of the user's own data.
+    """Return all of the user's data.
 
     Raises:
-        Unauthorized: there is no such user any more.
+        Unauthorized: the user does not exist any more.
     """
+
+    def changed_snapshots() -> Iterator[ChangedSnapshot]:
+        for account in every(lambda page: work.accounts.of_user(user_id, page)):
+            previous: BalanceSnapshot | None = None
+            for snapshot in work.balance_snapshots.all_of(account.id):
+                yield changed_since(previous, snapshot)
+                previous = snapshot
+
     return Export(
         at=work.now,
-        user=users.of(work, user_id),
-        connections=every(lambda page: connections.of_user(work, user_id, page)),
-        accounts=every(lambda page: accounts.of_user(work, user_id, page)),
-        holdings=every(lambda page: holdings.of_user(work, user_id, page)),
-        syncs=every(lambda page: syncs.of_user(work, user_id, page)),
-        balance_snapshots=_snapshots(work, user_id),
+        user=users.load(work, user_id),
+        connections=every(lambda page: connections.list_for_user(work, user_id, page)),
+        accounts=every(lambda page: accounts.list_for_user(work, user_id, page)),
+        holdings=every(lambda page: work.holdings.of_user(user_id, page)),
+        syncs=every(lambda page: syncs.list_for_user(work, user_id, page)),
+        balance_snapshots=changed_snapshots(),
     )
-
-
-def _snapshots(work: UnitOfWork, user_id: UserId) -> Iterator[ChangedSnapshot]:
-    for account in every(lambda page: work.accounts.of_user(user_id, page)):
-        previous: BalanceSnapshot | None = None
-        for snapshot in work.balance_snapshots.all_of(account.id):
-            yield changed_since(previous, snapshot)
-            previous = snapshot

@@ -1,4 +1,4 @@
-"""What use cases ask of the world outside the database; ``records`` holds the rest."""
+"""The interfaces that use cases need outside the database, and the services that hold them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -15,41 +15,41 @@ from dashtam.domain.user import Principal, SessionId, UserId
 
 
 class Passwords(Protocol):
-    """Password hashes; slow on purpose, so never more than a few at a time."""
+    """Password hashes; slow on purpose, so only a few are computed at a time."""
 
     def hash(self, password: str) -> str:
-        """Return a hash to keep."""
+        """Return a salted hash for the database."""
 
-    def verify(self, password: str, kept: str | None) -> bool:
-        """Tell whether the password is the kept hash's; None takes as long and is never right."""
+    def verify(self, password: str, password_hash: str | None) -> bool:
+        """Tell whether the hash is the password's; None takes as long and never matches."""
 
     def is_common(self, password: str, email: str) -> bool:
-        """Tell whether a guesser would try this password early."""
+        """Tell whether an attacker would try this password early."""
 
 
 class Signer(Protocol):
     """Short-lived access tokens."""
 
     def issue(self, user_id: UserId, session_id: SessionId, now: datetime) -> str:
-        """Return a signed token, good for ``ACCESS_TOKEN_S`` seconds."""
+        """Return a signed token, valid for ``ACCESS_TOKEN_S`` seconds."""
 
     def verify(self, token: str, now: datetime) -> Principal | None:
-        """Return whose token it is, None unless it is one of ours and still good."""
+        """Return the token's principal, None for a token that is expired or not ours."""
 
 
 class Secrets(Protocol):
-    """What is derived from keys that lie outside the database."""
+    """Random bytes, and secrets derived from keys outside the database."""
 
     def random(self) -> bytes:
-        """Return 32 random bytes."""
+        """Return 32 unpredictable bytes."""
 
     def derive(self, purpose: str, data: bytes) -> bytes:
-        """Return the 32-byte HMAC of the data under the key for this purpose."""
+        """Return 32 bytes that only this key ring derives from the data, by purpose."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileFormat:
-    """A kind of statement file that is understood."""
+    """A supported format of statement files."""
 
     slug: str
     name: str
@@ -59,9 +59,9 @@ class FileFormat:
 
 @dataclass(frozen=True, slots=True)
 class StatementFile:
-    """A file, read to its end: its format, and its statements, long ones in pieces.
+    """A file that was read to its end: its format, and its statements, long ones in pieces.
 
-    ``count`` is how many statements there are, each piece for itself.
+    ``count`` is the number of statements, each piece counted.
     """
 
     file_format: str
@@ -70,26 +70,22 @@ class StatementFile:
 
 
 class StatementFiles(Protocol):
-    """Reads statement files, in a process that can do no harm."""
+    """Readers of statement files, in a sandboxed process."""
 
     def formats(self) -> Sequence[FileFormat]:
-        """Return every format that is understood."""
+        """Return every supported format."""
 
     def read(
-        self,
-        file: BinaryIO,
-        file_format: str | None,
-        mapping: Mapping[str, object],
-        now: datetime,
+        self, file: BinaryIO, file_format: str | None, mapping: Mapping[str, object], now: datetime
     ) -> AbstractContextManager[StatementFile]:
-        """Read a file; without a format its content decides.
+        """Read a file to its end; ``file_format`` None leaves the format to its content.
 
         Raises:
             Unprocessable: nothing in the file can be read, with the reason.
         """
 
 
-Spend = Callable[[], None]
+CountRequest = Callable[[], None]
 """Counts one request to a provider before it is sent.
 
 Raises:
@@ -98,20 +94,20 @@ Raises:
 
 
 class Background(Protocol):
-    """Threads in which this process goes on with something after it has answered."""
+    """Threads for work that continues after the response."""
 
     def start(self, task: Callable[[], object]) -> None:
-        """Do the task in a thread of its own; when the process stops, it waits a while for it."""
+        """Run the task in a thread of its own; the process waits a while for it when it stops."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceOptions:
-    """What the operator decided.
+    """The operator's settings for use cases.
 
-    ``is_local`` where only this machine reaches us. ``base_path`` is what stands before our paths
-    where a proxy takes it away, empty elsewhere. ``origins`` are those of our own pages, and of
-    others that may call the API. ``sync_spacing`` lies between two syncs by the same endpoint, and
-    ``sync_lease`` is how long a sync goes on without a sign of life.
+    ``is_local`` where only this machine can connect. ``base_path`` is the prefix of our paths
+    that a proxy removes, empty elsewhere. ``origins`` are those of our own pages, and of others
+    that may call the API. ``sync_spacing`` lies between two syncs by the same endpoint;
+    ``sync_lease`` is the time after which a sync without a sign of life is lost.
     """
 
     registration: str
@@ -127,11 +123,11 @@ class ServiceOptions:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything that use cases may ask for.
+    """Everything that use cases need.
 
-    ``providers`` are the live ones by slug. ``http_for`` returns the guarded way out to them; it
-    calls what it is given before each request that it sends, repeated ones too. ``history_cache`` is None
-    where nothing lies ready.
+    ``providers`` are the live ones by slug. ``http_for`` returns the guarded client for them,
+    which calls its argument before each request, repeated ones too. ``history_cache`` is None
+    where there is no cache.
     """
 
     database: Database
@@ -143,11 +139,15 @@ class Services:
     statement_files: StatementFiles
     providers: Mapping[str, Provider]
     cipher: Cipher
-    http_for: Callable[[Spend], Http]
+    http_for: Callable[[CountRequest], Http]
     background: Background
     options: ServiceOptions
     history_cache: HistoryCache | None = None
 
     def for_address(self, address: str) -> "Services":
-        """Return the same world, all of whose work is asked for from this address."""
+        """Return the same services, their units of work on behalf of this client address."""
         return replace(self, database=self.database.for_address(address))
+
+    def random_fraction(self) -> float:
+        """Return a random number from 0 (included) to 1."""
+        return int.from_bytes(self.secrets.random()[:6]) / 2**48

@@ -1,4 +1,4 @@
-"""What a live provider of balances is: the interface that ours implement, and others' can.
+"""The interface of live providers of balances: ours implement it, and others' can.
 
 A provider is found through the entry-point group ``dashtam.providers``: the entry's name is its
 slug, its value an object with the attributes of ``Provider``.
@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from dashtam.domain.statement import Identity, Position, Reading, RowError
+from dashtam.domain.account import Identity
+from dashtam.domain.statement import Position, Reading, RowError
 
 
 @dataclass(frozen=True, slots=True)
 class CredentialField:
-    """One thing that a user is asked for; ``is_secret`` ones are never shown again."""
+    """One field of a provider's credentials; ``is_secret`` ones are never shown again."""
 
     name: str
     title: str
@@ -23,7 +24,7 @@ class CredentialField:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often a provider may be asked: the usual time between syncs, and requests a day."""
+    """The usual time between syncs, and the most requests that a provider gets a day."""
 
     every: timedelta
     daily_budget: int
@@ -31,12 +32,12 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class AccountReport:
-    """What a provider says of one account.
+    """A provider's report of one account.
 
-    ``current`` is its balance now; its ``captured_at`` is when we asked, and ``as_of`` the
-    provider's own instant. None where no balance was told: then there is no snapshot, never a 0.
-    ``history`` holds older readings, each at its own instant. ``positions`` is None where nothing
-    is said of them.
+    ``current`` is its balance now; its ``captured_at`` is the instant of our request, and ``as_of``
+    the provider's own. None where no balance is reported: then there is no snapshot, never a 0.
+    ``history`` holds older readings, each at its own instant. ``positions`` is None where the
+    provider does not report them.
     """
 
     identity: Identity
@@ -48,7 +49,7 @@ class AccountReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that one fetch brought; ``warnings`` are sentences fit to be shown."""
+    """The result of one fetch; ``warnings`` are sentences for the user."""
 
     accounts: Sequence[AccountReport]
     warnings: Sequence[str] = ()
@@ -56,7 +57,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """An answer of the outside: its status, its headers by lower-case name, its decoded body."""
+    """An HTTP response: its status, its headers by lower-case name, its decoded body."""
 
     status: int
     headers: Mapping[str, str]
@@ -64,7 +65,7 @@ class HttpAnswer:
 
 
 class Http(Protocol):
-    """The one guarded way out: https, public addresses only, no redirects, 60 s, 5 MB."""
+    """The one guarded HTTP client: https, public addresses only, no redirects, 60 s, 5 MB."""
 
     def request(
         self,
@@ -76,23 +77,23 @@ class Http(Protocol):
         auth: tuple[str, str] | None = None,
         content: bytes | None = None,
     ) -> HttpAnswer:
-        """Return the answer, whatever its status; each request counts against the day's budget.
+        """Return the response of any status; each request counts against the day's budget.
 
         Raises:
-            ProviderFailed: no answer could be had, or not one that may be read.
+            ProviderFailed: there is no response, or none that may be read.
         """
 
 
 class ProviderError(Exception):
-    """A provider did not give what was asked; ``str()`` is a sentence fit to be shown."""
+    """A provider failed; ``str()`` is a sentence for the user."""
 
 
 class CredentialsRefused(ProviderError):
-    """The provider does not take these credentials: the user has to do something."""
+    """The provider refuses these credentials: the user has to enter others."""
 
 
 class ProviderRateLimited(ProviderError):
-    """The provider wants to be asked later: after ``retry_after``, None where it did not say."""
+    """The provider refuses requests for ``retry_after``, None where that is unknown."""
 
     def __init__(self, detail: str, retry_after: timedelta | None = None) -> None:
         super().__init__(detail)
@@ -100,7 +101,7 @@ class ProviderRateLimited(ProviderError):
 
 
 class ProviderFailed(ProviderError):
-    """Anything else: no answer, a broken one, an error of its own."""
+    """Any other failure: no response, a broken one, an error of the provider's own."""
 
 
 class Provider(Protocol):
@@ -111,39 +112,39 @@ class Provider(Protocol):
     credentials: Sequence[CredentialField]
     pace: Pace
 
-    def connect(self, given: Mapping[str, str], http: Http) -> Mapping[str, str]:
-        """Return the credentials to keep, for those that the user gave.
+    def connect(self, entered: Mapping[str, str], http: Http) -> Mapping[str, str]:
+        """Return the credentials to store, for those that the user entered.
 
-        What a provider hands out once is fetched here and nowhere else: what is returned is
-        sealed and committed before anything more can fail.
+        Credentials that a provider issues only once are fetched here and nowhere else: those
+        returned are sealed and committed before anything more can fail.
 
         Raises:
-            ProviderError: it could not be had; nothing is kept.
+            ProviderError: there are none; nothing is stored.
         """
 
     def fetch(
-        self, kept: Mapping[str, str], http: Http, *, now: datetime, backfill: bool
+        self, stored: Mapping[str, str], http: Http, *, now: datetime, backfill: bool
     ) -> Report:
-        """Return what every account holds now and, with ``backfill``, what it held before.
+        """Return the balance of every account now and, with ``backfill``, its older balances.
 
         Raises:
-            ProviderError: nothing could be had.
+            ProviderError: there is no report.
         """
 
 
 class Cipher(Protocol):
-    """Seals credentials under keys that lie outside the database."""
+    """Authenticated encryption of credentials under keys outside the database."""
 
     def seal(self, plain: bytes, place: Sequence[str]) -> bytes:
-        """Return the sealed text; it opens at this place alone (table, row, owner, field)."""
+        """Return the sealed bytes; they open for this place alone (table, row, owner, field)."""
 
     def open(self, sealed: bytes, place: Sequence[str]) -> bytes:
-        """Return what was sealed.
+        """Return the plain bytes.
 
         Raises:
-            Unsealable: it was sealed for another place, changed, or under a key that is gone.
+            Unsealable: sealed for another place, changed, or under a key that is gone.
         """
 
 
 class Unsealable(Exception):
-    """Sealed text cannot be opened."""
+    """Sealed bytes cannot be opened."""

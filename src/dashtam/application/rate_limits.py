@@ -1,11 +1,11 @@
-"""Rate limits: how often one key may ask, and what came of asking."""
+"""Rate limits: the policies of token buckets, and the result of taking from one."""
 
 import re
 from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Final, Protocol
 
-# Shared buckets are reckoned in double precision, which is exact up to here and far beyond need.
+# Shared buckets compute in double precision, which is exact up to here and far beyond need.
 LARGEST: Final = 1_000_000
 _POLICY = re.compile(r"([0-9]{1,7})/([0-9]{1,7})")
 
@@ -25,8 +25,8 @@ class RatePolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
-    """What a bucket answered.
+class RateLimitResult:
+    """Whether a request is allowed, and the numbers for its rate-limit headers.
 
     ``remaining`` counts whole tokens; ``reset_at`` is the epoch second by which the bucket is
     full again. ``retry_after_s`` is None unless refused: whole seconds, at least 1, after which
@@ -40,10 +40,10 @@ class Spent:
     retry_after_s: int | None
 
 
-def limited_part(address: str) -> str:
+def bucket_address(address: str) -> str:
     """Return the part of a client's address that has a bucket of its own.
 
-    That is all of it, but for IPv6 its /64: whoever has one address there has the other 2^64.
+    That is the whole address, but for IPv6 its /64, which belongs to one client.
     """
     try:
         found = ip_address(address)
@@ -57,7 +57,7 @@ def limited_part(address: str) -> str:
 
 
 class Buckets(Protocol):
-    """One bucket for each policy and key; a bucket nobody spent from is full.
+    """One bucket for each policy and key; an unused bucket is full.
 
     ``may_wait`` where spending may wait for a server.
     """
@@ -65,11 +65,10 @@ class Buckets(Protocol):
     @property
     def may_wait(self) -> bool: ...  # noqa: D102 - see above
 
-    def spend(self, policy: RatePolicy, key: str, tokens: int = 1) -> Spent:
+    def spend(self, policy: RatePolicy, key: str, tokens: int = 1) -> RateLimitResult:
         """Take the tokens if all of them are there, and none otherwise.
 
-        With 0 tokens it only looks: nothing is taken, and ``allowed`` says whether one token
-        is there.
+        With 0 tokens nothing is taken, and ``allowed`` is whether one token is there.
 
         Raises:
             ValueError: fewer than 0 tokens, or more than the bucket can ever hold.
@@ -87,10 +86,10 @@ POLICIES: Final = (API_READ, API_WRITE, SYNC, AUTH, AUTH_FAILURES)
 
 
 def parse_policy(name: str, text: str) -> RatePolicy:
-    """Read ``capacity/per_minute``, like ``100/100``.
+    """Parse ``capacity/per_minute``, like ``100/100``.
 
     Raises:
-        ValueError: it is anything else, or a number is outside 1 to ``LARGEST``.
+        ValueError: another form, or a number outside 1 to ``LARGEST``.
     """
     match = _POLICY.fullmatch(text.strip())
     if match is None:

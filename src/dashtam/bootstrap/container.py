@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Engine
 
-from dashtam.application.ports import ServiceOptions, Services, Spend
+from dashtam.application.ports import CountRequest, ServiceOptions, Services
 from dashtam.application.provider import Http
 from dashtam.bootstrap.background_tasks import BackgroundTasks
 from dashtam.database import backups, health, migrate
@@ -121,7 +121,7 @@ class Container:
         return BackgroundTasks(structlog.get_logger())
 
     @cached_property
-    def http_client_for(self) -> Callable[[Spend], Http]:
+    def http_client_for(self) -> Callable[[CountRequest], Http]:
         """The factory of HTTP clients for providers."""
         # Its libraries are loaded by the first request to a provider, not by every command.
         from dashtam.providers.http_client import Outbound  # noqa: PLC0415 - see above

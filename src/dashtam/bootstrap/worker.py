@@ -12,9 +12,9 @@ from datetime import datetime
 from structlog.typing import FilteringBoundLogger
 
 from dashtam.application.ports import Services
-from dashtam.application.syncs import due_connections, sync_run
+from dashtam.application.syncs import claims, sync_run
+from dashtam.application.syncs.claims import SyncClaim
 from dashtam.application.syncs.schedule import CATCH_UP_AFTER
-from dashtam.application.syncs.sync_result import SyncClaim
 from dashtam.bootstrap.background_tasks import SHUTDOWN_TIMEOUT_S
 from dashtam.domain.errors import DashtamError
 
@@ -74,7 +74,7 @@ class Worker:
         for claim in unfinished:
             try:
                 with self.services.database.write() as work:
-                    sync_run.release(work, claim)
+                    claims.release(work, claim)
             except DashtamError as error:
                 # The lease of the sync expires by itself.
                 self.log.warning("sync_not_released", reason=str(error))
@@ -123,11 +123,11 @@ class Worker:
             is_any_expired = bool(work.syncs.expired(work.now, 1))
         if is_any_expired:
             with self.services.database.write() as work:
-                interrupted = sync_run.reap(work, self.services)
+                interrupted = claims.end_expired(work, self.services)
             self.log.info("syncs_interrupted", count=interrupted)
         # After downtime or sleep many connections are due, and must not all start at once.
         if before is None or now - before > CATCH_UP_AFTER:
-            spread = due_connections.spread_overdue(self.services)
+            spread = claims.spread_overdue(self.services)
             if spread:
                 self.log.info("syncs_spread", count=spread)
 
@@ -140,7 +140,7 @@ class Worker:
             )
             if len(self._running) >= limit or self._stopping.is_set():
                 return False
-        claim = due_connections.claim_due(self.services)
+        claim = claims.claim_due(self.services)
         if claim is None:
             return False
         name = f"sync {claim.sync.id}"

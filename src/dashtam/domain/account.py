@@ -1,12 +1,12 @@
-"""Accounts: what balances belong to."""
+"""Accounts, and the identity by which a source's account is found again."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, NewType
+from typing import Literal, NewType, Self
 from uuid import UUID
 
-from dashtam.domain.connection import ConnectionId
+from dashtam.domain.connection import Connection, ConnectionId
 from dashtam.domain.money import Currency
 from dashtam.domain.user import UserId
 
@@ -15,7 +15,7 @@ BalanceSign = Literal[1, -1]
 
 
 class AccountType(StrEnum):
-    """What kind of account it is."""
+    """The kind of an account."""
 
     CHECKING = "checking"
     SAVINGS = "savings"
@@ -43,11 +43,31 @@ class AccountType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """The key of an account within its source, and its names when it is first seen.
+
+    ``institution_key`` groups files of one institution (an OFX ``FI``, a BIC, else the format's
+    name); ``institution`` is that institution's name for people. ``account_type`` is None where
+    the source gives none. ``balance_sign`` is -1 where the source reports debts as positive
+    numbers, 1 where it does not, None where that is unknown.
+    """
+
+    institution_key: str
+    institution: str
+    external_id: str
+    name: str
+    account_type: AccountType | None
+    number_masked: str | None
+    currency: Currency
+    balance_sign: BalanceSign | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """One account of one user, found again by (connection, external id, currency).
 
-    ``balance_sign`` is -1 where its source reports what is owed as a positive number; it applies
-    to ``balance`` alone, on every reading. ``last_synced_at`` is None before the first snapshot.
+    ``balance_sign`` is -1 where its source reports debts as positive numbers; it applies to
+    ``balance`` alone, on every reading. ``last_synced_at`` is None before the first snapshot.
     """
 
     id: AccountId
@@ -65,3 +85,26 @@ class Account:
     last_synced_at: datetime | None
     created_at: datetime
     updated_at: datetime
+
+    @classmethod
+    def new(
+        cls, account_id: AccountId, connection: Connection, identity: Identity, now: datetime
+    ) -> Self:
+        """Return a new, visible account of the connection's owner."""
+        return cls(
+            id=account_id,
+            user_id=connection.user_id,
+            connection_id=connection.id,
+            external_id=identity.external_id,
+            name=identity.name,
+            institution=identity.institution,
+            account_type=identity.account_type or AccountType.OTHER,
+            number_masked=identity.number_masked,
+            currency=identity.currency,
+            balance_sign=identity.balance_sign or 1,
+            is_hidden=False,
+            closed_at=None,
+            last_synced_at=None,
+            created_at=now,
+            updated_at=now,
+        )

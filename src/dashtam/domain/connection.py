@@ -1,9 +1,9 @@
-"""Connections: where the accounts of a user come from."""
+"""Connections: the sources of a user's accounts."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType
+from typing import NewType, Self
 from uuid import UUID
 
 from dashtam.domain.user import UserId
@@ -20,7 +20,7 @@ class ProviderKind(StrEnum):
 
 
 class ConnectionState(StrEnum):
-    """Whether a connection works, and what its owner can do."""
+    """Whether a connection works, and the reason where it does not."""
 
     ACTIVE = "active"
     NEEDS_REAUTHENTICATION = "needs_reauthentication"
@@ -30,8 +30,18 @@ class ConnectionState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Institution:
+    """A source to connect to: its key, its name for people, and the way its balances arrive."""
+
+    key: str
+    name: str
+    provider: str
+    kind: ProviderKind
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
-    """One user's tie to one institution.
+    """One user's connection to one institution.
 
     ``institution`` is the key by which files of one institution find their connection again: an
     OFX ``FI``, a BIC, else the format's name. ``detail`` is a sentence, None when all is well.
@@ -49,3 +59,23 @@ class Connection:
     next_sync_at: datetime | None
     created_at: datetime
     updated_at: datetime
+
+    @classmethod
+    def new(
+        cls, connection_id: ConnectionId, user_id: UserId, institution: Institution, now: datetime
+    ) -> Self:
+        """Return an active connection that no sync is planned for."""
+        return cls(
+            id=connection_id,
+            user_id=user_id,
+            provider=institution.provider,
+            kind=institution.kind,
+            institution=institution.key,
+            name=institution.name,
+            state=ConnectionState.ACTIVE,
+            detail=None,
+            last_synced_at=None,
+            next_sync_at=None,
+            created_at=now,
+            updated_at=now,
+        )

@@ -1,17 +1,18 @@
-"""Statements: what a source reports of one account."""
+"""Statements: the readings and positions that a source reports of one account."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from dashtam.domain.account import AccountType, BalanceSign
-from dashtam.domain.money import Currency
+from dashtam.domain.account import Identity
+from dashtam.domain.errors import InvalidAmount
+from dashtam.domain.money import EXACT, Currency, parse_amount
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the account held at one instant, as reported: no sign applied, nothing invented.
+    """The account's balances at one instant, as reported: no sign applied, nothing invented.
 
     ``as_of`` is the source's own instant where that is not ``captured_at``.
     """
@@ -23,8 +24,8 @@ class Reading:
     cash_value: Decimal | None = None
     as_of: datetime | None = None
 
-    def turned(self) -> "Reading":
-        """Return the reading as a source with the opposite sign for what is owed reports it."""
+    def with_opposite_sign(self) -> "Reading":
+        """Return the reading as a source with the opposite sign for debts reports it."""
         return replace(self, balance=self.balance.copy_negate() if self.balance else self.balance)
 
 
@@ -43,9 +44,24 @@ class Position:
     as_of: datetime
 
 
+def sum_market_values(positions: Sequence[Position], currency: Currency) -> Decimal | None:
+    """Return the value of all positions, None where one has none in this currency."""
+    total = Decimal(0)
+    for position in positions:
+        if position.market_value is None or position.currency != currency:
+            # A sum that leaves something out would be a guess.
+            return None
+        total = EXACT.add(total, position.market_value)
+    try:
+        # The sum of bounded amounts may be longer than an amount.
+        return parse_amount(format(total, "f")) if positions else None
+    except InvalidAmount:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """A line that could not be used, and why; never with what stood there.
+    """A line that could not be used, and why; never with the line's text.
 
     ``line`` counts from 1 and is None where the trouble is not on one line.
     """
@@ -56,33 +72,11 @@ class RowError:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """By what an account is found again, and what it is called when it is first seen.
-
-    ``institution_key`` groups files of one institution (an OFX ``FI``, a BIC, else the format's
-    name); ``institution`` is that institution's name for people. ``account_type`` is None where
-    the source does not tell.
-
-    ``balance_sign`` is -1 where the source is known to report what is owed as a positive number, 1
-    where it is known not to, and None where nothing is known of it.
-    """
-
-    institution_key: str
-    institution: str
-    external_id: str
-    name: str
-    account_type: AccountType | None
-    number_masked: str | None
-    currency: Currency
-    balance_sign: BalanceSign | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Statement:
     """One account's readings, in the order of the source.
 
     A long statement may come in several pieces with the same identity. ``positions`` is None where
-    the source says nothing of them, empty where it says that there are none.
+    the source reports none, and empty where it reports that there are none.
     """
 
     identity: Identity

@@ -1,13 +1,14 @@
 """Syncs: every run that recorded, or tried to record, balances."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType
+from typing import NewType, Self
 from uuid import UUID
 
 from dashtam.domain.account import AccountId
-from dashtam.domain.connection import ConnectionId
+from dashtam.domain.connection import Connection, ConnectionId
 from dashtam.domain.user import UserId
 
 SyncId = NewType("SyncId", UUID)
@@ -24,7 +25,7 @@ class SnapshotSource(StrEnum):
 
 
 class SyncKind(StrEnum):
-    """What set the run going. Imports and typed balances can be retracted, live syncs not."""
+    """The origin of a run. Imports and typed balances can be retracted, live syncs not."""
 
     LIVE = "live"
     IMPORT = "import"
@@ -40,14 +41,27 @@ class SyncState(StrEnum):
     FAILED = "failed"
 
 
+class SyncFailureCode(StrEnum):
+    """Why a live run recorded nothing or, for ``WARNINGS``, only a part."""
+
+    WARNINGS = "warnings"
+    CREDENTIALS_REFUSED = "credentials_refused"
+    RATE_LIMITED = "rate_limited"
+    PROVIDER_FAILED = "provider_failed"
+    INTERRUPTED = "interrupted"
+    DISCONNECTED = "disconnected"
+    CLOCK_BEHIND = "clock_behind"
+    KEY_MISSING = "key_missing"
+
+
 @dataclass(frozen=True, slots=True)
 class AccountOutcome:
-    """What a run did to one account; ``code`` and ``detail`` say why it failed, else None."""
+    """The result of a run for one account; ``code`` and ``detail`` name a failure, else None."""
 
     account_id: AccountId
     state: SyncState
-    recorded: int
-    skipped: int
+    recorded: int = 0
+    skipped: int = 0
     code: str | None = None
     detail: str | None = None
 
@@ -56,9 +70,9 @@ class AccountOutcome:
 class Sync:
     """One run. ``retracted_at`` is None unless its owner took its snapshots back.
 
-    The rest is None but for live ones. ``lease_until`` is how long a running one may go on, and
-    ``fence`` the number of its claim on the connection. ``account_id`` is the one account whose
-    holdings were asked for, ``due_at`` the slot of the schedule that the run stands for.
+    The fields after it are None but for live runs. A running one is lost once ``lease_until`` is
+    past; ``fence`` is the number of its claim on the connection. ``account_id`` is the account
+    of a holdings sync, ``due_at`` the slot of the schedule that the run serves.
     """
 
     id: SyncId
@@ -79,3 +93,52 @@ class Sync:
     fence: int | None = None
     account_id: AccountId | None = None
     due_at: datetime | None = None
+
+    @classmethod
+    def begin(
+        cls,
+        sync_id: SyncId,
+        connection: Connection,
+        kind: SyncKind,
+        source: SnapshotSource,
+        now: datetime,
+    ) -> Self:
+        """Return a running run that has recorded nothing yet."""
+        return cls(
+            id=sync_id,
+            user_id=connection.user_id,
+            connection_id=connection.id,
+            kind=kind,
+            source=source,
+            state=SyncState.RUNNING,
+            started_at=now,
+            finished_at=None,
+            recorded=0,
+            skipped=0,
+            accounts=(),
+            code=None,
+            detail=None,
+            retracted_at=None,
+        )
+
+    def finish(
+        self,
+        state: SyncState,
+        at: datetime,
+        *,
+        accounts: Sequence[AccountOutcome] = (),
+        code: str | None = None,
+        detail: str | None = None,
+    ) -> Self:
+        """Return the run at its end, its counts the sums of its accounts'."""
+        return replace(
+            self,
+            state=state,
+            finished_at=at,
+            lease_until=None,
+            recorded=sum(outcome.recorded for outcome in accounts),
+            skipped=sum(outcome.skipped for outcome in accounts),
+            accounts=tuple(accounts),
+            code=code,
+            detail=detail,
+        )

@@ -16,11 +16,11 @@ from dashtam.application.provider import (
     Report,
 )
 from dashtam.domain import parsing
-from dashtam.domain.account import AccountType
+from dashtam.domain.account import AccountType, Identity
 from dashtam.domain.errors import InvalidAmount
 from dashtam.domain.money import parse_amount
 from dashtam.domain.parsing import UnusableField
-from dashtam.domain.statement import Identity, Reading, RowError
+from dashtam.domain.statement import Reading, RowError
 from dashtam.providers import http_json
 from dashtam.providers.http_json import PositionFields, Record, get_text
 

@@ -13,10 +13,10 @@ from hashlib import sha256
 from typing import Final
 
 from dashtam.application.provider import AccountReport, CredentialField, Http, Pace, Report
-from dashtam.domain.account import AccountType
+from dashtam.domain.account import AccountType, Identity
 from dashtam.domain.money import Currency
 from dashtam.domain.parsing import clean, noon
-from dashtam.domain.statement import Identity, Position, Reading
+from dashtam.domain.statement import Position, Reading
 
 BEGINS_ON: Final = date(2022, 1, 3)
 

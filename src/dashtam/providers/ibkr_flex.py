@@ -27,11 +27,11 @@ from dashtam.application.provider import (
     Report,
 )
 from dashtam.domain import parsing
-from dashtam.domain.account import AccountType
+from dashtam.domain.account import AccountType, Identity
 from dashtam.domain.account_types import guess_account_type
 from dashtam.domain.money import Currency
 from dashtam.domain.parsing import NO_CURRENCY, UnusableField
-from dashtam.domain.statement import Identity, Position, Reading, RowError
+from dashtam.domain.statement import Position, Reading, RowError
 from dashtam.providers import http_json
 
 SERVICE: Final = "https://ndcdyn.interactivebrokers.com/AccountManagement/FlexWebService"

@@ -21,9 +21,10 @@ from dashtam.application.provider import (
     Report,
 )
 from dashtam.domain import parsing
+from dashtam.domain.account import Identity
 from dashtam.domain.account_types import guess_account_type
 from dashtam.domain.parsing import UnusableField
-from dashtam.domain.statement import Identity, Reading, RowError
+from dashtam.domain.statement import Reading, RowError
 from dashtam.providers import http_json
 from dashtam.providers.http_json import Record, as_list, as_record, as_records, get_text, redact
 

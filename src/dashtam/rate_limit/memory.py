@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from threading import Lock
 
-from dashtam.application.rate_limits import RatePolicy, Spent
+from dashtam.application.rate_limits import RateLimitResult, RatePolicy
 from dashtam.rate_limit import token_bucket
 
 _NS_PER_US = 1_000
@@ -35,7 +35,7 @@ class MemoryBuckets:
         """Count the buckets that are remembered; all others are full."""
         return sum(map(len, self._full_at.values()))
 
-    def spend(self, policy: RatePolicy, key: str, tokens: int = 1) -> Spent:
+    def spend(self, policy: RatePolicy, key: str, tokens: int = 1) -> RateLimitResult:
         """Spend by the monotonic clock."""
         required = token_bucket.required_units(policy, tokens)
         bucket = token_bucket.bucket_id(policy, key)

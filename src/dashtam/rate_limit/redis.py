@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from dashtam.application.rate_limits import RatePolicy, Spent
+from dashtam.application.rate_limits import RateLimitResult, RatePolicy
 from dashtam.rate_limit import token_bucket
 from dashtam.rate_limit.memory import MemoryBuckets
 
@@ -71,7 +71,7 @@ class RedisBuckets:
         self._local = MemoryBuckets()
         self._breaker = _CircuitBreaker(pause_s, monotonic_s)
 
-    def spend(self, policy: RatePolicy, key: str, tokens: int = 1) -> Spent:
+    def spend(self, policy: RatePolicy, key: str, tokens: int = 1) -> RateLimitResult:
         """Spend on the server, or from the buckets of this process while the server is away."""
         required = token_bucket.required_units(policy, tokens)
         if not self._breaker.allows_request():

@@ -10,7 +10,7 @@ import hashlib
 from functools import lru_cache
 from typing import Final
 
-from dashtam.application.rate_limits import RatePolicy, Spent
+from dashtam.application.rate_limits import RateLimitResult, RatePolicy
 
 US_PER_S: Final = 1_000_000
 UNITS_PER_TOKEN: Final = 60 * US_PER_S
@@ -38,7 +38,7 @@ def bucket_id(policy: RatePolicy, key: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def build_spent(policy: RatePolicy, debt: int, lacking: int, now_us: int) -> Spent:
+def build_spent(policy: RatePolicy, debt: int, lacking: int, now_us: int) -> RateLimitResult:
     """Return the answer of a bucket.
 
     ``lacking`` are the units that were missing, 0 or less when the tokens were spent; ``now_us``
@@ -46,7 +46,7 @@ def build_spent(policy: RatePolicy, debt: int, lacking: int, now_us: int) -> Spe
     """
     free = policy.capacity * UNITS_PER_TOKEN - debt
     units_per_s = policy.per_minute * US_PER_S
-    return Spent(
+    return RateLimitResult(
         allowed=lacking <= 0,
         limit=policy.capacity,
         remaining=max(0, free // UNITS_PER_TOKEN),

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from dashtam.domain.account import AccountType
+from dashtam.domain.account import AccountType, Identity
 from dashtam.domain.money import Currency
 from dashtam.domain.parsing import clean
-from dashtam.domain.statement import Identity, Position, Reading, RowError, Statement
+from dashtam.domain.statement import Position, Reading, RowError, Statement
 
 MAX_READINGS = 1_000
 

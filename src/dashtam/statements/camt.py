@@ -16,11 +16,11 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
 from dashtam.domain import parsing
-from dashtam.domain.account import AccountType
+from dashtam.domain.account import AccountType, Identity
 from dashtam.domain.errors import UnreadableFile
 from dashtam.domain.money import Currency
 from dashtam.domain.parsing import NO_CURRENCY, UnusableField
-from dashtam.domain.statement import Identity, Reading, RowError, Statement
+from dashtam.domain.statement import Reading, RowError, Statement
 from dashtam.statements.accounts import ClosingBalances, account_key, build_identity, find_bic
 
 _DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:Z|[+-][0-9]{2}:[0-9]{2})?")

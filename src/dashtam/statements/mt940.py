@@ -13,10 +13,11 @@ from decimal import Decimal
 from typing import BinaryIO, NamedTuple
 
 from dashtam.domain import parsing
+from dashtam.domain.account import Identity
 from dashtam.domain.errors import UnreadableFile
 from dashtam.domain.money import Currency
 from dashtam.domain.parsing import NO_CURRENCY, UnusableField
-from dashtam.domain.statement import Identity, Reading, RowError, Statement
+from dashtam.domain.statement import Reading, RowError, Statement
 from dashtam.statements.accounts import ClosingBalances, account_key, build_identity, find_bic
 from dashtam.statements.encodings import decode_document, read_document
 

@@ -1,4 +1,4 @@
-"""Connecting to a provider, and connecting again: what it hands out is kept before all else."""
+"""Connecting and reconnecting: issued credentials are stored before all else."""
 
 import time
 from collections.abc import Callable
@@ -7,45 +7,52 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from dashtam.application import credentials
-from dashtam.application.audit_log import note
-from dashtam.application.connections import connections
+from dashtam.application.audit_log import record_event
+from dashtam.application.connections.connections import ConnectionNotFound
+from dashtam.application.credentials import Credentials
 from dashtam.application.ports import Services
 from dashtam.application.provider import CredentialsRefused, Provider, ProviderError
-from dashtam.application.syncs import schedule, sync_run
-from dashtam.application.syncs.provider_quota import FirstBudget
-from dashtam.application.syncs.sync_result import SyncClaim
-from dashtam.application.syncs.sync_run import SyncRequest
+from dashtam.application.syncs import sync_run
+from dashtam.application.syncs.claims import SyncClaim, SyncRequest, claim_locked
+from dashtam.application.syncs.provider_quota import FirstQuota
+from dashtam.application.syncs.schedule import start_of_day
 from dashtam.application.syncs.syncs import interrupt
 from dashtam.database.syncs.connections import LiveConnection
 from dashtam.database.unit_of_work import UnitOfWork
-from dashtam.domain.connection import Connection, ConnectionId, ConnectionState, ProviderKind
+from dashtam.domain.connection import (
+    Connection,
+    ConnectionId,
+    ConnectionState,
+    Institution,
+    ProviderKind,
+)
 from dashtam.domain.errors import Conflict, DashtamError, FieldError, Unavailable, Unprocessable
-from dashtam.domain.sync import SnapshotSource, Sync
+from dashtam.domain.sync import SnapshotSource, Sync, SyncFailureCode
 from dashtam.domain.user import UserId
 
 T = TypeVar("T")
 
-_REFUSED: Final = "credentials_refused"
-_PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0)
+_RETRY_AFTER_S: Final = (0.5, 1.0, 2.0, 4.0)
 
 
 class CredentialsRejected(Unprocessable):
-    """The provider does not take these credentials; nothing was kept."""
+    """The provider refuses these credentials; nothing was stored."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str | None) -> None:
+        reason = reason or "The provider does not take these credentials."
         super().__init__(reason, (FieldError("/credentials", "refused", reason),))
 
 
 class ConnectingFailed(DashtamError):
-    """The provider did not answer to the credentials, and nothing was kept."""
+    """The provider issued no credentials, and nothing was stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewConnection:
-    """A connection as a user asks for it; without a name it has the provider's."""
+    """A connection as a user requests it; without a name it has the provider's."""
 
     provider: str
-    credentials: credentials.Kept
+    credentials: Credentials
     name: str | None = None
 
 
@@ -57,98 +64,124 @@ class Connected:
     sync: Sync
 
 
-Keep = Callable[[UnitOfWork, Connected], None]
-"""Does something more in the transaction in which the sync ends."""
-
-
-def _nothing(_work: UnitOfWork, _connected: Connected) -> None: ...
+OnCommit = Callable[[UnitOfWork, Connected], None]
+"""Called in the transaction in which the sync ends, unless the credentials were refused."""
 
 
 def connect(
-    services: Services, user_id: UserId, new: NewConnection, keep: Keep = _nothing
+    services: Services,
+    user_id: UserId,
+    new: NewConnection,
+    on_commit: OnCommit = lambda _work, _connected: None,
 ) -> Connected:
     """Connect to a provider and run the first sync, which may fail and be tried again later.
 
-    What the provider hands out is sealed and committed before that.
+    The credentials that the provider issues are sealed and committed before that.
 
     Raises:
-        Unprocessable: there is no such provider, or it asks for other credentials.
-        CredentialsRejected: the provider does not take them; nothing is kept.
-        ConnectingFailed: no credentials that could be kept were to be had.
+        Unprocessable: there is no such provider, or it needs other credentials.
+        CredentialsRejected: the provider refuses them; nothing is stored.
+        ConnectingFailed: the provider issued no credentials.
     """
-    provider = _provider(services, new.provider)
-    budget = FirstBudget(services, provider)
-    kept = _exchanged(services, user_id, provider, new.credentials, budget)
+    provider = _find_provider(services, new.provider)
+    quota = FirstQuota(services, provider)
+    issued = _exchange(services, user_id, provider, new.credentials, quota)
     connection_id = ConnectionId(UUID(bytes=services.secrets.random()[:16], version=4))
 
-    def commit() -> SyncClaim:
+    def store_and_claim() -> SyncClaim:
         with services.database.write() as work:
-            found = work.connections.locked(connection_id)
+            stored = work.connections.locked(connection_id)
             running = work.syncs.running(connection_id)
-            if found is not None and running is not None:
-                # It was committed, and only the word of it was lost.
-                return SyncClaim(running, found, provider)
+            if stored is not None and running is not None:
+                # An earlier attempt was committed, and only the confirmation was lost.
+                return SyncClaim(running, stored, provider)
             work.users.require(user_id)
-            live = LiveConnection(_made(work, user_id, provider, connection_id, new.name))
-            sealed = credentials.seal(services.cipher, live.connection, kept)
-            work.connections.add(live.connection)
-            day = schedule.day_of(work.now)
-            work.connections.count_requests(connection_id, day, budget.requests)
-            note(work, "connection_created", user_id, connection_id)
-            wanted = SyncRequest(SnapshotSource.INITIAL_CONNECTION, is_forced=True)
-            return sync_run.claim(work, services, replace(live, credentials=sealed), wanted)
+            institution = Institution(
+                # A user may have several connections to one provider.
+                key=f"{provider.slug}:{connection_id}",
+                name=new.name or provider.name,
+                provider=provider.slug,
+                kind=ProviderKind.API,
+            )
+            connection = replace(
+                Connection.new(connection_id, user_id, institution, work.now),
+                # Should this process die now, a worker makes the first sync.
+                next_sync_at=work.now,
+            )
+            work.connections.add(connection)
+            work.connections.count_requests(connection_id, start_of_day(work.now), quota.requests)
+            record_event(work, "connection_created", user_id, connection_id)
+            sealed = credentials.seal(services.cipher, connection, issued)
+            request = SyncRequest(SnapshotSource.INITIAL_CONNECTION, is_forced=True)
+            return claim_locked(work, services, LiveConnection(connection, sealed), request)
 
-    claim = _patiently(commit)
-    sync = sync_run.complete(services, claim, _keeping(keep))
-    if sync.code == _REFUSED:
-        _forget(services, claim)
-        raise CredentialsRejected(_reason(sync))
-    return Connected(_now(services, claim.live.connection), sync)
+    def commit_unless_refused(work: UnitOfWork, sync: Sync) -> None:
+        connection = work.connections.get(sync.connection_id)
+        if sync.code != SyncFailureCode.CREDENTIALS_REFUSED and connection is not None:
+            on_commit(work, Connected(connection, sync))
+
+    claim = _retry_while_unavailable(store_and_claim)
+    sync = sync_run.complete(services, claim, commit_unless_refused)
+    if sync.code != SyncFailureCode.CREDENTIALS_REFUSED:
+        return _reload(services, claim.live.connection, sync)
+    with services.database.write() as work:
+        work.connections.locked(connection_id)
+        work.connections.remove(connection_id)
+        record_event(work, "connection_refused", user_id, None)
+    raise CredentialsRejected(sync.detail)
 
 
-def reconnect(
-    services: Services, connection: Connection, given: credentials.Kept, keep: Keep = _nothing
-) -> Connected:
-    """Give the user's own connection other credentials, and sync it by them.
+def reconnect(services: Services, connection: Connection, entered: Credentials) -> Connected:
+    """Give the user's own connection other credentials, and sync it with them.
 
-    Its accounts and their history go on. Credentials that the provider does not take leave those
-    that were there.
+    Its accounts and their history stay. If the provider refuses the credentials, the earlier ones
+    stay too.
 
     Raises:
-        Conflict: it is not a provider's.
-        Unprocessable: the provider asks for other credentials.
-        CredentialsRejected: the provider does not take them.
-        ConnectingFailed: no credentials that could be kept were to be had.
-        RateLimited: they are those that were there, and must not be used for now.
+        Conflict: no provider feeds it.
+        Unprocessable: the provider needs other credentials.
+        CredentialsRejected: the provider refuses them.
+        ConnectingFailed: the provider issued no credentials.
+        RateLimited: they are the same as before, and the provider must not be asked now.
     """
     if connection.kind is not ProviderKind.API:
         detail = "No provider feeds this connection: it has no credentials."
         raise Conflict(detail)
-    provider = _provider(services, connection.provider)
-    budget = FirstBudget(services, provider)
-    kept = _exchanged(services, connection.user_id, provider, given, budget)
-    before, claim = _patiently(lambda: _renewed(services, connection, kept, budget.requests))
-    sync = sync_run.complete(services, claim, _keeping(keep))
-    if sync.code == _REFUSED:
-        _put_back(services, before, claim)
-        raise CredentialsRejected(_reason(sync))
-    return Connected(_now(services, connection), sync)
+    provider = _find_provider(services, connection.provider)
+    quota = FirstQuota(services, provider)
+    issued = _exchange(services, connection.user_id, provider, entered, quota)
+    before, claim = _retry_while_unavailable(
+        lambda: _replace_and_claim(services, connection, issued, quota.requests)
+    )
+    sync = sync_run.complete(services, claim)
+    if sync.code != SyncFailureCode.CREDENTIALS_REFUSED:
+        return _reload(services, connection, sync)
+    with services.database.write() as work:
+        live = work.connections.locked(connection.id)
+        if live is not None and live.fence == claim.live.fence:
+            # It may have been renamed meanwhile.
+            restored = replace(before.connection, name=live.connection.name)
+            work.connections.keep(replace(before, connection=restored, fence=live.fence))
+            day = before.requests_on or start_of_day(work.now)
+            work.connections.count_requests(connection.id, day, before.requests)
+            record_event(work, "connection_refused", connection.user_id, connection.id)
+    raise CredentialsRejected(sync.detail)
 
 
-def _renewed(
-    services: Services, connection: Connection, kept: credentials.Kept, requests: int
+def _replace_and_claim(
+    services: Services, connection: Connection, issued: Credentials, requests: int
 ) -> tuple[LiveConnection, SyncClaim]:
-    """Keep other credentials and claim a run by them; return what was there before, and the claim.
+    """Store other credentials and claim a sync with them; return the connection before that too.
 
-    ``requests`` were made to have them.
+    ``requests`` were made to get the credentials.
     """
     with services.database.write() as work:
         before = work.connections.locked(connection.id)
         if before is None:
-            raise connections.ConnectionNotFound
+            raise ConnectionNotFound
         running = work.syncs.running(connection.id)
         if running is not None:
-            # What was handed out once must be kept: the run by the old credentials gives way.
+            # Credentials that are issued once must be stored: the sync with the old ones ends.
             interrupt(work, running)
         renewed = replace(
             before,
@@ -159,23 +192,22 @@ def _renewed(
                 next_sync_at=work.now,
                 updated_at=work.now,
             ),
-            credentials=credentials.seal(services.cipher, connection, kept),
+            credentials=credentials.seal(services.cipher, connection, issued),
         )
-        if not credentials.are_sealed(services.cipher, connection, before.credentials, kept):
-            # Other credentials have a budget of their own.
+        if not credentials.is_sealed_from(services.cipher, connection, before.credentials, issued):
+            # Other credentials have a quota of their own.
             renewed = replace(renewed, paused_until=None, requests_on=None, requests=0)
-        note(work, "connection_reconnected", connection.user_id, connection.id)
-        wanted = SyncRequest(SnapshotSource.MANUAL_SYNC, is_due=True)
-        claim = sync_run.claim(work, services, renewed, wanted)
-        day = schedule.day_of(work.now)
-        made = renewed.requests if renewed.requests_on == day else 0
-        work.connections.count_requests(connection.id, day, made + requests)
+        record_event(work, "connection_reconnected", connection.user_id, connection.id)
+        request = SyncRequest(SnapshotSource.MANUAL_SYNC, is_due=True)
+        claim = claim_locked(work, services, renewed, request)
+        day = start_of_day(work.now)
+        made_today = renewed.requests if renewed.requests_on == day else 0
+        work.connections.count_requests(connection.id, day, made_today + requests)
         return before, claim
 
 
-def _patiently(commit: Callable[[], T]) -> T:
-    """Commit what is to be had only once, also where the database is away for a moment."""
-    for pause_s in _PAUSES_S:
+def _retry_while_unavailable(commit: Callable[[], T]) -> T:
+    for pause_s in _RETRY_AFTER_S:
         try:
             return commit()
         except Unavailable:
@@ -183,7 +215,7 @@ def _patiently(commit: Callable[[], T]) -> T:
     return commit()
 
 
-def _provider(services: Services, slug: str) -> Provider:
+def _find_provider(services: Services, slug: str) -> Provider:
     try:
         return services.providers[slug]
     except KeyError:
@@ -192,87 +224,26 @@ def _provider(services: Services, slug: str) -> Provider:
         raise Unprocessable(detail, (FieldError("/provider", "unknown", detail),)) from None
 
 
-def _exchanged(
-    services: Services,
-    user_id: UserId,
-    provider: Provider,
-    given: credentials.Kept,
-    budget: FirstBudget,
-) -> credentials.Kept:
-    credentials.check(provider, given)
+def _exchange(
+    services: Services, user_id: UserId, provider: Provider, entered: Credentials, quota: FirstQuota
+) -> Credentials:
+    """Return the credentials that the provider issues for those that the user entered."""
+    credentials.check(provider, entered)
     try:
-        return provider.connect(given, services.http_for(budget.spend))
+        return provider.connect(entered, services.http_for(quota.count_request))
     except ProviderError as error:
-        reason = credentials.harmless(str(error), given)
-        refusal: DashtamError = ConnectingFailed(reason)
-        if isinstance(error, CredentialsRefused):
-            refusal = CredentialsRejected(reason)
+        reason = credentials.redact(str(error), entered.values())
+        is_refused = isinstance(error, CredentialsRefused)
+        refusal = CredentialsRejected(reason) if is_refused else ConnectingFailed(reason)
     except DashtamError:
         raise
     except Exception as error:  # noqa: BLE001 - a provider may be other people's code
         refusal = ConnectingFailed(f"{provider.name} failed ({type(error).__name__}).")
     with services.database.write() as work:
-        note(work, "connection_refused", user_id, None)
+        record_event(work, "connection_refused", user_id, None)
     raise refusal
 
 
-def _made(
-    work: UnitOfWork,
-    user_id: UserId,
-    provider: Provider,
-    connection_id: ConnectionId,
-    name: str | None,
-) -> Connection:
-    return Connection(
-        id=connection_id,
-        user_id=user_id,
-        provider=provider.slug,
-        kind=ProviderKind.API,
-        # A user may have several connections to one provider.
-        institution=f"{provider.slug}:{connection_id}",
-        name=name or provider.name,
-        state=ConnectionState.ACTIVE,
-        detail=None,
-        last_synced_at=None,
-        # Should this process die now, a worker makes the first sync.
-        next_sync_at=work.now,
-        created_at=work.now,
-        updated_at=work.now,
-    )
-
-
-def _keeping(keep: Keep) -> sync_run.Keep:
-    def keep_unless_refused(work: UnitOfWork, sync: Sync) -> None:
-        connection = work.connections.get(sync.connection_id)
-        if sync.code != _REFUSED and connection is not None:
-            keep(work, Connected(connection, sync))
-
-    return keep_unless_refused
-
-
-def _forget(services: Services, claim: SyncClaim) -> None:
-    with services.database.write() as work:
-        work.connections.locked(claim.sync.connection_id)
-        work.connections.remove(claim.sync.connection_id)
-        note(work, "connection_refused", claim.sync.user_id, None)
-
-
-def _put_back(services: Services, before: LiveConnection, claim: SyncClaim) -> None:
-    with services.database.write() as work:
-        live = work.connections.locked(before.connection.id)
-        if live is not None and live.fence == claim.live.fence:
-            # It may have been renamed meanwhile.
-            again = replace(before.connection, name=live.connection.name)
-            work.connections.keep(replace(before, connection=again, fence=live.fence))
-            counted_on = before.requests_on or schedule.day_of(work.now)
-            work.connections.count_requests(again.id, counted_on, before.requests)
-            note(work, "connection_refused", claim.sync.user_id, live.connection.id)
-
-
-def _reason(sync: Sync) -> str:
-    return sync.detail or "The provider does not take these credentials."
-
-
-def _now(services: Services, connection: Connection) -> Connection:
+def _reload(services: Services, connection: Connection, sync: Sync) -> Connected:
     with services.database.read() as work:
-        return work.connections.get(connection.id) or connection
+        return Connected(work.connections.get(connection.id) or connection, sync)

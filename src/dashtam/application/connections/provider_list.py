@@ -1,9 +1,9 @@
-"""The catalogue: everything that balances can come from."""
+"""The list of providers: live ones, formats of statement files, and typing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dashtam.application.connections import connections
+from dashtam.application.connections.connections import MANUAL
 from dashtam.application.ports import Services
 from dashtam.application.provider import CredentialField
 from dashtam.domain.connection import ProviderKind
@@ -11,7 +11,7 @@ from dashtam.domain.connection import ProviderKind
 
 @dataclass(frozen=True, slots=True)
 class KnownProvider:
-    """Where balances can come from; only live ones ask for credentials."""
+    """A source of balances; only live ones need credentials."""
 
     slug: str
     name: str
@@ -20,7 +20,7 @@ class KnownProvider:
 
 
 def known_providers(services: Services) -> Sequence[KnownProvider]:
-    """Return everything that balances can come from: live, in files, typed; each by name."""
+    """Return the live providers by name, then the formats of files by name, then typing."""
     live = [
         KnownProvider(one.slug, one.name, ProviderKind.API, one.credentials)
         for one in sorted(services.providers.values(), key=lambda one: one.name)
@@ -29,5 +29,4 @@ def known_providers(services: Services) -> Sequence[KnownProvider]:
         KnownProvider(one.slug, one.name, ProviderKind.FILE)
         for one in sorted(services.statement_files.formats(), key=lambda one: one.name)
     ]
-    typed = KnownProvider(connections.MANUAL.key, connections.MANUAL.name, ProviderKind.MANUAL)
-    return [*live, *files, typed]
+    return [*live, *files, KnownProvider(MANUAL.key, MANUAL.name, MANUAL.kind)]

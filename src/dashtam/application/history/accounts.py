@@ -1,10 +1,10 @@
-"""Accounts: listing and changing them, and the balances that their owners type."""
+"""Accounts: loading, listing and changing them."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypedDict
 
-from dashtam.application.audit_log import note
+from dashtam.application.audit_log import record_event
 from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId, AccountType, BalanceSign
@@ -23,7 +23,7 @@ class AccountBalance:
 
 
 class AccountChanges(TypedDict, total=False):
-    """What an owner changes of an account; what is left out stays."""
+    """The fields of an account that its owner changes; absent ones stay."""
 
     name: str
     account_type: AccountType
@@ -32,7 +32,7 @@ class AccountChanges(TypedDict, total=False):
     closed_at: datetime | None
 
 
-def owned(work: UnitOfWork, user_id: UserId, account_id: AccountId) -> Account:
+def load(work: UnitOfWork, user_id: UserId, account_id: AccountId) -> Account:
     """Return the user's account.
 
     Raises:
@@ -47,12 +47,12 @@ def owned(work: UnitOfWork, user_id: UserId, account_id: AccountId) -> Account:
     return account
 
 
-def with_balance(work: UnitOfWork, account: Account) -> AccountBalance:
+def load_balance(work: UnitOfWork, account: Account) -> AccountBalance:
     """Return the account with its newest snapshot."""
     return AccountBalance(account, work.balance_snapshots.latest_of([account.id]).get(account.id))
 
 
-def of_user(work: UnitOfWork, user_id: UserId, page: PageRequest) -> ListPage[AccountBalance]:
+def list_for_user(work: UnitOfWork, user_id: UserId, page: PageRequest) -> ListPage[AccountBalance]:
     """Return the user's accounts with their newest snapshots, by name, then id."""
     found = work.accounts.of_user(user_id, page)
     newest = work.balance_snapshots.latest_of([account.id for account in found.items])
@@ -61,27 +61,27 @@ def of_user(work: UnitOfWork, user_id: UserId, page: PageRequest) -> ListPage[Ac
 
 
 def change(work: UnitOfWork, account: Account, changes: AccountChanges) -> Account:
-    """Change the user's own account, and return it as it is now.
+    """Change the user's own account, and return it.
 
     Raises:
         Unprocessable: the sign of a manual account, or a closing in the future.
     """
     work.users.hold(account.user_id)
-    # What somebody else changed a moment ago stays changed.
-    account = owned(work, account.user_id, account.id)
+    # Loaded again under the lock, so that a change of a moment ago is not undone.
+    account = load(work, account.user_id, account.id)
     connection = work.connections.get(account.connection_id)
-    manual = connection is not None and connection.kind is ProviderKind.MANUAL
-    if manual and changes.get("balance_sign", 1) != 1:
+    is_manual = connection is not None and connection.kind is ProviderKind.MANUAL
+    if is_manual and changes.get("balance_sign", 1) != 1:
         detail = "The balances of a manual account count as they are typed: type debts negative."
         raise Unprocessable(detail, (FieldError("/balance_sign", "manual_account", detail),))
     closed_at = changes.get("closed_at")
     if closed_at is not None and closed_at > work.now:
         detail = "An account cannot have been closed in the future."
         raise Unprocessable(detail, (FieldError("/closed_at", "future", detail),))
+    changes = {**changes, "name": changes.get("name", account.name).strip()}
     changed = replace(account, **changes, updated_at=work.now)
-    changed = replace(changed, name=changed.name.strip())
     work.accounts.change(changed)
     if changed.balance_sign != account.balance_sign:
         work.history_chunks.changed(account.id)
-    note(work, "account_changed", account.user_id, account.id)
+    record_event(work, "account_changed", account.user_id, account.id)
     return changed

@@ -1,13 +1,13 @@
-"""Reading history: the latest balances, a period, the most recent."""
+"""Reading snapshots: the latest balances, those of a period, the most recent."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
 from typing import Final
 
-from dashtam.database.history.balance_snapshots import LatestBalance, OwnedSnapshots
+from dashtam.database.history.balance_snapshots import OwnedSnapshots
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import AccountId
 from dashtam.domain.errors import AccountForbidden, AccountNotFound, InvalidDateRange
@@ -22,8 +22,9 @@ from dashtam.domain.user import UserId
 
 MOST_ROWS: Final = 50_000
 
-_INSTANT: Final = attrgetter("captured_at")
-_MEASURE: Final[Measure[BalanceSnapshot]] = Measure(_INSTANT, attrgetter("balance.amount"))
+_MEASURE: Final[Measure[BalanceSnapshot]] = Measure(
+    attrgetter("captured_at"), attrgetter("balance.amount")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,9 @@ class LatestBalances:
 
 @dataclass(frozen=True, slots=True)
 class Thinning:
-    """How much of a history is shown: the last snapshot of each interval, and at most so many.
+    """The part of a history that is shown: the last snapshot of each interval, at most so many.
 
-    None means all. Of many, those stay that a chart would show (see ``thinning``).
+    None means all. Of more than ``most``, those stay that a chart would show (see ``thinning``).
     """
 
     calendar: Calendar | None = None
@@ -48,7 +49,7 @@ class Thinning:
 ALL: Final = Thinning()
 
 
-def latest(
+def load_latest(
     work: UnitOfWork, user_id: UserId, include: AbstractSet[str] = frozenset()
 ) -> LatestBalances:
     """Return the newest snapshot of each of the user's accounts that has any, by account name.
@@ -57,10 +58,12 @@ def latest(
     (``hidden``, ``closed``).
     """
     shown = [
-        _changed(balance)
-        for balance in sorted(work.balance_snapshots.latest(user_id), key=_by_name)
-        if balance.newest is not None
-        and is_shown(balance.account.is_hidden, balance.account.closed_at is not None, include)
+        changed_since(latest.previous, latest.newest)
+        for latest in sorted(
+            work.balance_snapshots.latest(user_id), key=attrgetter("account.name", "account.id.hex")
+        )
+        if latest.newest is not None
+        and is_shown(latest.account.is_hidden, latest.account.closed_at is not None, include)
     ]
     balances = [changed.snapshot.balance for changed in shown]
     return LatestBalances(shown, balance_history.totals_by_currency(balances))
@@ -71,13 +74,13 @@ def is_shown(is_hidden: bool, is_closed: bool, include: AbstractSet[str]) -> boo
     return (not is_hidden or "hidden" in include) and (not is_closed or "closed" in include)
 
 
-def history(
+def load_history(
     work: UnitOfWork,
     user_id: UserId,
     account_id: AccountId,
     period: Period,
     source: SnapshotSource | None = None,
-    detail: Thinning = ALL,
+    thinning: Thinning = ALL,
 ) -> BalanceHistory:
     """Return an account's snapshots captured in the period, oldest first.
 
@@ -87,18 +90,26 @@ def history(
         InvalidDateRange: these would be more than 50,000 snapshots.
     """
     snapshots = work.balance_snapshots
-    if detail != ALL:
-        newest = _owned(snapshots.newest(account_id, source, 1, period.end), user_id)
-        every = snapshots.each_within(account_id, period, source)
-        shown = _shown(every, newest.snapshots, detail)
-        return balance_history.history(shown, newest.currency)
-    found = _owned(snapshots.within(account_id, period, source, MOST_ROWS + 1), user_id)
-    if len(found.snapshots) > MOST_ROWS:
-        raise _too_many(snapshots.count_within(account_id, period, source))
-    return balance_history.history(found.snapshots, found.currency)
+    if thinning == ALL:
+        found = _check_owner(snapshots.within(account_id, period, source, MOST_ROWS + 1), user_id)
+        if len(found.snapshots) > MOST_ROWS:
+            raise _too_many(snapshots.count_within(account_id, period, source))
+        return balance_history.history(found.snapshots, found.currency)
+    newest = _check_owner(snapshots.newest(account_id, source, 1, period.end), user_id)
+    values = snapshots.each_within(account_id, period, source)
+    if thinning.calendar is not None:
+        values = last_of_each(values, thinning.calendar, _MEASURE.instant)
+    if thinning.most is not None and newest.snapshots:
+        shown = thinned(values, thinning.most, newest.snapshots[0].captured_at, _MEASURE)
+    else:
+        shown = list(islice(values, MOST_ROWS))
+        more = sum(1 for _ in values)
+        if more:
+            raise _too_many(MOST_ROWS + more)
+    return balance_history.history(shown, newest.currency)
 
 
-def recent(
+def load_recent(
     work: UnitOfWork,
     user_id: UserId,
     account_id: AccountId,
@@ -111,26 +122,12 @@ def recent(
         AccountNotFound: no account has this id.
         AccountForbidden: it is another user's.
     """
-    # One more than asked for, so that the oldest shown has something to change from.
-    found = _owned(work.balance_snapshots.newest(account_id, source, limit + 1), user_id)
+    # One more than requested, so that the oldest shown has something to change from.
+    found = _check_owner(work.balance_snapshots.newest(account_id, source, limit + 1), user_id)
     return balance_history.recent(found.snapshots, limit, found.currency)
 
 
-def _shown(
-    every: Iterator[BalanceSnapshot], newest: Sequence[BalanceSnapshot], detail: Thinning
-) -> Sequence[BalanceSnapshot]:
-    if detail.calendar is not None:
-        every = last_of_each(every, detail.calendar, _INSTANT)
-    if detail.most is not None and newest:
-        return thinned(every, detail.most, newest[0].captured_at, _MEASURE)
-    shown = list(islice(every, MOST_ROWS))
-    more = sum(1 for _ in every)
-    if more:
-        raise _too_many(MOST_ROWS + more)
-    return shown
-
-
-def _owned(found: OwnedSnapshots | None, user_id: UserId) -> OwnedSnapshots:
+def _check_owner(found: OwnedSnapshots | None, user_id: UserId) -> OwnedSnapshots:
     if found is None:
         raise AccountNotFound
     if found.owner != user_id:
@@ -143,12 +140,3 @@ def _too_many(count: int) -> InvalidDateRange:
         f"This would be {count} snapshots, and an answer holds at most {MOST_ROWS}:"
         " ask for an interval (day, week, month), for max_points, or for a shorter range."
     )
-
-
-def _by_name(balance: LatestBalance) -> tuple[str, str]:
-    return balance.account.name, balance.account.id.hex
-
-
-def _changed(balance: LatestBalance) -> ChangedSnapshot:
-    assert balance.newest is not None, "only accounts with a snapshot are shown"
-    return changed_since(balance.previous, balance.newest)

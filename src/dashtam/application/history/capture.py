@@ -1,6 +1,6 @@
 """The only writer of snapshots."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -16,26 +16,24 @@ from dashtam.domain.history.hash_chain import Chain, Record, linked
 from dashtam.domain.statement import Reading
 from dashtam.domain.sync import SnapshotSource, SyncId
 
-_BATCH = 1_000
+_BATCH: Final = 1_000
 _AHEAD_AT_MOST: Final = timedelta(minutes=5)
-_A_SECOND: Final = timedelta(seconds=1)
-_CAPTURED_AT: Final = attrgetter("captured_at")
+_AMOUNTS: Final = attrgetter("balance", "available_balance", "holdings_value", "cash_value")
 
 
 class ClockBehind(DashtamError):
     """The clock shows a time well before that of a live snapshot."""
 
-    detail = "The clock is behind what was recorded already: nothing is recorded until it is right."
+    detail = "The clock is behind the recorded history: nothing is recorded until it is right."
 
 
 @dataclass(slots=True)
 class CaptureResult:
-    """What came of readings: recorded, skipped as already known, or at odds with this very run."""
+    """Readings by their result: recorded, known already, or in conflict with this very run."""
 
     recorded: int = 0
     skipped: int = 0
     conflicts: list[Reading] = field(default_factory=list)
-    last: Record | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +45,12 @@ class Capture:
     sync_id: SyncId
     source: SnapshotSource
 
-    def typed(self, reading: Reading) -> CaptureResult:
-        """Record what the owner typed; it is never skipped."""
-        captured = CaptureResult()
-        self._record([reading], captured)
-        return captured
+    def record_typed(self, reading: Reading) -> None:
+        """Record a reading that the owner typed; it is never skipped."""
+        self._record([reading])
 
-    def live(self, reading: Reading, at: datetime) -> CaptureResult:
-        """Record what a provider says now, as of the whole second in which it was asked (``at``).
+    def record_live(self, reading: Reading, at: datetime) -> None:
+        """Record a provider's present reading, as of the whole second of the request (``at``).
 
         At least a second after the account's last live snapshot, even if the clock went back.
 
@@ -66,72 +62,58 @@ class Capture:
         if last is not None:
             if last - self.work.now > _AHEAD_AT_MOST:
                 raise ClockBehind
-            captured_at = max(captured_at, last + _A_SECOND)
-        # What the provider calls now is kept beside, where it says so.
-        captured = CaptureResult()
-        self._record([replace(reading, captured_at=captured_at)], captured)
+            captured_at = max(captured_at, last + timedelta(seconds=1))
+        # The provider's own instant is kept beside it, in ``as_of``.
+        self._record([replace(reading, captured_at=captured_at)])
         self.work.accounts.recorded_live(self.account.id, captured_at)
-        return captured
 
-    def reported(self, readings: Iterable[Reading]) -> CaptureResult:
-        """Record what a file or a backfill reports: at most one snapshot for each instant.
+    def record_reported(self, readings: Iterable[Reading]) -> CaptureResult:
+        """Record the readings of a file or a backfill: at most one snapshot for each instant.
 
-        A reading that says what stands at its instant already is skipped. One that differs from
-        what stands is recorded, and being later stands last; one that differs from another reading
-        of the same run is a conflict, and the first of them stands.
+        A reading that equals the newest one at its instant is skipped. One that differs is
+        recorded after it and is the newest from then on; one that differs from another reading of
+        the same run is a conflict, and the first of them stays.
         """
-        captured = CaptureResult()
+        result = CaptureResult()
         readings = iter(readings)
         while batch := list(islice(readings, _BATCH)):
-            self._record(self._news(batch, captured), captured)
-        return captured
+            instants = [reading.captured_at for reading in batch]
+            recorded = dict(self.work.balance_snapshots.standing(self.account.id, instants))
+            new: list[Reading] = []
+            for reading in batch:
+                known = recorded.get(reading.captured_at)
+                if known and _AMOUNTS(known.reading) == _AMOUNTS(reading):
+                    result.skipped += 1
+                elif known and known.sync_id == self.sync_id:
+                    result.conflicts.append(reading)
+                else:
+                    recorded[reading.captured_at] = RecordedReading(reading, self.sync_id)
+                    new.append(reading)
+            self._record(new)
+            result.recorded += len(new)
+        return result
 
-    def _news(self, batch: Sequence[Reading], captured: CaptureResult) -> list[Reading]:
-        instants = [reading.captured_at for reading in batch]
-        standing = dict(self.work.balance_snapshots.standing(self.account.id, instants))
-        news: list[Reading] = []
-        for reading in batch:
-            known = standing.get(reading.captured_at)
-            if known and _amounts(known.reading) == _amounts(reading):
-                captured.skipped += 1
-            elif known and known.sync_id == self.sync_id:
-                captured.conflicts.append(reading)
-            else:
-                standing[reading.captured_at] = RecordedReading(reading, self.sync_id)
-                news.append(reading)
-        return news
-
-    def _record(self, readings: Sequence[Reading], captured: CaptureResult) -> None:
+    def _record(self, readings: Sequence[Reading]) -> None:
         if not readings:
             return
         work = self.work
         chain = work.accounts.chain(self.account.id)
-        links = list(linked(chain, self._records(chain.length, readings)))
-        work.balance_snapshots.add(links)
-        end = Chain(chain.length + len(links), links[-1].digest)
-        work.accounts.extend_chain(self.account.id, end)
-        captured.recorded += len(links)
-        captured.last = links[-1].record
-        work.history_chunks.changed(self.account.id, min(map(_CAPTURED_AT, readings)))
-
-    def _records(self, length: int, readings: Iterable[Reading]) -> Iterator[Record]:
-        for sequence, reading in enumerate(readings, length + 1):
-            yield Record(
-                id=SnapshotId(self.work.new_id()),
+        records = (
+            Record(
+                id=SnapshotId(work.new_id()),
                 account_id=self.account.id,
                 sequence=sequence,
                 sync_id=self.sync_id,
                 source=self.source,
                 currency=self.account.currency,
                 reading=reading,
-                created_at=self.work.now,
+                created_at=work.now,
             )
-
-
-def _amounts(reading: Reading) -> tuple[object, ...]:
-    return (
-        reading.balance,
-        reading.available_balance,
-        reading.holdings_value,
-        reading.cash_value,
-    )
+            for sequence, reading in enumerate(readings, chain.length + 1)
+        )
+        links = list(linked(chain, records))
+        work.balance_snapshots.add(links)
+        end = Chain(chain.length + len(links), links[-1].digest)
+        work.accounts.extend_chain(self.account.id, end)
+        first_at = min(reading.captured_at for reading in readings)
+        work.history_chunks.changed(self.account.id, first_at)

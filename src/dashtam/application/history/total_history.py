@@ -1,4 +1,4 @@
-"""Reading how all of a user's accounts went: at the end of each day, week or month."""
+"""Reading the balances of all a user's accounts at the end of each day, week or month."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -37,9 +37,9 @@ S = TypeVar("S", TotalSeries, AccountSeries)
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """What is asked for: a period, and the calendar by which it is cut into intervals.
+    """A period, and the calendar by which it is cut into intervals.
 
-    ``most`` is how many points a series may have, None where all are wanted.
+    ``most`` is the largest number of points of a series, None for no limit.
     """
 
     period: Period
@@ -49,23 +49,23 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is read: the accounts that count, up to when (None: all there is), for which frame."""
+    """The accounts that count, the last instant to read (None: no end), and the frame."""
 
     work: UnitOfWork
     spans: Sequence[RecordedSpan]
     until: datetime | None
     frame: Frame
 
-    def course(self, span: RecordedSpan) -> BalanceSeries:
+    def series_of(self, span: RecordedSpan) -> BalanceSeries:
         balances = self.work.balance_snapshots.balances(span.account, self.frame.start, self.until)
         closed_at = span.account.closed_at
-        # Whoever looks up to the present sees a closed account closed, even if the clock went back.
+        # A range up to the present shows a closed account as closed, even if the clock went back.
         if closed_at is not None and self.until is None:
             closed_at = min(closed_at, self.work.now)
         return BalanceSeries(balances, closed_at)
 
 
-def by_currency(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[TotalSeries]:
+def load_totals(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[TotalSeries]:
     """Return the totals of each currency at the end of each interval, by currency code.
 
     Hidden accounts never count, closed ones until they were closed. Where the period reaches the
@@ -76,28 +76,28 @@ def by_currency(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[Tot
     """
     plan = _plan(work, user_id, asked)
     spans = sorted(plan.spans, key=attrgetter("account.currency.code"))
-    return _bounded(
+    return _refuse_too_many(
         TotalSeries(
-            currency, total_points(map(plan.course, held), plan.frame, currency, asked.most)
+            currency, total_points(map(plan.series_of, held), plan.frame, currency, asked.most)
         )
         for currency, held in groupby(spans, attrgetter("account.currency"))
     )
 
 
-def by_account(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[AccountSeries]:
-    """Return what each account held at the end of each interval, by account name, then id.
+def load_accounts(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[AccountSeries]:
+    """Return each account's balances at the end of each interval, by account name, then id.
 
-    Which accounts count, and until when, is as in ``by_currency``.
+    The accounts that count are those of ``load_totals``.
 
     Raises:
         InvalidDateRange: these would be more than 50,000 intervals or points.
     """
     plan = _plan(work, user_id, asked)
-    return _bounded(
+    return _refuse_too_many(
         AccountSeries(
             span.account.id,
             span.account.currency,
-            account_points(plan.course(span), plan.frame, span.account.currency, asked.most),
+            account_points(plan.series_of(span), plan.frame, span.account.currency, asked.most),
         )
         for span in sorted(plan.spans, key=attrgetter("account.name", "account.id.hex"))
     )
@@ -105,28 +105,21 @@ def by_account(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[Acco
 
 def _plan(work: UnitOfWork, user_id: UserId, asked: Range) -> _Plan:
     spans = [span for span in work.balance_snapshots.spans(user_id) if not span.account.is_hidden]
-    period = asked.period
+    period, calendar = asked.period, asked.calendar
     reaches_present = period.end >= work.now
     start = max([period.start, min((span.first_at for span in spans), default=period.start)])
     end = period.end
     if reaches_present:
-        # Of the intervals that are still to come nothing can be told.
+        # Intervals of the future have no balance.
         known = max([work.now, *(span.last_at for span in spans)])
-        end = min(end, asked.calendar.last_instant(known))
-    frame = Frame(start, _ends(asked.calendar, start, end))
-    return _Plan(work, spans, None if reaches_present else end, frame)
-
-
-def _ends(calendar: Calendar, start: datetime, end: datetime) -> Sequence[datetime]:
-    if start > end:
-        return ()
-    ends = list(islice(calendar.ends(start, end), MOST_POINTS + 1))
+        end = min(end, calendar.last_instant(known))
+    ends = list(islice(calendar.ends(start, end), MOST_POINTS + 1)) if start <= end else []
     if len(ends) > MOST_POINTS:
         raise InvalidDateRange(_TOO_MANY_INTERVALS)
-    return ends
+    return _Plan(work, spans, None if reaches_present else end, Frame(start, ends))
 
 
-def _bounded(found: Iterable[S]) -> Sequence[S]:
+def _refuse_too_many(found: Iterable[S]) -> Sequence[S]:
     shown: list[S] = []
     count = 0
     for series in found:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Imports: statement files, and the balances that owners type."""

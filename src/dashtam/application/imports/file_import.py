@@ -1,23 +1,22 @@
-"""Imports: statement files become history."""
+"""Imports of statement files."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Final
 
-from dashtam.application.audit_log import HERE, note
+from dashtam.application.audit_log import LOCAL_ADDRESS, record_event
 from dashtam.application.connections import connections
-from dashtam.application.connections.connections import Institution, connection_of_institution
 from dashtam.application.history.capture import Capture
 from dashtam.application.imports import import_result
-from dashtam.application.imports.import_result import AccountImport, Import, Progress, followed
+from dashtam.application.imports.import_result import AccountImport, Import, Progress
 from dashtam.application.ports import Services
 from dashtam.database.unit_of_work import UnitOfWork
-from dashtam.domain.account import Account, AccountId, AccountType
-from dashtam.domain.connection import Connection, ConnectionId, ProviderKind
+from dashtam.domain.account import Account, AccountId
+from dashtam.domain.connection import Connection, ConnectionId, Institution, ProviderKind
 from dashtam.domain.errors import AccountNotFound, FieldError, Unprocessable
 from dashtam.domain.money import Currency
-from dashtam.domain.statement import Identity, Position, Reading, RowError, Statement
+from dashtam.domain.statement import RowError, Statement
 from dashtam.domain.sync import SnapshotSource, Sync, SyncId, SyncKind, SyncState
 from dashtam.domain.user import UserId
 
@@ -41,10 +40,10 @@ class WrongAccount(Unprocessable):
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where an import goes: whose it is, from which format, and what its sender chose.
+    """The target of an import: its user, the file's format, and the sender's choices.
 
-    Without an account or a connection both are found by the identity in the file, and made on
-    first sight.
+    Without an account or a connection both are found by the identity in the file, and created at
+    their first use. With an account the connection is the account's.
     """
 
     user_id: UserId
@@ -67,247 +66,169 @@ class SentFile:
     account_id: AccountId | None = None
     connection_id: ConnectionId | None = None
     is_dry: bool = False
-    address: str = HERE
+    address: str = LOCAL_ADDRESS
     progress: Progress = lambda _recorded, _count: None
 
 
 def import_file(
     services: Services,
     sent: SentFile,
-    then: Callable[[UnitOfWork, Import], None] = lambda _work, _done: None,
+    on_commit: Callable[[UnitOfWork, Import], None] = lambda _work, _done: None,
 ) -> Import:
-    """Read a file and record what it reports, all of it or nothing; nothing in a dry run.
+    """Read a file and record its balances, all of them or none; none in a dry run.
 
-    ``then`` is called in the same work, with what was done, or would have been.
+    ``on_commit`` is called in the same transaction with the result, in a dry run too.
 
     Raises:
-        AccountNotFound, ConnectionNotFound: what was chosen is not there, or not the sender's.
+        AccountNotFound, ConnectionNotFound: the choice does not exist, or is not the sender's.
         Conflict: a live connection feeds the account.
-        Unprocessable: the file cannot be used, or what was chosen does not fit.
+        Unprocessable: the file cannot be used, or does not fit the choice.
     """
     with services.database.read() as work:
-        # A choice that is wrong is refused before anybody looks into the file.
-        chosen = _destination(work, sent, "").account
+        # A wrong choice is refused before the file is read.
+        account = _load_destination(work, sent, "").account
+    mapping = dict(sent.mapping)
+    if account is not None:
+        # For a file that names no account.
+        mapping.setdefault("default_account_name", account.name)
+        mapping.setdefault("default_currency_code", account.currency.code)
     files = services.statement_files
-    mapping = sent.mapping if chosen is None else _named_by(chosen) | dict(sent.mapping)
     reading = files.read(sent.file, sent.file_format, mapping, services.clock())
     with reading as read, services.database.write(sent.address) as work:
-        # Two imports at once would each take the other's accounts and balances for unknown.
+        # Of two imports at once each would miss the other's accounts and balances.
         work.users.hold(sent.user_id)
         with work.trial() if sent.is_dry else nullcontext():
-            # Somebody may have closed or disconnected something while the file was read.
-            destination = _destination(work, sent, read.file_format)
-            done = record(work, destination, followed(read, sent.progress))
-        then(work, done)
+            # The choice may have been closed or disconnected while the file was read.
+            destination = _load_destination(work, sent, read.file_format)
+            statements = import_result.report_progress(read, sent.progress)
+            done = record_statements(work, destination, statements)
+        on_commit(work, done)
     return done
 
 
-def _named_by(account: Account) -> dict[str, object]:
-    """Return the mapping of a file that names no account: it is of the one that was chosen."""
-    return {
-        "default_account_name": account.name,
-        "default_currency_code": account.currency.code,
-    }
-
-
-def _destination(work: UnitOfWork, sent: SentFile, file_format: str) -> Destination:
-    account = connection = None
+def _load_destination(work: UnitOfWork, sent: SentFile, file_format: str) -> Destination:
+    connection = None
     if sent.connection_id is not None:
-        connection = connections.of(work, sent.user_id, sent.connection_id)
+        connection = connections.load(work, sent.user_id, sent.connection_id)
         if connection.kind is not ProviderKind.FILE:
-            raise _unfit(_NOT_OF_FILES, "not_of_files")
-    if sent.account_id is not None:
-        account = work.accounts.get(sent.account_id)
-        # Only under /accounts/{id} does a foreign account differ from one that is not there.
-        if account is None or account.user_id != sent.user_id:
-            raise AccountNotFound
-        connections.refuse_live(work, account)
-        if connection is not None and connection.id != account.connection_id:
-            raise _unfit(_NOT_ITS_OWN, "not_its_own")
-    return Destination(sent.user_id, file_format, account, connection)
+            field_error = FieldError("/connection_id", "not_of_files", _NOT_OF_FILES)
+            raise Unprocessable(_NOT_OF_FILES, (field_error,))
+    if sent.account_id is None:
+        return Destination(sent.user_id, file_format, connection=connection)
+    account = work.accounts.get(sent.account_id)
+    # Only under /accounts/{id} does a foreign account differ from one that does not exist.
+    if account is None or account.user_id != sent.user_id:
+        raise AccountNotFound
+    its_connection = connections.load_writable(work, account)
+    if connection is not None and connection.id != its_connection.id:
+        field_error = FieldError("/connection_id", "not_its_own", _NOT_ITS_OWN)
+        raise Unprocessable(_NOT_ITS_OWN, (field_error,))
+    return Destination(sent.user_id, file_format, account, its_connection)
 
 
-def _unfit(detail: str, code: str) -> Unprocessable:
-    return Unprocessable(detail, (FieldError("/connection_id", code, detail),))
-
-
-def record(work: UnitOfWork, to: Destination, statements: Iterable[Statement]) -> Import:
-    """Record what the statements report, all of it or nothing; the caller holds the user.
+def record_statements(
+    work: UnitOfWork, destination: Destination, statements: Iterable[Statement]
+) -> Import:
+    """Record the balances of the statements, all of them or none; the caller locks the user.
 
     Raises:
         NothingUsable: not one balance can be recorded; with the reasons.
-        WrongAccount: an account was named, and the file is not of it alone.
+        WrongAccount: an account was named, and the file is not of that account alone.
     """
-    recording = _Recording(work, to, SyncId(work.new_id()))
+    run = _ImportRun(work, destination)
     for statement in statements:
-        recording.take(statement)
-    return recording.finish()
+        run.record(statement)
+    return run.finish()
 
 
-class _Recording:
-    """One import while it is under way."""
+class _ImportRun:
+    """One import until its end."""
 
-    def __init__(self, work: UnitOfWork, to: Destination, sync_id: SyncId) -> None:
+    def __init__(self, work: UnitOfWork, destination: Destination) -> None:
         self._work = work
-        self._to = to
-        self._sync_id = sync_id
-        self._by_identity: dict[_Key, AccountImport] = {}
-        # What is told of an account before a balance of it is seen.
+        self._destination = destination
+        self._sync_id = SyncId(work.new_id())
+        self._sync: Sync | None = None
+        self._imports: dict[_Key, AccountImport] = {}
+        # The problems of an account before its first balance.
         self._waiting: dict[_Key, list[RowError]] = {}
-        self._connection: Connection | None = to.connection
 
-    def take(self, statement: Statement) -> None:
+    def record(self, statement: Statement) -> None:
         """Record one statement, or a piece of one."""
-        identity = statement.identity
+        identity, readings = statement.identity, statement.readings
         key = (identity.institution_key, identity.external_id, identity.currency)
-        done = self._by_identity.get(key)
-        if done is None:
-            if not statement.readings:
-                # An account is made when a balance of it is seen, not before.
-                waiting = self._waiting.setdefault(key, [])
-                waiting += (
-                    import_result.named(identity, problem) for problem in statement.problems
+        imported = self._imports.get(key)
+        if imported is None:
+            if not readings:
+                # An account is created with its first balance, not before.
+                self._waiting.setdefault(key, []).extend(
+                    import_result.with_account_name(identity, problem)
+                    for problem in statement.problems
                 )
                 return
-            done = self._by_identity[key] = self._begin(statement)
-            done.refuse(self._waiting.pop(key, ()))
-        done.refuse(statement.problems)
-        self._capture(done, statement)
+            imported = self._imports[key] = self._begin_account(statement)
+            imported.refuse(self._waiting.pop(key, ()))
+        imported.refuse(statement.problems)
+        account = imported.account
+        if identity.balance_sign not in {None, account.balance_sign}:
+            # Stored with the account's sign, so that a debt reads back as one. Where the source's
+            # own sign is not known, it is taken to be the account's.
+            readings = [reading.with_opposite_sign() for reading in readings]
+        capture = Capture(self._work, account, self._sync_id, imported.source)
+        captured = capture.record_reported(readings)
+        imported.recorded += captured.recorded
+        imported.skipped += captured.skipped
+        imported.refuse(import_result.CONFLICT for _ in captured.conflicts)
+        if statement.positions is not None and readings:
+            as_of = max(reading.captured_at for reading in readings)
+            self._work.holdings.replace(account.id, statement.positions, as_of, self._sync_id)
 
-    def _begin(self, statement: Statement) -> AccountImport:
-        account, is_new = self._account(statement.identity)
-        first = is_new or not self._work.balance_snapshots.any_of(account.id)
-        return AccountImport(account, is_new, _source(statement, first=first))
-
-    def _account(self, identity: Identity) -> tuple[Account, bool]:
-        if self._to.account is not None:
-            if self._by_identity or self._to.account.currency != identity.currency:
-                raise WrongAccount
-            self._begin_run(self._connection_of(self._to.account))
-            return self._to.account, False
-        connection = self._to.connection or connection_of_institution(
-            self._work,
-            self._to.user_id,
-            Institution(
-                identity.institution_key,
-                identity.institution,
-                self._to.file_format,
-                ProviderKind.FILE,
-            ),
-        )
-        self._begin_run(connection)
-        found = self._work.accounts.find(connection.id, identity.external_id, identity.currency)
-        if found is not None:
-            return found, False
-        account = _account_of(self._work, connection, identity)
-        self._work.accounts.add(account)
-        note(self._work, "account_created", account.user_id, account.id)
-        return account, True
-
-    def _connection_of(self, account: Account) -> Connection:
-        connection = self._work.connections.get(account.connection_id)
-        assert connection is not None, "every account has a connection"
-        return connection
-
-    def _begin_run(self, connection: Connection) -> None:
-        if not self._by_identity:
-            self._connection = connection
-            self._work.syncs.add(self._sync(connection))
-
-    def _sync(self, connection: Connection) -> Sync:
-        return Sync(
-            id=self._sync_id,
-            user_id=self._to.user_id,
-            connection_id=connection.id,
-            kind=SyncKind.IMPORT,
-            source=SnapshotSource.INITIAL_CONNECTION,
-            state=SyncState.RUNNING,
-            started_at=self._work.now,
-            finished_at=None,
-            recorded=0,
-            skipped=0,
-            accounts=(),
-            code=None,
-            detail=None,
-            retracted_at=None,
-        )
-
-    def _capture(self, done: AccountImport, statement: Statement) -> None:
-        capture = Capture(self._work, done.account, self._sync_id, done.source)
-        captured = capture.reported(_as_the_account_has_them(statement, done.account))
-        done.recorded += captured.recorded
-        done.skipped += captured.skipped
-        done.refuse(import_result.CONFLICT for _ in captured.conflicts)
-        if statement.positions is not None and statement.readings:
-            self._replace_holdings(done.account, statement.positions, statement)
-
-    def _replace_holdings(
-        self, account: Account, positions: Sequence[Position], statement: Statement
-    ) -> None:
-        as_of = max(reading.captured_at for reading in statement.readings)
-        self._work.holdings.replace(account.id, positions, as_of, self._sync_id)
+    def _begin_account(self, statement: Statement) -> AccountImport:
+        """Find or create the statement's account; the first one begins the run."""
+        work, destination, identity = self._work, self._destination, statement.identity
+        account = destination.account
+        if account is not None and (self._imports or account.currency != identity.currency):
+            raise WrongAccount
+        connection = destination.connection
+        if connection is None:
+            names = identity.institution_key, identity.institution
+            institution = Institution(*names, destination.file_format, ProviderKind.FILE)
+            connection = connections.find_or_create(work, destination.user_id, institution)
+        initial = SnapshotSource.INITIAL_CONNECTION
+        if self._sync is None:
+            self._sync = Sync.begin(self._sync_id, connection, SyncKind.IMPORT, initial, work.now)
+            work.syncs.add(self._sync)
+        if account is None:
+            account = work.accounts.find(connection.id, identity.external_id, identity.currency)
+        if account is None:
+            account = Account.new(AccountId(work.random_id()), connection, identity, work.now)
+            work.accounts.add(account)
+            record_event(work, "account_created", account.user_id, account.id)
+            return AccountImport(account, is_new=True, source=initial)
+        if not work.balance_snapshots.any_of(account.id):
+            source = initial
+        elif statement.positions is not None:
+            source = SnapshotSource.HOLDINGS_SYNC
+        else:
+            source = SnapshotSource.ACCOUNT_SYNC
+        return AccountImport(account, is_new=False, source=source)
 
     def finish(self) -> Import:
-        """End the run."""
-        accounts = list(self._by_identity.values())
-        done = Import(self._sync_id, self._to.file_format, accounts)
-        homeless = [problem for waiting in self._waiting.values() for problem in waiting]
-        if not accounts or not done.recorded + done.skipped:
-            raise NothingUsable(field_errors=import_result.faults_of(homeless, accounts))
-        # What belongs to no account of this import is told with the first one.
-        accounts[0].refuse(homeless)
-        assert self._connection is not None, "there was a statement"
-        self._work.syncs.finish(
-            replace(
-                self._sync(self._connection),
-                source=accounts[0].source,
-                state=SyncState.PARTIAL if done.refused else SyncState.SUCCEEDED,
-                finished_at=self._work.now,
-                recorded=done.recorded,
-                skipped=done.skipped,
-                accounts=tuple(one.outcome for one in accounts),
-            )
-        )
-        for one in accounts:
-            its = one.account.connection_id
-            self._work.accounts.synced(its, [one.account.id], self._work.now)
-        note(self._work, "file_imported", self._to.user_id, self._sync_id)
+        """End the run, and return its result."""
+        work = self._work
+        imports = list(self._imports.values())
+        done = Import(self._sync_id, self._destination.file_format, imports)
+        unplaced = [problem for problems in self._waiting.values() for problem in problems]
+        if self._sync is None or not done.recorded + done.skipped:
+            raise NothingUsable(field_errors=import_result.field_errors(unplaced, imports))
+        # The problems of accounts without a balance go to the first account.
+        imports[0].refuse(unplaced)
+        sync = replace(self._sync, source=imports[0].source)
+        state = SyncState.PARTIAL if done.refused else SyncState.SUCCEEDED
+        outcomes = [imported.outcome for imported in imports]
+        work.syncs.finish(sync.finish(state, work.now, accounts=outcomes))
+        for imported in imports:
+            account = imported.account
+            work.accounts.synced(account.connection_id, [account.id], work.now)
+        record_event(work, "file_imported", self._destination.user_id, self._sync_id)
         return done
-
-
-def _as_the_account_has_them(statement: Statement, account: Account) -> Sequence[Reading]:
-    """Return the readings so that a debt reads back as one, whichever sign the account carries.
-
-    Where the source's own sign is not known, the account's is taken to be it.
-    """
-    if statement.identity.balance_sign in {None, account.balance_sign}:
-        return statement.readings
-    return [reading.turned() for reading in statement.readings]
-
-
-def _source(statement: Statement, *, first: bool) -> SnapshotSource:
-    if first:
-        return SnapshotSource.INITIAL_CONNECTION
-    if statement.positions is not None:
-        return SnapshotSource.HOLDINGS_SYNC
-    return SnapshotSource.ACCOUNT_SYNC
-
-
-def _account_of(work: UnitOfWork, connection: Connection, identity: Identity) -> Account:
-    return Account(
-        id=AccountId(work.random_id()),
-        user_id=connection.user_id,
-        connection_id=connection.id,
-        external_id=identity.external_id,
-        name=identity.name,
-        institution=identity.institution,
-        account_type=identity.account_type or AccountType.OTHER,
-        number_masked=identity.number_masked,
-        currency=identity.currency,
-        balance_sign=identity.balance_sign or 1,
-        is_hidden=False,
-        closed_at=None,
-        last_synced_at=None,
-        created_at=work.now,
-        updated_at=work.now,
-    )

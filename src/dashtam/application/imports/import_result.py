@@ -1,17 +1,17 @@
-"""What an import did, and why it could not use the rest."""
+"""The result of an import: counts for each account, and the lines that could not be used."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from dashtam.application.ports import StatementFile
-from dashtam.domain.account import Account
+from dashtam.domain.account import Account, Identity
 from dashtam.domain.errors import FieldError
-from dashtam.domain.statement import Identity, RowError, Statement
+from dashtam.domain.statement import RowError, Statement
 from dashtam.domain.sync import AccountOutcome, SnapshotSource, SyncId, SyncState
 
 Progress = Callable[[int, int], None]
-"""Hears how many of a file's statements are recorded, and how many there are."""
+"""Called with the number of statements that are recorded, and the number in the file."""
 
 _MOST_PROBLEMS: Final = 100
 
@@ -24,7 +24,7 @@ CONFLICT: Final = RowError(
 
 @dataclass(slots=True)
 class AccountImport:
-    """What an import did to one account. ``refused`` counts the lines that could not be used."""
+    """An import's result for one account. ``refused`` counts the lines that could not be used."""
 
     account: Account
     is_new: bool
@@ -43,7 +43,7 @@ class AccountImport:
 
     @property
     def outcome(self) -> AccountOutcome:
-        """What the run keeps of it: how much, and the first reason."""
+        """The outcome for the run: the counts, and the first reason."""
         return AccountOutcome(
             account_id=self.account.id,
             state=SyncState.PARTIAL if self.refused else SyncState.SUCCEEDED,
@@ -56,7 +56,7 @@ class AccountImport:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """What an import did, account by account, in the order of the file."""
+    """An import's result, account by account, in the order of the file."""
 
     sync_id: SyncId
     file_format: str
@@ -64,44 +64,42 @@ class Import:
 
     @property
     def recorded(self) -> int:
-        """How many snapshots were recorded."""
-        return sum(done.recorded for done in self.accounts)
+        """The number of recorded snapshots."""
+        return sum(imported.recorded for imported in self.accounts)
 
     @property
     def skipped(self) -> int:
-        """How many readings were known already."""
-        return sum(done.skipped for done in self.accounts)
+        """The number of readings that were known already."""
+        return sum(imported.skipped for imported in self.accounts)
 
     @property
     def refused(self) -> int:
-        """How many lines could not be used."""
-        return sum(done.refused for done in self.accounts)
+        """The number of lines that could not be used."""
+        return sum(imported.refused for imported in self.accounts)
 
 
-def named(identity: Identity, problem: RowError) -> RowError:
-    """Return the problem as it reads where another account's are told."""
+def with_account_name(identity: Identity, problem: RowError) -> RowError:
+    """Return the problem with the account's name, for a list of several accounts' problems."""
     if problem.line is not None or not identity.external_id:
         return problem
     return replace(problem, detail=f"{identity.name}: {problem.detail}")
 
 
-def faults_of(
-    homeless: Sequence[RowError], accounts: Iterable[AccountImport]
+def field_errors(
+    unplaced: Sequence[RowError], accounts: Iterable[AccountImport]
 ) -> tuple[FieldError, ...]:
     """Return the first hundred reasons, those first that belong to no account."""
-    problems = [*homeless, *(problem for done in accounts for problem in done.problems)]
+    problems = [*unplaced, *(problem for imported in accounts for problem in imported.problems)]
     return tuple(
-        FieldError("/file", problem.code, _with_line(problem))
+        FieldError("/file", problem.code, f"Line {problem.line}: {problem.detail}")
+        if problem.line is not None
+        else FieldError("/file", problem.code, problem.detail)
         for problem in problems[:_MOST_PROBLEMS]
     )
 
 
-def _with_line(problem: RowError) -> str:
-    return problem.detail if problem.line is None else f"Line {problem.line}: {problem.detail}"
-
-
-def followed(read: StatementFile, progress: Progress) -> Iterator[Statement]:
-    """Yield the file's statements, and tell of each when the next is asked for."""
+def report_progress(read: StatementFile, progress: Progress) -> Iterator[Statement]:
+    """Yield the file's statements, and report each as recorded when the next is requested."""
     for recorded, statement in enumerate(read.statements):
         progress(recorded, read.count)
         yield statement

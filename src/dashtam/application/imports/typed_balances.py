@@ -1,21 +1,17 @@
 """Accounts kept by hand, and the balances that their owners type."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dashtam.application.audit_log import note
-from dashtam.application.connections.connections import (
-    MANUAL,
-    connection_of_institution,
-    refuse_live,
-)
-from dashtam.application.history.accounts import AccountBalance, owned, with_balance
+from dashtam.application.audit_log import record_event
+from dashtam.application.connections import connections
+from dashtam.application.history import accounts
+from dashtam.application.history.accounts import AccountBalance
 from dashtam.application.history.capture import Capture
 from dashtam.database.unit_of_work import UnitOfWork
-from dashtam.domain.account import Account, AccountId, AccountType
+from dashtam.domain.account import Account, AccountId, AccountType, Identity
+from dashtam.domain.connection import Connection
 from dashtam.domain.errors import FieldError, Unprocessable
 from dashtam.domain.history.balance_history import ChangedSnapshot, changed_since
-from dashtam.domain.history.balance_snapshot import BalanceSnapshot
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import Reading
 from dashtam.domain.sync import AccountOutcome, SnapshotSource, Sync, SyncId, SyncKind, SyncState
@@ -24,7 +20,7 @@ from dashtam.domain.user import UserId
 
 @dataclass(frozen=True, slots=True)
 class ManualAccount:
-    """An account that no provider knows, as its owner describes it."""
+    """An account without a provider, as its owner describes it."""
 
     name: str
     account_type: AccountType
@@ -33,7 +29,7 @@ class ManualAccount:
 
 @dataclass(frozen=True, slots=True)
 class TypedBalance:
-    """The snapshot that a typed balance became, and the run by which it can be taken back."""
+    """The snapshot of a typed balance, and the run by which it can be retracted."""
 
     snapshot: ChangedSnapshot
     sync_id: SyncId
@@ -42,87 +38,65 @@ class TypedBalance:
 def create_manual(
     work: UnitOfWork, user_id: UserId, described: ManualAccount, reading: Reading
 ) -> AccountBalance:
-    """Make an account that its owner keeps by hand, with its first balance recorded.
+    """Create an account that its owner keeps by hand, with its first balance recorded.
 
     Raises:
         Unprocessable: the balance is of the future.
     """
     work.users.hold(user_id)
-    connection = connection_of_institution(work, user_id, MANUAL)
+    connection = connections.find_or_create(work, user_id, connections.MANUAL)
     account_id = AccountId(work.random_id())
-    account = Account(
-        id=account_id,
-        user_id=user_id,
-        connection_id=connection.id,
+    identity = Identity(
+        institution_key=connection.institution,
+        institution="",
         external_id=str(account_id),
         name=described.name.strip(),
-        institution="",
         account_type=described.account_type,
         number_masked=None,
         currency=described.currency,
-        balance_sign=1,
-        is_hidden=False,
-        closed_at=None,
-        last_synced_at=None,
-        created_at=work.now,
-        updated_at=work.now,
     )
+    account = Account.new(account_id, connection, identity, work.now)
     work.accounts.add(account)
-    note(work, "account_created", user_id, account_id)
-    _record_typed(work, account, reading, SnapshotSource.INITIAL_CONNECTION)
-    return with_balance(work, owned(work, user_id, account_id))
+    record_event(work, "account_created", user_id, account_id)
+    _record(work, account, connection, reading, SnapshotSource.INITIAL_CONNECTION)
+    return accounts.load_balance(work, accounts.load(work, user_id, account_id))
 
 
 def type_balance(work: UnitOfWork, account: Account, reading: Reading) -> TypedBalance:
-    """Record a balance that the account's owner typed, as he sees it (a debt is negative).
+    """Record a balance as the account's owner typed it (a debt is negative).
 
     Raises:
         Conflict: a live connection feeds the account.
         Unprocessable: the balance is of the future.
     """
     work.users.hold(account.user_id)
-    account = owned(work, account.user_id, account.id)
-    refuse_live(work, account)
-    first = not work.balance_snapshots.any_of(account.id)
-    source = SnapshotSource.INITIAL_CONNECTION if first else SnapshotSource.MANUAL_SYNC
-    sync_id = _record_typed(work, account, reading, source)
-    found = work.balance_snapshots.newest(account.id, None, 2, until=reading.captured_at)
-    assert found is not None, "the account is there"
-    return TypedBalance(_changed(found.snapshots), sync_id)
+    account = accounts.load(work, account.user_id, account.id)
+    connection = connections.load_writable(work, account)
+    is_first = not work.balance_snapshots.any_of(account.id)
+    source = SnapshotSource.INITIAL_CONNECTION if is_first else SnapshotSource.MANUAL_SYNC
+    sync_id = _record(work, account, connection, reading, source)
+    newest = work.balance_snapshots.newest(account.id, None, 2, until=reading.captured_at)
+    assert newest is not None, "the account exists"
+    *previous, snapshot = newest.snapshots
+    return TypedBalance(changed_since(previous[0] if previous else None, snapshot), sync_id)
 
 
-def _changed(newest: Sequence[BalanceSnapshot]) -> ChangedSnapshot:
-    return changed_since(newest[0] if newest[1:] else None, newest[-1])
-
-
-def _record_typed(
-    work: UnitOfWork, account: Account, reading: Reading, source: SnapshotSource
+def _record(
+    work: UnitOfWork,
+    account: Account,
+    connection: Connection,
+    reading: Reading,
+    source: SnapshotSource,
 ) -> SyncId:
     if reading.captured_at > work.now:
         detail = "A balance cannot have been captured in the future."
         raise Unprocessable(detail, (FieldError("/captured_at", "future", detail),))
-    sync_id = SyncId(work.new_id())
-    work.syncs.add(
-        Sync(
-            id=sync_id,
-            user_id=account.user_id,
-            connection_id=account.connection_id,
-            kind=SyncKind.TYPED,
-            source=source,
-            state=SyncState.SUCCEEDED,
-            started_at=work.now,
-            finished_at=work.now,
-            recorded=1,
-            skipped=0,
-            accounts=(AccountOutcome(account.id, SyncState.SUCCEEDED, 1, 0),),
-            code=None,
-            detail=None,
-            retracted_at=None,
-        )
-    )
-    # Stored the way the account's source would report it, so that it reads back as it was typed.
-    reported = reading.turned() if account.balance_sign == -1 else reading
-    Capture(work, account, sync_id, source).typed(reported)
+    sync = Sync.begin(SyncId(work.new_id()), connection, SyncKind.TYPED, source, work.now)
+    outcome = AccountOutcome(account.id, SyncState.SUCCEEDED, recorded=1)
+    work.syncs.add(sync.finish(SyncState.SUCCEEDED, work.now, accounts=[outcome]))
+    # Stored as the account's source would report it, so that it reads back as it was typed.
+    reported = reading.with_opposite_sign() if account.balance_sign == -1 else reading
+    Capture(work, account, sync.id, source).record_typed(reported)
     work.accounts.synced(account.connection_id, [account.id], work.now)
-    note(work, "balance_typed", account.user_id, sync_id)
-    return sync_id
+    record_event(work, "balance_typed", account.user_id, sync.id)
+    return sync.id

@@ -1,1 +1,1 @@
-"""TODO."""
+"""People: users, their sessions and tokens."""

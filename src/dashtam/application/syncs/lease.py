@@ -1,4 +1,4 @@
-"""Leases: a sync goes on as long as its process gives signs of life."""
+"""Leases: a run belongs to its process as long as the process renews its lease."""
 
 from datetime import timedelta
 from threading import Event, Thread
@@ -12,9 +12,9 @@ _LONGEST: Final = timedelta(minutes=15)
 
 
 class LeaseHeartbeat:
-    """Keeps a run's lease alive while its process does, for a quarter of an hour at most.
+    """Renews a run's lease while its process lives, for a quarter of an hour at most.
 
-    A lease that ran out is not renewed: somebody else may have taken over.
+    A lease that has run out is not renewed: another process may have claimed the connection.
     """
 
     def __init__(self, services: Services, sync: Sync) -> None:
@@ -24,12 +24,12 @@ class LeaseHeartbeat:
         self._thread = Thread(target=self._renew, name=f"lease {sync.id}", daemon=True)
 
     def __enter__(self) -> Self:
-        """Start giving signs of life."""
+        """Start renewing."""
         self._thread.start()
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Stop it; what is left of the lease is for the result."""
+        """Stop renewing; the rest of the lease is for the result."""
         self._is_over.set()
         self._thread.join()
 

@@ -1,73 +1,68 @@
-"""What a provider may be asked in a day, counted in the database before each request."""
+"""The requests that a provider may get in a day (UTC), counted before each is sent."""
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final
 
 from dashtam.application.ports import Services
 from dashtam.application.provider import Provider, ProviderRateLimited
-from dashtam.application.syncs.schedule import day_of
+from dashtam.application.syncs.schedule import DAY, start_of_day
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.errors import Conflict
 
-_A_DAY: Final = timedelta(days=1)
-
 
 class ClaimLost(Conflict):
-    """Somebody else took the connection over, or it was disconnected."""
+    """Another process claimed the connection, or it was disconnected."""
 
     detail = "The connection was taken over meanwhile."
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
-    """One claim's right to ask a provider, as long as the claim holds and the day's budget does."""
+class ProviderQuota:
+    """The quota of one claim, counted in the database for as long as the claim holds."""
 
     services: Services
     provider: Provider
     connection_id: ConnectionId
     fence: int
 
-    def spend(self) -> None:
+    def count_request(self) -> None:
         """Count one request.
 
         Raises:
-            ProviderRateLimited: the budget of the day (UTC) is spent.
-            ClaimLost: the connection is somebody else's by now.
+            ProviderRateLimited: the quota of the day is spent.
+            ClaimLost: the claim holds no more.
         """
         with self.services.database.write() as work:
-            day = day_of(work.now)
+            today = start_of_day(work.now)
             budget = self.provider.pace.daily_budget
-            if work.connections.spend(self.connection_id, self.fence, day, budget):
+            if work.connections.spend(self.connection_id, self.fence, today, budget):
                 return
             live = work.connections.locked(self.connection_id)
             if live is None or live.fence != self.fence:
                 raise ClaimLost
-        raise spent(self.services, self.provider)
+        raise quota_exhausted(self.services, self.provider)
 
 
 @dataclass(slots=True)
-class FirstBudget:
-    """The same for a connection that is being made, and not in the database yet."""
+class FirstQuota:
+    """The same for a connection that is not in the database yet."""
 
     services: Services
     provider: Provider
     requests: int = 0
 
-    def spend(self) -> None:
+    def count_request(self) -> None:
         """Count one request.
 
         Raises:
-            ProviderRateLimited: the budget of the day is spent.
+            ProviderRateLimited: the quota of the day is spent.
         """
         if self.requests >= self.provider.pace.daily_budget:
-            raise spent(self.services, self.provider)
+            raise quota_exhausted(self.services, self.provider)
         self.requests += 1
 
 
-def spent(services: Services, provider: Provider) -> ProviderRateLimited:
-    """Return what to raise when the budget of the day is spent."""
+def quota_exhausted(services: Services, provider: Provider) -> ProviderRateLimited:
+    """Return the error for a spent quota; it lasts until the day (UTC) is over."""
     now = services.clock()
     detail = f"{provider.name} was asked as often as it may be today."
-    # Not before tomorrow's budget begins, in UTC.
-    return ProviderRateLimited(detail, _A_DAY - (now - day_of(now)))
+    return ProviderRateLimited(detail, start_of_day(now) + DAY - now)

@@ -1,142 +1,131 @@
-"""The result of a live sync: what a provider told, or why it told nothing, written down whole."""
+"""The result of a live run: the run itself, its connection's state and its next slot."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import timedelta
+from typing import Final, Self
 
-from dashtam.application import credentials
-from dashtam.application.audit_log import note
+from dashtam.application.audit_log import record_event
+from dashtam.application.credentials import redact
 from dashtam.application.ports import Services
-from dashtam.application.provider import Provider, Report
+from dashtam.application.provider import (
+    CredentialsRefused,
+    ProviderError,
+    ProviderRateLimited,
+    Report,
+)
 from dashtam.application.syncs import schedule
-from dashtam.application.syncs.account_results import AccountResults
-from dashtam.database.syncs.connections import LiveConnection
+from dashtam.application.syncs.account_results import record_reports
+from dashtam.application.syncs.claims import SyncClaim
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.connection import ConnectionState
-from dashtam.domain.sync import AccountOutcome, SnapshotSource, Sync, SyncState
+from dashtam.domain.sync import AccountOutcome, SnapshotSource, Sync, SyncFailureCode, SyncState
 
-_MOST_WARNINGS: Final = 3
+_MOST_SENTENCES: Final = 3
+_USUAL_PAUSE: Final = timedelta(hours=1)
+_LONGEST_PAUSE: Final = timedelta(days=7)
 
-
-@dataclass(frozen=True, slots=True)
-class SyncClaim:
-    """The right to bring one run to its end, as long as its lease and its fence hold."""
-
-    sync: Sync
-    live: LiveConnection
-    provider: Provider
+_STATES: Final = {
+    SyncFailureCode.CREDENTIALS_REFUSED: ConnectionState.NEEDS_REAUTHENTICATION,
+    SyncFailureCode.RATE_LIMITED: ConnectionState.RATE_LIMITED,
+}
+_ADVICE: Final = {
+    SyncFailureCode.CREDENTIALS_REFUSED: "Enter the credentials again.",
+    SyncFailureCode.RATE_LIMITED: (
+        "There is nothing to do: the next sync waits for the end of the pause."
+    ),
+    SyncFailureCode.CLOCK_BEHIND: "Set the clock; `dashtam doctor` says more.",
+    SyncFailureCode.KEY_MISSING: "Bring the key ring back, or enter the credentials again.",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why nothing was told; ``pause`` where the provider wants to be left alone for a while."""
+    """Why there is no report; ``pause`` where the provider must not be asked for a while."""
 
-    code: str
+    code: SyncFailureCode
     detail: str
     pause: timedelta | None = None
 
-
-def without_secrets(report: Report, kept: credentials.Kept) -> Report:
-    """Return the report, its sentences fit to be shown."""
-    return replace(
-        report,
-        warnings=[credentials.harmless(warning, kept) for warning in report.warnings],
-        accounts=[
-            replace(
-                account,
-                problems=[
-                    replace(problem, detail=credentials.harmless(problem.detail, kept))
-                    for problem in account.problems
-                ],
-            )
-            if account.problems
-            else account
-            for account in report.accounts
-        ],
-    )
+    @classmethod
+    def from_error(cls, error: ProviderError, secrets: Iterable[str]) -> Self:
+        """Return the failure for a provider's error, its sentence redacted."""
+        detail = redact(str(error), secrets)
+        if isinstance(error, CredentialsRefused):
+            return cls(SyncFailureCode.CREDENTIALS_REFUSED, detail)
+        if isinstance(error, ProviderRateLimited):
+            pause = _USUAL_PAUSE if error.retry_after is None else error.retry_after
+            pause = min(max(pause, timedelta()), _LONGEST_PAUSE)
+            return cls(SyncFailureCode.RATE_LIMITED, detail, pause)
+        return cls(SyncFailureCode.PROVIDER_FAILED, detail)
 
 
-def write(work: UnitOfWork, services: Services, claim: SyncClaim, told: Report | Failure) -> Sync:
-    """Write the result in this work, and return the run as it ended.
+def write(
+    work: UnitOfWork, services: Services, claim: SyncClaim, fetched: Report | Failure
+) -> Sync:
+    """Write the result in this transaction, and return the run as it ended.
 
     Raises:
         ClockBehind: nothing can be recorded as of now.
     """
-    if isinstance(told, Failure):
-        return _failed(work, services, claim, told)
-    results = AccountResults(work, claim.sync, claim.live.connection)
-    results.take(told.accounts)
-    outcomes = results.outcomes
-    warnings = [*told.warnings, *results.warnings]
-    if not any(outcome.state is not SyncState.FAILED for outcome in outcomes) and (
-        outcomes or warnings
-    ):
-        detail = _sentences([*warnings, *_details(outcomes)]) or "No balance was told."
-        return _failed(work, services, claim, Failure("provider_failed", detail), outcomes)
-    return _succeeded(work, services, claim, outcomes, warnings)
-
-
-def _succeeded(
-    work: UnitOfWork,
-    services: Services,
-    claim: SyncClaim,
-    outcomes: Sequence[AccountOutcome],
-    warnings: Sequence[str],
-) -> Sync:
+    if isinstance(fetched, Failure):
+        return _write_failure(work, services, claim, fetched)
+    live, sync, pace = claim.live, claim.sync, claim.provider.pace
+    outcomes, account_warnings = record_reports(work, sync, live.connection, fetched.accounts)
+    warnings = [*fetched.warnings, *account_warnings]
+    details = [*warnings, *(outcome.detail for outcome in outcomes if outcome.detail)]
+    sentences = list(dict.fromkeys(details))
+    more = len(sentences) - _MOST_SENTENCES
+    shown = sentences[:_MOST_SENTENCES] + ([f"And {more} more."] if more > 0 else [])
+    detail = " ".join(shown) or None
+    if (outcomes or warnings) and all(one.state is SyncState.FAILED for one in outcomes):
+        detail = detail or "No balance was reported."
+        failure = Failure(SyncFailureCode.PROVIDER_FAILED, detail)
+        return _write_failure(work, services, claim, failure, outcomes)
     is_whole = not warnings and all(one.state is SyncState.SUCCEEDED for one in outcomes)
-    said = _sentences([*warnings, *_details(outcomes)])
-    sync = _end(
-        work,
-        replace(
-            claim.sync,
-            state=SyncState.SUCCEEDED if is_whole else SyncState.PARTIAL,
-            code=None if is_whole else "warnings",
-            detail=said or None,
-            accounts=tuple(outcomes),
-        ),
+    ended = sync.finish(
+        SyncState.SUCCEEDED if is_whole else SyncState.PARTIAL,
+        work.now,
+        accounts=outcomes,
+        code=None if is_whole else SyncFailureCode.WARNINGS,
+        detail=detail,
     )
-    live = claim.live
+    next_sync_at = live.connection.next_sync_at
+    is_first = sync.source is SnapshotSource.INITIAL_CONNECTION
+    if is_first or next_sync_at is None or (live.failures and sync.due_at is None):
+        next_sync_at = schedule.first_slot(pace, work.now, services.random_fraction())
+    elif sync.due_at is not None:
+        # A sync in between does not move the schedule.
+        next_sync_at = schedule.next_slot(sync.due_at, pace, work.now, services.random_fraction())
     connection = replace(
         live.connection,
         state=ConnectionState.ACTIVE,
-        detail=said or None,
+        detail=detail,
         last_synced_at=work.now,
-        next_sync_at=_next_after_success(work, services, claim),
+        next_sync_at=next_sync_at,
         updated_at=work.now,
     )
     work.connections.keep(replace(live, connection=connection, failures=0, paused_until=None))
-    return sync
+    return _finish(work, ended)
 
 
-def _failed(
+def _write_failure(
     work: UnitOfWork,
     services: Services,
     claim: SyncClaim,
     failure: Failure,
     outcomes: Sequence[AccountOutcome] = (),
 ) -> Sync:
-    sync = _end(
-        work,
-        replace(
-            claim.sync,
-            state=SyncState.FAILED,
-            code=failure.code,
-            detail=failure.detail,
-            accounts=tuple(outcomes),
-        ),
-    )
-    live = claim.live
-    paused_until = None if failure.pause is None else work.now + failure.pause
+    live, pace = claim.live, claim.provider.pace
     failures = live.failures + 1
-    retry_at = schedule.retry_at(
-        failures, claim.provider.pace, work.now, paused_until, chance(services)
-    )
-    needs_credentials = failure.code == "credentials_refused"
+    paused_until = None if failure.pause is None else work.now + failure.pause
+    retry_at = schedule.retry_at(failures, pace, work.now, paused_until, services.random_fraction())
+    needs_credentials = failure.code is SyncFailureCode.CREDENTIALS_REFUSED
+    advice = _ADVICE.get(failure.code, "It is tried again by itself.")
     connection = replace(
         live.connection,
-        state=_state(failure),
-        detail=f"{failure.detail} {_advice(failure)}",
+        state=_STATES.get(failure.code, ConnectionState.FAILING),
+        detail=f"{failure.detail} {advice}",
         # Without credentials that work there is no use in asking again.
         next_sync_at=None if needs_credentials else retry_at,
         updated_at=work.now,
@@ -144,67 +133,15 @@ def _failed(
     work.connections.keep(
         replace(live, connection=connection, failures=failures, paused_until=paused_until)
     )
-    return sync
-
-
-def chance(services: Services) -> float:
-    """Return a random number from 0 (included) to 1."""
-    return int.from_bytes(services.secrets.random()[:6]) / 2**48
-
-
-def _end(work: UnitOfWork, sync: Sync) -> Sync:
-    ended = replace(
-        sync,
-        finished_at=work.now,
-        lease_until=None,
-        recorded=sum(outcome.recorded for outcome in sync.accounts),
-        skipped=sum(outcome.skipped for outcome in sync.accounts),
+    return _finish(
+        work,
+        claim.sync.finish(
+            SyncState.FAILED, work.now, accounts=outcomes, code=failure.code, detail=failure.detail
+        ),
     )
+
+
+def _finish(work: UnitOfWork, ended: Sync) -> Sync:
     work.syncs.finish(ended)
-    note(work, f"sync_{ended.state}", ended.user_id, ended.id)
+    record_event(work, f"sync_{ended.state}", ended.user_id, ended.id)
     return ended
-
-
-def _next_after_success(work: UnitOfWork, services: Services, claim: SyncClaim) -> datetime:
-    sync, connection = claim.sync, claim.live.connection
-    pace = claim.provider.pace
-    slot = connection.next_sync_at
-    is_first = sync.source is SnapshotSource.INITIAL_CONNECTION
-    if is_first or slot is None or (claim.live.failures and sync.due_at is None):
-        return schedule.first_slot(pace, work.now, chance(services))
-    if sync.due_at is not None:
-        return schedule.next_slot(sync.due_at, pace, work.now, chance(services))
-    # Who asks in between does not move the schedule.
-    return slot
-
-
-def _state(failure: Failure) -> ConnectionState:
-    return _STATES.get(failure.code, ConnectionState.FAILING)
-
-
-_STATES: Final = {
-    "credentials_refused": ConnectionState.NEEDS_REAUTHENTICATION,
-    "rate_limited": ConnectionState.RATE_LIMITED,
-}
-
-
-def _advice(failure: Failure) -> str:
-    return _ADVICE.get(failure.code, "It is tried again by itself.")
-
-
-_ADVICE: Final = {
-    "credentials_refused": "Enter the credentials again.",
-    "rate_limited": "There is nothing to do: it is asked again when it wants to be.",
-    "clock_behind": "Set the clock; `dashtam doctor` says more.",
-    "key_missing": "Bring the key ring back, or enter the credentials again.",
-}
-
-
-def _details(outcomes: Sequence[AccountOutcome]) -> list[str]:
-    return [outcome.detail for outcome in outcomes if outcome.detail]
-
-
-def _sentences(said: Sequence[str]) -> str:
-    once = list(dict.fromkeys(said))
-    more = len(once) - _MOST_WARNINGS
-    return " ".join(once[:_MOST_WARNINGS] + ([f"And {more} more."] if more > 0 else []))

@@ -1,10 +1,9 @@
-"""Syncs: reading the runs that recorded balances, and taking one back."""
+"""Syncs: reading the runs that recorded balances, interrupting and retracting them."""
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Final
 
-from dashtam.application.audit_log import note
+from dashtam.application.audit_log import record_event
 from dashtam.application.history import accounts
 from dashtam.application.ports import Services
 from dashtam.database.pagination import ListPage, PageRequest
@@ -13,10 +12,10 @@ from dashtam.domain.account import AccountId
 from dashtam.domain.connection import Connection
 from dashtam.domain.errors import Conflict, DashtamError, NotFound, Unavailable
 from dashtam.domain.history.balance_snapshot import SnapshotId
-from dashtam.domain.sync import Sync, SyncId, SyncKind, SyncState
+from dashtam.domain.sync import Sync, SyncFailureCode, SyncId, SyncKind, SyncState
 from dashtam.domain.user import UserId
 
-INTERRUPTED: Final = "It was interrupted before its end, and recorded nothing."
+_INTERRUPTED: Final = "It was interrupted before its end, and recorded nothing."
 
 
 class SyncNotFound(NotFound):
@@ -42,7 +41,7 @@ class SyncRunning(Conflict):
 
 
 class SyncFailed(DashtamError):
-    """A run failed at the provider; it is kept as ``sync_id``."""
+    """A run failed at the provider; it is stored as ``sync_id``."""
 
     def __init__(self, sync: Sync) -> None:
         super().__init__(f"{sync.detail} The run is kept as {sync.id}.")
@@ -50,14 +49,14 @@ class SyncFailed(DashtamError):
 
 
 class SyncInterrupted(Unavailable):
-    """A run could not be brought to its end here; it is kept as ``sync_id``."""
+    """A run failed here, not at the provider; it is stored as ``sync_id``."""
 
     def __init__(self, sync: Sync) -> None:
         super().__init__(f"{sync.detail} The run is kept as {sync.id}.")
         self.sync_id = sync.id
 
 
-def of(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> Sync:
+def load(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> Sync:
     """Return the user's run.
 
     Raises:
@@ -66,124 +65,101 @@ def of(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> Sync:
     sync = work.syncs.get(sync_id)
     if sync is None or sync.user_id != user_id:
         raise SyncNotFound
-    return _as_of(sync, work.now)
+    return _end_if_expired(work, sync)
 
 
-def of_snapshot(
+def load_of_snapshot(
     work: UnitOfWork, user_id: UserId, account_id: AccountId, snapshot_id: SnapshotId
 ) -> Sync:
-    """Return the run that recorded a snapshot of the user's account, be it retracted since.
+    """Return the run that recorded a snapshot of the user's account, retracted or not.
 
     Raises:
         AccountNotFound: no account has this id.
         AccountForbidden: it is another user's.
         SnapshotNotFound: the account has no snapshot with this id.
     """
-    account = accounts.owned(work, user_id, account_id)
+    account = accounts.load(work, user_id, account_id)
     sync_id = work.balance_snapshots.sync_of(account.id, snapshot_id)
     if sync_id is None:
         raise SnapshotNotFound
-    return of(work, user_id, sync_id)
+    return load(work, user_id, sync_id)
 
 
-def of_connection(work: UnitOfWork, connection: Connection, page: PageRequest) -> ListPage[Sync]:
+def list_for_connection(
+    work: UnitOfWork, connection: Connection, page: PageRequest
+) -> ListPage[Sync]:
     """Return the connection's runs, newest first."""
-    return _listed(work.syncs.of_connection(connection.id, page), work.now)
+    found = work.syncs.of_connection(connection.id, page)
+    return replace(found, items=[_end_if_expired(work, sync) for sync in found.items])
 
 
-def of_user(work: UnitOfWork, user_id: UserId, page: PageRequest) -> ListPage[Sync]:
+def list_for_user(work: UnitOfWork, user_id: UserId, page: PageRequest) -> ListPage[Sync]:
     """Return the user's runs, newest first."""
-    return _listed(work.syncs.of_user(user_id, page), work.now)
+    found = work.syncs.of_user(user_id, page)
+    return replace(found, items=[_end_if_expired(work, sync) for sync in found.items])
+
+
+def _end_if_expired(work: UnitOfWork, sync: Sync) -> Sync:
+    """Return a run without a lease as interrupted, even before a worker writes that down."""
+    lost_at = sync.lease_until
+    if lost_at is None or lost_at > work.now or sync.state is not SyncState.RUNNING:
+        return sync
+    code = SyncFailureCode.INTERRUPTED
+    return sync.finish(SyncState.FAILED, lost_at, code=code, detail=_INTERRUPTED)
+
+
+def interrupt(work: UnitOfWork, sync: Sync) -> Sync:
+    """End a run that its process does not complete, and return it."""
+    code = SyncFailureCode.INTERRUPTED
+    ended = sync.finish(SyncState.FAILED, work.now, code=code, detail=_INTERRUPTED)
+    work.syncs.finish(ended)
+    record_event(work, "sync_interrupted", sync.user_id, sync.id)
+    return ended
 
 
 def retract(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> None:
-    """Take back what an import or a typed balance recorded: no reading shows it from now on.
+    """Take back the snapshots of an import or a typed balance: no reading shows them any more.
 
-    The rows stay. Taking back twice is the same as once.
+    The rows stay. Retracting twice is the same as once.
 
     Raises:
         SyncNotFound: there is none with this id, or it is another user's.
-        Conflict: the run was a live sync, which is what the provider said.
+        Conflict: the run was a live sync.
     """
     work.users.hold(user_id)
-    sync = of(work, user_id, sync_id)
+    sync = load(work, user_id, sync_id)
     if sync.kind is SyncKind.LIVE:
-        detail = "Only imports and typed balances can be retracted: a live sync is what was said."
+        detail = "Only imports and typed balances can be retracted, not live syncs."
         raise Conflict(detail)
     if sync.retracted_at is None:
         work.syncs.retract(sync, work.now)
         for account_id in sorted({outcome.account_id for outcome in sync.accounts}):
             work.history_chunks.changed(account_id)
-        # What an account holds now is no history: what this run said of it is not known any more.
+        # The positions that this run reported are retracted too: the account's are unknown then.
         work.holdings.retract(sync)
-        note(work, "sync_retracted", user_id, sync_id)
+        record_event(work, "sync_retracted", user_id, sync_id)
 
 
-def succeeded(sync: Sync) -> Sync:
-    """Return a run that ended, unless it failed.
-
-    Raises:
-        SyncFailed: the provider did not give what was asked.
-        SyncInterrupted: it was not the provider's fault.
-    """
-    if sync.state is not SyncState.FAILED:
-        return sync
-    if sync.code in {"interrupted", "clock_behind", "disconnected", "key_missing"}:
-        raise SyncInterrupted(sync)
-    raise SyncFailed(sync)
-
-
-def interrupt(work: UnitOfWork, sync: Sync) -> None:
-    """End a run that nobody brings to its end."""
-    ended = replace(
-        sync,
-        state=SyncState.FAILED,
-        finished_at=work.now,
-        lease_until=None,
-        code="interrupted",
-        detail=INTERRUPTED,
-    )
-    work.syncs.finish(ended)
-    note(work, "sync_interrupted", sync.user_id, sync.id)
-
-
-class Following:
-    """A run as it goes on: asked again and again, it tells what is new."""
+class SyncFollower:
+    """Follows one run: each poll returns it if it has changed since the one before."""
 
     def __init__(self, services: Services, user_id: UserId, sync_id: SyncId) -> None:
         self._services = services
         self._user_id = user_id
         self._sync_id = sync_id
-        self._told: Sync | None = None
+        self._last: Sync | None = None
 
-    def news(self) -> Sync | None:
-        """Return the run, None where it is as it was when this was last asked.
+    def poll(self) -> Sync | None:
+        """Return the run, None if it is the same as at the last poll.
 
         Raises:
             SyncNotFound: there is none with this id, or it is another user's.
         """
         with self._services.database.read() as work:
-            sync = of(work, self._user_id, self._sync_id)
-        # A renewed lease is no news.
-        seen = replace(sync, lease_until=None)
-        if seen == self._told:
+            sync = load(work, self._user_id, self._sync_id)
+        # A renewed lease is no change.
+        current = replace(sync, lease_until=None)
+        if current == self._last:
             return None
-        self._told = seen
+        self._last = current
         return sync
-
-
-def _listed(found: ListPage[Sync], now: datetime) -> ListPage[Sync]:
-    return replace(found, items=[_as_of(sync, now) for sync in found.items])
-
-
-def _as_of(sync: Sync, now: datetime) -> Sync:
-    # Nobody may have come by yet who writes it down.
-    if sync.lease_until is None or sync.lease_until > now or sync.state is not SyncState.RUNNING:
-        return sync
-    return replace(
-        sync,
-        state=SyncState.FAILED,
-        finished_at=sync.lease_until,
-        code="interrupted",
-        detail=INTERRUPTED,
-    )

@@ -51,13 +51,13 @@ def find_user(work: UnitOfWork, email: str) -> User:
 
 def resolve_account(context: CommandContext, work: UnitOfWork, text: str) -> Account:
     """Return the user's account that ``resolve_record`` finds."""
-    found = list_all(work, resolve_user(context, work), accounts.of_user)
+    found = list_all(work, resolve_user(context, work), accounts.list_for_user)
     return resolve_record("account", text, [balance.account for balance in found])
 
 
 def resolve_connection(context: CommandContext, work: UnitOfWork, text: str) -> Connection:
     """Return the user's connection that ``resolve_record`` finds."""
-    found = list_all(work, resolve_user(context, work), connections.of_user)
+    found = list_all(work, resolve_user(context, work), connections.list_for_user)
     return resolve_record("connection", text, found)
 
 

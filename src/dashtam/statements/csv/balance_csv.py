@@ -19,6 +19,7 @@ from functools import lru_cache
 from operator import attrgetter, itemgetter
 from typing import BinaryIO
 
+from dashtam.domain.account import Identity
 from dashtam.domain.errors import FieldError, MappingNeeded, UnreadableFile
 from dashtam.domain.parsing import (
     NO_CURRENCY,
@@ -29,7 +30,7 @@ from dashtam.domain.parsing import (
     missing_balance,
     parse_currency_field,
 )
-from dashtam.domain.statement import Identity, Reading, RowError, Statement
+from dashtam.domain.statement import Reading, RowError, Statement
 from dashtam.statements.accounts import MAX_READINGS, split_statement
 from dashtam.statements.csv.dates import DATES_REMEMBERED, DateEvidence, DateReader
 from dashtam.statements.csv.mapping import (

@@ -41,7 +41,7 @@ def list_accounts(context: CommandContext) -> None:
     Hidden and closed ones too.
     """
     with context.services.database.read() as work:
-        found = list_all(work, resolve_user(context, work), owned.of_user)
+        found = list_all(work, resolve_user(context, work), owned.list_for_user)
     shapes = [account_shape(one) for one in found]
     rows = [
         (
@@ -146,7 +146,7 @@ def change(context: CommandContext, /, account: str, *, reopen: bool, **options:
         mine = resolve_account(context, work, account)
         if closed_at := changes.get("closed_at"):
             changes["closed_at"] = until_now(closed_at, work.now)
-        shape = account_shape(owned.with_balance(work, owned.change(work, mine, changes)))
+        shape = account_shape(owned.load_balance(work, owned.change(work, mine, changes)))
     answer(context, shape, lambda: f"{shape.name}: {shape.account_type}, {_state(shape)}")
 
 

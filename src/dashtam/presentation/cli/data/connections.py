@@ -50,7 +50,7 @@ def connections() -> None:
 def list_connections(context: CommandContext) -> None:
     """List the sources of the accounts, each with its fault, if any."""
     with context.services.database.read() as work:
-        found = list_all(work, resolve_user(context, work), owned.of_user)
+        found = list_all(work, resolve_user(context, work), owned.list_for_user)
     shapes = [connection_shape(one) for one in found]
     rows = [
         (one.name, one.provider, one.state, one.last_synced_at, one.next_sync_at, one.id)

@@ -38,8 +38,8 @@ def balances(context: CommandContext, *, hidden: bool, closed: bool) -> None:
     include = {name for name, wanted in (("hidden", hidden), ("closed", closed)) if wanted}
     with context.services.database.read() as work:
         user = resolve_user(context, work)
-        latest = latest_shape(balance_snapshots.latest(work, user.id, include))
-        owned = list_all(work, user, accounts.of_user)
+        latest = latest_shape(balance_snapshots.load_latest(work, user.id, include))
+        owned = list_all(work, user, accounts.list_for_user)
     names = {one.account.id: one.account.name for one in owned}
     rows = [
         (names[AccountId(one.account_id)], *_change_cells(one), instant_text(one.captured_at))
@@ -72,7 +72,7 @@ def history(
     period = Period(start, end)
     with context.services.database.read() as work:
         mine = resolve_account(context, work, account)
-        found = balance_snapshots.history(work, mine.user_id, mine.id, period, _source(source))
+        found = balance_snapshots.load_history(work, mine.user_id, mine.id, period, _source(source))
     shape = history_shape(found)
     answer(context, shape, lambda: _history_text(mine.name, shape, has_chart=sys.stdout.isatty()))
 
@@ -89,7 +89,7 @@ def snapshots(context: CommandContext, account: str, limit: int, source: str | N
     """
     with context.services.database.read() as work:
         mine = resolve_account(context, work, account)
-        found = balance_snapshots.recent(work, mine.user_id, mine.id, limit, _source(source))
+        found = balance_snapshots.load_recent(work, mine.user_id, mine.id, limit, _source(source))
     shape = history_shape(found)
     answer(context, shape, lambda: _history_text(mine.name, shape, has_chart=False))
 

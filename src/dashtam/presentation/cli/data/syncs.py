@@ -9,10 +9,10 @@ import click
 
 from dashtam.application.connections import connections
 from dashtam.application.ports import Services
-from dashtam.application.syncs import sync_run
+from dashtam.application.syncs import claims, sync_run
 from dashtam.application.syncs import syncs as owned
-from dashtam.application.syncs.sync_run import SyncRequest
-from dashtam.application.syncs.syncs import Following
+from dashtam.application.syncs.claims import SyncRequest
+from dashtam.application.syncs.syncs import SyncFollower
 from dashtam.database.pagination import PageRequest
 from dashtam.domain.connection import Connection, ConnectionState, ProviderKind
 from dashtam.domain.errors import DashtamError
@@ -60,7 +60,7 @@ def sync(
         if connection is None:
             chosen = [
                 one
-                for one in list_all(work, resolve_user(context, work), connections.of_user)
+                for one in list_all(work, resolve_user(context, work), connections.list_for_user)
                 if one.kind is ProviderKind.API and one.state is not ConnectionState.DISCONNECTED
             ]
         else:
@@ -98,7 +98,7 @@ def syncs() -> None:
 def list_syncs(context: CommandContext, limit: int) -> None:
     """List syncs, imports and typed balances, newest first."""
     with context.services.database.read() as work:
-        found = owned.of_user(work, resolve_user(context, work).id, PageRequest(limit))
+        found = owned.list_for_user(work, resolve_user(context, work).id, PageRequest(limit))
     shape = SyncList(
         syncs=[sync_shape(one) for one in found.items],
         total_count=found.total,
@@ -131,7 +131,7 @@ def retract(context: CommandContext, sync_id: UUID) -> None:
     database = context.services.database
     with database.read() as work:
         user = resolve_user(context, work)
-        found = owned.of(work, user.id, SyncId(sync_id))
+        found = owned.load(work, user.id, SyncId(sync_id))
     count = count_text(found.recorded, "snapshot")
     if not found.retracted_at:
         context.confirm(f"Take back {count}, recorded {instant_text(found.started_at)}?")
@@ -143,16 +143,16 @@ def retract(context: CommandContext, sync_id: UUID) -> None:
 def _sync(services: Services, connection: Connection, *, is_forced: bool, watch: bool) -> Sync:
     with services.database.write() as work:
         request = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=is_forced)
-        claim = sync_run.begin(work, services, connection, request)
+        claim = claims.claim_connection(work, services, connection, request)
     if not watch:
         return sync_run.complete(services, claim)
     thread = Thread(target=sync_run.complete, args=(services, claim))
     thread.start()
-    following = Following(services, claim.sync.user_id, claim.sync.id)
+    following = SyncFollower(services, claim.sync.user_id, claim.sync.id)
     while thread.is_alive():
-        if news := following.news():
+        if news := following.poll():
             detail = f". {news.detail}" if news.detail else ""
             notify(f"{connection.name}: {news.state}{detail}")
         time.sleep(_POLL_S)
     with services.database.read() as work:
-        return owned.of(work, claim.sync.user_id, claim.sync.id)
+        return owned.load(work, claim.sync.user_id, claim.sync.id)

@@ -38,7 +38,7 @@ def create(context: CommandContext, name: str, days: int | None, *, read_only: b
 def list_tokens(context: CommandContext) -> None:
     """List the tokens that are good, newest first."""
     with context.services.database.read() as work:
-        found = list_all(work, resolve_user(context, work), api_tokens.of_user)
+        found = list_all(work, resolve_user(context, work), api_tokens.list_for_user)
     shapes = [access_token_shape(token) for token in found]
     rows = [(one.name, one.created_at, one.expires_at, one.last_used_at, one.id) for one in shapes]
     shape = AccessTokenList(access_tokens=shapes, total_count=len(shapes), next_cursor=None)
@@ -53,7 +53,7 @@ def revoke(context: CommandContext, token: str) -> None:
     database = context.services.database
     with database.read() as work:
         user = resolve_user(context, work)
-        found = resolve_record("token", token, list_all(work, user, api_tokens.of_user))
+        found = resolve_record("token", token, list_all(work, user, api_tokens.list_for_user))
     context.confirm(f"End the token {found.name!r} of {user.email}?")
     with database.write() as work:
         api_tokens.revoke(work, user.id, found.id)

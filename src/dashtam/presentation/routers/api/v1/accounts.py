@@ -136,13 +136,13 @@ def list_accounts(context: RequestContext) -> Response[AccountList]:
 
     The user's accounts, by name, hidden and closed ones too, each with its newest balance.
     """
-    found = accounts.of_user(context.work, context.user_id, context.page())
+    found = accounts.list_for_user(context.work, context.user_id, context.page())
     return Response.of_page(AccountList, found, account_shape)
 
 
 def get_account(context: RequestContext) -> Response[AccountShape]:
     """Get an account."""
-    return Response(account_shape(accounts.with_balance(context.work, _owned(context))))
+    return Response(account_shape(accounts.load_balance(context.work, _owned(context))))
 
 
 def create_account(context: RequestContext) -> Response[AccountShape]:
@@ -173,7 +173,7 @@ def change_account(context: RequestContext) -> Response[AccountShape]:
         given["closed_at"] = _parse_past(context, patch.closed_at, "/closed_at")
     changes = msgspec.convert(given, AccountChanges)
     changed = accounts.change(context.work, account, changes)
-    return Response(account_shape(accounts.with_balance(context.work, changed)))
+    return Response(account_shape(accounts.load_balance(context.work, changed)))
 
 
 def type_balance(context: RequestContext) -> Response[Snapshot]:
@@ -209,7 +209,7 @@ def account_shape(balance: AccountBalance) -> AccountShape:
 
 
 def _owned(context: RequestContext) -> Account:
-    return accounts.owned(context.work, context.user_id, context.value(ACCOUNT_ID))
+    return accounts.load(context.work, context.user_id, context.value(ACCOUNT_ID))
 
 
 def _parse_past(context: RequestContext, text: str | None, pointer: str) -> datetime:

@@ -77,7 +77,7 @@ def list_access_tokens(context: RequestContext) -> Response[AccessTokenList]:
 
     Those that are valid, newest first.
     """
-    found = api_tokens.of_user(context.work, context.user_id, context.page())
+    found = api_tokens.list_for_user(context.work, context.user_id, context.page())
     return Response.of_page(AccessTokenList, found, access_token_shape)
 
 

@@ -47,7 +47,7 @@ def get_latest_snapshots(context: RequestContext) -> Response[LatestSnapshots]:
     exact totals by currency. The changes compare to the previous snapshot of the same account.
     Accounts that are hidden or closed are left out unless `include` names them.
     """
-    latest = balance_snapshots.latest(context.work, context.user_id, context.value(INCLUDE))
+    latest = balance_snapshots.load_latest(context.work, context.user_id, context.value(INCLUDE))
     return Response(latest_shape(latest))
 
 
@@ -63,7 +63,7 @@ def get_balance_history(context: RequestContext) -> Response[SnapshotHistory]:
     """
     interval = context.optional(INTERVAL)
     calendar = None if interval is None else Calendar(interval, context.value(TZ))
-    history = balance_snapshots.history(
+    history = balance_snapshots.load_history(
         context.work,
         context.user_id,
         context.value(ACCOUNT_ID),
@@ -80,7 +80,7 @@ def list_balance_snapshots(context: RequestContext) -> Response[SnapshotHistory]
     An account's most recent snapshots, newest first. Each change compares to the snapshot before
     it in the account's whole series, even where that one is beyond `limit`.
     """
-    history = balance_snapshots.recent(
+    history = balance_snapshots.load_recent(
         context.work,
         context.user_id,
         context.value(ACCOUNT_ID),

@@ -201,7 +201,7 @@ def list_connections(context: RequestContext) -> Response[ConnectionList]:
     The sources of the user's accounts: one for each connected provider, one for each institution
     of imported files, and one for the accounts that are kept by hand.
     """
-    found = connections.of_user(context.work, context.user_id, context.page())
+    found = connections.list_for_user(context.work, context.user_id, context.page())
     return Response.of_page(ConnectionList, found, connection_shape)
 
 
@@ -211,7 +211,7 @@ def get_connection(context: RequestContext) -> Response[ConnectionShape]:
 
 
 def _owned(context: RequestContext, work: UnitOfWork) -> Connection:
-    return connections.of(work, context.user_id, context.value(CONNECTION_ID))
+    return connections.load(work, context.user_id, context.value(CONNECTION_ID))
 
 
 def connection_shape(connection: Connection) -> ConnectionShape:

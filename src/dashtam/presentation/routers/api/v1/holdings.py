@@ -3,7 +3,7 @@
 from typing import ClassVar
 from uuid import UUID
 
-from dashtam.application.history import accounts, holdings
+from dashtam.application.history import accounts
 from dashtam.domain.history.holding import Holding
 from dashtam.presentation.http.parameters import ACCOUNT_ID
 from dashtam.presentation.http.request_context import RequestContext, Response
@@ -59,8 +59,8 @@ def list_account_holdings(context: RequestContext) -> Response[HoldingList]:
 
     The account's current positions, as they were last reported.
     """
-    account = accounts.owned(context.work, context.user_id, context.value(ACCOUNT_ID))
-    found = holdings.of_account(context.work, account, context.page())
+    account = accounts.load(context.work, context.user_id, context.value(ACCOUNT_ID))
+    found = context.work.holdings.of_account(account.id, context.page())
     return Response.of_page(HoldingList, found, holding_shape)
 
 
@@ -69,7 +69,7 @@ def list_holdings(context: RequestContext) -> Response[HoldingList]:
 
     The current positions of all the user's accounts.
     """
-    found = holdings.of_user(context.work, context.user_id, context.page())
+    found = context.work.holdings.of_user(context.user_id, context.page())
     return Response.of_page(HoldingList, found, holding_shape)
 
 

@@ -108,7 +108,7 @@ def list_sessions(context: RequestContext) -> Response[SessionList]:
 
     Every sign-in of the user, newest first.
     """
-    found = sessions.of_user(context.work, context.principal, context.page())
+    found = sessions.list_for_user(context.work, context.principal, context.page())
     return Response.of_page(SessionList, found, partial(_session_shape, context.principal))
 
 

@@ -10,9 +10,9 @@ from msgspec import Meta
 
 from dashtam.application.connections import connections
 from dashtam.application.history import accounts
-from dashtam.application.syncs import sync_run, syncs
-from dashtam.application.syncs.sync_run import SyncRequest
-from dashtam.application.syncs.syncs import Following
+from dashtam.application.syncs import claims, sync_run, syncs
+from dashtam.application.syncs.claims import SyncRequest
+from dashtam.application.syncs.syncs import SyncFollower
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account
 from dashtam.domain.connection import Connection, ConnectionId
@@ -113,7 +113,7 @@ def sync_accounts(context: RequestContext) -> Response[SyncShape]:
     """
     order = context.body(AccountSyncOrder)
     connection_id = ConnectionId(order.connection_id)
-    find = partial(connections.of, user_id=context.user_id, connection_id=connection_id)
+    find = partial(connections.load, user_id=context.user_id, connection_id=connection_id)
     return _sync(context, SnapshotSource.ACCOUNT_SYNC, find, is_forced=order.force)
 
 
@@ -125,7 +125,7 @@ def sync_holdings(context: RequestContext) -> Response[SyncShape]:
     """
     order = context.body(SyncOrder)
     account_id = context.value(ACCOUNT_ID)
-    find = partial(accounts.owned, user_id=context.user_id, account_id=account_id)
+    find = partial(accounts.load, user_id=context.user_id, account_id=account_id)
     return _sync(context, SnapshotSource.HOLDINGS_SYNC, find, is_forced=order.force)
 
 
@@ -137,7 +137,7 @@ def sync_connection(context: RequestContext) -> Response[SyncShape]:
     """
     order = context.body(SyncOrder)
     connection_id = context.value(CONNECTION_ID)
-    find = partial(connections.of, user_id=context.user_id, connection_id=connection_id)
+    find = partial(connections.load, user_id=context.user_id, connection_id=connection_id)
     return _sync(context, SnapshotSource.MANUAL_SYNC, find, is_forced=order.force)
 
 
@@ -150,12 +150,12 @@ def _sync(
 ) -> Response[SyncShape]:
     services = context.services
     with services.database.write() as work:
-        found, account = find(work), None
+        found, account_id = find(work), None
         if isinstance(found, Account):
-            account = found
-            found = connections.of(work, context.user_id, account.connection_id)
-        request = SyncRequest(source, account, is_forced=is_forced)
-        claim = sync_run.begin(work, services, found, request)
+            account_id = found.id
+            found = connections.load(work, context.user_id, found.connection_id)
+        request = SyncRequest(source, account_id, is_forced=is_forced)
+        claim = claims.claim_connection(work, services, found, request)
         accepted = _respond(claim.sync, 202)
         if context.responds_async:
             context.store_response(work, accepted)
@@ -167,7 +167,7 @@ def _sync(
         if ended.state is not SyncState.FAILED:
             context.store_response(work, _respond(ended, 201))
 
-    return _respond(sync_run.run(services, claim, store), 201)
+    return _respond(sync_run.complete_or_raise(services, claim, store), 201)
 
 
 def _respond(sync: Sync, status: int) -> Response[SyncShape]:
@@ -180,17 +180,17 @@ def follow_sync(context: RequestContext) -> Response[None]:
     The run as server-sent events: `sync` with the run whenever it has changed, the last one when
     it has ended. Comments keep the connection open meanwhile.
     """
-    sync = syncs.of(context.work, context.user_id, context.value(SYNC_ID))
-    events = _sync_events(Following(context.services, context.user_id, sync.id))
+    sync = syncs.load(context.work, context.user_id, context.value(SYNC_ID))
+    events = _sync_events(SyncFollower(context.services, context.user_id, sync.id))
     return Response(stream=events, media_type=EVENT_STREAM)
 
 
-def _sync_events(following: Following) -> Iterator[bytes]:
+def _sync_events(following: SyncFollower) -> Iterator[bytes]:
     """Yield an event for each change of the run; between them heartbeats, or nothing."""
     silent_polls = 0
     while True:
         try:
-            sync = following.news()
+            sync = following.poll()
         except DashtamError:
             # The run is gone, or the database is away: the client requests the run itself.
             return
@@ -209,8 +209,8 @@ def list_connection_syncs(context: RequestContext) -> Response[SyncList]:
 
     Every run of the connection, imports and typed balances too, newest first.
     """
-    connection = connections.of(context.work, context.user_id, context.value(CONNECTION_ID))
-    found = syncs.of_connection(context.work, connection, context.page())
+    connection = connections.load(context.work, context.user_id, context.value(CONNECTION_ID))
+    found = syncs.list_for_connection(context.work, connection, context.page())
     return Response.of_page(SyncList, found, sync_shape)
 
 
@@ -219,7 +219,7 @@ def list_syncs(context: RequestContext) -> Response[SyncList]:
 
     Every run of all the user's connections, newest first.
     """
-    found = syncs.of_user(context.work, context.user_id, context.page())
+    found = syncs.list_for_user(context.work, context.user_id, context.page())
     return Response.of_page(SyncList, found, sync_shape)
 
 
@@ -228,7 +228,7 @@ def get_sync(context: RequestContext) -> Response[SyncShape]:
 
     A run with its result for each account.
     """
-    sync = syncs.of(context.work, context.user_id, context.value(SYNC_ID))
+    sync = syncs.load(context.work, context.user_id, context.value(SYNC_ID))
     return Response(sync_shape(sync))
 
 
@@ -240,7 +240,7 @@ def get_snapshot_sync(context: RequestContext) -> Response[SyncShape]:
     """
     account_id = context.value(ACCOUNT_ID)
     snapshot_id = context.value(SNAPSHOT_ID)
-    sync = syncs.of_snapshot(context.work, context.user_id, account_id, snapshot_id)
+    sync = syncs.load_of_snapshot(context.work, context.user_id, account_id, snapshot_id)
     return Response(sync_shape(sync))
 
 

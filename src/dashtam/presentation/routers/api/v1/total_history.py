@@ -128,7 +128,7 @@ def get_total_history(context: RequestContext) -> Response[TotalHistory]:
                 series.currency.code,
                 [BalancePointShape(point.at, str(point.balance)) for point in series.points],
             )
-            for series in total_history.by_account(context.work, context.user_id, requested)
+            for series in total_history.load_accounts(context.work, context.user_id, requested)
         ]
     else:
         history.series = [
@@ -139,6 +139,6 @@ def get_total_history(context: RequestContext) -> Response[TotalHistory]:
                     for point in series.points
                 ],
             )
-            for series in total_history.by_currency(context.work, context.user_id, requested)
+            for series in total_history.load_totals(context.work, context.user_id, requested)
         ]
     return Response(history)

@@ -87,13 +87,13 @@ def get_registration(context: RequestContext) -> Response[RegistrationState]:
     For a first page: whether a user exists, whether registration is still open, and whether it
     needs the setup code that the server printed.
     """
-    state = users.registration(context.services, needs_setup_code=_is_reachable(context))
+    state = users.load_registration_rules(context.services, needs_setup_code=_is_reachable(context))
     return Response(to_shape(RegistrationState, state))
 
 
 def get_user(context: RequestContext) -> Response[UserShape]:
     """Get the signed-in user."""
-    return Response(user_shape(users.of(context.work, context.user_id)))
+    return Response(user_shape(users.load(context.work, context.user_id)))
 
 
 def change_user(context: RequestContext) -> Response[UserShape]:

@@ -178,7 +178,7 @@ class FastPath:
         token = credentials.strip().decode("latin-1")
         principal: Principal | None = None
         if token.startswith(api_tokens.PREFIX):
-            credential = Credential(now, token_hash=api_tokens.hash_of(token))
+            credential = Credential(now, token_hash=api_tokens.hash_token(token))
         else:
             principal = self._services.signer.verify(token, now)
             if principal is None:

@@ -15,7 +15,7 @@ from xxhash import xxh3_128_hexdigest
 from dashtam.application.people import sessions
 from dashtam.application.people.api_tokens import TokenUsage
 from dashtam.application.ports import Services
-from dashtam.application.rate_limits import Spent, limited_part
+from dashtam.application.rate_limits import RateLimitResult, bucket_address
 from dashtam.application.syncs.syncs import SyncFailed, SyncInterrupted, SyncRunning
 from dashtam.database.people.idempotency_keys import StoredResponse
 from dashtam.database.unit_of_work import UnitOfWork
@@ -65,7 +65,7 @@ class Pipeline:
         self._token_usage = token_usage
         self._policy = services.options.rate_policies[route.rate_limit.name]
         self._caller: Principal | None = None
-        self._spent: Spent | None = None
+        self._spent: RateLimitResult | None = None
         self._values: Mapping[str, object] = {}
         self._key: str | None = None
 
@@ -116,7 +116,7 @@ class Pipeline:
         or 422 of the body. The 404 and 403 of a resource come from the handler.
         """
         request, route = self._request, self._route
-        bucket = f"address:{limited_part(request.address)}"
+        bucket = f"address:{bucket_address(request.address)}"
         if self._caller:
             bucket = user_bucket(self._caller)
         self._spent = self._services.buckets.spend(self._policy, bucket)
@@ -219,7 +219,7 @@ class Pipeline:
         """Return these headers with those of every response; a location gets the proxy's path."""
         # Before anything is spent, the bucket is full.
         full, now = self._policy.capacity, int(self._services.clock().timestamp())
-        spent = self._spent or Spent(
+        spent = self._spent or RateLimitResult(
             allowed=True, limit=full, remaining=full, reset_at=now, retry_after_s=None
         )
         own = {"Cache-Control": "no-store", **rate_limit_headers(spent), **headers}
@@ -247,7 +247,7 @@ def user_bucket(principal: Principal) -> str:
     return f"user:{principal.user_id}"
 
 
-def rate_limit_headers(spent: Spent) -> dict[str, str]:
+def rate_limit_headers(spent: RateLimitResult) -> dict[str, str]:
     """Return the headers of a bucket's state."""
     return {
         "X-RateLimit-Limit": str(spent.limit),

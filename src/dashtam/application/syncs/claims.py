@@ -1,0 +1,192 @@
+"""Claims: which connection is synced next, and the right to sync it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from dashtam.application.ports import Services
+from dashtam.application.provider import Provider
+from dashtam.application.syncs import schedule
+from dashtam.application.syncs.syncs import SyncRunning, interrupt
+from dashtam.database.syncs.connections import LiveConnection
+from dashtam.database.unit_of_work import UnitOfWork
+from dashtam.domain.account import AccountId
+from dashtam.domain.connection import Connection, ConnectionState, ProviderKind
+from dashtam.domain.errors import Conflict, RateLimited
+from dashtam.domain.sync import SnapshotSource, Sync, SyncId, SyncKind, SyncState
+
+_EXPIRED_AT_ONCE: Final = 100
+_SPREAD_AT_ONCE: Final = 1_000
+_RETRY_UNINSTALLED_AFTER: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRequest:
+    """A sync as it is requested; ``account_id`` for the holdings of that account alone.
+
+    ``is_forced`` leaves out our own spacing, never the provider's pauses. ``is_due`` is for the
+    slot at which the connection is due.
+    """
+
+    source: SnapshotSource
+    account_id: AccountId | None = None
+    is_forced: bool = False
+    is_due: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SyncClaim:
+    """The right to complete one run, as long as its lease and its fence hold."""
+
+    sync: Sync
+    live: LiveConnection
+    provider: Provider
+
+
+def claim_due(services: Services) -> SyncClaim | None:
+    """Choose the connection that has been due for longest and claim it, None where none is due.
+
+    The transaction that writes the result moves the slot on: a claim that is lost before that
+    leaves the slot due.
+    """
+    with services.database.read() as work:
+        if not work.connections.any_due(work.now):
+            return None
+    with services.database.write() as work:
+        live = work.connections.locked_due(work.now)
+        if live is None:
+            return None
+        try:
+            request = SyncRequest(SnapshotSource.SCHEDULED_SYNC, is_due=True)
+            return claim_locked(work, services, live, request)
+        except RateLimited as refusal:
+            # The quota is spent, or another sync met a pause meanwhile.
+            after = timedelta(seconds=refusal.retry_after_s) * (1 + services.random_fraction() / 10)
+            postponed = replace(live.connection, next_sync_at=work.now + after)
+        except SyncRunning:
+            return None
+        except Conflict as refusal:
+            # The provider is not installed.
+            postponed = replace(
+                live.connection,
+                state=ConnectionState.FAILING,
+                detail=str(refusal),
+                next_sync_at=work.now + _RETRY_UNINSTALLED_AFTER,
+                updated_at=work.now,
+            )
+        work.connections.keep(replace(live, connection=postponed))
+    return None
+
+
+def claim_connection(
+    work: UnitOfWork, services: Services, connection: Connection, request: SyncRequest
+) -> SyncClaim:
+    """Claim the user's own connection for one run; the caller commits before it completes the run.
+
+    Raises:
+        Conflict: no provider feeds it, or it is disconnected.
+        SyncRunning: another run has not ended.
+        RateLimited: too soon, by our spacing, the provider's pause or its quota of the day.
+    """
+    live = work.connections.locked(connection.id)
+    if live is None or live.connection.kind is not ProviderKind.API:
+        detail = "No provider feeds this: there is nothing to sync."
+        raise Conflict(detail)
+    return claim_locked(work, services, live, request)
+
+
+def claim_locked(
+    work: UnitOfWork, services: Services, live: LiveConnection, request: SyncRequest
+) -> SyncClaim:
+    """Claim a connection that is locked already; it raises as ``claim_connection`` does."""
+    connection = live.connection
+    if connection.state is ConnectionState.DISCONNECTED:
+        detail = "This connection is disconnected. Enter its credentials to connect it again."
+        raise Conflict(detail)
+    provider = services.providers.get(connection.provider)
+    if provider is None:
+        detail = f"The provider {connection.provider!r} is not installed here any more."
+        raise Conflict(detail)
+    running = work.syncs.running(connection.id)
+    if running is not None:
+        assert running.lease_until is not None, "every live run has a lease"
+        if running.lease_until > work.now:
+            raise SyncRunning(running.id)
+        interrupt(work, running)
+    if not (request.is_due or request.is_forced):
+        last = work.syncs.last_success(connection.id, request.source, request.account_id)
+        if last is not None:
+            _refuse_until(
+                last + services.options.sync_spacing,
+                work.now,
+                "This was synced a moment ago. Wait a little, or force it.",
+            )
+    if live.paused_until is not None:
+        _refuse_until(
+            live.paused_until, work.now, f"{provider.name} asked for a pause that has not ended."
+        )
+    today = schedule.start_of_day(work.now)
+    if live.requests_on == today and live.requests >= provider.pace.daily_budget:
+        _refuse_until(
+            today + schedule.DAY,
+            work.now,
+            f"{provider.name} was asked as often as it may be today.",
+        )
+    is_first = not work.syncs.any_success(connection.id)
+    source = SnapshotSource.INITIAL_CONNECTION if is_first else request.source
+    claimed = replace(live, fence=live.fence + 1)
+    sync = replace(
+        Sync.begin(SyncId(work.new_id()), connection, SyncKind.LIVE, source, work.now),
+        detail=f"{provider.name} is being asked.",
+        lease_until=work.now + services.options.sync_lease,
+        fence=claimed.fence,
+        account_id=request.account_id,
+        due_at=connection.next_sync_at if request.is_due else None,
+    )
+    work.connections.keep(claimed)
+    work.syncs.add(sync)
+    return SyncClaim(sync, claimed, provider)
+
+
+def _refuse_until(end: datetime, now: datetime, detail: str) -> None:
+    if end > now:
+        raise RateLimited(-(-(end - now) // timedelta(seconds=1)), detail)
+
+
+def release(work: UnitOfWork, claim: SyncClaim) -> None:
+    """Give a claim back before its end, so that another worker can take it at once."""
+    work.connections.locked(claim.sync.connection_id)
+    sync = work.syncs.get(claim.sync.id)
+    if sync is not None and sync.state is SyncState.RUNNING:
+        interrupt(work, sync)
+
+
+def end_expired(work: UnitOfWork, services: Services) -> int:
+    """End the runs with an expired lease, and return their number."""
+    ended = 0
+    for expired in work.syncs.expired(work.now, _EXPIRED_AT_ONCE):
+        work.connections.locked(expired.connection_id)
+        sync = work.syncs.get(expired.id)
+        if sync is None or sync.state is not SyncState.RUNNING:
+            continue
+        if sync.lease_until is not None and sync.lease_until <= services.clock():
+            interrupt(work, sync)
+            ended += 1
+    return ended
+
+
+def spread_overdue(services: Services) -> int:
+    """Spread connections that fell due while no worker ran over the time to come.
+
+    Each gets one slot, however many it missed; return their number.
+    """
+    with services.database.write() as work:
+        before = work.now - schedule.CATCH_UP_AFTER
+        overdue = work.connections.locked_overdue(before, _SPREAD_AT_ONCE)
+        for live in overdue:
+            provider = services.providers.get(live.connection.provider)
+            if provider is not None:
+                at = schedule.catch_up_at(provider.pace, work.now, services.random_fraction())
+                postponed = replace(live.connection, next_sync_at=at)
+                work.connections.keep(replace(live, connection=postponed))
+    return len(overdue)
