@@ -30,14 +30,14 @@ from dashtam.database.history_cache import history_cache
 from dashtam.database.history_cache.drivers import (
     CacheMissError,
     PostgresqlDriver,
-    Prepared,
+    PreparedStatement,
     SqliteDriver,
 )
-from dashtam.database.history_cache.history_chunks import FULL
+from dashtam.database.history_cache.history_chunks import CHUNK_SIZE
 from dashtam.database.tables import accounts, history_chunks
 from dashtam.database.unit_of_work import Database
 from dashtam.domain.account import AccountId
-from dashtam.domain.history.balance_history import changed_since
+from dashtam.domain.history.balance_history import with_change
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot, SnapshotId
 from dashtam.domain.money import Currency, Money
 from dashtam.domain.sync import SnapshotSource
@@ -258,7 +258,7 @@ def test_what_the_client_has_is_not_sent_again(ada: Person) -> None:
         assert ada.get(path, headers={"If-None-Match": etag}).status_code == 200
 
 
-@pytest.mark.parametrize("damage", ["frame", "missing", "swapped", "latest"])
+@pytest.mark.parametrize("damage", ["compressed", "missing", "swapped", "latest"])
 def test_pages_damaged_by_hand_are_noticed_and_made_anew(
     api: Api, ada: Person, plain: TestClient, damage: str
 ) -> None:
@@ -320,7 +320,7 @@ def test_pages_are_rendered_as_those_that_were_kept_before() -> None:
         created_at=START + timedelta(microseconds=1),
     )
     before = replace(snapshot, balance=Money(Decimal(10), usd))
-    assert render_snapshot(changed_since(before, snapshot)) == EXPECTED
+    assert render_snapshot(with_change(before, snapshot)) == EXPECTED
 
 
 EXPECTED = (
@@ -346,11 +346,13 @@ def hurt(api: Api, account_id: UUID, other: UUID, damage: str) -> None:
             theirs = update(accounts).values(latest=b"damaged")
             connection.execute(theirs.where(accounts.c.id == account_id))
         else:
-            frame = b"damaged"
+            compressed = b"damaged"
             if damage == "swapped":
-                wanted = select(pages.frame).where(pages.account_id == other)
-                frame = connection.execute(wanted.order_by(pages.last_at).limit(1)).scalar_one()
-            connection.execute(update(history_chunks).where(page).values(frame=frame))
+                wanted = select(pages.compressed).where(pages.account_id == other)
+                compressed = connection.execute(
+                    wanted.order_by(pages.last_at).limit(1)
+                ).scalar_one()
+            connection.execute(update(history_chunks).where(page).values(compressed=compressed))
 
 
 def test_the_first_instant_there_is_is_nothing_before_the_first_page(
@@ -361,14 +363,14 @@ def test_the_first_instant_there_is_is_nothing_before_the_first_page(
     with capture_logs() as logs:
         assert_same(ada, plain, [whole])
     assert fast_answers == [True]
-    assert "history_pages_damaged" not in {log["event"] for log in logs}
+    assert "history_chunks_damaged" not in {log["event"] for log in logs}
 
 
 def test_a_long_history_is_not_read_where_everybody_waits(
     ada: Person, plain: TestClient, fast_answers: list[bool]
 ) -> None:
     account_id = ada.account("0", captured_at=day(0))
-    longest = history_cache.MAX_CHUNKS * FULL
+    longest = history_cache.MAX_CHUNKS * CHUNK_SIZE
     rows = [f"{(START + timedelta(days=1, hours=n)).isoformat()},{n}" for n in range(longest)]
     file = "\n".join(["Date,Balance", *rows]).encode()
     ada.post("/imports", files={"file": ("b.csv", file)}, data={"account_id": account_id})
@@ -387,7 +389,7 @@ def test_reading_what_lies_ready_gives_up_no_lock_of_a_writer(
     driver = SqliteDriver(path)
     with database.write():
         assert driver.version() is not None
-        asyncio.run(driver.rows(Prepared("SELECT count(*) FROM users"), {}))
+        asyncio.run(driver.fetch(PreparedStatement("SELECT count(*) FROM users"), {}))
         asyncio.run(driver.close())
         assert begins_to_write(path) == "database is locked"
     assert begins_to_write(path) == ""
@@ -421,7 +423,7 @@ def test_a_postgresql_that_is_away_is_not_asked_by_every_reader() -> None:
             await driver.open()
             for _ in range(2):
                 with pytest.raises(CacheMissError):
-                    await driver.rows(Prepared("SELECT 1"), {})
+                    await driver.fetch(PreparedStatement("SELECT 1"), {})
             await driver.close()
 
     asyncio.run(read_twice())

@@ -17,7 +17,7 @@ from dashtam.application.imports.file_import import SentFile
 from dashtam.application.imports.import_result import Import
 from dashtam.application.people import api_tokens, users
 from dashtam.application.ports import Services
-from dashtam.database.pagination import every
+from dashtam.database.pagination import iterate_all
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountType
 from dashtam.domain.connection import ConnectionId
@@ -82,7 +82,7 @@ def prepare(services: Services, password: str, samples: Iterable[Sample]) -> Dem
         # Beside the files, a connection that the worker syncs.
         connect.connect(services, user.id, NewConnection(_PROVIDER, {"seed": EMAIL}))
     with services.database.write() as work:
-        for token in list(every(lambda page: api_tokens.list_for_user(work, user.id, page))):
+        for token in list(iterate_all(lambda page: api_tokens.list_for_user(work, user.id, page))):
             if token.name == TOKEN_NAME:
                 api_tokens.revoke(work, user.id, token.id)
         secrets = services.secrets
@@ -92,7 +92,7 @@ def prepare(services: Services, password: str, samples: Iterable[Sample]) -> Dem
 
 def _prepare_user(services: Services, password: str) -> User:
     with services.database.read() as work:
-        user = work.users.by_email(EMAIL)
+        user = work.users.find_by_email(EMAIL)
         password_hash = None if user is None else work.users.password_hash(user.id)
     if user is not None:
         if not services.passwords.verify(password, password_hash):
@@ -117,14 +117,14 @@ def _correct_accounts(work: UnitOfWork, done: Import) -> None:
 
 
 def _list_live(work: UnitOfWork, user_id: UserId) -> set[ConnectionId]:
-    known = every(lambda page: work.connections.of_user(user_id, page))
+    known = iterate_all(lambda page: work.connections.of_user(user_id, page))
     return {connection.id for connection in known if connection.provider == _PROVIDER}
 
 
 def _summarize(work: UnitOfWork, user_id: UserId, token: str) -> Demo:
     snapshots = 0
     histories: list[tuple[int, Account, Period]] = []
-    shown = list(every(lambda page: accounts.list_for_user(work, user_id, page)))
+    shown = list(iterate_all(lambda page: accounts.list_for_user(work, user_id, page)))
     live = _list_live(work, user_id)
     for one in shown:
         if one.newest is None:

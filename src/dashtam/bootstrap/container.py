@@ -17,7 +17,7 @@ from dashtam.application.provider import Http
 from dashtam.bootstrap.background_tasks import BackgroundTasks
 from dashtam.database import backups, health, migrate
 from dashtam.database.engine import open_engine, sqlite_path
-from dashtam.database.history_cache.drivers import driver_of
+from dashtam.database.history_cache.drivers import create_driver
 from dashtam.database.history_cache.history_cache import HistoryCache
 from dashtam.database.unit_of_work import Clock, Database
 from dashtam.domain.account import AccountId
@@ -144,7 +144,7 @@ class Container:
             buckets = MemoryBuckets()
         else:
             buckets = MemoryBuckets(self._clock_ns, self._clock_ns)
-        driver = driver_of(self.engine, connections=max(1, settings.database_pool // 2))
+        driver = create_driver(self.engine, connections=max(1, settings.database_pool // 2))
         self._services = Services(
             database=database,
             clock=self.clock,
@@ -190,7 +190,7 @@ class Container:
         """Upgrade the schema, after a backup of a SQLite database that holds anything."""
         self._lock_data_folder()
         is_file = sqlite_path(self.settings.database) is not None
-        if is_file and not health.is_current(self.engine) and health.holds_anything(self.engine):
+        if is_file and not health.is_current(self.engine) and health.has_users(self.engine):
             self.backup(self.settings.data / "backups")
         return migrate.upgrade_engine(self.engine), migrate.HEAD
 
@@ -212,7 +212,7 @@ class Container:
         if self._folder_lock is None:
             lock = ExitStack()
             if sqlite_path(self.settings.database) is not None:
-                lock.enter_context(backups.in_use(self.settings.data))
+                lock.enter_context(backups.hold_data_folder(self.settings.data))
             self._folder_lock = lock
 
     def _clock_ns(self) -> int:
@@ -224,7 +224,7 @@ class Container:
         def rebuild() -> None:
             try:
                 with self.database.write() as work:
-                    work.history_chunks.changed(AccountId(account_id))
+                    work.history_chunks.mark_changed(AccountId(account_id))
             finally:
                 self._rebuilding.discard(account_id)
 

@@ -58,7 +58,7 @@ def check_database(engine: Engine) -> Check:
 def check_clock(engine: Engine, now: datetime) -> Check:
     """Check that the clock is not behind the newest recorded snapshot."""
     try:
-        newest = health.newest_recording(engine)
+        newest = health.newest_recorded_at(engine)
     except SQLAlchemyError:
         newest = None
     if newest is not None and newest - now > _MAX_CLOCK_LAG:
@@ -70,7 +70,7 @@ def check_clock(engine: Engine, now: datetime) -> Check:
 def check_worker(engine: Engine, now: datetime) -> Check:
     """Check that no connection has waited long for its sync."""
     try:
-        overdue = health.overdue_connections(engine, now - _MAX_SYNC_DELAY)
+        overdue = health.count_overdue_connections(engine, now - _MAX_SYNC_DELAY)
     except SQLAlchemyError:
         overdue = 0
     if overdue:

@@ -21,7 +21,7 @@ def reseal_credentials(database: Database, ring: KeyRing) -> frozenset[bytes]:
     after: ConnectionId | None = None
     while True:
         with database.read() as work:
-            rows = work.connections.sealed(after, _BATCH_ROWS)
+            rows = work.connections.sealed_credentials(after, _BATCH_ROWS)
         for connection, sealed in rows:
             try:
                 key_id = parse_key_id(sealed)
@@ -36,7 +36,7 @@ def reseal_credentials(database: Database, ring: KeyRing) -> frozenset[bytes]:
                 needed.add(key_id)
                 continue
             with database.write() as work:
-                if not work.connections.reseal(connection.id, sealed, resealed):
+                if not work.connections.replace_credentials(connection.id, sealed, resealed):
                     needed.add(key_id)
         if len(rows) < _BATCH_ROWS:
             return frozenset(needed)

@@ -90,12 +90,12 @@ def connect(
 
     def store_and_claim() -> SyncClaim:
         with services.database.write() as work:
-            stored = work.connections.locked(connection_id)
-            running = work.syncs.running(connection_id)
+            stored = work.connections.lock(connection_id)
+            running = work.syncs.find_running(connection_id)
             if stored is not None and running is not None:
                 # An earlier attempt was committed, and only the confirmation was lost.
                 return SyncClaim(running, stored, provider)
-            work.users.require(user_id)
+            work.users.block_erasure(user_id)
             institution = Institution(
                 # A user may have several connections to one provider.
                 key=f"{provider.slug}:{connection_id}",
@@ -109,7 +109,9 @@ def connect(
                 next_sync_at=work.now,
             )
             work.connections.add(connection)
-            work.connections.count_requests(connection_id, start_of_day(work.now), quota.requests)
+            work.connections.set_request_count(
+                connection_id, start_of_day(work.now), quota.requests
+            )
             record_event(work, "connection_created", user_id, connection_id)
             sealed = credentials.seal(services.cipher, connection, issued)
             request = SyncRequest(SnapshotSource.INITIAL_CONNECTION, is_forced=True)
@@ -125,7 +127,7 @@ def connect(
     if sync.code != SyncFailureCode.CREDENTIALS_REFUSED:
         return _reload(services, claim.live.connection, sync)
     with services.database.write() as work:
-        work.connections.locked(connection_id)
+        work.connections.lock(connection_id)
         work.connections.remove(connection_id)
         record_event(work, "connection_refused", user_id, None)
     raise CredentialsRejected(sync.detail)
@@ -157,13 +159,13 @@ def reconnect(services: Services, connection: Connection, entered: Credentials) 
     if sync.code != SyncFailureCode.CREDENTIALS_REFUSED:
         return _reload(services, connection, sync)
     with services.database.write() as work:
-        live = work.connections.locked(connection.id)
+        live = work.connections.lock(connection.id)
         if live is not None and live.fence == claim.live.fence:
             # It may have been renamed meanwhile.
             restored = replace(before.connection, name=live.connection.name)
-            work.connections.keep(replace(before, connection=restored, fence=live.fence))
+            work.connections.update(replace(before, connection=restored, fence=live.fence))
             day = before.requests_on or start_of_day(work.now)
-            work.connections.count_requests(connection.id, day, before.requests)
+            work.connections.set_request_count(connection.id, day, before.requests)
             record_event(work, "connection_refused", connection.user_id, connection.id)
     raise CredentialsRejected(sync.detail)
 
@@ -176,10 +178,10 @@ def _replace_and_claim(
     ``requests`` were made to get the credentials.
     """
     with services.database.write() as work:
-        before = work.connections.locked(connection.id)
+        before = work.connections.lock(connection.id)
         if before is None:
             raise ConnectionNotFound
-        running = work.syncs.running(connection.id)
+        running = work.syncs.find_running(connection.id)
         if running is not None:
             # Credentials that are issued once must be stored: the sync with the old ones ends.
             interrupt(work, running)
@@ -202,7 +204,7 @@ def _replace_and_claim(
         claim = claim_locked(work, services, renewed, request)
         day = start_of_day(work.now)
         made_today = renewed.requests if renewed.requests_on == day else 0
-        work.connections.count_requests(connection.id, day, made_today + requests)
+        work.connections.set_request_count(connection.id, day, made_today + requests)
         return before, claim
 
 

@@ -71,11 +71,11 @@ def find_or_create(work: UnitOfWork, user_id: UserId, institution: Institution) 
 
 def rename(work: UnitOfWork, connection: Connection, name: str) -> Connection:
     """Rename the user's own connection, and return it."""
-    live = work.connections.locked(connection.id)
+    live = work.connections.lock(connection.id)
     if live is None:
         raise ConnectionNotFound
     renamed = replace(live.connection, name=name, updated_at=work.now)
-    work.connections.keep(replace(live, connection=renamed))
+    work.connections.update(replace(live, connection=renamed))
     record_event(work, "connection_changed", connection.user_id, connection.id)
     return renamed
 
@@ -88,13 +88,13 @@ def disconnect(work: UnitOfWork, connection: Connection) -> None:
     Raises:
         Conflict: no provider feeds it, so that there is nothing to disconnect.
     """
-    live = work.connections.locked(connection.id)
+    live = work.connections.lock(connection.id)
     if live is None or live.connection.kind is not ProviderKind.API:
         detail = "No provider feeds this connection: there is nothing to disconnect."
         raise Conflict(detail)
     if live.connection.state is ConnectionState.DISCONNECTED:
         return
-    running = work.syncs.running(connection.id)
+    running = work.syncs.find_running(connection.id)
     if running is not None:
         ended = running.finish(
             SyncState.FAILED,
@@ -112,7 +112,7 @@ def disconnect(work: UnitOfWork, connection: Connection) -> None:
         next_sync_at=None,
         updated_at=work.now,
     )
-    work.connections.keep(
+    work.connections.update(
         replace(
             live,
             connection=disconnected,

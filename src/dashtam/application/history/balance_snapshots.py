@@ -12,9 +12,8 @@ from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import AccountId
 from dashtam.domain.errors import AccountForbidden, AccountNotFound, InvalidDateRange
 from dashtam.domain.history import balance_history
-from dashtam.domain.history.balance_history import BalanceHistory, ChangedSnapshot, changed_since
-from dashtam.domain.history.balance_snapshot import BalanceSnapshot
-from dashtam.domain.history.thinning import Measure, last_of_each, thinned
+from dashtam.domain.history.balance_history import BalanceHistory, ChangedSnapshot, with_change
+from dashtam.domain.history.thinning import last_per_interval, thin
 from dashtam.domain.money import Money
 from dashtam.domain.period import Calendar, Period
 from dashtam.domain.sync import SnapshotSource
@@ -22,9 +21,8 @@ from dashtam.domain.user import UserId
 
 MOST_ROWS: Final = 50_000
 
-_MEASURE: Final[Measure[BalanceSnapshot]] = Measure(
-    attrgetter("captured_at"), attrgetter("balance.amount")
-)
+_INSTANT: Final = attrgetter("captured_at")
+_AMOUNT: Final = attrgetter("balance.amount")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ def load_latest(
     (``hidden``, ``closed``).
     """
     shown = [
-        changed_since(latest.previous, latest.newest)
+        with_change(latest.previous, latest.newest)
         for latest in sorted(
             work.balance_snapshots.latest(user_id), key=attrgetter("account.name", "account.id.hex")
         )
@@ -94,19 +92,21 @@ def load_history(
         found = _check_owner(snapshots.within(account_id, period, source, MOST_ROWS + 1), user_id)
         if len(found.snapshots) > MOST_ROWS:
             raise _too_many(snapshots.count_within(account_id, period, source))
-        return balance_history.history(found.snapshots, found.currency)
+        return balance_history.build_history(found.snapshots, found.currency)
     newest = _check_owner(snapshots.newest(account_id, source, 1, period.end), user_id)
-    values = snapshots.each_within(account_id, period, source)
+    values = snapshots.stream(account_id, period, source)
     if thinning.calendar is not None:
-        values = last_of_each(values, thinning.calendar, _MEASURE.instant)
+        values = last_per_interval(values, thinning.calendar, _INSTANT)
     if thinning.most is not None and newest.snapshots:
-        shown = thinned(values, thinning.most, newest.snapshots[0].captured_at, _MEASURE)
+        shown = thin(
+            values, thinning.most, newest.snapshots[0].captured_at, instant=_INSTANT, amount=_AMOUNT
+        )
     else:
         shown = list(islice(values, MOST_ROWS))
         more = sum(1 for _ in values)
         if more:
             raise _too_many(MOST_ROWS + more)
-    return balance_history.history(shown, newest.currency)
+    return balance_history.build_history(shown, newest.currency)
 
 
 def load_recent(
@@ -124,7 +124,7 @@ def load_recent(
     """
     # One more than requested, so that the oldest shown has something to change from.
     found = _check_owner(work.balance_snapshots.newest(account_id, source, limit + 1), user_id)
-    return balance_history.recent(found.snapshots, limit, found.currency)
+    return balance_history.build_recent_history(found.snapshots, limit, found.currency)
 
 
 def _check_owner(found: OwnedSnapshots | None, user_id: UserId) -> OwnedSnapshots:

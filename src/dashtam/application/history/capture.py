@@ -7,12 +7,12 @@ from itertools import islice
 from operator import attrgetter
 from typing import Final
 
-from dashtam.database.history.not_retracted import RecordedReading
+from dashtam.database.history.balance_snapshots import RecordedReading
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account
 from dashtam.domain.errors import DashtamError
 from dashtam.domain.history.balance_snapshot import SnapshotId
-from dashtam.domain.history.hash_chain import Chain, Record, linked
+from dashtam.domain.history.hash_chain import Chain, Record, link_records
 from dashtam.domain.statement import Reading
 from dashtam.domain.sync import SnapshotSource, SyncId
 
@@ -65,7 +65,7 @@ class Capture:
             captured_at = max(captured_at, last + timedelta(seconds=1))
         # The provider's own instant is kept beside it, in ``as_of``.
         self._record([replace(reading, captured_at=captured_at)])
-        self.work.accounts.recorded_live(self.account.id, captured_at)
+        self.work.accounts.set_last_live_at(self.account.id, captured_at)
 
     def record_reported(self, readings: Iterable[Reading]) -> CaptureResult:
         """Record the readings of a file or a backfill: at most one snapshot for each instant.
@@ -78,7 +78,7 @@ class Capture:
         readings = iter(readings)
         while batch := list(islice(readings, _BATCH)):
             instants = [reading.captured_at for reading in batch]
-            recorded = dict(self.work.balance_snapshots.standing(self.account.id, instants))
+            recorded = dict(self.work.balance_snapshots.readings_at(self.account.id, instants))
             new: list[Reading] = []
             for reading in batch:
                 known = recorded.get(reading.captured_at)
@@ -97,7 +97,7 @@ class Capture:
         if not readings:
             return
         work = self.work
-        chain = work.accounts.chain(self.account.id)
+        chain = work.accounts.lock_chain(self.account.id)
         records = (
             Record(
                 id=SnapshotId(work.new_id()),
@@ -111,9 +111,9 @@ class Capture:
             )
             for sequence, reading in enumerate(readings, chain.length + 1)
         )
-        links = list(linked(chain, records))
+        links = list(link_records(chain, records))
         work.balance_snapshots.add(links)
         end = Chain(chain.length + len(links), links[-1].digest)
-        work.accounts.extend_chain(self.account.id, end)
+        work.accounts.update_chain(self.account.id, end)
         first_at = min(reading.captured_at for reading in readings)
-        work.history_chunks.changed(self.account.id, first_at)
+        work.history_chunks.mark_changed(self.account.id, first_at)

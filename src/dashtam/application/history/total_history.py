@@ -13,10 +13,10 @@ from dashtam.domain.errors import InvalidDateRange
 from dashtam.domain.history.total_history import (
     AccountSeries,
     BalanceSeries,
-    Frame,
+    TimeGrid,
     TotalSeries,
-    account_points,
-    total_points,
+    sample_balances,
+    sum_balances,
 )
 from dashtam.domain.period import Calendar, Period
 from dashtam.domain.user import UserId
@@ -54,7 +54,7 @@ class _Plan:
     work: UnitOfWork
     spans: Sequence[RecordedSpan]
     until: datetime | None
-    frame: Frame
+    frame: TimeGrid
 
     def series_of(self, span: RecordedSpan) -> BalanceSeries:
         balances = self.work.balance_snapshots.balances(span.account, self.frame.start, self.until)
@@ -78,7 +78,7 @@ def load_totals(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[Tot
     spans = sorted(plan.spans, key=attrgetter("account.currency.code"))
     return _refuse_too_many(
         TotalSeries(
-            currency, total_points(map(plan.series_of, held), plan.frame, currency, asked.most)
+            currency, sum_balances(map(plan.series_of, held), plan.frame, currency, asked.most)
         )
         for currency, held in groupby(spans, attrgetter("account.currency"))
     )
@@ -97,7 +97,7 @@ def load_accounts(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[A
         AccountSeries(
             span.account.id,
             span.account.currency,
-            account_points(plan.series_of(span), plan.frame, span.account.currency, asked.most),
+            sample_balances(plan.series_of(span), plan.frame, span.account.currency, asked.most),
         )
         for span in sorted(plan.spans, key=attrgetter("account.name", "account.id.hex"))
     )
@@ -116,7 +116,7 @@ def _plan(work: UnitOfWork, user_id: UserId, asked: Range) -> _Plan:
     ends = list(islice(calendar.ends(start, end), MOST_POINTS + 1)) if start <= end else []
     if len(ends) > MOST_POINTS:
         raise InvalidDateRange(_TOO_MANY_INTERVALS)
-    return _Plan(work, spans, None if reaches_present else end, Frame(start, ends))
+    return _Plan(work, spans, None if reaches_present else end, TimeGrid(start, ends))
 
 
 def _refuse_too_many(found: Iterable[S]) -> Sequence[S]:

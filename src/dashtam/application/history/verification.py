@@ -10,7 +10,7 @@ from uuid import UUID
 from dashtam.database.unit_of_work import Database, UnitOfWork
 from dashtam.domain.account import AccountId
 from dashtam.domain.errors import DashtamError
-from dashtam.domain.history.hash_chain import Chain, Link, broken_at
+from dashtam.domain.history.hash_chain import Chain, Link, find_breaks
 from dashtam.domain.user import Erasure
 
 MOST_FINDINGS: Final = 10_000
@@ -73,7 +73,7 @@ def verify(database: Database) -> VerificationReport:
         _verify_audit_log(work, report)
     for account_id in report.outdated_chunks:
         with database.write() as work:
-            work.history_chunks.changed(account_id)
+            work.history_chunks.mark_changed(account_id)
         report.remarks.append(
             f"Account {account_id}: its cached history differed from its snapshots. It was rebuilt."
         )
@@ -98,7 +98,7 @@ def _verify_account(
             yield link
 
     try:
-        for sequence in broken_at(chain, count_links()):
+        for sequence in find_breaks(chain, count_links()):
             detail = f"Snapshot {sequence} of account {account_id} is not as it was recorded."
             report.add_finding("chain_broken", detail, account_id, sequence)
     except _UNREADABLE:
@@ -114,19 +114,19 @@ def _verify_account(
         )
     # Rows that cannot be read make no chunk; they are a finding already.
     with suppress(*_UNREADABLE):
-        if work.history_chunks.differs(account_id):
+        if work.history_chunks.is_outdated(account_id):
             report.outdated_chunks.append(account_id)
 
 
 def _verify_runs(work: UnitOfWork, report: VerificationReport) -> None:
     total = 0
-    for sync_id, recorded, stored in work.syncs.recorded_by_sync():
+    for sync_id, recorded, stored in work.syncs.recorded_counts():
         report.syncs += 1
         total += stored
         if recorded != stored:
             detail = f"Sync {sync_id} recorded {recorded} snapshots, and {stored} are there."
             report.add_finding("miscounted", detail, sync_id)
-    for sync_id, stored in work.syncs.unknown():
+    for sync_id, stored in work.syncs.unknown_ids():
         total += stored
         detail = f"{stored} snapshots name sync {sync_id}, and there is none."
         report.add_finding("sync_missing", detail, sync_id)
@@ -137,7 +137,7 @@ def _verify_runs(work: UnitOfWork, report: VerificationReport) -> None:
 
 
 def _verify_audit_log(work: UnitOfWork, report: VerificationReport) -> None:
-    retracted = set(work.syncs.retractions())
+    retracted = set(work.syncs.retracted_ids())
     logged = set(work.audit_log.subjects_of("sync_retracted"))
     report.retractions = len(retracted)
     for sync_id in sorted(retracted - logged):

@@ -96,8 +96,8 @@ def import_file(
     reading = files.read(sent.file, sent.file_format, mapping, services.clock())
     with reading as read, services.database.write(sent.address) as work:
         # Of two imports at once each would miss the other's accounts and balances.
-        work.users.hold(sent.user_id)
-        with work.trial() if sent.is_dry else nullcontext():
+        work.users.lock_for_recording(sent.user_id)
+        with work.dry_run() if sent.is_dry else nullcontext():
             # The choice may have been closed or disconnected while the file was read.
             destination = _load_destination(work, sent, read.file_format)
             statements = import_result.report_progress(read, sent.progress)
@@ -205,7 +205,7 @@ class _ImportRun:
             work.accounts.add(account)
             record_event(work, "account_created", account.user_id, account.id)
             return AccountImport(account, is_new=True, source=initial)
-        if not work.balance_snapshots.any_of(account.id):
+        if not work.balance_snapshots.has_any(account.id):
             source = initial
         elif statement.positions is not None:
             source = SnapshotSource.HOLDINGS_SYNC
@@ -229,6 +229,6 @@ class _ImportRun:
         work.syncs.finish(sync.finish(state, work.now, accounts=outcomes))
         for imported in imports:
             account = imported.account
-            work.accounts.synced(account.connection_id, [account.id], work.now)
+            work.accounts.mark_synced(account.connection_id, [account.id], work.now)
         record_event(work, "file_imported", self._destination.user_id, self._sync_id)
         return done

@@ -11,7 +11,7 @@ from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId, AccountType, Identity
 from dashtam.domain.connection import Connection
 from dashtam.domain.errors import FieldError, Unprocessable
-from dashtam.domain.history.balance_history import ChangedSnapshot, changed_since
+from dashtam.domain.history.balance_history import ChangedSnapshot, with_change
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import Reading
 from dashtam.domain.sync import AccountOutcome, SnapshotSource, Sync, SyncId, SyncKind, SyncState
@@ -43,7 +43,7 @@ def create_manual(
     Raises:
         Unprocessable: the balance is of the future.
     """
-    work.users.hold(user_id)
+    work.users.lock_for_recording(user_id)
     connection = connections.find_or_create(work, user_id, connections.MANUAL)
     account_id = AccountId(work.random_id())
     identity = Identity(
@@ -69,16 +69,16 @@ def type_balance(work: UnitOfWork, account: Account, reading: Reading) -> TypedB
         Conflict: a live connection feeds the account.
         Unprocessable: the balance is of the future.
     """
-    work.users.hold(account.user_id)
+    work.users.lock_for_recording(account.user_id)
     account = accounts.load(work, account.user_id, account.id)
     connection = connections.load_writable(work, account)
-    is_first = not work.balance_snapshots.any_of(account.id)
+    is_first = not work.balance_snapshots.has_any(account.id)
     source = SnapshotSource.INITIAL_CONNECTION if is_first else SnapshotSource.MANUAL_SYNC
     sync_id = _record(work, account, connection, reading, source)
     newest = work.balance_snapshots.newest(account.id, None, 2, until=reading.captured_at)
     assert newest is not None, "the account exists"
     *previous, snapshot = newest.snapshots
-    return TypedBalance(changed_since(previous[0] if previous else None, snapshot), sync_id)
+    return TypedBalance(with_change(previous[0] if previous else None, snapshot), sync_id)
 
 
 def _record(
@@ -97,6 +97,6 @@ def _record(
     # Stored as the account's source would report it, so that it reads back as it was typed.
     reported = reading.with_opposite_sign() if account.balance_sign == -1 else reading
     Capture(work, account, sync.id, source).record_typed(reported)
-    work.accounts.synced(account.connection_id, [account.id], work.now)
+    work.accounts.mark_synced(account.connection_id, [account.id], work.now)
     record_event(work, "balance_typed", account.user_id, sync.id)
     return sync.id

@@ -10,7 +10,7 @@ from typing import Final
 from dashtam.application.audit_log import record_event
 from dashtam.application.ports import Background, Secrets
 from dashtam.database.pagination import ListPage, PageRequest
-from dashtam.database.people.api_tokens import USE_NOTED_EVERY
+from dashtam.database.people.api_tokens import USE_RECORDED_EVERY
 from dashtam.database.unit_of_work import Database, UnitOfWork
 from dashtam.domain.errors import FieldError, NotFound, Unauthorized, Unprocessable
 from dashtam.domain.user import ApiToken, ApiTokenId, Principal, UserId
@@ -43,7 +43,7 @@ def create(
         field_errors.append(FieldError("/expires_in_days", "out_of_range", detail))
     if field_errors:
         raise Unprocessable(field_errors[0].detail, tuple(field_errors))
-    work.users.require(user_id)
+    work.users.block_erasure(user_id)
     text = PREFIX + urlsafe_b64encode(secrets.random()).decode().rstrip("=")
     token = ApiToken(
         id=ApiTokenId(work.new_id()),
@@ -66,11 +66,11 @@ def authenticate(work: UnitOfWork, text: str) -> Principal:
     """
     if len(text) != _LENGTH or not text.isascii():
         raise Unauthorized
-    token = work.api_tokens.by_hash(hash_token(text), work.now)
+    token = work.api_tokens.find_by_hash(hash_token(text), work.now)
     if token is None:
         raise Unauthorized
     last = token.last_used_at
-    is_due = last is None or work.now - last >= USE_NOTED_EVERY
+    is_due = last is None or work.now - last >= USE_RECORDED_EVERY
     return Principal(token.user_id, None, token.id if is_due else None)
 
 
@@ -89,10 +89,10 @@ class TokenUsage:
 
         A use that cannot be written is left to the token's next one.
         """
-        if principal.unnoted is None:
+        if principal.unrecorded_token_id is None:
             return
         with self._lock:
-            self._waiting.add(principal.unnoted)
+            self._waiting.add(principal.unrecorded_token_id)
             if self._is_writing:
                 return
             self._is_writing = True
@@ -109,7 +109,7 @@ class TokenUsage:
             with suppress(Exception), self._database.write() as work:
                 # In one order, since others may lock the same rows.
                 for token_id in sorted(used):
-                    work.api_tokens.used(token_id, work.now)
+                    work.api_tokens.mark_used(token_id, work.now)
 
 
 def list_for_user(work: UnitOfWork, user_id: UserId, page: PageRequest) -> ListPage[ApiToken]:

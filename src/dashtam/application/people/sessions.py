@@ -50,7 +50,7 @@ def sign_in(
     # A text that cannot be an e-mail never reaches the database, which may not even accept it.
     if is_email(email.strip()):
         with services.database.read() as work:
-            user = work.users.by_email(email)
+            user = work.users.find_by_email(email)
             password_hash = None if user is None else work.users.password_hash(user.id)
     is_right = services.passwords.verify(password, password_hash)
     if user is None or password_hash is None or not is_right:
@@ -61,7 +61,7 @@ def sign_in(
         raise Unauthorized(_WRONG)
     with services.database.write(address) as work:
         # The password may have been changed since it was compared, which ended every session.
-        if work.users.locked_password_hash(user.id) != password_hash:
+        if work.users.lock_password_hash(user.id) != password_hash:
             raise Unauthorized(_WRONG)
         token = RefreshToken(SessionId(work.new_id()), 0, services.secrets.random())
         session = Session(
@@ -96,7 +96,7 @@ def refresh(services: Services, refresh_token: str, address: str = "") -> TokenP
         raise Unauthorized(_ENDED)
     successor = token.next(services.secrets)
     with services.database.write(address) as work:
-        session = work.sessions.locked(token.session_id)
+        session = work.sessions.lock(token.session_id)
         if session is None or session.revoked_at is not None or session.expires_at <= work.now:
             raise Unauthorized(_ENDED)
         is_newest = token.is_newest(session)
@@ -123,7 +123,8 @@ def refresh(services: Services, refresh_token: str, address: str = "") -> TokenP
 def authenticate(work: UnitOfWork, signer: Signer, token: str) -> Principal:
     """Return the principal of an access token of a live session, or of an API token.
 
-    Where ``unnoted`` is set, the caller passes the principal on to ``api_tokens.TokenUsage``.
+    Where ``unrecorded_token_id`` is set, the caller passes the principal on to
+    ``api_tokens.TokenUsage``.
 
     Raises:
         Unauthorized: the token is not valid, or not any more.

@@ -134,7 +134,7 @@ def change_password(
     new_hash = services.passwords.hash(new_password)
     with services.database.write(address) as work:
         # Of two changes at the same moment the second would undo the first one unseen.
-        if work.users.locked_password_hash(user.id) != old_hash:
+        if work.users.lock_password_hash(user.id) != old_hash:
             _refuse([_WRONG_PASSWORD])
         work.users.set_password(user.id, new_hash, work.now)
         work.sessions.revoke_all(user.id, work.now, but=principal.session_id)

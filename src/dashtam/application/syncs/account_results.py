@@ -73,7 +73,7 @@ def record_reports(
             outcomes.append(_failed(account, _CONNECTED_ELSEWHERE))
     # At once: a row that is written thousands of times in one transaction gets slow to find.
     synced = [one.account_id for one in outcomes if one.state is not SyncState.FAILED]
-    work.accounts.synced(connection.id, synced, sync.started_at)
+    work.accounts.mark_synced(connection.id, synced, sync.started_at)
     outcomes += [
         _failed(account, _NOT_REPORTED)
         for key, account in accounts.items()
@@ -84,7 +84,7 @@ def record_reports(
 
 def _find_elsewhere(work: UnitOfWork, connection: Connection, key: _Key) -> Account | None:
     """Return the account of another connection, moved to this one if that is disconnected."""
-    found = work.accounts.elsewhere(connection, *key)
+    found = work.accounts.find_by_other_connection(connection, *key)
     if found is None:
         return None
     account, other = found

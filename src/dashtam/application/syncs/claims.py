@@ -50,10 +50,10 @@ def claim_due(services: Services) -> SyncClaim | None:
     leaves the slot due.
     """
     with services.database.read() as work:
-        if not work.connections.any_due(work.now):
+        if not work.connections.has_due(work.now):
             return None
     with services.database.write() as work:
-        live = work.connections.locked_due(work.now)
+        live = work.connections.lock_next_due(work.now)
         if live is None:
             return None
         try:
@@ -74,7 +74,7 @@ def claim_due(services: Services) -> SyncClaim | None:
                 next_sync_at=work.now + _RETRY_UNINSTALLED_AFTER,
                 updated_at=work.now,
             )
-        work.connections.keep(replace(live, connection=postponed))
+        work.connections.update(replace(live, connection=postponed))
     return None
 
 
@@ -88,7 +88,7 @@ def claim_connection(
         SyncRunning: another run has not ended.
         RateLimited: too soon, by our spacing, the provider's pause or its quota of the day.
     """
-    live = work.connections.locked(connection.id)
+    live = work.connections.lock(connection.id)
     if live is None or live.connection.kind is not ProviderKind.API:
         detail = "No provider feeds this: there is nothing to sync."
         raise Conflict(detail)
@@ -107,14 +107,14 @@ def claim_locked(
     if provider is None:
         detail = f"The provider {connection.provider!r} is not installed here any more."
         raise Conflict(detail)
-    running = work.syncs.running(connection.id)
+    running = work.syncs.find_running(connection.id)
     if running is not None:
         assert running.lease_until is not None, "every live run has a lease"
         if running.lease_until > work.now:
             raise SyncRunning(running.id)
         interrupt(work, running)
     if not (request.is_due or request.is_forced):
-        last = work.syncs.last_success(connection.id, request.source, request.account_id)
+        last = work.syncs.last_success_at(connection.id, request.source, request.account_id)
         if last is not None:
             _refuse_until(
                 last + services.options.sync_spacing,
@@ -132,7 +132,7 @@ def claim_locked(
             work.now,
             f"{provider.name} was asked as often as it may be today.",
         )
-    is_first = not work.syncs.any_success(connection.id)
+    is_first = not work.syncs.has_succeeded(connection.id)
     source = SnapshotSource.INITIAL_CONNECTION if is_first else request.source
     claimed = replace(live, fence=live.fence + 1)
     sync = replace(
@@ -143,7 +143,7 @@ def claim_locked(
         account_id=request.account_id,
         due_at=connection.next_sync_at if request.is_due else None,
     )
-    work.connections.keep(claimed)
+    work.connections.update(claimed)
     work.syncs.add(sync)
     return SyncClaim(sync, claimed, provider)
 
@@ -155,7 +155,7 @@ def _refuse_until(end: datetime, now: datetime, detail: str) -> None:
 
 def release(work: UnitOfWork, claim: SyncClaim) -> None:
     """Give a claim back before its end, so that another worker can take it at once."""
-    work.connections.locked(claim.sync.connection_id)
+    work.connections.lock(claim.sync.connection_id)
     sync = work.syncs.get(claim.sync.id)
     if sync is not None and sync.state is SyncState.RUNNING:
         interrupt(work, sync)
@@ -165,7 +165,7 @@ def end_expired(work: UnitOfWork, services: Services) -> int:
     """End the runs with an expired lease, and return their number."""
     ended = 0
     for expired in work.syncs.expired(work.now, _EXPIRED_AT_ONCE):
-        work.connections.locked(expired.connection_id)
+        work.connections.lock(expired.connection_id)
         sync = work.syncs.get(expired.id)
         if sync is None or sync.state is not SyncState.RUNNING:
             continue
@@ -182,11 +182,11 @@ def spread_overdue(services: Services) -> int:
     """
     with services.database.write() as work:
         before = work.now - schedule.CATCH_UP_AFTER
-        overdue = work.connections.locked_overdue(before, _SPREAD_AT_ONCE)
+        overdue = work.connections.lock_overdue(before, _SPREAD_AT_ONCE)
         for live in overdue:
             provider = services.providers.get(live.connection.provider)
             if provider is not None:
                 at = schedule.catch_up_at(provider.pace, work.now, services.random_fraction())
                 postponed = replace(live.connection, next_sync_at=at)
-                work.connections.keep(replace(live, connection=postponed))
+                work.connections.update(replace(live, connection=postponed))
     return len(overdue)

@@ -34,9 +34,9 @@ class ProviderQuota:
         with self.services.database.write() as work:
             today = start_of_day(work.now)
             budget = self.provider.pace.daily_budget
-            if work.connections.spend(self.connection_id, self.fence, today, budget):
+            if work.connections.count_request(self.connection_id, self.fence, today, budget):
                 return
-            live = work.connections.locked(self.connection_id)
+            live = work.connections.lock(self.connection_id)
             if live is None or live.fence != self.fence:
                 raise ClaimLost
         raise quota_exhausted(self.services, self.provider)

@@ -105,7 +105,7 @@ def write(
         next_sync_at=next_sync_at,
         updated_at=work.now,
     )
-    work.connections.keep(replace(live, connection=connection, failures=0, paused_until=None))
+    work.connections.update(replace(live, connection=connection, failures=0, paused_until=None))
     return _finish(work, ended)
 
 
@@ -130,7 +130,7 @@ def _write_failure(
         next_sync_at=None if needs_credentials else retry_at,
         updated_at=work.now,
     )
-    work.connections.keep(
+    work.connections.update(
         replace(live, connection=connection, failures=failures, paused_until=paused_until)
     )
     return _finish(

@@ -48,7 +48,7 @@ def complete(
         # or finds that it cannot be.
         with suppress(Unavailable), services.database.write() as work:
             now = services.clock()
-            work.syncs.renew(claim.sync.id, now + services.options.sync_lease, now, detail)
+            work.syncs.renew_lease(claim.sync.id, now + services.options.sync_lease, now, detail)
     try:
         return write(services, claim, fetched, on_commit)
     except ClockBehind as behind:
@@ -109,7 +109,7 @@ def write(
         ClockBehind: nothing can be recorded as of now.
     """
     with services.database.write() as work:
-        live = work.connections.locked(claim.sync.connection_id)
+        live = work.connections.lock(claim.sync.connection_id)
         sync = work.syncs.get(claim.sync.id)
         if live is None or sync is None:
             return claim.sync.finish(

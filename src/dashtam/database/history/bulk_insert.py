@@ -1,129 +1,86 @@
-"""Many links at once become rows of ``balance_snapshots``, by each driver's own shortest way.
+"""Inserts snapshots by the thousand, without SQLAlchemy's conversion of each value.
 
-An import records a million of them, and SQLAlchemy's steps for every value of every row would take
-longer than all the rest. What is written is what ``columns`` writes; errors are still its own.
+An import records a million snapshots, and those conversions would take longer than the rest of it.
+The stored values are those that ``column_types`` would store.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from decimal import Decimal
-from typing import Final, NamedTuple
+from operator import attrgetter
+from typing import Final
+from uuid import UUID
 
 from sqlalchemy import Connection
 
-from dashtam.database.column_types import SOURCE_CODES, microseconds
+from dashtam.database.column_types import SOURCE_CODES, to_digits
 from dashtam.database.tables import balance_snapshots
 from dashtam.domain.history.hash_chain import Link
+from dashtam.domain.period import to_microseconds
 
-
-class _Column(NamedTuple):
-    name: str
-    # What PostgreSQL reads the text of the column's values as.
-    array: str
-    value: str = "{}"
-
-
-_COLUMNS: Final = (
-    _Column("account_id", "uuid[]"),
-    _Column("captured_at", "timestamptz[]"),
-    _Column("sequence", "bigint[]"),
-    _Column("id", "uuid[]"),
-    _Column("sync_id", "uuid[]"),
-    _Column("source", "smallint[]"),
-    _Column("currency", "text[]"),
-    _Column("balance", "numeric[]"),
-    _Column("available_balance", "numeric[]"),
-    _Column("holdings_value", "numeric[]"),
-    _Column("cash_value", "numeric[]"),
-    _Column("as_of", "timestamptz[]"),
-    _Column("created_at", "timestamptz[]"),
-    _Column("link", "text[]", "decode({}, 'hex')"),
-)
-_NAMES: Final = ", ".join(column.name for column in _COLUMNS)
-_INTO: Final = f"INSERT INTO {balance_snapshots.name} ({_NAMES})"
-
-# Neither holds anything but names that stand above.
-_SQLITE: Final = f"{_INTO} VALUES ({', '.join('?' for _ in _COLUMNS)})"
-_POSTGRESQL: Final = (
-    f"{_INTO} SELECT {', '.join(column.value.format(column.name) for column in _COLUMNS)}"  # noqa: S608 - see above
-    f" FROM unnest({', '.join(f'%s::{column.array}' for column in _COLUMNS)}) AS rows ({_NAMES})"
-)
+_ARRAY_TYPES: Final = {
+    "account_id": "uuid[]",
+    "captured_at": "timestamptz[]",
+    "sequence": "bigint[]",
+    "id": "uuid[]",
+    "sync_id": "uuid[]",
+    "source": "smallint[]",
+    "currency": "text[]",
+    "balance": "numeric[]",
+    "available_balance": "numeric[]",
+    "holdings_value": "numeric[]",
+    "cash_value": "numeric[]",
+    "as_of": "timestamptz[]",
+    "created_at": "timestamptz[]",
+    "link": "bytea[]",
+}
+_INSERT: Final = f"INSERT INTO {balance_snapshots.name} ({', '.join(_ARRAY_TYPES)})"
+_SQLITE: Final = f"{_INSERT} VALUES ({', '.join('?' for _ in _ARRAY_TYPES)})"
+_ARRAYS: Final = ", ".join(f"%s::{array_type}" for array_type in _ARRAY_TYPES.values())
+_POSTGRESQL: Final = f"{_INSERT} SELECT * FROM unnest({_ARRAYS})"  # noqa: S608 - our own names
 
 
 def insert_links(connection: Connection, links: Iterable[Link]) -> None:
     """Insert the links as rows, in one statement."""
-    _INSERTS[connection.dialect.name](connection, links)
-
-
-def _into_sqlite(connection: Connection, links: Iterable[Link]) -> None:
-    rows = list(map(_sqlite_row, links))
+    if connection.dialect.name == "sqlite":
+        rows = [_row_of(link, attrgetter("bytes"), to_microseconds, bytes) for link in links]
+        if rows:
+            connection.exec_driver_sql(_SQLITE, rows)
+        return
+    rows = [_row_of(link, attrgetter("hex"), datetime.isoformat, _to_bytea) for link in links]
     if rows:
-        connection.exec_driver_sql(_SQLITE, rows)
+        # One text for each column, because PostgreSQL parses arrays faster than the driver sends
+        # parameters. No value has a comma, a quote, a brace or the word None, or is empty.
+        texts = (",".join(map(str, values)) for values in zip(*rows, strict=True))
+        arrays = [f"{{{text.replace('None', 'NULL')}}}" for text in texts]
+        connection.exec_driver_sql(_POSTGRESQL, tuple(arrays))
 
 
-def _sqlite_row(link: Link) -> tuple[object, ...]:
+def _row_of(
+    link: Link,
+    convert_id: Callable[[UUID], object],
+    convert_instant: Callable[[datetime], object],
+    convert_digest: Callable[[bytes], object],
+) -> tuple[object, ...]:
     record = link.record
     reading = record.reading
     return (
-        record.account_id.bytes,
-        microseconds(reading.captured_at),
+        convert_id(record.account_id),
+        convert_instant(reading.captured_at),
         record.sequence,
-        record.id.bytes,
-        record.sync_id.bytes,
+        convert_id(record.id),
+        convert_id(record.sync_id),
         SOURCE_CODES[record.source],
         record.currency.code,
-        format(reading.balance, "f"),
-        _digits(reading.available_balance),
-        _digits(reading.holdings_value),
-        _digits(reading.cash_value),
-        None if reading.as_of is None else microseconds(reading.as_of),
-        microseconds(record.created_at),
-        link.digest,
+        to_digits(reading.balance),
+        None if reading.available_balance is None else to_digits(reading.available_balance),
+        None if reading.holdings_value is None else to_digits(reading.holdings_value),
+        None if reading.cash_value is None else to_digits(reading.cash_value),
+        None if reading.as_of is None else convert_instant(reading.as_of),
+        convert_instant(record.created_at),
+        convert_digest(link.digest),
     )
 
 
-def _digits(amount: Decimal | None) -> str | None:
-    return None if amount is None else format(amount, "f")
-
-
-def _into_postgresql(connection: Connection, links: Iterable[Link]) -> None:
-    # One text for each column: PostgreSQL reads arrays faster than the driver writes parameters.
-    columns = list(zip(*map(_postgresql_row, links), strict=True))
-    if columns:
-        connection.exec_driver_sql(_POSTGRESQL, tuple(map(_array, columns)))
-
-
-def _array(values: Sequence[str]) -> str:
-    # None of the values has a comma, a quote, a brace, a space outside its quotes, or is empty.
-    return f"{{{','.join(values)}}}"
-
-
-def _postgresql_row(link: Link) -> tuple[str, ...]:
-    record = link.record
-    reading = record.reading
-    return (
-        record.account_id.hex,
-        reading.captured_at.isoformat(),
-        str(record.sequence),
-        record.id.hex,
-        record.sync_id.hex,
-        str(SOURCE_CODES[record.source]),
-        record.currency.code,
-        format(reading.balance, "f"),
-        _digits(reading.available_balance) or "NULL",
-        _digits(reading.holdings_value) or "NULL",
-        _digits(reading.cash_value) or "NULL",
-        _written(reading.as_of),
-        _written(record.created_at),
-        link.digest.hex(),
-    )
-
-
-def _written(instant: datetime | None) -> str:
-    return "NULL" if instant is None else instant.isoformat()
-
-
-_INSERTS: Final[Mapping[str, Callable[[Connection, Iterable[Link]], None]]] = {
-    "sqlite": _into_sqlite,
-    "postgresql": _into_postgresql,
-}
+def _to_bytea(digest: bytes) -> str:
+    # An array takes one of the two backslashes for its own.
+    return rf"\\x{digest.hex()}"

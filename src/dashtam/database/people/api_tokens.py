@@ -1,85 +1,67 @@
-"""Every statement on ``api_tokens``."""
+"""The statements on API tokens."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, insert, or_, select, update
+from sqlalchemy import Select, Update, insert, or_, select, update
 
-from dashtam.database.pagination import AnyRow, ListPage, PageRequest, one_of, page_of
+from dashtam.database.pagination import ListPage, PageRequest
+from dashtam.database.repository import AnyRow, Repository
 from dashtam.database.tables import api_tokens
 from dashtam.domain.user import ApiToken, ApiTokenId, UserId
 
-_UNREVOKED = select(
-    api_tokens.c.id,
-    api_tokens.c.user_id,
-    api_tokens.c.name,
-    api_tokens.c.created_at,
-    api_tokens.c.expires_at,
-    api_tokens.c.last_used_at,
-).where(api_tokens.c.revoked_at.is_(None))
+_UNREVOKED = select(*(api_tokens.c[field.name] for field in fields(ApiToken))).where(
+    api_tokens.c.revoked_at.is_(None)
+)
 
-USE_NOTED_EVERY: Final = timedelta(minutes=1)
-"""How often the last use of a token is written down, at most."""
+USE_RECORDED_EVERY: Final = timedelta(minutes=1)
+"""The shortest time between two updates of a token's ``last_used_at``."""
 
 
-class ApiTokens:
-    """Read-only tokens, over one connection."""
+class ApiTokens(Repository):
+    """Every statement on ``api_tokens``."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def by_hash(self, token_hash: bytes, now: datetime) -> ApiToken | None:
-        """Return the token with this hash, unless it was revoked or has expired."""
-        return one_of(
-            self._connection, _live(now).where(api_tokens.c.token_hash == token_hash), _token
-        )
+    def find_by_hash(self, token_hash: bytes, now: datetime) -> ApiToken | None:
+        """Return the live token with this hash."""
+        statement = _select_live(now).where(api_tokens.c.token_hash == token_hash)
+        return self._fetch_one(statement, _from_row)
 
     def of_user(self, user_id: UserId, now: datetime, page: PageRequest) -> ListPage[ApiToken]:
         """Return the user's live tokens, newest first."""
-        return page_of(
-            self._connection,
-            _live(now).where(api_tokens.c.user_id == user_id),
-            page,
-            _token,
-            by=[api_tokens.c.id],
-            newest_first=True,
-        )
+        statement = _select_live(now).where(api_tokens.c.user_id == user_id)
+        order = [api_tokens.c.id]
+        return self._fetch_page(statement, page, _from_row, order=order, descending=True)
 
     def get(self, token_id: ApiTokenId) -> ApiToken | None:
-        """Return the token, unless it was revoked."""
-        return one_of(self._connection, _UNREVOKED.where(api_tokens.c.id == token_id), _token)
+        """Return the token, also an expired one, but not a revoked one."""
+        return self._fetch_one(_UNREVOKED.where(api_tokens.c.id == token_id), _from_row)
 
     def add(self, token: ApiToken, token_hash: bytes) -> None:
-        """Keep a new token by its hash."""
+        """Insert a token by its hash."""
         self._connection.execute(insert(api_tokens).values(**asdict(token), token_hash=token_hash))
 
-    def used(self, token_id: ApiTokenId, at: datetime) -> None:
-        """Keep when the token was last used."""
-        self._connection.execute(
-            update(api_tokens).where(api_tokens.c.id == token_id).values(last_used_at=at)
-        )
+    def mark_used(self, token_id: ApiTokenId, at: datetime) -> None:
+        """Store the time of the token's last use."""
+        statement = update(api_tokens).where(api_tokens.c.id == token_id)
+        self._connection.execute(statement.values(last_used_at=at))
 
     def revoke(self, token_id: ApiTokenId, at: datetime) -> None:
-        """End the token."""
-        self._connection.execute(
-            update(api_tokens)
-            .where(api_tokens.c.id == token_id, api_tokens.c.revoked_at.is_(None))
-            .values(revoked_at=at)
-        )
+        """Revoke the token."""
+        self._connection.execute(_revoke(at).where(api_tokens.c.id == token_id))
 
     def revoke_all(self, user_id: UserId, at: datetime) -> None:
-        """End every token of the user."""
-        self._connection.execute(
-            update(api_tokens)
-            .where(api_tokens.c.user_id == user_id, api_tokens.c.revoked_at.is_(None))
-            .values(revoked_at=at)
-        )
+        """Revoke every token of the user."""
+        self._connection.execute(_revoke(at).where(api_tokens.c.user_id == user_id))
 
 
-def _live(now: datetime) -> Select[Any]:
+def _select_live(now: datetime) -> Select[Any]:
     return _UNREVOKED.where(or_(api_tokens.c.expires_at.is_(None), api_tokens.c.expires_at > now))
 
 
-def _token(row: AnyRow) -> ApiToken:
+def _revoke(at: datetime) -> Update:
+    return update(api_tokens).where(api_tokens.c.revoked_at.is_(None)).values(revoked_at=at)
+
+
+def _from_row(row: AnyRow) -> ApiToken:
     return ApiToken(*row)

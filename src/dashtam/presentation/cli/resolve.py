@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from dashtam.application.connections import connections
 from dashtam.application.history import accounts
-from dashtam.database.pagination import ListPage, PageRequest, every
+from dashtam.database.pagination import ListPage, PageRequest, iterate_all
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account
 from dashtam.domain.connection import Connection
@@ -25,7 +25,7 @@ def resolve_user(context: CommandContext, work: UnitOfWork) -> User:
     """
     if context.email is not None:
         return find_user(work, context.email)
-    found = work.users.every()
+    found = work.users.all()
     if not found:
         detail = "Nobody keeps accounts here yet: `dashtam users create EMAIL` adds somebody."
         raise NotFound(detail)
@@ -42,7 +42,7 @@ def find_user(work: UnitOfWork, email: str) -> User:
     Raises:
         NotFound: there is none.
     """
-    user = work.users.by_email(email)
+    user = work.users.find_by_email(email)
     if user is None:
         detail = f"Nobody with the e-mail {email} keeps accounts here."
         raise NotFound(detail)
@@ -90,4 +90,4 @@ def list_all(
     list_page: Callable[[UnitOfWork, UserId, PageRequest], ListPage[T]],
 ) -> list[T]:
     """Return a whole list of the user's, in its order."""
-    return list(every(lambda page: list_page(work, user.id, page)))
+    return list(iterate_all(lambda page: list_page(work, user.id, page)))

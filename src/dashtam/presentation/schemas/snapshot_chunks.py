@@ -66,14 +66,14 @@ def history_json(cached: CachedHistory, period: Period) -> bytes:
     Raises:
         CacheMissError: the period has no snapshot.
     """
-    snapshots = b",".join(cached.pages)
-    begin = _search(snapshots, len(cached.pages[0]), period.start, is_included=True)
-    tail = len(snapshots) - len(cached.pages[-1])
+    snapshots = b",".join(cached.chunks)
+    begin = _search(snapshots, len(cached.chunks[0]), period.start, is_included=True)
+    tail = len(snapshots) - len(cached.chunks[-1])
     last_chunk = snapshots[tail:]
     end = tail + _search(last_chunk, len(last_chunk), period.end, is_included=False)
     if begin >= end:
         raise CacheMissError
-    count = sum(cached.snapshots)
+    count = sum(cached.snapshot_counts)
     count -= snapshots.count(_BEGIN, 0, begin) + snapshots.count(_BEGIN, end)
     # Without the comma before the snapshots that are left out.
     end -= end < len(snapshots)
@@ -86,8 +86,8 @@ def history_json(cached: CachedHistory, period: Period) -> bytes:
 
 def recent_json(cached: CachedHistory, limit: int) -> bytes:
     """Return the answer of a recent list, newest first."""
-    parts = b",".join(cached.pages)[1:-1].rsplit(_BETWEEN, limit)
-    count = min(sum(cached.snapshots), limit)
+    parts = b",".join(cached.chunks)[1:-1].rsplit(_BETWEEN, limit)
+    count = min(sum(cached.snapshot_counts), limit)
     shown = [b"{%s}" % part for part in parts[-count:]]
     return _history_json(b",".join(reversed(shown)), count, shown[0], shown[-1])
 

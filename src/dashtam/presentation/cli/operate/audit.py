@@ -19,7 +19,7 @@ def audit(context: CommandContext, limit: int) -> None:
     with context.services.database.read() as work:
         user_id = None if context.email is None else find_user(work, context.email).id
         lines = audit_log.list_newest(work, limit, user_id)
-        emails = {user.id: user.email for user in work.users.every()}
+        emails = {user.id: user.email for user in work.users.all()}
     rows = [
         (
             line.at,

@@ -23,7 +23,7 @@ def users() -> None:
 def list_users(context: CommandContext) -> None:
     """List all users."""
     with context.services.database.read() as work:
-        shapes = [user_shape(user) for user in work.users.every()]
+        shapes = [user_shape(user) for user in work.users.all()]
     rows = [(user.email, user.created_at, user.id) for user in shapes]
     shape = {"users": shapes, "total_count": len(shapes)}
     answer_table(context, shape, ("EMAIL", "SINCE", "ID"), rows)

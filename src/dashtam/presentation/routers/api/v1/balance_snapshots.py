@@ -109,10 +109,10 @@ async def fast_history(context: FastRequest) -> tuple[Viewer, bytes]:
     period = Period(context.value(START_DATE), context.value(END_DATE))
     account_id = context.value(ACCOUNT_ID)
     cached = await context.cache.within(context.credential, account_id, period)
-    if sum(cached.snapshots) > balance_snapshots.MOST_ROWS:
+    if sum(cached.snapshot_counts) > balance_snapshots.MOST_ROWS:
         raise CacheMissError
     _check_chunks(context, account_id, cached)
-    return cached.reader, history_json(cached, period)
+    return cached.viewer, history_json(cached, period)
 
 
 async def fast_recent(context: FastRequest) -> tuple[Viewer, bytes]:
@@ -122,10 +122,10 @@ async def fast_recent(context: FastRequest) -> tuple[Viewer, bytes]:
     account_id, limit = context.value(ACCOUNT_ID), context.value(LIMIT)
     cached = await context.cache.newest(context.credential, account_id, limit)
     _check_chunks(context, account_id, cached)
-    return cached.reader, recent_json(cached, limit)
+    return cached.viewer, recent_json(cached, limit)
 
 
 def _check_chunks(context: FastRequest, account_id: AccountId, cached: CachedHistory) -> None:
-    if not all(is_of_account(chunk, account_id) for chunk in cached.pages):
-        context.cache.mend(account_id)
+    if not all(is_of_account(chunk, account_id) for chunk in cached.chunks):
+        context.cache.rebuild(account_id)
         raise CacheMissError

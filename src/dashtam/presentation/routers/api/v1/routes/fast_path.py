@@ -189,7 +189,7 @@ class FastPath:
         values = route.read_parameters(account_id, query)
         viewer, body = await route.handler(FastRequest(values, self._cache, credential))
         if principal is None:
-            reader = Principal(viewer.user_id, None, viewer.unnoted)
+            reader = Principal(viewer.user_id, None, viewer.unrecorded_token_id)
             return build_cached_response(reader, None, body)
         if principal.user_id != viewer.user_id:
             raise CacheMissError

@@ -57,7 +57,7 @@ class IdempotencyClaim:
             LeaseExpired: another request has the key, and the work must not be committed.
         """
         response = StoredResponse(self.fingerprint, self.lease_until, status, headers, body)
-        if not work.idempotency_keys.keep(self.user_id, self.route, self.key, response):
+        if not work.idempotency_keys.complete(self.user_id, self.route, self.key, response):
             raise LeaseExpired
 
     def release(self, work: UnitOfWork) -> None:
@@ -65,7 +65,7 @@ class IdempotencyClaim:
 
         A stored response stays: a commit looks like a failure where its confirmation is lost.
         """
-        work.idempotency_keys.free(self.user_id, self.route, self.key, self.lease_until)
+        work.idempotency_keys.release(self.user_id, self.route, self.key, self.lease_until)
 
 
 def read_key(route: Route, request: Request) -> str | None:
@@ -98,7 +98,7 @@ def claim_key(
     fingerprint = services.secrets.derive("idempotency", content)
     with services.database.write() as work:
         keys = work.idempotency_keys
-        work.users.require(user_id)
+        work.users.block_erasure(user_id)
         stored = keys.get(user_id, name, key, work.now)
         if stored is not None:
             if stored.fingerprint != fingerprint:
