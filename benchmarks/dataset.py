@@ -143,7 +143,7 @@ def _owner(services: Services, place: int, size: Size, last_on: date, password_h
         user = User(UserId(work.random_id()), f"user{place}@example.org", work.now)
         work.users.add(user, password_hash)
         session = _session(work, user, services.secrets.random())
-        work.users.hold(user.id)
+        work.users.lock_for_recording(user.id)
         told = (
             statement
             for account in range(size.accounts)

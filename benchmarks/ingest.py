@@ -91,7 +91,7 @@ def _recorder(
         day += timedelta(days=1)
         told = [next(statements(place, 1, day, random)) for place in range(accounts)]
         with services.database.write() as work:
-            work.users.hold(user_id)
+            work.users.lock_for_recording(user_id)
             file_import.record(work, Destination(user_id, "csv"), told)
 
     return commit

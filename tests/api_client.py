@@ -12,7 +12,7 @@ from dashtam.application.ports import Services
 from dashtam.bootstrap import Installation
 from dashtam.domain.account import AccountId
 from dashtam.domain.history.balance_snapshot import SnapshotId
-from dashtam.domain.history.hash_chain import Chain, Record, linked
+from dashtam.domain.history.hash_chain import Chain, Record, link_records
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import Reading
 from dashtam.domain.sync import SnapshotSource, Sync, SyncId, SyncKind, SyncState
@@ -129,17 +129,17 @@ class Api:
                     retracted_at=None,
                 )
             )
-            chain = work.accounts.chain(account.id)
+            chain = work.accounts.lock_chain(account.id)
             records = [
                 _record(row, account.id, sequence, sync_id, account.currency)
                 for sequence, row in enumerate(rows, chain.length + 1)
             ]
-            links = list(linked(chain, records))
+            links = list(link_records(chain, records))
             work.balance_snapshots.add(links)
             end = Chain(links[-1].record.sequence, links[-1].digest) if links else chain
-            work.accounts.extend_chain(account.id, end)
-            work.history_chunks.changed(account.id)
-            work.accounts.synced(account.connection_id, [account.id], work.now)
+            work.accounts.update_chain(account.id, end)
+            work.history_chunks.mark_changed(account.id)
+            work.accounts.mark_synced(account.connection_id, [account.id], work.now)
 
 
 def _record(

@@ -39,7 +39,7 @@ def test_it_waits_for_what_it_still_writes_and_leaves_no_connection(
     headers = {"Authorization": f"Bearer {made['token']}"}
     closing = Thread(target=api.installation.close)
     with other.services.database.write() as work:
-        work.api_tokens.used(ApiTokenId(UUID(made["id"])), work.now)
+        work.api_tokens.mark_used(ApiTokenId(UUID(made["id"])), work.now)
         assert api.client.get("/api/v1/accounts", headers=headers).status_code == 200
         closing.start()
         closing.join(0.5)

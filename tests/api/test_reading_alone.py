@@ -76,7 +76,7 @@ def test_a_read_only_token_reads_where_nothing_can_be_written(away: tuple[Api, A
 def test_a_read_only_token_reads_while_somebody_writes(api: Api, ada: Person) -> None:
     reader = reader_of(ada)
     with api.services.database.write() as work:
-        work.users.hold(ada.id)
+        work.users.lock_for_recording(ada.id)
         started = time.monotonic()
         assert reader.get("/balance-snapshots").status_code == 200
         assert time.monotonic() - started < 3

@@ -30,14 +30,14 @@ from dashtam.database.history_cache import history_cache
 from dashtam.database.history_cache.drivers import (
     CacheMissError,
     PostgresqlDriver,
-    Prepared,
+    PreparedStatement,
     SqliteDriver,
 )
-from dashtam.database.history_cache.history_chunks import FULL
+from dashtam.database.history_cache.history_chunks import CHUNK_SIZE
 from dashtam.database.tables import accounts, history_chunks
 from dashtam.database.unit_of_work import Database
 from dashtam.domain.account import AccountId
-from dashtam.domain.history.balance_history import changed_since
+from dashtam.domain.history.balance_history import with_change
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot, SnapshotId
 from dashtam.domain.money import Currency, Money
 from dashtam.domain.sync import SnapshotSource
@@ -317,7 +317,7 @@ def test_pages_are_rendered_as_those_that_were_kept_before() -> None:
         created_at=START + timedelta(microseconds=1),
     )
     before = replace(snapshot, balance=Money(Decimal(10), usd))
-    assert rendered(changed_since(before, snapshot)) == EXPECTED
+    assert rendered(with_change(before, snapshot)) == EXPECTED
 
 
 EXPECTED = (
@@ -365,7 +365,7 @@ def test_a_long_history_is_not_read_where_everybody_waits(
     ada: Person, plain: TestClient, fast_answers: list[bool]
 ) -> None:
     account_id = ada.account("0", captured_at=day(0))
-    longest = history_cache.MAX_CHUNKS * FULL
+    longest = history_cache.MAX_CHUNKS * CHUNK_SIZE
     rows = [f"{(START + timedelta(days=1, hours=n)).isoformat()},{n}" for n in range(longest)]
     file = "\n".join(["Date,Balance", *rows]).encode()
     ada.post("/imports", files={"file": ("b.csv", file)}, data={"account_id": account_id})
@@ -384,7 +384,7 @@ def test_reading_what_lies_ready_gives_up_no_lock_of_a_writer(
     driver = SqliteDriver(path)
     with database.write():
         assert driver.version() is not None
-        asyncio.run(driver.rows(Prepared("SELECT count(*) FROM users"), {}))
+        asyncio.run(driver.rows(PreparedStatement("SELECT count(*) FROM users"), {}))
         asyncio.run(driver.close())
         assert begins_to_write(path) == "database is locked"
     assert begins_to_write(path) == ""
@@ -418,7 +418,7 @@ def test_a_postgresql_that_is_away_is_not_asked_by_every_reader() -> None:
             await driver.open()
             for _ in range(2):
                 with pytest.raises(CacheMissError):
-                    await driver.rows(Prepared("SELECT 1"), {})
+                    await driver.rows(PreparedStatement("SELECT 1"), {})
             await driver.close()
 
     asyncio.run(read_twice())

@@ -14,7 +14,7 @@ def test_reading_goes_on_while_many_wait_for_a_long_import(start_api: Callable[.
     with ThreadPoolExecutor(20) as pool:
         # What a long import does: it writes, and holds its user, until it is through.
         with api.services.database.write() as work:
-            work.users.hold(ada.id)
+            work.users.lock_for_recording(ada.id)
             at = "2025-02-01"
             typed = [pool.submit(ada.type, account_id, str(number), at) for number in range(20)]
             time.sleep(0.5)

@@ -58,7 +58,7 @@ def services(terminal: CommandLine, proof: Callable[[int], int]) -> Iterator[Ser
     installation: Installation = terminal.open({})
     made = installation.services()
     with made.database.write() as work:
-        user_id = work.users.every()[0].id
+        user_id = work.users.all()[0].id
         for number in range(proof(1_000) * 4 // SNAPSHOTS_EACH):
             file_import.record(work, Destination(user_id, "ofx"), [statement(f"{number:05}")])
     yield made
@@ -230,7 +230,7 @@ def test_what_the_log_does_not_tell_is_found(
 
 def test_a_clock_that_went_back_is_a_remark_and_nothing_wrong(services: Services) -> None:
     with services.database.write() as work:
-        later = work.users.every()[0]
+        later = work.users.all()[0]
         described = ManualAccount("Cash", AccountType.CASH, USD)
         made = typed_balances.create_manual(work, later.id, described, Reading(FIRST, Decimal(1)))
         work.now -= timedelta(days=1)

@@ -43,10 +43,10 @@ def test_its_use_is_written_down_once_a_minute(people: Stage) -> None:
     for seconds, is_due in ((0, True), (59.9, False), (0.1, True)):
         people.clock.pass_s(seconds)
         found = authenticate(people, text)
-        assert (found.unnoted is not None) == is_due
+        assert (found.unrecorded_token_id is not None) == is_due
         with people.services.database.write() as work:
-            if found.unnoted is not None:
-                work.api_tokens.used(found.unnoted, work.now)
+            if found.unrecorded_token_id is not None:
+                work.api_tokens.mark_used(found.unrecorded_token_id, work.now)
     with people.services.database.read() as work:
         assert api_tokens.of_user(work, user.id, PageRequest(1)).items[0].last_used_at == work.now
 

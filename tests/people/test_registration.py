@@ -16,8 +16,8 @@ def test_a_registered_user_is_kept_as_typed(people: Stage) -> None:
     user = people.register(f"  {EMAIL} ")
     with people.services.database.read() as work:
         assert users.of(work, user.id) == user
-        assert work.users.by_email(EMAIL.upper()) == user
-        assert list(work.users.every()) == [user]
+        assert work.users.find_by_email(EMAIL.upper()) == user
+        assert list(work.users.all()) == [user]
     assert user.email == EMAIL
     assert people.events() == ["user_registered"]
 
@@ -97,7 +97,7 @@ def test_of_twenty_first_users_one_is_let_in(people: Stage) -> None:
     assert sum(isinstance(outcome, User) for outcome in outcomes) == 1
     assert sum(isinstance(outcome, Forbidden) for outcome in outcomes) == 19
     with people.services.database.read() as work:
-        assert len(work.users.every()) == 1
+        assert len(work.users.all()) == 1
 
 
 def test_of_twenty_users_with_one_email_one_is_let_in(people: Stage) -> None:

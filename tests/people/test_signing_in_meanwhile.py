@@ -15,7 +15,7 @@ def test_signing_in_does_not_wait_for_who_records(people: Stage) -> None:
     signing_in = Thread(target=people.sign_in, daemon=True)
     with people.services.database.write() as work:
         # What an import does: it holds its user, and writes rows that refer to him.
-        work.users.hold(user.id)
+        work.users.lock_for_recording(user.id)
         api_tokens.create(work, people.services.secrets, user.id, "script", None)
         signing_in.start()
         signing_in.join(5)
@@ -30,12 +30,12 @@ def test_those_who_record_for_one_user_take_turns(people: Stage) -> None:
 
     def hold(name: str) -> None:
         with people.services.database.write() as work:
-            work.users.hold(ann.id if name == "ann" else bob.id)
+            work.users.lock_for_recording(ann.id if name == "ann" else bob.id)
             done.append(name)
 
     threads = {name: Thread(target=hold, args=(name,), daemon=True) for name in ("ann", "bob")}
     with people.services.database.write() as work:
-        work.users.hold(ann.id)
+        work.users.lock_for_recording(ann.id)
         for thread in threads.values():
             thread.start()
         threads["bob"].join(5)
@@ -50,6 +50,6 @@ def test_nothing_is_recorded_for_who_was_erased(people: Stage) -> None:
     with people.services.database.write() as work:
         users.erase(work, user)
     with pytest.raises(Unauthorized), people.services.database.write() as work:
-        work.users.hold(user.id)
+        work.users.lock_for_recording(user.id)
     with pytest.raises(Unauthorized), people.services.database.write() as work:
         api_tokens.create(work, people.services.secrets, user.id, "script", None)

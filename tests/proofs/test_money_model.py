@@ -104,7 +104,7 @@ def test_a_percent_is_the_models(old: Decimal, new: Decimal) -> None:
 def test_the_changes_of_a_history_add_up_to_its_total(
     balances: list[Decimal], currency: Currency
 ) -> None:
-    history = balance_history.history(series(balances, currency), currency)
+    history = balance_history.build_history(series(balances, currency), currency)
     changes = [Fraction(row.change.amount.amount) for row in history.snapshots[1:] if row.change]
     if not balances:
         assert (history.start, history.end, history.change) == (None, None, None)
@@ -122,8 +122,8 @@ def test_recent_is_the_history_reversed_with_a_change_for_its_oldest(
     balances: list[Decimal], limit: int, currency: Currency
 ) -> None:
     snapshots = series(balances, currency)
-    recent = balance_history.recent(snapshots[-limit - 1 :], limit, currency)
-    whole = balance_history.history(snapshots, currency)
+    recent = balance_history.build_recent_history(snapshots[-limit - 1 :], limit, currency)
+    whole = balance_history.build_history(snapshots, currency)
     assert list(recent.snapshots) == list(whole.snapshots)[::-1][:limit]
     if balances:
         assert recent.start == snapshots[-limit:][0].balance
@@ -142,7 +142,7 @@ def test_totals_by_currency_are_the_models(balances: list[tuple[Decimal, Currenc
 @given(amounts, amounts)
 def test_nothing_is_told_across_a_change_of_currency(one: Decimal, other: Decimal) -> None:
     before, after = series([one], Currency.of("DEM")) + series([other], Currency.of("EUR"))
-    history = balance_history.history([before, after], Currency.of("EUR"))
+    history = balance_history.build_history([before, after], Currency.of("EUR"))
     assert [row.change for row in history.snapshots] == [None, None]
     assert history.change is None
     assert history.currency.code == "EUR"

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashtam.domain.history.thinning import Measure, last_of_each, thinned
+from dashtam.domain.history.thinning import Measure, last_per_interval, thin
 from dashtam.domain.period import Calendar, Interval
 
 Value = tuple[datetime, Decimal, int]
@@ -30,16 +30,16 @@ def series(draw: st.DrawFn) -> list[Value]:
     return values
 
 
-def thin(values: list[Value], most: int) -> list[Value]:
+def thinned(values: list[Value], most: int) -> list[Value]:
     end = values[-1][0] if values else FIRST
-    return thinned(iter(values), most, end, MEASURE)
+    return thin(iter(values), most, end, MEASURE)
 
 
 @given(series(), st.integers(2, 130))
 def test_what_stays_is_recorded_in_order_and_no_more_than_asked(
     values: list[Value], most: int
 ) -> None:
-    kept = thin(values, most)
+    kept = thinned(values, most)
     assert len(kept) <= most
     assert kept == [value for value in values if value in set(kept)]
     assert len(values) > most or kept == values
@@ -47,7 +47,7 @@ def test_what_stays_is_recorded_in_order_and_no_more_than_asked(
 
 @given(series(), st.integers(2, 130))
 def test_the_first_and_the_last_stay(values: list[Value], most: int) -> None:
-    kept = thin(values, most)
+    kept = thinned(values, most)
     assert (kept[:1], kept[-1:]) == (values[:1], values[-1:])
 
 
@@ -64,7 +64,7 @@ def test_each_stretch_keeps_its_first_last_smallest_and_largest(
     def stretch(value: Value) -> int:
         return min(int((value[0] - values[0][0]) // length), count - 1)
 
-    kept = thin(values, most)
+    kept = thinned(values, most)
     for _, group in groupby(values, stretch):
         members = list(group)
         amounts = [value[1] for value in members]
@@ -80,4 +80,4 @@ def test_the_last_of_each_interval_stays(
 ) -> None:
     calendar = Calendar(interval, ZoneInfo(name))
     expected = {calendar.last_instant(value[0]): value for value in values}
-    assert list(last_of_each(values, calendar, MEASURE.instant)) == list(expected.values())
+    assert list(last_per_interval(values, calendar, MEASURE.instant)) == list(expected.values())

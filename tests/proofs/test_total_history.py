@@ -11,7 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashtam.domain.history.balance_history import totals_by_currency
-from dashtam.domain.history.total_history import BalanceSeries, Frame, account_points, total_points
+from dashtam.domain.history.total_history import (
+    BalanceSeries,
+    TimeGrid,
+    sample_balances,
+    sum_balances,
+)
 from dashtam.domain.money import Currency, Money
 from dashtam.domain.period import Calendar, Interval
 
@@ -52,14 +57,16 @@ accounts = st.builds(
 
 
 @st.composite
-def frames(draw: st.DrawFn) -> tuple[Frame, Calendar]:
+def frames(draw: st.DrawFn) -> tuple[TimeGrid, Calendar]:
     zone = draw(st.sampled_from(["UTC", "Europe/Berlin", "America/New_York"]))
     calendar = Calendar(draw(st.sampled_from(Interval)), ZoneInfo(zone))
     start, end = sorted([draw(instants), draw(instants)])
-    return Frame(start, list(calendar.ends(start, end))), calendar
+    return TimeGrid(start, list(calendar.ends(start, end))), calendar
 
 
-def brute(found: Sequence[Account], frame: Frame, calendar: Calendar) -> list[tuple[object, ...]]:
+def brute(
+    found: Sequence[Account], frame: TimeGrid, calendar: Calendar
+) -> list[tuple[object, ...]]:
     points: list[tuple[object, ...]] = []
     for at in frame.ends:
         held = [one for account in found if (one := account.held(at)) is not None]
@@ -74,13 +81,13 @@ def brute(found: Sequence[Account], frame: Frame, calendar: Calendar) -> list[tu
 
 @given(st.lists(accounts, max_size=5), frames())
 def test_a_total_is_the_sum_of_what_each_account_last_held(
-    found: list[Account], compress: tuple[Frame, Calendar]
+    found: list[Account], compress: tuple[TimeGrid, Calendar]
 ) -> None:
     frame, calendar = compress
     # What lies behind the end is not given.
     given = [Account([one for one in account.balances if one[0] <= frame.ends[-1]],
                      account.closed_at) for account in found]  # fmt: skip
-    points = total_points((account.course() for account in given), frame, USD)
+    points = sum_balances((account.course() for account in given), frame, USD)
     told = [
         (point.at, Fraction(point.balance.amount), point.accounts, point.carried)
         for point in points
@@ -90,11 +97,11 @@ def test_a_total_is_the_sum_of_what_each_account_last_held(
 
 @given(accounts, frames())
 def test_an_account_alone_is_the_total_of_itself(
-    account: Account, compress: tuple[Frame, Calendar]
+    account: Account, compress: tuple[TimeGrid, Calendar]
 ) -> None:
     frame, _ = compress
-    alone = account_points(account.course(), frame, USD)
-    together = total_points([account.course()], frame, USD)
+    alone = sample_balances(account.course(), frame, USD)
+    together = sum_balances([account.course()], frame, USD)
     assert [(point.at, point.balance.amount) for point in alone] == [
         (point.at, point.balance.amount) for point in together
     ]
@@ -102,11 +109,11 @@ def test_an_account_alone_is_the_total_of_itself(
 
 @given(st.lists(accounts, min_size=1, max_size=6), frames())
 def test_the_last_total_is_the_headline_to_its_last_digit(
-    found: list[Account], compress: tuple[Frame, Calendar]
+    found: list[Account], compress: tuple[TimeGrid, Calendar]
 ) -> None:
     frame, _ = compress
     open_ones = [Account(account.balances, None) for account in found]
-    points = total_points((account.course() for account in open_ones), frame, USD)
+    points = sum_balances((account.course() for account in open_ones), frame, USD)
     newest = [Money(one.balances[-1][1], USD) for one in open_ones if one.balances]
     headline = [str(total) for total in totals_by_currency(newest).values()]
     assert [str(point.balance) for point in points[-1:]] == headline

@@ -127,7 +127,7 @@ class Fleet:
 
     def connect(self, token: str) -> Connection:
         with self.services.database.write() as work:
-            user = work.users.by_email("ada@example.com")
+            user = work.users.find_by_email("ada@example.com")
             if user is None:
                 user = User(UserId(work.new_id()), "ada@example.com", work.now)
                 assert work.users.add(user, "nobody signs in with this")

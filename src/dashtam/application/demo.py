@@ -16,7 +16,7 @@ from dashtam.application.imports.file_import import SentFile
 from dashtam.application.imports.import_result import Import
 from dashtam.application.people import api_tokens, users
 from dashtam.application.ports import Services
-from dashtam.database.pagination import every
+from dashtam.database.pagination import iterate_all
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountType
 from dashtam.domain.connection import ConnectionId
@@ -81,7 +81,7 @@ def prepare(services: Services, password: str, samples: Iterable[Sample]) -> Dem
 
 def _user(services: Services, password: str) -> User:
     with services.database.read() as work:
-        user = work.users.by_email(EMAIL)
+        user = work.users.find_by_email(EMAIL)
         kept = None if user is None else work.users.password_hash(user.id)
     if user is None:
         return _new_user(services, password)
@@ -117,7 +117,7 @@ def _connect(services: Services, user_id: UserId) -> None:
 
 
 def _live(work: UnitOfWork, user_id: UserId) -> set[ConnectionId]:
-    known = every(lambda page: work.connections.of_user(user_id, page))
+    known = iterate_all(lambda page: work.connections.of_user(user_id, page))
     return {connection.id for connection in known if connection.provider == _PROVIDER}
 
 
@@ -129,7 +129,7 @@ def _say(work: UnitOfWork, done: Import) -> None:
 
 
 def _new_token(services: Services, work: UnitOfWork, user_id: UserId) -> str:
-    for token in list(every(lambda page: api_tokens.of_user(work, user_id, page))):
+    for token in list(iterate_all(lambda page: api_tokens.of_user(work, user_id, page))):
         if token.name == TOKEN_NAME:
             api_tokens.revoke(work, user_id, token.id)
     _, text = api_tokens.create(work, services.secrets, user_id, TOKEN_NAME, TOKEN_DAYS)
@@ -139,7 +139,7 @@ def _new_token(services: Services, work: UnitOfWork, user_id: UserId) -> str:
 def _demo(work: UnitOfWork, user_id: UserId, token: str) -> Demo:
     counted = 0
     longest: tuple[int, Account, Period] | None = None
-    shown = list(every(lambda page: accounts.of_user(work, user_id, page)))
+    shown = list(iterate_all(lambda page: accounts.of_user(work, user_id, page)))
     live = _live(work, user_id)
     for one in shown:
         if one.newest is None:

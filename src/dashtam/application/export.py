@@ -9,10 +9,10 @@ from dashtam.application.history import accounts, holdings
 from dashtam.application.history.accounts import AccountBalance
 from dashtam.application.people import users
 from dashtam.application.syncs import syncs
-from dashtam.database.pagination import every
+from dashtam.database.pagination import iterate_all
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.connection import Connection
-from dashtam.domain.history.balance_history import ChangedSnapshot, changed_since
+from dashtam.domain.history.balance_history import ChangedSnapshot, with_change
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot
 from dashtam.domain.history.holding import Holding
 from dashtam.domain.sync import Sync
@@ -45,17 +45,17 @@ def export(work: UnitOfWork, user_id: UserId) -> Export:
     return Export(
         at=work.now,
         user=users.of(work, user_id),
-        connections=every(lambda page: connections.of_user(work, user_id, page)),
-        accounts=every(lambda page: accounts.of_user(work, user_id, page)),
-        holdings=every(lambda page: holdings.of_user(work, user_id, page)),
-        syncs=every(lambda page: syncs.of_user(work, user_id, page)),
+        connections=iterate_all(lambda page: connections.of_user(work, user_id, page)),
+        accounts=iterate_all(lambda page: accounts.of_user(work, user_id, page)),
+        holdings=iterate_all(lambda page: holdings.of_user(work, user_id, page)),
+        syncs=iterate_all(lambda page: syncs.of_user(work, user_id, page)),
         balance_snapshots=_snapshots(work, user_id),
     )
 
 
 def _snapshots(work: UnitOfWork, user_id: UserId) -> Iterator[ChangedSnapshot]:
-    for account in every(lambda page: work.accounts.of_user(user_id, page)):
+    for account in iterate_all(lambda page: work.accounts.of_user(user_id, page)):
         previous: BalanceSnapshot | None = None
-        for snapshot in work.balance_snapshots.all_of(account.id):
-            yield changed_since(previous, snapshot)
+        for snapshot in work.balance_snapshots.of_account(account.id):
+            yield with_change(previous, snapshot)
             previous = snapshot

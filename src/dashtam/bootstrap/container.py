@@ -19,7 +19,7 @@ from dashtam.application.rate_limits import Buckets
 from dashtam.bootstrap.worker import Threads
 from dashtam.database import backups, health, migrate
 from dashtam.database.engine import open_engine, sqlite_path
-from dashtam.database.history_cache.drivers import driver_of
+from dashtam.database.history_cache.drivers import create_driver
 from dashtam.database.history_cache.history_cache import HistoryCache
 from dashtam.database.unit_of_work import Clock, Database
 from dashtam.domain.account import AccountId
@@ -107,7 +107,7 @@ class Parts:
         """The data folder, held from the first use of the database until ``close``."""
         held = ExitStack()
         if sqlite_path(self.settings.database) is not None:
-            held.enter_context(backups.in_use(self.settings.data))
+            held.enter_context(backups.hold_data_folder(self.settings.data))
         return held
 
     @cached_property
@@ -150,14 +150,14 @@ class Parts:
 
     @cached_property
     def _history_cache(self) -> HistoryCache | None:
-        driver = driver_of(self._engine, connections=max(1, self.settings.database_pool // 2))
+        driver = create_driver(self._engine, connections=max(1, self.settings.database_pool // 2))
         return None if driver is None else HistoryCache(driver, self._mend)
 
     def _mend(self, account_id: UUID) -> None:
         def refresh() -> None:
             try:
                 with self.database.write() as work:
-                    work.history_chunks.changed(AccountId(account_id))
+                    work.history_chunks.mark_changed(AccountId(account_id))
             finally:
                 self._mending.discard(account_id)
 
@@ -212,7 +212,7 @@ class Parts:
         _ = self._held
         engine = self._engine
         is_file = sqlite_path(self.settings.database) is not None
-        if is_file and not health.is_current(engine) and health.holds_anything(engine):
+        if is_file and not health.is_current(engine) and health.has_users(engine):
             self.backup(self.settings.data / "backups")
         return migrate.upgrade_engine(engine), migrate.HEAD
 

@@ -72,7 +72,7 @@ def schema(engine: Engine) -> Diagnosis:
 def clock(engine: Engine, now: datetime) -> Diagnosis:
     """Look at the clock: is it behind what was recorded?"""
     try:
-        newest = health.newest_recording(engine)
+        newest = health.newest_recorded_at(engine)
     except SQLAlchemyError:
         newest = None
     if newest is not None and newest - now > _CLOCK_BEHIND:
@@ -84,7 +84,7 @@ def clock(engine: Engine, now: datetime) -> Diagnosis:
 def worker(engine: Engine, now: datetime) -> Diagnosis:
     """Look at the schedule: is a connection waiting that a worker should have synced?"""
     try:
-        overdue = health.overdue_connections(engine, now - _OVERDUE)
+        overdue = health.count_overdue_connections(engine, now - _OVERDUE)
     except SQLAlchemyError:
         overdue = 0
     if overdue:

@@ -20,7 +20,7 @@ def reseal(database: Database, ring: KeyRing) -> frozenset[bytes]:
 
     def replace(place: Place, before: bytes, anew: bytes) -> bool:
         with database.write() as work:
-            return work.connections.reseal(ConnectionId(UUID(place[1])), before, anew)
+            return work.connections.replace_credentials(ConnectionId(UUID(place[1])), before, anew)
 
     return rewrap(ring, _rows(database), replace)
 
@@ -29,7 +29,7 @@ def _rows(database: Database) -> Iterator[Sealed]:
     after: ConnectionId | None = None
     while True:
         with database.read() as work:
-            found = work.connections.sealed(after, _BATCH)
+            found = work.connections.sealed_credentials(after, _BATCH)
         for connection, sealed in found:
             yield credentials.place_of(connection), sealed
         if len(found) < _BATCH:

@@ -101,7 +101,7 @@ def restore(backup: Path, *, database: Path | None, ring: Path, data: Path, now:
 
 
 @contextmanager
-def in_use(data: Path) -> Iterator[None]:
+def hold_data_folder(data: Path) -> Iterator[None]:
     """Hold the data folder together with others, so that nobody restores over them.
 
     Raises:

@@ -27,7 +27,7 @@ def is_current(engine: Engine) -> bool:
         return False
 
 
-def newest_recording(engine: Engine) -> datetime | None:
+def newest_recorded_at(engine: Engine) -> datetime | None:
     """Return the time of the newest recording, or live snapshot, by the clock of its moment."""
     with engine.connect() as connection:
         found = (
@@ -37,7 +37,7 @@ def newest_recording(engine: Engine) -> datetime | None:
         return max((instant for instant in found if instant is not None), default=None)
 
 
-def overdue_connections(engine: Engine, since: datetime) -> int:
+def count_overdue_connections(engine: Engine, since: datetime) -> int:
     """Return how many connections have been due for a sync since before this instant."""
     statement = select(func.count()).where(
         connections.c.next_sync_at < since, connections.c.state != "disconnected"
@@ -46,7 +46,7 @@ def overdue_connections(engine: Engine, since: datetime) -> int:
         return connection.scalar(statement) or 0
 
 
-def holds_anything(engine: Engine) -> bool:
+def has_users(engine: Engine) -> bool:
     """Tell whether anyone's data would be lost with this database."""
     with engine.connect() as connection:
         if migrate.revision(connection) is None:

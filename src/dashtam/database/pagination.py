@@ -39,7 +39,7 @@ class ListPage(Generic[T]):
     last: Cursor | None
 
 
-def every(list_page: Callable[[PageRequest], ListPage[T]]) -> Iterator[T]:
+def iterate_all(list_page: Callable[[PageRequest], ListPage[T]]) -> Iterator[T]:
     """Yield everything in a list, in its order, without holding more than a page of it."""
     after: Cursor | None = None
     while True:
@@ -50,7 +50,7 @@ def every(list_page: Callable[[PageRequest], ListPage[T]]) -> Iterator[T]:
         after = listed.last
 
 
-def one_of(
+def fetch_one(
     connection: Connection, statement: Select[Any], build: Callable[[AnyRow], T]
 ) -> T | None:
     """Return the one thing that the statement selects, None where there is none."""
@@ -58,7 +58,7 @@ def one_of(
     return None if row is None else build(row)
 
 
-def page_of(
+def fetch_page(
     connection: Connection,
     statement: Select[Any],
     page: PageRequest,

@@ -113,7 +113,7 @@ class UnitOfWork:
         return AuditLog(self._connection)
 
     @contextmanager
-    def trial(self) -> Iterator[None]:
+    def dry_run(self) -> Iterator[None]:
         """Do what is in the ``with`` block as if it counted, and undo it at its end."""
         changes = self.history_chunks.changes
         with self._connection.begin_nested() as nested:
@@ -178,7 +178,7 @@ class Database:
         with _answering(), self._writing.begin() as connection:
             work = UnitOfWork(connection, self._clock(), address or self._address, self._render)
             yield work
-            work.history_chunks.write()
+            work.history_chunks.rebuild_changed()
 
 
 def _for_reading(engine: Engine) -> Engine:

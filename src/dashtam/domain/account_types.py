@@ -39,7 +39,7 @@ _WORDS: Final = tuple(
 )
 
 
-def guess(name: str, *, has_positions: bool) -> AccountType | None:
+def guess_account_type(name: str, *, has_positions: bool) -> AccountType | None:
     """Return the type that the name tells of, None where it tells none."""
     for kind, words in _WORDS:
         if words.search(name):

@@ -103,7 +103,7 @@ def noon(day: date) -> datetime:
     return datetime.combine(day, time(12), UTC)
 
 
-def past(field: str, instant: datetime, now: datetime) -> datetime:
+def check_instant(field: str, instant: datetime, now: datetime) -> datetime:
     """Return the instant in UTC.
 
     Raises:
@@ -136,7 +136,7 @@ def clean(text: str, length: int = 200) -> str:
     return "".join(filter(str.isprintable, line))[:length]
 
 
-def last_of_instants(told: Iterable[tuple[tuple[int, ...], Reading]]) -> list[Reading]:
+def last_per_instant(told: Iterable[tuple[tuple[int, ...], Reading]]) -> list[Reading]:
     """Return for each instant the reading of the highest rank, of equal ranks the last."""
     told = list(told)
     last: dict[datetime, tuple[tuple[int, ...], Reading]] = {}
@@ -147,7 +147,7 @@ def last_of_instants(told: Iterable[tuple[tuple[int, ...], Reading]]) -> list[Re
     return [reading for rank, reading in told if last[reading.captured_at][1] is reading]
 
 
-def pieces(
+def split_statement(
     identity: Identity,
     readings: Sequence[Reading],
     problems: Sequence[RowError],

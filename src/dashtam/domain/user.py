@@ -71,12 +71,12 @@ class ApiToken:
 class Principal:
     """Who is calling: a user, in a session (``session_id``) or with a read-only token (None).
 
-    ``unnoted`` is the read-only token whose last use was not written down for a while.
+    ``unrecorded_token_id`` is the read-only token whose last use was not written down for a while.
     """
 
     user_id: UserId
     session_id: SessionId | None
-    unnoted: ApiTokenId | None = None
+    unrecorded_token_id: ApiTokenId | None = None
 
     @property
     def may_write(self) -> bool:

@@ -24,7 +24,7 @@ from dashtam.application.provider import (
 )
 from dashtam.domain.errors import InvalidAmount
 from dashtam.domain.money import EXACT, Currency, parse_amount
-from dashtam.domain.parsing import Unusable, clean, past
+from dashtam.domain.parsing import Unusable, check_instant, clean
 from dashtam.domain.statement import Position, RowError
 
 Record = dict[str, object]
@@ -160,7 +160,7 @@ def instant(seconds: str, now: datetime) -> datetime | None:
     if not re.fullmatch(r"[0-9]{1,12}", seconds) or not int(seconds):
         return None
     try:
-        return past("", datetime.fromtimestamp(int(seconds), UTC), now)
+        return check_instant("", datetime.fromtimestamp(int(seconds), UTC), now)
     except (ValueError, OverflowError, OSError, Unusable):
         return None
 

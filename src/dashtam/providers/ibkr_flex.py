@@ -28,7 +28,7 @@ from dashtam.application.provider import (
 )
 from dashtam.domain import parsing
 from dashtam.domain.account import AccountType
-from dashtam.domain.account_types import guess
+from dashtam.domain.account_types import guess_account_type
 from dashtam.domain.money import Currency
 from dashtam.domain.parsing import Unusable
 from dashtam.domain.statement import Identity, Position, Reading, RowError
@@ -214,7 +214,7 @@ def _identity(statement: Element, currency: Currency) -> Identity:
         http_json.not_understood()
     masked = f"••••{parsing.clean(number)[-_VISIBLE:]}"
     alias = statement.get("acctAlias", "") or _attribute(about, "acctAlias")
-    kind = guess(_attribute(about, "accountType"), has_positions=True)
+    kind = guess_account_type(_attribute(about, "accountType"), has_positions=True)
     return Identity(
         institution_key="ibkr",
         institution="Interactive Brokers",
@@ -269,7 +269,7 @@ def _day(text: str, now: datetime) -> date:
         day = date(*map(int, match.groups()))
     except ValueError:
         raise parsing.invalid_date(field="reportDate") from None
-    parsing.past("reportDate", parsing.noon(day), now)
+    parsing.check_instant("reportDate", parsing.noon(day), now)
     return day
 
 

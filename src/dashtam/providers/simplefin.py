@@ -21,7 +21,7 @@ from dashtam.application.provider import (
     Report,
 )
 from dashtam.domain import parsing
-from dashtam.domain.account_types import guess
+from dashtam.domain.account_types import guess_account_type
 from dashtam.domain.money import Currency
 from dashtam.domain.parsing import Unusable
 from dashtam.domain.statement import Identity, Position, Reading, RowError
@@ -171,7 +171,9 @@ def _identity(source: Record, connection: Record) -> Identity:
         institution=http_json.named(institution, _NAME),
         external_id=external_id,
         name=name,
-        account_type=guess(name, has_positions=bool(http_json.records(source.get("holdings")))),
+        account_type=guess_account_type(
+            name, has_positions=bool(http_json.records(source.get("holdings")))
+        ),
         number_masked=None,
         currency=_currency(source),
     )

@@ -64,8 +64,8 @@ def read(file: BinaryIO, now: datetime) -> Iterator[Statement]:
     if not accounts:
         raise UnreadableFile(detail="There is no statement (Stmt) in this camt.053 file.")
     for account in accounts.values():
-        closings = parsing.last_of_instants(account.readings)
-        yield from parsing.pieces(account.identity, closings, account.problems)
+        closings = parsing.last_per_instant(account.readings)
+        yield from parsing.split_statement(account.identity, closings, account.problems)
 
 
 def _statements(file: BinaryIO) -> Iterator[Element]:
@@ -189,7 +189,7 @@ def _captured_at(place: str, bal: Element, now: datetime) -> datetime:
     day = _DAY.fullmatch(text)
     try:
         if day:
-            return parsing.past(place, parsing.noon(date.fromisoformat(day[1])), now)
+            return parsing.check_instant(place, parsing.noon(date.fromisoformat(day[1])), now)
         if not _INSTANT.fullmatch(text):
             raise parsing.invalid_date(place)
         instant = datetime.fromisoformat(text)
@@ -197,4 +197,4 @@ def _captured_at(place: str, bal: Element, now: datetime) -> datetime:
         raise parsing.invalid_date(place) from None
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=UTC)
-    return parsing.past(place, instant, now)
+    return parsing.check_instant(place, instant, now)

@@ -88,8 +88,8 @@ def read(file: BinaryIO, now: datetime) -> Iterator[Statement]:
     if not accounts:
         raise UnreadableFile(detail="There is no statement with a balance in this MT940 file.")
     for account in accounts.values():
-        closings = parsing.last_of_instants(account.readings)
-        yield from parsing.pieces(account.identity, closings, account.problems)
+        closings = parsing.last_per_instant(account.readings)
+        yield from parsing.split_statement(account.identity, closings, account.problems)
 
 
 def _pages(text: str) -> Iterator[_Page]:
@@ -165,7 +165,7 @@ def _read_closing(
     try:
         _require_number(account.identity)
         currency, day, balance = _balance(f":{closing.tag}:", closing.text)
-        captured_at = parsing.past(f":{closing.tag}:", parsing.noon(day), now)
+        captured_at = parsing.check_instant(f":{closing.tag}:", parsing.noon(day), now)
     except Unusable as unusable:
         account.problems.append(unusable.problem(closing.line))
         return

@@ -83,17 +83,17 @@ def connect(
 
     def commit() -> SyncClaim:
         with services.database.write() as work:
-            found = work.connections.locked(connection_id)
-            running = work.syncs.running(connection_id)
+            found = work.connections.lock(connection_id)
+            running = work.syncs.find_running(connection_id)
             if found is not None and running is not None:
                 # It was committed, and only the word of it was lost.
                 return SyncClaim(running, found, provider)
-            work.users.require(user_id)
+            work.users.block_erasure(user_id)
             live = LiveConnection(_made(work, user_id, provider, connection_id, new.name))
             sealed = credentials.seal(services.cipher, live.connection, kept)
             work.connections.add(live.connection)
             day = schedule.day_of(work.now)
-            work.connections.count_requests(connection_id, day, budget.requests)
+            work.connections.set_request_count(connection_id, day, budget.requests)
             note(work, "connection_created", user_id, connection_id)
             wanted = SyncRequest(SnapshotSource.INITIAL_CONNECTION, is_forced=True)
             return sync_run.claim(work, services, replace(live, credentials=sealed), wanted)
@@ -143,10 +143,10 @@ def _renewed(
     ``requests`` were made to have them.
     """
     with services.database.write() as work:
-        before = work.connections.locked(connection.id)
+        before = work.connections.lock(connection.id)
         if before is None:
             raise connections.ConnectionNotFound
-        running = work.syncs.running(connection.id)
+        running = work.syncs.find_running(connection.id)
         if running is not None:
             # What was handed out once must be kept: the run by the old credentials gives way.
             interrupt(work, running)
@@ -169,7 +169,7 @@ def _renewed(
         claim = sync_run.claim(work, services, renewed, wanted)
         day = schedule.day_of(work.now)
         made = renewed.requests if renewed.requests_on == day else 0
-        work.connections.count_requests(connection.id, day, made + requests)
+        work.connections.set_request_count(connection.id, day, made + requests)
         return before, claim
 
 
@@ -252,20 +252,20 @@ def _keeping(keep: Keep) -> sync_run.Keep:
 
 def _forget(services: Services, claim: SyncClaim) -> None:
     with services.database.write() as work:
-        work.connections.locked(claim.sync.connection_id)
+        work.connections.lock(claim.sync.connection_id)
         work.connections.remove(claim.sync.connection_id)
         note(work, "connection_refused", claim.sync.user_id, None)
 
 
 def _put_back(services: Services, before: LiveConnection, claim: SyncClaim) -> None:
     with services.database.write() as work:
-        live = work.connections.locked(before.connection.id)
+        live = work.connections.lock(before.connection.id)
         if live is not None and live.fence == claim.live.fence:
             # It may have been renamed meanwhile.
             again = replace(before.connection, name=live.connection.name)
-            work.connections.keep(replace(before, connection=again, fence=live.fence))
+            work.connections.update(replace(before, connection=again, fence=live.fence))
             counted_on = before.requests_on or schedule.day_of(work.now)
-            work.connections.count_requests(again.id, counted_on, before.requests)
+            work.connections.set_request_count(again.id, counted_on, before.requests)
             note(work, "connection_refused", claim.sync.user_id, live.connection.id)
 
 

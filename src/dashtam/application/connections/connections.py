@@ -89,11 +89,11 @@ def connection_of_institution(work: UnitOfWork, user_id: UserId, to: Institution
 
 def rename(work: UnitOfWork, connection: Connection, name: str) -> Connection:
     """Give the user's own connection another name, and return it as it is now."""
-    live = work.connections.locked(connection.id)
+    live = work.connections.lock(connection.id)
     if live is None:
         raise ConnectionNotFound
     renamed = replace(live.connection, name=name, updated_at=work.now)
-    work.connections.keep(replace(live, connection=renamed))
+    work.connections.update(replace(live, connection=renamed))
     note(work, "connection_changed", connection.user_id, connection.id)
     return renamed
 
@@ -106,13 +106,13 @@ def disconnect(work: UnitOfWork, connection: Connection) -> None:
     Raises:
         Conflict: no provider feeds it, so that there is nothing to disconnect.
     """
-    live = work.connections.locked(connection.id)
+    live = work.connections.lock(connection.id)
     if live is None or live.connection.kind is not ProviderKind.API:
         detail = "No provider feeds this connection: there is nothing to disconnect."
         raise Conflict(detail)
     if live.connection.state is ConnectionState.DISCONNECTED:
         return
-    running = work.syncs.running(connection.id)
+    running = work.syncs.find_running(connection.id)
     if running is not None:
         work.syncs.finish(_ended(work, running))
         note(work, "sync_failed", running.user_id, running.id)
@@ -123,7 +123,7 @@ def disconnect(work: UnitOfWork, connection: Connection) -> None:
         next_sync_at=None,
         updated_at=work.now,
     )
-    work.connections.keep(
+    work.connections.update(
         # The next fence is nobody's: whoever holds a claim finds that he lost it.
         replace(
             live,

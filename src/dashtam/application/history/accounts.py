@@ -66,7 +66,7 @@ def change(work: UnitOfWork, account: Account, changes: AccountChanges) -> Accou
     Raises:
         Unprocessable: the sign of a manual account, or a closing in the future.
     """
-    work.users.hold(account.user_id)
+    work.users.lock_for_recording(account.user_id)
     # What somebody else changed a moment ago stays changed.
     account = owned(work, account.user_id, account.id)
     connection = work.connections.get(account.connection_id)
@@ -80,8 +80,8 @@ def change(work: UnitOfWork, account: Account, changes: AccountChanges) -> Accou
         raise Unprocessable(detail, (FieldError("/closed_at", "future", detail),))
     changed = replace(account, **changes, updated_at=work.now)
     changed = replace(changed, name=changed.name.strip())
-    work.accounts.change(changed)
+    work.accounts.update(changed)
     if changed.balance_sign != account.balance_sign:
-        work.history_chunks.changed(account.id)
+        work.history_chunks.mark_changed(account.id)
     note(work, "account_changed", account.user_id, account.id)
     return changed

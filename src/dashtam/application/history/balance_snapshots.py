@@ -12,9 +12,9 @@ from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import AccountId
 from dashtam.domain.errors import AccountForbidden, AccountNotFound, InvalidDateRange
 from dashtam.domain.history import balance_history
-from dashtam.domain.history.balance_history import BalanceHistory, ChangedSnapshot, changed_since
+from dashtam.domain.history.balance_history import BalanceHistory, ChangedSnapshot, with_change
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot
-from dashtam.domain.history.thinning import Measure, last_of_each, thinned
+from dashtam.domain.history.thinning import Measure, last_per_interval, thin
 from dashtam.domain.money import Money
 from dashtam.domain.period import Calendar, Period
 from dashtam.domain.sync import SnapshotSource
@@ -89,13 +89,13 @@ def history(
     snapshots = work.balance_snapshots
     if detail != ALL:
         newest = _owned(snapshots.newest(account_id, source, 1, period.end), user_id)
-        every = snapshots.each_within(account_id, period, source)
+        every = snapshots.stream_within(account_id, period, source)
         shown = _shown(every, newest.snapshots, detail)
-        return balance_history.history(shown, newest.currency)
+        return balance_history.build_history(shown, newest.currency)
     found = _owned(snapshots.within(account_id, period, source, MOST_ROWS + 1), user_id)
     if len(found.snapshots) > MOST_ROWS:
         raise _too_many(snapshots.count_within(account_id, period, source))
-    return balance_history.history(found.snapshots, found.currency)
+    return balance_history.build_history(found.snapshots, found.currency)
 
 
 def recent(
@@ -113,16 +113,16 @@ def recent(
     """
     # One more than asked for, so that the oldest shown has something to change from.
     found = _owned(work.balance_snapshots.newest(account_id, source, limit + 1), user_id)
-    return balance_history.recent(found.snapshots, limit, found.currency)
+    return balance_history.build_recent_history(found.snapshots, limit, found.currency)
 
 
 def _shown(
     every: Iterator[BalanceSnapshot], newest: Sequence[BalanceSnapshot], detail: Thinning
 ) -> Sequence[BalanceSnapshot]:
     if detail.calendar is not None:
-        every = last_of_each(every, detail.calendar, _INSTANT)
+        every = last_per_interval(every, detail.calendar, _INSTANT)
     if detail.most is not None and newest:
-        return thinned(every, detail.most, newest[0].captured_at, _MEASURE)
+        return thin(every, detail.most, newest[0].captured_at, _MEASURE)
     shown = list(islice(every, MOST_ROWS))
     more = sum(1 for _ in every)
     if more:
@@ -151,4 +151,4 @@ def _by_name(balance: LatestBalance) -> tuple[str, str]:
 
 def _changed(balance: LatestBalance) -> ChangedSnapshot:
     assert balance.newest is not None, "only accounts with a snapshot are shown"
-    return changed_since(balance.previous, balance.newest)
+    return with_change(balance.previous, balance.newest)

@@ -12,7 +12,7 @@ from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account
 from dashtam.domain.errors import DashtamError
 from dashtam.domain.history.balance_snapshot import SnapshotId
-from dashtam.domain.history.hash_chain import Chain, Record, linked
+from dashtam.domain.history.hash_chain import Chain, Record, link_records
 from dashtam.domain.statement import Reading
 from dashtam.domain.sync import SnapshotSource, SyncId
 
@@ -70,7 +70,7 @@ class Capture:
         # What the provider calls now is kept beside, where it says so.
         captured = CaptureResult()
         self._record([replace(reading, captured_at=captured_at)], captured)
-        self.work.accounts.recorded_live(self.account.id, captured_at)
+        self.work.accounts.set_last_live_at(self.account.id, captured_at)
         return captured
 
     def reported(self, readings: Iterable[Reading]) -> CaptureResult:
@@ -88,7 +88,7 @@ class Capture:
 
     def _news(self, batch: Sequence[Reading], captured: CaptureResult) -> list[Reading]:
         instants = [reading.captured_at for reading in batch]
-        standing = dict(self.work.balance_snapshots.standing(self.account.id, instants))
+        standing = dict(self.work.balance_snapshots.readings_at(self.account.id, instants))
         news: list[Reading] = []
         for reading in batch:
             known = standing.get(reading.captured_at)
@@ -105,14 +105,14 @@ class Capture:
         if not readings:
             return
         work = self.work
-        chain = work.accounts.chain(self.account.id)
-        links = list(linked(chain, self._records(chain.length, readings)))
+        chain = work.accounts.lock_chain(self.account.id)
+        links = list(link_records(chain, self._records(chain.length, readings)))
         work.balance_snapshots.add(links)
         end = Chain(chain.length + len(links), links[-1].digest)
-        work.accounts.extend_chain(self.account.id, end)
+        work.accounts.update_chain(self.account.id, end)
         captured.recorded += len(links)
         captured.last = links[-1].record
-        work.history_chunks.changed(self.account.id, min(map(_CAPTURED_AT, readings)))
+        work.history_chunks.mark_changed(self.account.id, min(map(_CAPTURED_AT, readings)))
 
     def _records(self, length: int, readings: Iterable[Reading]) -> Iterator[Record]:
         for sequence, reading in enumerate(readings, length + 1):

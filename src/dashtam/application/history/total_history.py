@@ -13,10 +13,10 @@ from dashtam.domain.errors import InvalidDateRange
 from dashtam.domain.history.total_history import (
     AccountSeries,
     BalanceSeries,
-    Frame,
+    TimeGrid,
     TotalSeries,
-    account_points,
-    total_points,
+    sample_balances,
+    sum_balances,
 )
 from dashtam.domain.period import Calendar, Period
 from dashtam.domain.user import UserId
@@ -54,7 +54,7 @@ class _Plan:
     work: UnitOfWork
     spans: Sequence[RecordedSpan]
     until: datetime | None
-    frame: Frame
+    frame: TimeGrid
 
     def course(self, span: RecordedSpan) -> BalanceSeries:
         balances = self.work.balance_snapshots.balances(span.account, self.frame.start, self.until)
@@ -78,7 +78,7 @@ def by_currency(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[Tot
     spans = sorted(plan.spans, key=attrgetter("account.currency.code"))
     return _bounded(
         TotalSeries(
-            currency, total_points(map(plan.course, held), plan.frame, currency, asked.most)
+            currency, sum_balances(map(plan.course, held), plan.frame, currency, asked.most)
         )
         for currency, held in groupby(spans, attrgetter("account.currency"))
     )
@@ -97,7 +97,7 @@ def by_account(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[Acco
         AccountSeries(
             span.account.id,
             span.account.currency,
-            account_points(plan.course(span), plan.frame, span.account.currency, asked.most),
+            sample_balances(plan.course(span), plan.frame, span.account.currency, asked.most),
         )
         for span in sorted(plan.spans, key=attrgetter("account.name", "account.id.hex"))
     )
@@ -113,7 +113,7 @@ def _plan(work: UnitOfWork, user_id: UserId, asked: Range) -> _Plan:
         # Of the intervals that are still to come nothing can be told.
         known = max([work.now, *(span.last_at for span in spans)])
         end = min(end, asked.calendar.last_instant(known))
-    frame = Frame(start, _ends(asked.calendar, start, end))
+    frame = TimeGrid(start, _ends(asked.calendar, start, end))
     return _Plan(work, spans, None if reaches_present else end, frame)
 
 

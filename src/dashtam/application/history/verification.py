@@ -10,7 +10,7 @@ from uuid import UUID
 from dashtam.database.unit_of_work import Database, UnitOfWork
 from dashtam.domain.account import AccountId
 from dashtam.domain.errors import DashtamError
-from dashtam.domain.history.hash_chain import Chain, Link, broken_at
+from dashtam.domain.history.hash_chain import Chain, Link, find_breaks
 from dashtam.domain.user import Erasure
 
 MOST_FINDINGS: Final = 10_000
@@ -80,7 +80,7 @@ def verify(database: Database) -> VerificationReport:
 def _mend_pages(database: Database, report: VerificationReport) -> None:
     for account_id in report.outdated_pages:
         with database.write() as work:
-            work.history_chunks.changed(account_id)
+            work.history_chunks.mark_changed(account_id)
         report.remarks.append(
             f"Account {account_id}: its pages were not those of its snapshots. They were made anew."
         )
@@ -91,7 +91,7 @@ def _verify_account(
 ) -> None:
     walk = _Walk()
     try:
-        for sequence in broken_at(chain, walk.over(work.balance_snapshots.links(account_id))):
+        for sequence in find_breaks(chain, walk.over(work.balance_snapshots.links(account_id))):
             detail = f"Snapshot {sequence} of account {account_id} is not what was recorded."
             report.find("chain_broken", detail, account_id, sequence)
     except _UNREADABLE:
@@ -110,7 +110,7 @@ def _verify_account(
 def _verify_pages(work: UnitOfWork, report: VerificationReport, account_id: AccountId) -> None:
     # Of rows that cannot be read no page can be made; that was found already.
     with suppress(*_UNREADABLE):
-        if work.history_chunks.differs(account_id):
+        if work.history_chunks.is_outdated(account_id):
             report.outdated_pages.append(account_id)
 
 
@@ -135,13 +135,13 @@ class _Walk:
 
 def _verify_runs(work: UnitOfWork, report: VerificationReport) -> None:
     stored = 0
-    for sync_id, recorded, found in work.syncs.recorded_by_sync():
+    for sync_id, recorded, found in work.syncs.recorded_counts():
         report.syncs += 1
         stored += found
         if recorded != found:
             detail = f"Sync {sync_id} recorded {recorded} snapshots, and {found} are there."
             report.find("miscounted", detail, sync_id)
-    for sync_id, found in work.syncs.unknown():
+    for sync_id, found in work.syncs.unknown_ids():
         stored += found
         detail = f"{found} snapshots name sync {sync_id}, and there is none."
         report.find("sync_missing", detail, sync_id)
@@ -152,7 +152,7 @@ def _verify_runs(work: UnitOfWork, report: VerificationReport) -> None:
 
 
 def _verify_retractions(work: UnitOfWork, report: VerificationReport) -> None:
-    retracted = set(work.syncs.retractions())
+    retracted = set(work.syncs.retracted_ids())
     told = set(work.audit_log.subjects_of("sync_retracted"))
     report.retractions = len(retracted)
     for sync_id in sorted(retracted - told):

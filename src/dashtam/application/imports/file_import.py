@@ -93,8 +93,8 @@ def import_file(
     reading = files.read(sent.file, sent.file_format, mapping, services.clock())
     with reading as read, services.database.write(sent.address) as work:
         # Two imports at once would each take the other's accounts and balances for unknown.
-        work.users.hold(sent.user_id)
-        with work.trial() if sent.is_dry else nullcontext():
+        work.users.lock_for_recording(sent.user_id)
+        with work.dry_run() if sent.is_dry else nullcontext():
             # Somebody may have closed or disconnected something while the file was read.
             destination = _destination(work, sent, read.file_format)
             done = record(work, destination, followed(read, sent.progress))
@@ -176,7 +176,7 @@ class _Recording:
 
     def _begin(self, statement: Statement) -> AccountImport:
         account, is_new = self._account(statement.identity)
-        first = is_new or not self._work.balance_snapshots.any_of(account.id)
+        first = is_new or not self._work.balance_snapshots.has_any(account.id)
         return AccountImport(account, is_new, _source(statement, first=first))
 
     def _account(self, identity: Identity) -> tuple[Account, bool]:
@@ -270,7 +270,7 @@ class _Recording:
         )
         for one in accounts:
             its = one.account.connection_id
-            self._work.accounts.synced(its, [one.account.id], self._work.now)
+            self._work.accounts.mark_synced(its, [one.account.id], self._work.now)
         note(self._work, "file_imported", self._to.user_id, self._sync_id)
         return done
 

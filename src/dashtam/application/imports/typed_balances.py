@@ -14,7 +14,7 @@ from dashtam.application.history.capture import Capture
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId, AccountType
 from dashtam.domain.errors import FieldError, Unprocessable
-from dashtam.domain.history.balance_history import ChangedSnapshot, changed_since
+from dashtam.domain.history.balance_history import ChangedSnapshot, with_change
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import Reading
@@ -47,7 +47,7 @@ def create_manual(
     Raises:
         Unprocessable: the balance is of the future.
     """
-    work.users.hold(user_id)
+    work.users.lock_for_recording(user_id)
     connection = connection_of_institution(work, user_id, MANUAL)
     account_id = AccountId(work.random_id())
     account = Account(
@@ -80,10 +80,10 @@ def type_balance(work: UnitOfWork, account: Account, reading: Reading) -> TypedB
         Conflict: a live connection feeds the account.
         Unprocessable: the balance is of the future.
     """
-    work.users.hold(account.user_id)
+    work.users.lock_for_recording(account.user_id)
     account = owned(work, account.user_id, account.id)
     refuse_live(work, account)
-    first = not work.balance_snapshots.any_of(account.id)
+    first = not work.balance_snapshots.has_any(account.id)
     source = SnapshotSource.INITIAL_CONNECTION if first else SnapshotSource.MANUAL_SYNC
     sync_id = _record_typed(work, account, reading, source)
     found = work.balance_snapshots.newest(account.id, None, 2, until=reading.captured_at)
@@ -92,7 +92,7 @@ def type_balance(work: UnitOfWork, account: Account, reading: Reading) -> TypedB
 
 
 def _changed(newest: Sequence[BalanceSnapshot]) -> ChangedSnapshot:
-    return changed_since(newest[0] if newest[1:] else None, newest[-1])
+    return with_change(newest[0] if newest[1:] else None, newest[-1])
 
 
 def _record_typed(
@@ -123,6 +123,6 @@ def _record_typed(
     # Stored the way the account's source would report it, so that it reads back as it was typed.
     reported = reading.turned() if account.balance_sign == -1 else reading
     Capture(work, account, sync_id, source).typed(reported)
-    work.accounts.synced(account.connection_id, [account.id], work.now)
+    work.accounts.mark_synced(account.connection_id, [account.id], work.now)
     note(work, "balance_typed", account.user_id, sync_id)
     return sync_id

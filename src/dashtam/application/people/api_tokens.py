@@ -10,7 +10,7 @@ from typing import Final
 from dashtam.application.audit_log import note
 from dashtam.application.ports import Background, Secrets
 from dashtam.database.pagination import ListPage, PageRequest
-from dashtam.database.people.api_tokens import USE_NOTED_EVERY
+from dashtam.database.people.api_tokens import USE_RECORDED_EVERY
 from dashtam.database.unit_of_work import Database, UnitOfWork
 from dashtam.domain.errors import FieldError, NotFound, Unauthorized, Unprocessable
 from dashtam.domain.user import ApiToken, ApiTokenId, Principal, UserId
@@ -39,7 +39,7 @@ def create(
     """
     name = name.strip()
     _refuse_faults(name, expires_in_days)
-    work.users.require(user_id)
+    work.users.block_erasure(user_id)
     text = PREFIX + urlsafe_b64encode(secrets.random()).decode().rstrip("=")
     token = ApiToken(
         id=ApiTokenId(work.new_id()),
@@ -62,11 +62,11 @@ def authenticate(work: UnitOfWork, text: str) -> Principal:
     """
     if len(text) != _LENGTH or not text.isascii():
         raise Unauthorized
-    token = work.api_tokens.by_hash(hash_of(text), work.now)
+    token = work.api_tokens.find_by_hash(hash_of(text), work.now)
     if token is None:
         raise Unauthorized
     noted = token.last_used_at
-    is_unnoted = noted is None or work.now - noted >= USE_NOTED_EVERY
+    is_unnoted = noted is None or work.now - noted >= USE_RECORDED_EVERY
     return Principal(token.user_id, None, token.id if is_unnoted else None)
 
 
@@ -85,10 +85,10 @@ class TokenUsage:
 
         What cannot be written now is told again by the token's next use.
         """
-        if principal.unnoted is None:
+        if principal.unrecorded_token_id is None:
             return
         with self._lock:
-            self._waiting.add(principal.unnoted)
+            self._waiting.add(principal.unrecorded_token_id)
             if self._is_writing:
                 return
             self._is_writing = True
@@ -100,7 +100,7 @@ class TokenUsage:
             with suppress(Exception), self._database.write() as work:
                 # In one order, since others may lock the same rows.
                 for token_id in sorted(used):
-                    work.api_tokens.used(token_id, work.now)
+                    work.api_tokens.mark_used(token_id, work.now)
 
     def _next(self) -> set[ApiTokenId]:
         with self._lock:

@@ -53,7 +53,7 @@ def sign_in(
         raise Unauthorized(_WRONG)
     with services.database.write(address) as work:
         # The password may have been changed while we compared, which ended every session.
-        if work.users.locked_password_hash(user.id) != kept:
+        if work.users.lock_password_hash(user.id) != kept:
             raise Unauthorized(_WRONG)
         session, token = _start(work, services.secrets.random(), user, user_agent)
         note(work, "signed_in", user.id, session.id)
@@ -85,7 +85,7 @@ def refresh(services: Services, refresh_token: str, address: str = "") -> TokenP
 def authenticate(work: UnitOfWork, signer: Signer, token: str) -> Principal:
     """Return whose token it is: an access token of a live session, or a read-only token.
 
-    Where ``unnoted`` is set, the caller passes the principal on to ``api_tokens.Uses``.
+    Where ``unrecorded_token_id`` is set, the caller passes the principal on to ``api_tokens.Uses``.
 
     Raises:
         Unauthorized: the token is not good, or no longer.
@@ -130,7 +130,7 @@ def _known(services: Services, email: str) -> tuple[User | None, str | None]:
     if not is_address(email.strip()):
         return None, None
     with services.database.read() as work:
-        user = work.users.by_email(email)
+        user = work.users.find_by_email(email)
         return user, None if user is None else work.users.password_hash(user.id)
 
 
@@ -162,7 +162,7 @@ def _start(
 
 
 def _rotated(work: UnitOfWork, token: RefreshToken, successor: RefreshToken) -> Session | None:
-    session = work.sessions.locked(token.session_id)
+    session = work.sessions.lock(token.session_id)
     if session is None or session.revoked_at is not None or session.expires_at <= work.now:
         return None
     if token.is_newest(session):

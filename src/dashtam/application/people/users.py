@@ -125,7 +125,7 @@ def change_password(
     new_hash = services.passwords.hash(new_password)
     with services.database.write(address) as work:
         # Of two changes at the same moment the second would undo the first one unseen.
-        if work.users.locked_password_hash(user.id) != kept:
+        if work.users.lock_password_hash(user.id) != kept:
             raise _wrong_password()
         _set_password(work, user, new_hash, principal.session_id)
         note(work, "password_changed", user.id, user.id)

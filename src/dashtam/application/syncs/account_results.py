@@ -56,7 +56,7 @@ class AccountResults:
             self._take(key, report)
         # At once: a row that is written thousands of times in one transaction gets slow to find.
         at = self._sync.started_at
-        self._work.accounts.synced(self._connection.id, self._told, at)
+        self._work.accounts.mark_synced(self._connection.id, self._told, at)
         self._tell_missing(set(seen))
 
     def _take(self, key: tuple[str, Currency], report: AccountReport) -> None:
@@ -76,7 +76,7 @@ class AccountResults:
         self.outcomes.append(self._recorded(account, report))
 
     def _found_elsewhere(self, key: tuple[str, Currency]) -> Account | None:
-        found = self._work.accounts.elsewhere(self._connection, *key)
+        found = self._work.accounts.find_by_other_connection(self._connection, *key)
         if found is None:
             return None
         account, other = found

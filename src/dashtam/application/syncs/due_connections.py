@@ -26,10 +26,10 @@ def claim_due(services: Services) -> SyncClaim | None:
     claim that is lost before that leaves the slot due.
     """
     with services.database.read() as work:
-        if not work.connections.any_due(work.now):
+        if not work.connections.has_due(work.now):
             return None
     with services.database.write() as work:
-        live = work.connections.locked_due(work.now)
+        live = work.connections.lock_next_due(work.now)
         if live is None:
             return None
         try:
@@ -53,7 +53,7 @@ def spread_overdue(services: Services) -> int:
     """
     with services.database.write() as work:
         before = work.now - schedule.CATCH_UP_AFTER
-        overdue = work.connections.locked_overdue(before, _SPREAD_AT_ONCE)
+        overdue = work.connections.lock_overdue(before, _SPREAD_AT_ONCE)
         for live in overdue:
             provider = services.providers.get(live.connection.provider)
             if provider is not None:
@@ -64,7 +64,7 @@ def spread_overdue(services: Services) -> int:
 
 def _postpone(work: UnitOfWork, live: LiveConnection, after: timedelta) -> None:
     connection = replace(live.connection, next_sync_at=work.now + after)
-    work.connections.keep(replace(live, connection=connection))
+    work.connections.update(replace(live, connection=connection))
 
 
 def _uninstalled(work: UnitOfWork, live: LiveConnection, detail: str) -> None:
@@ -75,4 +75,4 @@ def _uninstalled(work: UnitOfWork, live: LiveConnection, detail: str) -> None:
         next_sync_at=work.now + _UNINSTALLED_FOR,
         updated_at=work.now,
     )
-    work.connections.keep(replace(live, connection=connection))
+    work.connections.update(replace(live, connection=connection))

@@ -40,7 +40,9 @@ class LeaseHeartbeat:
             try:
                 with self._services.database.write() as work:
                     now = self._services.clock()
-                    if now > until_over or not work.syncs.renew(self._sync.id, now + lease, now):
+                    if now > until_over or not work.syncs.renew_lease(
+                        self._sync.id, now + lease, now
+                    ):
                         return
             except Unavailable:
                 # The database may be back before the lease has run out.

@@ -38,9 +38,9 @@ class Budget:
         with self.services.database.write() as work:
             day = day_of(work.now)
             budget = self.provider.pace.daily_budget
-            if work.connections.spend(self.connection_id, self.fence, day, budget):
+            if work.connections.count_request(self.connection_id, self.fence, day, budget):
                 return
-            live = work.connections.locked(self.connection_id)
+            live = work.connections.lock(self.connection_id)
             if live is None or live.fence != self.fence:
                 raise ClaimLost
         raise spent(self.services, self.provider)

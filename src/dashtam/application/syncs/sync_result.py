@@ -105,7 +105,7 @@ def _succeeded(
         next_sync_at=_next_after_success(work, services, claim),
         updated_at=work.now,
     )
-    work.connections.keep(replace(live, connection=connection, failures=0, paused_until=None))
+    work.connections.update(replace(live, connection=connection, failures=0, paused_until=None))
     return sync
 
 
@@ -141,7 +141,7 @@ def _failed(
         next_sync_at=None if needs_credentials else retry_at,
         updated_at=work.now,
     )
-    work.connections.keep(
+    work.connections.update(
         replace(live, connection=connection, failures=failures, paused_until=paused_until)
     )
     return sync

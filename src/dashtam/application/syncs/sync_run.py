@@ -63,7 +63,7 @@ def begin(
         SyncRunning: another run is under way.
         RateLimited: too soon, by our own rules, the provider's or its day's budget.
     """
-    live = work.connections.locked(connection.id)
+    live = work.connections.lock(connection.id)
     if live is None or live.connection.kind is not ProviderKind.API:
         detail = "No provider feeds this: there is nothing to sync."
         raise Conflict(detail)
@@ -75,7 +75,7 @@ def claim(
 ) -> SyncClaim:
     """Do what ``begin`` does with a connection that is locked already."""
     provider = _provider_of(services, live)
-    running = work.syncs.running(live.connection.id)
+    running = work.syncs.find_running(live.connection.id)
     if running is not None:
         assert running.lease_until is not None, "every live run has a lease"
         if running.lease_until > work.now:
@@ -84,7 +84,7 @@ def claim(
     if not wanted.is_due:
         _refuse_too_soon(work, services, live, wanted)
     _refuse_when_paused(work, live, provider)
-    is_first = not work.syncs.any_success(live.connection.id)
+    is_first = not work.syncs.has_succeeded(live.connection.id)
     sync = Sync(
         id=SyncId(work.new_id()),
         user_id=live.connection.user_id,
@@ -105,7 +105,7 @@ def claim(
         account_id=None if wanted.account is None else wanted.account.id,
         due_at=live.connection.next_sync_at if wanted.is_due else None,
     )
-    work.connections.keep(replace(live, fence=live.fence + 1))
+    work.connections.update(replace(live, fence=live.fence + 1))
     work.syncs.add(sync)
     return SyncClaim(sync, replace(live, fence=live.fence + 1), provider)
 
@@ -140,7 +140,7 @@ def reap(work: UnitOfWork, services: Services) -> int:
     """End the runs whose lease ran out, and return how many those were."""
     reaped = 0
     for sync in work.syncs.expired(work.now, _REAPED_AT_ONCE):
-        work.connections.locked(sync.connection_id)
+        work.connections.lock(sync.connection_id)
         again = work.syncs.get(sync.id)
         if again is None or again.state is not SyncState.RUNNING:
             continue
@@ -152,7 +152,7 @@ def reap(work: UnitOfWork, services: Services) -> int:
 
 def release(work: UnitOfWork, claim: SyncClaim) -> None:
     """Give a claim back before its end, so that another worker can take it at once."""
-    work.connections.locked(claim.sync.connection_id)
+    work.connections.lock(claim.sync.connection_id)
     sync = work.syncs.get(claim.sync.id)
     if sync is not None and sync.state is SyncState.RUNNING:
         interrupt(work, sync)
@@ -175,7 +175,7 @@ def _refuse_too_soon(
     if wanted.is_forced:
         return
     account_id = None if wanted.account is None else wanted.account.id
-    last = work.syncs.last_success(live.connection.id, wanted.source, account_id)
+    last = work.syncs.last_success_at(live.connection.id, wanted.source, account_id)
     if last is not None and last + services.options.sync_spacing > work.now:
         raise RateLimited(
             _seconds(last + services.options.sync_spacing - work.now),
@@ -233,7 +233,7 @@ def _tell(services: Services, claim: SyncClaim, report: Report) -> None:
     # The result is written all the same, or finds out for itself why it cannot be.
     with suppress(Unavailable), services.database.write() as work:
         now = services.clock()
-        work.syncs.renew(claim.sync.id, now + services.options.sync_lease, now, detail)
+        work.syncs.renew_lease(claim.sync.id, now + services.options.sync_lease, now, detail)
 
 
 def _failure(error: ProviderError, kept: credentials.Kept) -> Failure:
@@ -248,7 +248,7 @@ def _failure(error: ProviderError, kept: credentials.Kept) -> Failure:
 
 def _written(services: Services, claim: SyncClaim, told: Report | Failure, keep: Keep) -> Sync:
     with services.database.write() as work:
-        live = work.connections.locked(claim.sync.connection_id)
+        live = work.connections.lock(claim.sync.connection_id)
         sync = work.syncs.get(claim.sync.id)
         if live is None or sync is None:
             return _gone(work, claim.sync)

@@ -80,7 +80,7 @@ def of_snapshot(
         SnapshotNotFound: the account has no snapshot with this id.
     """
     account = accounts.owned(work, user_id, account_id)
-    sync_id = work.balance_snapshots.sync_of(account.id, snapshot_id)
+    sync_id = work.balance_snapshots.find_sync_id(account.id, snapshot_id)
     if sync_id is None:
         raise SnapshotNotFound
     return of(work, user_id, sync_id)
@@ -105,7 +105,7 @@ def retract(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> None:
         SyncNotFound: there is none with this id, or it is another user's.
         Conflict: the run was a live sync, which is what the provider said.
     """
-    work.users.hold(user_id)
+    work.users.lock_for_recording(user_id)
     sync = of(work, user_id, sync_id)
     if sync.kind is SyncKind.LIVE:
         detail = "Only imports and typed balances can be retracted: a live sync is what was said."
@@ -113,7 +113,7 @@ def retract(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> None:
     if sync.retracted_at is None:
         work.syncs.retract(sync, work.now)
         for account_id in sorted({outcome.account_id for outcome in sync.accounts}):
-            work.history_chunks.changed(account_id)
+            work.history_chunks.mark_changed(account_id)
         # What an account holds now is no history: what this run said of it is not known any more.
         work.holdings.retract(sync)
         note(work, "sync_retracted", user_id, sync_id)

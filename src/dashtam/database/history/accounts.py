@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from dashtam.database.pagination import AnyRow, ListPage, PageRequest, one_of, page_of
-from dashtam.database.syncs.connections import connection_of
+from dashtam.database.pagination import AnyRow, ListPage, PageRequest, fetch_one, fetch_page
+from dashtam.database.syncs.connections import connection_from_row
 from dashtam.database.tables import accounts, connections
 from dashtam.domain.account import Account, AccountId, AccountType
 from dashtam.domain.connection import Connection as TheirConnection
@@ -30,13 +30,13 @@ class Accounts:
     def get(self, account_id: AccountId) -> Account | None:
         """Return the account, whoever owns it."""
         statement = select(accounts).where(accounts.c.id == account_id)
-        return one_of(self._connection, statement, account_of)
+        return fetch_one(self._connection, statement, account_from_row)
 
     def of_user(self, user_id: UserId, page: PageRequest) -> ListPage[Account]:
         """Return the user's accounts by name (code points), then id."""
         statement = select(accounts).where(accounts.c.user_id == user_id)
         by = (accounts.c.name, accounts.c.id)
-        return page_of(self._connection, statement, page, account_of, by=by)
+        return fetch_page(self._connection, statement, page, account_from_row, by=by)
 
     def find(
         self, connection_id: ConnectionId, external_id: str, currency: Currency
@@ -47,7 +47,7 @@ class Accounts:
             accounts.c.external_id == external_id,
             accounts.c.currency == currency.code,
         )
-        return one_of(self._connection, statement, account_of)
+        return fetch_one(self._connection, statement, account_from_row)
 
     def add(self, account: Account) -> None:
         """Keep a new account, its chain empty."""
@@ -58,12 +58,12 @@ class Accounts:
         }
         self._connection.execute(insert(accounts), values)
 
-    def change(self, account: Account) -> None:
+    def update(self, account: Account) -> None:
         """Keep what its owner changed: name, type, sign, hidden, closed, and ``updated_at``."""
         values = {name: getattr(account, name) for name in _CHANGEABLE}
         self._connection.execute(update(accounts).where(accounts.c.id == account.id).values(values))
 
-    def chain(self, account_id: AccountId) -> Chain:
+    def lock_chain(self, account_id: AccountId) -> Chain:
         """Return where the account's chain ends, and lock the account until the work is done."""
         statement = (
             select(accounts.c.chain_length, accounts.c.chain_head)
@@ -77,9 +77,9 @@ class Accounts:
         """Return all of the connection's accounts, by id."""
         statement = select(accounts).where(accounts.c.connection_id == connection_id)
         rows = self._connection.execute(statement.order_by(accounts.c.id))
-        return [account_of(row) for row in rows]
+        return [account_from_row(row) for row in rows]
 
-    def elsewhere(
+    def find_by_other_connection(
         self, connection: TheirConnection, external_id: str, currency: Currency
     ) -> tuple[Account, TheirConnection] | None:
         """Return the account with this identity under another connection to the same provider.
@@ -98,7 +98,7 @@ class Accounts:
         for row in self._connection.execute(others).all():
             account = self.find(row.id, external_id, currency)
             if account is not None:
-                return account, connection_of(row)
+                return account, connection_from_row(row)
         return None
 
     def move(self, account_id: AccountId, connection_id: ConnectionId, at: datetime) -> None:
@@ -115,13 +115,13 @@ class Accounts:
         last: datetime | None = self._connection.scalar(statement)
         return last
 
-    def recorded_live(self, account_id: AccountId, captured_at: datetime) -> None:
+    def set_last_live_at(self, account_id: AccountId, captured_at: datetime) -> None:
         """Keep the ``captured_at`` of the account's last live snapshot."""
         self._connection.execute(
             update(accounts).where(accounts.c.id == account_id).values(last_live_at=captured_at)
         )
 
-    def extend_chain(self, account_id: AccountId, chain: Chain) -> None:
+    def update_chain(self, account_id: AccountId, chain: Chain) -> None:
         """Keep where the chain ends now."""
         self._connection.execute(
             update(accounts)
@@ -129,7 +129,7 @@ class Accounts:
             .values(chain_length=chain.length, chain_head=chain.head)
         )
 
-    def synced(
+    def mark_synced(
         self, connection_id: ConnectionId, account_ids: Sequence[AccountId], at: datetime
     ) -> None:
         """Keep when a run last reached these accounts and, if there are any, their connection."""
@@ -155,7 +155,7 @@ class Accounts:
                 yield AccountId(row.id), Chain(row.chain_length, row.chain_head)
 
 
-def account_of(row: AnyRow) -> Account:
+def account_from_row(row: AnyRow) -> Account:
     """Return the account of a row of ``accounts``."""
     return Account(
         id=row.id,

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from dashtam.database.column_types import Instant
-from dashtam.database.history.accounts import account_of
+from dashtam.database.history.accounts import account_from_row
 from dashtam.database.history.bulk_insert import insert_links
 from dashtam.database.history.chain_rows import link_of
 from dashtam.database.history.not_retracted import NOT_RETRACTED as _STANDS
@@ -95,7 +95,7 @@ class BalanceSnapshots:
         newest = self._newest_two(accounts.c.user_id == user_id)
         found = []
         for row in self._connection.execute(owned):
-            account = account_of(row)
+            account = account_from_row(row)
             pair = newest.get(account.id, [])
             found.append(
                 LatestBalance(
@@ -151,7 +151,7 @@ class BalanceSnapshots:
             statement = statement.where(_s.source == source)
         return self._connection.scalar(statement) or 0
 
-    def each_within(
+    def stream_within(
         self, account_id: AccountId, period: Period, source: SnapshotSource | None
     ) -> Iterator[BalanceSnapshot]:
         """Yield the account's snapshots of the period, oldest first, without holding them all."""
@@ -186,7 +186,7 @@ class BalanceSnapshots:
             snapshots=[_snapshot_of(row) for row in rows if row.id is not None],
         )
 
-    def standing(
+    def readings_at(
         self, account_id: AccountId, instants: Sequence[datetime]
     ) -> Mapping[datetime, RecordedReading]:
         """Return what stands at those of the instants at which anything was recorded.
@@ -195,12 +195,12 @@ class BalanceSnapshots:
         """
         return readings_at(self._connection, account_id, instants)
 
-    def any_of(self, account_id: AccountId) -> bool:
+    def has_any(self, account_id: AccountId) -> bool:
         """Tell whether the account has a snapshot that stands."""
         statement = select(_s.sequence).where(_s.account_id == account_id, _STANDS).limit(1)
         return self._connection.scalar(statement) is not None
 
-    def all_of(self, account_id: AccountId) -> Iterator[BalanceSnapshot]:
+    def of_account(self, account_id: AccountId) -> Iterator[BalanceSnapshot]:
         """Yield the account's snapshots, oldest first, without holding them all."""
         yield from self._each(account_id)
 
@@ -240,7 +240,7 @@ class BalanceSnapshots:
         last = _captured(accounts.c.id, _NEWEST_FIRST).label("last_at")
         statement = select(accounts, first, last).where(accounts.c.user_id == user_id)
         return [
-            RecordedSpan(account_of(row), row.first_at, row.last_at)
+            RecordedSpan(account_from_row(row), row.first_at, row.last_at)
             for row in self._connection.execute(statement)
             if row.first_at is not None
         ]
@@ -264,7 +264,7 @@ class BalanceSnapshots:
         for captured_at, balance in self._streamed(statement):
             yield captured_at, balance if account.balance_sign == 1 else balance.copy_negate()
 
-    def sync_of(self, account_id: AccountId, snapshot_id: SnapshotId) -> SyncId | None:
+    def find_sync_id(self, account_id: AccountId, snapshot_id: SnapshotId) -> SyncId | None:
         """Return the run that recorded a snapshot of the account, be it retracted.
 
         Snapshots are found by account and instant, never by id: this looks through those of the

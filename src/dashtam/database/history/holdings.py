@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, select, update
 from uuid_utils.compat import uuid7
 
-from dashtam.database.pagination import AnyRow, ListPage, PageRequest, page_of
+from dashtam.database.pagination import AnyRow, ListPage, PageRequest, fetch_page
 from dashtam.database.tables import accounts, holdings
 from dashtam.domain.account import AccountId
 from dashtam.domain.history.holding import Holding
@@ -28,13 +28,13 @@ class Holdings:
     def of_account(self, account_id: AccountId, page: PageRequest) -> ListPage[Holding]:
         """Return the account's positions by symbol, then id."""
         statement = select(holdings).where(holdings.c.account_id == account_id)
-        return page_of(self._connection, statement, page, _holding_of, by=_BY_SYMBOL)
+        return fetch_page(self._connection, statement, page, _holding_of, by=_BY_SYMBOL)
 
     def of_user(self, user_id: UserId, page: PageRequest) -> ListPage[Holding]:
         """Return the positions of all the user's accounts by symbol, then id."""
         owned = select(accounts.c.id).where(accounts.c.user_id == user_id)
         statement = select(holdings).where(holdings.c.account_id.in_(owned))
-        return page_of(self._connection, statement, page, _holding_of, by=_BY_SYMBOL)
+        return fetch_page(self._connection, statement, page, _holding_of, by=_BY_SYMBOL)
 
     def replace(
         self,

@@ -37,7 +37,7 @@ class CacheMissError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedStatement:
     """A statement as a database takes it, and its parameters in order where they have no names."""
 
     sql: str
@@ -49,10 +49,10 @@ class Driver(Protocol):
 
     dialect: Dialect
 
-    def prepared(self, statement: Select[Any]) -> Prepared:
+    def prepare(self, statement: Select[Any]) -> PreparedStatement:
         """Return the statement as this database takes it."""
 
-    async def rows(self, prepared: Prepared, parameters: Parameters) -> Sequence[Row]:
+    async def rows(self, prepare: PreparedStatement, parameters: Parameters) -> Sequence[Row]:
         """Return the rows. Raises ``CacheMissError`` where they cannot be had."""
 
     def version(self) -> object | None:
@@ -65,7 +65,7 @@ class Driver(Protocol):
         """Let go of the database."""
 
 
-def driver_of(engine: Engine, *, connections: int) -> Driver | None:
+def create_driver(engine: Engine, *, connections: int) -> Driver | None:
     """Return the driver of the engine's database, None for one in memory; connects to nothing."""
     if engine.dialect.name == "postgresql":
         return PostgresqlDriver(engine.url, connections)
@@ -83,18 +83,18 @@ class SqliteDriver:
         self._opened: sqlite3.Connection | None = None
         self._times_opened = 0
 
-    def prepared(self, statement: Select[Any]) -> Prepared:
+    def prepare(self, statement: Select[Any]) -> PreparedStatement:
         """Return the statement as SQLite takes it."""
-        return Prepared(str(statement.compile(dialect=self.dialect)))
+        return PreparedStatement(str(statement.compile(dialect=self.dialect)))
 
     async def open(self) -> None:
         """Begin; the file is opened when it is first read."""
 
-    async def rows(self, prepared: Prepared, parameters: Parameters) -> Sequence[Row]:
+    async def rows(self, prepare: PreparedStatement, parameters: Parameters) -> Sequence[Row]:
         """Return the rows; see ``Driver``. It never lets anybody else go on meanwhile."""
         try:
             with self._lock:
-                return self._connection().execute(prepared.sql, parameters).fetchall()
+                return self._connection().execute(prepare.sql, parameters).fetchall()
         except sqlite3.Error as error:
             self._close()
             raise _away(error) from None
@@ -151,16 +151,16 @@ class PostgresqlDriver:
         self._free: deque[asyncpg.Connection[asyncpg.Record]] = deque()
         self._asked_again_at = 0.0
 
-    def prepared(self, statement: Select[Any]) -> Prepared:
+    def prepare(self, statement: Select[Any]) -> PreparedStatement:
         """Return the statement as PostgreSQL takes it."""
         compiled = statement.compile(dialect=self.dialect)
-        return Prepared(str(compiled), tuple(getattr(compiled, "positiontup", ())))
+        return PreparedStatement(str(compiled), tuple(getattr(compiled, "positiontup", ())))
 
     async def open(self) -> None:
         """Begin, in the event loop that runs; nothing is connected to yet."""
         self._turns = asyncio.Semaphore(self._most)
 
-    async def rows(self, prepared: Prepared, parameters: Parameters) -> Sequence[Row]:
+    async def rows(self, prepare: PreparedStatement, parameters: Parameters) -> Sequence[Row]:
         """Return the rows; see ``Driver``."""
         turns = self._turns
         loop = asyncio.get_running_loop()
@@ -170,8 +170,8 @@ class PostgresqlDriver:
         try:
             connection = self._free.pop() if self._free else await self._connect()
             try:
-                arguments = [parameters[name] for name in prepared.order]
-                found: Sequence[Row] = await connection.fetch(prepared.sql, *arguments)
+                arguments = [parameters[name] for name in prepare.order]
+                found: Sequence[Row] = await connection.fetch(prepare.sql, *arguments)
             except BaseException:
                 # What it will still say nobody reads: the client may be gone, or the server.
                 connection.terminate()

@@ -32,8 +32,8 @@ from dashtam.database.history_cache.chunk_codec import (
     verify_checksum,
 )
 from dashtam.database.history_cache.drivers import CacheMissError, Driver, Parameters, Row
-from dashtam.database.history_cache.history_chunks import DAWN, FULL
-from dashtam.database.people.api_tokens import USE_NOTED_EVERY
+from dashtam.database.history_cache.history_chunks import CHUNK_SIZE, MIN_INSTANT
+from dashtam.database.people.api_tokens import USE_RECORDED_EVERY
 from dashtam.database.tables import accounts, api_tokens, history_chunks, sessions
 from dashtam.domain.account import AccountId
 from dashtam.domain.period import Period
@@ -62,7 +62,7 @@ class Viewer:
     """Whom the proof stood for when it was read, and the token whose use is not written down."""
 
     user_id: UserId
-    unnoted: ApiTokenId | None
+    unrecorded_token_id: ApiTokenId | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,9 @@ class CachedHistory:
     ``snapshots`` counts those of each page. The first and the last may hold more than was asked.
     """
 
-    reader: Viewer
-    pages: Sequence[bytes]
-    snapshots: Sequence[int]
+    viewer: Viewer
+    chunks: Sequence[bytes]
+    snapshot_counts: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +93,13 @@ class HistoryCache:
         self._driver = driver
         self._mend = mend
         self._sql = {
-            (ask, kind): driver.prepared(statement(callers))
+            (ask, kind): driver.prepare(statement(callers))
             for ask, statement in _STATEMENTS.items()
             for kind, callers in _CALLERS.items()
         }
         self._id = _converter(Id(), driver.dialect)
         self._instant = _converter(Instant(), driver.dialect)
-        self._dawn = self._instant(DAWN)
+        self._dawn = self._instant(MIN_INSTANT)
         self._uuid_of = _uuid_of_bytes if driver.dialect.name == "sqlite" else _as_it_is
 
     def version(self) -> object | None:
@@ -139,7 +139,7 @@ class HistoryCache:
     ) -> CachedHistory:
         """Return the newest pages; see ``HistoryCache``."""
         # Every page but the last is full, or was before a later one took its place.
-        asked = {"account": self._id(account_id), "pages": (limit - 1) // FULL + 2}
+        asked = {"account": self._id(account_id), "pages": (limit - 1) // CHUNK_SIZE + 2}
         rows = (await self._rows("newest", credential, asked))[::-1]
         pages = _ChunkRows(rows)
         has_all = pages.count >= limit or pages.after == self._dawn
@@ -155,7 +155,7 @@ class HistoryCache:
         """Let go of the database."""
         await self._driver.close()
 
-    def mend(self, account_id: UUID) -> None:
+    def rebuild(self, account_id: UUID) -> None:
         """Have the account's pages made anew."""
         self._mend(account_id)
 
@@ -169,15 +169,15 @@ class HistoryCache:
         else:
             kind = "token"
             parameters["proof"] = credential.token_hash
-            parameters["noted"] = self._instant(credential.at - USE_NOTED_EVERY)
+            parameters["noted"] = self._instant(credential.at - USE_RECORDED_EVERY)
         rows = await self._driver.rows(self._sql[ask, kind], parameters)
         if not rows or rows[0][0] is None:
             raise CacheMissError
         return rows
 
     def _reader(self, row: Row) -> Viewer:
-        unnoted = None if row[1] is None else ApiTokenId(self._uuid_of(row[1]))
-        return Viewer(UserId(self._uuid_of(row[0])), unnoted)
+        unrecorded_token_id = None if row[1] is None else ApiTokenId(self._uuid_of(row[1]))
+        return Viewer(UserId(self._uuid_of(row[0])), unrecorded_token_id)
 
     def _pages(
         self, account_id: AccountId, rows: Sequence[Row], pages: "_ChunkRows"
@@ -271,8 +271,8 @@ def _by_token() -> _Callers:
     )
     is_unnoted = or_(token.last_used_at.is_(None), token.last_used_at <= bindparam("noted"))
     user = select(token.user_id).where(*is_good)
-    unnoted = select(token.id).where(*is_good, is_unnoted)
-    return user.scalar_subquery(), unnoted.scalar_subquery()
+    unrecorded_token_id = select(token.id).where(*is_good, is_unnoted)
+    return user.scalar_subquery(), unrecorded_token_id.scalar_subquery()
 
 
 _CALLERS: Final = {"session": _by_session(), "token": _by_token()}

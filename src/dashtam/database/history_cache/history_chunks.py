@@ -19,16 +19,16 @@ from dashtam.database.history_cache.chunk_codec import (
 )
 from dashtam.database.tables import accounts, history_chunks
 from dashtam.domain.account import AccountId
-from dashtam.domain.history.balance_history import ChangedSnapshot, changed_since
+from dashtam.domain.history.balance_history import ChangedSnapshot, with_change
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot
 
 Render = Callable[[ChangedSnapshot], bytes]
 """Writes a snapshot as it is sent."""
 
-FULL: Final = 72
+CHUNK_SIZE: Final = 72
 """How many snapshots fill a page. Its frame, some 50 bytes for each, then fits a database page."""
 
-DAWN: Final = datetime.min.replace(tzinfo=UTC)
+MIN_INSTANT: Final = datetime.min.replace(tzinfo=UTC)
 """Where the first page of every account begins."""
 _BATCH: Final = 64
 
@@ -41,7 +41,7 @@ class _Chunk:
 
     after: datetime
     count: int = 0
-    last: datetime = DAWN
+    last: datetime = MIN_INSTANT
     parts: list[bytes] = field(default_factory=list)
 
     def add(self, at: datetime, sent: bytes) -> None:
@@ -51,7 +51,7 @@ class _Chunk:
 
     def is_full_before(self, at: datetime) -> bool:
         # What shares an instant shares a page, so that an instant says where a page ends.
-        return self.count >= FULL and at != self.last
+        return self.count >= CHUNK_SIZE and at != self.last
 
 
 class HistoryChunks:
@@ -63,7 +63,7 @@ class HistoryChunks:
         self._render = render
         self._since: dict[AccountId, datetime | None] = {}
 
-    def changed(self, account_id: AccountId, since: datetime | None = None) -> None:
+    def mark_changed(self, account_id: AccountId, since: datetime | None = None) -> None:
         """Have the account's pages made anew as the work ends, from an instant on; see the port."""
         earlier = self._since.get(account_id, since)
         self._since[account_id] = min(since, earlier) if since and earlier else None
@@ -77,7 +77,7 @@ class HistoryChunks:
         """From when on each account's pages are to be made anew, None where from the first."""
         return dict(self._since)
 
-    def write(self) -> None:
+    def rebuild_changed(self) -> None:
         """Make anew what has to be, each account locked until the work is done."""
         for account_id, since in sorted(self._since.items(), key=itemgetter(0)):
             self._refresh(account_id, since)
@@ -87,13 +87,13 @@ class HistoryChunks:
         statement = select(accounts.c.paged_until).where(accounts.c.id == account_id)
         until = self._connection.scalar(statement.with_for_update())
         if self._render is None:
-            self._drop(account_id, DAWN)
+            self._drop(account_id, MIN_INSTANT)
             self._end(account_id, None, None)
             return
         known, page = self._opened(account_id, until, since)
         self._write(account_id, self._render, known, page)
 
-    def differs(self, account_id: AccountId) -> bool:
+    def is_outdated(self, account_id: AccountId) -> bool:
         """Tell whether pages are there that are not what would be made of the account's rows."""
         if self._render is None:
             return False
@@ -104,8 +104,8 @@ class HistoryChunks:
         ).all()
         if row.paged_until is None:
             return bool(pages) or row.latest is not None
-        rows = self._sent(self._render, account_id, DAWN)
-        until, newest = DAWN, b""
+        rows = self._sent(self._render, account_id, MIN_INSTANT)
+        until, newest = MIN_INSTANT, b""
         try:
             for page in pages:
                 taken = list(islice(rows, page.snapshots))
@@ -122,9 +122,9 @@ class HistoryChunks:
         self, account_id: AccountId, until: datetime | None, since: datetime | None
     ) -> tuple[datetime, _Chunk]:
         """Return up to when all is known, and the page with which to go on from there."""
-        afresh = DAWN, _Chunk(DAWN)
+        afresh = MIN_INSTANT, _Chunk(MIN_INSTANT)
         if until is None or since is None:
-            self._drop(account_id, DAWN)
+            self._drop(account_id, MIN_INSTANT)
             return afresh
         touched = min(since, until)
         found = self._connection.execute(
@@ -133,7 +133,7 @@ class HistoryChunks:
             .order_by(_p.last_at)
             .limit(1)
         ).one_or_none()
-        if found is None or (since > until and found.snapshots >= FULL):
+        if found is None or (since > until and found.snapshots >= CHUNK_SIZE):
             return (until, _Chunk(until)) if found else self._opened(account_id, None, None)
         self._drop(account_id, found.last_at)
         if since <= until:
@@ -160,7 +160,7 @@ class HistoryChunks:
             self._connection.execute(insert(history_chunks), made)
         if sent is not None:
             self._end(account_id, page.last, sent)
-        elif known == DAWN:
+        elif known == MIN_INSTANT:
             self._end(account_id, None, None)
 
     def _sent(
@@ -170,7 +170,7 @@ class HistoryChunks:
         previous: BalanceSnapshot | None = None
         for snapshot in self._snapshots.since(account_id, known):
             if snapshot.captured_at > known:
-                yield snapshot.captured_at, render(changed_since(previous, snapshot))
+                yield snapshot.captured_at, render(with_change(previous, snapshot))
             previous = snapshot
 
     def _drop(self, account_id: AccountId, since: datetime) -> None:

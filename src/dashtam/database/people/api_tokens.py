@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, insert, or_, select, update
 
-from dashtam.database.pagination import AnyRow, ListPage, PageRequest, one_of, page_of
+from dashtam.database.pagination import AnyRow, ListPage, PageRequest, fetch_one, fetch_page
 from dashtam.database.tables import api_tokens
 from dashtam.domain.user import ApiToken, ApiTokenId, UserId
 
@@ -19,7 +19,7 @@ _UNREVOKED = select(
     api_tokens.c.last_used_at,
 ).where(api_tokens.c.revoked_at.is_(None))
 
-USE_NOTED_EVERY: Final = timedelta(minutes=1)
+USE_RECORDED_EVERY: Final = timedelta(minutes=1)
 """How often the last use of a token is written down, at most."""
 
 
@@ -29,15 +29,15 @@ class ApiTokens:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def by_hash(self, token_hash: bytes, now: datetime) -> ApiToken | None:
+    def find_by_hash(self, token_hash: bytes, now: datetime) -> ApiToken | None:
         """Return the token with this hash, unless it was revoked or has expired."""
-        return one_of(
+        return fetch_one(
             self._connection, _live(now).where(api_tokens.c.token_hash == token_hash), _token
         )
 
     def of_user(self, user_id: UserId, now: datetime, page: PageRequest) -> ListPage[ApiToken]:
         """Return the user's live tokens, newest first."""
-        return page_of(
+        return fetch_page(
             self._connection,
             _live(now).where(api_tokens.c.user_id == user_id),
             page,
@@ -48,13 +48,13 @@ class ApiTokens:
 
     def get(self, token_id: ApiTokenId) -> ApiToken | None:
         """Return the token, unless it was revoked."""
-        return one_of(self._connection, _UNREVOKED.where(api_tokens.c.id == token_id), _token)
+        return fetch_one(self._connection, _UNREVOKED.where(api_tokens.c.id == token_id), _token)
 
     def add(self, token: ApiToken, token_hash: bytes) -> None:
         """Keep a new token by its hash."""
         self._connection.execute(insert(api_tokens).values(**asdict(token), token_hash=token_hash))
 
-    def used(self, token_id: ApiTokenId, at: datetime) -> None:
+    def mark_used(self, token_id: ApiTokenId, at: datetime) -> None:
         """Keep when the token was last used."""
         self._connection.execute(
             update(api_tokens).where(api_tokens.c.id == token_id).values(last_used_at=at)

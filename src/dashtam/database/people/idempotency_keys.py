@@ -76,7 +76,7 @@ class IdempotencyKeys:
             return False
         return True
 
-    def keep(self, user_id: UserId, route: str, key: str, answer: StoredResponse) -> bool:
+    def complete(self, user_id: UserId, route: str, key: str, answer: StoredResponse) -> bool:
         """Keep the answer; False when the claim with this lease does not hold any more."""
         changed = self._connection.execute(
             update(idempotency_keys)
@@ -85,7 +85,7 @@ class IdempotencyKeys:
         )
         return changed.rowcount == 1
 
-    def free(self, user_id: UserId, route: str, key: str, lease_until: datetime) -> None:
+    def release(self, user_id: UserId, route: str, key: str, lease_until: datetime) -> None:
         """Let the key be used again, unless an answer is kept or the claim is another's."""
         self._connection.execute(
             delete(idempotency_keys).where(_named(user_id, route, key), _claimed(lease_until))

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, exists, insert, select, update
 
-from dashtam.database.pagination import AnyRow, ListPage, PageRequest, one_of, page_of
+from dashtam.database.pagination import AnyRow, ListPage, PageRequest, fetch_one, fetch_page
 from dashtam.database.tables import sessions
 from dashtam.domain.user import Session, SessionId, UserId
 
@@ -19,13 +19,13 @@ class Sessions:
 
     def get(self, session_id: SessionId) -> Session | None:
         """Return the session."""
-        return one_of(
+        return fetch_one(
             self._connection, select(sessions).where(sessions.c.id == session_id), _session
         )
 
-    def locked(self, session_id: SessionId) -> Session | None:
+    def lock(self, session_id: SessionId) -> Session | None:
         """Return the session, and lock it until the work is done."""
-        return one_of(
+        return fetch_one(
             self._connection,
             select(sessions).where(sessions.c.id == session_id).with_for_update(),
             _session,
@@ -38,7 +38,7 @@ class Sessions:
 
     def of_user(self, user_id: UserId, now: datetime, page: PageRequest) -> ListPage[Session]:
         """Return the user's live sessions, newest first."""
-        return page_of(
+        return fetch_page(
             self._connection,
             _live(user_id, now),
             page,

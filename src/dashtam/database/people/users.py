@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from dashtam.database.pagination import AnyRow, one_of
+from dashtam.database.pagination import AnyRow, fetch_one
 from dashtam.database.tables import (
     accounts,
     api_tokens,
@@ -49,13 +49,15 @@ class Users:
 
     def get(self, user_id: UserId) -> User | None:
         """Return the user."""
-        return one_of(self._connection, _USER.where(users.c.id == user_id), _user)
+        return fetch_one(self._connection, _USER.where(users.c.id == user_id), _user)
 
-    def by_email(self, email: str) -> User | None:
+    def find_by_email(self, email: str) -> User | None:
         """Return the user with this e-mail, compared without case."""
-        return one_of(self._connection, _USER.where(users.c.email_key == email_key(email)), _user)
+        return fetch_one(
+            self._connection, _USER.where(users.c.email_key == email_key(email)), _user
+        )
 
-    def every(self) -> Sequence[User]:
+    def all(self) -> Sequence[User]:
         """Return everyone, by e-mail."""
         return [User(*row) for row in self._connection.execute(_USER.order_by(users.c.email_key))]
 
@@ -67,12 +69,12 @@ class Users:
         """Return the user's password hash, None when there is no such user."""
         return self._connection.scalar(_password_hash(user_id))
 
-    def locked_password_hash(self, user_id: UserId) -> str | None:
+    def lock_password_hash(self, user_id: UserId) -> str | None:
         """Return the user's password hash, and lock it until the work is done."""
         # FOR NO KEY UPDATE: other changes of the password wait, what refers to the user does not.
         return self._connection.scalar(_password_hash(user_id).with_for_update(key_share=True))
 
-    def require(self, user_id: UserId) -> None:
+    def block_erasure(self, user_id: UserId) -> None:
         """Have an erasure of the user wait until the work is done.
 
         Raises:
@@ -84,7 +86,7 @@ class Users:
         if self._connection.scalar(found.with_for_update(read=True, key_share=True)) is None:
             raise Unauthorized
 
-    def hold(self, user_id: UserId) -> None:
+    def lock_for_recording(self, user_id: UserId) -> None:
         """Have everyone else who records for this user wait until the work is done.
 
         Raises:
@@ -95,7 +97,7 @@ class Users:
         if self._connection.dialect.name == "postgresql":
             lock = int.from_bytes(user_id.bytes[8:], signed=True)
             self._connection.execute(select(func.pg_advisory_xact_lock(lock)))
-        self.require(user_id)
+        self.block_erasure(user_id)
 
     def add(self, user: User, password_hash: str) -> bool:
         """Keep a new user; False when the e-mail is taken."""

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, delete, exists, insert, or_, select, update
 from sqlalchemy import Connection as SqlConnection
 
-from dashtam.database.pagination import AnyRow, ListPage, PageRequest, one_of, page_of
+from dashtam.database.pagination import AnyRow, ListPage, PageRequest, fetch_one, fetch_page
 from dashtam.database.tables import connections, syncs
 from dashtam.domain.connection import Connection, ConnectionId, ConnectionState, ProviderKind
 from dashtam.domain.user import UserId
@@ -41,13 +41,13 @@ class Connections:
     def get(self, connection_id: ConnectionId) -> Connection | None:
         """Return the connection, whoever owns it."""
         statement = select(connections).where(connections.c.id == connection_id)
-        return one_of(self._connection, statement, connection_of)
+        return fetch_one(self._connection, statement, connection_from_row)
 
     def of_user(self, user_id: UserId, page: PageRequest) -> ListPage[Connection]:
         """Return the user's connections by name (code points), then id."""
         statement = select(connections).where(connections.c.user_id == user_id)
         by = (connections.c.name, connections.c.id)
-        return page_of(self._connection, statement, page, connection_of, by=by)
+        return fetch_page(self._connection, statement, page, connection_from_row, by=by)
 
     def find(self, user_id: UserId, kind: ProviderKind, institution: str) -> Connection | None:
         """Return the user's connection of this kind with this institution key."""
@@ -56,18 +56,18 @@ class Connections:
             connections.c.kind == kind,
             connections.c.institution == institution,
         )
-        return one_of(self._connection, statement, connection_of)
+        return fetch_one(self._connection, statement, connection_from_row)
 
     def add(self, connection: Connection) -> None:
         """Keep a new connection."""
         self._connection.execute(insert(connections), asdict(connection))
 
-    def locked(self, connection_id: ConnectionId) -> LiveConnection | None:
+    def lock(self, connection_id: ConnectionId) -> LiveConnection | None:
         """Return the connection, and lock it until the work is done."""
         statement = select(connections).where(connections.c.id == connection_id).with_for_update()
-        return one_of(self._connection, statement, _live_of)
+        return fetch_one(self._connection, statement, _live_of)
 
-    def locked_due(self, now: datetime) -> LiveConnection | None:
+    def lock_next_due(self, now: datetime) -> LiveConnection | None:
         """Return the one that is due for longest and not being synced, and lock it.
 
         No library of jobs does this: a job beside the connection would be a second truth about
@@ -82,11 +82,11 @@ class Connections:
         ).one_or_none()
         return None if found is None else _live_of(found)
 
-    def any_due(self, now: datetime) -> bool:
+    def has_due(self, now: datetime) -> bool:
         """Tell whether a connection is due."""
         return self._connection.execute(_due(now).limit(1)).one_or_none() is not None
 
-    def locked_overdue(self, before: datetime, limit: int) -> Sequence[LiveConnection]:
+    def lock_overdue(self, before: datetime, limit: int) -> Sequence[LiveConnection]:
         """Return those that have been due since before this instant, and lock them."""
         rows = self._connection.execute(
             _due(before)
@@ -96,7 +96,7 @@ class Connections:
         )
         return [_live_of(row) for row in rows]
 
-    def keep(self, live: LiveConnection) -> None:
+    def update(self, live: LiveConnection) -> None:
         """Keep everything that changes of a connection, but the count of its requests."""
         connection = live.connection
         self._connection.execute(
@@ -116,7 +116,9 @@ class Connections:
             )
         )
 
-    def spend(self, connection_id: ConnectionId, fence: int, day: datetime, budget: int) -> bool:
+    def count_request(
+        self, connection_id: ConnectionId, fence: int, day: datetime, budget: int
+    ) -> bool:
         """Count one request on this day; False where the budget is spent or the claim is lost."""
         today = connections.c.requests_on == day
         counted = self._connection.execute(
@@ -134,7 +136,7 @@ class Connections:
         )
         return counted.rowcount == 1
 
-    def count_requests(self, connection_id: ConnectionId, day: datetime, requests: int) -> None:
+    def set_request_count(self, connection_id: ConnectionId, day: datetime, requests: int) -> None:
         """Begin the count of a day anew, with so many requests made already."""
         self._connection.execute(
             update(connections)
@@ -142,15 +144,17 @@ class Connections:
             .values(requests_on=day, requests=requests)
         )
 
-    def sealed(self, after: ConnectionId | None, limit: int) -> Sequence[tuple[Connection, bytes]]:
+    def sealed_credentials(
+        self, after: ConnectionId | None, limit: int
+    ) -> Sequence[tuple[Connection, bytes]]:
         """Return connections with their sealed credentials, by id, those behind ``after``."""
         statement = select(connections).where(connections.c.credentials.is_not(None))
         if after is not None:
             statement = statement.where(connections.c.id > after)
         rows = self._connection.execute(statement.order_by(connections.c.id).limit(limit))
-        return [(connection_of(row), row.credentials) for row in rows]
+        return [(connection_from_row(row), row.credentials) for row in rows]
 
-    def reseal(self, connection_id: ConnectionId, before: bytes, anew: bytes) -> bool:
+    def replace_credentials(self, connection_id: ConnectionId, before: bytes, anew: bytes) -> bool:
         """Put sealed credentials in the place of others; False where those stand there no more."""
         replaced = self._connection.execute(
             update(connections)
@@ -183,7 +187,7 @@ def _is_syncing(now: datetime) -> ColumnElement[bool]:
     )
 
 
-def connection_of(row: AnyRow) -> Connection:
+def connection_from_row(row: AnyRow) -> Connection:
     """Return the connection of a row of ``connections``."""
     return Connection(
         id=row.id,
@@ -203,7 +207,7 @@ def connection_of(row: AnyRow) -> Connection:
 
 def _live_of(row: AnyRow) -> LiveConnection:
     return LiveConnection(
-        connection=connection_of(row),
+        connection=connection_from_row(row),
         credentials=row.credentials,
         fence=row.fence,
         failures=row.failures,

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, and_, func, insert, select, update
 
-from dashtam.database.pagination import AnyRow, ListPage, PageRequest, one_of, page_of
+from dashtam.database.pagination import AnyRow, ListPage, PageRequest, fetch_one, fetch_page
 from dashtam.database.tables import balance_snapshots, retractions, syncs
 from dashtam.domain.account import AccountId
 from dashtam.domain.connection import ConnectionId
@@ -25,7 +25,7 @@ class Syncs:
 
     def get(self, sync_id: SyncId) -> Sync | None:
         """Return the run, whoever set it going."""
-        return one_of(self._connection, _runs().where(syncs.c.id == sync_id), _sync_of)
+        return fetch_one(self._connection, _runs().where(syncs.c.id == sync_id), _sync_of)
 
     def of_connection(self, connection_id: ConnectionId, page: PageRequest) -> ListPage[Sync]:
         """Return the connection's runs, newest first."""
@@ -36,7 +36,9 @@ class Syncs:
         return self._newest_first(_runs().where(syncs.c.user_id == user_id), page)
 
     def _newest_first(self, statement: Select[Any], page: PageRequest) -> ListPage[Sync]:
-        return page_of(self._connection, statement, page, _sync_of, by=_BY_AGE, newest_first=True)
+        return fetch_page(
+            self._connection, statement, page, _sync_of, by=_BY_AGE, newest_first=True
+        )
 
     def add(self, sync: Sync) -> None:
         """Keep a new run."""
@@ -46,10 +48,10 @@ class Syncs:
         """Keep how the run ended."""
         self._connection.execute(update(syncs).where(syncs.c.id == sync.id).values(_row_of(sync)))
 
-    def running(self, connection_id: ConnectionId) -> Sync | None:
+    def find_running(self, connection_id: ConnectionId) -> Sync | None:
         """Return the connection's live run that has not ended, its lease run out or not."""
         statement = _runs().where(syncs.c.connection_id == connection_id, _IS_RUNNING)
-        return one_of(self._connection, statement, _sync_of)
+        return fetch_one(self._connection, statement, _sync_of)
 
     def expired(self, now: datetime, limit: int) -> Sequence[Sync]:
         """Return live runs that have not ended, and whose lease ran out."""
@@ -57,7 +59,7 @@ class Syncs:
         rows = self._connection.execute(statement.order_by(syncs.c.connection_id).limit(limit))
         return [_sync_of(row) for row in rows]
 
-    def renew(
+    def renew_lease(
         self, sync_id: SyncId, until: datetime, now: datetime, detail: str | None = None
     ) -> bool:
         """Prolong the lease of a running run; False where it ran out or the run has ended.
@@ -72,12 +74,12 @@ class Syncs:
         )
         return renewed.rowcount == 1
 
-    def any_success(self, connection_id: ConnectionId) -> bool:
+    def has_succeeded(self, connection_id: ConnectionId) -> bool:
         """Tell whether a live run of the connection ever recorded what was told."""
         statement = select(syncs.c.id).where(syncs.c.connection_id == connection_id, _WENT_WELL)
         return self._connection.execute(statement.limit(1)).one_or_none() is not None
 
-    def last_success(
+    def last_success_at(
         self, connection_id: ConnectionId, source: SnapshotSource, account_id: AccountId | None
     ) -> datetime | None:
         """Return when a live run of this source, and for this account, last ended well."""
@@ -98,7 +100,7 @@ class Syncs:
         """Append a retraction of the run."""
         self._connection.execute(insert(retractions), {"sync_id": sync.id, "retracted_at": at})
 
-    def recorded_by_sync(self) -> Iterator[tuple[SyncId, int, int]]:
+    def recorded_counts(self) -> Iterator[tuple[SyncId, int, int]]:
         """Yield every run of everyone: how much it says it recorded, and how much there is."""
         stored = (
             select(balance_snapshots.c.sync_id, func.count().label("stored"))
@@ -113,7 +115,7 @@ class Syncs:
         for row in self._connection.execute(statement):
             yield SyncId(row.id), row.recorded, row.stored
 
-    def unknown(self) -> Iterator[tuple[SyncId, int]]:
+    def unknown_ids(self) -> Iterator[tuple[SyncId, int]]:
         """Yield every run that snapshots name and that there is not, with how many name it."""
         named = balance_snapshots.c.sync_id
         statement = (
@@ -126,7 +128,7 @@ class Syncs:
         for row in self._connection.execute(statement):
             yield SyncId(row.sync_id), row.stored
 
-    def retractions(self) -> Sequence[SyncId]:
+    def retracted_ids(self) -> Sequence[SyncId]:
         """Return every run that was retracted."""
         statement = select(retractions.c.sync_id).order_by(retractions.c.sync_id)
         return [SyncId(sync_id) for sync_id in self._connection.scalars(statement)]

@@ -34,7 +34,7 @@ class ChangedSnapshot:
     change: Change | None
 
 
-def changed_since(previous: BalanceSnapshot | None, snapshot: BalanceSnapshot) -> ChangedSnapshot:
+def with_change(previous: BalanceSnapshot | None, snapshot: BalanceSnapshot) -> ChangedSnapshot:
     """Return the snapshot with its change since the one before, None where there is none."""
     change = None if previous is None else Change.between(previous.balance, snapshot.balance)
     return ChangedSnapshot(snapshot, change)
@@ -55,7 +55,7 @@ class BalanceHistory:
     change: Change | None
 
 
-def history(snapshots: Sequence[BalanceSnapshot], currency: Currency) -> BalanceHistory:
+def build_history(snapshots: Sequence[BalanceSnapshot], currency: Currency) -> BalanceHistory:
     """Return the history of snapshots given oldest first, each changed since the one before.
 
     The first has no change, so that the changes add up to the whole.
@@ -68,7 +68,9 @@ def history(snapshots: Sequence[BalanceSnapshot], currency: Currency) -> Balance
     return _summarised(changed, snapshots, currency)
 
 
-def recent(snapshots: Sequence[BalanceSnapshot], limit: int, currency: Currency) -> BalanceHistory:
+def build_recent_history(
+    snapshots: Sequence[BalanceSnapshot], limit: int, currency: Currency
+) -> BalanceHistory:
     """Return the history of at most ``limit`` snapshots, newest first.
 
     Args:
@@ -78,7 +80,7 @@ def recent(snapshots: Sequence[BalanceSnapshot], limit: int, currency: Currency)
         currency: the account's.
     """
     shown = snapshots[-limit:]
-    changed = history(snapshots, currency).snapshots[-limit:]
+    changed = build_history(snapshots, currency).snapshots[-limit:]
     return _summarised(changed[::-1], shown, currency)
 
 

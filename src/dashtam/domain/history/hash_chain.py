@@ -60,7 +60,7 @@ def digest(previous: bytes, record: Record) -> bytes:
     return _digest(previous, record, _Shared.of(record))
 
 
-def linked(chain: Chain, records: Iterable[Record]) -> Iterator[Link]:
+def link_records(chain: Chain, records: Iterable[Record]) -> Iterator[Link]:
     """Yield the records as the links that follow the chain's last one, each tied to the one before.
 
     Records of one run share most of what is digested: that is written out once for all of them.
@@ -114,7 +114,7 @@ def _digest(previous: bytes, record: Record, shared: _Shared) -> bytes:
     return sha256(previous + text.encode("ascii")).digest()
 
 
-def broken_at(chain: Chain, links: Iterable[Link]) -> Iterator[int]:
+def find_breaks(chain: Chain, links: Iterable[Link]) -> Iterator[int]:
     """Yield the sequence numbers at which the stored links are not what was recorded.
 
     A link that fits what stands before it is sound, also behind one that is not (but for one behind

@@ -25,7 +25,7 @@ class Measure(Generic[T]):
     amount: Callable[[T], Decimal]
 
 
-def last_of_each(
+def last_per_interval(
     values: Iterable[T], calendar: Calendar, instant: Callable[[T], datetime]
 ) -> Iterator[T]:
     """Yield the last value of each interval that has any; they are given in order of time."""
@@ -43,7 +43,7 @@ def last_of_each(
         yield held[0]
 
 
-def thinned(values: Iterable[T], most: int, end: datetime, measure: Measure[T]) -> list[T]:
+def thin(values: Iterable[T], most: int, end: datetime, measure: Measure[T]) -> list[T]:
     """Return at most ``most`` of the values, which are given in order of time.
 
     Where they are more, the time from the first one to ``end``, the instant of the last, is cut

@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import TypeVar
 
 from dashtam.domain.account import AccountId
-from dashtam.domain.history.thinning import Measure, thinned
+from dashtam.domain.history.thinning import Measure, thin
 from dashtam.domain.money import EXACT, Currency, Money
 
 Numbered = TypeVar("Numbered", tuple[int, Decimal], tuple[int, "_Total"])
@@ -70,7 +70,7 @@ class BalanceSeries:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class TimeGrid:
     """The instants at which balances are told: ``ends``, the last of each interval, in order.
 
     What was captured before ``start`` is carried, though it may be of the first interval. To the
@@ -96,8 +96,8 @@ class _Total:
         self.carried = 0
 
 
-def account_points(
-    course: BalanceSeries, frame: Frame, currency: Currency, most: int | None = None
+def sample_balances(
+    course: BalanceSeries, frame: TimeGrid, currency: Currency, most: int | None = None
 ) -> list[BalancePoint]:
     """Return what the account held at the end of each interval.
 
@@ -105,12 +105,12 @@ def account_points(
     """
     held = [(index, amount) for index, amount, _ in _held(course, frame)]
     if most is not None and held:
-        held = thinned(held, most, frame.ends[held[-1][0]], frame.measure(itemgetter(1)))
+        held = thin(held, most, frame.ends[held[-1][0]], frame.measure(itemgetter(1)))
     return [BalancePoint(frame.ends[index], Money(amount, currency)) for index, amount in held]
 
 
-def total_points(
-    courses: Iterable[BalanceSeries], frame: Frame, currency: Currency, most: int | None = None
+def sum_balances(
+    courses: Iterable[BalanceSeries], frame: TimeGrid, currency: Currency, most: int | None = None
 ) -> list[TotalPoint]:
     """Return what accounts of one currency held together at the end of each interval.
 
@@ -130,7 +130,7 @@ def total_points(
             total.carried += is_carried
     found = sorted(totals.items(), key=itemgetter(0))
     if most is not None and found:
-        found = thinned(found, most, frame.ends[found[-1][0]], frame.measure(_amount))
+        found = thin(found, most, frame.ends[found[-1][0]], frame.measure(_amount))
     return [
         TotalPoint(frame.ends[index], Money(total.amount, currency), total.accounts, total.carried)
         for index, total in found
@@ -141,7 +141,7 @@ def _amount(numbered: tuple[int, _Total]) -> Decimal:
     return numbered[1].amount
 
 
-def _held(course: BalanceSeries, frame: Frame) -> Iterator[tuple[int, Decimal, bool]]:
+def _held(course: BalanceSeries, frame: TimeGrid) -> Iterator[tuple[int, Decimal, bool]]:
     """Yield each interval at whose end the account counts, what it held then, if it is carried."""
     balances = chain(course.balances, repeat((_END_OF_TIME, None)))
     captured_at, following = next(balances)

@@ -10,7 +10,7 @@ import click
 
 from dashtam.application.connections import connections
 from dashtam.application.history import accounts
-from dashtam.database.pagination import every
+from dashtam.database.pagination import iterate_all
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account
 from dashtam.domain.connection import Connection
@@ -62,7 +62,7 @@ def chosen_user(invocation: Invocation, work: UnitOfWork) -> User:
     """
     if invocation.email is not None:
         return user_by_email(work, invocation.email)
-    found = work.users.every()
+    found = work.users.all()
     if not found:
         detail = "Nobody keeps accounts here yet: `dashtam users create EMAIL` adds somebody."
         raise NotFound(detail)
@@ -79,7 +79,7 @@ def user_by_email(work: UnitOfWork, email: str) -> User:
     Raises:
         NotFound: there is none.
     """
-    user = work.users.by_email(email)
+    user = work.users.find_by_email(email)
     if user is None:
         detail = f"Nobody with the e-mail {email} keeps accounts here."
         raise NotFound(detail)
@@ -88,14 +88,14 @@ def user_by_email(work: UnitOfWork, email: str) -> User:
 
 def chosen_account(work: UnitOfWork, user: User, text: str) -> Account:
     """Return the user's account with this id, or whose name begins like this."""
-    found = every(lambda page: accounts.of_user(work, user.id, page))
+    found = iterate_all(lambda page: accounts.of_user(work, user.id, page))
     owned = [Named(one.account.id, one.account.name, one.account) for one in found]
     return chosen("account", text, owned)
 
 
 def chosen_connection(work: UnitOfWork, user: User, text: str) -> Connection:
     """Return the user's connection with this id, or whose name begins like this."""
-    found = every(lambda page: connections.of_user(work, user.id, page))
+    found = iterate_all(lambda page: connections.of_user(work, user.id, page))
     return chosen("connection", text, [Named(one.id, one.name, one) for one in found])
 
 

@@ -57,10 +57,10 @@ def history_json(pages: CachedHistory, period: Period) -> bytes:
     Raises:
         NotReadyError: nothing lies in the period.
     """
-    count = sum(pages.snapshots)
-    sent = b",".join(pages.pages)
-    begin = _place(sent, len(pages.pages[0]), _before(period.start))
-    tail = len(sent) - len(pages.pages[-1])
+    count = sum(pages.snapshot_counts)
+    sent = b",".join(pages.chunks)
+    begin = _place(sent, len(pages.chunks[0]), _before(period.start))
+    tail = len(sent) - len(pages.chunks[-1])
     end = tail + _place(sent[tail:], len(sent) - tail, _upto(period.end))
     if begin >= end:
         raise CacheMissError
@@ -76,8 +76,8 @@ def history_json(pages: CachedHistory, period: Period) -> bytes:
 
 def recent_json(pages: CachedHistory, limit: int) -> bytes:
     """Return the answer of a recent list, newest first."""
-    parts = b",".join(pages.pages)[1:-1].rsplit(_BETWEEN, limit)
-    count = min(sum(pages.snapshots), limit)
+    parts = b",".join(pages.chunks)[1:-1].rsplit(_BETWEEN, limit)
+    count = min(sum(pages.snapshot_counts), limit)
     shown = [b"{%s}" % part for part in parts[-count:]]
     return _answer([b",".join(reversed(shown))], count, shown[0], shown[-1])
 

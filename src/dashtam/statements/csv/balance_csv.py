@@ -118,7 +118,9 @@ class _Table:
         self._by_cells: dict[object, _Book] = {}
         self._problems = 0
         day, self._separator = _styles(source, columns)
-        self._day = lru_cache(_DAYS_REMEMBERED)(lambda text: parsing.past("Date", day(text), now))
+        self._day = lru_cache(_DAYS_REMEMBERED)(
+            lambda text: parsing.check_instant("Date", day(text), now)
+        )
         layout = source.layout
         self._width = 1 + max(layout.date, layout.balance, layout.account or 0)
         named = [index for index in (layout.account, layout.currency) if index is not None]

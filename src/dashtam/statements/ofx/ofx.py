@@ -133,7 +133,7 @@ def _statement(
     if source.kind == "LOANSTMTRS":
         owed_is_negative = any(reading.balance < 0 for reading in readings)
         identity = replace(identity, balance_sign=1 if owed_is_negative else -1)
-    yield from parsing.pieces(identity, readings, problems, positions)
+    yield from parsing.split_statement(identity, readings, problems, positions)
 
 
 def _number(source: AccountStatement) -> str:
@@ -274,7 +274,7 @@ def _amount(field: str, text: str, currency: Currency) -> Decimal:
 def _instant(field: str, text: str, now: datetime) -> datetime:
     if not text:
         raise Unusable(code="missing_date", detail=f"{field} is missing: the day is not told.")
-    return parsing.past(field, _parsed(field, text), now)
+    return parsing.check_instant(field, _parsed(field, text), now)
 
 
 def _parsed(field: str, text: str) -> datetime:

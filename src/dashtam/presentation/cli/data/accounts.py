@@ -11,7 +11,7 @@ from dashtam.application.history import accounts as owned
 from dashtam.application.history.accounts import AccountBalance, AccountChanges
 from dashtam.application.imports import typed_balances
 from dashtam.application.imports.typed_balances import ManualAccount
-from dashtam.database.pagination import every
+from dashtam.database.pagination import iterate_all
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountType, BalanceSign
 from dashtam.domain.errors import DashtamError
@@ -95,7 +95,7 @@ def list_accounts(invocation: Invocation) -> None:
     """
     with invocation.services.database.read() as work:
         user = chosen_user(invocation, work)
-        found = list(every(lambda page: owned.of_user(work, user.id, page)))
+        found = list(iterate_all(lambda page: owned.of_user(work, user.id, page)))
     shape = AccountList(
         accounts=[account_shape(one) for one in found], total_count=len(found), next_cursor=None
     )

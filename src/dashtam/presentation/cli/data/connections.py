@@ -10,7 +10,7 @@ from dashtam.application.connections import connections as ties
 from dashtam.application.connections.connect import Connected, NewConnection
 from dashtam.application.connections.provider_list import KnownProvider, known_providers
 from dashtam.application.provider import CredentialField
-from dashtam.database.pagination import every
+from dashtam.database.pagination import iterate_all
 from dashtam.domain.connection import Connection, ProviderKind
 from dashtam.domain.errors import DashtamError
 from dashtam.presentation.cli.context import Invocation, Noun, pass_invocation, say
@@ -53,7 +53,7 @@ def list_connections(invocation: Invocation) -> None:
     """List where the accounts come from, and what is wrong with it, if anything is."""
     with invocation.services.database.read() as work:
         user = chosen_user(invocation, work)
-        found = list(every(lambda page: ties.of_user(work, user.id, page)))
+        found = list(iterate_all(lambda page: ties.of_user(work, user.id, page)))
     shape = ConnectionList(
         connections=[connection_shape(one) for one in found],
         total_count=len(found),

@@ -9,7 +9,7 @@ import click
 
 from dashtam.application.history import accounts, balance_snapshots
 from dashtam.application.history.balance_snapshots import LatestBalances
-from dashtam.database.pagination import every
+from dashtam.database.pagination import iterate_all
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.history.balance_history import BalanceHistory, Change, ChangedSnapshot
 from dashtam.domain.money import Money
@@ -36,7 +36,7 @@ def balances(invocation: Invocation, *, hidden: bool, closed: bool) -> None:
     with invocation.services.database.read() as work:
         user = chosen_user(invocation, work)
         latest = balance_snapshots.latest(work, user.id, include)
-        owned = every(lambda page: accounts.of_user(work, user.id, page))
+        owned = iterate_all(lambda page: accounts.of_user(work, user.id, page))
         names = {one.account.id: one.account.name for one in owned}
     answer(invocation, latest_shape(latest), lambda: _latest_text(latest, names))
 

@@ -13,7 +13,7 @@ from dashtam.application.syncs import sync_run
 from dashtam.application.syncs.sync_result import SyncClaim
 from dashtam.application.syncs.sync_run import SyncRequest
 from dashtam.application.syncs.syncs import Following, of
-from dashtam.database.pagination import every
+from dashtam.database.pagination import iterate_all
 from dashtam.domain.connection import Connection, ConnectionState, ProviderKind
 from dashtam.domain.errors import DashtamError
 from dashtam.domain.sync import SnapshotSource, Sync, SyncState
@@ -88,7 +88,7 @@ def _chosen(invocation: Invocation, text: str | None) -> Sequence[Connection]:
             return [chosen_connection(work, user, text)]
         return [
             one
-            for one in every(lambda page: connections.of_user(work, user.id, page))
+            for one in iterate_all(lambda page: connections.of_user(work, user.id, page))
             if one.kind is ProviderKind.API and one.state is not ConnectionState.DISCONNECTED
         ]
 

@@ -128,7 +128,7 @@ def audit(invocation: Invocation, limit: int) -> None:
         email = invocation.email
         user_id = None if email is None else user_by_email(work, email).id
         lines = audit_log.newest(work, limit, user_id)
-        emails = {user.id: user.email for user in work.users.every()}
+        emails = {user.id: user.email for user in work.users.all()}
     answer(
         invocation,
         AuditLineList(audit_lines=[_line_shape(line) for line in lines]),

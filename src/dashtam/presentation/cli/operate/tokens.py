@@ -3,7 +3,7 @@
 import click
 
 from dashtam.application.people import api_tokens
-from dashtam.database.pagination import every
+from dashtam.database.pagination import iterate_all
 from dashtam.presentation.cli.context import Invocation, Noun, pass_invocation, say
 from dashtam.presentation.cli.resolve import Named, chosen, chosen_user
 from dashtam.presentation.cli.tables import answer, instant_text, table
@@ -40,7 +40,7 @@ def list_tokens(invocation: Invocation) -> None:
     """List the tokens that are good, newest first."""
     with invocation.services.database.read() as work:
         user = chosen_user(invocation, work)
-        found = list(every(lambda page: api_tokens.of_user(work, user.id, page)))
+        found = list(iterate_all(lambda page: api_tokens.of_user(work, user.id, page)))
     shape = AccessTokenList(
         access_tokens=[access_token_shape(token) for token in found],
         total_count=len(found),
@@ -67,7 +67,7 @@ def revoke(invocation: Invocation, token: str) -> None:
     database = invocation.services.database
     with database.read() as work:
         user = chosen_user(invocation, work)
-        found = every(lambda page: api_tokens.of_user(work, user.id, page))
+        found = iterate_all(lambda page: api_tokens.of_user(work, user.id, page))
         ended = chosen("token", token, [Named(one.id, one.name, one) for one in found])
     invocation.make_sure(f"End the token {ended.name!r} of {user.email}?")
     with database.write() as work:

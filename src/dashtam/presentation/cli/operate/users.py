@@ -32,7 +32,7 @@ def users() -> None:
 def list_users(invocation: Invocation) -> None:
     """List everyone."""
     with invocation.services.database.read() as work:
-        found = work.users.every()
+        found = work.users.all()
     answer(
         invocation,
         UserList(users=[user_shape(user) for user in found], total_count=len(found)),

@@ -96,9 +96,9 @@ async def fast_history(context: FastRequest) -> tuple[Viewer, bytes]:
     period = Period(context.value(START_DATE), context.value(END_DATE))
     account_id = AccountId(context.value(ACCOUNT_ID))
     pages = await context.cache.within(context.credential, account_id, period)
-    if sum(pages.snapshots) > balance_snapshots.MOST_ROWS:
+    if sum(pages.snapshot_counts) > balance_snapshots.MOST_ROWS:
         raise CacheMissError
-    return pages.reader, history_json(_checked(context, account_id, pages), period)
+    return pages.viewer, history_json(_checked(context, account_id, pages), period)
 
 
 async def fast_recent(context: FastRequest) -> tuple[Viewer, bytes]:
@@ -107,11 +107,11 @@ async def fast_recent(context: FastRequest) -> tuple[Viewer, bytes]:
         raise CacheMissError
     account_id = AccountId(context.value(ACCOUNT_ID))
     pages = await context.cache.newest(context.credential, account_id, context.value(LIMIT))
-    return pages.reader, recent_json(_checked(context, account_id, pages), context.value(LIMIT))
+    return pages.viewer, recent_json(_checked(context, account_id, pages), context.value(LIMIT))
 
 
 def _checked(context: FastRequest, account_id: AccountId, pages: CachedHistory) -> CachedHistory:
-    if not all(belongs(page, account_id) for page in pages.pages):
-        context.cache.mend(account_id)
+    if not all(belongs(page, account_id) for page in pages.chunks):
+        context.cache.rebuild(account_id)
         raise CacheMissError
     return pages

@@ -212,7 +212,7 @@ class FastPath:
         context = FastRequest(self._cache, credential, place.values(asked.account_id, asked.key[1]))
         reader, body = await place.handler(context)
         if principal is None:
-            return _answer(Principal(reader.user_id, None, reader.unnoted), None, body)
+            return _answer(Principal(reader.user_id, None, reader.unrecorded_token_id), None, body)
         if principal.user_id != reader.user_id:
             raise CacheMissError
         return _answer(principal, token, body)

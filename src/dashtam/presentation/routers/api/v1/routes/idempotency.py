@@ -60,7 +60,7 @@ class IdempotencyKey:
             AnsweringStill: the request that took the key is still running.
             Unauthorized: the user was erased meanwhile.
         """
-        work.users.require(self.user_id)
+        work.users.block_erasure(self.user_id)
         kept = work.idempotency_keys.get(self.user_id, self.route, self.key, work.now)
         if kept is not None:
             if kept.fingerprint != self.fingerprint:
@@ -91,7 +91,7 @@ class IdempotencyClaim:
         """
         key = self.key
         answer = StoredResponse(key.fingerprint, self.lease_until, status, headers, body)
-        if not work.idempotency_keys.keep(key.user_id, key.route, key.key, answer):
+        if not work.idempotency_keys.complete(key.user_id, key.route, key.key, answer):
             raise TookTooLong
 
     def free(self, work: UnitOfWork) -> None:
@@ -101,7 +101,7 @@ class IdempotencyClaim:
         was lost on the way: then the answer stays.
         """
         key = self.key
-        work.idempotency_keys.free(key.user_id, key.route, key.key, self.lease_until)
+        work.idempotency_keys.release(key.user_id, key.route, key.key, self.lease_until)
 
 
 def key_text(route: Route, request: Request) -> str | None:
