@@ -48,7 +48,7 @@ def stored(api: Api, person: Person) -> dict[str, int]:
     with api.services.database.read() as work:
         accounts = work.accounts.of_user(person.id, PageRequest(1000)).items
         return {
-            account.name: sum(1 for _ in work.balance_snapshots.of_account(account.id))
+            account.name: sum(1 for _ in work.balance_snapshots.stream(account.id))
             for account in accounts
         }
 

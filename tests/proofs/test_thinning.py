@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashtam.domain.history.thinning import Measure, last_per_interval, thin
+from dashtam.domain.history.thinning import last_per_interval, thin
 from dashtam.domain.period import Calendar, Interval
 
 Value = tuple[datetime, Decimal, int]
 
 FIRST = datetime(2025, 1, 1, tzinfo=UTC)
-MEASURE: Measure[Value] = Measure(itemgetter(0), itemgetter(1))
+INSTANT, AMOUNT = itemgetter(0), itemgetter(1)
 
 steps = st.one_of(st.just(0), st.integers(0, 10**6), st.integers(0, 10**12))
 
@@ -32,7 +32,7 @@ def series(draw: st.DrawFn) -> list[Value]:
 
 def thinned(values: list[Value], most: int) -> list[Value]:
     end = values[-1][0] if values else FIRST
-    return thin(iter(values), most, end, MEASURE)
+    return thin(iter(values), most, end, instant=INSTANT, amount=AMOUNT)
 
 
 @given(series(), st.integers(2, 130))
@@ -52,20 +52,20 @@ def test_the_first_and_the_last_stay(values: list[Value], most: int) -> None:
 
 
 @given(series(), st.integers(4, 100))
-def test_each_stretch_keeps_its_first_last_smallest_and_largest(
+def test_each_bucket_keeps_its_first_last_smallest_and_largest(
     values: list[Value], most: int
 ) -> None:
     if len(values) <= most:
         return
     count = most // 4
-    # The stretch by the rule itself, but for where rounding the length to microseconds may put it.
+    # The bucket by the rule itself, but for where rounding the length to microseconds may put it.
     length = max((values[-1][0] - values[0][0]) / count, timedelta(microseconds=1))
 
-    def stretch(value: Value) -> int:
+    def bucket(value: Value) -> int:
         return min(int((value[0] - values[0][0]) // length), count - 1)
 
     kept = thinned(values, most)
-    for _, group in groupby(values, stretch):
+    for _, group in groupby(values, bucket):
         members = list(group)
         amounts = [value[1] for value in members]
         assert {members[0], members[-1]} <= set(kept)
@@ -80,4 +80,4 @@ def test_the_last_of_each_interval_stays(
 ) -> None:
     calendar = Calendar(interval, ZoneInfo(name))
     expected = {calendar.last_instant(value[0]): value for value in values}
-    assert list(last_per_interval(values, calendar, MEASURE.instant)) == list(expected.values())
+    assert list(last_per_interval(values, calendar, INSTANT)) == list(expected.values())

@@ -35,7 +35,7 @@ class Account:
     balances: list[tuple[datetime, Decimal]]
     closed_at: datetime | None
 
-    def course(self) -> BalanceSeries:
+    def series(self) -> BalanceSeries:
         return BalanceSeries(iter(self.balances), self.closed_at)
 
     def held(self, at: datetime) -> tuple[datetime, Decimal] | None:
@@ -57,21 +57,19 @@ accounts = st.builds(
 
 
 @st.composite
-def frames(draw: st.DrawFn) -> tuple[TimeGrid, Calendar]:
+def grids(draw: st.DrawFn) -> tuple[TimeGrid, Calendar]:
     zone = draw(st.sampled_from(["UTC", "Europe/Berlin", "America/New_York"]))
     calendar = Calendar(draw(st.sampled_from(Interval)), ZoneInfo(zone))
     start, end = sorted([draw(instants), draw(instants)])
     return TimeGrid(start, list(calendar.ends(start, end))), calendar
 
 
-def brute(
-    found: Sequence[Account], frame: TimeGrid, calendar: Calendar
-) -> list[tuple[object, ...]]:
+def brute(found: Sequence[Account], grid: TimeGrid, calendar: Calendar) -> list[tuple[object, ...]]:
     points: list[tuple[object, ...]] = []
-    for at in frame.ends:
+    for at in grid.ends:
         held = [one for account in found if (one := account.held(at)) is not None]
         fresh = [
-            one for one in held if one[0] >= frame.start and calendar.last_instant(one[0]) >= at
+            one for one in held if one[0] >= grid.start and calendar.last_instant(one[0]) >= at
         ]
         if held:
             total = sum(Fraction(amount) for _, amount in held)
@@ -79,41 +77,41 @@ def brute(
     return points
 
 
-@given(st.lists(accounts, max_size=5), frames())
+@given(st.lists(accounts, max_size=5), grids())
 def test_a_total_is_the_sum_of_what_each_account_last_held(
-    found: list[Account], compress: tuple[TimeGrid, Calendar]
+    found: list[Account], drawn: tuple[TimeGrid, Calendar]
 ) -> None:
-    frame, calendar = compress
+    grid, calendar = drawn
     # What lies behind the end is not given.
-    given = [Account([one for one in account.balances if one[0] <= frame.ends[-1]],
+    given = [Account([one for one in account.balances if one[0] <= grid.ends[-1]],
                      account.closed_at) for account in found]  # fmt: skip
-    points = sum_balances((account.course() for account in given), frame, USD)
+    points = sum_balances((account.series() for account in given), grid, USD)
     told = [
         (point.at, Fraction(point.balance.amount), point.accounts, point.carried)
         for point in points
     ]
-    assert told == brute(given, frame, calendar)
+    assert told == brute(given, grid, calendar)
 
 
-@given(accounts, frames())
+@given(accounts, grids())
 def test_an_account_alone_is_the_total_of_itself(
-    account: Account, compress: tuple[TimeGrid, Calendar]
+    account: Account, drawn: tuple[TimeGrid, Calendar]
 ) -> None:
-    frame, _ = compress
-    alone = sample_balances(account.course(), frame, USD)
-    together = sum_balances([account.course()], frame, USD)
+    grid, _ = drawn
+    alone = sample_balances(account.series(), grid, USD)
+    together = sum_balances([account.series()], grid, USD)
     assert [(point.at, point.balance.amount) for point in alone] == [
         (point.at, point.balance.amount) for point in together
     ]
 
 
-@given(st.lists(accounts, min_size=1, max_size=6), frames())
+@given(st.lists(accounts, min_size=1, max_size=6), grids())
 def test_the_last_total_is_the_headline_to_its_last_digit(
-    found: list[Account], compress: tuple[TimeGrid, Calendar]
+    found: list[Account], drawn: tuple[TimeGrid, Calendar]
 ) -> None:
-    frame, _ = compress
+    grid, _ = drawn
     open_ones = [Account(account.balances, None) for account in found]
-    points = sum_balances((account.course() for account in open_ones), frame, USD)
+    points = sum_balances((account.series() for account in open_ones), grid, USD)
     newest = [Money(one.balances[-1][1], USD) for one in open_ones if one.balances]
     headline = [str(total) for total in totals_by_currency(newest).values()]
     assert [str(point.balance) for point in points[-1:]] == headline

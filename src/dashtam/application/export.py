@@ -56,6 +56,6 @@ def export(work: UnitOfWork, user_id: UserId) -> Export:
 def _snapshots(work: UnitOfWork, user_id: UserId) -> Iterator[ChangedSnapshot]:
     for account in iterate_all(lambda page: work.accounts.of_user(user_id, page)):
         previous: BalanceSnapshot | None = None
-        for snapshot in work.balance_snapshots.of_account(account.id):
+        for snapshot in work.balance_snapshots.stream(account.id):
             yield with_change(previous, snapshot)
             previous = snapshot

@@ -8,13 +8,15 @@ from zoneinfo import ZoneInfo
 
 from dashtam.domain.errors import InvalidDateRange
 
+MIN_INSTANT = datetime.min.replace(tzinfo=UTC)
+MAX_INSTANT = datetime.max.replace(tzinfo=UTC)
+
 _MICROSECOND = timedelta(microseconds=1)
 
 # Near the ends of the calendar a zone's own dates cannot be told any more: what lies beyond these
 # belongs to the first and to the last interval.
 _EARLIEST = datetime(1, 3, 1, tzinfo=UTC)
 _LATEST = datetime(9999, 11, 1, tzinfo=UTC)
-_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,9 @@ class Period:
         """Refuse a period that does not run forward."""
         if self.start >= self.end:
             raise InvalidDateRange
+
+
+ALL_TIME = Period(MIN_INSTANT, MAX_INSTANT)
 
 
 class Interval(StrEnum):
@@ -53,11 +58,11 @@ class Calendar:
         """Return the last microsecond, in UTC, of the interval in which an instant lies."""
         moment = max(at, _EARLIEST)
         if moment >= _LATEST:
-            return _END_OF_TIME
+            return MAX_INSTANT
         day = self._first_day(moment.astimezone(self.zone).date())
         while (start := self._start(day)) <= moment:
             day = self._next(day)
-        return start - _MICROSECOND if start < _LATEST else _END_OF_TIME
+        return start - _MICROSECOND if start < _LATEST else MAX_INSTANT
 
     def ends(self, start: datetime, end: datetime) -> Iterator[datetime]:
         """Yield the last instant of each interval from ``start`` on; the last is ``end``."""

@@ -14,7 +14,7 @@ from dashtam.domain.errors import AccountForbidden, AccountNotFound, InvalidDate
 from dashtam.domain.history import balance_history
 from dashtam.domain.history.balance_history import BalanceHistory, ChangedSnapshot, with_change
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot
-from dashtam.domain.history.thinning import Measure, last_per_interval, thin
+from dashtam.domain.history.thinning import last_per_interval, thin
 from dashtam.domain.money import Money
 from dashtam.domain.period import Calendar, Period
 from dashtam.domain.sync import SnapshotSource
@@ -23,7 +23,7 @@ from dashtam.domain.user import UserId
 MOST_ROWS: Final = 50_000
 
 _INSTANT: Final = attrgetter("captured_at")
-_MEASURE: Final[Measure[BalanceSnapshot]] = Measure(_INSTANT, attrgetter("balance.amount"))
+_AMOUNT: Final = attrgetter("balance.amount")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def history(
     snapshots = work.balance_snapshots
     if detail != ALL:
         newest = _owned(snapshots.newest(account_id, source, 1, period.end), user_id)
-        every = snapshots.stream_within(account_id, period, source)
+        every = snapshots.stream(account_id, period, source)
         shown = _shown(every, newest.snapshots, detail)
         return balance_history.build_history(shown, newest.currency)
     found = _owned(snapshots.within(account_id, period, source, MOST_ROWS + 1), user_id)
@@ -122,7 +122,7 @@ def _shown(
     if detail.calendar is not None:
         every = last_per_interval(every, detail.calendar, _INSTANT)
     if detail.most is not None and newest:
-        return thin(every, detail.most, newest[0].captured_at, _MEASURE)
+        return thin(every, detail.most, newest[0].captured_at, instant=_INSTANT, amount=_AMOUNT)
     shown = list(islice(every, MOST_ROWS))
     more = sum(1 for _ in every)
     if more:

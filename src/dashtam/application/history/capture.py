@@ -7,7 +7,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import Final
 
-from dashtam.database.history.not_retracted import RecordedReading
+from dashtam.database.history.balance_snapshots import RecordedReading
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account
 from dashtam.domain.errors import DashtamError

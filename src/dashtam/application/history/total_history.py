@@ -49,15 +49,15 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is read: the accounts that count, up to when (None: all there is), for which frame."""
+    """What is read: the accounts that count, up to when (None: all there is), for which grid."""
 
     work: UnitOfWork
     spans: Sequence[RecordedSpan]
     until: datetime | None
-    frame: TimeGrid
+    grid: TimeGrid
 
-    def course(self, span: RecordedSpan) -> BalanceSeries:
-        balances = self.work.balance_snapshots.balances(span.account, self.frame.start, self.until)
+    def series(self, span: RecordedSpan) -> BalanceSeries:
+        balances = self.work.balance_snapshots.balances(span.account, self.grid.start, self.until)
         closed_at = span.account.closed_at
         # Whoever looks up to the present sees a closed account closed, even if the clock went back.
         if closed_at is not None and self.until is None:
@@ -77,9 +77,7 @@ def by_currency(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[Tot
     plan = _plan(work, user_id, asked)
     spans = sorted(plan.spans, key=attrgetter("account.currency.code"))
     return _bounded(
-        TotalSeries(
-            currency, sum_balances(map(plan.course, held), plan.frame, currency, asked.most)
-        )
+        TotalSeries(currency, sum_balances(map(plan.series, held), plan.grid, currency, asked.most))
         for currency, held in groupby(spans, attrgetter("account.currency"))
     )
 
@@ -97,7 +95,7 @@ def by_account(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[Acco
         AccountSeries(
             span.account.id,
             span.account.currency,
-            sample_balances(plan.course(span), plan.frame, span.account.currency, asked.most),
+            sample_balances(plan.series(span), plan.grid, span.account.currency, asked.most),
         )
         for span in sorted(plan.spans, key=attrgetter("account.name", "account.id.hex"))
     )
@@ -113,8 +111,8 @@ def _plan(work: UnitOfWork, user_id: UserId, asked: Range) -> _Plan:
         # Of the intervals that are still to come nothing can be told.
         known = max([work.now, *(span.last_at for span in spans)])
         end = min(end, asked.calendar.last_instant(known))
-    frame = TimeGrid(start, _ends(asked.calendar, start, end))
-    return _Plan(work, spans, None if reaches_present else end, frame)
+    grid = TimeGrid(start, _ends(asked.calendar, start, end))
+    return _Plan(work, spans, None if reaches_present else end, grid)
 
 
 def _ends(calendar: Calendar, start: datetime, end: datetime) -> Sequence[datetime]:

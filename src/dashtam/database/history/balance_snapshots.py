@@ -1,7 +1,7 @@
 """The statements on balance snapshots."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -22,16 +22,15 @@ from sqlalchemy import (
 from dashtam.database.column_types import Instant
 from dashtam.database.history.accounts import account_from_row
 from dashtam.database.history.bulk_insert import insert_links
-from dashtam.database.history.chain_rows import link_of
-from dashtam.database.history.not_retracted import NOT_RETRACTED as _STANDS
-from dashtam.database.history.not_retracted import RecordedReading, readings_at
 from dashtam.database.pagination import AnyRow
+from dashtam.database.syncs.not_retracted import NOT_RETRACTED
 from dashtam.database.tables import accounts, balance_snapshots
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot, SnapshotId
-from dashtam.domain.history.hash_chain import Link
+from dashtam.domain.history.hash_chain import Link, Record
 from dashtam.domain.money import Currency, Money
-from dashtam.domain.period import Period
+from dashtam.domain.period import ALL_TIME, Period
+from dashtam.domain.statement import Reading
 from dashtam.domain.sync import SnapshotSource, SyncId
 from dashtam.domain.user import UserId
 
@@ -40,7 +39,18 @@ _s = balance_snapshots.c
 _OLDEST_FIRST = (_s.captured_at, _s.sequence)
 _NEWEST_FIRST = (_s.captured_at.desc(), _s.sequence.desc())
 
-_SHOWN = (
+_READING = (
+    _s.captured_at,
+    _s.balance,
+    _s.available_balance,
+    _s.holdings_value,
+    _s.cash_value,
+    _s.as_of,
+)
+
+# The sign belongs to the account: ``Account`` says how it applies.
+_SNAPSHOT = (
+    accounts.c.balance_sign,
     _s.id,
     _s.account_id,
     _s.balance,
@@ -58,7 +68,7 @@ _BATCH = 1_000
 
 @dataclass(frozen=True, slots=True)
 class OwnedSnapshots:
-    """Snapshots of one account, oldest first, with whose it is and in what currency."""
+    """Snapshots of one account, oldest first, with the account's owner and currency."""
 
     owner: UserId
     currency: Currency
@@ -83,82 +93,56 @@ class RecordedSpan:
     last_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedReading:
+    """The newest reading of an instant, and the sync that recorded it."""
+
+    reading: Reading
+    sync_id: SyncId
+
+
 class BalanceSnapshots:
-    """Every statement on ``balance_snapshots``; what was retracted stands in ``links`` alone."""
+    """Every statement on ``balance_snapshots``; only ``links`` returns retracted snapshots."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def latest(self, user_id: UserId) -> Sequence[LatestBalance]:
         """Return each of the user's accounts with its newest two snapshots, in no order."""
-        owned = select(accounts).where(accounts.c.user_id == user_id)
-        newest = self._newest_two(accounts.c.user_id == user_id)
+        is_owned = accounts.c.user_id == user_id
+        newest = self._newest_two(is_owned)
         found = []
-        for row in self._connection.execute(owned):
+        for row in self._connection.execute(select(accounts).where(is_owned)):
             account = account_from_row(row)
             pair = newest.get(account.id, [])
-            found.append(
-                LatestBalance(
-                    account,
-                    newest=pair[-1] if pair else None,
-                    previous=pair[-2] if pair[1:] else None,
-                )
-            )
+            previous = pair[-2] if pair[1:] else None
+            found.append(LatestBalance(account, pair[-1] if pair else None, previous))
         return found
 
     def latest_of(self, account_ids: Sequence[AccountId]) -> Mapping[AccountId, BalanceSnapshot]:
         """Return the newest snapshot of each account that has any."""
         newest = self._newest_two(accounts.c.id.in_(account_ids))
-        return {account_id: pair[-1] for account_id, pair in newest.items()}
+        return {account_id: snapshots[-1] for account_id, snapshots in newest.items()}
 
-    def _newest_two(self, which: ColumnElement[bool]) -> dict[AccountId, list[BalanceSnapshot]]:
-        # Where the second newest was captured: read from there on, an account gives two rows, or
-        # a few more where several share that instant.
-        second = _captured(accounts.c.id, _NEWEST_FIRST, place=1)
-        newest = _captured(accounts.c.id, _NEWEST_FIRST)
-        statement = (
-            select(accounts.c.balance_sign, *_SHOWN)
-            .join_from(accounts, balance_snapshots, _s.account_id == accounts.c.id)
-            .where(which, _STANDS, _s.captured_at >= func.coalesce(second, newest))
-            .order_by(_s.account_id, *_OLDEST_FIRST)
-        )
+    def _newest_two(self, condition: ColumnElement[bool]) -> dict[AccountId, list[BalanceSnapshot]]:
+        # From the instant of the second newest on an account has two rows, or a few more where
+        # several share that instant.
+        second = _captured_at(accounts.c.id, _NEWEST_FIRST, offset=1)
+        first = _captured_at(accounts.c.id, _NEWEST_FIRST)
+        statement = _select_snapshots(
+            condition, NOT_RETRACTED, _s.captured_at >= func.coalesce(second, first)
+        ).order_by(_s.account_id, *_OLDEST_FIRST)
         found: dict[AccountId, list[BalanceSnapshot]] = {}
         for row in self._connection.execute(statement):
-            found.setdefault(AccountId(row.account_id), []).append(_snapshot_of(row))
+            found.setdefault(AccountId(row.account_id), []).append(_snapshot_from_row(row))
         return found
 
     def within(
         self, account_id: AccountId, period: Period, source: SnapshotSource | None, limit: int
     ) -> OwnedSnapshots | None:
         """Return the first ``limit`` snapshots of the period, None if there is no such account."""
-        statement = _owned(account_id, source, _s.captured_at.between(period.start, period.end))
-        return self._owned_snapshots(statement.order_by(*_OLDEST_FIRST).limit(limit))
-
-    def count_within(
-        self, account_id: AccountId, period: Period, source: SnapshotSource | None
-    ) -> int:
-        """Return how many snapshots of the account lie in the period."""
-        statement = (
-            select(func.count())
-            .select_from(balance_snapshots)
-            .where(
-                _s.account_id == account_id,
-                _STANDS,
-                _s.captured_at.between(period.start, period.end),
-            )
-        )
-        if source is not None:
-            statement = statement.where(_s.source == source)
-        return self._connection.scalar(statement) or 0
-
-    def stream_within(
-        self, account_id: AccountId, period: Period, source: SnapshotSource | None
-    ) -> Iterator[BalanceSnapshot]:
-        """Yield the account's snapshots of the period, oldest first, without holding them all."""
-        within: ColumnElement[bool] = _s.captured_at.between(period.start, period.end)
-        if source is not None:
-            within &= _s.source == source
-        yield from self._each(account_id, within)
+        conditions = _conditions(source, start=period.start, end=period.end)
+        return self._load_owned(account_id, conditions, _OLDEST_FIRST, limit)
 
     def newest(
         self,
@@ -168,76 +152,95 @@ class BalanceSnapshots:
         until: datetime | None = None,
     ) -> OwnedSnapshots | None:
         """Return the newest ``limit`` snapshots up to an instant, None if there is no account."""
-        conditions = [] if until is None else [_s.captured_at <= until]
-        statement = _owned(account_id, source, *conditions)
-        found = self._owned_snapshots(statement.order_by(*_NEWEST_FIRST).limit(limit))
-        if found is None:
-            return None
-        return OwnedSnapshots(found.owner, found.currency, found.snapshots[::-1])
+        found = self._load_owned(account_id, _conditions(source, end=until), _NEWEST_FIRST, limit)
+        return None if found is None else replace(found, snapshots=found.snapshots[::-1])
 
-    def _owned_snapshots(self, statement: Select[Any]) -> OwnedSnapshots | None:
+    def _load_owned(
+        self,
+        account_id: AccountId,
+        conditions: Sequence[ColumnElement[bool]],
+        order: Sequence[ColumnElement[Any]],
+        limit: int,
+    ) -> OwnedSnapshots | None:
+        statement = (
+            select(accounts.c.user_id, accounts.c.currency.label("account_currency"), *_SNAPSHOT)
+            .select_from(accounts)
+            .outerjoin(balance_snapshots, and_(_s.account_id == accounts.c.id, *conditions))
+            .where(accounts.c.id == account_id)
+            .order_by(*order)
+            .limit(limit)
+        )
         rows = self._connection.execute(statement).all()
         if not rows:
             return None
         return OwnedSnapshots(
             owner=rows[0].user_id,
             currency=Currency.of(rows[0].account_currency),
-            # An account without a snapshot is one row that names none.
-            snapshots=[_snapshot_of(row) for row in rows if row.id is not None],
+            # An account without a snapshot gives one row of the account's columns alone.
+            snapshots=[_snapshot_from_row(row) for row in rows if row.id is not None],
         )
+
+    def count_within(
+        self, account_id: AccountId, period: Period, source: SnapshotSource | None
+    ) -> int:
+        """Return the number of the account's snapshots in the period."""
+        conditions = _conditions(source, start=period.start, end=period.end)
+        statement = select(func.count()).select_from(balance_snapshots)
+        statement = statement.where(_s.account_id == account_id, *conditions)
+        return self._connection.scalar(statement) or 0
+
+    def stream(
+        self, account_id: AccountId, period: Period = ALL_TIME, source: SnapshotSource | None = None
+    ) -> Iterator[BalanceSnapshot]:
+        """Yield the account's snapshots of the period, oldest first, a thousand at a time.
+
+        No cursor stays open: the same transaction may write meanwhile.
+        """
+        statement = (
+            _select_snapshots(_s.account_id == account_id, *_conditions(source, end=period.end))
+            .add_columns(_s.sequence)
+            .order_by(*_OLDEST_FIRST)
+            .limit(_BATCH)
+        )
+        rows = self._connection.execute(statement.where(_s.captured_at >= period.start)).all()
+        yield from map(_snapshot_from_row, rows)
+        while len(rows) == _BATCH:
+            last = rows[-1].captured_at, rows[-1].sequence
+            rows = self._connection.execute(statement.where(tuple_(*_OLDEST_FIRST) > last)).all()
+            yield from map(_snapshot_from_row, rows)
 
     def readings_at(
         self, account_id: AccountId, instants: Sequence[datetime]
     ) -> Mapping[datetime, RecordedReading]:
-        """Return what stands at those of the instants at which anything was recorded.
-
-        Perhaps also what stands between them.
-        """
-        return readings_at(self._connection, account_id, instants)
+        """Return the newest reading of each instant that has any; maybe of instants between too."""
+        if not instants:
+            return {}
+        statement = (
+            select(*_READING, _s.sync_id)
+            .where(_s.account_id == account_id, NOT_RETRACTED)
+            .order_by(*_OLDEST_FIRST)
+        )
+        # A file is in order of time, so that its range holds about as many readings as it has
+        # instants. Where the range holds far more, each instant is looked up.
+        limit = 2 * len(instants)
+        in_range = _s.captured_at.between(min(instants), max(instants))
+        rows = self._connection.execute(statement.where(in_range).limit(limit + 1)).all()
+        if len(rows) > limit:
+            at_instants = _s.captured_at.in_(instants)
+            rows = self._connection.execute(statement.where(at_instants)).all()
+        return {
+            row.captured_at: RecordedReading(_reading_from_row(row), row.sync_id) for row in rows
+        }
 
     def has_any(self, account_id: AccountId) -> bool:
-        """Tell whether the account has a snapshot that stands."""
-        statement = select(_s.sequence).where(_s.account_id == account_id, _STANDS).limit(1)
+        """Tell whether the account has a snapshot."""
+        statement = select(_s.sequence).where(_s.account_id == account_id, NOT_RETRACTED).limit(1)
         return self._connection.scalar(statement) is not None
-
-    def of_account(self, account_id: AccountId) -> Iterator[BalanceSnapshot]:
-        """Yield the account's snapshots, oldest first, without holding them all."""
-        yield from self._each(account_id)
-
-    def since(self, account_id: AccountId, at: datetime) -> Iterator[BalanceSnapshot]:
-        """Yield the account's snapshots from an instant on, oldest first, some at a time.
-
-        Others may be written meanwhile, by the same work: no cursor is left open.
-        """
-        statement = (
-            select(accounts.c.balance_sign, _s.sequence, *_SHOWN)
-            .join_from(accounts, balance_snapshots, _s.account_id == accounts.c.id)
-            .where(_s.account_id == account_id, _STANDS)
-            .order_by(*_OLDEST_FIRST)
-            .limit(_BATCH)
-        )
-        rows = self._connection.execute(statement.where(_s.captured_at >= at)).all()
-        yield from map(_snapshot_of, rows)
-        while len(rows) == _BATCH:
-            place = rows[-1].captured_at, rows[-1].sequence
-            rows = self._connection.execute(statement.where(tuple_(*_OLDEST_FIRST) > place)).all()
-            yield from map(_snapshot_of, rows)
-
-    def _each(
-        self, account_id: AccountId, *conditions: ColumnElement[bool]
-    ) -> Iterator[BalanceSnapshot]:
-        statement = (
-            select(accounts.c.balance_sign, *_SHOWN)
-            .join_from(accounts, balance_snapshots, _s.account_id == accounts.c.id)
-            .where(_s.account_id == account_id, _STANDS, *conditions)
-            .order_by(*_OLDEST_FIRST)
-        )
-        yield from map(_snapshot_of, self._streamed(statement))
 
     def spans(self, user_id: UserId) -> Sequence[RecordedSpan]:
         """Return each of the user's accounts that has a snapshot, in no order."""
-        first = _captured(accounts.c.id, _OLDEST_FIRST).label("first_at")
-        last = _captured(accounts.c.id, _NEWEST_FIRST).label("last_at")
+        first = _captured_at(accounts.c.id, _OLDEST_FIRST).label("first_at")
+        last = _captured_at(accounts.c.id, _NEWEST_FIRST).label("last_at")
         statement = select(accounts, first, last).where(accounts.c.user_id == user_id)
         return [
             RecordedSpan(account_from_row(row), row.first_at, row.last_at)
@@ -248,39 +251,45 @@ class BalanceSnapshots:
     def balances(
         self, account: Account, since: datetime, until: datetime | None
     ) -> Iterator[tuple[datetime, Decimal]]:
-        """Yield when each balance was captured and how much it was, from the last before ``since``.
+        """Yield instants and balances, oldest first, from the last balance before ``since`` on.
 
-        They are oldest first; ``until`` is included, and None means all that follow.
+        ``until`` is included; None reads to the last balance.
         """
-        before = _captured(account.id, _NEWEST_FIRST, _s.captured_at < since)
-        from_then_on = _s.captured_at >= func.coalesce(before, literal(since, Instant))
+        before = _captured_at(account.id, _NEWEST_FIRST, _s.captured_at < since)
+        start = func.coalesce(before, literal(since, Instant))
         statement = (
             select(_s.captured_at, _s.balance)
-            .where(_s.account_id == account.id, _STANDS, from_then_on)
+            .where(_s.account_id == account.id, *_conditions(end=until), _s.captured_at >= start)
             .order_by(*_OLDEST_FIRST)
         )
-        if until is not None:
-            statement = statement.where(_s.captured_at <= until)
-        for captured_at, balance in self._streamed(statement):
+        for captured_at, balance in self._stream_rows(statement):
             yield captured_at, balance if account.balance_sign == 1 else balance.copy_negate()
 
     def find_sync_id(self, account_id: AccountId, snapshot_id: SnapshotId) -> SyncId | None:
-        """Return the run that recorded a snapshot of the account, be it retracted.
+        """Return the sync that recorded a snapshot of the account, also a retracted one.
 
-        Snapshots are found by account and instant, never by id: this looks through those of the
-        one account.
+        No index finds a snapshot by its id: this reads the snapshots of the one account.
         """
         statement = select(_s.sync_id).where(_s.account_id == account_id, _s.id == snapshot_id)
         return self._connection.scalar(statement.limit(1))
 
     def links(self, account_id: AccountId) -> Iterator[Link]:
-        """Yield the account's records in order of recording, the retracted too."""
-        statement = (
-            select(balance_snapshots).where(_s.account_id == account_id).order_by(_s.sequence)
-        )
-        yield from map(link_of, self._streamed(statement))
+        """Yield the account's chain in order of recording, with the retracted snapshots."""
+        statement = select(balance_snapshots).where(_s.account_id == account_id)
+        for row in self._stream_rows(statement.order_by(_s.sequence)):
+            record = Record(
+                id=row.id,
+                account_id=row.account_id,
+                sequence=row.sequence,
+                sync_id=row.sync_id,
+                source=row.source,
+                currency=Currency.of(row.currency),
+                reading=_reading_from_row(row),
+                created_at=row.created_at,
+            )
+            yield Link(record, row.link)
 
-    def _streamed(self, statement: Select[Any]) -> Iterator[AnyRow]:
+    def _stream_rows(self, statement: Select[Any]) -> Iterator[AnyRow]:
         options = {"yield_per": _BATCH}
         with self._connection.execute(statement, execution_options=options) as rows:
             yield from rows
@@ -290,44 +299,58 @@ class BalanceSnapshots:
         insert_links(self._connection, links)
 
 
-def _captured(
-    of: AccountId | ColumnElement[UUID],
+def _conditions(
+    source: SnapshotSource | None = None,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [NOT_RETRACTED]
+    if start is not None:
+        conditions.append(_s.captured_at >= start)
+    if end is not None:
+        conditions.append(_s.captured_at <= end)
+    if source is not None:
+        conditions.append(_s.source == source)
+    return conditions
+
+
+def _select_snapshots(*conditions: ColumnElement[bool]) -> Select[Any]:
+    joined = accounts.join(balance_snapshots, _s.account_id == accounts.c.id)
+    return select(*_SNAPSHOT).select_from(joined).where(*conditions)
+
+
+def _captured_at(
+    account_id: AccountId | ColumnElement[UUID],
     order: Sequence[ColumnElement[Any]],
     *conditions: ColumnElement[bool],
-    place: int = 0,
+    offset: int = 0,
 ) -> ScalarSelect[datetime]:
-    """Return when the snapshot at this place of an order of the account's was captured."""
+    """Select the instant of the snapshot at this offset of the account's, in this order."""
     return (
         select(_s.captured_at)
-        .where(_s.account_id == of, _STANDS, *conditions)
+        .where(_s.account_id == account_id, NOT_RETRACTED, *conditions)
         .order_by(*order)
         .limit(1)
-        .offset(place)
+        .offset(offset)
         .correlate(accounts)
         .scalar_subquery()
     )
 
 
-def _owned(
-    account_id: AccountId, source: SnapshotSource | None, *conditions: ColumnElement[bool]
-) -> Select[Any]:
-    joined = [_s.account_id == accounts.c.id, _STANDS, *conditions]
-    if source is not None:
-        joined.append(_s.source == source)
-    return (
-        select(
-            accounts.c.user_id,
-            accounts.c.currency.label("account_currency"),
-            accounts.c.balance_sign,
-            *_SHOWN,
-        )
-        .select_from(accounts)
-        .outerjoin(balance_snapshots, and_(*joined))
-        .where(accounts.c.id == account_id)
+def _reading_from_row(row: AnyRow) -> Reading:
+    """Return the reading as reported: no sign applied."""
+    return Reading(
+        captured_at=row.captured_at,
+        balance=row.balance,
+        available_balance=row.available_balance,
+        holdings_value=row.holdings_value,
+        cash_value=row.cash_value,
+        as_of=row.as_of,
     )
 
 
-def _snapshot_of(row: AnyRow) -> BalanceSnapshot:
+def _snapshot_from_row(row: AnyRow) -> BalanceSnapshot:
     currency = Currency.of(row.currency)
     balance = Money(row.balance, currency)
     return BalanceSnapshot(

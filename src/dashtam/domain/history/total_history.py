@@ -1,29 +1,25 @@
-"""Balances over time: at the end of each interval, of each account and of all together."""
+"""Balances at the end of each interval, of one account and of several together."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from itertools import chain, repeat
-from operator import itemgetter
+from operator import attrgetter
 from typing import TypeVar
 
 from dashtam.domain.account import AccountId
-from dashtam.domain.history.thinning import Measure, thin
+from dashtam.domain.history.thinning import thin
 from dashtam.domain.money import EXACT, Currency, Money
-
-Numbered = TypeVar("Numbered", tuple[int, Decimal], tuple[int, "_Total"])
-
-_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
-_ZERO = Decimal(0)
+from dashtam.domain.period import MAX_INSTANT
 
 
 @dataclass(frozen=True, slots=True)
 class TotalPoint:
-    """What accounts held together at an instant.
+    """The total of several accounts at an instant.
 
-    It rests on ``accounts`` of them, of which ``carried`` have no snapshot of that very interval:
-    theirs is the last balance before it.
+    ``accounts`` is the number of accounts in the total. ``carried`` of them have no snapshot in
+    the interval and count with their last balance before it.
     """
 
     at: datetime
@@ -42,7 +38,7 @@ class TotalSeries:
 
 @dataclass(frozen=True, slots=True)
 class BalancePoint:
-    """What one account held at an instant."""
+    """The balance of one account at an instant."""
 
     at: datetime
     balance: Money
@@ -57,12 +53,15 @@ class AccountSeries:
     points: Sequence[BalancePoint]
 
 
+P = TypeVar("P", TotalPoint, BalancePoint)
+
+
 @dataclass(frozen=True, slots=True)
 class BalanceSeries:
-    """How one account's balance went, in its own currency.
+    """The recorded balances of one account, in its own currency.
 
-    ``balances`` are instants and amounts, oldest first, from the one on that is carried into the
-    range. From ``closed_at`` on the account counts no more; None while it is open.
+    ``balances`` are instants and amounts, oldest first, from the balance on that is carried into
+    the range. The account does not count from ``closed_at`` on; None while it is open.
     """
 
     balances: Iterable[tuple[datetime, Decimal]]
@@ -71,88 +70,88 @@ class BalanceSeries:
 
 @dataclass(frozen=True, slots=True)
 class TimeGrid:
-    """The instants at which balances are told: ``ends``, the last of each interval, in order.
+    """The instants at which balances are sampled: the last instant of each interval, in order.
 
-    What was captured before ``start`` is carried, though it may be of the first interval. To the
-    last interval belongs all that is given.
+    A balance captured before ``start`` is a carried one, even in the first interval. The last
+    interval takes every later balance.
     """
 
     start: datetime
     ends: Sequence[datetime]
 
-    def measure(self, amount: Callable[[Numbered], Decimal]) -> Measure[Numbered]:
-        """Return how values that begin with the number of their interval are looked at."""
-        return Measure(lambda numbered: self.ends[numbered[0]], amount)
-
 
 class _Total:
-    """A sum that is being added up."""
+    """A running sum."""
 
     __slots__ = ("accounts", "amount", "carried")
 
     def __init__(self) -> None:
-        self.amount = _ZERO
+        self.amount = Decimal(0)
         self.accounts = 0
         self.carried = 0
 
 
 def sample_balances(
-    course: BalanceSeries, frame: TimeGrid, currency: Currency, most: int | None = None
+    series: BalanceSeries, grid: TimeGrid, currency: Currency, limit: int | None = None
 ) -> list[BalancePoint]:
-    """Return what the account held at the end of each interval.
-
-    Of more than ``most`` points, those stay that a chart would show (see ``thinning``).
-    """
-    held = [(index, amount) for index, amount, _ in _held(course, frame)]
-    if most is not None and held:
-        held = thin(held, most, frame.ends[held[-1][0]], frame.measure(itemgetter(1)))
-    return [BalancePoint(frame.ends[index], Money(amount, currency)) for index, amount in held]
+    """Return the account's balance at the end of each interval, thinned to ``limit`` points."""
+    return _thin(
+        [
+            BalancePoint(grid.ends[index], Money(amount, currency))
+            for index, amount, _ in _sample(series, grid)
+        ],
+        limit,
+    )
 
 
 def sum_balances(
-    courses: Iterable[BalanceSeries], frame: TimeGrid, currency: Currency, most: int | None = None
+    series: Iterable[BalanceSeries], grid: TimeGrid, currency: Currency, limit: int | None = None
 ) -> list[TotalPoint]:
-    """Return what accounts of one currency held together at the end of each interval.
+    """Return the total of accounts of one currency at the end of each interval.
 
-    Each account's last balance is carried forward; before its first there is nothing, and nothing
-    from its closing on. Where no account counts there is no point. The courses are read one after
-    the other, so that only the sums are held. Of more than ``most`` points, those stay that a
-    chart would show (see ``thinning``).
+    An account counts with its last balance from its first snapshot to its closing. An interval in
+    which no account counts has no point. The series are read one after the other, so that only the
+    sums are in memory. The points are thinned to ``limit``.
     """
     totals: dict[int, _Total] = {}
-    for course in courses:
-        for index, amount, is_carried in _held(course, frame):
+    for one in series:
+        for index, amount, is_carried in _sample(one, grid):
             total = totals.get(index)
             if total is None:
                 total = totals[index] = _Total()
             total.amount = EXACT.add(total.amount, amount)
             total.accounts += 1
             total.carried += is_carried
-    found = sorted(totals.items(), key=itemgetter(0))
-    if most is not None and found:
-        found = thin(found, most, frame.ends[found[-1][0]], frame.measure(_amount))
-    return [
-        TotalPoint(frame.ends[index], Money(total.amount, currency), total.accounts, total.carried)
-        for index, total in found
-    ]
+    return _thin(
+        [
+            TotalPoint(
+                grid.ends[index], Money(total.amount, currency), total.accounts, total.carried
+            )
+            for index, total in sorted(totals.items())
+        ],
+        limit,
+    )
 
 
-def _amount(numbered: tuple[int, _Total]) -> Decimal:
-    return numbered[1].amount
+def _thin(points: list[P], limit: int | None) -> list[P]:
+    if limit is None or not points:
+        return points
+    amount = attrgetter("balance.amount")
+    return thin(points, limit, points[-1].at, instant=attrgetter("at"), amount=amount)
 
 
-def _held(course: BalanceSeries, frame: TimeGrid) -> Iterator[tuple[int, Decimal, bool]]:
-    """Yield each interval at whose end the account counts, what it held then, if it is carried."""
-    balances = chain(course.balances, repeat((_END_OF_TIME, None)))
+def _sample(series: BalanceSeries, grid: TimeGrid) -> Iterator[tuple[int, Decimal, bool]]:
+    """Yield the index of each interval, the balance at its end, and if the balance is carried."""
+    balances = chain(series.balances, repeat((MAX_INSTANT, None)))
     captured_at, following = next(balances)
     amount: Decimal | None = None
-    last = len(frame.ends) - 1
-    for index, end in enumerate(frame.ends):
-        if course.closed_at is not None and end >= course.closed_at:
+    last = len(grid.ends) - 1
+    for index, end in enumerate(grid.ends):
+        if series.closed_at is not None and end >= series.closed_at:
             return
         is_carried = True
         while following is not None and (captured_at <= end or index == last):
-            amount, is_carried = following, captured_at < frame.start
+            amount, is_carried = following, captured_at < grid.start
             captured_at, following = next(balances)
         if amount is not None:
             yield index, amount, is_carried
