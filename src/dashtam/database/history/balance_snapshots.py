@@ -192,17 +192,23 @@ class BalanceSnapshots:
     def stream(
         self, account_id: AccountId, period: Period = ALL_TIME, source: SnapshotSource | None = None
     ) -> Iterator[BalanceSnapshot]:
-        """Yield the account's snapshots of the period, oldest first, a thousand at a time.
+        """Yield the account's snapshots of the period, oldest first."""
+        conditions = _conditions(source, start=period.start, end=period.end)
+        statement = _select_snapshots(_s.account_id == account_id, *conditions)
+        yield from map(_snapshot_from_row, self._stream_rows(statement.order_by(*_OLDEST_FIRST)))
 
-        No cursor stays open: the same transaction may write meanwhile.
+    def since(self, account_id: AccountId, start: datetime) -> Iterator[BalanceSnapshot]:
+        """Yield the account's snapshots from an instant on, oldest first.
+
+        No cursor stays open, as with ``stream``: the same transaction writes between them.
         """
         statement = (
-            _select_snapshots(_s.account_id == account_id, *_conditions(source, end=period.end))
+            _select_snapshots(_s.account_id == account_id, NOT_RETRACTED)
             .add_columns(_s.sequence)
             .order_by(*_OLDEST_FIRST)
             .limit(_BATCH)
         )
-        rows = self._connection.execute(statement.where(_s.captured_at >= period.start)).all()
+        rows = self._connection.execute(statement.where(_s.captured_at >= start)).all()
         yield from map(_snapshot_from_row, rows)
         while len(rows) == _BATCH:
             last = rows[-1].captured_at, rows[-1].sequence

@@ -21,7 +21,6 @@ from dashtam.database.tables import accounts, history_chunks
 from dashtam.domain.account import AccountId
 from dashtam.domain.history.balance_history import ChangedSnapshot, with_change
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot
-from dashtam.domain.period import MAX_INSTANT, Period
 
 Render = Callable[[ChangedSnapshot], bytes]
 """Writes a snapshot as it is sent."""
@@ -169,7 +168,7 @@ class HistoryChunks:
     ) -> Iterator[tuple[datetime, bytes]]:
         """Yield what follows the instant, as it is sent, and when it was captured."""
         previous: BalanceSnapshot | None = None
-        for snapshot in self._snapshots.stream(account_id, Period(known, MAX_INSTANT)):
+        for snapshot in self._snapshots.since(account_id, known):
             if snapshot.captured_at > known:
                 yield snapshot.captured_at, render(with_change(previous, snapshot))
             previous = snapshot
