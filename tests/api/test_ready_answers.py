@@ -255,7 +255,7 @@ def test_what_the_client_has_is_not_sent_again(ada: Person) -> None:
         assert ada.get(path, headers={"If-None-Match": etag}).status_code == 200
 
 
-@pytest.mark.parametrize("damage", ["frame", "missing", "swapped", "latest"])
+@pytest.mark.parametrize("damage", ["compressed", "missing", "swapped", "latest"])
 def test_pages_damaged_by_hand_are_noticed_and_made_anew(
     api: Api, ada: Person, plain: TestClient, damage: str
 ) -> None:
@@ -343,11 +343,13 @@ def hurt(api: Api, account_id: UUID, other: UUID, damage: str) -> None:
             theirs = update(accounts).values(latest=b"damaged")
             connection.execute(theirs.where(accounts.c.id == account_id))
         else:
-            frame = b"damaged"
+            compressed = b"damaged"
             if damage == "swapped":
-                wanted = select(pages.frame).where(pages.account_id == other)
-                frame = connection.execute(wanted.order_by(pages.last_at).limit(1)).scalar_one()
-            connection.execute(update(history_chunks).where(page).values(frame=frame))
+                wanted = select(pages.compressed).where(pages.account_id == other)
+                compressed = connection.execute(
+                    wanted.order_by(pages.last_at).limit(1)
+                ).scalar_one()
+            connection.execute(update(history_chunks).where(page).values(compressed=compressed))
 
 
 def test_the_first_instant_there_is_is_nothing_before_the_first_page(
@@ -358,7 +360,7 @@ def test_the_first_instant_there_is_is_nothing_before_the_first_page(
     with capture_logs() as logs:
         assert_same(ada, plain, [whole])
     assert fast_answers == [True]
-    assert "history_pages_damaged" not in {log["event"] for log in logs}
+    assert "history_chunks_damaged" not in {log["event"] for log in logs}
 
 
 def test_a_long_history_is_not_read_where_everybody_waits(

@@ -163,7 +163,7 @@ def everything_stored(database_url: str) -> str:
         with engine.connect() as connection:
             rows = [
                 list(row)
-                for table in ("users", "sessions", "access_tokens", "audit_log")
+                for table in ("users", "sessions", "api_tokens", "audit_log")
                 for row in connection.execute(text(f"SELECT * FROM {table}"))
             ]
     finally:

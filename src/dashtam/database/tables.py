@@ -60,7 +60,7 @@ sessions = Table(
 )
 
 api_tokens = Table(
-    "access_tokens",
+    "api_tokens",
     metadata,
     Column("id", Id, primary_key=True),
     Column("user_id", Id, ForeignKey("users.id"), nullable=False),
@@ -123,7 +123,7 @@ accounts = Table(
     Column("holdings_sync_id", Id),
     Column("last_live_at", Instant),
     # Derived, as ``history_chunks`` are: up to when those reach, and the newest snapshot.
-    Column("paged_until", Instant),
+    Column("chunked_until", Instant),
     Column("latest", LargeBinary),
     CheckConstraint("balance_sign IN (1, -1)", name="balance_sign"),
     UniqueConstraint("connection_id", "external_id", "currency"),
@@ -208,13 +208,13 @@ balance_snapshots = Table(
 # What stands of an account's history, oldest first, as it is sent. Derived: it can be made anew
 # from the rows at any time. Each page holds what lies after the one before it, up to its own last.
 history_chunks = Table(
-    "history_pages",
+    "history_chunks",
     metadata,
     Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True),
     Column("last_at", Instant, primary_key=True),
     Column("after_at", Instant, nullable=False),
     Column("snapshots", Integer, nullable=False),
-    Column("frame", LargeBinary, nullable=False),
+    Column("compressed", LargeBinary, nullable=False),
 )
 
 retractions = Table(

@@ -200,7 +200,7 @@ class HistoryCache:
             raise self._gap(found) from None
 
     def _gap(self, account_id: UUID) -> CacheMissError:
-        _log.warning("history_pages_damaged", account_id=str(account_id))
+        _log.warning("history_chunks_damaged", account_id=str(account_id))
         self._mend(account_id)
         return CacheMissError()
 
@@ -242,9 +242,9 @@ def _literal(number: int) -> ColumnElement[int]:
 
 
 def _paged(callers: "_Callers", *conditions: ColumnElement[bool]) -> Select[Any]:
-    page = _p.after_at, _p.last_at, _p.snapshots, _p.frame
+    page = _p.after_at, _p.last_at, _p.snapshots, _p.compressed
     return (
-        select(*callers, _a.user_id, _a.paged_until, page[0], *page[1:])
+        select(*callers, _a.user_id, _a.chunked_until, page[0], *page[1:])
         .outerjoin_from(accounts, history_chunks, and_(_p.account_id == _a.id, *conditions))
         .where(_a.id == bindparam("account"))
     )

@@ -84,7 +84,7 @@ class HistoryChunks:
         self._since = {}
 
     def _refresh(self, account_id: AccountId, since: datetime | None) -> None:
-        statement = select(accounts.c.paged_until).where(accounts.c.id == account_id)
+        statement = select(accounts.c.chunked_until).where(accounts.c.id == account_id)
         until = self._connection.scalar(statement.with_for_update())
         if self._render is None:
             self._drop(account_id, MIN_INSTANT)
@@ -97,12 +97,12 @@ class HistoryChunks:
         """Tell whether pages are there that are not what would be made of the account's rows."""
         if self._render is None:
             return False
-        statement = select(accounts.c.paged_until, accounts.c.latest)
+        statement = select(accounts.c.chunked_until, accounts.c.latest)
         row = self._connection.execute(statement.where(accounts.c.id == account_id)).one()
         pages = self._connection.execute(
             select(history_chunks).where(_p.account_id == account_id).order_by(_p.last_at)
         ).all()
-        if row.paged_until is None:
+        if row.chunked_until is None:
             return bool(pages) or row.latest is not None
         rows = self._sent(self._render, account_id, MIN_INSTANT)
         until, newest = MIN_INSTANT, b""
@@ -111,10 +111,10 @@ class HistoryChunks:
                 taken = list(islice(rows, page.snapshots))
                 if not taken or (page.after_at, page.last_at) != (until, taken[-1][0]):
                     return True
-                if decompress(page.frame) != b",".join(sent for _, sent in taken):
+                if decompress(page.compressed) != b",".join(sent for _, sent in taken):
                     return True
                 until, newest = taken[-1]
-            return (until, newest) != (row.paged_until, verify_checksum(row.latest)) or any(rows)
+            return (until, newest) != (row.chunked_until, verify_checksum(row.latest)) or any(rows)
         except DamagedChunkError:
             return True
 
@@ -139,7 +139,7 @@ class HistoryChunks:
         if since <= until:
             return found.after_at, _Chunk(found.after_at)
         try:
-            kept = decompress(found.frame)
+            kept = decompress(found.compressed)
         except DamagedChunkError:
             return self._opened(account_id, None, None)
         return until, _Chunk(found.after_at, found.snapshots, until, [kept])
@@ -182,7 +182,7 @@ class HistoryChunks:
         self._connection.execute(
             update(accounts)
             .where(accounts.c.id == account_id)
-            .values(paged_until=until, latest=None if sent is None else with_checksum(sent))
+            .values(chunked_until=until, latest=None if sent is None else with_checksum(sent))
         )
 
 
@@ -192,5 +192,5 @@ def _row(account_id: AccountId, page: _Chunk) -> dict[str, object]:
         "last_at": page.last,
         "after_at": page.after,
         "snapshots": page.count,
-        "frame": compress(b",".join(page.parts)),
+        "compressed": compress(b",".join(page.parts)),
     }

@@ -1,4 +1,4 @@
-"""The first schema: people, accounts, snapshots that never change, and all around them."""
+"""The schema of the first release."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,8 +8,8 @@ from dashtam.database.column_types import NAME, Amount, Id, Instant, Source
 revision = "0001"
 down_revision = None
 
-# Tables that are only ever appended to, with how the owner of a row is found: an erasure of that
-# owner, written in the same transaction, is the one thing that lets a row go.
+# Append-only tables, each with the query for a row's owner. Only an erasure of that owner, written
+# in the same transaction, allows a DELETE.
 _APPEND_ONLY = {
     "balance_snapshots": "SELECT user_id FROM accounts WHERE id = OLD.account_id",
     "retractions": "SELECT user_id FROM syncs WHERE id = OLD.sync_id",
@@ -26,13 +26,16 @@ _KEYS = {
 
 
 def upgrade() -> None:
-    """Create every table, and the triggers that keep history as it was recorded."""
+    """Create every table, and the triggers that refuse changes of append-only tables."""
     _create_tables()
     protect = (
         _protect_in_sqlite if op.get_bind().dialect.name == "sqlite" else _protect_in_postgresql
     )
     for table, owner in _APPEND_ONLY.items():
         protect(table, owner)
+    if op.get_bind().dialect.name == "postgresql":
+        # The chunks are compressed already.
+        op.execute("ALTER TABLE history_chunks ALTER COLUMN compressed SET STORAGE EXTERNAL")
 
 
 def _protect_in_sqlite(table: str, owner: str) -> None:
@@ -43,7 +46,7 @@ def _protect_in_sqlite(table: str, owner: str) -> None:
         f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}"
         f" WHEN NOT EXISTS (SELECT 1 FROM erasures WHERE user_id = ({owner})) {refuse}"
     )
-    # REPLACE removes the row that stands in its way without asking the trigger above.
+    # REPLACE removes the row with the same key, and the DELETE trigger does not fire.
     op.execute(
         f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table}"
         f" WHEN EXISTS (SELECT 1 FROM {table} WHERE {same_key}) {refuse}"
@@ -72,7 +75,7 @@ def _protect_in_postgresql(table: str, owner: str) -> None:
             f"CREATE TRIGGER {table}_{name} BEFORE {when.format(table)}"
             f" EXECUTE FUNCTION {table}_refuse()"
         )
-        # Also where triggers are off for replication.
+        # Also in a session that turned triggers off, as replication does.
         op.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_{name}")
 
 
@@ -107,7 +110,7 @@ def _create_tables() -> None:
         sa.UniqueConstraint("email_key", name=op.f("users_email_key_key")),
     )
     op.create_table(
-        "access_tokens",
+        "api_tokens",
         sa.Column("id", Id(), nullable=False),
         sa.Column("user_id", Id(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -116,11 +119,11 @@ def _create_tables() -> None:
         sa.Column("expires_at", Instant(), nullable=True),
         sa.Column("last_used_at", Instant(), nullable=True),
         sa.Column("revoked_at", Instant(), nullable=True),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("access_tokens_user_id_fk")),
-        sa.PrimaryKeyConstraint("id", name=op.f("access_tokens_pk")),
-        sa.UniqueConstraint("token_hash", name=op.f("access_tokens_token_hash_key")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("api_tokens_user_id_fk")),
+        sa.PrimaryKeyConstraint("id", name=op.f("api_tokens_pk")),
+        sa.UniqueConstraint("token_hash", name=op.f("api_tokens_token_hash_key")),
     )
-    op.create_index(op.f("access_tokens_user_id_ix"), "access_tokens", ["user_id"], unique=False)
+    op.create_index(op.f("api_tokens_user_id_ix"), "api_tokens", ["user_id"], unique=False)
     op.create_table(
         "connections",
         sa.Column("id", Id(), nullable=False),
@@ -136,12 +139,18 @@ def _create_tables() -> None:
         sa.Column("next_sync_at", Instant(), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("updated_at", Instant(), nullable=False),
+        sa.Column("fence", sa.BigInteger(), nullable=False, server_default="0"),
+        sa.Column("failures", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("paused_until", Instant(), nullable=True),
+        sa.Column("requests_on", Instant(), nullable=True),
+        sa.Column("requests", sa.Integer(), nullable=False, server_default="0"),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("connections_user_id_fk")),
         sa.PrimaryKeyConstraint("id", name=op.f("connections_pk")),
         sa.UniqueConstraint(
             "user_id", "kind", "institution", name=op.f("connections_user_id_kind_institution_key")
         ),
     )
+    op.create_index(op.f("connections_next_sync_at_ix"), "connections", ["next_sync_at"])
     op.create_table(
         "idempotency_keys",
         sa.Column("user_id", Id(), nullable=False),
@@ -199,6 +208,9 @@ def _create_tables() -> None:
         sa.Column("chain_head", sa.LargeBinary(length=32), nullable=False),
         sa.Column("holdings_as_of", Instant(), nullable=True),
         sa.Column("holdings_sync_id", Id(), nullable=True),
+        sa.Column("last_live_at", Instant(), nullable=True),
+        sa.Column("chunked_until", Instant(), nullable=True),
+        sa.Column("latest", sa.LargeBinary(), nullable=True),
         sa.CheckConstraint("balance_sign IN (1, -1)", name=op.f("accounts_balance_sign_check")),
         sa.ForeignKeyConstraint(
             ["connection_id"], ["connections.id"], name=op.f("accounts_connection_id_fk")
@@ -231,6 +243,9 @@ def _create_tables() -> None:
         sa.Column("accounts", sa.Text(), nullable=False),
         sa.Column("code", sa.Text(), nullable=True),
         sa.Column("detail", sa.Text(), nullable=True),
+        sa.Column("fence", sa.BigInteger(), nullable=True),
+        sa.Column("account_id", Id(), nullable=True),
+        sa.Column("due_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(
             ["connection_id"], ["connections.id"], name=op.f("syncs_connection_id_fk")
         ),
@@ -241,6 +256,15 @@ def _create_tables() -> None:
         op.f("syncs_connection_id_id_ix"), "syncs", ["connection_id", "id"], unique=False
     )
     op.create_index(op.f("syncs_user_id_id_ix"), "syncs", ["user_id", "id"], unique=False)
+    running = sa.text("state = 'running' AND kind = 'live'")
+    op.create_index(
+        op.f("syncs_running_connection_id_key"),
+        "syncs",
+        ["connection_id"],
+        unique=True,
+        sqlite_where=running,
+        postgresql_where=running,
+    )
     op.create_table(
         "balance_snapshots",
         sa.Column("account_id", Id(), nullable=False),
@@ -266,6 +290,18 @@ def _create_tables() -> None:
             "account_id", "captured_at", "sequence", name=op.f("balance_snapshots_pk")
         ),
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "history_chunks",
+        sa.Column("account_id", Id(), nullable=False),
+        sa.Column("last_at", Instant(), nullable=False),
+        sa.Column("after_at", Instant(), nullable=False),
+        sa.Column("snapshots", sa.Integer(), nullable=False),
+        sa.Column("compressed", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("history_chunks_account_id_fk")
+        ),
+        sa.PrimaryKeyConstraint("account_id", "last_at", name=op.f("history_chunks_pk")),
     )
     op.create_table(
         "holdings",
