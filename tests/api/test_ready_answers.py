@@ -386,7 +386,7 @@ def test_reading_what_lies_ready_gives_up_no_lock_of_a_writer(
     driver = SqliteDriver(path)
     with database.write():
         assert driver.version() is not None
-        asyncio.run(driver.rows(PreparedStatement("SELECT count(*) FROM users"), {}))
+        asyncio.run(driver.fetch(PreparedStatement("SELECT count(*) FROM users"), {}))
         asyncio.run(driver.close())
         assert begins_to_write(path) == "database is locked"
     assert begins_to_write(path) == ""
@@ -420,7 +420,7 @@ def test_a_postgresql_that_is_away_is_not_asked_by_every_reader() -> None:
             await driver.open()
             for _ in range(2):
                 with pytest.raises(CacheMissError):
-                    await driver.rows(PreparedStatement("SELECT 1"), {})
+                    await driver.fetch(PreparedStatement("SELECT 1"), {})
             await driver.close()
 
     asyncio.run(read_twice())

@@ -39,7 +39,7 @@ class _Kept(TypeDecorator[V]):
         kept = self.in_postgresql if dialect.name == "postgresql" else self.in_sqlite
         return dialect.type_descriptor(kept)
 
-    def bind_processor(self, dialect: Dialect) -> Callable[[V | None], object] | None:
+    def bind_processor(self, dialect: Dialect) -> Callable[[V | None], Any]:
         """Return what turns a value into the driver's."""
         write = _as_it_is if dialect.name == "postgresql" else self.write
         return partial(_unless_none, write)
@@ -48,7 +48,7 @@ class _Kept(TypeDecorator[V]):
         self,
         dialect: Dialect,
         coltype: object,  # noqa: ARG002 - SQLAlchemy passes it
-    ) -> Callable[[object], V | None] | None:
+    ) -> Callable[[object], Any]:
         """Return what turns the driver's value back."""
         read = self.read_native if dialect.name == "postgresql" else self.read
         return partial(_unless_none, read)

@@ -115,11 +115,11 @@ class UnitOfWork:
     @contextmanager
     def dry_run(self) -> Iterator[None]:
         """Do what is in the ``with`` block as if it counted, and undo it at its end."""
-        changes = self.history_chunks.changes
+        changed = dict(self.history_chunks.changed)
         with self._connection.begin_nested() as nested:
             yield
             nested.rollback()
-        self.history_chunks.forget_changes(changes)
+        self.history_chunks.changed = changed
 
     def new_id(self) -> UUID:
         """Return a new id that sorts by time of making (UUID version 7)."""

@@ -1,7 +1,7 @@
-"""Frames: bytes in the form in which pages of history lie in the database.
+"""Compression of chunks, and the checksums that show damage.
 
-A frame is one of Zstandard (RFC 8878), with its checksum: whatever was changed by hand does not
-open. What is short is kept as it is, behind a checksum alone: opening a frame would take longer.
+A chunk is a Zstandard frame (RFC 8878) with a checksum. An account's newest snapshot is short: it
+stays uncompressed behind a CRC-32, because decompressing would take longer.
 """
 
 import zlib
@@ -10,57 +10,57 @@ from typing import Final
 
 from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
 
-LARGEST: Final = 64 * 1024 * 1024
-"""What a frame holds at most, in bytes."""
+MAX_CHUNK_BYTES: Final = 64 * 1024 * 1024
+"""The size of the largest chunk that is decompressed, uncompressed."""
 
 _LEVEL: Final = 3
 _CHECKSUM_BYTES: Final = 4
 
 
 class DamagedChunkError(Exception):
-    """The bytes are no frame, or not the one that was made."""
+    """The bytes do not match their checksum."""
 
 
-class _Tools(local):
-    """One of each for every thread: they are dear to make, and not to be shared."""
+class _Codecs(local):
+    """A compressor and a decompressor for each thread: expensive to make and not thread-safe."""
 
     def __init__(self) -> None:
         self.compressor = ZstdCompressor(level=_LEVEL, write_checksum=True)
         self.decompressor = ZstdDecompressor()
 
 
-_tools = _Tools()
+_codecs = _Codecs()
 
 
 def compress(content: bytes) -> bytes:
-    """Return the frame of the content."""
-    return _tools.compressor.compress(content)
+    """Return the content as a Zstandard frame."""
+    return _codecs.compressor.compress(content)
 
 
-def decompress(frame: bytes) -> bytes:
-    """Return what the frame holds.
+def decompress(compressed: bytes) -> bytes:
+    """Return the content of a Zstandard frame.
 
     Raises:
-        DamagedFrameError: it is not as it was made.
+        DamagedChunkError: the frame is damaged.
     """
     try:
-        return _tools.decompressor.decompress(frame, max_output_size=LARGEST)
+        return _codecs.decompressor.decompress(compressed, max_output_size=MAX_CHUNK_BYTES)
     except ZstdError as error:
         raise DamagedChunkError from error
 
 
-def with_checksum(content: bytes) -> bytes:
+def add_checksum(content: bytes) -> bytes:
     """Return the content behind its checksum."""
     return zlib.crc32(content).to_bytes(_CHECKSUM_BYTES) + content
 
 
-def verify_checksum(kept: bytes) -> bytes:
-    """Return the content that stands behind its checksum.
+def verify_checksum(stored: bytes) -> bytes:
+    """Return the content without the checksum before it.
 
     Raises:
-        DamagedFrameError: it is not as it was made.
+        DamagedChunkError: the content does not match its checksum.
     """
-    content = kept[_CHECKSUM_BYTES:]
-    if zlib.crc32(content).to_bytes(_CHECKSUM_BYTES) != kept[:_CHECKSUM_BYTES]:
+    content = stored[_CHECKSUM_BYTES:]
+    if add_checksum(content) != stored:
         raise DamagedChunkError
     return content

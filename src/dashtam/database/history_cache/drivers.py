@@ -1,9 +1,9 @@
-"""The databases' own drivers, asked for what lies ready without anything between."""
+"""The databases' own drivers, which read the history cache without SQLAlchemy between."""
 
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,53 +20,58 @@ if TYPE_CHECKING:
     import asyncpg
 
 Row = Sequence[Any]
-Parameters = dict[str, object]
 
-_LENT_WITHIN_S: Final = 5.0
-_CONNECTED_WITHIN_S: Final = 5.0
-_ANSWERED_WITHIN_S: Final = 10.0
-_CLOSED_WITHIN_S: Final = 2.0
-# After a failure the rows alone are asked for so long: nobody waits for the same failure twice.
+_ACQUIRE_TIMEOUT_S: Final = 5.0
+_CONNECT_TIMEOUT_S: Final = 5.0
+_COMMAND_TIMEOUT_S: Final = 10.0
+_CLOSE_TIMEOUT_S: Final = 2.0
+# After a failure every read is a miss for this long, so that one request alone waits for a timeout.
 _PAUSE_S: Final = 1.0
 
 _log = get_logger()
 
 
 class CacheMissError(Exception):
-    """It cannot be told from what lies ready: ask the rows."""
+    """The history cache has no answer; the rows have to give it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedStatement:
-    """A statement as a database takes it, and its parameters in order where they have no names."""
+    """SQL in a driver's dialect; ``order`` names the parameters of a driver that takes a list."""
 
     sql: str
     order: Sequence[str] = ()
 
 
 class Driver(Protocol):
-    """One database, asked without anything between."""
+    """Reads one database; ``dialect`` compiles its statements."""
 
     dialect: Dialect
 
     def prepare(self, statement: Select[Any]) -> PreparedStatement:
-        """Return the statement as this database takes it."""
+        """Compile a statement."""
 
-    async def rows(self, prepare: PreparedStatement, parameters: Parameters) -> Sequence[Row]:
-        """Return the rows. Raises ``CacheMissError`` where they cannot be had."""
+    async def fetch(
+        self, statement: PreparedStatement, parameters: Mapping[str, object]
+    ) -> Sequence[Row]:
+        """Return the rows. Raises ``CacheMissError`` where the database does not answer."""
 
     def version(self) -> object | None:
-        """Return what is another after every commit, None where that cannot be told quickly."""
+        """Return a value that differs after every commit, None where none can be read quickly."""
 
     async def open(self) -> None:
-        """Begin, in the event loop that runs."""
+        """Start in the running event loop, without connecting."""
 
     async def close(self) -> None:
-        """Let go of the database."""
+        """Close every connection."""
 
 
 def create_driver(engine: Engine, *, connections: int) -> Driver | None:
-    """Return the driver of the engine's database, None for one in memory; connects to nothing."""
+    """Return the driver for the engine's database, None for SQLite in memory.
+
+    A second connection to a database in memory would open another one. ``connections`` is the most
+    that PostgreSQL gets.
+    """
     if engine.dialect.name == "postgresql":
         return PostgresqlDriver(engine.url, connections)
     path = sqlite_path(engine.url.render_as_string(hide_password=False))
@@ -74,162 +79,153 @@ def create_driver(engine: Engine, *, connections: int) -> Driver | None:
 
 
 class SqliteDriver:
-    """One connection that only reads. It waits for nobody: readers never do in WAL mode."""
+    """One read-only connection. It never waits: in WAL mode readers do not wait for writers."""
 
     def __init__(self, path: Path) -> None:
         self.dialect: Dialect = sqlite_dialect(paramstyle="named")
         self._path = path
         self._lock = Lock()
-        self._opened: sqlite3.Connection | None = None
-        self._times_opened = 0
+        self._connection: sqlite3.Connection | None = None
+        self._connects = 0
 
     def prepare(self, statement: Select[Any]) -> PreparedStatement:
-        """Return the statement as SQLite takes it."""
+        """Compile a statement with named parameters."""
         return PreparedStatement(str(statement.compile(dialect=self.dialect)))
 
     async def open(self) -> None:
-        """Begin; the file is opened when it is first read."""
+        """Do nothing: the first read opens the file."""
 
-    async def rows(self, prepare: PreparedStatement, parameters: Parameters) -> Sequence[Row]:
-        """Return the rows; see ``Driver``. It never lets anybody else go on meanwhile."""
+    async def fetch(
+        self, statement: PreparedStatement, parameters: Mapping[str, object]
+    ) -> Sequence[Row]:
+        """Return the rows, read in the event loop itself."""
         try:
             with self._lock:
-                return self._connection().execute(prepare.sql, parameters).fetchall()
+                return self._connect().execute(statement.sql, parameters).fetchall()
         except sqlite3.Error as error:
-            self._close()
-            raise _away(error) from None
+            await self.close()
+            raise _unavailable(error) from None
 
     def version(self) -> tuple[int, int] | None:
-        """Return what is another after every commit, of any connection and any process.
+        """Return ``PRAGMA data_version``, which a commit of any other connection changes.
 
-        SQLite is asked. The header of its WAL index says the same and is read sooner, but whoever
-        opens that file and closes it gives up every lock that this process has on it
-        (sqlite.org/howtocorrupt.html, 2.2): another would write at the same time.
+        The header of the WAL index has the same number and takes less time to read. But a process
+        that opens and closes that file loses all its locks on it (sqlite.org/howtocorrupt.html,
+        2.2), and another process would write at the same time.
         """
         try:
             with self._lock:
-                (found,) = self._connection().execute("PRAGMA data_version").fetchone()
+                (number,) = self._connect().execute("PRAGMA data_version").fetchone()
         except sqlite3.Error:
             return None
-        # A number says something only beside others of the same connection.
-        return self._times_opened, found
+        # Numbers of different connections cannot be compared.
+        return self._connects, number
 
     async def close(self) -> None:
-        """Let go of the file."""
-        self._close()
-
-    def _close(self) -> None:
+        """Close the file; the next read opens it again."""
         with self._lock:
-            if self._opened is not None:
-                self._opened.close()
-                self._opened = None
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
-    def _connection(self) -> sqlite3.Connection:
-        if self._opened is None:
-            opened = sqlite3.connect(
+    def _connect(self) -> sqlite3.Connection:
+        if self._connection is None:
+            connection = sqlite3.connect(
                 self._path, timeout=0, isolation_level=None, check_same_thread=False
             )
-            opened.execute("PRAGMA query_only = ON")
-            self._opened = opened
-            self._times_opened += 1
-        return self._opened
+            connection.execute("PRAGMA query_only = ON")
+            self._connection = connection
+            self._connects += 1
+        return self._connection
 
 
 class PostgresqlDriver:
-    """A few connections in the event loop, each with its statements prepared."""
+    """A pool of asyncpg connections in the event loop, each with its statements prepared."""
 
     def __init__(self, url: URL, connections: int) -> None:
-        # The dialect writes the statements; it does not load the driver.
+        # The dialect compiles the statements; it does not import asyncpg.
         from sqlalchemy.dialects.postgresql.asyncpg import dialect  # noqa: PLC0415 - see above
 
         self.dialect: Dialect = dialect()  # type: ignore[no-untyped-call] # SQLAlchemy's is untyped
-        # asyncpg knows the libpq parameters but for this one, which it would tell the server.
+        # asyncpg has every parameter of libpq but this one, which it would send to the server.
         url = url.set(drivername="postgresql").difference_update_query(["connect_timeout"])
         self._url = url.render_as_string(hide_password=False)
-        self._most = connections
-        self._turns: asyncio.Semaphore | None = None
-        self._free: deque[asyncpg.Connection[asyncpg.Record]] = deque()
-        self._asked_again_at = 0.0
+        self._max_connections = connections
+        self._slots: asyncio.Semaphore | None = None
+        self._idle: deque[asyncpg.Connection[asyncpg.Record]] = deque()
+        self._paused_until = 0.0
 
     def prepare(self, statement: Select[Any]) -> PreparedStatement:
-        """Return the statement as PostgreSQL takes it."""
+        """Compile a statement with numbered parameters."""
         compiled = statement.compile(dialect=self.dialect)
         return PreparedStatement(str(compiled), tuple(getattr(compiled, "positiontup", ())))
 
     async def open(self) -> None:
-        """Begin, in the event loop that runs; nothing is connected to yet."""
-        self._turns = asyncio.Semaphore(self._most)
+        """Make room for the connections; the first reads connect."""
+        self._slots = asyncio.Semaphore(self._max_connections)
 
-    async def rows(self, prepare: PreparedStatement, parameters: Parameters) -> Sequence[Row]:
-        """Return the rows; see ``Driver``."""
-        turns = self._turns
+    async def fetch(
+        self, statement: PreparedStatement, parameters: Mapping[str, object]
+    ) -> Sequence[Row]:
+        """Return the rows; after a failure pause and connect anew."""
+        import asyncpg  # noqa: PLC0415 - an installation for SQLite does not have it
+
+        slots = self._slots
         loop = asyncio.get_running_loop()
-        if turns is None or loop.time() < self._asked_again_at:
+        if slots is None or loop.time() < self._paused_until:
             raise CacheMissError
-        await _take(turns)
         try:
-            connection = self._free.pop() if self._free else await self._connect()
+            async with asyncio.timeout(_ACQUIRE_TIMEOUT_S):
+                await slots.acquire()
+        except TimeoutError as error:
+            raise _unavailable(error) from None
+        try:
+            connection = self._idle.pop() if self._idle else await self._connect()
             try:
-                arguments = [parameters[name] for name in prepare.order]
-                found: Sequence[Row] = await connection.fetch(prepare.sql, *arguments)
+                arguments = [parameters[name] for name in statement.order]
+                rows: Sequence[Row] = await connection.fetch(statement.sql, *arguments)
             except BaseException:
-                # What it will still say nobody reads: the client may be gone, or the server.
+                # The rest of the response would be read as the next one.
                 connection.terminate()
                 raise
-            self._free.append(connection)
-        except _troubles_of_postgresql() as error:
-            # What is wrong with this one is wrong with all; the rows' way says so.
-            self._terminate()
-            self._asked_again_at = loop.time() + _PAUSE_S
-            raise _away(error) from None
+            self._idle.append(connection)
+        except (
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,  # A proxy or another server answered.
+            OSError,
+            TimeoutError,
+        ) as error:
+            # A failure of one connection is one of all; the way through the rows reports it.
+            while self._idle:
+                self._idle.pop().terminate()
+            self._paused_until = loop.time() + _PAUSE_S
+            raise _unavailable(error) from None
         finally:
-            turns.release()
-        return found
+            slots.release()
+        return rows
 
     def version(self) -> None:
-        """Tell nothing: asking would cost as much as reading."""
+        """Return None: a query would take as long as reading the chunks."""
 
     async def close(self) -> None:
-        """Let go of the connections."""
-        self._turns = None
-        while self._free:
+        """Close every connection that no read is using."""
+        self._slots = None
+        while self._idle:
             with suppress(OSError, TimeoutError):
-                await self._free.pop().close(timeout=_CLOSED_WITHIN_S)
-
-    def _terminate(self) -> None:
-        while self._free:
-            self._free.pop().terminate()
+                await self._idle.pop().close(timeout=_CLOSE_TIMEOUT_S)
 
     async def _connect(self) -> "asyncpg.Connection[asyncpg.Record]":
-        import asyncpg  # noqa: PLC0415 - see above
+        import asyncpg  # noqa: PLC0415 - as above
 
         return await asyncpg.connect(
             self._url,
-            timeout=_CONNECTED_WITHIN_S,
-            command_timeout=_ANSWERED_WITHIN_S,
+            timeout=_CONNECT_TIMEOUT_S,
+            command_timeout=_COMMAND_TIMEOUT_S,
             server_settings={"timezone": "UTC", "default_transaction_read_only": "on"},
         )
 
 
-def _troubles_of_postgresql() -> tuple[type[Exception], ...]:
-    import asyncpg  # noqa: PLC0415 - an installation without the extra never comes here
-
-    # The third is what it raises when the server, or what stands before it, says what it does not
-    # understand.
-    told = asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
-    return *told, OSError, TimeoutError
-
-
-async def _take(turns: asyncio.Semaphore) -> None:
-    if not turns.locked():
-        await turns.acquire()
-        return
-    try:
-        await asyncio.wait_for(turns.acquire(), _LENT_WITHIN_S)
-    except TimeoutError as error:
-        raise _away(error) from None
-
-
-def _away(error: Exception) -> CacheMissError:
-    _log.warning("ready_read_failed", error=type(error).__name__)
+def _unavailable(error: Exception) -> CacheMissError:
+    _log.warning("history_cache_unavailable", error=type(error).__name__)
     return CacheMissError()

@@ -1,19 +1,18 @@
-"""Reads of what lies ready, by the driver itself: SQLAlchemy writes the statements, once.
+"""Reads the chunks of history through the database's own driver.
 
-A statement settles in one look who asks, whose the account is and what is sent, on one state of the
-database.
+SQLAlchemy compiles each statement once. One statement checks the credential and the account's owner
+and reads the chunks, all on one state of the database.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    Dialect,
     Integer,
     Select,
     and_,
@@ -31,26 +30,25 @@ from dashtam.database.history_cache.chunk_codec import (
     decompress,
     verify_checksum,
 )
-from dashtam.database.history_cache.drivers import CacheMissError, Driver, Parameters, Row
-from dashtam.database.history_cache.history_chunks import CHUNK_SIZE, MIN_INSTANT
+from dashtam.database.history_cache.drivers import CacheMissError, Driver, Row
+from dashtam.database.history_cache.history_chunks import CHUNK_SIZE
 from dashtam.database.people.api_tokens import USE_RECORDED_EVERY
 from dashtam.database.tables import accounts, api_tokens, history_chunks, sessions
 from dashtam.domain.account import AccountId
-from dashtam.domain.period import Period
+from dashtam.domain.period import MIN_INSTANT, Period
 from dashtam.domain.user import ApiTokenId, SessionId, UserId
 
 MAX_CHUNKS: Final = 160
-"""How many pages are read at most; they are read where nobody else can go on meanwhile."""
+"""The most chunks that one request reads: on SQLite they are read in the event loop."""
 
-_OWNER, _UNTIL, _AFTER, _LAST, _COUNT, _FRAME = range(2, 8)
-_p = history_chunks.c
 _a = accounts.c
+_c = history_chunks.c
 _log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What a caller showed: the session of a verified access token, or a read-only token's hash."""
+    """The caller's credential: the session of a verified access token, or an API token's hash."""
 
     at: datetime
     session_id: SessionId | None = None
@@ -59,7 +57,7 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Whom the proof stood for when it was read, and the token whose use is not written down."""
+    """The credential's user, and the API token if its use has to be recorded."""
 
     user_id: UserId
     unrecorded_token_id: ApiTokenId | None
@@ -67,9 +65,9 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class CachedHistory:
-    """Pages of one account's history without a gap, oldest first, each as it is sent.
+    """Consecutive chunks of one account's history, oldest first, each with its count of snapshots.
 
-    ``snapshots`` counts those of each page. The first and the last may hold more than was asked.
+    The first and the last chunk may hold snapshots outside the requested ones.
     """
 
     viewer: Viewer
@@ -79,213 +77,208 @@ class CachedHistory:
 
 @dataclass(frozen=True, slots=True)
 class CachedBalance:
-    """The newest snapshot of one account, as it is sent."""
+    """The newest snapshot of one account, as the API sends it."""
 
     is_hidden: bool
     is_closed: bool
     snapshot: bytes
 
 
+class _ChunkRow(NamedTuple):
+    user_id: Any
+    unrecorded_token_id: Any
+    owner_id: Any
+    chunked_until: Any
+    after_at: Any
+    last_at: Any
+    snapshots: int
+    compressed: bytes
+
+
 class HistoryCache:
-    """What lies ready in a database; ``mend`` is told of an account whose pages are damaged."""
+    """The chunks of a database; ``rebuild`` starts the rebuilding of an account's damaged chunks.
 
-    def __init__(self, driver: Driver, mend: Callable[[UUID], None]) -> None:
+    Every method raises ``CacheMissError`` where the rows have to give the answer.
+    """
+
+    def __init__(self, driver: Driver, rebuild: Callable[[UUID], None]) -> None:
+        self.rebuild = rebuild
+        self.version = driver.version
+        self.open = driver.open
+        self.close = driver.close
         self._driver = driver
-        self._mend = mend
-        self._sql = {
-            (ask, kind): driver.prepare(statement(callers))
-            for ask, statement in _STATEMENTS.items()
-            for kind, callers in _CALLERS.items()
+        self._statements = {
+            (name, kind): driver.prepare(build(caller))
+            for name, build in _STATEMENTS.items()
+            for kind, caller in _CALLERS.items()
         }
-        self._id = _converter(Id(), driver.dialect)
-        self._instant = _converter(Instant(), driver.dialect)
-        self._dawn = self._instant(MIN_INSTANT)
-        self._uuid_of = _uuid_of_bytes if driver.dialect.name == "sqlite" else _as_it_is
-
-    def version(self) -> object | None:
-        """Return what is another after every commit, None where that cannot be told quickly."""
-        return self._driver.version()
+        self._to_id = Id().bind_processor(driver.dialect)
+        self._from_id = Id().result_processor(driver.dialect, None)
+        self._to_instant = Instant().bind_processor(driver.dialect)
 
     async def latest(self, credential: Credential) -> tuple[Viewer, Sequence[CachedBalance]]:
-        """Return the newest snapshots; see ``HistoryCache``."""
-        rows = await self._rows("latest", credential, {})
-        reader = self._reader(rows[0])
+        """Return the newest snapshot of each of the user's accounts, by account name, then id."""
+        rows = await self._fetch("latest", credential, {})
         balances = []
-        for account_id, is_hidden, closed_at, length, kept in (row[2:] for row in rows):
-            if kept is not None:
-                sent = self._intact(verify_checksum, kept, account_id)
-                balances.append(CachedBalance(bool(is_hidden), closed_at is not None, sent))
-            elif length:
+        for _, _, account_id, is_hidden, closed_at, chain_length, latest in rows:
+            if latest is not None:
+                try:
+                    snapshot = verify_checksum(latest)
+                except DamagedChunkError:
+                    raise self._damaged(self._from_id(account_id)) from None
+                balances.append(CachedBalance(bool(is_hidden), closed_at is not None, snapshot))
+            elif chain_length:
                 raise CacheMissError
-        return reader, balances
+        return self._viewer(rows[0]), balances
 
     async def within(
         self, credential: Credential, account_id: AccountId, period: Period
     ) -> CachedHistory:
-        """Return the pages of a period; see ``HistoryCache``."""
-        start, end = self._instant(period.start), self._instant(period.end)
-        asked = {"account": self._id(account_id), "start": start, "end": end}
-        rows = await self._rows("within", credential, asked)
-        pages = _ChunkRows(rows)
+        """Return the chunks that hold the snapshots of a period."""
+        start, end = self._to_instant(period.start), self._to_instant(period.end)
+        limits = {"start": start, "end": end}
+        rows = await self._fetch_chunks("within", credential, account_id, limits)
         if len(rows) > MAX_CHUNKS:
             raise CacheMissError
-        begins = pages.after < start or pages.after == self._dawn
-        if not (begins and pages.last >= min(end, pages.until)):
-            raise self._gap(account_id)
-        return self._pages(account_id, rows, pages)
+        first, last = rows[0], rows[-1]
+        has_start = first.after_at < start or self._is_first(first)
+        has_end = last.last_at >= min(end, last.chunked_until)
+        if not has_start or not has_end:
+            raise self._damaged(account_id)
+        return self._decompress(account_id, rows)
 
     async def newest(
         self, credential: Credential, account_id: AccountId, limit: int
     ) -> CachedHistory:
-        """Return the newest pages; see ``HistoryCache``."""
-        # Every page but the last is full, or was before a later one took its place.
-        asked = {"account": self._id(account_id), "pages": (limit - 1) // CHUNK_SIZE + 2}
-        rows = (await self._rows("newest", credential, asked))[::-1]
-        pages = _ChunkRows(rows)
-        has_all = pages.count >= limit or pages.after == self._dawn
-        if pages.last != pages.until or not has_all:
-            raise self._gap(account_id)
-        return self._pages(account_id, rows, pages)
+        """Return the chunks that hold the newest ``limit`` snapshots."""
+        # The last chunk may be short, and the one before it while the last is being filled.
+        limits = {"chunks": (limit - 1) // CHUNK_SIZE + 2}
+        rows = (await self._fetch_chunks("newest", credential, account_id, limits))[::-1]
+        has_start = sum(row.snapshots for row in rows) >= limit or self._is_first(rows[0])
+        has_end = rows[-1].last_at == rows[-1].chunked_until
+        if not has_start or not has_end:
+            raise self._damaged(account_id)
+        return self._decompress(account_id, rows)
 
-    async def open(self) -> None:
-        """Begin; see ``HistoryCache``."""
-        await self._driver.open()
+    async def _fetch_chunks(
+        self,
+        name: str,
+        credential: Credential,
+        account_id: AccountId,
+        limits: Mapping[str, object],
+    ) -> list[_ChunkRow]:
+        parameters = {"account": self._to_id(account_id), **limits}
+        rows = [_ChunkRow(*row) for row in await self._fetch(name, credential, parameters)]
+        first = rows[0]
+        if first.owner_id != first.user_id or None in (first.chunked_until, first.compressed):
+            raise CacheMissError
+        return rows
 
-    async def close(self) -> None:
-        """Let go of the database."""
-        await self._driver.close()
-
-    def rebuild(self, account_id: UUID) -> None:
-        """Have the account's pages made anew."""
-        self._mend(account_id)
-
-    async def _rows(
-        self, ask: str, credential: Credential, asked: Mapping[str, object]
+    async def _fetch(
+        self, name: str, credential: Credential, parameters: Mapping[str, object]
     ) -> Sequence[Row]:
-        parameters: Parameters = {"now": self._instant(credential.at), **asked}
+        values: dict[str, object] = {"now": self._to_instant(credential.at), **parameters}
         if credential.session_id is not None:
             kind = "session"
-            parameters["proof"] = self._id(credential.session_id)
+            values["credential"] = self._to_id(credential.session_id)
         else:
             kind = "token"
-            parameters["proof"] = credential.token_hash
-            parameters["noted"] = self._instant(credential.at - USE_RECORDED_EVERY)
-        rows = await self._driver.rows(self._sql[ask, kind], parameters)
+            values["credential"] = credential.token_hash
+            values["used_before"] = self._to_instant(credential.at - USE_RECORDED_EVERY)
+        rows = await self._driver.fetch(self._statements[name, kind], values)
         if not rows or rows[0][0] is None:
             raise CacheMissError
         return rows
 
-    def _reader(self, row: Row) -> Viewer:
-        unrecorded_token_id = None if row[1] is None else ApiTokenId(self._uuid_of(row[1]))
-        return Viewer(UserId(self._uuid_of(row[0])), unrecorded_token_id)
+    def _is_first(self, chunk: _ChunkRow) -> bool:
+        return bool(chunk.after_at == self._to_instant(MIN_INSTANT))
 
-    def _pages(
-        self, account_id: AccountId, rows: Sequence[Row], pages: "_ChunkRows"
-    ) -> CachedHistory:
-        if pages.has_gap:
-            raise self._gap(account_id)
-        texts = [self._intact(decompress, row[_FRAME], account_id) for row in rows]
-        return CachedHistory(self._reader(rows[0]), texts, [row[_COUNT] for row in rows])
-
-    def _intact(
-        self,
-        read: Callable[[bytes], bytes],
-        kept: bytes,
-        account_id: Any,  # noqa: ANN401 - the driver's, or ours
-    ) -> bytes:
+    def _decompress(self, account_id: AccountId, rows: Sequence[_ChunkRow]) -> CachedHistory:
+        if any(earlier.last_at != later.after_at for earlier, later in pairwise(rows)):
+            raise self._damaged(account_id)
         try:
-            return read(kept)
+            chunks = [decompress(row.compressed) for row in rows]
         except DamagedChunkError:
-            found = account_id if isinstance(account_id, UUID) else self._uuid_of(account_id)
-            raise self._gap(found) from None
+            raise self._damaged(account_id) from None
+        return CachedHistory(self._viewer(rows[0]), chunks, [row.snapshots for row in rows])
 
-    def _gap(self, account_id: UUID) -> CacheMissError:
+    def _viewer(self, row: Row) -> Viewer:
+        user_id, token_id = self._from_id(row[0]), self._from_id(row[1])
+        return Viewer(UserId(user_id), None if token_id is None else ApiTokenId(token_id))
+
+    def _damaged(self, account_id: UUID) -> CacheMissError:
         _log.warning("history_chunks_damaged", account_id=str(account_id))
-        self._mend(account_id)
+        self.rebuild(account_id)
         return CacheMissError()
 
 
-class _ChunkRows:
-    """Rows of one account's pages, of an account that is the caller's and has some."""
-
-    def __init__(self, rows: Sequence[Row]) -> None:
-        first, last = rows[0], rows[-1]
-        if first[_OWNER] != first[0] or first[_UNTIL] is None or first[_FRAME] is None:
-            raise CacheMissError
-        self.after, self.last, self.until = first[_AFTER], last[_LAST], first[_UNTIL]
-        self.count = sum(row[_COUNT] for row in rows)
-        self.has_gap = any(earlier[_LAST] != later[_AFTER] for earlier, later in pairwise(rows))
+# The user of the credential, and the API token if its use has to be recorded; NULL where there is
+# none.
+_Caller = tuple[ColumnElement[Any], ColumnElement[Any]]
 
 
-def _latest(callers: "_Callers") -> Select[Any]:
+def _by_session() -> _Caller:
+    user_id = select(sessions.c.user_id).where(
+        sessions.c.id == bindparam("credential"),
+        sessions.c.revoked_at.is_(None),
+        sessions.c.expires_at > bindparam("now"),
+    )
+    return user_id.scalar_subquery(), null()
+
+
+def _by_token() -> _Caller:
+    token = api_tokens.c
+    is_live = (
+        token.token_hash == bindparam("credential"),
+        token.revoked_at.is_(None),
+        or_(token.expires_at.is_(None), token.expires_at > bindparam("now")),
+    )
+    is_unrecorded = or_(
+        token.last_used_at.is_(None), token.last_used_at <= bindparam("used_before")
+    )
+    user_id = select(token.user_id).where(*is_live)
+    unrecorded_token_id = select(token.id).where(*is_live, is_unrecorded)
+    return user_id.scalar_subquery(), unrecorded_token_id.scalar_subquery()
+
+
+def _select_latest(caller: _Caller) -> Select[Any]:
     return (
-        select(*callers, _a.id, _a.is_hidden, _a.closed_at, _a.chain_length, _a.latest)
-        .where(_a.user_id == callers[0])
+        select(*caller, _a.id, _a.is_hidden, _a.closed_at, _a.chain_length, _a.latest)
+        .where(_a.user_id == caller[0])
         .order_by(_a.name, _a.id)
     )
 
 
-def _within(callers: "_Callers") -> Select[Any]:
-    reach = _p.last_at >= bindparam("start"), _p.after_at < bindparam("end")
-    pages = _paged(callers, *reach).order_by(_p.last_at)
-    return pages.limit(_literal(MAX_CHUNKS + 1)).offset(_literal(0))
+def _select_within(caller: _Caller) -> Select[Any]:
+    in_period = _c.last_at >= bindparam("start"), _c.after_at < bindparam("end")
+    statement = _select_chunks(caller, *in_period).order_by(_c.last_at)
+    return statement.limit(_literal(MAX_CHUNKS + 1)).offset(_literal(0))
 
 
-def _newest(callers: "_Callers") -> Select[Any]:
-    # SQLite's dialect would ask for an offset by a parameter of its own.
-    wanted = bindparam("pages", type_=Integer)
-    return _paged(callers).order_by(_p.last_at.desc()).limit(wanted).offset(_literal(0))
+def _select_newest(caller: _Caller) -> Select[Any]:
+    limit = bindparam("chunks", type_=Integer)
+    return _select_chunks(caller).order_by(_c.last_at.desc()).limit(limit).offset(_literal(0))
 
 
 def _literal(number: int) -> ColumnElement[int]:
+    # SQLite's dialect would add a parameter for a plain number, or for no offset.
     return literal_column(str(number), Integer)
 
 
-def _paged(callers: "_Callers", *conditions: ColumnElement[bool]) -> Select[Any]:
-    page = _p.after_at, _p.last_at, _p.snapshots, _p.compressed
+def _select_chunks(caller: _Caller, *conditions: ColumnElement[bool]) -> Select[Any]:
+    chunk = _c.after_at, _c.last_at, _c.snapshots, _c.compressed
+    columns: tuple[ColumnElement[Any], ...] = *caller, _a.user_id, _a.chunked_until, *chunk
     return (
-        select(*callers, _a.user_id, _a.chunked_until, page[0], *page[1:])
-        .outerjoin_from(accounts, history_chunks, and_(_p.account_id == _a.id, *conditions))
+        select(*columns)
+        .select_from(accounts)
+        .outerjoin(history_chunks, and_(_c.account_id == _a.id, *conditions))
         .where(_a.id == bindparam("account"))
     )
 
 
-_Callers = tuple[ColumnElement[Any], ColumnElement[Any]]
-
-
-def _by_session() -> _Callers:
-    live = select(sessions.c.user_id).where(
-        sessions.c.id == bindparam("proof"),
-        sessions.c.revoked_at.is_(None),
-        sessions.c.expires_at > bindparam("now"),
-    )
-    return live.scalar_subquery(), null()
-
-
-def _by_token() -> _Callers:
-    token = api_tokens.c
-    is_good = (
-        token.token_hash == bindparam("proof"),
-        token.revoked_at.is_(None),
-        or_(token.expires_at.is_(None), token.expires_at > bindparam("now")),
-    )
-    is_unnoted = or_(token.last_used_at.is_(None), token.last_used_at <= bindparam("noted"))
-    user = select(token.user_id).where(*is_good)
-    unrecorded_token_id = select(token.id).where(*is_good, is_unnoted)
-    return user.scalar_subquery(), unrecorded_token_id.scalar_subquery()
-
-
 _CALLERS: Final = {"session": _by_session(), "token": _by_token()}
-_STATEMENTS: Final = {"latest": _latest, "within": _within, "newest": _newest}
-
-
-def _converter(kind: Id | Instant, dialect: Dialect) -> Callable[[Any], Any]:
-    return kind.bind_processor(dialect) or _as_it_is
-
-
-def _as_it_is(value: Any) -> Any:  # noqa: ANN401 - the driver's
-    return value
-
-
-def _uuid_of_bytes(kept: bytes) -> UUID:
-    return UUID(bytes=kept)
+_STATEMENTS: Final = {
+    "latest": _select_latest,
+    "within": _select_within,
+    "newest": _select_newest,
+}
