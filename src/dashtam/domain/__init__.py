@@ -1,1 +1,1 @@
-"""What Dashtam knows: money, time, accounts, snapshots and their history, in pure Python."""
+"""Money, time, accounts, snapshots and their history, in pure Python."""

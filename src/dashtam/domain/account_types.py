@@ -1,14 +1,14 @@
-"""Account types, guessed from what accounts are called; their owners can correct them."""
+"""Guesses account types from names; the owner can correct them."""
 
 import re
 from typing import Final
 
 from dashtam.domain.account import AccountType
 
-# The first that fits stands: what is special comes before what is common.
+# The first match counts, so that special words stand before common ones.
 _WORDS: Final = tuple(
-    (kind, re.compile(rf"\b(?:{words})\b", re.IGNORECASE))
-    for kind, words in (
+    (account_type, re.compile(rf"\b(?:{words})\b", re.IGNORECASE))
+    for account_type, words in (
         (AccountType.PLAN_401K, r"401 ?\(?k\)?"),
         (AccountType.PLAN_403B, r"403 ?\(?b\)?"),
         (AccountType.HSA, r"hsa|health savings?"),
@@ -40,8 +40,8 @@ _WORDS: Final = tuple(
 
 
 def guess_account_type(name: str, *, has_positions: bool) -> AccountType | None:
-    """Return the type that the name tells of, None where it tells none."""
-    for kind, words in _WORDS:
+    """Return the account type that matches the name; None without a match and without positions."""
+    for account_type, words in _WORDS:
         if words.search(name):
-            return kind
+            return account_type
     return AccountType.BROKERAGE if has_positions else None

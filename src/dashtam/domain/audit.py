@@ -1,4 +1,4 @@
-"""The audit log: who did what, and when."""
+"""The audit log: events with their user and their time."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,9 +9,9 @@ from dashtam.domain.user import UserId
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """One thing that happened; ``subject`` is the id of what it happened to.
+    """One event; ``subject`` is the id of the thing that changed.
 
-    ``event`` is a fixed name such as ``sync_retracted``. No balance, name or secret stands here.
+    ``event`` is a fixed name such as ``sync_retracted``. A line has no balance, name or secret.
     """
 
     id: UUID

@@ -1,13 +1,13 @@
-"""What Dashtam refuses: one class for each thing a caller can do differently."""
+"""Errors: one class for each thing that a caller can do differently."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing that is wrong in what was sent.
+    """One fault of a request.
 
-    ``place`` names a parameter, or points into a body as a JSON pointer (RFC 6901): empty for the
+    ``place`` is the name of a parameter, or a JSON pointer (RFC 6901) into the body, empty for the
     whole body.
     """
 
@@ -17,7 +17,7 @@ class FieldError:
 
 
 class DashtamError(Exception):
-    """Dashtam will not do what was asked; ``str()`` is a sentence for the user."""
+    """A refused request; ``str()`` is a sentence for the user."""
 
     detail = "This cannot be done."
 
@@ -29,19 +29,19 @@ class DashtamError(Exception):
 
 
 class Invalid(DashtamError):
-    """What was sent cannot be understood."""
+    """The request cannot be parsed."""
 
-    detail = "What was sent cannot be understood."
+    detail = "The request cannot be understood."
 
 
 class InvalidDateRange(Invalid):
-    """The period ends before it starts, or holds more than one answer may."""
+    """The period ends before it starts, or has more data than one response may."""
 
     detail = "start_date must be before end_date."
 
 
 class Unauthorized(DashtamError):
-    """Nobody is signed in."""
+    """The request has no valid credential."""
 
     detail = "Sign in, and send the access token as a bearer token."
 
@@ -53,21 +53,21 @@ class Forbidden(DashtamError):
 
 
 class NotFound(DashtamError):
-    """There is no such thing, or it is another user's."""
+    """There is no such resource, or it is another user's."""
 
     detail = "Not found"
 
 
 class Conflict(DashtamError):
-    """The state of things does not allow it now."""
+    """The current state does not allow the request."""
 
-    detail = "This conflicts with what is there."
+    detail = "This conflicts with the current state."
 
 
 class Unprocessable(DashtamError):
-    """What was sent is well formed and breaks a rule."""
+    """The request is well-formed and breaks a rule."""
 
-    detail = "What was sent breaks a rule."
+    detail = "The request breaks a rule."
 
 
 class InvalidAmount(Unprocessable):
@@ -86,15 +86,15 @@ class UnknownCurrency(Unprocessable):
 
 
 class UnreadableFile(Unprocessable):
-    """Nothing in the statement file can be used; the sentence says why."""
+    """The statement file has nothing that can be used; the detail gives the reason."""
 
     detail = "Nothing in this file can be used."
 
 
 class MappingNeeded(Unprocessable):
-    """The file can be read once a mapping says what its columns mean; the faults name what."""
+    """The file needs a mapping of its columns; the field errors name the missing ones."""
 
-    detail = "A mapping must say what the columns of this file mean."
+    detail = "The columns of this file need a mapping."
 
 
 class AccountNotFound(NotFound):
@@ -110,7 +110,7 @@ class AccountForbidden(Forbidden):
 
 
 class RateLimited(DashtamError):
-    """Too many requests; ``retry_after_s`` whole seconds from now one passes."""
+    """Too many requests; the next one is allowed in ``retry_after_s`` whole seconds."""
 
     detail = "Too many requests."
 
@@ -120,6 +120,6 @@ class RateLimited(DashtamError):
 
 
 class Unavailable(DashtamError):
-    """Something that Dashtam needs is away; the same request may work in a moment."""
+    """A service that Dashtam needs cannot be reached; a retry may succeed."""
 
     detail = "The database is not available at the moment. Nothing was changed; try again soon."

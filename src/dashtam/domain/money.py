@@ -2,23 +2,16 @@
 
 import re
 from dataclasses import dataclass
-from decimal import (
-    Context,
-    Decimal,
-    DivisionByZero,
-    Inexact,
-    InvalidOperation,
-    Overflow,
-)
+from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
 
 from dashtam.domain.errors import InvalidAmount, UnknownCurrency
 
-# Wide enough for every sum of 20 + 18 digit amounts; a sum that would not be exact is an error.
+# Wide enough for every sum of amounts with 20 + 18 digits; an inexact sum is an error.
 EXACT = Context(prec=60, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
 
 _AMOUNT = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,18})?", re.ASCII)
 
-# ISO 4217 minor digits other than two. Where the standard says "N.A." (metals, SDR) none are added.
+# Numbers of minor digits other than two in ISO 4217; zero where it says "N.A." (metals, SDR).
 _DIGITS = dict.fromkeys(
     "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
     " XAG XAU XBA XBB XBC XBD XDR XPD XPT XSU XUA".split(),
@@ -27,7 +20,7 @@ _DIGITS = dict.fromkeys(
 _DIGITS |= dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3)
 _DIGITS |= dict.fromkeys("CLF UYW".split(), 4)
 
-# Every code of ISO 4217 list one, but for XTS (tests) and XXX (no currency).
+# Every code of list one of ISO 4217, except XTS (tests) and XXX (no currency).
 _CODES = frozenset(
     "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN"
     " BZD CAD CDF CHE CHF CHW CLF CLP CNY COP COU CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR"
@@ -39,7 +32,7 @@ _CODES = frozenset(
     " XBC XBD XCD XCG XDR XOF XPD XPF XPT XSU XUA YER ZAR ZMW ZWG".split()
 )
 
-# Currencies that have ended, and still stand in statements of their time.
+# Former currencies, which old statements have.
 _ENDED = frozenset(
     "ANG ATS BEF BGN BYR CUC CYP DEM EEK ESP FIM FRF GRD HRK IEP ITL LTL LUF LVL MRO MTL NLG PTE"
     " ROL SIT SKK SLL STD TRL VEF ZWL".split()
@@ -49,7 +42,7 @@ _DIGITS |= dict.fromkeys("BEF BYR ESP ITL LUF PTE TRL".split(), 0)
 
 @dataclass(frozen=True, slots=True)
 class Currency:
-    """A currency of ISO 4217, in use or ended, with its number of minor digits."""
+    """A current or former currency of ISO 4217, with its number of minor digits."""
 
     code: str
     digits: int
@@ -59,7 +52,7 @@ class Currency:
         """Return the currency with this three-letter code, in capitals.
 
         Raises:
-            UnknownCurrency: ISO 4217 has, and had, no such code.
+            UnknownCurrency: ISO 4217 never had this code.
         """
         try:
             return _CURRENCIES[code]
@@ -71,12 +64,12 @@ _CURRENCIES = {code: Currency(code, _DIGITS.get(code, 2)) for code in _CODES | _
 
 
 def parse_amount(text: str) -> Decimal:
-    """Return the amount written in plain ASCII digits, with its own fraction digits.
+    """Return the amount of plain ASCII digits, with its own fraction digits.
 
-    At most 20 digits before the point and 18 behind it; minus zero becomes zero.
+    At most 20 digits before the point and 18 after it; minus zero becomes zero.
 
     Raises:
-        InvalidAmount: the text is anything else (NaN, an exponent, separators, other scripts).
+        InvalidAmount: any other text (NaN, an exponent, separators, digits of other scripts).
     """
     if not _AMOUNT.fullmatch(text):
         raise InvalidAmount
@@ -102,11 +95,11 @@ class Money:
         return Money(EXACT.subtract(self.amount, other.amount), self.currency)
 
     def __neg__(self) -> "Money":
-        """Return the opposite amount, digit for digit."""
+        """Return the negated amount with the same digits."""
         return Money(self.amount.copy_negate(), self.currency)
 
     def __str__(self) -> str:
-        """Return plain digits, at least the currency's minor ones, never an exponent or ``-0``."""
+        """Return plain digits, at least the currency's minor digits; no exponent and no ``-0``."""
         text = format(self.amount, "f")
         if not self.amount:
             text = text.removeprefix("-")

@@ -1,4 +1,4 @@
-"""Fields: how statement files write amounts, instants and currencies, and how one is refused."""
+"""Parsing of the fields of statements: amounts, instants and currencies."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,8 +10,8 @@ from dashtam.domain.errors import InvalidAmount, UnknownCurrency
 from dashtam.domain.money import Currency, parse_amount
 from dashtam.domain.statement import Identity, Position, Reading, RowError, Statement
 
-# ISO 4217's own code for "no currency": stands where a statement's currency cannot be told. Such
-# a statement has problems and no readings.
+# The code of ISO 4217 for "no currency", used where a statement's currency is unknown. Such a
+# statement has problems and no readings.
 NO_CURRENCY = Currency("XXX", 0)
 
 MAX_READINGS = 1_000
@@ -34,21 +34,21 @@ _THOUSAND = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")
 
 
 class Unusable(Exception):
-    """A field that cannot be used: its name and the reason, never what stood in it."""
+    """A field that cannot be used: its name and the reason, never its content."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
         self.code = code
 
     def problem(self, line: int | None = None) -> RowError:
-        """Return what the user is told."""
+        """Return the error of the field's row for the user."""
         return RowError(line, self.code, str(self))
 
 
 def separator_of(text: str) -> Separator | None:
-    """Return the decimal separator that the number itself proves, None where it proves none.
+    """Return the number's decimal separator, None where the number is ambiguous.
 
-    ``1,234`` and ``1.234`` prove nothing; ``1,23``, ``1.234,56`` and ``1,234,567`` do.
+    ``1,234`` and ``1.234`` are ambiguous; ``1,23``, ``1.234,56`` and ``1,234,567`` are not.
     """
     found = _SEPARATORS.findall(text)
     if not found:
@@ -63,9 +63,9 @@ def separator_of(text: str) -> Separator | None:
 
 
 def amount(field: str, text: str, separator: Separator = ".") -> Decimal:
-    """Return the amount written with this decimal separator, thousands grouped or not.
+    """Return the amount with this decimal separator, with or without groups of thousands.
 
-    A leading ``+`` and a missing digit on one side of the separator (``.50``, ``100,``) are read.
+    A leading ``+`` and a missing digit on one side of the separator (``.50``, ``100,``) are valid.
 
     Raises:
         Unusable: ``invalid_amount``.
@@ -94,12 +94,12 @@ def currency(field: str, text: str) -> Currency:
         if text.strip():
             detail = f"{field} is not a three-letter currency code of ISO 4217."
         else:
-            detail = f"{field} is missing: the currency is not told."
+            detail = f"{field} is missing: the currency is unknown."
         raise Unusable(code="unknown_currency", detail=detail) from None
 
 
 def noon(day: date) -> datetime:
-    """Return 12:00:00Z of the day: the instant of every balance whose time is not told."""
+    """Return 12:00:00Z of the day: the instant of every balance without a time."""
     return datetime.combine(day, time(12), UTC)
 
 
@@ -121,30 +121,30 @@ def check_instant(field: str, instant: datetime, now: datetime) -> datetime:
 
 
 def invalid_date(field: str) -> Unusable:
-    """Return the refusal of a date that is none."""
+    """Return the error of an invalid date."""
     return Unusable(code="invalid_date", detail=f"{field} is not a date of the calendar.")
 
 
 def missing_balance(field: str) -> Unusable:
-    """Return the refusal of a statement that reports no balance."""
+    """Return the error of a statement without a balance."""
     return Unusable(code="missing_balance", detail=f"{field} is missing: no balance is reported.")
 
 
 def clean(text: str, length: int = 200) -> str:
-    """Return the printable characters on one line, cut to the length."""
+    """Return the printable characters on one line, truncated to the length."""
     line = " ".join(text.split())
     return "".join(filter(str.isprintable, line))[:length]
 
 
-def last_per_instant(told: Iterable[tuple[tuple[int, ...], Reading]]) -> list[Reading]:
-    """Return for each instant the reading of the highest rank, of equal ranks the last."""
-    told = list(told)
+def last_per_instant(ranked: Iterable[tuple[tuple[int, ...], Reading]]) -> list[Reading]:
+    """Return each instant's reading of the highest rank, and of equal ranks the last."""
+    ranked = list(ranked)
     last: dict[datetime, tuple[tuple[int, ...], Reading]] = {}
-    for rank, reading in told:
+    for rank, reading in ranked:
         best = last.get(reading.captured_at)
         if best is None or rank >= best[0]:
             last[reading.captured_at] = rank, reading
-    return [reading for rank, reading in told if last[reading.captured_at][1] is reading]
+    return [reading for rank, reading in ranked if last[reading.captured_at][1] is reading]
 
 
 def split_statement(
@@ -153,7 +153,7 @@ def split_statement(
     problems: Sequence[RowError],
     positions: Sequence[Position] | None = None,
 ) -> Iterator[Statement]:
-    """Yield one account's statement, at most 1,000 readings and problems at a time."""
+    """Yield one account's statement in pieces of at most 1,000 readings and problems."""
     yield Statement(identity, readings[:MAX_READINGS], positions, problems[:MAX_READINGS])
     for start in range(MAX_READINGS, max(len(readings), len(problems)), MAX_READINGS):
         end = start + MAX_READINGS

@@ -1,8 +1,8 @@
-"""Periods, and time cut into days, ISO weeks or months of a zone."""
+"""Periods, and calendars that divide time into days, ISO weeks or months of a time zone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -11,12 +11,18 @@ from dashtam.domain.errors import InvalidDateRange
 MIN_INSTANT = datetime.min.replace(tzinfo=UTC)
 MAX_INSTANT = datetime.max.replace(tzinfo=UTC)
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-# Near the ends of the calendar a zone's own dates cannot be told any more: what lies beyond these
-# belongs to the first and to the last interval.
+# Time zones have no dates near the ends of Python's calendar. Instants beyond these belong to the
+# first and to the last interval.
 _EARLIEST = datetime(1, 3, 1, tzinfo=UTC)
 _LATEST = datetime(9999, 11, 1, tzinfo=UTC)
+
+
+def to_microseconds(instant: datetime) -> int:
+    """Return the whole microseconds since 1970."""
+    return (instant - _EPOCH) // _MICROSECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,7 @@ class Period:
     end: datetime
 
     def __post_init__(self) -> None:
-        """Refuse a period that does not run forward."""
+        """Refuse a period that does not end after it starts."""
         if self.start >= self.end:
             raise InvalidDateRange
 
@@ -36,7 +42,7 @@ ALL_TIME = Period(MIN_INSTANT, MAX_INSTANT)
 
 
 class Interval(StrEnum):
-    """How long an interval is; a week begins on Monday (ISO 8601)."""
+    """The length of an interval; a week begins on Monday (ISO 8601)."""
 
     DAY = "day"
     WEEK = "week"
@@ -45,42 +51,37 @@ class Interval(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """The intervals of a zone: they follow each other without a gap, whatever its clocks do.
+    """The intervals of a time zone, without gaps between them.
 
-    An interval begins when its first day does: at midnight, the first one where clocks are put
-    back over it; where they are put forward over it, when they are.
+    An interval begins at midnight of its first day: at the first midnight if clocks go back over
+    it, and when clocks go forward if they skip it.
     """
 
     interval: Interval
     zone: ZoneInfo
 
     def last_instant(self, at: datetime) -> datetime:
-        """Return the last microsecond, in UTC, of the interval in which an instant lies."""
-        moment = max(at, _EARLIEST)
-        if moment >= _LATEST:
+        """Return the last microsecond, in UTC, of the interval that contains an instant."""
+        at = max(at, _EARLIEST)
+        if at >= _LATEST:
             return MAX_INSTANT
-        day = self._first_day(moment.astimezone(self.zone).date())
-        while (start := self._start(day)) <= moment:
-            day = self._next(day)
+        first_day = at.astimezone(self.zone).date()
+        if self.interval is Interval.WEEK:
+            first_day -= timedelta(days=first_day.weekday())
+        elif self.interval is Interval.MONTH:
+            first_day = first_day.replace(day=1)
+        # The first start after the instant is that of the next interval.
+        while (start := datetime.combine(first_day, time(), self.zone).astimezone(UTC)) <= at:
+            if self.interval is Interval.MONTH:
+                first_day = (first_day + timedelta(days=31)).replace(day=1)
+            else:
+                first_day += timedelta(days=1 if self.interval is Interval.DAY else 7)
         return start - _MICROSECOND if start < _LATEST else MAX_INSTANT
 
     def ends(self, start: datetime, end: datetime) -> Iterator[datetime]:
-        """Yield the last instant of each interval from ``start`` on; the last is ``end``."""
+        """Yield the last instant of each interval from ``start`` on; the last one is ``end``."""
         at = self.last_instant(start)
         while at < end:
             yield at
             at = self.last_instant(at + _MICROSECOND)
         yield end
-
-    def _first_day(self, day: date) -> date:
-        if self.interval is Interval.WEEK:
-            return day - timedelta(days=day.weekday())
-        return day if self.interval is Interval.DAY else day.replace(day=1)
-
-    def _next(self, first_day: date) -> date:
-        if self.interval is Interval.MONTH:
-            return (first_day + timedelta(days=31)).replace(day=1)
-        return first_day + timedelta(days=1 if self.interval is Interval.DAY else 7)
-
-    def _start(self, day: date) -> datetime:
-        return datetime.combine(day, time(), self.zone).astimezone(UTC)

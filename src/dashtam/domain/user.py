@@ -1,4 +1,4 @@
-"""People, their sessions and their long-lived tokens."""
+"""Users, their sessions and their API tokens."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ ApiTokenId = NewType("ApiTokenId", UUID)
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Someone who keeps accounts here; ``email`` is as it was typed, compared without case."""
+    """A user; ``email`` is as typed, and compared without case."""
 
     id: UserId
     email: str
@@ -22,7 +22,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """That all of a user's rows were removed, and how many snapshots were among them."""
+    """The deletion of all of a user's rows; ``snapshots`` is the number of deleted snapshots."""
 
     user_id: UserId
     erased_at: datetime
@@ -30,16 +30,16 @@ class Erasure:
 
 
 def email_key(email: str) -> str:
-    """Return what two spellings of one e-mail have in common: no outer blanks, no case."""
+    """Return the e-mail without outer blanks and case: equal for every spelling of one e-mail."""
     return normalize("NFC", normalize("NFC", email.strip()).casefold())
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One sign-in and all the refresh tokens that came of it.
+    """A sign-in and its refresh tokens.
 
-    ``generation`` counts the refresh tokens from 0; only the newest one's hash is kept.
-    ``rotated_at`` is when the newest was handed out.
+    ``generation`` counts the refresh tokens from 0. ``refresh_hash`` is the hash of the newest one,
+    issued at ``rotated_at``.
     """
 
     id: SessionId
@@ -57,7 +57,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class ApiToken:
-    """A long-lived, read-only token by its name; the token itself is kept as a hash alone."""
+    """A long-lived, read-only token; the database has only a hash of the token itself."""
 
     id: ApiTokenId
     user_id: UserId
@@ -69,9 +69,9 @@ class ApiToken:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is calling: a user, in a session (``session_id``) or with a read-only token (None).
+    """The caller: a user with a session, or with an API token (``session_id`` is None).
 
-    ``unrecorded_token_id`` is the read-only token whose last use was not written down for a while.
+    ``unrecorded_token_id`` is the API token if its use has to be recorded, else None.
     """
 
     user_id: UserId
@@ -80,5 +80,5 @@ class Principal:
 
     @property
     def may_write(self) -> bool:
-        """A long-lived token only reads."""
+        """Whether the caller may write: an API token only reads."""
         return self.session_id is not None

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Balance snapshots, and the calculations over their history."""

@@ -1,26 +1,25 @@
-"""The arithmetic of history: changes, summaries, totals by currency."""
+"""Changes, summaries and totals of balances."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import pairwise
 
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot
-from dashtam.domain.money import EXACT, Currency, Money, percent_change
+from dashtam.domain.money import Currency, Money, percent_change
 
 _ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a balance gained or lost; ``percent`` is None where it cannot be told."""
+    """A difference between two balances; ``percent`` is None where ``percent_change`` has none."""
 
     amount: Money
     percent: float | None
 
     @classmethod
     def between(cls, earlier: Money, later: Money) -> "Change | None":
-        """Return the change from one balance to another, None across a change of currency."""
+        """Return the change from one balance to another, None if their currencies differ."""
         if earlier.currency != later.currency:
             return None
         return cls(later - earlier, percent_change(earlier.amount, later.amount))
@@ -28,24 +27,24 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ChangedSnapshot:
-    """A snapshot beside its change since the one before it; None where there is none."""
+    """A snapshot and its change since the snapshot before it, None for the first."""
 
     snapshot: BalanceSnapshot
     change: Change | None
 
 
 def with_change(previous: BalanceSnapshot | None, snapshot: BalanceSnapshot) -> ChangedSnapshot:
-    """Return the snapshot with its change since the one before, None where there is none."""
+    """Return the snapshot with its change since the previous one."""
     change = None if previous is None else Change.between(previous.balance, snapshot.balance)
     return ChangedSnapshot(snapshot, change)
 
 
 @dataclass(frozen=True, slots=True)
 class BalanceHistory:
-    """Snapshots of one account in the order of the answer, and what they add up to.
+    """Snapshots of one account in the order of the response, and their summary.
 
-    ``start`` and ``end`` are the earliest and the latest balance of the answer, None when it is
-    empty; ``currency`` is then the account's.
+    ``start`` and ``end`` are the earliest and the latest balance, None without snapshots;
+    ``currency`` is then the account's.
     """
 
     snapshots: Sequence[ChangedSnapshot]
@@ -56,16 +55,12 @@ class BalanceHistory:
 
 
 def build_history(snapshots: Sequence[BalanceSnapshot], currency: Currency) -> BalanceHistory:
-    """Return the history of snapshots given oldest first, each changed since the one before.
+    """Return the history of snapshots that are in order, oldest first.
 
-    The first has no change, so that the changes add up to the whole.
+    The first snapshot has no change, so that the changes add up to the change of the whole.
     """
-    changed = [ChangedSnapshot(snapshot, None) for snapshot in snapshots[:1]]
-    changed += [
-        ChangedSnapshot(later, Change.between(earlier.balance, later.balance))
-        for earlier, later in pairwise(snapshots)
-    ]
-    return _summarised(changed, snapshots, currency)
+    changed = list(map(with_change, [None, *snapshots], snapshots))
+    return _summarize(changed, snapshots, currency)
 
 
 def build_recent_history(
@@ -74,40 +69,28 @@ def build_recent_history(
     """Return the history of at most ``limit`` snapshots, newest first.
 
     Args:
-        snapshots: oldest first; one more than ``limit`` where the account has it, so that the
-            oldest of the answer has something to change from.
-        limit: how many the answer holds.
+        snapshots: oldest first, and one more than ``limit`` if the account has it, so that the
+            oldest in the response has a change.
+        limit: the most snapshots in the response.
         currency: the account's.
     """
-    shown = snapshots[-limit:]
     changed = build_history(snapshots, currency).snapshots[-limit:]
-    return _summarised(changed[::-1], shown, currency)
+    return _summarize(changed[::-1], snapshots[-limit:], currency)
 
 
-def _summarised(
+def _summarize(
     changed: Sequence[ChangedSnapshot], ascending: Sequence[BalanceSnapshot], currency: Currency
 ) -> BalanceHistory:
     if not ascending:
         return BalanceHistory((), currency, None, None, None)
-    first, last = ascending[0], ascending[-1]
-    return BalanceHistory(
-        snapshots=changed,
-        currency=last.balance.currency,
-        start=first.balance,
-        end=last.balance,
-        change=Change.between(first.balance, last.balance),
-    )
+    start, end = ascending[0].balance, ascending[-1].balance
+    return BalanceHistory(changed, end.currency, start, end, Change.between(start, end))
 
 
 def totals_by_currency(balances: Iterable[Money]) -> dict[str, Money]:
     """Return the exact sum of the balances in each currency, by code in alphabetical order."""
-    totals: dict[Currency, Decimal] = {}
+    totals: dict[str, Money] = {}
     for balance in balances:
-        currency = balance.currency
-        totals[currency] = EXACT.add(totals.get(currency, _ZERO), balance.amount)
-    in_order = sorted(totals.items(), key=_code)
-    return {currency.code: Money(total, currency) for currency, total in in_order}
-
-
-def _code(total: tuple[Currency, Decimal]) -> str:
-    return total[0].code
+        code = balance.currency.code
+        totals[code] = totals.get(code, Money(_ZERO, balance.currency)) + balance
+    return dict(sorted(totals.items()))

@@ -1,4 +1,4 @@
-"""Balance snapshots: what an account held at one instant, recorded once and for ever."""
+"""Balance snapshots: the balance of an account at one instant, recorded once and never changed."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +14,10 @@ SnapshotId = NewType("SnapshotId", UUID)
 
 @dataclass(frozen=True, slots=True)
 class BalanceSnapshot:
-    """One recorded balance, its sign already its owner's (a debt is negative).
+    """One recorded balance with the account's sign applied: a debt is negative.
 
-    An account's snapshots are ordered by ``captured_at``, ties by order of recording.
+    An account's snapshots are in order of ``captured_at``, those of one instant in order of
+    recording.
     """
 
     id: SnapshotId

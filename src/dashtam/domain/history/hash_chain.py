@@ -1,25 +1,23 @@
-"""The hash chain that ties an account's snapshots together in order of recording."""
+"""The hash chain over an account's snapshots, in order of recording."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
 
 from dashtam.domain.account import AccountId
 from dashtam.domain.history.balance_snapshot import SnapshotId
 from dashtam.domain.money import Currency
+from dashtam.domain.period import to_microseconds
 from dashtam.domain.statement import Reading
 from dashtam.domain.sync import SnapshotSource, SyncId
 
 GENESIS = bytes(32)
-"""What the first link of every chain is tied to."""
+"""The digest before the first link of every chain."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-# What a link behind wrong ones may be tied to: more would cost ever more to look through.
-_MOST_ENDS = 16
+# The most digests that one link is compared with, so that a long run of wrong links costs no more.
+_MAX_ENDS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A record with what ties it to all that was recorded of its account before (32 bytes)."""
+    """A record and its digest (32 bytes), which covers every earlier record of the account."""
 
     record: Record
     digest: bytes
@@ -49,22 +47,14 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Where an account's chain ends: how many links it has, and the last one (32 bytes)."""
+    """The end of an account's chain: the number of links and the last digest (32 bytes)."""
 
     length: int
     head: bytes
 
 
-def digest(previous: bytes, record: Record) -> bytes:
-    """Return the SHA-256 over the previous digest and everything that is stored of the record."""
-    return _digest(previous, record, _Shared.of(record))
-
-
 def link_records(chain: Chain, records: Iterable[Record]) -> Iterator[Link]:
-    """Yield the records as the links that follow the chain's last one, each tied to the one before.
-
-    Records of one run share most of what is digested: that is written out once for all of them.
-    """
+    """Yield the records as the links that follow the end of the chain."""
     previous, shared = chain.head, None
     for record in records:
         if shared is None or not shared.is_of(record):
@@ -73,13 +63,46 @@ def link_records(chain: Chain, records: Iterable[Record]) -> Iterator[Link]:
         yield Link(record, previous)
 
 
+def find_breaks(chain: Chain, links: Iterable[Link]) -> Iterator[int]:
+    """Yield the sequence numbers of links that differ from the recorded ones.
+
+    A link is sound if its digest follows from a link before it, even from a wrong one, but for the
+    first links behind a long run of wrong ones. Of consecutive missing links only the first is
+    reported; missing links at the end are reported as the number after the last link.
+
+    Args:
+        chain: the end of the chain as the account stores it.
+        links: every stored link, in order of recording.
+    """
+    expected, ends = 1, {GENESIS}
+    for stored in links:
+        record = stored.record
+        if record.sequence > expected:
+            yield expected
+            # The link before this one is missing, so that its digest cannot be checked.
+            expected, ends = record.sequence + 1, {stored.digest}
+            continue
+        shared = _Shared.of(record)
+        digests = {_digest(end, record, shared) for end in ends}
+        if record.sequence == expected and stored.digest in digests:
+            ends = {stored.digest}
+        else:
+            yield record.sequence
+            # Either the record or the digest is wrong; the next link may follow from both.
+            ends = {stored.digest} | digests | (ends if record.sequence < expected else set())
+            ends = ends if len(ends) <= _MAX_ENDS else {stored.digest}
+        expected = max(expected, record.sequence + 1)
+    if expected != chain.length + 1 or chain.head not in ends:
+        yield expected
+
+
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """What the records of one run have in common, as it is digested."""
+    """The digested text of the fields that the records of one sync have in common."""
 
     record: Record
     account: str
-    run: str
+    sync: str
     created_at: str
 
     @staticmethod
@@ -92,7 +115,7 @@ class _Shared:
         )
 
     def is_of(self, record: Record) -> bool:
-        # The very same objects: comparing them by value would cost as much as writing them out.
+        # Identical objects: comparing their values would take as long as formatting them.
         first = self.record
         return (
             record.account_id is first.account_id
@@ -104,51 +127,20 @@ class _Shared:
 
 
 def _digest(previous: bytes, record: Record, shared: _Shared) -> bytes:
+    """Return the SHA-256 over the previous digest and every stored field of the record."""
     reading = record.reading
     text = (
-        f"{record.id.hex}\n{shared.account}\n{record.sequence}\n{shared.run}\n"
-        f"{_text(reading.balance)}\n{_text(reading.available_balance)}\n"
-        f"{_text(reading.holdings_value)}\n{_text(reading.cash_value)}\n"
+        f"{record.id.hex}\n{shared.account}\n{record.sequence}\n{shared.sync}\n"
+        f"{_amount(reading.balance)}\n{_amount(reading.available_balance)}\n"
+        f"{_amount(reading.holdings_value)}\n{_amount(reading.cash_value)}\n"
         f"{_instant(reading.captured_at)}\n{_instant(reading.as_of)}\n{shared.created_at}"
     )
     return sha256(previous + text.encode("ascii")).digest()
 
 
-def find_breaks(chain: Chain, links: Iterable[Link]) -> Iterator[int]:
-    """Yield the sequence numbers at which the stored links are not what was recorded.
-
-    A link that fits what stands before it is sound, also behind one that is not (but for one behind
-    a long row of those). Of links that are missing in one place the first is told, at the end as
-    the number after the last.
-
-    Args:
-        chain: what the account says of its chain.
-        links: every stored link, in order of recording.
-    """
-    expected, ends = 1, {GENESIS}
-    for stored in links:
-        sequence = stored.record.sequence
-        if sequence > expected:
-            yield expected
-            # What this link was tied to is gone, so that nobody can say whether it fits.
-            expected, ends = sequence + 1, {stored.digest}
-            continue
-        made = {digest(end, stored.record) for end in ends}
-        if sequence == expected and stored.digest in made:
-            ends = {stored.digest}
-        else:
-            yield sequence
-            # Whether the record or the digest is wrong, the next link is not wrong by that.
-            ends = {stored.digest} | made | (ends if sequence < expected else set())
-            ends = ends if len(ends) <= _MOST_ENDS else {stored.digest}
-        expected = max(expected, sequence + 1)
-    if expected != chain.length + 1 or chain.head not in ends:
-        yield expected
-
-
-def _text(amount: Decimal | None) -> str:
+def _amount(amount: Decimal | None) -> str:
     return "" if amount is None else format(amount, "f")
 
 
 def _instant(instant: datetime | None) -> str:
-    return "" if instant is None else str((instant - _EPOCH) // _MICROSECOND)
+    return "" if instant is None else str(to_microseconds(instant))

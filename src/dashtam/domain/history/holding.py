@@ -1,4 +1,4 @@
-"""Holdings: what an account's positions are now; the next sync replaces them."""
+"""Holdings: the current positions of an account, replaced by each sync."""
 
 from dataclasses import dataclass
 from typing import NewType
@@ -12,7 +12,7 @@ HoldingId = NewType("HoldingId", UUID)
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """One position of one account as it was last reported."""
+    """One position of an account as the last sync reported it."""
 
     id: HoldingId
     account_id: AccountId
