@@ -1,1 +1,1 @@
-"""TODO."""
+"""The record: tables, statements, transactions and migrations, on SQLite and PostgreSQL."""

@@ -23,20 +23,20 @@ MANIFEST: Final = "manifest.json"
 _LOCK: Final = "serving.lock"
 
 
-class NotWhole(Unprocessable):
-    """The folder is not a backup, or something in it was changed or lost."""
+class BackupDamaged(Unprocessable):
+    """A file of the backup is missing or was changed."""
 
     detail = "This is not a whole backup: a file is missing, or not the one that was written."
 
 
-class InUse(Conflict):
-    """Dashtam is running on the data folder."""
+class DataFolderInUse(Conflict):
+    """Another process uses the data folder, or restores a backup into it."""
 
     detail = "Dashtam is running on this data folder, or a backup is being restored."
 
 
-class NotOurs(DashtamError):
-    """PostgreSQL is backed up by its own tools."""
+class NotSqlite(DashtamError):
+    """The database is PostgreSQL, which has its own tools for backups."""
 
     detail = (
         "PostgreSQL is backed up and restored with its own pg_dump and pg_restore."
@@ -47,13 +47,14 @@ class NotOurs(DashtamError):
 def write(engine: Engine, ring: Path | None, folder: Path, now: datetime) -> Path:
     """Write the database and the key ring into a new folder inside this one, and return it.
 
-    One consistent state, also while others write. The backup is there whole or not at all.
+    The backup is one consistent state, even while others write. The new folder gets its name when
+    it is complete.
 
     Raises:
-        NotOurs: the database is not SQLite.
+        NotSqlite: the database is not SQLite.
     """
     if engine.dialect.name != "sqlite":
-        raise NotOurs
+        raise NotSqlite
     name = f"dashtam-{now:%Y%m%dT%H%M%S.%fZ}"
     unfinished = folder / f".{name}"
     unfinished.mkdir(mode=0o700, parents=True)
@@ -62,119 +63,116 @@ def write(engine: Engine, ring: Path | None, folder: Path, now: datetime) -> Pat
     if ring is not None:
         shutil.copyfile(ring, unfinished / KEY_RING)
         (unfinished / KEY_RING).chmod(0o600)
-    sums = {file.name: _sum(file) for file in sorted(unfinished.iterdir())}
-    (unfinished / MANIFEST).write_bytes(msgspec.json.encode(sums))
-    _sync_to_disk(unfinished)
+    checksums = {file.name: _checksum(file) for file in sorted(unfinished.iterdir())}
+    (unfinished / MANIFEST).write_bytes(msgspec.json.encode(checksums))
+    for path in [*unfinished.iterdir(), unfinished]:
+        _fsync(path)
     return unfinished.rename(folder / name)
 
 
 def restore(backup: Path, *, database: Path | None, ring: Path, data: Path, now: datetime) -> None:
-    """Put a backup in the place of the database and the key ring.
+    """Replace the database and the key ring by those of a backup.
 
-    What was there is kept aside, beside it, with ``before-`` and the time in its name. Whoever is
-    interrupted finds the old database or the new one, never none.
+    The replaced files stay beside them, with ``before-`` and the time in their names. An
+    interruption leaves the old database or the new one.
 
     Raises:
-        NotOurs: the database is not SQLite.
-        NotWhole: a file of the backup is missing, or not the one that was written.
-        InUse: Dashtam is running on the data folder.
+        NotSqlite: the database is not SQLite.
+        BackupDamaged: a file of the backup is missing or was changed.
+        DataFolderInUse: another process uses the data folder.
     """
     if database is None:
-        raise NotOurs
+        raise NotSqlite
     _check(backup)
-    with _held(data, fcntl.LOCK_EX):
-        aside = f".before-{now:%Y%m%dT%H%M%S.%fZ}"
-        beside = [(_copied(backup / DATABASE, database), database)]
+    with _locked(data, fcntl.LOCK_EX):
+        suffix = f".before-{now:%Y%m%dT%H%M%S.%fZ}"
+        copies = [(_copy(backup / DATABASE, database), database)]
         if (backup / KEY_RING).exists():
-            beside.append((_copied(backup / KEY_RING, ring), ring))
-        _keep(database.with_name(database.name + "-wal"), f"{database.name}{aside}-wal")
-        # SQLite empties the log, and of a database that it cannot read it removes it.
-        _settle(database)
-        for _, target in beside:
-            _keep(target, target.name + aside)
-        # A log that stayed would be taken for the new database's own.
-        for suffix in ("-wal", "-shm"):
-            database.with_name(database.name + suffix).unlink(missing_ok=True)
-        for copy, target in beside:
+            copies.append((_copy(backup / KEY_RING, ring), ring))
+        wal = database.with_name(database.name + "-wal")
+        _link(wal, f"{database.name}{suffix}-wal")
+        # The checkpoint empties the write-ahead log; SQLite removes that of an unreadable database.
+        if database.exists():
+            with suppress(sqlite3.Error), closing(sqlite3.connect(database)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        for _, target in copies:
+            _link(target, target.name + suffix)
+        # SQLite would replay a remaining log into the new database.
+        for file in (wal, database.with_name(database.name + "-shm")):
+            file.unlink(missing_ok=True)
+        for copy, target in copies:
             copy.replace(target)
-            _sync_to_disk(target.parent)
+            _fsync(target.parent)
 
 
 @contextmanager
 def hold_data_folder(data: Path) -> Iterator[None]:
-    """Hold the data folder together with others, so that nobody restores over them.
+    """Hold the data folder, as several processes can, so that nobody restores a backup into it.
 
     Raises:
-        InUse: a backup is being restored.
+        DataFolderInUse: a backup is being restored.
     """
-    with _held(data, fcntl.LOCK_SH):
+    with _locked(data, fcntl.LOCK_SH):
         yield
 
 
 @contextmanager
-def _held(data: Path, how: int) -> Iterator[None]:
+def _locked(data: Path, mode: int) -> Iterator[None]:
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (data / _LOCK).open("w") as lock:
         try:
-            fcntl.flock(lock, how | fcntl.LOCK_NB)
+            fcntl.flock(lock, mode | fcntl.LOCK_NB)
         except OSError:
-            raise InUse from None
+            raise DataFolderInUse from None
         yield
 
 
 def _check(backup: Path) -> None:
     try:
-        sums = msgspec.json.decode((backup / MANIFEST).read_bytes(), type=dict[str, str])
-        whole = DATABASE in sums and all(
-            _sum(backup / name) == found for name, found in sums.items()
+        checksums = msgspec.json.decode((backup / MANIFEST).read_bytes(), type=dict[str, str])
+        is_complete = DATABASE in checksums and all(
+            _checksum(backup / name) == checksum for name, checksum in checksums.items()
         )
-        with closing(sqlite3.connect(f"file:{backup / DATABASE}?mode=ro", uri=True)) as opened:
-            sound = opened.execute("PRAGMA quick_check").fetchone() == ("ok",)
+        uri = f"file:{backup / DATABASE}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True)) as connection:
+            is_sound = connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
     except (OSError, msgspec.DecodeError, sqlite3.Error):
-        raise NotWhole from None
-    if not whole or not sound:
-        raise NotWhole
+        raise BackupDamaged from None
+    if not is_complete or not is_sound:
+        raise BackupDamaged
 
 
-def _copied(source: Path, target: Path) -> Path:
-    """Return a copy, safe on the disk beside the place that it is for."""
+def _copy(source: Path, target: Path) -> Path:
+    """Copy a file to the target's folder under another name, and return the copy's path."""
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.restoring")
-    shutil.copyfile(source, beside)
-    beside.chmod(0o600)
-    _sync_to_disk(beside)
-    return beside
+    copy = target.with_name(f".{target.name}.restoring")
+    shutil.copyfile(source, copy)
+    copy.chmod(0o600)
+    _fsync(copy)
+    return copy
 
 
-def _settle(database: Path) -> None:
-    """Have the database hold what its write-ahead log does, unless it is past reading."""
-    if not database.exists():
-        return
-    with suppress(sqlite3.Error), closing(sqlite3.connect(database)) as opened:
-        opened.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def _keep(path: Path, name: str) -> None:
-    """Have the file under another name as well, where there is one."""
+def _link(path: Path, name: str) -> None:
+    """Give the file, if there is one, a second name in its folder."""
     if not path.exists():
         return
-    kept = path.with_name(name)
+    link = path.with_name(name)
     try:
-        kept.hardlink_to(path)
+        link.hardlink_to(path)
     except OSError:
-        shutil.copy2(path, kept)
-    _sync_to_disk(path.parent)
+        shutil.copy2(path, link)
+    _fsync(link)
+    _fsync(path.parent)
 
 
-def _sum(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+def _checksum(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _sync_to_disk(path: Path) -> None:
-    for found in [*path.iterdir(), path] if path.is_dir() else [path]:
-        descriptor = os.open(found, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,4 +1,4 @@
-"""What the database says of its own health."""
+"""Checks of the database's health."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from dashtam.database.tables import accounts, balance_snapshots, connections, us
 
 
 def is_reachable(engine: Engine) -> bool:
-    """Tell whether a connection can be had."""
+    """Tell whether the database accepts a connection."""
     try:
         with engine.connect():
             return True
@@ -19,7 +19,7 @@ def is_reachable(engine: Engine) -> bool:
 
 
 def is_current(engine: Engine) -> bool:
-    """Tell whether the database answers and its schema is today's."""
+    """Tell whether the database is reachable and its schema is the newest."""
     try:
         with engine.connect() as connection:
             return migrate.revision(connection) == migrate.HEAD
@@ -28,7 +28,7 @@ def is_current(engine: Engine) -> bool:
 
 
 def newest_recorded_at(engine: Engine) -> datetime | None:
-    """Return the time of the newest recording, or live snapshot, by the clock of its moment."""
+    """Return the later of the newest ``created_at`` and the newest live ``captured_at``."""
     with engine.connect() as connection:
         found = (
             connection.scalar(select(func.max(balance_snapshots.c.created_at))),
@@ -38,7 +38,7 @@ def newest_recorded_at(engine: Engine) -> datetime | None:
 
 
 def count_overdue_connections(engine: Engine, since: datetime) -> int:
-    """Return how many connections have been due for a sync since before this instant."""
+    """Return the number of connections that have been due for a sync since before an instant."""
     statement = select(func.count()).where(
         connections.c.next_sync_at < since, connections.c.state != "disconnected"
     )
@@ -47,7 +47,7 @@ def count_overdue_connections(engine: Engine, since: datetime) -> int:
 
 
 def has_users(engine: Engine) -> bool:
-    """Tell whether anyone's data would be lost with this database."""
+    """Tell whether the database has a user, so that losing it would lose data."""
     with engine.connect() as connection:
         if migrate.revision(connection) is None:
             return False

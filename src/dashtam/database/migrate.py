@@ -1,4 +1,4 @@
-"""Brings the schema to today's, once, however many processes start together."""
+"""Upgrades the schema, once even if several processes start together."""
 
 from pathlib import Path
 
@@ -8,23 +8,23 @@ from sqlalchemy.sql import column, table
 from dashtam.database.engine import WRITES, open_engine
 
 HEAD = "0001"
-"""The newest revision; a start that finds it there has nothing more to load."""
+"""The newest revision. A database at this revision starts without loading Alembic."""
 
 _LOCK = 0x64617368_74616D
 _version = table("alembic_version", column("version_num"))
 
 
 def revision(connection: Connection) -> str | None:
-    """Return the revision that the database is at, None when it is empty."""
+    """Return the database's revision, None for an empty database."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.scalar(select(_version.c.version_num))
 
 
 def upgrade(url: str) -> str | None:
-    """Bring the database to today's schema and return the revision it was at before.
+    """Upgrade the database to the newest revision, and return the revision before.
 
-    One transaction on both databases: a process that is killed half-way leaves what was there.
+    One transaction on both databases: a process that is killed half-way changes nothing.
     """
     engine = open_engine(url, pool_size=1)
     try:
@@ -34,30 +34,23 @@ def upgrade(url: str) -> str | None:
 
 
 def upgrade_engine(engine: Engine) -> str | None:
-    """Do what ``upgrade`` does, over connections that are there already."""
+    """Upgrade the engine's database as ``upgrade`` does."""
     with engine.connect() as connection:
         before = revision(connection)
     if before == HEAD:
         return before
     with engine.execution_options(**{WRITES: True}).begin() as connection:
-        _take_turn(connection)
+        # In SQLite BEGIN IMMEDIATE has locked the database already.
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         before = revision(connection)
         if before != HEAD:
-            _run(connection)
+            # Imported here, because most starts have nothing to upgrade.
+            from alembic import command  # noqa: PLC0415 - see above
+            from alembic.config import Config  # noqa: PLC0415 - see above
+
+            config = Config()
+            config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, HEAD)
     return before
-
-
-def _take_turn(connection: Connection) -> None:
-    # SQLite's BEGIN IMMEDIATE was the lock already.
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-
-
-def _run(connection: Connection) -> None:
-    from alembic import command  # noqa: PLC0415 - a start with nothing to migrate does not pay for it
-    from alembic.config import Config  # noqa: PLC0415 - see above
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, HEAD)

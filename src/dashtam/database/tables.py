@@ -118,11 +118,11 @@ accounts = Table(
     Column("updated_at", Instant, nullable=False),
     Column("chain_length", BigInteger, nullable=False),
     Column("chain_head", LargeBinary(32), nullable=False),
-    # As of when the holdings are, also where there are none, and the run that said so.
+    # The instant of the holdings, even of none, and the sync that reported them.
     Column("holdings_as_of", Instant),
     Column("holdings_sync_id", Id),
     Column("last_live_at", Instant),
-    # Derived, as ``history_chunks`` are: up to when those reach, and the newest snapshot.
+    # Derived like ``history_chunks``: the end of the last chunk, and the newest snapshot as JSON.
     Column("chunked_until", Instant),
     Column("latest", LargeBinary),
     CheckConstraint("balance_sign IN (1, -1)", name="balance_sign"),
@@ -169,7 +169,7 @@ syncs = Table(
     Column("due_at", Instant),
     Index(None, "connection_id", "id"),
     Index(None, "user_id", "id"),
-    # One live run at a time, whatever the code above may think.
+    # One running live sync for each connection.
     Index(
         "syncs_running_connection_id_key",
         "connection_id",
@@ -186,9 +186,9 @@ balance_snapshots = Table(
     Column("captured_at", Instant, primary_key=True),
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
     Column("id", Id, nullable=False),
-    # No foreign key: without an index of its own each run that an erasure removes would be looked
-    # for among everyone's snapshots, and an index costs bytes for every snapshot. Only ``capture``
-    # writes here, in the transaction that has the run, and ``db verify`` reports any other.
+    # No foreign key. It needs an index, or an erasure searches all snapshots for each deleted sync,
+    # and an index costs bytes for every snapshot. Only ``capture`` writes here, in a transaction
+    # that has the sync, and ``db verify`` reports any snapshot without one.
     Column("sync_id", Id, nullable=False),
     Column("source", Source, nullable=False),
     Column("currency", Text, nullable=False),
@@ -201,12 +201,12 @@ balance_snapshots = Table(
     Column("link", LargeBinary(32), nullable=False),
     CheckConstraint("source BETWEEN 1 AND 5", name="source"),
     CheckConstraint("sequence > 0", name="sequence"),
-    # The rows lie in the order in which they are asked for.
+    # Stored in the order of the key, which is the order of every query.
     sqlite_with_rowid=False,
 )
 
-# What stands of an account's history, oldest first, as it is sent. Derived: it can be made anew
-# from the rows at any time. Each page holds what lies after the one before it, up to its own last.
+# An account's snapshots as JSON, oldest first, without the retracted ones. Derived from the rows.
+# Each chunk holds the snapshots captured after ``after_at`` and up to ``last_at``.
 history_chunks = Table(
     "history_chunks",
     metadata,
@@ -224,7 +224,7 @@ retractions = Table(
     Column("retracted_at", Instant, nullable=False),
 )
 
-# Whoever is named here may have his rows removed; nobody else's can be.
+# The triggers of the append-only tables allow a DELETE of these users' rows only.
 erasures = Table(
     "erasures",
     metadata,

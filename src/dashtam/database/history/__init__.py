@@ -1,1 +1,1 @@
-"""TODO."""
+"""The statements on accounts, their snapshots and their holdings."""

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     ScalarSelect,
     Select,
     and_,
@@ -22,7 +21,7 @@ from sqlalchemy import (
 from dashtam.database.column_types import Instant
 from dashtam.database.history.accounts import account_from_row
 from dashtam.database.history.bulk_insert import insert_links
-from dashtam.database.pagination import AnyRow
+from dashtam.database.repository import AnyRow, Repository
 from dashtam.database.syncs.not_retracted import NOT_RETRACTED
 from dashtam.database.tables import accounts, balance_snapshots
 from dashtam.domain.account import Account, AccountId
@@ -101,11 +100,8 @@ class RecordedReading:
     sync_id: SyncId
 
 
-class BalanceSnapshots:
+class BalanceSnapshots(Repository):
     """Every statement on ``balance_snapshots``; only ``links`` returns retracted snapshots."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def latest(self, user_id: UserId) -> Sequence[LatestBalance]:
         """Return each of the user's accounts with its newest two snapshots, in no order."""

@@ -1,1 +1,1 @@
-"""How the schema came to be: Alembic migrations for SQLite and PostgreSQL alike."""
+"""Alembic migrations for SQLite and PostgreSQL."""

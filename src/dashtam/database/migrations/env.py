@@ -1,4 +1,4 @@
-"""Runs the migrations over the connection, and inside the transaction, of who asked for them."""
+"""Runs the migrations on the connection, and in the transaction, of ``migrate.upgrade``."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""Every statement on ``idempotency_keys``."""
+"""The statements on idempotency keys."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,19 +6,21 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from dashtam.database.repository import Repository
 from dashtam.database.tables import idempotency_keys
 from dashtam.domain.user import UserId
 
-_KEPT: Final = timedelta(hours=24)
-_headers = msgspec.json.Decoder(dict[str, str])
+_LIFETIME: Final = timedelta(hours=24)
+
+_k = idempotency_keys.c
 
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """The first answer under an idempotency key; ``status`` is None while it is being made."""
+    """The first response under an idempotency key; ``status`` is None until it is complete."""
 
     fingerprint: bytes
     lease_until: datetime
@@ -27,47 +29,43 @@ class StoredResponse:
     body: bytes
 
 
-class IdempotencyKeys:
-    """Idempotency keys, over one connection."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+class IdempotencyKeys(Repository):
+    """Every statement on ``idempotency_keys``."""
 
     def get(self, user_id: UserId, route: str, key: str, now: datetime) -> StoredResponse | None:
-        """Return what is kept under the key, unless it is older than a day."""
+        """Return the key's response, unless it is older than a day."""
+        is_recent = _k.created_at > now - _LIFETIME
         row = self._connection.execute(
-            select(idempotency_keys).where(
-                _named(user_id, route, key), idempotency_keys.c.created_at > now - _KEPT
-            )
+            select(idempotency_keys).where(_is_key(user_id, route, key), is_recent)
         ).one_or_none()
         if row is None:
             return None
-        return StoredResponse(
-            fingerprint=row.fingerprint,
-            lease_until=row.lease_until,
-            status=row.status,
-            headers=_headers.decode(row.headers),
-            body=row.body,
-        )
+        headers = msgspec.json.decode(row.headers, type=dict[str, str])
+        return StoredResponse(row.fingerprint, row.lease_until, row.status, headers, row.body)
 
     def claim(
-        self, user_id: UserId, route: str, key: str, answer: StoredResponse, now: datetime
+        self, user_id: UserId, route: str, key: str, response: StoredResponse, now: datetime
     ) -> bool:
-        """Take the key for a request that is being answered; False when somebody else has it.
+        """Insert the key for a request in progress; False if another request has it.
 
-        The user's spent keys go.
+        This deletes the user's expired and interrupted keys.
         """
-        self._connection.execute(delete(idempotency_keys).where(_spent(user_id, now)))
+        is_interrupted = and_(_k.status.is_(None), _k.lease_until <= now)
+        self._connection.execute(
+            delete(idempotency_keys).where(
+                _k.user_id == user_id, or_(_k.created_at <= now - _LIFETIME, is_interrupted)
+            )
+        )
         statement = insert(idempotency_keys).values(
             user_id=user_id,
             route=route,
             key=key,
-            fingerprint=answer.fingerprint,
+            fingerprint=response.fingerprint,
             created_at=now,
-            lease_until=answer.lease_until,
-            status=answer.status,
-            headers=_text(answer),
-            body=answer.body,
+            lease_until=response.lease_until,
+            status=response.status,
+            headers=_encode_headers(response),
+            body=response.body,
         )
         try:
             with self._connection.begin_nested():
@@ -76,41 +74,34 @@ class IdempotencyKeys:
             return False
         return True
 
-    def complete(self, user_id: UserId, route: str, key: str, answer: StoredResponse) -> bool:
-        """Keep the answer; False when the claim with this lease does not hold any more."""
-        changed = self._connection.execute(
+    def complete(self, user_id: UserId, route: str, key: str, response: StoredResponse) -> bool:
+        """Store the response; False if the claim with its lease is gone."""
+        values = {
+            "status": response.status,
+            "headers": _encode_headers(response),
+            "body": response.body,
+        }
+        completed = self._connection.execute(
             update(idempotency_keys)
-            .where(_named(user_id, route, key), _claimed(answer.lease_until))
-            .values(status=answer.status, headers=_text(answer), body=answer.body)
+            .where(_is_key(user_id, route, key), _is_claimed(response.lease_until))
+            .values(values)
         )
-        return changed.rowcount == 1
+        return completed.rowcount == 1
 
     def release(self, user_id: UserId, route: str, key: str, lease_until: datetime) -> None:
-        """Let the key be used again, unless an answer is kept or the claim is another's."""
+        """Delete the key, unless it has a response or another request's lease."""
         self._connection.execute(
-            delete(idempotency_keys).where(_named(user_id, route, key), _claimed(lease_until))
+            delete(idempotency_keys).where(_is_key(user_id, route, key), _is_claimed(lease_until))
         )
 
 
-def _named(user_id: UserId, route: str, key: str) -> ColumnElement[bool]:
-    return and_(
-        idempotency_keys.c.user_id == user_id,
-        idempotency_keys.c.route == route,
-        idempotency_keys.c.key == key,
-    )
+def _is_key(user_id: UserId, route: str, key: str) -> ColumnElement[bool]:
+    return and_(_k.user_id == user_id, _k.route == route, _k.key == key)
 
 
-def _claimed(lease_until: datetime) -> ColumnElement[bool]:
-    return and_(idempotency_keys.c.status.is_(None), idempotency_keys.c.lease_until == lease_until)
+def _is_claimed(lease_until: datetime) -> ColumnElement[bool]:
+    return and_(_k.status.is_(None), _k.lease_until == lease_until)
 
 
-def _spent(user_id: UserId, now: datetime) -> ColumnElement[bool]:
-    interrupted = and_(idempotency_keys.c.status.is_(None), idempotency_keys.c.lease_until <= now)
-    return and_(
-        idempotency_keys.c.user_id == user_id,
-        or_(idempotency_keys.c.created_at <= now - _KEPT, interrupted),
-    )
-
-
-def _text(answer: StoredResponse) -> str:
-    return msgspec.json.encode(dict(answer.headers)).decode()
+def _encode_headers(response: StoredResponse) -> str:
+    return msgspec.json.encode(dict(response.headers)).decode()

@@ -1,58 +1,45 @@
-"""Every statement on ``sessions``."""
+"""The statements on sessions."""
 
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, exists, insert, select, update
+from sqlalchemy import Select, Update, exists, insert, select, update
 
-from dashtam.database.pagination import AnyRow, ListPage, PageRequest, fetch_one, fetch_page
+from dashtam.database.pagination import ListPage, PageRequest
+from dashtam.database.repository import AnyRow, Repository
 from dashtam.database.tables import sessions
 from dashtam.domain.user import Session, SessionId, UserId
 
 
-class Sessions:
-    """Sessions, over one connection."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+class Sessions(Repository):
+    """Every statement on ``sessions``."""
 
     def get(self, session_id: SessionId) -> Session | None:
         """Return the session."""
-        return fetch_one(
-            self._connection, select(sessions).where(sessions.c.id == session_id), _session
-        )
+        return self._fetch_one(select(sessions).where(sessions.c.id == session_id), _from_row)
 
     def lock(self, session_id: SessionId) -> Session | None:
-        """Return the session, and lock it until the work is done."""
-        return fetch_one(
-            self._connection,
-            select(sessions).where(sessions.c.id == session_id).with_for_update(),
-            _session,
-        )
+        """Return the session, and lock it until the commit."""
+        statement = select(sessions).where(sessions.c.id == session_id).with_for_update()
+        return self._fetch_one(statement, _from_row)
 
     def is_live(self, session_id: SessionId, user_id: UserId, now: datetime) -> bool:
         """Tell whether the session is this user's, not revoked and not expired."""
-        live = _live(user_id, now).where(sessions.c.id == session_id)
+        live = _select_live(user_id, now).where(sessions.c.id == session_id)
         return bool(self._connection.scalar(select(exists(live))))
 
     def of_user(self, user_id: UserId, now: datetime, page: PageRequest) -> ListPage[Session]:
         """Return the user's live sessions, newest first."""
-        return fetch_page(
-            self._connection,
-            _live(user_id, now),
-            page,
-            _session,
-            by=[sessions.c.id],
-            newest_first=True,
-        )
+        statement, order = _select_live(user_id, now), [sessions.c.id]
+        return self._fetch_page(statement, page, _from_row, order=order, descending=True)
 
     def add(self, session: Session) -> None:
-        """Keep a new session."""
+        """Insert a session."""
         self._connection.execute(insert(sessions).values(asdict(session)))
 
     def rotate(self, session: Session) -> None:
-        """Keep the session's next refresh token, and when it was last used."""
+        """Store the session's next refresh token and its times."""
         self._connection.execute(
             update(sessions)
             .where(sessions.c.id == session.id)
@@ -66,24 +53,18 @@ class Sessions:
         )
 
     def revoke(self, session_id: SessionId, at: datetime) -> None:
-        """End the session."""
-        self._connection.execute(
-            update(sessions)
-            .where(sessions.c.id == session_id, sessions.c.revoked_at.is_(None))
-            .values(revoked_at=at)
-        )
+        """Revoke the session."""
+        self._connection.execute(_revoke(at).where(sessions.c.id == session_id))
 
     def revoke_all(self, user_id: UserId, at: datetime, but: SessionId | None = None) -> None:
-        """End the user's sessions, all but one."""
-        statement = update(sessions).where(
-            sessions.c.user_id == user_id, sessions.c.revoked_at.is_(None)
-        )
+        """Revoke the user's sessions, except one."""
+        statement = _revoke(at).where(sessions.c.user_id == user_id)
         if but is not None:
             statement = statement.where(sessions.c.id != but)
-        self._connection.execute(statement.values(revoked_at=at))
+        self._connection.execute(statement)
 
 
-def _live(user_id: UserId, now: datetime) -> Select[Any]:
+def _select_live(user_id: UserId, now: datetime) -> Select[Any]:
     return select(sessions).where(
         sessions.c.user_id == user_id,
         sessions.c.revoked_at.is_(None),
@@ -91,5 +72,9 @@ def _live(user_id: UserId, now: datetime) -> Select[Any]:
     )
 
 
-def _session(row: AnyRow) -> Session:
+def _revoke(at: datetime) -> Update:
+    return update(sessions).where(sessions.c.revoked_at.is_(None)).values(revoked_at=at)
+
+
+def _from_row(row: AnyRow) -> Session:
     return Session(*row)

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The statements on connections and their syncs."""

@@ -1,1 +1,1 @@
-"""One module per revision, each whole or not at all."""
+"""One module per revision."""

@@ -1,0 +1,56 @@
+"""The steps that the statements of every table share."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from sqlalchemy import Column, Connection, Row, Select, func, select, tuple_
+
+from dashtam.database.pagination import Cursor, ListPage, PageRequest
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T")
+D = TypeVar("D", bound="DataclassInstance")
+
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+
+
+class Repository:
+    """The statements on one table, over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def _fetch_one(self, statement: Select[Any], build: Callable[[AnyRow], T]) -> T | None:
+        row = self._connection.execute(statement).one_or_none()
+        return None if row is None else build(row)
+
+    def _fetch_page(
+        self,
+        statement: Select[Any],
+        page: PageRequest,
+        build: Callable[[AnyRow], T],
+        *,
+        order: Sequence[Column[Any]],
+        descending: bool = False,
+    ) -> ListPage[T]:
+        """Return a page in the order of the id alone, or of the name and the id."""
+        total = self._connection.scalar(select(func.count()).select_from(statement.subquery()))
+        if page.after is not None:
+            position = (page.after.name, page.after.id)[-len(order) :]
+            key = tuple_(*order)
+            statement = statement.where(key < position if descending else key > position)
+        statement = statement.order_by(*(one.desc() if descending else one for one in order))
+        rows = self._connection.execute(statement.limit(page.limit + 1)).all()
+        last = None
+        if len(rows) > page.limit:
+            *name, last_id = [getattr(rows[page.limit - 1], column.name) for column in order]
+            last = Cursor(last_id, *name)
+        return ListPage([build(row) for row in rows[: page.limit]], total or 0, last)
+
+
+def from_row(record: type[D], row: AnyRow, **converted: object) -> D:
+    """Build a record from the columns with its fields' names, and from converted values."""
+    names = record.__dataclass_fields__.keys() - converted.keys()
+    return record(**{name: getattr(row, name) for name in names}, **converted)
