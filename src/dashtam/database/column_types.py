@@ -36,6 +36,7 @@ class _Converted(TypeDecorator[V]):
     in_sqlite: ClassVar[TypeEngine[Any]]
     to_sqlite: ClassVar[_Conversion]
     from_sqlite: ClassVar[_Conversion]
+    to_postgresql: "ClassVar[_Conversion | None]" = None
     from_postgresql: "ClassVar[_Conversion | None]" = None
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
@@ -45,7 +46,8 @@ class _Converted(TypeDecorator[V]):
 
     def bind_processor(self, dialect: Dialect) -> Callable[[V | None], Any]:
         """Return the conversion of parameters."""
-        return _unless_none(None if dialect.name == "postgresql" else self.to_sqlite)
+        is_postgresql = dialect.name == "postgresql"
+        return _unless_none(self.to_postgresql if is_postgresql else self.to_sqlite)
 
     def result_processor(
         self,
@@ -101,21 +103,6 @@ class Amount(_Converted[Decimal]):
     from_sqlite = staticmethod(Decimal)
 
 
-class Source(TypeDecorator[SnapshotSource]):
-    """A snapshot's source as a small number: there are very many snapshots."""
-
-    impl = SmallInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: SnapshotSource | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy passes it
-        """Return the number."""
-        return None if value is None else SOURCE_CODES[value]
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> SnapshotSource | None:  # noqa: ARG002 - SQLAlchemy passes it
-        """Return the source."""
-        return None if value is None else _SOURCES[value]
-
-
 SOURCE_CODES: Final = {
     SnapshotSource.ACCOUNT_SYNC: 1,
     SnapshotSource.HOLDINGS_SYNC: 2,
@@ -124,6 +111,17 @@ SOURCE_CODES: Final = {
     SnapshotSource.INITIAL_CONNECTION: 5,
 }
 _SOURCES = {code: source for source, code in SOURCE_CODES.items()}
+
+
+class Source(_Converted[SnapshotSource]):
+    """A snapshot's source as a small number: there are very many snapshots."""
+
+    impl = SmallInteger
+    cache_ok = True
+    in_postgresql = in_sqlite = SmallInteger()
+    to_postgresql = to_sqlite = staticmethod(SOURCE_CODES.__getitem__)
+    from_postgresql = from_sqlite = staticmethod(_SOURCES.__getitem__)
+
 
 # Names sort by code point in both databases: SQLite compares the bytes of UTF-8 by itself.
 NAME = Text().with_variant(Text(collation="C"), "postgresql")

@@ -1,9 +1,10 @@
 """The steps that the statements of every table share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from sqlalchemy import Column, Connection, Row, Select, func, select, tuple_
+from sqlalchemy import Column, Connection, Insert, Row, Select, func, select, tuple_
+from sqlalchemy.exc import IntegrityError
 
 from dashtam.database.pagination import Cursor, ListPage, PageRequest
 
@@ -15,6 +16,8 @@ D = TypeVar("D", bound="DataclassInstance")
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 
+_STREAMED = {"yield_per": 1_000}
+
 
 class Repository:
     """The statements on one table, over one connection."""
@@ -25,6 +28,18 @@ class Repository:
     def _fetch_one(self, statement: Select[Any], build: Callable[[AnyRow], T]) -> T | None:
         row = self._connection.execute(statement).one_or_none()
         return None if row is None else build(row)
+
+    def _stream_rows(self, statement: Select[Any]) -> Iterator[AnyRow]:
+        with self._connection.execute(statement, execution_options=_STREAMED) as rows:
+            yield from rows
+
+    def _insert_unless_taken(self, statement: Insert) -> bool:
+        try:
+            with self._connection.begin_nested():
+                self._connection.execute(statement)
+        except IntegrityError:
+            return False
+        return True
 
     def _fetch_page(
         self,

@@ -37,14 +37,9 @@ R = TypeVar("R")
 
 _log = get_logger()
 
-_SQLITE_OUTAGES: Final = (
-    "SQLITE_BUSY",
-    "SQLITE_LOCKED",
-    "SQLITE_FULL",
-    "SQLITE_IOERR",
-    "SQLITE_CANTOPEN",
-    "SQLITE_READONLY",
-    "SQLITE_PROTOCOL",
+_SQLITE_OUTAGES: Final = tuple(
+    "SQLITE_BUSY SQLITE_LOCKED SQLITE_FULL SQLITE_IOERR SQLITE_CANTOPEN SQLITE_READONLY"
+    " SQLITE_PROTOCOL".split()
 )
 
 
@@ -106,14 +101,11 @@ class Database:
 
     def __init__(self, engine: Engine, clock: Clock, render: Render | None = None) -> None:
         is_sqlite = engine.dialect.name == "sqlite"
+        self._reading = engine
         # SQLite's BEGIN reads one state throughout; PostgreSQL does so at this isolation level.
-        self._reading = (
-            engine
-            if is_sqlite
-            else engine.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
-        )
+        if not is_sqlite:
+            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            self._reading = engine.execution_options(**options)
         self._writing = engine.execution_options(**{WRITES: True})
         # SQLite has one writer at a time. Threads queue here; SQLite would make them poll.
         self._write_lock = Lock() if is_sqlite else nullcontext()

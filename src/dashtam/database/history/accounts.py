@@ -18,8 +18,6 @@ from dashtam.domain.user import UserId
 
 _CHANGEABLE = ("name", "account_type", "balance_sign", "is_hidden", "closed_at", "updated_at")
 
-_BATCH = 1_000
-
 
 class Accounts(Repository):
     """Every statement on ``accounts``."""
@@ -128,11 +126,8 @@ class Accounts(Repository):
     def chains(self) -> Iterator[tuple[AccountId, Chain]]:
         """Yield every user's accounts by id, each with the end of its chain; lock nothing."""
         columns = accounts.c.id, accounts.c.chain_length, accounts.c.chain_head
-        statement = select(*columns).order_by(accounts.c.id)
-        options = {"yield_per": _BATCH}
-        with self._connection.execute(statement, execution_options=options) as rows:
-            for account_id, length, head in rows:
-                yield AccountId(account_id), Chain(length, head)
+        for account_id, length, head in self._stream_rows(select(*columns).order_by(accounts.c.id)):
+            yield AccountId(account_id), Chain(length, head)
 
     def _update(self, account_id: AccountId, **values: object) -> None:
         self._connection.execute(update(accounts).where(accounts.c.id == account_id).values(values))

@@ -137,8 +137,7 @@ class BalanceSnapshots(Repository):
         self, account_id: AccountId, period: Period, source: SnapshotSource | None, limit: int
     ) -> OwnedSnapshots | None:
         """Return the first ``limit`` snapshots of the period, None if there is no such account."""
-        conditions = _conditions(source, start=period.start, end=period.end)
-        return self._load_owned(account_id, conditions, _OLDEST_FIRST, limit)
+        return self._load_owned(account_id, _conditions(source, period), _OLDEST_FIRST, limit)
 
     def newest(
         self,
@@ -148,7 +147,10 @@ class BalanceSnapshots(Repository):
         until: datetime | None = None,
     ) -> OwnedSnapshots | None:
         """Return the newest ``limit`` snapshots up to an instant, None if there is no account."""
-        found = self._load_owned(account_id, _conditions(source, end=until), _NEWEST_FIRST, limit)
+        conditions = _conditions(source)
+        if until is not None:
+            conditions.append(_s.captured_at <= until)
+        found = self._load_owned(account_id, conditions, _NEWEST_FIRST, limit)
         return None if found is None else replace(found, snapshots=found.snapshots[::-1])
 
     def _load_owned(
@@ -180,17 +182,16 @@ class BalanceSnapshots(Repository):
         self, account_id: AccountId, period: Period, source: SnapshotSource | None
     ) -> int:
         """Return the number of the account's snapshots in the period."""
-        conditions = _conditions(source, start=period.start, end=period.end)
-        statement = select(func.count()).select_from(balance_snapshots)
-        statement = statement.where(_s.account_id == account_id, *conditions)
+        statement = select(func.count()).where(
+            _s.account_id == account_id, *_conditions(source, period)
+        )
         return self._connection.scalar(statement) or 0
 
     def stream(
         self, account_id: AccountId, period: Period = ALL_TIME, source: SnapshotSource | None = None
     ) -> Iterator[BalanceSnapshot]:
         """Yield the account's snapshots of the period, oldest first."""
-        conditions = _conditions(source, start=period.start, end=period.end)
-        statement = _select_snapshots(_s.account_id == account_id, *conditions)
+        statement = _select_snapshots(_s.account_id == account_id, *_conditions(source, period))
         yield from map(_snapshot_from_row, self._stream_rows(statement.order_by(*_OLDEST_FIRST)))
 
     def since(self, account_id: AccountId, start: datetime) -> Iterator[BalanceSnapshot]:
@@ -261,9 +262,11 @@ class BalanceSnapshots(Repository):
         start = func.coalesce(before, literal(since, Instant))
         statement = (
             select(_s.captured_at, _s.balance)
-            .where(_s.account_id == account.id, *_conditions(end=until), _s.captured_at >= start)
+            .where(_s.account_id == account.id, NOT_RETRACTED, _s.captured_at >= start)
             .order_by(*_OLDEST_FIRST)
         )
+        if until is not None:
+            statement = statement.where(_s.captured_at <= until)
         for captured_at, balance in self._stream_rows(statement):
             yield captured_at, balance if account.balance_sign == 1 else balance.copy_negate()
 
@@ -291,27 +294,17 @@ class BalanceSnapshots(Repository):
             )
             yield Link(record, row.link)
 
-    def _stream_rows(self, statement: Select[Any]) -> Iterator[AnyRow]:
-        options = {"yield_per": _BATCH}
-        with self._connection.execute(statement, execution_options=options) as rows:
-            yield from rows
-
     def add(self, links: Iterable[Link]) -> None:
         """Record the snapshots."""
         insert_links(self._connection, links)
 
 
 def _conditions(
-    source: SnapshotSource | None = None,
-    *,
-    start: datetime | None = None,
-    end: datetime | None = None,
+    source: SnapshotSource | None, period: Period | None = None
 ) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [NOT_RETRACTED]
-    if start is not None:
-        conditions.append(_s.captured_at >= start)
-    if end is not None:
-        conditions.append(_s.captured_at <= end)
+    if period is not None:
+        conditions.append(_s.captured_at.between(period.start, period.end))
     if source is not None:
         conditions.append(_s.source == source)
     return conditions

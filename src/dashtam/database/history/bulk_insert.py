@@ -55,20 +55,24 @@ _POSTGRESQL: Final = (
 def insert_links(connection: Connection, links: Iterable[Link]) -> None:
     """Insert the links as rows, in one statement."""
     if connection.dialect.name == "sqlite":
-        rows = [_row_of(link, attrgetter("bytes"), to_microseconds) for link in links]
+        rows = [_row_of(link, attrgetter("bytes"), to_microseconds, bytes) for link in links]
         if rows:
             connection.exec_driver_sql(_SQLITE, rows)
         return
-    rows = [_row_of(link, attrgetter("hex"), datetime.isoformat) for link in links]
+    rows = [_row_of(link, attrgetter("hex"), datetime.isoformat, bytes.hex) for link in links]
     if rows:
         # One text for each column, because PostgreSQL parses arrays faster than the driver sends
-        # parameters. No value has a comma, a quote or a brace, or is empty.
-        arrays = [f"{{{','.join(map(_to_text, column))}}}" for column in zip(*rows, strict=True)]
+        # parameters. No value has a comma, a quote, a brace or the word None, or is empty.
+        texts = (",".join(map(str, values)) for values in zip(*rows, strict=True))
+        arrays = [f"{{{text.replace('None', 'NULL')}}}" for text in texts]
         connection.exec_driver_sql(_POSTGRESQL, tuple(arrays))
 
 
 def _row_of(
-    link: Link, convert_id: Callable[[UUID], object], convert_instant: Callable[[datetime], object]
+    link: Link,
+    convert_id: Callable[[UUID], object],
+    convert_instant: Callable[[datetime], object],
+    convert_digest: Callable[[bytes], object],
 ) -> tuple[object, ...]:
     record = link.record
     reading = record.reading
@@ -86,11 +90,5 @@ def _row_of(
         None if reading.cash_value is None else to_digits(reading.cash_value),
         None if reading.as_of is None else convert_instant(reading.as_of),
         convert_instant(record.created_at),
-        link.digest,
+        convert_digest(link.digest),
     )
-
-
-def _to_text(value: object) -> str:
-    if value is None:
-        return "NULL"
-    return value.hex() if isinstance(value, bytes) else str(value)

@@ -212,33 +212,29 @@ class HistoryCache:
         return CacheMissError()
 
 
-# The user of the credential, and the API token if its use has to be recorded; NULL where there is
-# none.
 _Caller = tuple[ColumnElement[Any], ColumnElement[Any]]
 
+_IS_LIVE_SESSION = (
+    sessions.c.id == bindparam("credential"),
+    sessions.c.revoked_at.is_(None),
+    sessions.c.expires_at > bindparam("now"),
+)
+_t = api_tokens.c
+_IS_LIVE_TOKEN = (
+    _t.token_hash == bindparam("credential"),
+    _t.revoked_at.is_(None),
+    or_(_t.expires_at.is_(None), _t.expires_at > bindparam("now")),
+)
+_IS_UNRECORDED = or_(_t.last_used_at.is_(None), _t.last_used_at <= bindparam("used_before"))
 
-def _by_session() -> _Caller:
-    user_id = select(sessions.c.user_id).where(
-        sessions.c.id == bindparam("credential"),
-        sessions.c.revoked_at.is_(None),
-        sessions.c.expires_at > bindparam("now"),
-    )
-    return user_id.scalar_subquery(), null()
-
-
-def _by_token() -> _Caller:
-    token = api_tokens.c
-    is_live = (
-        token.token_hash == bindparam("credential"),
-        token.revoked_at.is_(None),
-        or_(token.expires_at.is_(None), token.expires_at > bindparam("now")),
-    )
-    is_unrecorded = or_(
-        token.last_used_at.is_(None), token.last_used_at <= bindparam("used_before")
-    )
-    user_id = select(token.user_id).where(*is_live)
-    unrecorded_token_id = select(token.id).where(*is_live, is_unrecorded)
-    return user_id.scalar_subquery(), unrecorded_token_id.scalar_subquery()
+# The user of the credential, and the API token if its use has to be recorded; each may be NULL.
+_CALLERS: Final[Mapping[str, _Caller]] = {
+    "session": (select(sessions.c.user_id).where(*_IS_LIVE_SESSION).scalar_subquery(), null()),
+    "token": (
+        select(_t.user_id).where(*_IS_LIVE_TOKEN).scalar_subquery(),
+        select(_t.id).where(*_IS_LIVE_TOKEN, _IS_UNRECORDED).scalar_subquery(),
+    ),
+}
 
 
 def _select_latest(caller: _Caller) -> Select[Any]:
@@ -276,7 +272,6 @@ def _select_chunks(caller: _Caller, *conditions: ColumnElement[bool]) -> Select[
     )
 
 
-_CALLERS: Final = {"session": _by_session(), "token": _by_token()}
 _STATEMENTS: Final = {
     "latest": _select_latest,
     "within": _select_within,

@@ -1,6 +1,6 @@
 """The statements on API tokens."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -11,14 +11,9 @@ from dashtam.database.repository import AnyRow, Repository
 from dashtam.database.tables import api_tokens
 from dashtam.domain.user import ApiToken, ApiTokenId, UserId
 
-_UNREVOKED = select(
-    api_tokens.c.id,
-    api_tokens.c.user_id,
-    api_tokens.c.name,
-    api_tokens.c.created_at,
-    api_tokens.c.expires_at,
-    api_tokens.c.last_used_at,
-).where(api_tokens.c.revoked_at.is_(None))
+_UNREVOKED = select(*(api_tokens.c[field.name] for field in fields(ApiToken))).where(
+    api_tokens.c.revoked_at.is_(None)
+)
 
 USE_RECORDED_EVERY: Final = timedelta(minutes=1)
 """The shortest time between two updates of a token's ``last_used_at``."""

@@ -1,13 +1,12 @@
 """The statements on idempotency keys."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
 
 from dashtam.database.repository import Repository
 from dashtam.database.tables import idempotency_keys
@@ -56,23 +55,12 @@ class IdempotencyKeys(Repository):
                 _k.user_id == user_id, or_(_k.created_at <= now - _LIFETIME, is_interrupted)
             )
         )
-        statement = insert(idempotency_keys).values(
-            user_id=user_id,
-            route=route,
-            key=key,
-            fingerprint=response.fingerprint,
-            created_at=now,
-            lease_until=response.lease_until,
-            status=response.status,
-            headers=_encode_headers(response),
-            body=response.body,
+        values = asdict(response) | {"headers": _encode_headers(response)}
+        return self._insert_unless_taken(
+            insert(idempotency_keys).values(
+                user_id=user_id, route=route, key=key, created_at=now, **values
+            )
         )
-        try:
-            with self._connection.begin_nested():
-                self._connection.execute(statement)
-        except IntegrityError:
-            return False
-        return True
 
     def complete(self, user_id: UserId, route: str, key: str, response: StoredResponse) -> bool:
         """Store the response; False if the claim with its lease is gone."""

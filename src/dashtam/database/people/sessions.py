@@ -11,6 +11,8 @@ from dashtam.database.repository import AnyRow, Repository
 from dashtam.database.tables import sessions
 from dashtam.domain.user import Session, SessionId, UserId
 
+_ROTATED = ("generation", "refresh_hash", "rotated_at", "last_used_at", "expires_at")
+
 
 class Sessions(Repository):
     """Every statement on ``sessions``."""
@@ -43,13 +45,7 @@ class Sessions(Repository):
         self._connection.execute(
             update(sessions)
             .where(sessions.c.id == session.id)
-            .values(
-                generation=session.generation,
-                refresh_hash=session.refresh_hash,
-                rotated_at=session.rotated_at,
-                last_used_at=session.last_used_at,
-                expires_at=session.expires_at,
-            )
+            .values({name: getattr(session, name) for name in _ROTATED})
         )
 
     def revoke(self, session_id: SessionId, at: datetime) -> None:

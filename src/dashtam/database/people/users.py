@@ -2,24 +2,27 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Select, Table, delete, exists, func, insert, select, text, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 
 from dashtam.database.repository import AnyRow, Repository
 from dashtam.database.tables import (
     accounts,
-    api_tokens,
-    audit_log,
     balance_snapshots,
     connections,
     erasures,
-    history_chunks,
-    holdings,
-    idempotency_keys,
-    retractions,
-    sessions,
+    metadata,
     syncs,
     users,
 )
@@ -87,20 +90,16 @@ class Users(Repository):
 
     def add(self, user: User, password_hash: str) -> bool:
         """Insert a user; False if the e-mail is taken."""
-        statement = insert(users).values(
-            id=user.id,
-            email=user.email,
-            email_key=email_key(user.email),
-            password_hash=password_hash,
-            created_at=user.created_at,
-            updated_at=user.created_at,
+        return self._insert_unless_taken(
+            insert(users).values(
+                id=user.id,
+                email=user.email,
+                email_key=email_key(user.email),
+                password_hash=password_hash,
+                created_at=user.created_at,
+                updated_at=user.created_at,
+            )
         )
-        try:
-            with self._connection.begin_nested():
-                self._connection.execute(statement)
-        except IntegrityError:
-            return False
-        return True
 
     def add_first(self, user: User, password_hash: str) -> bool:
         """Insert the first user; False if there is one already."""
@@ -119,33 +118,19 @@ class Users(Repository):
         # A recording in progress ends first, and none begins: a new row that refers to a locked
         # one waits.
         for table in (users, connections, accounts, syncs):
-            owner_id = table.c.id if table is users else table.c.user_id
-            statement = select(table.c.id).where(owner_id == user_id).order_by(table.c.id)
+            statement = select(table.c.id).where(_is_owned(table, user_id)).order_by(table.c.id)
             self._connection.execute(statement.with_for_update()).all()
-        account_ids, sync_ids = _select_ids(accounts, user_id), _select_ids(syncs, user_id)
-        is_owned = balance_snapshots.c.account_id.in_(account_ids)
-        statement = select(func.count()).select_from(balance_snapshots).where(is_owned)
-        snapshots = self._connection.scalar(statement) or 0
+        is_owned = _is_owned(balance_snapshots, user_id)
+        count = select(func.count()).select_from(balance_snapshots).where(is_owned)
+        snapshots = self._connection.scalar(count) or 0
         # This row makes the triggers of the append-only tables allow the deletions.
         self._connection.execute(
             insert(erasures).values(user_id=user_id, erased_at=at, snapshots=snapshots)
         )
-        # A row is deleted before the rows that it refers to.
-        for table, condition in (
-            (balance_snapshots, is_owned),
-            (retractions, retractions.c.sync_id.in_(sync_ids)),
-            (holdings, holdings.c.account_id.in_(account_ids)),
-            (history_chunks, history_chunks.c.account_id.in_(account_ids)),
-            (accounts, accounts.c.user_id == user_id),
-            (syncs, syncs.c.user_id == user_id),
-            (connections, connections.c.user_id == user_id),
-            (sessions, sessions.c.user_id == user_id),
-            (api_tokens, api_tokens.c.user_id == user_id),
-            (idempotency_keys, idempotency_keys.c.user_id == user_id),
-            (audit_log, audit_log.c.user_id == user_id),
-            (users, users.c.id == user_id),
-        ):
-            self._connection.execute(delete(table).where(condition))
+        # Rows that refer to others come first.
+        for table in reversed(metadata.sorted_tables):
+            if table is not erasures:
+                self._connection.execute(delete(table).where(_is_owned(table, user_id)))
         return snapshots
 
     def erasures(self) -> Sequence[Erasure]:
@@ -158,8 +143,16 @@ def _select_password_hash(user_id: UserId) -> Select[str]:
     return select(users.c.password_hash).where(users.c.id == user_id)
 
 
-def _select_ids(table: Table, user_id: UserId) -> Select[Any]:
-    return select(table.c.id).where(table.c.user_id == user_id)
+def _is_owned(table: Table, user_id: UserId) -> ColumnElement[bool]:
+    """Select the user's rows of any table: by their user, else by their account or sync."""
+    if table is users:
+        return users.c.id == user_id
+    if "user_id" in table.c:
+        return table.c.user_id == user_id
+    column, owner = (
+        (table.c.account_id, accounts) if "account_id" in table.c else (table.c.sync_id, syncs)
+    )
+    return column.in_(select(owner.c.id).where(owner.c.user_id == user_id))
 
 
 def _from_row(row: AnyRow) -> User:

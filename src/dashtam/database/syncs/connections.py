@@ -13,6 +13,9 @@ from dashtam.database.tables import connections, syncs
 from dashtam.domain.connection import Connection, ConnectionId, ConnectionState, ProviderKind
 from dashtam.domain.user import UserId
 
+_CHANGING = ("name", "state", "detail", "last_synced_at", "next_sync_at", "updated_at")
+_CHANGING_LIVE = ("credentials", "fence", "failures", "paused_until")
+
 
 @dataclass(frozen=True, slots=True)
 class LiveConnection:
@@ -90,22 +93,10 @@ class Connections(Repository):
 
     def update(self, live: LiveConnection) -> None:
         """Store every field that changes, except the count of requests."""
-        connection = live.connection
+        values = {name: getattr(live.connection, name) for name in _CHANGING}
+        values |= {name: getattr(live, name) for name in _CHANGING_LIVE}
         self._connection.execute(
-            update(connections)
-            .where(connections.c.id == connection.id)
-            .values(
-                name=connection.name,
-                state=connection.state,
-                detail=connection.detail,
-                credentials=live.credentials,
-                last_synced_at=connection.last_synced_at,
-                next_sync_at=connection.next_sync_at,
-                updated_at=connection.updated_at,
-                fence=live.fence,
-                failures=live.failures,
-                paused_until=live.paused_until,
-            )
+            update(connections).where(connections.c.id == live.connection.id).values(values)
         )
 
     def count_request(

@@ -7,8 +7,6 @@ from decimal import Decimal
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot
 from dashtam.domain.money import Currency, Money, percent_change
 
-_ZERO = Decimal(0)
-
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -92,5 +90,5 @@ def totals_by_currency(balances: Iterable[Money]) -> dict[str, Money]:
     totals: dict[str, Money] = {}
     for balance in balances:
         code = balance.currency.code
-        totals[code] = totals.get(code, Money(_ZERO, balance.currency)) + balance
+        totals[code] = totals.get(code, Money(Decimal(0), balance.currency)) + balance
     return dict(sorted(totals.items()))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
+from operator import attrgetter
 
 from dashtam.domain.account import AccountId
 from dashtam.domain.history.balance_snapshot import SnapshotId
@@ -18,6 +19,9 @@ GENESIS = bytes(32)
 
 # The most digests that one link is compared with, so that a long run of wrong links costs no more.
 _MAX_ENDS = 16
+
+# The fields that the records of one sync have in common, so that they are formatted once.
+_SHARED = attrgetter("account_id", "sync_id", "source", "currency", "created_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +59,12 @@ class Chain:
 
 def link_records(chain: Chain, records: Iterable[Record]) -> Iterator[Link]:
     """Yield the records as the links that follow the end of the chain."""
-    previous, shared = chain.head, None
+    previous, shared, texts = chain.head, None, ("", "", "")
     for record in records:
-        if shared is None or not shared.is_of(record):
-            shared = _Shared.of(record)
-        previous = _digest(previous, record, shared)
+        fields = _SHARED(record)
+        if fields != shared:
+            shared, texts = fields, _format_shared(record)
+        previous = _digest(previous, record, texts)
         yield Link(record, previous)
 
 
@@ -82,8 +87,8 @@ def find_breaks(chain: Chain, links: Iterable[Link]) -> Iterator[int]:
             # The link before this one is missing, so that its digest cannot be checked.
             expected, ends = record.sequence + 1, {stored.digest}
             continue
-        shared = _Shared.of(record)
-        digests = {_digest(end, record, shared) for end in ends}
+        texts = _format_shared(record)
+        digests = {_digest(end, record, texts) for end in ends}
         if record.sequence == expected and stored.digest in digests:
             ends = {stored.digest}
         else:
@@ -96,44 +101,20 @@ def find_breaks(chain: Chain, links: Iterable[Link]) -> Iterator[int]:
         yield expected
 
 
-@dataclass(frozen=True, slots=True)
-class _Shared:
-    """The digested text of the fields that the records of one sync have in common."""
-
-    record: Record
-    account: str
-    sync: str
-    created_at: str
-
-    @staticmethod
-    def of(record: Record) -> "_Shared":
-        return _Shared(
-            record,
-            record.account_id.hex,
-            f"{record.sync_id.hex}\n{record.source}\n{record.currency.code}",
-            _instant(record.created_at),
-        )
-
-    def is_of(self, record: Record) -> bool:
-        # Identical objects: comparing their values would take as long as formatting them.
-        first = self.record
-        return (
-            record.account_id is first.account_id
-            and record.sync_id is first.sync_id
-            and record.source is first.source
-            and record.currency is first.currency
-            and record.created_at is first.created_at
-        )
+def _format_shared(record: Record) -> tuple[str, str, str]:
+    sync = f"{record.sync_id.hex}\n{record.source}\n{record.currency.code}"
+    return record.account_id.hex, sync, _instant(record.created_at)
 
 
-def _digest(previous: bytes, record: Record, shared: _Shared) -> bytes:
+def _digest(previous: bytes, record: Record, shared: tuple[str, str, str]) -> bytes:
     """Return the SHA-256 over the previous digest and every stored field of the record."""
+    account, sync, created_at = shared
     reading = record.reading
     text = (
-        f"{record.id.hex}\n{shared.account}\n{record.sequence}\n{shared.sync}\n"
+        f"{record.id.hex}\n{account}\n{record.sequence}\n{sync}\n"
         f"{_amount(reading.balance)}\n{_amount(reading.available_balance)}\n"
         f"{_amount(reading.holdings_value)}\n{_amount(reading.cash_value)}\n"
-        f"{_instant(reading.captured_at)}\n{_instant(reading.as_of)}\n{shared.created_at}"
+        f"{_instant(reading.captured_at)}\n{_instant(reading.as_of)}\n{created_at}"
     )
     return sha256(previous + text.encode("ascii")).digest()
 

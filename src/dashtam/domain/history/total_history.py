@@ -1,5 +1,6 @@
 """Balances at the end of each interval, of one account and of several together."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -80,28 +81,22 @@ class TimeGrid:
     ends: Sequence[datetime]
 
 
+@dataclass(slots=True)
 class _Total:
-    """A running sum."""
-
-    __slots__ = ("accounts", "amount", "carried")
-
-    def __init__(self) -> None:
-        self.amount = Decimal(0)
-        self.accounts = 0
-        self.carried = 0
+    amount: Decimal = Decimal(0)
+    accounts: int = 0
+    carried: int = 0
 
 
 def sample_balances(
     series: BalanceSeries, grid: TimeGrid, currency: Currency, limit: int | None = None
 ) -> list[BalancePoint]:
     """Return the account's balance at the end of each interval, thinned to ``limit`` points."""
-    return _thin(
-        [
-            BalancePoint(grid.ends[index], Money(amount, currency))
-            for index, amount, _ in _sample(series, grid)
-        ],
-        limit,
-    )
+    points = [
+        BalancePoint(grid.ends[index], Money(amount, currency))
+        for index, amount, _ in _sample(series, grid)
+    ]
+    return _thin(points, limit)
 
 
 def sum_balances(
@@ -113,24 +108,18 @@ def sum_balances(
     which no account counts has no point. The series are read one after the other, so that only the
     sums are in memory. The points are thinned to ``limit``.
     """
-    totals: dict[int, _Total] = {}
+    totals: defaultdict[int, _Total] = defaultdict(_Total)
     for one in series:
         for index, amount, is_carried in _sample(one, grid):
-            total = totals.get(index)
-            if total is None:
-                total = totals[index] = _Total()
+            total = totals[index]
             total.amount = EXACT.add(total.amount, amount)
             total.accounts += 1
             total.carried += is_carried
-    return _thin(
-        [
-            TotalPoint(
-                grid.ends[index], Money(total.amount, currency), total.accounts, total.carried
-            )
-            for index, total in sorted(totals.items())
-        ],
-        limit,
-    )
+    points = [
+        TotalPoint(grid.ends[index], Money(total.amount, currency), total.accounts, total.carried)
+        for index, total in sorted(totals.items())
+    ]
+    return _thin(points, limit)
 
 
 def _thin(points: list[P], limit: int | None) -> list[P]:
