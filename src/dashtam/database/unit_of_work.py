@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from structlog import get_logger
 from uuid_utils.compat import uuid7
@@ -45,7 +45,7 @@ _SQLITE_OUTAGES: Final = tuple(
 
 def _repository(cls: Callable[[Connection], R]) -> "cached_property[R]":
     """Create the repository when it is first used."""
-    return cached_property(lambda work: cls(work._connection))  # noqa: SLF001 - a property of it
+    return cached_property(lambda work: cls(work._connection))  # noqa: SLF001 - its own property
 
 
 class UnitOfWork:
@@ -126,7 +126,7 @@ class Database:
         Raises:
             Unavailable: the database cannot be reached.
         """
-        with _outages_raised(), self._reading.begin() as connection:
+        with _translate_outages(), self._reading.begin() as connection:
             yield UnitOfWork(connection, self._clock(), render=self._render)
 
     @contextmanager
@@ -136,30 +136,26 @@ class Database:
         Raises:
             Unavailable: the database cannot be reached, or its disk is full.
         """
-        with self._write_lock, _outages_raised(), self._writing.begin() as connection:
+        with self._write_lock, _translate_outages(), self._writing.begin() as connection:
             work = UnitOfWork(connection, self._clock(), address or self._address, self._render)
             yield work
             work.history_chunks.rebuild_changed()
 
 
 @contextmanager
-def _outages_raised() -> Iterator[None]:
+def _translate_outages() -> Iterator[None]:
     """Raise ``Unavailable`` for an outage of the database; any other error is a fault of ours."""
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         origin = getattr(error, "orig", None) or error
         code = getattr(origin, "sqlite_errorname", None) or getattr(origin, "sqlstate", None)
-        if not _is_outage(error, code or ""):
+        if isinstance(origin, sqlite3.Error):
+            # SQLite has the same class of error for a missing table and for a full disk.
+            is_outage = (code or "").startswith(_SQLITE_OUTAGES)
+        else:
+            is_outage = not isinstance(error, InterfaceError) or error.connection_invalidated
+        if not is_outage:
             raise
         _log.warning("database_unavailable", error=type(origin).__name__, code=code)
         raise Unavailable from error
-
-
-def _is_outage(error: DBAPIError | PoolTimeout, code: str) -> bool:
-    if isinstance(error, PoolTimeout):
-        return True
-    if isinstance(error.orig, sqlite3.Error):
-        # SQLite has the same class of error for a missing table and for a full disk.
-        return code.startswith(_SQLITE_OUTAGES)
-    return isinstance(error, OperationalError) or error.connection_invalidated

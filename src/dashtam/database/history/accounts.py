@@ -24,9 +24,8 @@ class Accounts(Repository):
 
     def get(self, account_id: AccountId) -> Account | None:
         """Return the account of any user."""
-        return self._fetch_one(
-            select(accounts).where(accounts.c.id == account_id), account_from_row
-        )
+        statement = select(accounts).where(accounts.c.id == account_id)
+        return self._fetch_one(statement, account_from_row)
 
     def of_user(self, user_id: UserId, page: PageRequest) -> ListPage[Account]:
         """Return the user's accounts by name (code points), then id."""

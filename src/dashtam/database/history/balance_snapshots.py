@@ -110,9 +110,8 @@ class BalanceSnapshots(Repository):
         found = []
         for row in self._connection.execute(select(accounts).where(is_owned)):
             account = account_from_row(row)
-            pair = newest.get(account.id, [])
-            previous = pair[-2] if pair[1:] else None
-            found.append(LatestBalance(account, pair[-1] if pair else None, previous))
+            previous, last = [None, None, *newest.get(account.id, [])][-2:]
+            found.append(LatestBalance(account, last, previous))
         return found
 
     def latest_of(self, account_ids: Sequence[AccountId]) -> Mapping[AccountId, BalanceSnapshot]:
@@ -121,8 +120,8 @@ class BalanceSnapshots(Repository):
         return {account_id: snapshots[-1] for account_id, snapshots in newest.items()}
 
     def _newest_two(self, condition: ColumnElement[bool]) -> dict[AccountId, list[BalanceSnapshot]]:
-        # From the instant of the second newest on an account has two rows, or a few more where
-        # several share that instant.
+        # From its second newest instant on an account has two rows, or a few more if several share
+        # that instant.
         second = _captured_at(accounts.c.id, _NEWEST_FIRST, offset=1)
         first = _captured_at(accounts.c.id, _NEWEST_FIRST)
         statement = _select_snapshots(
@@ -197,7 +196,7 @@ class BalanceSnapshots(Repository):
     def since(self, account_id: AccountId, start: datetime) -> Iterator[BalanceSnapshot]:
         """Yield the account's snapshots from an instant on, oldest first.
 
-        No cursor stays open, as with ``stream``: the same transaction writes between them.
+        Unlike ``stream`` this keeps no cursor open: the same transaction writes between batches.
         """
         statement = (
             _select_snapshots(_s.account_id == account_id, NOT_RETRACTED)
@@ -223,8 +222,8 @@ class BalanceSnapshots(Repository):
             .where(_s.account_id == account_id, NOT_RETRACTED)
             .order_by(*_OLDEST_FIRST)
         )
-        # A file is in order of time, so that its range holds about as many readings as it has
-        # instants. Where the range holds far more, each instant is looked up.
+        # Most files are in order of time, so that their range has about as many readings as
+        # instants. If the range has far more, each instant is looked up.
         limit = 2 * len(instants)
         in_range = _s.captured_at.between(min(instants), max(instants))
         rows = self._connection.execute(statement.where(in_range).limit(limit + 1)).all()

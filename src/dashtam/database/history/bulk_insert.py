@@ -7,7 +7,7 @@ The stored values are those that ``column_types`` would store.
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -17,39 +17,26 @@ from dashtam.database.tables import balance_snapshots
 from dashtam.domain.history.hash_chain import Link
 from dashtam.domain.period import to_microseconds
 
-
-class _Column(NamedTuple):
-    name: str
-    array_type: str
-    expression: str = "{}"
-
-
-_COLUMNS: Final = (
-    _Column("account_id", "uuid[]"),
-    _Column("captured_at", "timestamptz[]"),
-    _Column("sequence", "bigint[]"),
-    _Column("id", "uuid[]"),
-    _Column("sync_id", "uuid[]"),
-    _Column("source", "smallint[]"),
-    _Column("currency", "text[]"),
-    _Column("balance", "numeric[]"),
-    _Column("available_balance", "numeric[]"),
-    _Column("holdings_value", "numeric[]"),
-    _Column("cash_value", "numeric[]"),
-    _Column("as_of", "timestamptz[]"),
-    _Column("created_at", "timestamptz[]"),
-    _Column("link", "text[]", "decode({}, 'hex')"),
-)
-_NAMES: Final = ", ".join(column.name for column in _COLUMNS)
-_INSERT: Final = f"INSERT INTO {balance_snapshots.name} ({_NAMES})"
-
-# The only names in these statements are those of the columns above.
-_SQLITE: Final = f"{_INSERT} VALUES ({', '.join('?' for _ in _COLUMNS)})"
-_POSTGRESQL: Final = (
-    f"{_INSERT} SELECT {', '.join(column.expression.format(column.name) for column in _COLUMNS)}"  # noqa: S608 - see above
-    f" FROM unnest({', '.join(f'%s::{column.array_type}' for column in _COLUMNS)})"
-    f" AS rows ({_NAMES})"
-)
+_ARRAY_TYPES: Final = {
+    "account_id": "uuid[]",
+    "captured_at": "timestamptz[]",
+    "sequence": "bigint[]",
+    "id": "uuid[]",
+    "sync_id": "uuid[]",
+    "source": "smallint[]",
+    "currency": "text[]",
+    "balance": "numeric[]",
+    "available_balance": "numeric[]",
+    "holdings_value": "numeric[]",
+    "cash_value": "numeric[]",
+    "as_of": "timestamptz[]",
+    "created_at": "timestamptz[]",
+    "link": "bytea[]",
+}
+_INSERT: Final = f"INSERT INTO {balance_snapshots.name} ({', '.join(_ARRAY_TYPES)})"
+_SQLITE: Final = f"{_INSERT} VALUES ({', '.join('?' for _ in _ARRAY_TYPES)})"
+_ARRAYS: Final = ", ".join(f"%s::{array_type}" for array_type in _ARRAY_TYPES.values())
+_POSTGRESQL: Final = f"{_INSERT} SELECT * FROM unnest({_ARRAYS})"  # noqa: S608 - our own names
 
 
 def insert_links(connection: Connection, links: Iterable[Link]) -> None:
@@ -59,7 +46,7 @@ def insert_links(connection: Connection, links: Iterable[Link]) -> None:
         if rows:
             connection.exec_driver_sql(_SQLITE, rows)
         return
-    rows = [_row_of(link, attrgetter("hex"), datetime.isoformat, bytes.hex) for link in links]
+    rows = [_row_of(link, attrgetter("hex"), datetime.isoformat, _to_bytea) for link in links]
     if rows:
         # One text for each column, because PostgreSQL parses arrays faster than the driver sends
         # parameters. No value has a comma, a quote, a brace or the word None, or is empty.
@@ -92,3 +79,8 @@ def _row_of(
         convert_instant(record.created_at),
         convert_digest(link.digest),
     )
+
+
+def _to_bytea(digest: bytes) -> str:
+    # An array takes one of the two backslashes for its own.
+    return rf"\\x{digest.hex()}"

@@ -64,15 +64,10 @@ class IdempotencyKeys(Repository):
 
     def complete(self, user_id: UserId, route: str, key: str, response: StoredResponse) -> bool:
         """Store the response; False if the claim with its lease is gone."""
-        values = {
-            "status": response.status,
-            "headers": _encode_headers(response),
-            "body": response.body,
-        }
         completed = self._connection.execute(
             update(idempotency_keys)
             .where(_is_key(user_id, route, key), _is_claimed(response.lease_until))
-            .values(values)
+            .values(status=response.status, headers=_encode_headers(response), body=response.body)
         )
         return completed.rowcount == 1
 
