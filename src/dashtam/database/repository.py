@@ -1,18 +1,21 @@
 """The steps that the statements of every table share."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from dataclasses import Field
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import Column, Connection, Insert, Row, Select, func, select, tuple_
 from sqlalchemy.exc import IntegrityError
 
 from dashtam.database.pagination import Cursor, ListPage, PageRequest
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+
+class _Dataclass(Protocol):
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
 
 T = TypeVar("T")
-D = TypeVar("D", bound="DataclassInstance")
+D = TypeVar("D", bound=_Dataclass)
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 

@@ -167,7 +167,7 @@ class PostgresqlDriver:
     async def fetch(
         self, statement: PreparedStatement, parameters: Mapping[str, object]
     ) -> Sequence[Row]:
-        """Return the rows; after a failure pause and connect anew."""
+        """Return the rows; after a failure, pause and reconnect."""
         import asyncpg  # noqa: PLC0415 - an installation for SQLite does not have it
 
         slots = self._slots

@@ -98,7 +98,8 @@ class _ChunkRow(NamedTuple):
 class HistoryCache:
     """The chunks of a database; ``rebuild`` starts the rebuilding of an account's damaged chunks.
 
-    Every method raises ``CacheMissError`` where the rows have to give the answer.
+    Every query raises ``CacheMissError`` where the rows have to give the answer. ``version``,
+    ``open`` and ``close`` are the driver's.
     """
 
     def __init__(self, driver: Driver, rebuild: Callable[[UUID], None]) -> None:
@@ -151,7 +152,7 @@ class HistoryCache:
         self, credential: Credential, account_id: AccountId, limit: int
     ) -> CachedHistory:
         """Return the chunks that hold the newest ``limit`` snapshots."""
-        # The last chunk may be short, and the one before it while the last is being filled.
+        # Every chunk but the last is full, and the last may have a single snapshot.
         limits = {"chunks": (limit - 1) // CHUNK_SIZE + 2}
         rows = (await self._fetch_chunks("newest", credential, account_id, limits))[::-1]
         has_start = sum(row.snapshots for row in rows) >= limit or self._is_first(rows[0])

@@ -144,7 +144,7 @@ def _select_password_hash(user_id: UserId) -> Select[str]:
 
 
 def _is_owned(table: Table, user_id: UserId) -> ColumnElement[bool]:
-    """Select the user's rows of any table: by their user, else by their account or sync."""
+    """Return the condition of the user's rows: by their user, else by their account or sync."""
     if table is users:
         return users.c.id == user_id
     if "user_id" in table.c:
