@@ -100,9 +100,7 @@ class Money:
 
     def __str__(self) -> str:
         """Return plain digits, at least the currency's minor digits; no exponent and no ``-0``."""
-        text = format(self.amount, "f")
-        if not self.amount:
-            text = text.removeprefix("-")
+        text = format(self.amount or self.amount.copy_abs(), "f")
         whole, _, fraction = text.partition(".")
         missing = self.currency.digits - len(fraction)
         return f"{whole}.{fraction}{'0' * missing}" if missing > 0 else text

@@ -132,8 +132,7 @@ def missing_balance(field: str) -> Unusable:
 
 def clean(text: str, length: int = 200) -> str:
     """Return the printable characters on one line, truncated to the length."""
-    line = " ".join(text.split())
-    return "".join(filter(str.isprintable, line))[:length]
+    return "".join(filter(str.isprintable, " ".join(text.split())))[:length]
 
 
 def last_per_instant(ranked: Iterable[tuple[tuple[int, ...], Reading]]) -> list[Reading]:

@@ -89,6 +89,6 @@ class _Bucket(Generic[T]):
 
     def kept(self) -> list[T]:
         """Return the first, the last, the smallest and the largest, each once, in order."""
-        ends = (0, self.first), (self._count - 1, self.last)
-        by_index = dict([*ends, self._smallest, self._largest])
+        last = self._count - 1, self.last
+        by_index = dict([(0, self.first), last, self._smallest, self._largest])
         return [by_index[index] for index in sorted(by_index)]
