@@ -42,7 +42,7 @@ ALL_TIME = Period(MIN_INSTANT, MAX_INSTANT)
 
 
 class Interval(StrEnum):
-    """The length of an interval; a week begins on Monday (ISO 8601)."""
+    """How long an interval is; a week begins on Monday (ISO 8601)."""
 
     DAY = "day"
     WEEK = "week"
