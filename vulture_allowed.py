@@ -81,6 +81,7 @@ total_change_amount
 total_change_percent
 total_count
 tz
+updated_at
 pytestmark
 
 # A field and a hook of wire shapes, read by msgspec and by Python
