@@ -1,1 +1,1 @@
-"""What Dashtam does: one module per noun, one function per use case."""
+"""The use cases: one module for each noun, one function for each use case."""
