@@ -3779,7 +3779,7 @@ export interface operations {
                      *             ".ofx",
                      *             ".qfx"
                      *           ],
-                     *           "description": "What banks, cards and brokers offer for Quicken or Money, positions included."
+                     *           "description": "Statements of banks, cards and brokers for Quicken or Money, positions included."
                      *         }
                      *       ],
                      *       "total_count": 1

@@ -30,7 +30,7 @@ FORMATS = (
         "ofx",
         "OFX / QFX",
         (".ofx", ".qfx"),
-        "What banks, cards and brokers offer for Quicken or Money, positions included.",
+        "Statements of banks, cards and brokers for Quicken or Money, positions included.",
     ),
     Format(
         "mt940",

@@ -136,7 +136,7 @@ class FormatList(Shape):
                 "slug": "ofx",
                 "name": "OFX / QFX",
                 "extensions": [".ofx", ".qfx"],
-                "description": "What banks, cards and brokers offer for Quicken or Money,"
+                "description": "Statements of banks, cards and brokers for Quicken or Money,"
                 " positions included.",
             }
         ],
