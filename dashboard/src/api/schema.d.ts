@@ -3779,7 +3779,7 @@ export interface operations {
                      *             ".ofx",
                      *             ".qfx"
                      *           ],
-                     *           "description": "Statements of banks, cards and brokers for Quicken or Money, positions included."
+                     *           "description": "Downloads for Quicken or Money from banks, cards and brokers, positions included."
                      *         }
                      *       ],
                      *       "total_count": 1

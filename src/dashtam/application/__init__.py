@@ -1,1 +1,1 @@
-"""The use cases: one module for each noun, one function for each use case."""
+"""The use cases: one module per noun, one function per use case."""

@@ -14,7 +14,7 @@ _NS_PER_US = 1_000
 class MemoryBuckets:
     """Buckets of one process, for all its threads.
 
-    Both clocks count nanoseconds. The monotonic clock refills the buckets; the time since the
+    Both clocks count nanoseconds. The monotonic clock decides what is allowed; the time since the
     epoch serves ``reset_at`` alone.
     """
 

@@ -30,7 +30,7 @@ FORMATS = (
         "ofx",
         "OFX / QFX",
         (".ofx", ".qfx"),
-        "Statements of banks, cards and brokers for Quicken or Money, positions included.",
+        "Downloads for Quicken or Money from banks, cards and brokers, positions included.",
     ),
     Format(
         "mt940",

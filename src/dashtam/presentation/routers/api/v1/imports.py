@@ -136,7 +136,7 @@ class FormatList(Shape):
                 "slug": "ofx",
                 "name": "OFX / QFX",
                 "extensions": [".ofx", ".qfx"],
-                "description": "Statements of banks, cards and brokers for Quicken or Money,"
+                "description": "Downloads for Quicken or Money from banks, cards and brokers,"
                 " positions included.",
             }
         ],
