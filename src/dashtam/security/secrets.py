@@ -3,8 +3,7 @@
 import hmac
 import os
 
-from dashtam.security.key_ring import LiveKeyRing
-from dashtam.security.keys import SECRET_BYTES
+from dashtam.security.key_ring import SECRET_BYTES, LiveKeyRing
 
 
 class KeyRingSecrets:
