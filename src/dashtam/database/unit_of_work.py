@@ -71,8 +71,13 @@ class UnitOfWork:
     ) -> None:
         self.now = now
         self.address = address
-        self.history_chunks = HistoryChunks(connection, render)
         self._connection = connection
+        self._render = render
+
+    @cached_property
+    def history_chunks(self) -> HistoryChunks:
+        """The chunks of the history cache; those that changed are rebuilt before the commit."""
+        return HistoryChunks(self._connection, self._render)
 
     @contextmanager
     def dry_run(self) -> Iterator[None]:
