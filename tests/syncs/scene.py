@@ -23,8 +23,8 @@ from dashtam.domain.connection import Connection, ConnectionId
 from dashtam.domain.sync import SnapshotSource, Sync
 from dashtam.domain.user import Session, SessionId, User, UserId
 from dashtam.presentation.app import AppOptions, make_app
-from dashtam.presentation.schemas.snapshot_chunks import render_snapshot
-from dashtam.rate_limit.memory import MemoryBuckets
+from dashtam.presentation.schemas.snapshots import render_snapshot
+from dashtam.rate_limit.token_bucket import MemoryBuckets
 from dashtam.security.cipher import KeyRingCipher
 from dashtam.security.jwt import JwtSigner
 from dashtam.security.key_ring import LiveKeyRing, create
@@ -151,7 +151,7 @@ def surroundings() -> AppOptions:
         errors_url="https://api.dashtam.com/errors/",
         is_ready=lambda: True,
         jwks=dict,
-        observe=lambda _method, _status, _took_s: None,
+        observe=None,
         metrics=None,
         close=lambda: None,
         log=get_logger(),

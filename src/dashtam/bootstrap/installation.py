@@ -49,7 +49,7 @@ class Installation(Container, InstallationPort):
                 errors_url=settings.errors_url,
                 is_ready=lambda: health.is_current(self.engine),
                 jwks=lambda: self.ring.current().jwks(self.clock()),
-                observe=metrics.observe,
+                observe=metrics.observe if settings.metrics else None,
                 metrics=metrics.render if settings.metrics else None,
                 close=close or self.close,
                 log=structlog.get_logger(),

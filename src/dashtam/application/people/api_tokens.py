@@ -84,15 +84,13 @@ class TokenUsage:
         self._waiting: set[ApiTokenId] = set()
         self._is_writing = False
 
-    def note(self, principal: Principal) -> None:
-        """Record soon that the principal's token was used, if that is due.
+    def note(self, token_id: ApiTokenId) -> None:
+        """Record soon that the token was used.
 
         A use that cannot be written is left to the token's next one.
         """
-        if principal.unrecorded_token_id is None:
-            return
         with self._lock:
-            self._waiting.add(principal.unrecorded_token_id)
+            self._waiting.add(token_id)
             if self._is_writing:
                 return
             self._is_writing = True

@@ -123,8 +123,7 @@ def refresh(services: Services, refresh_token: str, address: str = "") -> TokenP
 def authenticate(work: UnitOfWork, signer: Signer, token: str) -> Principal:
     """Return the principal of an access token of a live session, or of an API token.
 
-    Where ``unrecorded_token_id`` is set, the caller passes the principal on to
-    ``api_tokens.TokenUsage``.
+    Where ``unrecorded_token_id`` is set, the caller passes it on to ``api_tokens.TokenUsage``.
 
     Raises:
         Unauthorized: the token is not valid, or not any more.
