@@ -13,8 +13,8 @@ MOST = {
     "history from the rows": 23,
     "history from the cache": 14,
     "kept answer": 8,
-    "import": 45,
-    "scheduled sync": 36,
+    "import": 37,
+    "scheduled sync": 27,
 }
 
 

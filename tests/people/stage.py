@@ -23,10 +23,9 @@ from dashtam.providers.http_client import Outbound
 from dashtam.rate_limit.token_bucket import MemoryBuckets
 from dashtam.security.cipher import KeyRingCipher
 from dashtam.security.jwt import JwtSigner
-from dashtam.security.key_ring import LiveKeyRing, create
+from dashtam.security.key_ring import KeyRingSecrets, LiveKeyRing, create
 from dashtam.security.passwords import Argon2Passwords
-from dashtam.security.secrets import KeyRingSecrets
-from dashtam.statements.statement_files import SandboxedStatementFiles
+from dashtam.statements.sandbox import SandboxedStatementFiles
 
 T = TypeVar("T")
 

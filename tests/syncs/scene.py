@@ -27,10 +27,9 @@ from dashtam.presentation.schemas.snapshots import render_snapshot
 from dashtam.rate_limit.token_bucket import MemoryBuckets
 from dashtam.security.cipher import KeyRingCipher
 from dashtam.security.jwt import JwtSigner
-from dashtam.security.key_ring import LiveKeyRing, create
+from dashtam.security.key_ring import KeyRingSecrets, LiveKeyRing, create
 from dashtam.security.passwords import Argon2Passwords
-from dashtam.security.secrets import KeyRingSecrets
-from dashtam.statements.statement_files import SandboxedStatementFiles
+from dashtam.statements.sandbox import SandboxedStatementFiles
 from scripted_provider import SECRET, Nowhere, Scripted
 
 GENEROUS = 1_000_000

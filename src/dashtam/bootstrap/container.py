@@ -30,11 +30,10 @@ from dashtam.rate_limit.token_bucket import MemoryBuckets
 from dashtam.security import key_ring
 from dashtam.security.cipher import KeyRingCipher
 from dashtam.security.jwt import JwtSigner
-from dashtam.security.key_ring import KeyRing, KeyRingUnreadable, LiveKeyRing
+from dashtam.security.key_ring import KeyRing, KeyRingSecrets, KeyRingUnreadable, LiveKeyRing
 from dashtam.security.passwords import Argon2Passwords
-from dashtam.security.secrets import KeyRingSecrets
 from dashtam.settings import Settings, read_settings
-from dashtam.statements.statement_files import SandboxedStatementFiles
+from dashtam.statements.sandbox import SandboxedStatementFiles
 
 
 def now() -> datetime:

@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -97,7 +97,9 @@ class Installation(Container, InstallationPort):
     def work(self, started: Callable[[], None]) -> None:
         """Sync due connections in this process alone."""
         logs.configure(self.settings.log_level)
-        worker = Worker(self.services(), structlog.get_logger())
+        # Loaded now, since syncs are all that this process does.
+        services = replace(self.services(), http_for=self.http_client_for)
+        worker = Worker(services, structlog.get_logger())
         started()
         with closing(self):
             worker.run_until_signalled()

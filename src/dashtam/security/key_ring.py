@@ -1,8 +1,9 @@
-"""The key ring: signing keys, sealing keys and a secret, kept outside the database.
+"""The key ring: signing keys, sealing keys and a secret to derive others from.
 
-The ring is one JSON file, or the same text in a setting.
+It is kept outside the database, as one JSON file or the same text in a setting.
 """
 
+import hmac
 import os
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -267,6 +268,26 @@ class LiveKeyRing:
         except OSError:
             return None
         return found and (found.st_mtime_ns, found.st_ino, found.st_size)
+
+
+class KeyRingSecrets:
+    """Secrets that a stolen database does not hold."""
+
+    def __init__(self, keys: LiveKeyRing) -> None:
+        self._keys = keys
+
+    def random(self) -> bytes:
+        """Read the operating system's random source."""
+        return os.urandom(SECRET_BYTES)
+
+    def derive(self, purpose: str, data: bytes) -> bytes:
+        """Derive a key for the purpose, so that no two purposes share an HMAC."""
+        key = hmac.digest(self._keys.current().secret, purpose.encode(), "sha256")
+        return hmac.digest(key, data, "sha256")
+
+    def fraction(self) -> float:
+        """Read the same source."""
+        return int.from_bytes(self.random()[:6]) / 2**48
 
 
 def _new_signing_key(now: datetime) -> SigningKey:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -129,7 +130,7 @@ class Pipeline:
         if route.idempotent and KEY_HEADER in request.headers:
             self._key = read_key(request)
         check_accept(request.headers.get("accept"), route.media_type)
-        if route.auth is Auth.SESSION and self._caller and not self._caller.may_write:
+        if route.auth is Auth.SESSION and self._caller and self._caller.session_id is None:
             detail = "A read-only token only reads. Sign in to do this."
             raise Forbidden(detail)
 
@@ -182,7 +183,8 @@ class Pipeline:
         services = self._services
         if work is None:
             # The audit log has the address also in the units of work that the handler opens.
-            services = services.for_address(self._request.address)
+            database = services.database.for_address(self._request.address)
+            services = replace(services, database=database)
         context = RequestContext(self._values, services, self._request, self._caller, work)
         if claim:
             context.store_response = partial(self._store_response, claim)
