@@ -47,7 +47,7 @@ from dashtam.presentation.routers.api.v1.routes.fast_path import (
     ResponseCache,
     build_cached_response,
 )
-from dashtam.presentation.schemas.snapshot_chunks import render_snapshot
+from dashtam.presentation.schemas.snapshots import render_snapshot
 
 START = datetime(2024, 1, 1, 10, tzinfo=UTC)
 ALL = {"start_date": "1990-01-01", "end_date": "2990-01-01"}

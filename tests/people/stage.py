@@ -18,15 +18,14 @@ from dashtam.bootstrap.background_tasks import BackgroundTasks
 from dashtam.database.engine import open_engine
 from dashtam.database.unit_of_work import Database
 from dashtam.domain.user import User
-from dashtam.presentation.schemas.snapshot_chunks import render_snapshot
+from dashtam.presentation.schemas.snapshots import render_snapshot
 from dashtam.providers.http_client import Outbound
-from dashtam.rate_limit.memory import MemoryBuckets
+from dashtam.rate_limit.token_bucket import MemoryBuckets
 from dashtam.security.cipher import KeyRingCipher
 from dashtam.security.jwt import JwtSigner
-from dashtam.security.key_ring import LiveKeyRing, create
+from dashtam.security.key_ring import KeyRingSecrets, LiveKeyRing, create
 from dashtam.security.passwords import Argon2Passwords
-from dashtam.security.secrets import KeyRingSecrets
-from dashtam.statements.statement_files import SandboxedStatementFiles
+from dashtam.statements.sandbox import SandboxedStatementFiles
 
 T = TypeVar("T")
 

@@ -14,8 +14,14 @@ import pytest
 
 from dashtam.domain.user import SessionId, UserId
 from dashtam.security.jwt import JwtSigner
-from dashtam.security.key_ring import KeyRing, KeyRingUnreadable, LiveKeyRing, create, rotate
-from dashtam.security.secrets import KeyRingSecrets
+from dashtam.security.key_ring import (
+    KeyRing,
+    KeyRingSecrets,
+    KeyRingUnreadable,
+    LiveKeyRing,
+    create,
+    rotate,
+)
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ME, MINE = UserId(uuid4()), SessionId(uuid4())

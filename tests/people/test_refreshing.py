@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from dashtam.application.people import refresh_tokens, sessions
 from dashtam.application.people.sessions import TokenPair
 from dashtam.domain.errors import Unauthorized
-from dashtam.security.key_ring import KeyRing, LiveKeyRing
-from dashtam.security.secrets import KeyRingSecrets
+from dashtam.security.key_ring import KeyRing, KeyRingSecrets, LiveKeyRing
 from people.stage import SetClock, Stage, at_once
 
 

@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dashtam.application.rate_limits import API_READ, AUTH, SYNC, RateLimitResult, RatePolicy
-from dashtam.rate_limit.memory import MemoryBuckets
+from dashtam.rate_limit.token_bucket import MemoryBuckets
 from rate_limit.bucket_model import Model
 
 US_PER_S = 1_000_000

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from dashtam.domain.errors import DashtamError
 from dashtam.domain.statement import Statement
-from dashtam.statements.sandbox import decode_statement, read_encoded
+from dashtam.statements.sandbox import decode_statement, read_responses
 
 NOW = datetime(2026, 11, 22, 19, tzinfo=UTC)
 
@@ -15,8 +15,10 @@ NOW = datetime(2026, 11, 22, 19, tzinfo=UTC)
 def read_in_sandbox(
     file: BinaryIO, slug: str | None = None, mapping: Mapping[str, object] | None = None
 ) -> Generator[Statement]:
-    with closing(read_encoded(file, slug, mapping, NOW)) as lines:
-        yield from map(decode_statement, lines)
+    with closing(read_responses(file, slug, mapping, NOW)) as responses:
+        next(responses)
+        for response in responses:
+            yield decode_statement(bytes(response.statement))
 
 
 def to_text(statements: Iterable[Statement]) -> str:

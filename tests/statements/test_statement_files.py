@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dashtam.domain.errors import UnreadableFile
-from dashtam.statements import statement_files
-from dashtam.statements.statement_files import SandboxedStatementFiles
+from dashtam.statements import sandbox
+from dashtam.statements.sandbox import SandboxedStatementFiles
 from statements.statement_text import NOW
 
 HEADER = b"Date,Balance,Account\n"
@@ -28,7 +28,7 @@ def test_a_refusal_at_the_end_comes_before_the_first_statement() -> None:
 
 
 def test_a_long_file_does_not_stay_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statement_files, "MAX_IN_MEMORY_BYTES", 100_000)
+    monkeypatch.setattr(sandbox, "MAX_IN_MEMORY_BYTES", 100_000)
     file = io.BytesIO(HEADER + rows(30_000))
     tracemalloc.start()
     with SandboxedStatementFiles().read(file, None, {}, NOW) as read:

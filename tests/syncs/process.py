@@ -33,7 +33,7 @@ from dashtam.database.engine import open_engine
 from dashtam.database.unit_of_work import Database, UnitOfWork
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.sync import SnapshotSource
-from dashtam.presentation.schemas.snapshot_chunks import render_snapshot
+from dashtam.presentation.schemas.snapshots import render_snapshot
 from scripted_provider import account
 from syncs.scene import ring_world
 

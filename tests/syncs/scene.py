@@ -23,14 +23,13 @@ from dashtam.domain.connection import Connection, ConnectionId
 from dashtam.domain.sync import SnapshotSource, Sync
 from dashtam.domain.user import Session, SessionId, User, UserId
 from dashtam.presentation.app import AppOptions, make_app
-from dashtam.presentation.schemas.snapshot_chunks import render_snapshot
-from dashtam.rate_limit.memory import MemoryBuckets
+from dashtam.presentation.schemas.snapshots import render_snapshot
+from dashtam.rate_limit.token_bucket import MemoryBuckets
 from dashtam.security.cipher import KeyRingCipher
 from dashtam.security.jwt import JwtSigner
-from dashtam.security.key_ring import LiveKeyRing, create
+from dashtam.security.key_ring import KeyRingSecrets, LiveKeyRing, create
 from dashtam.security.passwords import Argon2Passwords
-from dashtam.security.secrets import KeyRingSecrets
-from dashtam.statements.statement_files import SandboxedStatementFiles
+from dashtam.statements.sandbox import SandboxedStatementFiles
 from scripted_provider import SECRET, Nowhere, Scripted
 
 GENEROUS = 1_000_000
@@ -151,7 +150,7 @@ def surroundings() -> AppOptions:
         errors_url="https://api.dashtam.com/errors/",
         is_ready=lambda: True,
         jwks=dict,
-        observe=lambda _method, _status, _took_s: None,
+        observe=None,
         metrics=None,
         close=lambda: None,
         log=get_logger(),

@@ -7,14 +7,12 @@ from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Final
 
-from dashtam.application.audit_log import record_event
 from dashtam.application.connections import connect
 from dashtam.application.connections.connect import NewConnection
 from dashtam.application.history import accounts
 from dashtam.application.history.accounts import AccountChanges
 from dashtam.application.imports import file_import
-from dashtam.application.imports.file_import import SentFile
-from dashtam.application.imports.import_result import Import
+from dashtam.application.imports.file_import import Import, SentFile
 from dashtam.application.people import api_tokens, users
 from dashtam.application.ports import Services
 from dashtam.database.pagination import iterate_all
@@ -105,7 +103,7 @@ def _prepare_user(services: Services, password: str) -> User:
         if not work.users.add(user, password_hash):
             detail = "Another demonstration is being made ready at this moment."
             raise DashtamError(detail)
-        record_event(work, "user_registered", user.id, user.id)
+        work.record_event("user_registered", user.id, user.id)
     return user
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import BinaryIO, Protocol
 
@@ -38,10 +38,13 @@ class Signer(Protocol):
 
 
 class Secrets(Protocol):
-    """Random bytes, and secrets derived from keys outside the database."""
+    """Random values, and secrets derived from keys outside the database."""
 
     def random(self) -> bytes:
         """Return 32 unpredictable bytes."""
+
+    def fraction(self) -> float:
+        """Return a random number from 0 (included) to 1."""
 
     def derive(self, purpose: str, data: bytes) -> bytes:
         """Return 32 bytes that only this key ring derives from the data, by purpose."""
@@ -143,11 +146,3 @@ class Services:
     background: Background
     options: ServiceOptions
     history_cache: HistoryCache | None = None
-
-    def for_address(self, address: str) -> "Services":
-        """Return the same services, their units of work on behalf of this client address."""
-        return replace(self, database=self.database.for_address(address))
-
-    def random_fraction(self) -> float:
-        """Return a random number from 0 (included) to 1."""
-        return int.from_bytes(self.secrets.random()[:6]) / 2**48

@@ -23,20 +23,17 @@ from dashtam.database.unit_of_work import Clock, Database
 from dashtam.domain.account import AccountId
 from dashtam.domain.errors import DashtamError
 from dashtam.presentation.http.client_ip import is_loopback
-from dashtam.presentation.schemas.snapshot_chunks import render_snapshot
+from dashtam.presentation.schemas.snapshots import render_snapshot
 from dashtam.providers.registry import load_providers
-from dashtam.rate_limit.memory import MemoryBuckets
 from dashtam.rate_limit.redis import RedisBuckets
+from dashtam.rate_limit.token_bucket import MemoryBuckets
 from dashtam.security import key_ring
 from dashtam.security.cipher import KeyRingCipher
 from dashtam.security.jwt import JwtSigner
-from dashtam.security.key_ring import KeyRing, KeyRingUnreadable, LiveKeyRing
+from dashtam.security.key_ring import KeyRing, KeyRingSecrets, KeyRingUnreadable, LiveKeyRing
 from dashtam.security.passwords import Argon2Passwords
-from dashtam.security.secrets import KeyRingSecrets
 from dashtam.settings import Settings, read_settings
-from dashtam.statements.statement_files import SandboxedStatementFiles
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from dashtam.statements.sandbox import SandboxedStatementFiles
 
 
 def now() -> datetime:
@@ -143,7 +140,7 @@ class Container:
         elif self.clock is now:
             buckets = MemoryBuckets()
         else:
-            buckets = MemoryBuckets(self._clock_ns, self._clock_ns)
+            buckets = MemoryBuckets.timed_by(self.clock)
         driver = create_driver(self.engine, connections=max(1, settings.database_pool // 2))
         self._services = Services(
             database=database,
@@ -214,9 +211,6 @@ class Container:
             if sqlite_path(self.settings.database) is not None:
                 lock.enter_context(backups.hold_data_folder(self.settings.data))
             self._folder_lock = lock
-
-    def _clock_ns(self) -> int:
-        return (self.clock() - _EPOCH) // timedelta(microseconds=1) * 1_000
 
     def _rebuild_history(self, account_id: UUID) -> None:
         """Rebuild the cached history of an account, once for all readers that find it damaged."""

@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -49,7 +49,7 @@ class Installation(Container, InstallationPort):
                 errors_url=settings.errors_url,
                 is_ready=lambda: health.is_current(self.engine),
                 jwks=lambda: self.ring.current().jwks(self.clock()),
-                observe=metrics.observe,
+                observe=metrics.observe if settings.metrics else None,
                 metrics=metrics.render if settings.metrics else None,
                 close=close or self.close,
                 log=structlog.get_logger(),
@@ -97,7 +97,9 @@ class Installation(Container, InstallationPort):
     def work(self, started: Callable[[], None]) -> None:
         """Sync due connections in this process alone."""
         logs.configure(self.settings.log_level)
-        worker = Worker(self.services(), structlog.get_logger())
+        # Loaded now, since syncs are all that this process does.
+        services = replace(self.services(), http_for=self.http_client_for)
+        worker = Worker(services, structlog.get_logger())
         started()
         with closing(self):
             worker.run_until_signalled()

@@ -4,7 +4,6 @@ import logging
 import sys
 import traceback
 
-import msgspec
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
@@ -27,7 +26,7 @@ def configure(level: str, *, debug: bool = False) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *([add_traceback] if debug else []),
             structlog.processors.JSONRenderer(
-                serializer=lambda event, **_: msgspec.json.encode(event, enc_hook=str).decode()
+                default=str, ensure_ascii=False, separators=(",", ":")
             ),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from operator import attrgetter
 from typing import Any, ClassVar, Final, TypeAlias, TypeVar
 from uuid import UUID
@@ -11,18 +12,20 @@ from sqlalchemy import BigInteger, DateTime, Dialect, LargeBinary, Numeric, Smal
 from sqlalchemy import Uuid as SqlUuid
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from dashtam.domain.money import to_digits
 from dashtam.domain.period import to_microseconds
 from dashtam.domain.sync import SnapshotSource
 
 V = TypeVar("V")
+_Convert: TypeAlias = Callable[[Any], Any]
 _Conversion: TypeAlias = "staticmethod[[Any], Any]"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def to_digits(amount: Decimal) -> str:
-    """Return plain digits without an exponent: the amount as SQLite stores it."""
-    return format(amount, "f")
+def _keep(value: object) -> object:
+    """Return the value as it is: the driver takes and gives the same."""
+    return value
 
 
 class _Converted(TypeDecorator[V]):
@@ -36,33 +39,36 @@ class _Converted(TypeDecorator[V]):
     in_sqlite: ClassVar[TypeEngine[Any]]
     to_sqlite: ClassVar[_Conversion]
     from_sqlite: ClassVar[_Conversion]
-    to_postgresql: "ClassVar[_Conversion | None]" = None
-    from_postgresql: "ClassVar[_Conversion | None]" = None
+    to_postgresql: ClassVar[_Conversion] = staticmethod(_keep)
+    from_postgresql: ClassVar[_Conversion] = staticmethod(_keep)
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Return the database's type."""
         is_postgresql = dialect.name == "postgresql"
         return dialect.type_descriptor(self.in_postgresql if is_postgresql else self.in_sqlite)
 
-    def bind_processor(self, dialect: Dialect) -> Callable[[V | None], Any]:
-        """Return the conversion of parameters."""
-        is_postgresql = dialect.name == "postgresql"
-        return _unless_none(self.to_postgresql if is_postgresql else self.to_sqlite)
+    @classmethod
+    def conversions(cls, dialect: Dialect) -> tuple[_Convert, _Convert]:
+        """Return the conversions of a parameter and of a result, for values but not for None."""
+        if dialect.name == "postgresql":
+            return cls.to_postgresql, cls.from_postgresql
+        return cls.to_sqlite, cls.from_sqlite
+
+    def bind_processor(self, dialect: Dialect) -> _Convert | None:
+        """Return the conversion of parameters, None where there is none to do."""
+        return _unless_none(self.conversions(dialect)[0])
 
     def result_processor(
         self,
         dialect: Dialect,
         coltype: object,  # noqa: ARG002 - SQLAlchemy passes it
-    ) -> Callable[[Any], Any]:
-        """Return the conversion of results."""
-        is_postgresql = dialect.name == "postgresql"
-        return _unless_none(self.from_postgresql if is_postgresql else self.from_sqlite)
+    ) -> _Convert | None:
+        """Return the conversion of results, None where there is none to do."""
+        return _unless_none(self.conversions(dialect)[1])
 
 
-def _unless_none(convert: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
-    if convert is None:
-        return lambda value: value
-    return lambda value: None if value is None else convert(value)
+def _unless_none(convert: _Convert) -> _Convert | None:
+    return None if convert is _keep else lambda value: None if value is None else convert(value)
 
 
 class Id(_Converted[UUID]):
@@ -73,7 +79,8 @@ class Id(_Converted[UUID]):
     in_postgresql = SqlUuid()
     in_sqlite = LargeBinary(16)
     to_sqlite = staticmethod(attrgetter("bytes"))
-    from_sqlite = staticmethod(lambda stored: UUID(bytes=stored))
+    # Its second argument is the bytes; by their name they would take a function more.
+    from_sqlite = staticmethod(partial(UUID, None))
 
 
 class Instant(_Converted[datetime]):

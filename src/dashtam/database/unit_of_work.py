@@ -28,7 +28,9 @@ from dashtam.database.people.sessions import Sessions
 from dashtam.database.people.users import Users
 from dashtam.database.syncs.connections import Connections
 from dashtam.database.syncs.syncs import Syncs
+from dashtam.domain.audit import AuditLine
 from dashtam.domain.errors import Unavailable
+from dashtam.domain.user import UserId
 
 Clock = Callable[[], datetime]
 """Returns the present instant, aware and in UTC."""
@@ -71,8 +73,13 @@ class UnitOfWork:
     ) -> None:
         self.now = now
         self.address = address
-        self.history_chunks = HistoryChunks(connection, render)
         self._connection = connection
+        self._render = render
+
+    @cached_property
+    def history_chunks(self) -> HistoryChunks:
+        """The chunks of the history cache; those that changed are rebuilt before the commit."""
+        return HistoryChunks(self._connection, self._render)
 
     @contextmanager
     def dry_run(self) -> Iterator[None]:
@@ -82,6 +89,11 @@ class UnitOfWork:
             yield
             nested.rollback()
         self.history_chunks.changed = changed
+
+    def record_event(self, event: str, user_id: UserId | None, subject: UUID | None = None) -> None:
+        """Append a line to the audit log: as of now, from the client's address."""
+        line = AuditLine(self.new_id(), self.now, user_id, event, subject, self.address)
+        self.audit_log.add(line)
 
     def new_id(self) -> UUID:
         """Return a new id that sorts by its time (UUID version 7)."""

@@ -77,6 +77,11 @@ def parse_amount(text: str) -> Decimal:
     return amount or abs(amount)
 
 
+def to_digits(amount: Decimal) -> str:
+    """Return the amount in plain digits with its own fraction digits, never with an exponent."""
+    return format(amount, "f")
+
+
 @dataclass(frozen=True, slots=True)
 class Money:
     """An exact amount of one currency."""
@@ -104,6 +109,26 @@ class Money:
         whole, _, fraction = text.partition(".")
         missing = self.currency.digits - len(fraction)
         return f"{whole}.{fraction}{'0' * missing}" if missing > 0 else text
+
+
+def amount_text(money: Money | None) -> str | None:
+    """Return the amount in plain digits, None for none."""
+    return None if money is None else str(money)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A difference between two balances; ``percent`` is None where ``percent_change`` has none."""
+
+    amount: Money
+    percent: float | None
+
+    @classmethod
+    def between(cls, earlier: Money, later: Money) -> "Change | None":
+        """Return the change from one balance to another, None if their currencies differ."""
+        if earlier.currency != later.currency:
+            return None
+        return cls(later - earlier, percent_change(earlier.amount, later.amount))
 
 
 def percent_change(old: Decimal, new: Decimal) -> float | None:

@@ -77,8 +77,3 @@ class Principal:
     user_id: UserId
     session_id: SessionId | None
     unrecorded_token_id: ApiTokenId | None = None
-
-    @property
-    def may_write(self) -> bool:
-        """Whether the caller may write: an API token only reads."""
-        return self.session_id is not None

@@ -27,7 +27,10 @@ from dashtam.presentation.web.pages import Pages
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppOptions:
-    """Options of the application, and its callbacks; ``metrics`` is None where they are off."""
+    """Options of the application, and its callbacks.
+
+    ``observe`` counts an answered request; it and ``metrics`` are None where metrics are off.
+    """
 
     version: str
     threads: int
@@ -37,7 +40,7 @@ class AppOptions:
     errors_url: str
     is_ready: Callable[[], bool]
     jwks: Callable[[], Mapping[str, Any]]
-    observe: Callable[[str, int, float], None]
+    observe: Callable[[str, int, float], None] | None
     metrics: Callable[[], bytes] | None
     close: Callable[[], None]
     log: FilteringBoundLogger

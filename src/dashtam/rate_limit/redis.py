@@ -9,7 +9,7 @@ import structlog
 
 from dashtam.application.rate_limits import RateLimitResult, RatePolicy
 from dashtam.rate_limit import token_bucket
-from dashtam.rate_limit.memory import MemoryBuckets
+from dashtam.rate_limit.token_bucket import MemoryBuckets
 
 # The server's clock decides, and a stored instant never moves back: otherwise each step of the
 # clock would refill the bucket. A refusal writes nothing, because debt and instant stay true

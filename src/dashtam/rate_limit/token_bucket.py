@@ -1,4 +1,4 @@
-"""The arithmetic of a token bucket, in whole numbers.
+"""Token buckets: their arithmetic, in whole numbers, and those in the memory of one process.
 
 A bucket is its ``debt``: the units that it lacks to be full. Each microsecond pays back
 ``per_minute`` units, so that a token is as many units as a minute has microseconds, and nothing is
@@ -7,11 +7,18 @@ rounded. This is the generic cell rate algorithm (ITU-T I.371), with the theoret
 """
 
 import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import datetime
 from functools import lru_cache
-from typing import Final
+from threading import Lock
+from typing import Final, Self
 
 from dashtam.application.rate_limits import RateLimitResult, RatePolicy
+from dashtam.domain.period import to_microseconds
 
+_NS_PER_US: Final = 1_000
 US_PER_S: Final = 1_000_000
 UNITS_PER_TOKEN: Final = 60 * US_PER_S
 
@@ -54,3 +61,58 @@ def build_spent(policy: RatePolicy, debt: int, lacking: int, now_us: int) -> Rat
         reset_at=-(-(now_us * policy.per_minute + debt) // units_per_s),
         retry_after_s=None if lacking <= 0 else max(1, -(-lacking // units_per_s)),
     )
+
+
+class MemoryBuckets:
+    """Buckets of one process, for all its threads.
+
+    Both clocks count nanoseconds. The monotonic clock decides what is allowed; the time since the
+    epoch serves ``reset_at`` alone.
+    """
+
+    may_wait = False
+
+    def __init__(
+        self,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+        epoch_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._monotonic_ns = monotonic_ns
+        self._epoch_ns = epoch_ns
+        self._lock = Lock()
+        # For each policy, the last spent from at the end: when the bucket is full again, in units.
+        self._full_at: dict[RatePolicy, OrderedDict[bytes, int]] = {}
+
+    @classmethod
+    def timed_by(cls, clock: Callable[[], datetime]) -> Self:
+        """Return buckets whose clocks both are this one."""
+
+        def clock_ns() -> int:
+            return to_microseconds(clock()) * _NS_PER_US
+
+        return cls(clock_ns, clock_ns)
+
+    def __len__(self) -> int:
+        """Count the buckets that are remembered; all others are full."""
+        return sum(map(len, self._full_at.values()))
+
+    def spend(self, policy: RatePolicy, key: str, tokens: int = 1) -> RateLimitResult:
+        """Spend by the monotonic clock."""
+        required = required_units(policy, tokens)
+        bucket = bucket_id(policy, key)
+        with self._lock:
+            now = self._monotonic_ns() // _NS_PER_US * policy.per_minute
+            full_at = self._full_at.setdefault(policy, OrderedDict())
+            debt = max(0, full_at.get(bucket, now) - now)
+            lacking = debt + required - policy.capacity * UNITS_PER_TOKEN
+            if lacking <= 0 and tokens:
+                debt += required
+                full_at[bucket] = now + debt
+                full_at.move_to_end(bucket)
+                # Each call adds one bucket at most and forgets two, so that the memory holds only
+                # buckets spent from within the time that fills an empty one.
+                for _ in range(2):
+                    oldest = next(iter(full_at))
+                    if full_at[oldest] <= now:
+                        del full_at[oldest]
+        return build_spent(policy, debt, lacking, self._epoch_ns() // _NS_PER_US)

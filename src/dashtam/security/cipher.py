@@ -13,8 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from dashtam.application.provider import Unsealable
-from dashtam.security.key_ring import LiveKeyRing
-from dashtam.security.keys import SEALING_ID_BYTES
+from dashtam.security.key_ring import SEALING_ID_BYTES, LiveKeyRing
 
 Place = Sequence[str]
 """Table, row, owner and field."""

@@ -14,8 +14,7 @@ from jwt.exceptions import InvalidTokenError
 
 from dashtam.application.people.sessions import ACCESS_TOKEN_S
 from dashtam.domain.user import Principal, SessionId, UserId
-from dashtam.security.key_ring import KeyRing, LiveKeyRing
-from dashtam.security.keys import SigningKey
+from dashtam.security.key_ring import KeyRing, LiveKeyRing, SigningKey
 
 MAX_TOKEN_CHARS: Final = 4096
 

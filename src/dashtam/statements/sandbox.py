@@ -1,7 +1,8 @@
 """The sandbox: a separate process reads each statement file, so that a hostile one harms nobody.
 
-``sandbox_process`` runs there, with limits of processor time and memory; it returns statements as
-lines of JSON. Nothing of a file's content reaches an error or a log.
+``sandbox_process`` runs there, with limits of processor time and memory; it finds the format of the
+file, and returns its statements as lines of JSON. Nothing of a file's content reaches an error or a
+log.
 """
 
 import os
@@ -11,23 +12,27 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, Final
 
 import msgspec
 
-from dashtam.domain.errors import MappingNeeded, UnreadableFile
+from dashtam.application.ports import FileFormat, StatementFile
+from dashtam.domain.errors import FieldError, MappingNeeded, UnreadableFile
 from dashtam.domain.statement import Statement
 from dashtam.statements import sandbox_process
+from dashtam.statements.formats import FORMATS
+from dashtam.statements.sandbox_process import SandboxRequest, SandboxResponse
 
 STALL_S = 60.0
 """A reader is stopped that uses no processor time and writes nothing for this long."""
 
 MAX_ANSWER_BYTES = 512 * 1024 * 1024
 MAX_LINE_BYTES = 16 * 1024 * 1024
+MAX_IN_MEMORY_BYTES = 4 * 1024 * 1024
 
 _CHUNK_BYTES = 256 * 1024
 _MAX_REQUEST_BYTES = 32 * 1024
@@ -41,17 +46,59 @@ _ENDINGS = {
 }
 _LONG = "This file holds more than can be recorded at once."
 _CRASHED = "This file made its reader fail, so nothing of it was used."
-_response_decoder = msgspec.json.Decoder(sandbox_process.SandboxResponse)
+_SLUGS: Final = tuple(known.slug for known in FORMATS)
+_response_decoder = msgspec.json.Decoder(SandboxResponse)
 _statement_decoder = msgspec.json.Decoder(Statement)
 
 
-def read_encoded(
+class SandboxedStatementFiles:
+    """Reads files in the sandbox; no transaction is open meanwhile, and no long file in memory."""
+
+    def formats(self) -> Sequence[FileFormat]:
+        """Return the formats of ``detect``."""
+        return [
+            FileFormat(known.slug, known.name, known.extensions, known.description)
+            for known in FORMATS
+        ]
+
+    @contextmanager
+    def read(
+        self,
+        file: BinaryIO,
+        file_format: str | None,
+        mapping: Mapping[str, object],
+        now: datetime,
+    ) -> Iterator[StatementFile]:
+        """Read the file to its end, before any of its statements is used.
+
+        Raises:
+            UnreadableFile: nothing in it can be used, or reading it broke a limit or the reader.
+            MappingNeeded: it is a table that needs a mapping, or another one.
+        """
+        if file_format and file_format not in _SLUGS:
+            detail = f"This format is not known: {', '.join(_SLUGS[:-1])} and {_SLUGS[-1]} are."
+            raise UnreadableFile(detail, (FieldError("/format", "unknown_format", detail),))
+        responses = read_responses(file, file_format, mapping, now)
+        with (
+            closing(responses),
+            tempfile.SpooledTemporaryFile(max_size=MAX_IN_MEMORY_BYTES) as spool,
+        ):
+            slug = next(responses, SandboxResponse()).file_format
+            if slug not in _SLUGS:
+                raise UnreadableFile(_CRASHED)
+            # Line by line, since the spool compares its length with the limit once a write.
+            count = sum(spool.write(bytes(one.statement) + b"\n") > 0 for one in responses)
+            spool.seek(0)
+            yield StatementFile(slug, map(decode_statement, spool), count)
+
+
+def read_responses(
     file: BinaryIO,
     format: str | None,  # noqa: A002 - the contract's name
     mapping: Mapping[str, object] | None,
     now: datetime,
-) -> Generator[bytes]:
-    """Yield the statements of ``formats.read``, each as one line for ``decode_statement``.
+) -> Generator[SandboxResponse]:
+    """Yield the file's format, then the statements of ``formats.read``, for ``decode_statement``.
 
     The process that reads them ends with the iteration.
 
@@ -59,9 +106,7 @@ def read_encoded(
         UnreadableFile: nothing in the file can be used, or reading it broke a limit or the reader.
         MappingNeeded: it is a table that needs a mapping, or another one.
     """
-    request = msgspec.json.encode(
-        sandbox_process.SandboxRequest(format, dict(mapping) if mapping else None, now)
-    )
+    request = msgspec.json.encode(SandboxRequest(format, dict(mapping) if mapping else None, now))
     if len(request) > _MAX_REQUEST_BYTES:
         raise MappingNeeded(detail="The mapping is longer than 32 KiB.")
     with (
@@ -90,8 +135,8 @@ def read_encoded(
                     raise kind(response.detail, response.field_errors)
                 if response.is_done:
                     return
-                if statement := bytes(response.statement):
-                    yield statement
+                if response.file_format or bytes(response.statement):
+                    yield response
             with suppress(subprocess.TimeoutExpired):
                 process.wait(STALL_S)
             raise UnreadableFile(_ENDINGS.get(process.returncode, _CRASHED))

@@ -42,8 +42,9 @@ class SandboxRequest(msgspec.Struct, frozen=True):
 
 
 class SandboxResponse(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line: a statement as JSON, or an error's ``detail``, or the end (``is_done``)."""
+    """One line: the file's format, a statement as JSON, an error's ``detail``, or the end."""
 
+    file_format: str = ""
     statement: msgspec.Raw = msgspec.Raw()
     detail: str | None = None
     field_errors: tuple[FieldError, ...] = ()
@@ -84,9 +85,9 @@ def respond(file: BinaryIO, request: SandboxRequest) -> Iterator[SandboxResponse
     from dashtam.statements import formats  # noqa: PLC0415
 
     try:
-        for statement in formats.read(
-            file, format=request.format, mapping=request.mapping, now=request.now
-        ):
+        slug = request.format or formats.detect(file)
+        yield SandboxResponse(file_format=slug)
+        for statement in formats.read(file, format=slug, mapping=request.mapping, now=request.now):
             yield SandboxResponse(statement=msgspec.Raw(_encoder.encode(statement)))
     except DashtamError as error:
         yield SandboxResponse(

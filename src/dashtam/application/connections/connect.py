@@ -7,7 +7,6 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from dashtam.application import credentials
-from dashtam.application.audit_log import record_event
 from dashtam.application.connections.connections import ConnectionNotFound
 from dashtam.application.credentials import Credentials
 from dashtam.application.ports import Services
@@ -112,7 +111,7 @@ def connect(
             work.connections.set_request_count(
                 connection_id, start_of_day(work.now), quota.requests
             )
-            record_event(work, "connection_created", user_id, connection_id)
+            work.record_event("connection_created", user_id, connection_id)
             sealed = credentials.seal(services.cipher, connection, issued)
             request = SyncRequest(SnapshotSource.INITIAL_CONNECTION, is_forced=True)
             return claim_locked(work, services, LiveConnection(connection, sealed), request)
@@ -129,7 +128,7 @@ def connect(
     with services.database.write() as work:
         work.connections.lock(connection_id)
         work.connections.remove(connection_id)
-        record_event(work, "connection_refused", user_id, None)
+        work.record_event("connection_refused", user_id, None)
     raise CredentialsRejected(sync.detail)
 
 
@@ -166,7 +165,7 @@ def reconnect(services: Services, connection: Connection, entered: Credentials) 
             work.connections.update(replace(before, connection=restored, fence=live.fence))
             day = before.requests_on or start_of_day(work.now)
             work.connections.set_request_count(connection.id, day, before.requests)
-            record_event(work, "connection_refused", connection.user_id, connection.id)
+            work.record_event("connection_refused", connection.user_id, connection.id)
     raise CredentialsRejected(sync.detail)
 
 
@@ -199,7 +198,7 @@ def _replace_and_claim(
         if not credentials.is_sealed_from(services.cipher, connection, before.credentials, issued):
             # Other credentials have a quota of their own.
             renewed = replace(renewed, paused_until=None, requests_on=None, requests=0)
-        record_event(work, "connection_reconnected", connection.user_id, connection.id)
+        work.record_event("connection_reconnected", connection.user_id, connection.id)
         request = SyncRequest(SnapshotSource.MANUAL_SYNC, is_due=True)
         claim = claim_locked(work, services, renewed, request)
         day = start_of_day(work.now)
@@ -242,7 +241,7 @@ def _exchange(
     except Exception as error:  # noqa: BLE001 - a provider may be other people's code
         refusal = ConnectingFailed(f"{provider.name} failed ({type(error).__name__}).")
     with services.database.write() as work:
-        record_event(work, "connection_refused", user_id, None)
+        work.record_event("connection_refused", user_id, None)
     raise refusal
 
 

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Final
 
-from dashtam.application.audit_log import record_event
 from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account
@@ -65,7 +64,7 @@ def find_or_create(work: UnitOfWork, user_id: UserId, institution: Institution) 
     if connection is None:
         connection = Connection.new(ConnectionId(work.new_id()), user_id, institution, work.now)
         work.connections.add(connection)
-        record_event(work, "connection_created", user_id, connection.id)
+        work.record_event("connection_created", user_id, connection.id)
     return connection
 
 
@@ -76,7 +75,7 @@ def rename(work: UnitOfWork, connection: Connection, name: str) -> Connection:
         raise ConnectionNotFound
     renamed = replace(live.connection, name=name, updated_at=work.now)
     work.connections.update(replace(live, connection=renamed))
-    record_event(work, "connection_changed", connection.user_id, connection.id)
+    work.record_event("connection_changed", connection.user_id, connection.id)
     return renamed
 
 
@@ -103,7 +102,7 @@ def disconnect(work: UnitOfWork, connection: Connection) -> None:
             detail="The connection was disconnected meanwhile; nothing was recorded.",
         )
         work.syncs.finish(ended)
-        record_event(work, "sync_failed", running.user_id, running.id)
+        work.record_event("sync_failed", running.user_id, running.id)
     disconnected = replace(
         live.connection,
         state=ConnectionState.DISCONNECTED,
@@ -123,4 +122,4 @@ def disconnect(work: UnitOfWork, connection: Connection) -> None:
             paused_until=None,
         )
     )
-    record_event(work, "connection_disconnected", connection.user_id, connection.id)
+    work.record_event("connection_disconnected", connection.user_id, connection.id)

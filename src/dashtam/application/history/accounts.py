@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypedDict
 
-from dashtam.application.audit_log import record_event
 from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId, AccountType, BalanceSign
@@ -83,5 +82,5 @@ def change(work: UnitOfWork, account: Account, changes: AccountChanges) -> Accou
     work.accounts.update(changed)
     if changed.balance_sign != account.balance_sign:
         work.history_chunks.mark_changed(account.id)
-    record_event(work, "account_changed", account.user_id, account.id)
+    work.record_event("account_changed", account.user_id, account.id)
     return changed

@@ -1,27 +1,41 @@
-"""Imports of statement files."""
+"""Imports of statement files, and their results."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Final
 
-from dashtam.application.audit_log import LOCAL_ADDRESS, record_event
 from dashtam.application.connections import connections
 from dashtam.application.history.capture import Capture
-from dashtam.application.imports import import_result
-from dashtam.application.imports.import_result import AccountImport, Import, Progress
-from dashtam.application.ports import Services
+from dashtam.application.ports import Services, StatementFile
 from dashtam.database.unit_of_work import UnitOfWork
-from dashtam.domain.account import Account, AccountId
+from dashtam.domain.account import Account, AccountId, Identity
 from dashtam.domain.connection import Connection, ConnectionId, Institution, ProviderKind
 from dashtam.domain.errors import AccountNotFound, FieldError, Unprocessable
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import RowError, Statement
-from dashtam.domain.sync import SnapshotSource, Sync, SyncId, SyncKind, SyncState
+from dashtam.domain.sync import (
+    AccountOutcome,
+    SnapshotSource,
+    Sync,
+    SyncId,
+    SyncKind,
+    SyncState,
+)
 from dashtam.domain.user import UserId
+
+Progress = Callable[[int, int], None]
+"""Called with the number of statements that are recorded, and the number in the file."""
 
 _Key = tuple[str, str, Currency]
 
+_MOST_PROBLEMS: Final = 100
+
+_CONFLICT: Final = RowError(
+    line=None,
+    code="conflicting_balance",
+    detail="The file gives another balance for the same instant; the first one stands.",
+)
 _NOT_OF_FILES: Final = "Files are imported under a connection of files, and this one is none."
 _NOT_ITS_OWN: Final = "The account belongs to another connection: name the account alone."
 
@@ -66,8 +80,64 @@ class SentFile:
     account_id: AccountId | None = None
     connection_id: ConnectionId | None = None
     is_dry: bool = False
-    address: str = LOCAL_ADDRESS
+    address: str = ""
     progress: Progress = lambda _recorded, _count: None
+
+
+@dataclass(slots=True)
+class AccountImport:
+    """An import's result for one account. ``refused`` counts the lines that could not be used."""
+
+    account: Account
+    is_new: bool
+    source: SnapshotSource
+    recorded: int = 0
+    skipped: int = 0
+    refused: int = 0
+    problems: list[RowError] = field(default_factory=list)
+
+    def refuse(self, problems: Iterable[RowError]) -> None:
+        """Count lines that could not be used, and keep the first hundred reasons."""
+        for problem in problems:
+            self.refused += 1
+            if len(self.problems) < _MOST_PROBLEMS:
+                self.problems.append(problem)
+
+    @property
+    def outcome(self) -> AccountOutcome:
+        """The outcome for the run: the counts, and the first reason."""
+        return AccountOutcome(
+            account_id=self.account.id,
+            state=SyncState.PARTIAL if self.refused else SyncState.SUCCEEDED,
+            recorded=self.recorded,
+            skipped=self.skipped,
+            code=self.problems[0].code if self.problems else None,
+            detail=self.problems[0].detail if self.problems else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """An import's result, account by account, in the order of the file."""
+
+    sync_id: SyncId
+    file_format: str
+    accounts: Sequence[AccountImport]
+
+    @property
+    def recorded(self) -> int:
+        """The number of recorded snapshots."""
+        return sum(imported.recorded for imported in self.accounts)
+
+    @property
+    def skipped(self) -> int:
+        """The number of readings that were known already."""
+        return sum(imported.skipped for imported in self.accounts)
+
+    @property
+    def refused(self) -> int:
+        """The number of lines that could not be used."""
+        return sum(imported.refused for imported in self.accounts)
 
 
 def import_file(
@@ -100,7 +170,7 @@ def import_file(
         with work.dry_run() if sent.is_dry else nullcontext():
             # The choice may have been closed or disconnected while the file was read.
             destination = _load_destination(work, sent, read.file_format)
-            statements = import_result.report_progress(read, sent.progress)
+            statements = _report_progress(read, sent.progress)
             done = record_statements(work, destination, statements)
         on_commit(work, done)
     return done
@@ -162,8 +232,7 @@ class _ImportRun:
             if not readings:
                 # An account is created with its first balance, not before.
                 self._waiting.setdefault(key, []).extend(
-                    import_result.with_account_name(identity, problem)
-                    for problem in statement.problems
+                    _with_account_name(identity, problem) for problem in statement.problems
                 )
                 return
             imported = self._imports[key] = self._begin_account(statement)
@@ -178,7 +247,7 @@ class _ImportRun:
         captured = capture.record_reported(readings)
         imported.recorded += captured.recorded
         imported.skipped += captured.skipped
-        imported.refuse(import_result.CONFLICT for _ in captured.conflicts)
+        imported.refuse(_CONFLICT for _ in captured.conflicts)
         if statement.positions is not None and readings:
             as_of = max(reading.captured_at for reading in readings)
             self._work.holdings.replace(account.id, statement.positions, as_of, self._sync_id)
@@ -203,7 +272,7 @@ class _ImportRun:
         if account is None:
             account = Account.new(AccountId(work.random_id()), connection, identity, work.now)
             work.accounts.add(account)
-            record_event(work, "account_created", account.user_id, account.id)
+            work.record_event("account_created", account.user_id, account.id)
             return AccountImport(account, is_new=True, source=initial)
         if not work.balance_snapshots.has_any(account.id):
             source = initial
@@ -220,7 +289,7 @@ class _ImportRun:
         done = Import(self._sync_id, self._destination.file_format, imports)
         unplaced = [problem for problems in self._waiting.values() for problem in problems]
         if self._sync is None or not done.recorded + done.skipped:
-            raise NothingUsable(field_errors=import_result.field_errors(unplaced, imports))
+            raise NothingUsable(field_errors=_field_errors(unplaced, imports))
         # The problems of accounts without a balance go to the first account.
         imports[0].refuse(unplaced)
         sync = replace(self._sync, source=imports[0].source)
@@ -230,5 +299,33 @@ class _ImportRun:
         for imported in imports:
             account = imported.account
             work.accounts.mark_synced(account.connection_id, [account.id], work.now)
-        record_event(work, "file_imported", self._destination.user_id, self._sync_id)
+        work.record_event("file_imported", self._destination.user_id, self._sync_id)
         return done
+
+
+def _with_account_name(identity: Identity, problem: RowError) -> RowError:
+    """Return the problem with the account's name, for a list of several accounts' problems."""
+    if problem.line is not None or not identity.external_id:
+        return problem
+    return replace(problem, detail=f"{identity.name}: {problem.detail}")
+
+
+def _field_errors(
+    unplaced: Sequence[RowError], accounts: Iterable[AccountImport]
+) -> tuple[FieldError, ...]:
+    """Return the first hundred reasons, those first that belong to no account."""
+    problems = [*unplaced, *(problem for imported in accounts for problem in imported.problems)]
+    return tuple(
+        FieldError("/file", problem.code, f"Line {problem.line}: {problem.detail}")
+        if problem.line is not None
+        else FieldError("/file", problem.code, problem.detail)
+        for problem in problems[:_MOST_PROBLEMS]
+    )
+
+
+def _report_progress(read: StatementFile, progress: Progress) -> Iterator[Statement]:
+    """Yield the file's statements, and report each as recorded when the next is requested."""
+    for recorded, statement in enumerate(read.statements):
+        progress(recorded, read.count)
+        yield statement
+    progress(read.count, read.count)

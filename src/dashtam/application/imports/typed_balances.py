@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from dashtam.application.audit_log import record_event
 from dashtam.application.connections import connections
 from dashtam.application.history import accounts
 from dashtam.application.history.accounts import AccountBalance
@@ -57,7 +56,7 @@ def create_manual(
     )
     account = Account.new(account_id, connection, identity, work.now)
     work.accounts.add(account)
-    record_event(work, "account_created", user_id, account_id)
+    work.record_event("account_created", user_id, account_id)
     _record(work, account, connection, reading, SnapshotSource.INITIAL_CONNECTION)
     return accounts.load_balance(work, accounts.load(work, user_id, account_id))
 
@@ -98,5 +97,5 @@ def _record(
     reported = reading.with_opposite_sign() if account.balance_sign == -1 else reading
     Capture(work, account, sync.id, source).record_typed(reported)
     work.accounts.mark_synced(account.connection_id, [account.id], work.now)
-    record_event(work, "balance_typed", account.user_id, sync.id)
+    work.record_event("balance_typed", account.user_id, sync.id)
     return sync.id

@@ -7,7 +7,6 @@ from hashlib import sha256
 from threading import Lock
 from typing import Final
 
-from dashtam.application.audit_log import record_event
 from dashtam.application.ports import Background, Secrets
 from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.people.api_tokens import USE_RECORDED_EVERY
@@ -54,7 +53,7 @@ def create(
         last_used_at=None,
     )
     work.api_tokens.add(token, hash_token(text))
-    record_event(work, "access_token_created", user_id, token.id)
+    work.record_event("access_token_created", user_id, token.id)
     return token, text
 
 
@@ -84,15 +83,13 @@ class TokenUsage:
         self._waiting: set[ApiTokenId] = set()
         self._is_writing = False
 
-    def note(self, principal: Principal) -> None:
-        """Record soon that the principal's token was used, if that is due.
+    def note(self, token_id: ApiTokenId) -> None:
+        """Record soon that the token was used.
 
         A use that cannot be written is left to the token's next one.
         """
-        if principal.unrecorded_token_id is None:
-            return
         with self._lock:
-            self._waiting.add(principal.unrecorded_token_id)
+            self._waiting.add(token_id)
             if self._is_writing:
                 return
             self._is_writing = True
@@ -127,7 +124,7 @@ def revoke(work: UnitOfWork, user_id: UserId, token_id: ApiTokenId) -> None:
     if token is None or token.user_id != user_id:
         raise NotFound
     work.api_tokens.revoke(token_id, work.now)
-    record_event(work, "access_token_revoked", user_id, token_id)
+    work.record_event("access_token_revoked", user_id, token_id)
 
 
 def hash_token(text: str) -> bytes:

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
-from dashtam.application.audit_log import record_event
 from dashtam.application.people import api_tokens, login_throttle, refresh_tokens
 from dashtam.application.people.refresh_tokens import RefreshToken
 from dashtam.application.people.users import is_email
@@ -56,7 +55,7 @@ def sign_in(
     if user is None or password_hash is None or not is_right:
         with services.database.write(address) as work:
             user_id = None if user is None else user.id
-            record_event(work, "sign_in_failed", user_id, user_id)
+            work.record_event("sign_in_failed", user_id, user_id)
         login_throttle.count_failure(services, email, address)
         raise Unauthorized(_WRONG)
     with services.database.write(address) as work:
@@ -78,7 +77,7 @@ def sign_in(
             user_agent="".join(filter(str.isprintable, user_agent))[:_LONGEST_USER_AGENT],
         )
         work.sessions.add(session)
-        record_event(work, "signed_in", user.id, session.id)
+        work.record_event("signed_in", user.id, session.id)
     return _pair(services, session, token)
 
 
@@ -113,7 +112,7 @@ def refresh(services: Services, refresh_token: str, address: str = "") -> TokenP
             work.sessions.rotate(session)
         elif not is_repeated:
             work.sessions.revoke(session.id, work.now)
-            record_event(work, "refresh_token_reused", session.user_id, session.id)
+            work.record_event("refresh_token_reused", session.user_id, session.id)
     # Refused only now, once the end of the session is committed.
     if not (is_newest or is_repeated):
         raise Unauthorized(_ENDED)
@@ -123,8 +122,7 @@ def refresh(services: Services, refresh_token: str, address: str = "") -> TokenP
 def authenticate(work: UnitOfWork, signer: Signer, token: str) -> Principal:
     """Return the principal of an access token of a live session, or of an API token.
 
-    Where ``unrecorded_token_id`` is set, the caller passes the principal on to
-    ``api_tokens.TokenUsage``.
+    Where ``unrecorded_token_id`` is set, the caller passes it on to ``api_tokens.TokenUsage``.
 
     Raises:
         Unauthorized: the token is not valid, or not any more.
@@ -155,7 +153,7 @@ def revoke(work: UnitOfWork, principal: Principal, session_id: SessionId) -> Non
         raise NotFound
     if session.revoked_at is None:
         work.sessions.revoke(session_id, work.now)
-        record_event(work, "session_revoked", principal.user_id, session_id)
+        work.record_event("session_revoked", principal.user_id, session_id)
 
 
 def sign_out(work: UnitOfWork, principal: Principal) -> None:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Final
 
-from dashtam.application.audit_log import record_event
 from dashtam.application.people import login_throttle
 from dashtam.application.ports import Services
 from dashtam.database.unit_of_work import UnitOfWork
@@ -72,7 +71,7 @@ def register(
         elif not work.users.add(user, password_hash):
             msg = "Somebody has registered with this e-mail already."
             raise Conflict(msg)
-        record_event(work, "user_registered", user.id, user.id)
+        work.record_event("user_registered", user.id, user.id)
     return user
 
 
@@ -138,7 +137,7 @@ def change_password(
             _refuse([_WRONG_PASSWORD])
         work.users.set_password(user.id, new_hash, work.now)
         work.sessions.revoke_all(user.id, work.now, but=principal.session_id)
-        record_event(work, "password_changed", user.id, user.id)
+        work.record_event("password_changed", user.id, user.id)
     return user
 
 
@@ -156,14 +155,14 @@ def reset_password(services: Services, user: User, new_password: str) -> None:
         work.users.set_password(user.id, new_hash, work.now)
         work.sessions.revoke_all(user.id, work.now)
         work.api_tokens.revoke_all(user.id, work.now)
-        record_event(work, "password_reset", user.id, user.id)
+        work.record_event("password_reset", user.id, user.id)
 
 
 def erase(work: UnitOfWork, user: User) -> int:
     """Remove a user and all of the user's rows, and return the number of snapshots."""
     snapshots = work.users.erase(user.id, work.now)
     # The line belongs to no user: the user's own lines are gone.
-    record_event(work, "user_erased", None, user.id)
+    work.record_event("user_erased", None, user.id)
     return snapshots
 
 

@@ -61,7 +61,9 @@ def claim_due(services: Services) -> SyncClaim | None:
             return claim_locked(work, services, live, request)
         except RateLimited as refusal:
             # The quota is spent, or another sync met a pause meanwhile.
-            after = timedelta(seconds=refusal.retry_after_s) * (1 + services.random_fraction() / 10)
+            after = timedelta(seconds=refusal.retry_after_s) * (
+                1 + services.secrets.fraction() / 10
+            )
             postponed = replace(live.connection, next_sync_at=work.now + after)
         except SyncRunning:
             return None
@@ -186,7 +188,7 @@ def spread_overdue(services: Services) -> int:
         for live in overdue:
             provider = services.providers.get(live.connection.provider)
             if provider is not None:
-                at = schedule.catch_up_at(provider.pace, work.now, services.random_fraction())
+                at = schedule.catch_up_at(provider.pace, work.now, services.secrets.fraction())
                 postponed = replace(live.connection, next_sync_at=at)
                 work.connections.update(replace(live, connection=postponed))
     return len(overdue)

@@ -1,25 +1,31 @@
-"""The result of a live run: the run itself, its connection's state and its next slot."""
+"""The result of a live run: its accounts' balances, its connection's state and its next slot."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from operator import attrgetter
 from typing import Final, Self
 
-from dashtam.application.audit_log import record_event
 from dashtam.application.credentials import redact
+from dashtam.application.history.capture import Capture, CaptureResult
 from dashtam.application.ports import Services
 from dashtam.application.provider import (
+    AccountReport,
     CredentialsRefused,
     ProviderError,
     ProviderRateLimited,
     Report,
 )
 from dashtam.application.syncs import schedule
-from dashtam.application.syncs.account_results import record_reports
 from dashtam.application.syncs.claims import SyncClaim
 from dashtam.database.unit_of_work import UnitOfWork
-from dashtam.domain.connection import ConnectionState
+from dashtam.domain.account import Account, AccountId
+from dashtam.domain.connection import Connection, ConnectionState
+from dashtam.domain.money import Currency
+from dashtam.domain.statement import RowError, sum_market_values
 from dashtam.domain.sync import AccountOutcome, SnapshotSource, Sync, SyncFailureCode, SyncState
+
+_Key = tuple[str, Currency]
 
 _MOST_SENTENCES: Final = 3
 _USUAL_PAUSE: Final = timedelta(hours=1)
@@ -37,6 +43,26 @@ _ADVICE: Final = {
     SyncFailureCode.CLOCK_BEHIND: "Set the clock; `dashtam doctor` says more.",
     SyncFailureCode.KEY_MISSING: "Bring the key ring back, or enter the credentials again.",
 }
+
+_DUPLICATE: Final = RowError(
+    None,
+    "duplicate_account",
+    "The provider reported this account twice, and not the same; neither report was used.",
+)
+_NO_BALANCE: Final = RowError(
+    None, "no_balance", "The provider reported no balance of this account."
+)
+_NOT_REPORTED: Final = RowError(
+    None, "not_reported", "The provider did not report this account; it stays as it was."
+)
+_IN_THE_FUTURE: Final = RowError(
+    None, "future", "The provider reported balances of the future; they are left out."
+)
+_CONNECTED_ELSEWHERE: Final = RowError(
+    None,
+    "connected_elsewhere",
+    "Another connection feeds this account already: disconnect one of them.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +97,7 @@ def write(
     if isinstance(fetched, Failure):
         return _write_failure(work, services, claim, fetched)
     live, sync, pace = claim.live, claim.sync, claim.provider.pace
-    outcomes, account_warnings = record_reports(work, sync, live.connection, fetched.accounts)
+    outcomes, account_warnings = _record_reports(work, sync, live.connection, fetched.accounts)
     warnings = [*fetched.warnings, *account_warnings]
     details = [*warnings, *(outcome.detail for outcome in outcomes if outcome.detail)]
     sentences = list(dict.fromkeys(details))
@@ -93,10 +119,10 @@ def write(
     next_sync_at = live.connection.next_sync_at
     is_first = sync.source is SnapshotSource.INITIAL_CONNECTION
     if is_first or next_sync_at is None or (live.failures and sync.due_at is None):
-        next_sync_at = schedule.first_slot(pace, work.now, services.random_fraction())
+        next_sync_at = schedule.first_slot(pace, work.now, services.secrets.fraction())
     elif sync.due_at is not None:
         # A sync in between does not move the schedule.
-        next_sync_at = schedule.next_slot(sync.due_at, pace, work.now, services.random_fraction())
+        next_sync_at = schedule.next_slot(sync.due_at, pace, work.now, services.secrets.fraction())
     connection = replace(
         live.connection,
         state=ConnectionState.ACTIVE,
@@ -109,6 +135,116 @@ def write(
     return _finish(work, ended)
 
 
+def _record_reports(
+    work: UnitOfWork, sync: Sync, connection: Connection, reports: Iterable[AccountReport]
+) -> tuple[Sequence[AccountOutcome], Sequence[str]]:
+    """Record each report into its account, and note the accounts without one.
+
+    Return the outcomes in the order of the reports, and warnings about accounts that Dashtam does
+    not have.
+    """
+    by_key = _merge_duplicates(reports)
+    accounts = {
+        (account.external_id, account.currency): account
+        for account in work.accounts.of_connection(connection.id)
+    }
+    outcomes: list[AccountOutcome] = []
+    warnings: list[str] = []
+    for key, report in by_key.items():
+        account = accounts.get(key) or _find_elsewhere(work, connection, key)
+        if sync.account_id is not None and (account is None or account.id != sync.account_id):
+            continue
+        if account is None and report.current is None and not report.history:
+            # An account is created with its first balance, not before.
+            warnings += [problem.detail for problem in report.problems or (_NO_BALANCE,)]
+            continue
+        if account is None:
+            identity = replace(report.identity, external_id=key[0])
+            account = Account.new(AccountId(work.random_id()), connection, identity, work.now)
+            work.accounts.add(account)
+            work.record_event("account_created", account.user_id, account.id)
+        if account.connection_id == connection.id:
+            outcomes.append(_record_report(work, sync, account, report))
+        else:
+            outcomes.append(_failed(account, _CONNECTED_ELSEWHERE))
+    # At once: a row that is written thousands of times in one transaction gets slow to find.
+    synced = [one.account_id for one in outcomes if one.state is not SyncState.FAILED]
+    work.accounts.mark_synced(connection.id, synced, sync.started_at)
+    outcomes += [
+        _failed(account, _NOT_REPORTED)
+        for key, account in accounts.items()
+        if key not in by_key and account.closed_at is None and sync.account_id in {None, account.id}
+    ]
+    return outcomes, warnings
+
+
+def _find_elsewhere(work: UnitOfWork, connection: Connection, key: _Key) -> Account | None:
+    """Return the account of another connection, moved to this one if that is disconnected."""
+    found = work.accounts.find_by_other_connection(connection, *key)
+    if found is None:
+        return None
+    account, other = found
+    if other.state is not ConnectionState.DISCONNECTED:
+        # Two connections to one account would fork its history, or mix it silently.
+        return account
+    work.accounts.move(account.id, connection.id, work.now)
+    work.record_event("account_continued", account.user_id, account.id)
+    return replace(account, connection_id=connection.id)
+
+
+def _record_report(
+    work: UnitOfWork, sync: Sync, account: Account, report: AccountReport
+) -> AccountOutcome:
+    problems = list(report.problems)
+    capture = Capture(work, account, sync.id, sync.source)
+    captured = CaptureResult()
+    if report.history and sync.source is SnapshotSource.INITIAL_CONNECTION:
+        tomorrow = schedule.start_of_day(work.now) + schedule.DAY
+        past = [reading for reading in report.history if reading.captured_at < tomorrow]
+        if len(past) < len(report.history):
+            problems.append(_IN_THE_FUTURE)
+        captured = capture.record_reported(sorted(past, key=attrgetter("captured_at")))
+    reading = report.current
+    if reading is None:
+        problems = problems or [_NO_BALANCE]
+    else:
+        if reading.holdings_value is None and report.positions:
+            value = sum_market_values(report.positions, account.currency)
+            reading = replace(reading, holdings_value=value)
+        capture.record_live(reading, sync.started_at)
+        captured.recorded += 1
+        if report.positions is not None:
+            work.holdings.replace(account.id, report.positions, sync.started_at, sync.id)
+    has_balance = captured.recorded or captured.skipped
+    state = SyncState.PARTIAL if has_balance else SyncState.FAILED
+    return AccountOutcome(
+        account_id=account.id,
+        state=state if problems else SyncState.SUCCEEDED,
+        recorded=captured.recorded,
+        skipped=captured.skipped,
+        code=problems[0].code if problems else None,
+        detail=f"{account.name}: {problems[0].detail}" if problems else None,
+    )
+
+
+def _merge_duplicates(reports: Iterable[AccountReport]) -> dict[_Key, AccountReport]:
+    by_key: dict[_Key, AccountReport] = {}
+    for report in reports:
+        # Ids are an institution's own: two institutions behind one connection may use the same.
+        identity = report.identity
+        key = f"{identity.institution_key}/{identity.external_id}", identity.currency
+        first = by_key.setdefault(key, report)
+        if first != report:
+            # Which of the two is right cannot be known.
+            by_key[key] = AccountReport(identity, None, problems=(_DUPLICATE,))
+    return by_key
+
+
+def _failed(account: Account, problem: RowError) -> AccountOutcome:
+    detail = f"{account.name}: {problem.detail}"
+    return AccountOutcome(account.id, SyncState.FAILED, code=problem.code, detail=detail)
+
+
 def _write_failure(
     work: UnitOfWork,
     services: Services,
@@ -119,7 +255,9 @@ def _write_failure(
     live, pace = claim.live, claim.provider.pace
     failures = live.failures + 1
     paused_until = None if failure.pause is None else work.now + failure.pause
-    retry_at = schedule.retry_at(failures, pace, work.now, paused_until, services.random_fraction())
+    retry_at = schedule.retry_at(
+        failures, pace, work.now, paused_until, services.secrets.fraction()
+    )
     needs_credentials = failure.code is SyncFailureCode.CREDENTIALS_REFUSED
     advice = _ADVICE.get(failure.code, "It is tried again by itself.")
     connection = replace(
@@ -143,5 +281,5 @@ def _write_failure(
 
 def _finish(work: UnitOfWork, ended: Sync) -> Sync:
     work.syncs.finish(ended)
-    record_event(work, f"sync_{ended.state}", ended.user_id, ended.id)
+    work.record_event(f"sync_{ended.state}", ended.user_id, ended.id)
     return ended

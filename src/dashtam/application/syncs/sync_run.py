@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from datetime import timedelta
+from threading import Event, Thread
+from typing import Final, Self
 
 from dashtam.application import credentials
 from dashtam.application.history.capture import ClockBehind
@@ -10,13 +12,14 @@ from dashtam.application.ports import Services
 from dashtam.application.provider import ProviderError, Report, Unsealable
 from dashtam.application.syncs import sync_result
 from dashtam.application.syncs.claims import SyncClaim
-from dashtam.application.syncs.lease import LeaseHeartbeat
 from dashtam.application.syncs.provider_quota import ProviderQuota
 from dashtam.application.syncs.sync_result import Failure
 from dashtam.application.syncs.syncs import SyncFailed, SyncInterrupted, interrupt
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.errors import DashtamError, Unavailable
 from dashtam.domain.sync import SnapshotSource, Sync, SyncFailureCode, SyncState
+
+_LONGEST_RUN: Final = timedelta(minutes=15)
 
 OnCommit = Callable[[UnitOfWork, Sync], None]
 """Called in the transaction in which a run ends."""
@@ -129,3 +132,41 @@ def write(
         ended = sync_result.write(work, services, current, fetched)
         on_commit(work, ended)
         return ended
+
+
+class LeaseHeartbeat:
+    """Renews a run's lease while its process lives, for a quarter of an hour at most.
+
+    A lease that has run out is not renewed: another process may have claimed the connection.
+    """
+
+    def __init__(self, services: Services, sync: Sync) -> None:
+        self._services = services
+        self._sync = sync
+        self._is_over = Event()
+        self._thread = Thread(target=self._renew, name=f"lease {sync.id}", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Start renewing."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Stop renewing; the rest of the lease is for the result."""
+        self._is_over.set()
+        self._thread.join()
+
+    def _renew(self) -> None:
+        lease = self._services.options.sync_lease
+        until_over = self._sync.started_at + _LONGEST_RUN
+        while not self._is_over.wait(lease.total_seconds() / 3):
+            try:
+                with self._services.database.write() as work:
+                    now = self._services.clock()
+                    if now > until_over or not work.syncs.renew_lease(
+                        self._sync.id, now + lease, now
+                    ):
+                        return
+            except Unavailable:
+                # The database may be back before the lease has run out.
+                continue

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Final
 
-from dashtam.application.audit_log import record_event
 from dashtam.application.history import accounts
 from dashtam.application.ports import Services
 from dashtam.database.pagination import ListPage, PageRequest
@@ -113,7 +112,7 @@ def interrupt(work: UnitOfWork, sync: Sync) -> Sync:
     code = SyncFailureCode.INTERRUPTED
     ended = sync.finish(SyncState.FAILED, work.now, code=code, detail=_INTERRUPTED)
     work.syncs.finish(ended)
-    record_event(work, "sync_interrupted", sync.user_id, sync.id)
+    work.record_event("sync_interrupted", sync.user_id, sync.id)
     return ended
 
 
@@ -137,7 +136,7 @@ def retract(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> None:
             work.history_chunks.mark_changed(account_id)
         # The positions that this run reported are retracted too: the account's are unknown then.
         work.holdings.retract(sync)
-        record_event(work, "sync_retracted", user_id, sync_id)
+        work.record_event("sync_retracted", user_id, sync_id)
 
 
 class SyncFollower:

@@ -12,9 +12,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from dashtam.database.column_types import SOURCE_CODES, to_digits
+from dashtam.database.column_types import SOURCE_CODES
 from dashtam.database.tables import balance_snapshots
 from dashtam.domain.history.hash_chain import Link
+from dashtam.domain.money import to_digits
 from dashtam.domain.period import to_microseconds
 
 _ARRAY_TYPES: Final = {

@@ -25,13 +25,13 @@ from sqlalchemy import (
 from structlog import get_logger
 
 from dashtam.database.column_types import Id, Instant
-from dashtam.database.history_cache.chunk_codec import (
+from dashtam.database.history_cache.drivers import CacheMissError, Driver, Row
+from dashtam.database.history_cache.history_chunks import (
+    CHUNK_SIZE,
     DamagedChunkError,
     decompress,
     verify_checksum,
 )
-from dashtam.database.history_cache.drivers import CacheMissError, Driver, Row
-from dashtam.database.history_cache.history_chunks import CHUNK_SIZE
 from dashtam.database.people.api_tokens import USE_RECORDED_EVERY
 from dashtam.database.tables import accounts, api_tokens, history_chunks, sessions
 from dashtam.domain.account import AccountId
@@ -113,9 +113,8 @@ class HistoryCache:
             for name, build in _STATEMENTS.items()
             for kind, caller in _CALLERS.items()
         }
-        self._to_id = Id().bind_processor(driver.dialect)
-        self._from_id = Id().result_processor(driver.dialect, None)
-        self._to_instant = Instant().bind_processor(driver.dialect)
+        self._to_id, self._from_id = Id.conversions(driver.dialect)
+        self._to_instant, _ = Instant.conversions(driver.dialect)
 
     async def latest(self, credential: Credential) -> tuple[Viewer, Sequence[CachedBalance]]:
         """Return the newest snapshot of each of the user's accounts, by account name, then id."""
@@ -204,8 +203,8 @@ class HistoryCache:
         return CachedHistory(self._viewer(rows[0]), chunks, [row.snapshots for row in rows])
 
     def _viewer(self, row: Row) -> Viewer:
-        user_id, token_id = self._from_id(row[0]), self._from_id(row[1])
-        return Viewer(UserId(user_id), None if token_id is None else ApiTokenId(token_id))
+        token_id = None if row[1] is None else ApiTokenId(self._from_id(row[1]))
+        return Viewer(UserId(self._from_id(row[0])), token_id)
 
     def _damaged(self, account_id: UUID) -> CacheMissError:
         _log.warning("history_chunks_damaged", account_id=str(account_id))

@@ -1,23 +1,23 @@
-"""Writes the chunks of history that ``history_cache`` reads."""
+"""Writes the chunks of history that ``history_cache`` reads.
 
+A chunk is a Zstandard frame (RFC 8878) with a checksum. An account's newest snapshot is short: it
+stays uncompressed behind a CRC-32, because decompressing would take longer.
+"""
+
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from operator import itemgetter
+from threading import local
 from typing import Final
 
 from sqlalchemy import Connection, delete, insert, select, update
+from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
 
 from dashtam.database.history.balance_snapshots import BalanceSnapshots
-from dashtam.database.history_cache.chunk_codec import (
-    DamagedChunkError,
-    add_checksum,
-    compress,
-    decompress,
-    verify_checksum,
-)
 from dashtam.database.tables import accounts, history_chunks
 from dashtam.domain.account import AccountId
 from dashtam.domain.history.balance_history import ChangedSnapshot, with_change
@@ -30,7 +30,12 @@ Render = Callable[[ChangedSnapshot], bytes]
 CHUNK_SIZE: Final = 72
 """Snapshots in a full chunk. At some 50 bytes each, a compressed chunk fits a database page."""
 
+MAX_CHUNK_BYTES: Final = 64 * 1024 * 1024
+"""The size of the largest chunk that is decompressed, uncompressed."""
+
 _INSERT_SIZE: Final = 64
+_LEVEL: Final = 3
+_CHECKSUM_BYTES: Final = 4
 
 _c = history_chunks.c
 
@@ -191,3 +196,52 @@ class HistoryChunks:
             .where(accounts.c.id == account_id)
             .values(chunked_until=until, latest=None if latest is None else add_checksum(latest))
         )
+
+
+class DamagedChunkError(Exception):
+    """The bytes do not match their checksum."""
+
+
+class _Codecs(local):
+    """A compressor and a decompressor for each thread: expensive to make and not thread-safe."""
+
+    def __init__(self) -> None:
+        self.compressor = ZstdCompressor(level=_LEVEL, write_checksum=True)
+        self.decompressor = ZstdDecompressor()
+
+
+_codecs = _Codecs()
+
+
+def compress(content: bytes) -> bytes:
+    """Return the content as a Zstandard frame."""
+    return _codecs.compressor.compress(content)
+
+
+def decompress(compressed: bytes) -> bytes:
+    """Return the content of a Zstandard frame.
+
+    Raises:
+        DamagedChunkError: the frame is damaged.
+    """
+    try:
+        return _codecs.decompressor.decompress(compressed, max_output_size=MAX_CHUNK_BYTES)
+    except ZstdError as error:
+        raise DamagedChunkError from error
+
+
+def add_checksum(content: bytes) -> bytes:
+    """Return the content behind its checksum."""
+    return zlib.crc32(content).to_bytes(_CHECKSUM_BYTES) + content
+
+
+def verify_checksum(stored: bytes) -> bytes:
+    """Return the content without the checksum before it.
+
+    Raises:
+        DamagedChunkError: the content does not match its checksum.
+    """
+    content = stored[_CHECKSUM_BYTES:]
+    if add_checksum(content) != stored:
+        raise DamagedChunkError
+    return content

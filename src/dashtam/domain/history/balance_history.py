@@ -1,26 +1,11 @@
-"""Changes, summaries and totals of balances."""
+"""Histories: snapshots with their changes, summaries and totals."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot
-from dashtam.domain.money import Currency, Money, percent_change
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A difference between two balances; ``percent`` is None where ``percent_change`` has none."""
-
-    amount: Money
-    percent: float | None
-
-    @classmethod
-    def between(cls, earlier: Money, later: Money) -> "Change | None":
-        """Return the change from one balance to another, None if their currencies differ."""
-        if earlier.currency != later.currency:
-            return None
-        return cls(later - earlier, percent_change(earlier.amount, later.amount))
+from dashtam.domain.money import Change, Currency, Money
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ class EdgeMiddleware:
         *,
         problems: Problems,
         log: FilteringBoundLogger,
-        observe: Callable[[str, int, float], None] = lambda _method, _status, _took_s: None,
+        observe: Callable[[str, int, float], None] | None = None,
         bodies: BodyLimits = _BODIES,
     ) -> None:
         self.app = app
@@ -90,7 +90,8 @@ class EdgeMiddleware:
         request = _EdgeRequest(self, scope, receive, send)
         await request.run()
         took_s = time.perf_counter() - started
-        self._observe(scope["method"], request.status or 0, took_s)
+        if self._observe is not None:
+            self._observe(scope["method"], request.status or 0, took_s)
         # Dashboards read all day long, and the metrics count that: reads are logged for debugging.
         succeeded = request.status is not None and request.status < _FIRST_ERROR
         log = self.log.debug if succeeded and scope["method"] in _READS else self.log.info

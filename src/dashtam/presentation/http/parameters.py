@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, Final, Generic, Literal, TypeVar
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -35,7 +35,8 @@ class GroupBy(StrEnum):
     ACCOUNT = "account"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Compared by identity, so that the values of a query can be cached by their parameters.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Parameter(Generic[T]):
     """A parameter with its JSON schema; left out of the query, its value is ``default``.
 
@@ -64,6 +65,23 @@ class Parameter(Generic[T]):
         return self.parse(texts[0])
 
 
+@dataclass(slots=True)
+class ParameterValues:
+    """The values of a route's parameters, by name."""
+
+    values: Mapping[str, Any]
+
+    def value(self, parameter: Parameter[T]) -> T:
+        """Return the value of a parameter that is required or has a default."""
+        value: T = self.values[parameter.name]
+        return value
+
+    def optional(self, parameter: Parameter[T]) -> T | None:
+        """Return the value of a parameter, None where it was left out."""
+        value: T | None = self.values[parameter.name]
+        return value
+
+
 class InvalidParameters(Invalid):
     """Parameters that are not valid, each by its name."""
 
@@ -71,13 +89,28 @@ class InvalidParameters(Invalid):
 
 
 def read_parameters(
-    parameters: Sequence[Parameter[Any]], path_values: Mapping[str, str], query: bytes
-) -> dict[str, Any]:
+    parameters: tuple[Parameter[Any], ...], path_values: Mapping[str, str], query: bytes
+) -> Mapping[str, Any]:
     """Return the value of each parameter by name; others in the query are ignored.
 
     Raises:
         InvalidParameters: naming every parameter that is missing, given twice or not valid.
     """
+    of_query, errors_of_query = _read_query(parameters, query)
+    texts = {name: [text] for name, text in path_values.items()}
+    of_path, errors_of_path = _parse(parameters, "path", texts)
+    field_errors = (*errors_of_path, *errors_of_query)
+    if field_errors:
+        details = " ".join(error.detail for error in field_errors)
+        raise InvalidParameters(details, field_errors)
+    return {**of_path, **of_query}
+
+
+# The fast path and the pipeline read the same query, and charts ask it of many accounts.
+@lru_cache(maxsize=1024)
+def _read_query(
+    parameters: tuple[Parameter[Any], ...], query: bytes
+) -> tuple[Mapping[str, Any], Sequence[FieldError]]:
     try:
         pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
     except UnicodeDecodeError as error:
@@ -86,19 +119,22 @@ def read_parameters(
     given: dict[str, list[str]] = {}
     for name, text in pairs:
         given.setdefault(name, []).append(text)
+    return _parse(parameters, "query", given)
+
+
+def _parse(
+    parameters: tuple[Parameter[Any], ...], place: str, given: Mapping[str, Sequence[str]]
+) -> tuple[Mapping[str, Any], Sequence[FieldError]]:
     values: dict[str, Any] = {}
     field_errors: list[FieldError] = []
     for parameter in parameters:
         name = parameter.name
-        texts = [path_values[name]] if parameter.place == "path" else given.get(name, [])
-        try:
-            values[name] = parameter.value_of(texts)
-        except DashtamError as error:
-            field_errors.append(FieldError(name, "invalid", f"{name}: {error}"))
-    if field_errors:
-        details = " ".join(error.detail for error in field_errors)
-        raise InvalidParameters(details, tuple(field_errors))
-    return values
+        if parameter.place == place:
+            try:
+                values[name] = parameter.value_of(given.get(name, ()))
+            except DashtamError as error:
+                field_errors.append(FieldError(name, "invalid", f"{name}: {error}"))
+    return values, field_errors
 
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")

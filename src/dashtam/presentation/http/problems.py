@@ -129,7 +129,9 @@ class Problems:
 
     def scope_response(self, scope: Scope, kind: ProblemType, detail: str) -> Response:
         """Return the response of a problem to the request of an ASGI scope."""
-        return self.response(kind, detail, instance=scope["path"], trace_id=trace_id(scope))
+        state: Mapping[str, str] = scope.get("state", {})
+        trace_id = state.get("trace_id", "")
+        return self.response(kind, detail, instance=scope["path"], trace_id=trace_id)
 
     def method_response(self, scope: Scope, allow: str) -> Response:
         """Return the response to OPTIONS, or to a method that the path does not allow."""
@@ -162,12 +164,6 @@ class Problems:
             field_errors=error.field_errors,
             headers=dict(headers) | own,
         )
-
-
-def trace_id(scope: Scope) -> str:
-    """Return the trace id of a request, which the edge chose."""
-    state: Mapping[str, str] = scope.get("state", {})
-    return state.get("trace_id", "")
 
 
 def problem_type_of(error: errors.DashtamError) -> ProblemType:

@@ -13,7 +13,7 @@ from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.errors import FieldError, Unprocessable
 from dashtam.domain.user import Principal, UserId
-from dashtam.presentation.http.parameters import CURSOR, PAGE_LIMIT, Parameter, write_cursor
+from dashtam.presentation.http.parameters import CURSOR, PAGE_LIMIT, ParameterValues, write_cursor
 from dashtam.presentation.schemas.base import PATTERN_HINTS, Shape
 
 T = TypeVar("T")
@@ -36,8 +36,8 @@ class Upload:
 class Request:
     """A request before its parameters and body are parsed.
 
-    ``address`` is the client's. ``body`` is the JSON value, an upload, or None where the route
-    takes neither. ``fingerprint`` is the hash of the body.
+    ``address`` is the client's, empty where the route does not use it. ``body`` is the JSON value,
+    an upload, or None where the route takes neither. ``fingerprint`` is the hash of the body.
     """
 
     method: str
@@ -78,23 +78,6 @@ class Response(Generic[B]):
 
 
 NO_CONTENT: Final[Response[None]] = Response(status=204)
-
-
-@dataclass(slots=True)
-class ParameterValues:
-    """The values of a route's parameters, by name."""
-
-    values: Mapping[str, Any]
-
-    def value(self, parameter: Parameter[T]) -> T:
-        """Return the value of a parameter that is required or has a default."""
-        value: T = self.values[parameter.name]
-        return value
-
-    def optional(self, parameter: Parameter[T]) -> T | None:
-        """Return the value of a parameter, None where it was left out."""
-        value: T | None = self.values[parameter.name]
-        return value
 
 
 @dataclass(slots=True)

@@ -3,13 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Final, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta
-
-from dashtam.domain.money import Money
 
 AMOUNT_PATTERN = r"^-?[0-9]{1,20}(\.[0-9]{1,18})?$"
 
@@ -104,13 +101,3 @@ def to_shape(shape: type[S], source: object, **fields: object) -> S:
         if name not in fields:
             fields[name] = getattr(source, name)
     return msgspec.convert(fields, shape, from_attributes=True)
-
-
-def amount_text(money: Money | None) -> str | None:
-    """Return the amount in plain digits."""
-    return None if money is None else str(money)
-
-
-def decimal_text(amount: Decimal | None) -> str | None:
-    """Return the number in plain digits, never with an exponent."""
-    return None if amount is None else format(amount, "f")

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import click
 
-from dashtam.application.audit_log import LOCAL_ADDRESS
 from dashtam.application.people import users as people
 from dashtam.presentation.cli.context import CommandContext, Group, notify, with_context
 from dashtam.presentation.cli.resolve import find_user
@@ -45,7 +44,7 @@ def create(context: CommandContext, email: str) -> None:
         _read_password(),
         setup_code=None,
         needs_setup_code=False,
-        address=LOCAL_ADDRESS,
+        address="",
     )
     answer(context, user_shape(user), lambda: f"{user.email} can sign in now.")
 

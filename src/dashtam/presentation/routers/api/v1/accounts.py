@@ -16,7 +16,7 @@ from dashtam.application.imports import typed_balances
 from dashtam.application.imports.typed_balances import ManualAccount
 from dashtam.domain.account import Account, AccountType
 from dashtam.domain.errors import DashtamError, FieldError, Unprocessable
-from dashtam.domain.money import Currency, parse_amount
+from dashtam.domain.money import Currency, amount_text, parse_amount
 from dashtam.domain.statement import Reading
 from dashtam.presentation.http.instants import NOON, is_bare_date, parse_instant, until_now
 from dashtam.presentation.http.parameters import ACCOUNT_ID
@@ -34,7 +34,6 @@ from dashtam.presentation.schemas.base import (
     Name,
     PageShape,
     Shape,
-    amount_text,
     to_shape,
 )
 from dashtam.presentation.schemas.snapshots import Snapshot, snapshot_shape

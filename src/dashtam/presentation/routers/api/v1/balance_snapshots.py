@@ -20,17 +20,15 @@ from dashtam.presentation.http.parameters import (
     limit,
 )
 from dashtam.presentation.http.request_context import FastRequest, RequestContext, Response
-from dashtam.presentation.schemas.snapshot_chunks import (
-    history_json,
-    is_of_account,
-    latest_json,
-    recent_json,
-)
 from dashtam.presentation.schemas.snapshots import (
     LatestSnapshots,
     SnapshotHistory,
+    history_json,
     history_shape,
+    is_of_account,
+    latest_json,
     latest_shape,
+    recent_json,
 )
 
 LIMIT = limit(default=30)

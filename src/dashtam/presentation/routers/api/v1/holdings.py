@@ -1,10 +1,12 @@
 """Holdings on the wire."""
 
+from decimal import Decimal
 from typing import ClassVar
 from uuid import UUID
 
 from dashtam.application.history import accounts
 from dashtam.domain.history.holding import Holding
+from dashtam.domain.money import to_digits
 from dashtam.presentation.http.parameters import ACCOUNT_ID
 from dashtam.presentation.http.request_context import RequestContext, Response
 from dashtam.presentation.schemas import examples
@@ -13,7 +15,6 @@ from dashtam.presentation.schemas.base import (
     Instant,
     PageShape,
     Shape,
-    decimal_text,
     to_shape,
 )
 
@@ -81,9 +82,13 @@ def holding_shape(holding: Holding) -> HoldingShape:
         position,
         id=holding.id,
         account_id=holding.account_id,
-        quantity=decimal_text(position.quantity),
-        price=decimal_text(position.price),
-        market_value=decimal_text(position.market_value),
-        cost_basis=decimal_text(position.cost_basis),
+        quantity=_digits(position.quantity),
+        price=_digits(position.price),
+        market_value=_digits(position.market_value),
+        cost_basis=_digits(position.cost_basis),
         currency=position.currency.code,
     )
+
+
+def _digits(amount: Decimal | None) -> str | None:
+    return None if amount is None else to_digits(amount)

@@ -9,8 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from dashtam.application.imports import file_import
-from dashtam.application.imports.file_import import SentFile
-from dashtam.application.imports.import_result import Import
+from dashtam.application.imports.file_import import Import, SentFile
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import AccountId
 from dashtam.domain.connection import ConnectionId

@@ -6,11 +6,10 @@ or sent.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache, partial
-from typing import Any, Final
+from typing import Final
 
 from anyio import to_thread
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -65,10 +64,6 @@ class _FastRoute:
         self.route = route
         self.handler = handler
         self._begin, self._has_id, self._end = (BASE_PATH + route.path).partition("{id}")
-        self._of_path = [one for one in route.parameters if one.place == "path"]
-        of_query = [one for one in route.parameters if one.place == "query"]
-        # Charts show the same range of many accounts.
-        self._read_query = lru_cache(maxsize=512)(partial(read_parameters, of_query, {}))
 
     def account_id_in(self, path: str) -> str | None:
         """Return the id in the path, empty where the route has none, None for another route."""
@@ -77,10 +72,6 @@ class _FastRoute:
         if not (path.startswith(self._begin) and path.endswith(self._end)):
             return None
         return path[len(self._begin) : len(path) - len(self._end)]
-
-    def read_parameters(self, account_id: str, query: bytes) -> Mapping[str, Any]:
-        """Return the parameters' values. Raises ``DashtamError`` where one is not valid."""
-        return {one.name: one.parse(account_id) for one in self._of_path} | self._read_query(query)
 
 
 class FastPath:
@@ -137,7 +128,8 @@ class FastPath:
         if spent.retry_after_s is not None:
             # Nothing was taken from the bucket.
             return False
-        self._token_usage.note(response.principal)
+        if response.principal.unrecorded_token_id is not None:
+            self._token_usage.note(response.principal.unrecorded_token_id)
         limits = rate_limit_headers(spent).items()
         headers = [*response.headers, *((n.lower().encode(), v.encode()) for n, v in limits)]
         status, body = 200, response.body
@@ -186,7 +178,7 @@ class FastPath:
             credential = Credential(now, session_id=principal.session_id)
         if accept not in _ACCEPTS_JSON:
             check_accept((accept or b"").decode("latin-1"), route.route.media_type)
-        values = route.read_parameters(account_id, query)
+        values = read_parameters(route.route.parameters, {"id": account_id}, query)
         viewer, body = await route.handler(FastRequest(values, self._cache, credential))
         if principal is None:
             reader = Principal(viewer.user_id, None, viewer.unrecorded_token_id)

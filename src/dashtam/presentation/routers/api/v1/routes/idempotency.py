@@ -13,6 +13,8 @@ from dashtam.domain.user import UserId
 from dashtam.presentation.http.request_context import Request
 from dashtam.presentation.routers.api.v1.routes.route import Route
 
+KEY_HEADER: Final = "idempotency-key"
+
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _LEASE: Final = timedelta(minutes=2)
 # A provider may take a minute for each of its answers.
@@ -68,15 +70,13 @@ class IdempotencyClaim:
         work.idempotency_keys.release(self.user_id, self.route, self.key, self.lease_until)
 
 
-def read_key(route: Route, request: Request) -> str | None:
-    """Return the text of the request's key, None where it has none or the route takes none.
+def read_key(request: Request) -> str:
+    """Return the text of the request's key.
 
     Raises:
         Invalid: the header is not 1 to 255 visible ASCII characters.
     """
-    text = request.headers.get("idempotency-key")
-    if text is None or not route.idempotent:
-        return None
+    text = request.headers[KEY_HEADER]
     if not _KEY.fullmatch(text):
         detail = "An Idempotency-Key is 1 to 255 visible ASCII characters."
         raise Invalid(detail, (FieldError("Idempotency-Key", "invalid", detail),))

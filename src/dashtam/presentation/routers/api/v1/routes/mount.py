@@ -23,12 +23,7 @@ from dashtam.application.ports import Services
 from dashtam.application.rate_limits import AUTH
 from dashtam.domain.errors import DashtamError, Invalid, Unavailable, Unprocessable
 from dashtam.presentation.http.client_ip import Networks, client_address
-from dashtam.presentation.http.problems import (
-    UNSUPPORTED_MEDIA_TYPE,
-    HttpError,
-    Problems,
-    trace_id,
-)
+from dashtam.presentation.http.problems import UNSUPPORTED_MEDIA_TYPE, HttpError, Problems
 from dashtam.presentation.http.request_context import BASE_PATH, Request, Upload
 from dashtam.presentation.routers.api.v1.routes.event_stream import EventStream
 from dashtam.presentation.routers.api.v1.routes.pipeline import Pipeline
@@ -169,8 +164,8 @@ class Endpoint:
                 path_values=http.path_params,
                 query=scope["query_string"],
                 headers=http.headers,
-                address=client_address(http, self._trusted_proxies),
-                trace_id=trace_id(scope),
+                address=client_address(http, self._trusted_proxies) if route.uses_address else "",
+                trace_id=getattr(http.state, "trace_id", ""),
             )
             pipeline = self._pipeline(route, request)
             try:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -33,6 +34,7 @@ from dashtam.presentation.http.problems import (
 from dashtam.presentation.http.request_context import BASE_PATH, Request, RequestContext, Response
 from dashtam.presentation.routers.api.v1.routes.event_stream import EventStream
 from dashtam.presentation.routers.api.v1.routes.idempotency import (
+    KEY_HEADER,
     IdempotencyClaim,
     LeaseExpired,
     claim_key,
@@ -78,7 +80,8 @@ class Pipeline:
             self._caller = self._authenticate(work)
             self._check_request()
             response = self._route.handler(self._build_context(work))
-        self._token_usage.note(self._caller)
+        if self._caller.unrecorded_token_id is not None:
+            self._token_usage.note(self._caller.unrecorded_token_id)
         return self._respond(response)
 
     def admit(self) -> None:
@@ -116,16 +119,18 @@ class Pipeline:
         or 422 of the body. The 404 and 403 of a resource come from the handler.
         """
         request, route = self._request, self._route
-        bucket = f"address:{bucket_address(request.address)}"
         if self._caller:
             bucket = user_bucket(self._caller)
+        else:
+            bucket = f"address:{bucket_address(request.address)}"
         self._spent = self._services.buckets.spend(self._policy, bucket)
         if self._spent.retry_after_s is not None:
             raise RateLimited(self._spent.retry_after_s)
         self._values = read_parameters(route.parameters, request.path_values, request.query)
-        self._key = read_key(route, request)
+        if route.idempotent and KEY_HEADER in request.headers:
+            self._key = read_key(request)
         check_accept(request.headers.get("accept"), route.media_type)
-        if self._caller and not self._caller.may_write and route.auth is Auth.SESSION:
+        if route.auth is Auth.SESSION and self._caller and self._caller.session_id is None:
             detail = "A read-only token only reads. Sign in to do this."
             raise Forbidden(detail)
 
@@ -178,7 +183,8 @@ class Pipeline:
         services = self._services
         if work is None:
             # The audit log has the address also in the units of work that the handler opens.
-            services = services.for_address(self._request.address)
+            database = services.database.for_address(self._request.address)
+            services = replace(services, database=database)
         context = RequestContext(self._values, services, self._request, self._caller, work)
         if claim:
             context.store_response = partial(self._store_response, claim)

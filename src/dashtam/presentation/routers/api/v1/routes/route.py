@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from enum import Enum, auto
-from functools import partial
+from functools import cached_property, partial
 from inspect import signature
 from types import NoneType
 from typing import Any, Final, get_args
@@ -37,7 +37,7 @@ FastHandler = Callable[[FastRequest], Awaitable[tuple[Viewer, bytes]]]
 """Returns the caller and the body of a cached answer, or raises ``CacheMissError``."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Route:
     """One route. ``auth`` and ``rate_limit`` have no default: no entry can leave them out.
 
@@ -55,7 +55,7 @@ class Route:
     auth: Auth
     rate_limit: RatePolicy
     tag: str = ""
-    parameters: Sequence[Parameter[Any]] = ()
+    parameters: tuple[Parameter[Any], ...] = ()
     body: type[Input] | None = None
     body_is_optional: bool = False
     upload: Form | None = None
@@ -76,20 +76,25 @@ class Route:
         (shape,) = get_args(signature(self.handler).return_annotation)
         return None if shape is NoneType else shape
 
-    @property
+    @cached_property
     def status(self) -> int:
         """The status of a success."""
         return {"POST": 201, "DELETE": 204}.get(self.method, 200)
 
-    @property
+    @cached_property
     def idempotent(self) -> bool:
         """Whether the route takes an idempotency key."""
         return self.method == "POST" and self.auth is not Auth.NOBODY
 
-    @property
+    @cached_property
     def takes_body(self) -> bool:
         """Whether requests have a body."""
         return self.body is not None or self.upload is not None
+
+    @cached_property
+    def uses_address(self) -> bool:
+        """Whether the client's address counts: for its rate limit, or in the audit log."""
+        return self.auth is Auth.NOBODY or self.transaction is not Transaction.READ
 
 
 read: Final = partial(Route, "GET", auth=Auth.READER, rate_limit=API_READ)
