@@ -28,11 +28,7 @@ class SandboxedStatementFiles:
 
     @contextmanager
     def read(
-        self,
-        file: BinaryIO,
-        file_format: str | None,
-        mapping: Mapping[str, object],
-        now: datetime,
+        self, file: BinaryIO, file_format: str | None, mapping: Mapping[str, object], now: datetime
     ) -> Iterator[StatementFile]:
         """Read the file in the sandbox, into a spool of its statements.
 

@@ -135,8 +135,5 @@ class Accounts(Repository):
 def account_from_row(row: AnyRow) -> Account:
     """Return the account of a row of ``accounts``."""
     return from_row(
-        Account,
-        row,
-        account_type=AccountType(row.account_type),
-        currency=Currency.of(row.currency),
+        Account, row, account_type=AccountType(row.account_type), currency=Currency.of(row.currency)
     )

@@ -7,16 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    ColumnElement,
-    ScalarSelect,
-    Select,
-    and_,
-    func,
-    literal,
-    select,
-    tuple_,
-)
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, func, literal, select, tuple_
 
 from dashtam.database.column_types import Instant
 from dashtam.database.history.accounts import account_from_row

@@ -35,11 +35,7 @@ class Holdings(Repository):
         return self._fetch_page(statement, page, _holding_from_row, order=_BY_SYMBOL)
 
     def replace(
-        self,
-        account_id: AccountId,
-        positions: Sequence[Position],
-        as_of: datetime,
-        sync_id: SyncId,
+        self, account_id: AccountId, positions: Sequence[Position], as_of: datetime, sync_id: SyncId
     ) -> None:
         """Replace the account's positions, unless those stored are of a later instant."""
         is_account = accounts.c.id == account_id

@@ -162,11 +162,7 @@ class HistoryCache:
         return self._decompress(account_id, rows)
 
     async def _fetch_chunks(
-        self,
-        name: str,
-        credential: Credential,
-        account_id: AccountId,
-        limits: Mapping[str, object],
+        self, name: str, credential: Credential, account_id: AccountId, limits: Mapping[str, object]
     ) -> list[_ChunkRow]:
         parameters = {"account": self._to_id(account_id), **limits}
         rows = [_ChunkRow(*row) for row in await self._fetch(name, credential, parameters)]
@@ -273,8 +269,4 @@ def _select_chunks(caller: _Caller, *conditions: ColumnElement[bool]) -> Select[
     )
 
 
-_STATEMENTS: Final = {
-    "latest": _select_latest,
-    "within": _select_within,
-    "newest": _select_newest,
-}
+_STATEMENTS: Final = {"latest": _select_latest, "within": _select_within, "newest": _select_newest}

@@ -123,9 +123,7 @@ def _successes(route: Route) -> dict[str, Any]:
     if route.location is not None:
         schema = {"type": "string", "format": "uri-reference"}
         headers |= {"Location": {"description": route.location, "schema": schema}}
-    media: dict[str, Any] = {
-        "schema": {} if "json" in route.media_type else {"type": "string"},
-    }
+    media: dict[str, Any] = {"schema": {} if "json" in route.media_type else {"type": "string"}}
     if route.answer is not None:
         example = route.answer.example if route.example is None else route.example
         media = {"schema": schema_reference(route.answer), "example": example}

@@ -41,12 +41,7 @@ _POLL_S: Final = 0.2
 @click.option("--watch", is_flag=True, help="Show the progress.")
 @with_context
 def sync(
-    context: CommandContext,
-    connection: str | None,
-    *,
-    is_all: bool,
-    is_forced: bool,
-    watch: bool,
+    context: CommandContext, connection: str | None, *, is_all: bool, is_forced: bool, watch: bool
 ) -> None:
     """Record the balances that a provider reports now.
 

@@ -20,10 +20,7 @@ from dashtam.domain.money import Currency, parse_amount
 from dashtam.domain.statement import Reading
 from dashtam.presentation.http.instants import NOON, is_bare_date, parse_instant, until_now
 from dashtam.presentation.http.parameters import ACCOUNT_ID
-from dashtam.presentation.http.request_context import (
-    RequestContext,
-    Response,
-)
+from dashtam.presentation.http.request_context import RequestContext, Response
 from dashtam.presentation.schemas import examples
 from dashtam.presentation.schemas.base import (
     AmountText,
@@ -42,8 +39,7 @@ from dashtam.presentation.schemas.snapshots import Snapshot, snapshot_shape
 T = TypeVar("T")
 
 Sign = Annotated[
-    Literal[1, -1],
-    Meta(description="-1 where the source reports debts as positive numbers."),
+    Literal[1, -1], Meta(description="-1 where the source reports debts as positive numbers.")
 ]
 
 

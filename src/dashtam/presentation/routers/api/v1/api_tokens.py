@@ -8,11 +8,7 @@ from msgspec import Meta
 from dashtam.application.people import api_tokens
 from dashtam.domain.user import ApiToken, ApiTokenId
 from dashtam.presentation.http.parameters import path_id
-from dashtam.presentation.http.request_context import (
-    NO_CONTENT,
-    RequestContext,
-    Response,
-)
+from dashtam.presentation.http.request_context import NO_CONTENT, RequestContext, Response
 from dashtam.presentation.schemas import examples
 from dashtam.presentation.schemas.base import Input, Instant, Name, PageShape, Shape, to_shape
 

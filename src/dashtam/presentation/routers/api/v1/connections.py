@@ -11,19 +11,14 @@ from dashtam.application.connections.provider_list import KnownProvider, known_p
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.connection import Connection, ConnectionState, ProviderKind
 from dashtam.presentation.http.parameters import CONNECTION_ID
-from dashtam.presentation.http.request_context import (
-    NO_CONTENT,
-    RequestContext,
-    Response,
-)
+from dashtam.presentation.http.request_context import NO_CONTENT, RequestContext, Response
 from dashtam.presentation.schemas import examples
 from dashtam.presentation.schemas.base import Input, Instant, Name, PageShape, Shape, to_shape
 
 Credentials = Annotated[
     dict[str, Annotated[str, Meta(max_length=8192)]],
     Meta(
-        max_length=20,
-        description="The provider's credentials, by the names in `GET /providers`.",
+        max_length=20, description="The provider's credentials, by the names in `GET /providers`."
     ),
 ]
 

@@ -20,11 +20,7 @@ from dashtam.domain.errors import DashtamError
 from dashtam.domain.history.balance_snapshot import SnapshotId
 from dashtam.domain.sync import SnapshotSource, Sync, SyncId, SyncState
 from dashtam.presentation.http.parameters import ACCOUNT_ID, CONNECTION_ID, path_id
-from dashtam.presentation.http.request_context import (
-    NO_CONTENT,
-    RequestContext,
-    Response,
-)
+from dashtam.presentation.http.request_context import NO_CONTENT, RequestContext, Response
 from dashtam.presentation.schemas import examples
 from dashtam.presentation.schemas.base import Input, Instant, PageShape, Shape, to_shape
 
@@ -36,8 +32,7 @@ EVENT_STREAM: Final = "text/event-stream"
 _POLLS_PER_HEARTBEAT: Final = 30
 
 Force = Annotated[
-    bool,
-    Meta(description="Sync even where the last sync is less than 15 minutes ago."),
+    bool, Meta(description="Sync even where the last sync is less than 15 minutes ago.")
 ]
 
 
