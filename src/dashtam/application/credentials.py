@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from dashtam.application.provider import Cipher, Provider, Report, Unsealable
 from dashtam.domain.connection import Connection
-from dashtam.domain.errors import FieldError, Unprocessable
+from dashtam.domain.errors import FieldError, Unprocessable, pointer_to
 
 Credentials = Mapping[str, str]
 """Secrets of a connection by name, as a user enters them or a provider issues them."""
@@ -29,14 +29,13 @@ def check(provider: Provider, entered: Credentials) -> None:
     """
     needed = {field.name: field.title for field in provider.credentials}
     field_errors = [
-        FieldError(f"/credentials/{name}", "missing", f"{title} is needed.")
+        FieldError(pointer_to("credentials", name), "missing", f"{title} is needed.")
         for name, title in needed.items()
         if not entered.get(name, "").strip()
     ]
+    unknown = f"{provider.name} asks for no such thing."
     field_errors += [
-        FieldError(
-            f"/credentials/{name}", "unknown_field", f"{provider.name} asks for no such thing."
-        )
+        FieldError(pointer_to("credentials", name), "unknown_field", unknown)
         for name in sorted(set(entered) - set(needed))
     ]
     if field_errors:

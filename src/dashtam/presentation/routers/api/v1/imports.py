@@ -14,7 +14,7 @@ from dashtam.application.imports.import_result import Import
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import AccountId
 from dashtam.domain.connection import ConnectionId
-from dashtam.domain.errors import FieldError, Unprocessable
+from dashtam.domain.errors import FieldError, Unprocessable, pointer_to
 from dashtam.presentation.http.request_context import RequestContext, Response, Upload
 from dashtam.presentation.schemas import examples
 from dashtam.presentation.schemas.base import CurrencyCode, Form, Shape, to_shape
@@ -136,7 +136,7 @@ class FormatList(Shape):
                 "slug": "ofx",
                 "name": "OFX / QFX",
                 "extensions": [".ofx", ".qfx"],
-                "description": "What banks, cards and brokers offer for Quicken or Money,"
+                "description": "Downloads for Quicken or Money from banks, cards and brokers,"
                 " positions included.",
             }
         ],
@@ -190,7 +190,7 @@ def import_file(context: RequestContext) -> Response[ImportShape]:
 
 
 def _form_error(name: str, code: str, detail: str) -> Unprocessable:
-    return Unprocessable(detail, (FieldError(f"/{name}", code, detail),))
+    return Unprocessable(detail, (FieldError(pointer_to(name), code, detail),))
 
 
 def list_import_formats(context: RequestContext) -> Response[FormatList]:
