@@ -68,13 +68,18 @@ def is_sealed_from(
         return False
 
 
-def redact(sentence: str, secrets: Iterable[str]) -> str:
-    """Return a provider's sentence for display: one line, no markup, no user info, no secret."""
+def hide_secrets(text: str, secrets: Iterable[str]) -> str:
+    """Return the text without these secrets, plain, percent-encoded or in Base64."""
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
             for spelling in (secret, quote(secret, safe=""), b64encode(secret.encode()).decode()):
-                sentence = sentence.replace(spelling, "…")
-    plain = _USERINFO.sub("://", _TAG.sub(" ", sentence))
+                text = text.replace(spelling, "…")
+    return text
+
+
+def redact(sentence: str, secrets: Iterable[str]) -> str:
+    """Return a provider's sentence for display: one line, no markup, no user info, no secret."""
+    plain = _USERINFO.sub("://", _TAG.sub(" ", hide_secrets(sentence, secrets)))
     line = " ".join("".join(c if c.isprintable() else " " for c in plain).split())
     return line if len(line) <= _LONGEST_SENTENCE else line[: _LONGEST_SENTENCE - 1] + "…"
 

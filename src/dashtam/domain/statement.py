@@ -44,10 +44,10 @@ class Position:
     as_of: datetime
 
 
-def sum_market_values(positions: Sequence[Position], currency: Currency) -> Decimal | None:
-    """Return the value of all positions, None where one has none in this currency."""
+def sum_market_values(positions: Sequence[Position] | None, currency: Currency) -> Decimal | None:
+    """Return the value of all positions, None without any or where one has none in the currency."""
     total = Decimal(0)
-    for position in positions:
+    for position in positions or ():
         if position.market_value is None or position.currency != currency:
             # A sum that leaves something out would be a guess.
             return None

@@ -20,7 +20,7 @@ from dashtam.domain.account import AccountType, Identity
 from dashtam.domain.errors import InvalidAmount
 from dashtam.domain.money import parse_amount
 from dashtam.domain.parsing import UnusableField
-from dashtam.domain.statement import Reading, RowError
+from dashtam.domain.statement import Reading, RowError, sum_market_values
 from dashtam.providers import http_json
 from dashtam.providers.http_json import PositionFields, Record, get_text
 
@@ -138,7 +138,7 @@ def _parse_account(
     cash = http_json.find_amount(account, "cash", problems)
     current: Reading | None = None
     if balance is not None:
-        value = http_json.sum_market_values(positions, currency)
+        value = sum_market_values(positions, currency)
         current = Reading(now, balance, holdings_value=value, cash_value=cash)
     elif not problems:
         problems.append(parsing.missing_balance(field="equity").to_row_error())

@@ -5,14 +5,13 @@ Numbers in JSON stay text, so that ``parse_amount`` alone decides their value.
 
 import json
 import re
-from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple
-from urllib.parse import quote
 
+from dashtam.application.credentials import hide_secrets
 from dashtam.application.provider import (
     AccountReport,
     CredentialField,
@@ -22,7 +21,7 @@ from dashtam.application.provider import (
     ProviderRateLimited,
 )
 from dashtam.domain.errors import InvalidAmount
-from dashtam.domain.money import EXACT, Currency, parse_amount
+from dashtam.domain.money import Currency, parse_amount
 from dashtam.domain.parsing import UnusableField, clean, require_past
 from dashtam.domain.statement import Position, RowError
 
@@ -46,7 +45,6 @@ MAX_POSITIONS: Final = 10_000
 LONGEST_WAIT: Final = timedelta(days=7)
 
 _LONGEST_ID: Final = 200
-_SHORTEST_SECRET: Final = 4
 _TAG = re.compile(r"<[^<>]*>")
 _ADDRESS = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://\S+")
 _PRINTABLE = re.compile(r"[!-~]([ -~]*[!-~])?")
@@ -233,20 +231,6 @@ def collect_positions(
         return None
 
 
-def sum_market_values(positions: Sequence[Position] | None, currency: Currency) -> Decimal | None:
-    """Return the positions' value together, None where one has no value in this currency."""
-    total = Decimal()
-    for position in positions or ():
-        if position.market_value is None or position.currency != currency:
-            return None
-        total = EXACT.add(total, position.market_value)
-    try:
-        # The sum of bounded amounts may be longer than an amount.
-        return parse_amount(format(total, "f")) if positions else None
-    except InvalidAmount:
-        return None
-
-
 def split_disputed_days(
     values: Iterable[tuple[date, Decimal]],
 ) -> tuple[dict[date, Decimal], set[date]]:
@@ -281,9 +265,6 @@ def deduplicate(reports: Iterable[AccountReport]) -> list[AccountReport]:
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """Return a provider's text as one short line without markup, addresses and these secrets."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= _SHORTEST_SECRET:
-            for spelling in (secret, quote(secret, safe=""), b64encode(secret.encode()).decode()):
-                text = text.replace(spelling, "…")
+    text = hide_secrets(text, secrets)
     text = _ADDRESS.sub("…", _TAG.sub(" ", text))
     return clean(text.replace("<", " ").replace(">", " "))

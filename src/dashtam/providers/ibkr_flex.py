@@ -31,7 +31,7 @@ from dashtam.domain.account import AccountType, Identity
 from dashtam.domain.account_types import guess_account_type
 from dashtam.domain.money import Currency
 from dashtam.domain.parsing import NO_CURRENCY, UnusableField
-from dashtam.domain.statement import Position, Reading, RowError
+from dashtam.domain.statement import Position, Reading, RowError, sum_market_values
 from dashtam.providers import http_json
 
 SERVICE: Final = "https://ndcdyn.interactivebrokers.com/AccountManagement/FlexWebService"
@@ -168,7 +168,7 @@ class _FlexStatement:
                 own_problems.append(RowError(None, "stale_balance", detail))
             else:
                 day = max(days)
-                value = http_json.sum_market_values(positions, currency)
+                value = sum_market_values(positions, currency)
                 current = Reading(
                     self._now, days[day], holdings_value=value, as_of=parsing.noon(day)
                 )

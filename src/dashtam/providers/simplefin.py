@@ -24,7 +24,7 @@ from dashtam.domain import parsing
 from dashtam.domain.account import Identity
 from dashtam.domain.account_types import guess_account_type
 from dashtam.domain.parsing import UnusableField
-from dashtam.domain.statement import Reading, RowError
+from dashtam.domain.statement import Reading, RowError, sum_market_values
 from dashtam.providers import http_json
 from dashtam.providers.http_json import Record, as_list, as_record, as_records, get_text, redact
 
@@ -201,7 +201,7 @@ def _parse_account(source: Record, connection: Record, now: datetime) -> Account
     available = http_json.find_amount(source, "available-balance", problems)
     current: Reading | None = None
     if balance is not None:
-        value = http_json.sum_market_values(positions, currency)
+        value = sum_market_values(positions, currency)
         current = Reading(now, balance, available, holdings_value=value, as_of=as_of)
     elif not problems:
         problems.append(parsing.missing_balance(field="balance").to_row_error())
