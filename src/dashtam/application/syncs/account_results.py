@@ -44,8 +44,8 @@ def record_reports(
 ) -> tuple[Sequence[AccountOutcome], Sequence[str]]:
     """Record each report into its account, and note the accounts without one.
 
-    Return the outcomes in the order of the reports, and warnings about accounts that Dashtam does
-    not have.
+    Return the outcomes in the order of the reports, those without one by name, and warnings about
+    accounts that Dashtam does not have.
     """
     by_key = _merge_duplicates(reports)
     accounts = {
@@ -74,11 +74,13 @@ def record_reports(
     # At once: a row that is written thousands of times in one transaction gets slow to find.
     synced = [one.account_id for one in outcomes if one.state is not SyncState.FAILED]
     work.accounts.mark_synced(connection.id, synced, sync.started_at)
-    outcomes += [
-        _failed(account, _NOT_REPORTED)
+    missing = [
+        account
         for key, account in accounts.items()
         if key not in by_key and account.closed_at is None and sync.account_id in {None, account.id}
     ]
+    by_name = sorted(missing, key=attrgetter("name", "id.hex"))
+    outcomes += [_failed(account, _NOT_REPORTED) for account in by_name]
     return outcomes, warnings
 
 
