@@ -3779,7 +3779,7 @@ export interface operations {
                      *             ".ofx",
                      *             ".qfx"
                      *           ],
-                     *           "description": "What banks, cards and brokers offer for Quicken or Money, positions included."
+                     *           "description": "Downloads for Quicken or Money from banks, cards and brokers, positions included."
                      *         }
                      *       ],
                      *       "total_count": 1

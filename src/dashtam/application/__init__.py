@@ -1,1 +1,1 @@
-"""What Dashtam does: one module per noun, one function per use case."""
+"""The use cases: one module per noun, one function per use case."""

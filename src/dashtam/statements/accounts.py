@@ -12,7 +12,7 @@ from dashtam.domain.statement import Position, Reading, RowError, Statement
 
 MAX_READINGS = 1_000
 
-# Of the types whose title is not their value.
+# The titles of types that are not their values.
 _TITLES = {
     AccountType.CD: "Certificate of deposit",
     AccountType.IRA: "IRA",

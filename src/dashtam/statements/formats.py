@@ -30,7 +30,7 @@ FORMATS = (
         "ofx",
         "OFX / QFX",
         (".ofx", ".qfx"),
-        "What banks, cards and brokers offer for Quicken or Money, positions included.",
+        "Downloads for Quicken or Money from banks, cards and brokers, positions included.",
     ),
     Format(
         "mt940",

@@ -62,7 +62,7 @@ def resolve_connection(context: CommandContext, work: UnitOfWork, text: str) -> 
 
 
 def resolve_record(noun: str, text: str, records: Iterable[Named]) -> Named:
-    """Return the record with this id or name, or the only one whose name begins like this.
+    """Return the record with this id or name, or the only one with a name that begins like this.
 
     Raises:
         NotFound: there is none, or there are several.

@@ -12,7 +12,7 @@ _TYPES = {
     "CREDITLINE": AccountType.LINE_OF_CREDIT,
     "CD": AccountType.CD,
 }
-# INVACCTINFO's USPRODUCTTYPE (OFX 2.3, section 13.6.2.1), and what brokers add to it.
+# INVACCTINFO's USPRODUCTTYPE (OFX 2.3, section 13.6.2.1), and the additions of brokers.
 _PLANS = {
     "401K": AccountType.PLAN_401K,
     "403B": AccountType.PLAN_403B,
