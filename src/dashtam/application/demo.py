@@ -103,8 +103,7 @@ def _prepare_user(services: Services, password: str) -> User:
         user = User(UserId(work.random_id()), EMAIL, work.now)
         # Not by registration: that is for people, and the operator may have closed it.
         if not work.users.add(user, password_hash):
-            detail = "Another demonstration is being made ready at this moment."
-            raise DashtamError(detail)
+            raise DashtamError(detail="Another demonstration is being made ready at this moment.")
         record_event(work, "user_registered", user.id, user.id)
     return user
 
@@ -139,7 +138,6 @@ def _summarize(work: UnitOfWork, user_id: UserId, token: str) -> Demo:
         count = work.balance_snapshots.count_within(one.account.id, year, None)
         histories.append((count, one.account, year))
     if not histories:
-        detail = "There are no sample statements to show."
-        raise DashtamError(detail)
+        raise DashtamError(detail="There are no sample statements to show.")
     _, longest, last_year = max(histories, key=itemgetter(0))
     return Demo(len(shown), snapshots, longest, last_year, token)

@@ -147,8 +147,7 @@ def reconnect(services: Services, connection: Connection, entered: Credentials) 
         RateLimited: they are the same as before, and the provider must not be asked now.
     """
     if connection.kind is not ProviderKind.API:
-        detail = "No provider feeds this connection: it has no credentials."
-        raise Conflict(detail)
+        raise Conflict(detail="No provider feeds this connection: it has no credentials.")
     provider = _find_provider(services, connection.provider)
     quota = FirstQuota(services, provider)
     issued = _exchange(services, connection.user_id, provider, entered, quota)

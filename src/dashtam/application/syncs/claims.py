@@ -90,8 +90,7 @@ def claim_connection(
     """
     live = work.connections.lock(connection.id)
     if live is None or live.connection.kind is not ProviderKind.API:
-        detail = "No provider feeds this: there is nothing to sync."
-        raise Conflict(detail)
+        raise Conflict(detail="No provider feeds this: there is nothing to sync.")
     return claim_locked(work, services, live, request)
 
 

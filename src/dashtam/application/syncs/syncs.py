@@ -129,8 +129,7 @@ def retract(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> None:
     work.users.lock_for_recording(user_id)
     sync = load(work, user_id, sync_id)
     if sync.kind is SyncKind.LIVE:
-        detail = "Only imports and typed balances can be retracted, not live syncs."
-        raise Conflict(detail)
+        raise Conflict(detail="Only imports and typed balances can be retracted, not live syncs.")
     if sync.retracted_at is None:
         work.syncs.retract(sync, work.now)
         for account_id in sorted({outcome.account_id for outcome in sync.accounts}):

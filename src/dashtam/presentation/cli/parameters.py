@@ -52,11 +52,9 @@ def parse_json_object(text: str) -> Mapping[str, Any]:
         raw = Path(text[1:]).read_bytes() if text.startswith("@") else text.encode()
         return msgspec.json.decode(raw, type=dict[str, Any])
     except OSError as error:
-        detail = f"{text[1:]}: {error.strerror}."
-        raise Invalid(detail) from None
+        raise Invalid(detail=f"{text[1:]}: {error.strerror}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        detail = "This is not a JSON object."
-        raise Invalid(detail) from None
+        raise Invalid(detail="This is not a JSON object.") from None
 
 
 AMOUNT: Final[ParsedParam[Decimal]] = ParsedParam("amount", parse_amount)
