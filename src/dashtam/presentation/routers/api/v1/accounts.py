@@ -32,7 +32,6 @@ from dashtam.presentation.schemas.base import (
     PageShape,
     Shape,
     amount_text,
-    to_shape,
 )
 from dashtam.presentation.schemas.snapshots import Snapshot, snapshot_shape
 
@@ -194,8 +193,7 @@ def type_balance(context: RequestContext) -> Response[Snapshot]:
 def account_shape(balance: AccountBalance) -> AccountShape:
     """Return an account as it is sent."""
     account, newest = balance.account, balance.newest
-    return to_shape(
-        AccountShape,
+    return AccountShape.of(
         account,
         account_number_masked=account.number_masked,
         currency=account.currency.code,

@@ -14,7 +14,6 @@ from dashtam.presentation.schemas.base import (
     PageShape,
     Shape,
     decimal_text,
-    to_shape,
 )
 
 
@@ -76,8 +75,7 @@ def list_holdings(context: RequestContext) -> Response[HoldingList]:
 def holding_shape(holding: Holding) -> HoldingShape:
     """Return a position as it is sent."""
     position = holding.position
-    return to_shape(
-        HoldingShape,
+    return HoldingShape.of(
         position,
         id=holding.id,
         account_id=holding.account_id,

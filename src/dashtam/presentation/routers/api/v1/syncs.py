@@ -22,7 +22,7 @@ from dashtam.domain.sync import SnapshotSource, Sync, SyncId, SyncState
 from dashtam.presentation.http.parameters import ACCOUNT_ID, CONNECTION_ID, path_id
 from dashtam.presentation.http.request_context import NO_CONTENT, RequestContext, Response
 from dashtam.presentation.schemas import examples
-from dashtam.presentation.schemas.base import Input, Instant, PageShape, Shape, to_shape
+from dashtam.presentation.schemas.base import Input, Instant, PageShape, Shape
 
 SYNC_ID = path_id(SyncId, "Sync unique identifier.")
 SNAPSHOT_ID = path_id(SnapshotId, "Snapshot unique identifier.", name="snapshot_id")
@@ -166,7 +166,7 @@ def _sync(
 
 
 def _respond(sync: Sync, status: int) -> Response[SyncShape]:
-    return Response(sync_shape(sync), status, f"/syncs/{sync.id}")
+    return Response(SyncShape.of(sync), status, f"/syncs/{sync.id}")
 
 
 def follow_sync(context: RequestContext) -> Response[None]:
@@ -194,7 +194,7 @@ def _sync_events(following: SyncFollower) -> Iterator[bytes]:
             yield b": \n\n" if silent_polls % _POLLS_PER_HEARTBEAT == 0 else b""
             continue
         silent_polls = 0
-        yield b"event: sync\ndata: " + msgspec.json.encode(sync_shape(sync)) + b"\n\n"
+        yield b"event: sync\ndata: " + msgspec.json.encode(SyncShape.of(sync)) + b"\n\n"
         if sync.state is not SyncState.RUNNING:
             return
 
@@ -206,7 +206,7 @@ def list_connection_syncs(context: RequestContext) -> Response[SyncList]:
     """
     connection = connections.load(context.work, context.user_id, context.value(CONNECTION_ID))
     found = syncs.list_for_connection(context.work, connection, context.page())
-    return Response.of_page(SyncList, found, sync_shape)
+    return Response.of_page(SyncList, found, SyncShape.of)
 
 
 def list_syncs(context: RequestContext) -> Response[SyncList]:
@@ -215,7 +215,7 @@ def list_syncs(context: RequestContext) -> Response[SyncList]:
     Every run of all the user's connections, newest first.
     """
     found = syncs.list_for_user(context.work, context.user_id, context.page())
-    return Response.of_page(SyncList, found, sync_shape)
+    return Response.of_page(SyncList, found, SyncShape.of)
 
 
 def get_sync(context: RequestContext) -> Response[SyncShape]:
@@ -224,7 +224,7 @@ def get_sync(context: RequestContext) -> Response[SyncShape]:
     A run with its result for each account.
     """
     sync = syncs.load(context.work, context.user_id, context.value(SYNC_ID))
-    return Response(sync_shape(sync))
+    return Response(SyncShape.of(sync))
 
 
 def get_snapshot_sync(context: RequestContext) -> Response[SyncShape]:
@@ -236,7 +236,7 @@ def get_snapshot_sync(context: RequestContext) -> Response[SyncShape]:
     account_id = context.value(ACCOUNT_ID)
     snapshot_id = context.value(SNAPSHOT_ID)
     sync = syncs.load_of_snapshot(context.work, context.user_id, account_id, snapshot_id)
-    return Response(sync_shape(sync))
+    return Response(SyncShape.of(sync))
 
 
 def retract_sync(context: RequestContext) -> Response[None]:
@@ -247,8 +247,3 @@ def retract_sync(context: RequestContext) -> Response[None]:
     """
     syncs.retract(context.work, context.user_id, context.value(SYNC_ID))
     return NO_CONTENT
-
-
-def sync_shape(sync: Sync) -> SyncShape:
-    """Return a run as it is sent."""
-    return to_shape(SyncShape, sync)
