@@ -1,6 +1,6 @@
 """Syncs on the wire: the runs that recorded balances."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Annotated, ClassVar, Final
 from uuid import UUID
@@ -14,8 +14,7 @@ from dashtam.application.syncs import claims, sync_run, syncs
 from dashtam.application.syncs.claims import SyncRequest
 from dashtam.application.syncs.syncs import SyncFollower
 from dashtam.database.unit_of_work import UnitOfWork
-from dashtam.domain.account import Account
-from dashtam.domain.connection import Connection, ConnectionId
+from dashtam.domain.connection import ConnectionId
 from dashtam.domain.errors import DashtamError
 from dashtam.domain.history.balance_snapshot import SnapshotId
 from dashtam.domain.sync import SnapshotSource, Sync, SyncId, SyncState
@@ -107,9 +106,8 @@ def sync_accounts(context: RequestContext) -> Response[SyncShape]:
     `account_sync`. With `Prefer: respond-async` the answer is 202 while the run continues.
     """
     order = context.body(AccountSyncOrder)
-    connection_id = ConnectionId(order.connection_id)
-    find = partial(connections.load, user_id=context.user_id, connection_id=connection_id)
-    return _sync(context, SnapshotSource.ACCOUNT_SYNC, find, is_forced=order.force)
+    request = SyncRequest(SnapshotSource.ACCOUNT_SYNC, is_forced=order.force)
+    return _sync(context, request, ConnectionId(order.connection_id))
 
 
 def sync_holdings(context: RequestContext) -> Response[SyncShape]:
@@ -118,10 +116,9 @@ def sync_holdings(context: RequestContext) -> Response[SyncShape]:
     Asks the provider for the account's positions and balance, and records them with the source
     `holdings_sync`. With `Prefer: respond-async` the answer is 202 while the run continues.
     """
-    order = context.body(SyncOrder)
+    is_forced = context.body(SyncOrder).force
     account_id = context.value(ACCOUNT_ID)
-    find = partial(accounts.load, user_id=context.user_id, account_id=account_id)
-    return _sync(context, SnapshotSource.HOLDINGS_SYNC, find, is_forced=order.force)
+    return _sync(context, SyncRequest(SnapshotSource.HOLDINGS_SYNC, account_id, is_forced))
 
 
 def sync_connection(context: RequestContext) -> Response[SyncShape]:
@@ -130,27 +127,21 @@ def sync_connection(context: RequestContext) -> Response[SyncShape]:
     The user's Refresh: all that the provider reports is recorded, with the source `manual_sync`.
     With `Prefer: respond-async` the answer is 202 while the run continues.
     """
-    order = context.body(SyncOrder)
-    connection_id = context.value(CONNECTION_ID)
-    find = partial(connections.load, user_id=context.user_id, connection_id=connection_id)
-    return _sync(context, SnapshotSource.MANUAL_SYNC, find, is_forced=order.force)
+    request = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=context.body(SyncOrder).force)
+    return _sync(context, request, context.value(CONNECTION_ID))
 
 
 def _sync(
-    context: RequestContext,
-    source: SnapshotSource,
-    find: Callable[[UnitOfWork], Account | Connection],
-    *,
-    is_forced: bool,
+    context: RequestContext, request: SyncRequest, connection_id: ConnectionId | None = None
 ) -> Response[SyncShape]:
+    """Sync this connection, or that of the request's account."""
     services = context.services
     with services.database.write() as work:
-        found, account_id = find(work), None
-        if isinstance(found, Account):
-            account_id = found.id
-            found = connections.load(work, context.user_id, found.connection_id)
-        request = SyncRequest(source, account_id, is_forced=is_forced)
-        claim = claims.claim_connection(work, services, found, request)
+        if connection_id is None:
+            assert request.account_id is not None, "an account or a connection is named"
+            connection_id = accounts.load(work, context.user_id, request.account_id).connection_id
+        connection = connections.load(work, context.user_id, connection_id)
+        claim = claims.claim_connection(work, services, connection, request)
         accepted = _respond(claim.sync, 202)
         if context.responds_async:
             context.store_response(work, accepted)
