@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from dashtam.domain.account import Identity
-from dashtam.domain.errors import InvalidAmount
+from dashtam.domain.errors import FieldError, InvalidAmount
 from dashtam.domain.money import EXACT, Currency, parse_amount
 
 
@@ -60,6 +60,16 @@ def sum_market_values(positions: Sequence[Position] | None, currency: Currency) 
 
 
 @dataclass(frozen=True, slots=True)
+class FileFormat:
+    """A supported format of statement files."""
+
+    slug: str
+    name: str
+    extensions: Sequence[str]
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
 class RowError:
     """A line that could not be used, and why; never with the line's text.
 
@@ -69,6 +79,11 @@ class RowError:
     line: int | None
     code: str
     detail: str
+
+    def to_field_error(self) -> FieldError:
+        """Return the error of the file in a request."""
+        place = "" if self.line is None else f"Line {self.line}: "
+        return FieldError("/file", self.code, place + self.detail)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from datetime import datetime
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, Final
 
-from dashtam.application.ports import FileFormat, StatementFile
+from dashtam.application.ports import StatementFile
 from dashtam.domain.errors import FieldError, UnreadableFile
+from dashtam.domain.statement import FileFormat
 from dashtam.statements.formats import FORMATS, detect
 from dashtam.statements.sandbox import decode_statement, read_encoded
 
@@ -21,10 +22,7 @@ class SandboxedStatementFiles:
 
     def formats(self) -> Sequence[FileFormat]:
         """Return the formats of ``detect``."""
-        return [
-            FileFormat(known.slug, known.name, known.extensions, known.description)
-            for known in FORMATS
-        ]
+        return FORMATS
 
     @contextmanager
     def read(
