@@ -1,6 +1,5 @@
 """The audit log: events with their user, instant and address."""
 
-from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -17,8 +16,3 @@ def record_event(
 ) -> None:
     """Append a line: as of now, and from the address of this unit of work."""
     work.audit_log.add(AuditLine(work.new_id(), work.now, user_id, event, subject, work.address))
-
-
-def list_newest(work: UnitOfWork, limit: int, user_id: UserId | None = None) -> Sequence[AuditLine]:
-    """Return the newest lines, newest first, of one user or (None) of everyone."""
-    return work.audit_log.newest(limit, user_id)

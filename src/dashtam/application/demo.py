@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from operator import itemgetter
 from typing import Final
 
@@ -22,7 +22,7 @@ from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountType
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.errors import DashtamError
-from dashtam.domain.period import Period
+from dashtam.domain.period import ALL_TIME, Period
 from dashtam.domain.user import User, UserId
 
 EMAIL: Final = "demo@dashtam.local"
@@ -30,7 +30,6 @@ TOKEN_NAME: Final = "dashtam demo"  # noqa: S105 - a name
 TOKEN_DAYS: Final = 1
 
 _PROVIDER: Final = "demo"
-_ALL_TIME: Final = Period(datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
 
 # The owner's corrections of accounts without a type or a name in their files, by external id.
 _CORRECTIONS: Final[Mapping[str, AccountChanges]] = {
@@ -128,7 +127,7 @@ def _summarize(work: UnitOfWork, user_id: UserId, token: str) -> Demo:
     for one in shown:
         if one.newest is None:
             continue
-        snapshots += work.balance_snapshots.count_within(one.account.id, _ALL_TIME, None)
+        snapshots += work.balance_snapshots.count_within(one.account.id, ALL_TIME, None)
         # The history that is shown first must not grow: live accounts do.
         if one.account.connection_id in live:
             continue

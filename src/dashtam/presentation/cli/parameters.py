@@ -1,8 +1,9 @@
 """Types of the commands' parameters."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, time
+from datetime import datetime, time
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -67,6 +68,4 @@ JSON_OBJECT: Final[ParsedParam[Mapping[str, Any]]] = ParsedParam("json", parse_j
 
 def instant_param(day_means: time) -> ParsedParam[datetime]:
     """Return the type of an instant as the API reads it; a bare date is ``day_means`` in UTC."""
-    return ParsedParam(
-        "instant", lambda text: parse_instant(text, day_means=day_means).astimezone(UTC)
-    )
+    return ParsedParam("instant", partial(parse_instant, day_means=day_means))

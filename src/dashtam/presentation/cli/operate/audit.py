@@ -2,7 +2,6 @@
 
 import click
 
-from dashtam.application import audit_log
 from dashtam.presentation.cli.context import Command, CommandContext, with_context
 from dashtam.presentation.cli.resolve import find_user
 from dashtam.presentation.cli.tables import answer_table
@@ -18,7 +17,7 @@ def audit(context: CommandContext, limit: int) -> None:
     """
     with context.services.database.read() as work:
         user_id = None if context.email is None else find_user(work, context.email).id
-        lines = audit_log.list_newest(work, limit, user_id)
+        lines = work.audit_log.newest(limit, user_id)
         emails = {user.id: user.email for user in work.users.all()}
     rows = [
         (

@@ -1,7 +1,7 @@
 """Accounts on the wire, and the balances that their owners type."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Annotated, ClassVar, Literal, TypeVar
@@ -211,7 +211,7 @@ def _parse_past(context: RequestContext, text: str | None, pointer: str) -> date
     if text is None:
         return until_now(None, now)
     instant = _parse(partial(parse_instant, day_means=NOON), text, pointer)
-    return until_now(instant.astimezone(UTC), now, is_date=is_bare_date(text))
+    return until_now(instant, now, is_date=is_bare_date(text))
 
 
 def _parse_optional(text: str | None, pointer: str) -> Decimal | None:
