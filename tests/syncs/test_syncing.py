@@ -245,6 +245,15 @@ def test_of_two_different_reports_of_an_account_neither_is_recorded(
     assert sorted(balances) == ["1.00", "4.00"]
 
 
+def test_more_than_ten_thousand_accounts_are_a_failure(
+    scene: Scene, ada: Person, bank: dict[str, Any]
+) -> None:
+    scene.provider.script = [Report([account("1", str(number)) for number in range(10_001)])]
+    refused = ada.post(f"/connections/{bank['id']}/syncs")
+    assert refused.status_code == 502
+    assert "more than 10000 accounts" in refused.json()["detail"]
+
+
 def test_several_currencies_and_institutions_are_several_accounts(
     scene: Scene, ada: Person
 ) -> None:

@@ -13,7 +13,6 @@ from typing import Final, NamedTuple
 
 from dashtam.application.credentials import hide_secrets
 from dashtam.application.provider import (
-    AccountReport,
     CredentialField,
     CredentialsRefused,
     HttpAnswer,
@@ -40,7 +39,6 @@ class PositionFields(NamedTuple):
 
 
 NOT_UNDERSTOOD: Final = "The provider's answer is not one that Dashtam understands."
-MAX_ACCOUNTS: Final = 10_000
 MAX_POSITIONS: Final = 10_000
 LONGEST_WAIT: Final = timedelta(days=7)
 
@@ -241,26 +239,6 @@ def split_disputed_days(
         if by_day.setdefault(day, value) != value:
             disputed.add(day)
     return {day: by_day[day] for day in sorted(by_day) if day not in disputed}, disputed
-
-
-def deduplicate(reports: Iterable[AccountReport]) -> list[AccountReport]:
-    """Return one report an account: where two differ, neither is used.
-
-    Raises:
-        ProviderFailed: there are more accounts than anybody has.
-    """
-    found: dict[tuple[str, str], AccountReport] = {}
-    for report in reports:
-        key = (report.identity.external_id, report.identity.currency.code)
-        known = found.setdefault(key, report)
-        if known != report:
-            detail = "The provider reports this account twice, and differently: neither was used."
-            problems = (RowError(None, "duplicate_account", detail),)
-            found[key] = AccountReport(known.identity, None, problems=problems)
-        if len(found) > MAX_ACCOUNTS:
-            detail = f"The provider reports more than {MAX_ACCOUNTS} accounts."
-            raise ProviderFailed(detail)
-    return list(found.values())
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:

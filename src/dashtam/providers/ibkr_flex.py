@@ -107,7 +107,7 @@ class IbkrFlex:
             for statement in document.iter("FlexStatement")
             for report in _FlexStatement(statement, now).reports(backfill=backfill)
         ]
-        return Report(http_json.deduplicate(reports), () if reports else (_NO_VALUES,))
+        return Report(reports, () if reports else (_NO_VALUES,))
 
     def _get(self, http: Http, method: str, token: str, query: str, now: datetime) -> Element:
         # The answer names an address for the next request; the token goes to no other than ours.

@@ -142,7 +142,7 @@ def _parse_report(content: Record, secrets: Sequence[str], now: datetime) -> Rep
         except UnusableField as unusable:
             name = redact(get_text(source, "name"), secrets) or "An account without a name"
             warnings.append(f"{name}: {unusable}")
-    return Report(http_json.deduplicate(reports), tuple(dict.fromkeys(filter(None, warnings))))
+    return Report(reports, tuple(dict.fromkeys(filter(None, warnings))))
 
 
 def _parse_account(source: Record, connection: Record, now: datetime) -> AccountReport:
