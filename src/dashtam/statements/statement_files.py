@@ -28,12 +28,7 @@ class SandboxedStatementFiles:
     def read(
         self, file: BinaryIO, file_format: str | None, mapping: Mapping[str, object], now: datetime
     ) -> Iterator[StatementFile]:
-        """Read the file in the sandbox, into a spool of its statements.
-
-        Raises:
-            UnreadableFile: nothing in it can be used, or reading it broke a limit or the reader.
-            MappingNeeded: it is a table that needs a mapping, or another one.
-        """
+        """Read the file in the sandbox, into a spool; it raises as ``read_encoded`` does."""
         slug = file_format or detect(file)
         if slug not in _SLUGS:
             detail = f"This format is not known: {', '.join(_SLUGS[:-1])} and {_SLUGS[-1]} are."
