@@ -41,19 +41,15 @@ class SyncRunning(Conflict):
 
 
 class SyncFailed(DashtamError):
-    """A run failed at the provider; it is stored as ``sync_id``."""
+    """A run failed; it is stored as ``sync_id``."""
 
     def __init__(self, sync: Sync) -> None:
         super().__init__(f"{sync.detail} The run is kept as {sync.id}.")
         self.sync_id = sync.id
 
 
-class SyncInterrupted(Unavailable):
-    """A run failed here, not at the provider; it is stored as ``sync_id``."""
-
-    def __init__(self, sync: Sync) -> None:
-        super().__init__(f"{sync.detail} The run is kept as {sync.id}.")
-        self.sync_id = sync.id
+class SyncInterrupted(SyncFailed, Unavailable):
+    """A run failed here, not at the provider."""
 
 
 def load(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> Sync:

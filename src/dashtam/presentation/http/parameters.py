@@ -101,20 +101,20 @@ def read_parameters(
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-def _parse_uuid(text: str) -> UUID:
-    if not _UUID.fullmatch(text):
-        raise Invalid(detail="An id is a UUID like 123e4567-e89b-12d3-a456-426614174000.")
-    return UUID(text)
-
-
 def path_id(
     kind: Callable[[UUID], Identifier], description: str, name: str = "id"
 ) -> Parameter[Identifier]:
     """Return a parameter of a path that is an id of this kind."""
+
+    def parse(text: str) -> Identifier:
+        if not _UUID.fullmatch(text):
+            raise Invalid(detail="An id is a UUID like 123e4567-e89b-12d3-a456-426614174000.")
+        return kind(UUID(text))
+
     return Parameter(
         name=name,
         place="path",
-        parse=lambda text: kind(_parse_uuid(text)),
+        parse=parse,
         schema={"type": "string", "format": "uuid"},
         description=description,
         example=examples.ACCOUNT_ID,
