@@ -3,17 +3,14 @@
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 from urllib.parse import quote
 
-from dashtam.application.provider import Cipher, Provider, Report, Unsealable
+from dashtam.application.provider import Cipher, Credentials, Provider, Report, Unsealable
 from dashtam.domain.connection import Connection
 from dashtam.domain.errors import FieldError, Unprocessable, pointer_to
-
-Credentials = Mapping[str, str]
-"""Secrets of a connection by name, as a user enters them or a provider issues them."""
 
 _LONGEST_SENTENCE: Final = 300
 _SHORTEST_SECRET: Final = 4

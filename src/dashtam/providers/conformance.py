@@ -175,8 +175,7 @@ class _ScriptedHttp:
 
     def request(self, *_: object, **__: object) -> HttpAnswer:
         if self.answer is None:
-            detail = "The provider cannot be reached."
-            raise ProviderFailed(detail)
+            raise ProviderFailed(detail="The provider cannot be reached.")
         return self.answer
 
 

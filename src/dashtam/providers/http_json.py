@@ -61,8 +61,7 @@ def require_credentials(
     for field in fields:
         credentials[field.name] = value = given.get(field.name, "").strip()
         if not value:
-            detail = f"{field.title} is missing."
-            raise CredentialsRefused(detail)
+            raise CredentialsRefused(detail=f"{field.title} is missing.")
         if _PRINTABLE.fullmatch(value) is None:
             detail = f"{field.title} holds characters that no such credential has."
             raise CredentialsRefused(detail)
@@ -87,8 +86,7 @@ def raise_for_status(answer: HttpAnswer, name: str, now: datetime) -> None:
     if status == _TOO_MANY or (status == _UNAVAILABLE and later is not None):
         detail = f"{name} received too many requests: try again later."
         raise ProviderRateLimited(detail, later)
-    detail = f"{name} answered with an error of its own (HTTP status {status})."
-    raise ProviderFailed(detail)
+    raise ProviderFailed(detail=f"{name} answered with an error of its own (HTTP status {status}).")
 
 
 def parse_retry_after(answer: HttpAnswer, now: datetime) -> timedelta | None:

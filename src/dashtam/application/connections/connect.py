@@ -9,9 +9,8 @@ from uuid import UUID
 from dashtam.application import credentials
 from dashtam.application.audit_log import record_event
 from dashtam.application.connections.connections import ConnectionNotFound
-from dashtam.application.credentials import Credentials
 from dashtam.application.ports import Services
-from dashtam.application.provider import CredentialsRefused, Provider, ProviderError
+from dashtam.application.provider import Credentials, CredentialsRefused, Provider, ProviderError
 from dashtam.application.syncs import sync_run
 from dashtam.application.syncs.claims import SyncClaim, SyncRequest, claim_locked
 from dashtam.application.syncs.provider_quota import FirstQuota
