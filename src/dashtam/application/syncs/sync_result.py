@@ -133,12 +133,10 @@ def _write_failure(
     work.connections.update(
         replace(live, connection=connection, failures=failures, paused_until=paused_until)
     )
-    return _finish(
-        work,
-        claim.sync.finish(
-            SyncState.FAILED, work.now, accounts=outcomes, code=failure.code, detail=failure.detail
-        ),
+    ended = claim.sync.finish(
+        SyncState.FAILED, work.now, accounts=outcomes, code=failure.code, detail=failure.detail
     )
+    return _finish(work, ended)
 
 
 def _finish(work: UnitOfWork, ended: Sync) -> Sync:
