@@ -56,9 +56,9 @@ class Identity:
     institution: str
     external_id: str
     name: str
-    account_type: AccountType | None
-    number_masked: str | None
     currency: Currency
+    account_type: AccountType | None = None
+    number_masked: str | None = None
     balance_sign: BalanceSign | None = None
 
 
