@@ -109,11 +109,9 @@ class Installation(Container, InstallationPort):
                 value="(hidden)" if name in _SECRET_OPTIONS and value is not None else _text(value),
                 default=_text(defaults[name]),
                 is_set=value != defaults[name],
-                sentence=description,
+                sentence=sentence,
             )
-            for (name, value), description in zip(
-                values.items(), Settings.descriptions(), strict=True
-            )
+            for (name, value), sentence in zip(values.items(), Settings.descriptions(), strict=True)
         ]
 
     @override

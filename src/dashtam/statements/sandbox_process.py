@@ -89,10 +89,9 @@ def respond(file: BinaryIO, request: SandboxRequest) -> Iterator[SandboxResponse
         ):
             yield SandboxResponse(statement=msgspec.Raw(_encoder.encode(statement)))
     except DashtamError as error:
+        needs_mapping = isinstance(error, MappingNeeded)
         yield SandboxResponse(
-            detail=str(error),
-            field_errors=error.field_errors,
-            needs_mapping=isinstance(error, MappingNeeded),
+            detail=str(error), field_errors=error.field_errors, needs_mapping=needs_mapping
         )
     yield SandboxResponse(is_done=True)
 

@@ -106,11 +106,8 @@ class Accounts(Repository):
             update(accounts).where(accounts.c.id == bindparam("of")).values(last_synced_at=at),
             [{"of": account_id} for account_id in account_ids],
         )
-        self._connection.execute(
-            update(connections)
-            .where(connections.c.id == connection_id)
-            .values(last_synced_at=at, updated_at=at)
-        )
+        statement = update(connections).where(connections.c.id == connection_id)
+        self._connection.execute(statement.values(last_synced_at=at, updated_at=at))
 
     def lock_chain(self, account_id: AccountId) -> Chain:
         """Return the end of the account's chain, and lock the account until the commit."""

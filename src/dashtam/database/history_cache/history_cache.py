@@ -25,12 +25,8 @@ from sqlalchemy import (
 from structlog import get_logger
 
 from dashtam.database.column_types import Id, Instant
-from dashtam.database.history_cache.chunk_codec import (
-    DamagedChunkError,
-    decompress,
-    verify_checksum,
-)
-from dashtam.database.history_cache.drivers import CacheMissError, Driver, Row
+from dashtam.database.history_cache import chunk_codec
+from dashtam.database.history_cache.drivers import CacheMissError, Driver, Row, Values
 from dashtam.database.history_cache.history_chunks import CHUNK_SIZE
 from dashtam.database.people.api_tokens import USE_RECORDED_EVERY
 from dashtam.database.tables import accounts, api_tokens, history_chunks, sessions
@@ -124,8 +120,8 @@ class HistoryCache:
         for _, _, account_id, is_hidden, closed_at, chain_length, latest in rows:
             if latest is not None:
                 try:
-                    snapshot = verify_checksum(latest)
-                except DamagedChunkError:
+                    snapshot = chunk_codec.verify_checksum(latest)
+                except chunk_codec.DamagedChunkError:
                     raise self._damaged(self._from_id(account_id)) from None
                 balances.append(CachedBalance(bool(is_hidden), closed_at is not None, snapshot))
             elif chain_length:
@@ -162,7 +158,7 @@ class HistoryCache:
         return self._decompress(account_id, rows)
 
     async def _fetch_chunks(
-        self, name: str, credential: Credential, account_id: AccountId, limits: Mapping[str, object]
+        self, name: str, credential: Credential, account_id: AccountId, limits: Values
     ) -> list[_ChunkRow]:
         parameters = {"account": self._to_id(account_id), **limits}
         rows = [_ChunkRow(*row) for row in await self._fetch(name, credential, parameters)]
@@ -171,10 +167,8 @@ class HistoryCache:
             raise CacheMissError
         return rows
 
-    async def _fetch(
-        self, name: str, credential: Credential, parameters: Mapping[str, object]
-    ) -> Sequence[Row]:
-        values: dict[str, object] = {"now": self._to_instant(credential.at), **parameters}
+    async def _fetch(self, name: str, credential: Credential, limits: Values) -> Sequence[Row]:
+        values: dict[str, object] = {"now": self._to_instant(credential.at), **limits}
         if credential.session_id is not None:
             kind = "session"
             values["credential"] = self._to_id(credential.session_id)
@@ -194,8 +188,8 @@ class HistoryCache:
         if any(earlier.last_at != later.after_at for earlier, later in pairwise(rows)):
             raise self._damaged(account_id)
         try:
-            chunks = [decompress(row.compressed) for row in rows]
-        except DamagedChunkError:
+            chunks = [chunk_codec.decompress(row.compressed) for row in rows]
+        except chunk_codec.DamagedChunkError:
             raise self._damaged(account_id) from None
         return CachedHistory(self._viewer(rows[0]), chunks, [row.snapshots for row in rows])
 

@@ -11,13 +11,7 @@ from typing import Final
 from sqlalchemy import Connection, delete, insert, select, update
 
 from dashtam.database.history.balance_snapshots import BalanceSnapshots
-from dashtam.database.history_cache.chunk_codec import (
-    DamagedChunkError,
-    add_checksum,
-    compress,
-    decompress,
-    verify_checksum,
-)
+from dashtam.database.history_cache import chunk_codec
 from dashtam.database.tables import accounts, history_chunks
 from dashtam.domain.account import AccountId
 from dashtam.domain.history.balance_history import ChangedSnapshot, with_change
@@ -59,7 +53,7 @@ class _Chunk:
             "last_at": self.last_at,
             "after_at": self.after_at,
             "snapshots": self.count,
-            "compressed": compress(b",".join(self.parts)),
+            "compressed": chunk_codec.compress(b",".join(self.parts)),
         }
 
 
@@ -112,14 +106,13 @@ class HistoryChunks:
                 expected = list(islice(snapshots, chunk.snapshots))
                 if not expected or (chunk.after_at, chunk.last_at) != (until, expected[-1][0]):
                     return True
-                if decompress(chunk.compressed) != b",".join(part for _, part in expected):
+                content = b",".join(part for _, part in expected)
+                if chunk_codec.decompress(chunk.compressed) != content:
                     return True
                 until, newest = expected[-1]
-            is_same_end = (until, newest) == (
-                account.chunked_until,
-                verify_checksum(account.latest),
-            )
-        except DamagedChunkError:
+            latest = chunk_codec.verify_checksum(account.latest)
+            is_same_end = (until, newest) == (account.chunked_until, latest)
+        except chunk_codec.DamagedChunkError:
             return True
         return not is_same_end or any(snapshots)
 
@@ -140,8 +133,8 @@ class HistoryChunks:
             if first is not None and first.snapshots >= CHUNK_SIZE:
                 return until, _Chunk(until)
             if first is not None:
-                with suppress(DamagedChunkError):
-                    content = decompress(first.compressed)
+                with suppress(chunk_codec.DamagedChunkError):
+                    content = chunk_codec.decompress(first.compressed)
                     self._delete(account_id, first.last_at)
                     return until, _Chunk(first.after_at, first.snapshots, until, [content])
         self._delete(account_id, MIN_INSTANT)
@@ -186,8 +179,6 @@ class HistoryChunks:
     def _update_account(
         self, account_id: AccountId, until: datetime | None, latest: bytes | None
     ) -> None:
-        self._connection.execute(
-            update(accounts)
-            .where(accounts.c.id == account_id)
-            .values(chunked_until=until, latest=None if latest is None else add_checksum(latest))
-        )
+        stored = None if latest is None else chunk_codec.add_checksum(latest)
+        statement = update(accounts).where(accounts.c.id == account_id)
+        self._connection.execute(statement.values(chunked_until=until, latest=stored))

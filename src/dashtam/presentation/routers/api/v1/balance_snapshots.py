@@ -20,12 +20,7 @@ from dashtam.presentation.http.parameters import (
     limit,
 )
 from dashtam.presentation.http.request_context import FastRequest, RequestContext, Response
-from dashtam.presentation.schemas.snapshot_chunks import (
-    history_json,
-    is_of_account,
-    latest_json,
-    recent_json,
-)
+from dashtam.presentation.schemas import snapshot_chunks
 from dashtam.presentation.schemas.snapshots import (
     LatestSnapshots,
     SnapshotHistory,
@@ -80,12 +75,9 @@ def list_balance_snapshots(context: RequestContext) -> Response[SnapshotHistory]
     An account's most recent snapshots, newest first. Each change compares to the snapshot before
     it in the account's whole series, even where that one is beyond `limit`.
     """
+    account_id, limit = context.value(ACCOUNT_ID), context.value(LIMIT)
     history = balance_snapshots.load_recent(
-        context.work,
-        context.user_id,
-        context.value(ACCOUNT_ID),
-        context.value(LIMIT),
-        context.optional(SOURCE),
+        context.work, context.user_id, account_id, limit, context.optional(SOURCE)
     )
     return Response(history_shape(history))
 
@@ -99,7 +91,7 @@ async def fast_latest(context: FastRequest) -> tuple[Viewer, bytes]:
         for balance in balances
         if balance_snapshots.is_shown(balance.is_hidden, balance.is_closed, include)
     ]
-    return viewer, latest_json(shown)
+    return viewer, snapshot_chunks.latest_json(shown)
 
 
 async def fast_history(context: FastRequest) -> tuple[Viewer, bytes]:
@@ -112,7 +104,7 @@ async def fast_history(context: FastRequest) -> tuple[Viewer, bytes]:
     if sum(cached.snapshot_counts) > balance_snapshots.MOST_ROWS:
         raise CacheMissError
     _check_chunks(context, account_id, cached)
-    return cached.viewer, history_json(cached, period)
+    return cached.viewer, snapshot_chunks.history_json(cached, period)
 
 
 async def fast_recent(context: FastRequest) -> tuple[Viewer, bytes]:
@@ -122,10 +114,10 @@ async def fast_recent(context: FastRequest) -> tuple[Viewer, bytes]:
     account_id, limit = context.value(ACCOUNT_ID), context.value(LIMIT)
     cached = await context.cache.newest(context.credential, account_id, limit)
     _check_chunks(context, account_id, cached)
-    return cached.viewer, recent_json(cached, limit)
+    return cached.viewer, snapshot_chunks.recent_json(cached, limit)
 
 
 def _check_chunks(context: FastRequest, account_id: AccountId, cached: CachedHistory) -> None:
-    if not all(is_of_account(chunk, account_id) for chunk in cached.chunks):
+    if not all(snapshot_chunks.is_of_account(chunk, account_id) for chunk in cached.chunks):
         context.cache.rebuild(account_id)
         raise CacheMissError

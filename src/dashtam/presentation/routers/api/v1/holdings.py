@@ -8,13 +8,7 @@ from dashtam.domain.history.holding import Holding
 from dashtam.presentation.http.parameters import ACCOUNT_ID
 from dashtam.presentation.http.request_context import RequestContext, Response
 from dashtam.presentation.schemas import examples
-from dashtam.presentation.schemas.base import (
-    CurrencyCode,
-    Instant,
-    PageShape,
-    Shape,
-    decimal_text,
-)
+from dashtam.presentation.schemas.base import CurrencyCode, Instant, PageShape, Shape, decimal_text
 
 
 class HoldingShape(Shape):

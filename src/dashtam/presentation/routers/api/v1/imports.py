@@ -214,10 +214,7 @@ def import_shape(done: Import, *, is_dry: bool) -> ImportShape:
         )
         for one in done.accounts
     ]
+    sync_id = None if is_dry else done.sync_id
     return ImportShape.of(
-        done,
-        id=None if is_dry else done.sync_id,
-        format=done.file_format,
-        dry_run=is_dry,
-        accounts=accounts,
+        done, id=sync_id, format=done.file_format, dry_run=is_dry, accounts=accounts
     )

@@ -101,12 +101,9 @@ def change_user(context: RequestContext) -> Response[UserShape]:
     Every other session of the user ends.
     """
     body = context.body(PasswordChange)
+    address = context.request.address
     user = users.change_password(
-        context.services,
-        context.principal,
-        body.password,
-        body.new_password,
-        context.request.address,
+        context.services, context.principal, body.password, body.new_password, address
     )
     return Response(UserShape.of(user))
 
