@@ -218,8 +218,7 @@ def _read_environment(environ: Mapping[str, str]) -> dict[str, object]:
             try:
                 value = Path(text).read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError):
-                msg = f"{name}: the file cannot be read."
-                raise InvalidSettings(msg) from None
+                raise InvalidSettings(detail=f"{name}: the file cannot be read.") from None
         if option.startswith(_RATE_LIMIT):
             limits[option.removeprefix(_RATE_LIMIT)] = value
         else:

@@ -81,7 +81,7 @@ def statement(number: str) -> Statement:
         Reading(FIRST + timedelta(days=day), Decimal(f"{number}.{day:02}"), cash_value=Decimal(day))
         for day in range(SNAPSHOTS_EACH)
     ]
-    identity = Identity("bank", "Bank", number, f"Account {number}", None, None, USD)
+    identity = Identity("bank", "Bank", number, f"Account {number}", USD)
     return Statement(identity, readings)
 
 

@@ -277,18 +277,6 @@ def test_a_number_keeps_its_digits(simplefin: SimpleFinServer, http: Http) -> No
     assert result.identity.external_id == "7"
 
 
-def test_an_account_reported_twice_alike_is_one(simplefin: SimpleFinServer, http: Http) -> None:
-    assert len(fetch_report(simplefin, http, account(), account()).accounts) == 1
-
-
-def test_an_account_reported_twice_differently_has_no_balance(
-    simplefin: SimpleFinServer, http: Http
-) -> None:
-    (result,) = fetch_report(simplefin, http, account(), account(balance="9"), account()).accounts
-    assert result.current is None
-    assert [problem.code for problem in result.problems] == ["duplicate_account"]
-
-
 def test_two_currencies_of_one_account_are_two_accounts(
     simplefin: SimpleFinServer, http: Http
 ) -> None:
@@ -327,14 +315,6 @@ def test_an_invalid_date_is_left_out(simplefin: SimpleFinServer, http: Http, at:
     (result,) = fetch_report(simplefin, http, account(balance_date=at)).accounts
     assert result.current is not None
     assert result.current.as_of is None
-
-
-def test_ten_thousand_accounts_are_read_and_no_more(simplefin: SimpleFinServer, http: Http) -> None:
-    small = {"org": ..., "extra": ..., "transactions": ..., "available_balance": ...}
-    many = [account(id=f"ACT-{number}", **small) for number in range(10_000)]
-    assert len(fetch_report(simplefin, http, *many).accounts) == 10_000
-    simplefin.accounts = account_set(*many, account(id="one more"))
-    assert "more than 10000" in str(fetch_error(simplefin, http))
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,8 @@ def test_credentials_that_the_first_sync_finds_wrong_are_not_kept(
         ({"provider": "scripted", "credentials": {}}, "/credentials/token"),
         ({"provider": "scripted", "credentials": {"token": " "}}, "/credentials/token"),
         ({"provider": "scripted", "credentials": {"token": "a", "x": "b"}}, "/credentials/x"),
+        ({"provider": "scripted", "credentials": {"token": "a", "/~": "b"}}, "/credentials/~1~0"),
+        ({"provider": "scripted", "credentials": {"token": "a" * 8193}}, "/credentials"),
     ],
 )
 def test_a_request_that_fits_no_provider_is_refused(

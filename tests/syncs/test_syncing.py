@@ -195,6 +195,19 @@ def test_a_failed_account_in_a_good_answer_is_a_warning(scene: Scene, ada: Perso
     assert ada.get(f"/connections/{bank['id']}").json()["state"] == "active"
 
 
+def test_accounts_that_are_not_reported_are_named_in_alphabetical_order(
+    scene: Scene, ada: Person
+) -> None:
+    scene.provider.usual = Report([account("1", str(number)) for number in (5, 3, 1, 4, 2)])
+    bank = scene.connected(ada)
+    scene.provider.usual = Report([account("1", "1")])
+    run = ada.post(f"/connections/{bank['id']}/syncs").json()
+    missing = [one["detail"] for one in run["accounts"] if one["code"] == "not_reported"]
+    assert [detail.partition(":")[0] for detail in missing] == [
+        "Account 2", "Account 3", "Account 4", "Account 5",
+    ]  # fmt: skip
+
+
 def test_nothing_but_failed_accounts_is_a_failure(
     scene: Scene, ada: Person, bank: dict[str, Any]
 ) -> None:
@@ -230,6 +243,15 @@ def test_of_two_different_reports_of_an_account_neither_is_recorded(
     assert [one["code"] for one in run["accounts"]] == ["duplicate_account", None]
     balances = [one["balance"] for one in ada.get("/accounts").json()["accounts"]]
     assert sorted(balances) == ["1.00", "4.00"]
+
+
+def test_more_than_ten_thousand_accounts_are_a_failure(
+    scene: Scene, ada: Person, bank: dict[str, Any]
+) -> None:
+    scene.provider.script = [Report([account("1", str(number)) for number in range(10_001)])]
+    refused = ada.post(f"/connections/{bank['id']}/syncs")
+    assert refused.status_code == 502
+    assert "more than 10000 accounts" in refused.json()["detail"]
 
 
 def test_several_currencies_and_institutions_are_several_accounts(

@@ -3,17 +3,14 @@
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 from urllib.parse import quote
 
-from dashtam.application.provider import Cipher, Provider, Report, Unsealable
+from dashtam.application.provider import Cipher, Credentials, Provider, Report, Unsealable
 from dashtam.domain.connection import Connection
-from dashtam.domain.errors import FieldError, Unprocessable
-
-Credentials = Mapping[str, str]
-"""Secrets of a connection by name, as a user enters them or a provider issues them."""
+from dashtam.domain.errors import FieldError, Unprocessable, pointer_to
 
 _LONGEST_SENTENCE: Final = 300
 _SHORTEST_SECRET: Final = 4
@@ -29,14 +26,13 @@ def check(provider: Provider, entered: Credentials) -> None:
     """
     needed = {field.name: field.title for field in provider.credentials}
     field_errors = [
-        FieldError(f"/credentials/{name}", "missing", f"{title} is needed.")
+        FieldError(pointer_to("credentials", name), "missing", f"{title} is needed.")
         for name, title in needed.items()
         if not entered.get(name, "").strip()
     ]
+    unknown = f"{provider.name} asks for no such thing."
     field_errors += [
-        FieldError(
-            f"/credentials/{name}", "unknown_field", f"{provider.name} asks for no such thing."
-        )
+        FieldError(pointer_to("credentials", name), "unknown_field", unknown)
         for name in sorted(set(entered) - set(needed))
     ]
     if field_errors:
@@ -69,13 +65,18 @@ def is_sealed_from(
         return False
 
 
-def redact(sentence: str, secrets: Iterable[str]) -> str:
-    """Return a provider's sentence for display: one line, no markup, no user info, no secret."""
+def hide_secrets(text: str, secrets: Iterable[str]) -> str:
+    """Return the text without these secrets, plain, percent-encoded or in Base64."""
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
             for spelling in (secret, quote(secret, safe=""), b64encode(secret.encode()).decode()):
-                sentence = sentence.replace(spelling, "…")
-    plain = _USERINFO.sub("://", _TAG.sub(" ", sentence))
+                text = text.replace(spelling, "…")
+    return text
+
+
+def redact(sentence: str, secrets: Iterable[str]) -> str:
+    """Return a provider's sentence for display: one line, no markup, no user info, no secret."""
+    plain = _USERINFO.sub("://", _TAG.sub(" ", hide_secrets(sentence, secrets)))
     line = " ".join("".join(c if c.isprintable() else " " for c in plain).split())
     return line if len(line) <= _LONGEST_SENTENCE else line[: _LONGEST_SENTENCE - 1] + "…"
 

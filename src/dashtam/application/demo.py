@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from operator import itemgetter
 from typing import Final
 
@@ -20,7 +20,7 @@ from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountType
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.errors import DashtamError
-from dashtam.domain.period import Period
+from dashtam.domain.period import ALL_TIME, Period
 from dashtam.domain.user import User, UserId
 
 EMAIL: Final = "demo@dashtam.local"
@@ -28,7 +28,6 @@ TOKEN_NAME: Final = "dashtam demo"  # noqa: S105 - a name
 TOKEN_DAYS: Final = 1
 
 _PROVIDER: Final = "demo"
-_ALL_TIME: Final = Period(datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
 
 # The owner's corrections of accounts without a type or a name in their files, by external id.
 _CORRECTIONS: Final[Mapping[str, AccountChanges]] = {
@@ -101,8 +100,7 @@ def _prepare_user(services: Services, password: str) -> User:
         user = User(UserId(work.random_id()), EMAIL, work.now)
         # Not by registration: that is for people, and the operator may have closed it.
         if not work.users.add(user, password_hash):
-            detail = "Another demonstration is being made ready at this moment."
-            raise DashtamError(detail)
+            raise DashtamError(detail="Another demonstration is being made ready at this moment.")
         work.record_event("user_registered", user.id, user.id)
     return user
 
@@ -127,7 +125,7 @@ def _summarize(work: UnitOfWork, user_id: UserId, token: str) -> Demo:
     for one in shown:
         if one.newest is None:
             continue
-        snapshots += work.balance_snapshots.count_within(one.account.id, _ALL_TIME, None)
+        snapshots += work.balance_snapshots.count_within(one.account.id, ALL_TIME, None)
         # The history that is shown first must not grow: live accounts do.
         if one.account.connection_id in live:
             continue
@@ -137,7 +135,6 @@ def _summarize(work: UnitOfWork, user_id: UserId, token: str) -> Demo:
         count = work.balance_snapshots.count_within(one.account.id, year, None)
         histories.append((count, one.account, year))
     if not histories:
-        detail = "There are no sample statements to show."
-        raise DashtamError(detail)
+        raise DashtamError(detail="There are no sample statements to show.")
     _, longest, last_year = max(histories, key=itemgetter(0))
     return Demo(len(shown), snapshots, longest, last_year, token)

@@ -10,7 +10,7 @@ from dashtam.application.provider import Cipher, Http, Provider
 from dashtam.application.rate_limits import Buckets, RatePolicy
 from dashtam.database.history_cache.history_cache import HistoryCache
 from dashtam.database.unit_of_work import Clock, Database
-from dashtam.domain.statement import Statement
+from dashtam.domain.statement import FileFormat, Statement
 from dashtam.domain.user import Principal, SessionId, UserId
 
 
@@ -48,16 +48,6 @@ class Secrets(Protocol):
 
     def derive(self, purpose: str, data: bytes) -> bytes:
         """Return 32 bytes that only this key ring derives from the data, by purpose."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileFormat:
-    """A supported format of statement files."""
-
-    slug: str
-    name: str
-    extensions: Sequence[str]
-    description: str
 
 
 @dataclass(frozen=True, slots=True)

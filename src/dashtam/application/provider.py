@@ -12,6 +12,9 @@ from typing import Protocol
 from dashtam.domain.account import Identity
 from dashtam.domain.statement import Position, Reading, RowError
 
+Credentials = Mapping[str, str]
+"""Secrets of a connection by name, as a user enters them or a provider issues them."""
+
 
 @dataclass(frozen=True, slots=True)
 class CredentialField:
@@ -87,6 +90,9 @@ class Http(Protocol):
 class ProviderError(Exception):
     """A provider failed; ``str()`` is a sentence for the user."""
 
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+
 
 class CredentialsRefused(ProviderError):
     """The provider refuses these credentials: the user has to enter others."""
@@ -112,7 +118,7 @@ class Provider(Protocol):
     credentials: Sequence[CredentialField]
     pace: Pace
 
-    def connect(self, entered: Mapping[str, str], http: Http) -> Mapping[str, str]:
+    def connect(self, entered: Credentials, http: Http) -> Credentials:
         """Return the credentials to store, for those that the user entered.
 
         Credentials that a provider issues only once are fetched here and nowhere else: those
@@ -122,9 +128,7 @@ class Provider(Protocol):
             ProviderError: there are none; nothing is stored.
         """
 
-    def fetch(
-        self, stored: Mapping[str, str], http: Http, *, now: datetime, backfill: bool
-    ) -> Report:
+    def fetch(self, stored: Credentials, http: Http, *, now: datetime, backfill: bool) -> Report:
         """Return the balance of every account now and, with ``backfill``, its older balances.
 
         Raises:

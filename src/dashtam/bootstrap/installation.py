@@ -58,7 +58,6 @@ class Installation(Container, InstallationPort):
 
     @override
     def serve(self, started: Callable[[Mapping[str, str]], None]) -> None:
-        """Serve requests, and sync due connections unless ``worker`` is off."""
         settings = self.settings
         logs.configure(settings.log_level, debug=settings.debug)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -95,7 +94,6 @@ class Installation(Container, InstallationPort):
 
     @override
     def work(self, started: Callable[[], None]) -> None:
-        """Sync due connections in this process alone."""
         logs.configure(self.settings.log_level)
         # Loaded now, since syncs are all that this process does.
         services = replace(self.services(), http_for=self.http_client_for)
@@ -106,7 +104,6 @@ class Installation(Container, InstallationPort):
 
     @override
     def options(self) -> Sequence[Option]:
-        """Read the options from ``Settings``; secrets are hidden."""
         values, defaults = map(msgspec.structs.asdict, (self.settings, Settings()))
         return [
             Option(
@@ -114,16 +111,13 @@ class Installation(Container, InstallationPort):
                 value="(hidden)" if name in _SECRET_OPTIONS and value is not None else _text(value),
                 default=_text(defaults[name]),
                 is_set=value != defaults[name],
-                sentence=description,
+                sentence=sentence,
             )
-            for (name, value), description in zip(
-                values.items(), Settings.descriptions(), strict=True
-            )
+            for (name, value), sentence in zip(values.items(), Settings.descriptions(), strict=True)
         ]
 
     @override
     def warnings(self) -> Sequence[str]:
-        """Return a sentence for each setting that is a risk once others reach the installation."""
         settings = self.settings
         found = []
         if settings.is_production and settings.registration == "open":
@@ -144,7 +138,6 @@ class Installation(Container, InstallationPort):
 
     @override
     def restore(self, backup: Path) -> None:
-        """Restore a backup after closing this installation."""
         self.close()
         backups.restore(
             backup,
@@ -156,10 +149,6 @@ class Installation(Container, InstallationPort):
 
     @override
     def rotate_keys(self) -> str:
-        """Add new keys and seal credentials under them; return the id of the new signing key.
-
-        An interrupted rotation can be repeated.
-        """
         path = self.settings.key_ring_path
         if self.settings.key_ring is not None:
             detail = (
@@ -179,13 +168,11 @@ class Installation(Container, InstallationPort):
 
     @override
     def keys(self) -> Sequence[Key]:
-        """List the signing keys of the key ring."""
         valid = [key for key in self.ring.current().signing_keys if key.is_valid_at(self.clock())]
         return [Key(key.kid, key.made_at, key.retired_at) for key in reversed(valid)]
 
     @override
     def checks(self) -> Sequence[Check]:
-        """Run every check, also when the database is unreachable."""
         settings = self.settings
         return [
             doctor.check_data_folder(settings.data),

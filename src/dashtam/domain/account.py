@@ -56,9 +56,9 @@ class Identity:
     institution: str
     external_id: str
     name: str
-    account_type: AccountType | None
-    number_masked: str | None
     currency: Currency
+    account_type: AccountType | None = None
+    number_masked: str | None = None
     balance_sign: BalanceSign | None = None
 
 
@@ -80,11 +80,11 @@ class Account:
     number_masked: str | None
     currency: Currency
     balance_sign: BalanceSign
-    is_hidden: bool
-    closed_at: datetime | None
-    last_synced_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    is_hidden: bool = False
+    closed_at: datetime | None = None
+    last_synced_at: datetime | None = None
 
     @classmethod
     def new(
@@ -102,9 +102,6 @@ class Account:
             number_masked=identity.number_masked,
             currency=identity.currency,
             balance_sign=identity.balance_sign or 1,
-            is_hidden=False,
-            closed_at=None,
-            last_synced_at=None,
             created_at=now,
             updated_at=now,
         )

@@ -53,12 +53,12 @@ class Connection:
     kind: ProviderKind
     institution: str
     name: str
-    state: ConnectionState
-    detail: str | None
-    last_synced_at: datetime | None
-    next_sync_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    state: ConnectionState = ConnectionState.ACTIVE
+    detail: str | None = None
+    last_synced_at: datetime | None = None
+    next_sync_at: datetime | None = None
 
     @classmethod
     def new(
@@ -72,10 +72,6 @@ class Connection:
             kind=institution.kind,
             institution=institution.key,
             name=institution.name,
-            state=ConnectionState.ACTIVE,
-            detail=None,
-            last_synced_at=None,
-            next_sync_at=None,
             created_at=now,
             updated_at=now,
         )

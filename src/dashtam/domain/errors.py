@@ -16,6 +16,11 @@ class FieldError:
     detail: str
 
 
+def pointer_to(*names: str) -> str:
+    """Return the JSON pointer (RFC 6901) to a member by its name, within members by theirs."""
+    return "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in names)
+
+
 class DashtamError(Exception):
     """A refused request; ``str()`` is a sentence for the user."""
 

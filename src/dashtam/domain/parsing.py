@@ -142,9 +142,7 @@ def invalid_date(field: str) -> UnusableField:
 
 def missing_balance(field: str) -> UnusableField:
     """Return the error of a statement without a balance."""
-    return UnusableField(
-        code="missing_balance", detail=f"{field} is missing: no balance is reported."
-    )
+    return UnusableField("missing_balance", f"{field} is missing: no balance is reported.")
 
 
 def clean(text: str, length: int = 200) -> str:

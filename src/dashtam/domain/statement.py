@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from dashtam.domain.account import Identity
-from dashtam.domain.errors import InvalidAmount
+from dashtam.domain.errors import FieldError, InvalidAmount
 from dashtam.domain.money import EXACT, Currency, parse_amount
 
 
@@ -44,10 +44,10 @@ class Position:
     as_of: datetime
 
 
-def sum_market_values(positions: Sequence[Position], currency: Currency) -> Decimal | None:
-    """Return the value of all positions, None where one has none in this currency."""
+def sum_market_values(positions: Sequence[Position] | None, currency: Currency) -> Decimal | None:
+    """Return the value of all positions, None without any or where one has none in the currency."""
     total = Decimal(0)
-    for position in positions:
+    for position in positions or ():
         if position.market_value is None or position.currency != currency:
             # A sum that leaves something out would be a guess.
             return None
@@ -60,6 +60,16 @@ def sum_market_values(positions: Sequence[Position], currency: Currency) -> Deci
 
 
 @dataclass(frozen=True, slots=True)
+class FileFormat:
+    """A supported format of statement files."""
+
+    slug: str
+    name: str
+    extensions: Sequence[str]
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
 class RowError:
     """A line that could not be used, and why; never with the line's text.
 
@@ -69,6 +79,11 @@ class RowError:
     line: int | None
     code: str
     detail: str
+
+    def to_field_error(self) -> FieldError:
+        """Return the error of the file in a request."""
+        place = "" if self.line is None else f"Line {self.line}: "
+        return FieldError("/file", self.code, place + self.detail)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,13 +82,13 @@ class Sync:
     source: SnapshotSource
     state: SyncState
     started_at: datetime
-    finished_at: datetime | None
-    recorded: int
-    skipped: int
-    accounts: tuple[AccountOutcome, ...]
-    code: str | None
-    detail: str | None
-    retracted_at: datetime | None
+    finished_at: datetime | None = None
+    recorded: int = 0
+    skipped: int = 0
+    accounts: tuple[AccountOutcome, ...] = ()
+    code: str | None = None
+    detail: str | None = None
+    retracted_at: datetime | None = None
     lease_until: datetime | None = None
     fence: int | None = None
     account_id: AccountId | None = None
@@ -112,13 +112,6 @@ class Sync:
             source=source,
             state=SyncState.RUNNING,
             started_at=now,
-            finished_at=None,
-            recorded=0,
-            skipped=0,
-            accounts=(),
-            code=None,
-            detail=None,
-            retracted_at=None,
         )
 
     def finish(

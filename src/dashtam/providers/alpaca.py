@@ -1,7 +1,7 @@
 """Alpaca's trading API: equity, cash and positions now, and a daily history of the equity."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -9,6 +9,7 @@ from typing import Final
 from dashtam.application.provider import (
     AccountReport,
     CredentialField,
+    Credentials,
     Http,
     HttpAnswer,
     Pace,
@@ -20,7 +21,7 @@ from dashtam.domain.account import AccountType, Identity
 from dashtam.domain.errors import InvalidAmount
 from dashtam.domain.money import parse_amount
 from dashtam.domain.parsing import UnusableField
-from dashtam.domain.statement import Reading, RowError
+from dashtam.domain.statement import Reading, RowError, sum_market_values
 from dashtam.providers import http_json
 from dashtam.providers.http_json import PositionFields, Record, get_text
 
@@ -55,18 +56,16 @@ class Alpaca:
         self._live = live
         self._paper = paper
 
-    def connect(self, given: Mapping[str, str], http: Http) -> Mapping[str, str]:
+    def connect(self, entered: Credentials, http: Http) -> Credentials:
         """Return the given keys; nothing is requested."""
         del http
-        return http_json.require_credentials(given, self.credentials)
+        return http_json.require_credentials(entered, self.credentials)
 
-    def fetch(
-        self, kept: Mapping[str, str], http: Http, *, now: datetime, backfill: bool
-    ) -> Report:
+    def fetch(self, stored: Credentials, http: Http, *, now: datetime, backfill: bool) -> Report:
         """Return the account and, with ``backfill``, its equity at the end of every day before."""
-        headers = {"APCA-API-KEY-ID": kept["key_id"], "APCA-API-SECRET-KEY": kept["secret_key"]}
+        headers = {"APCA-API-KEY-ID": stored["key_id"], "APCA-API-SECRET-KEY": stored["secret_key"]}
         # Keys of paper accounts begin with PK, all others belong to real ones.
-        service = self._paper if kept["key_id"].startswith("PK") else self._live
+        service = self._paper if stored["key_id"].startswith("PK") else self._live
 
         def get(path: str, *params: tuple[str, str]) -> HttpAnswer:
             return http.request("GET", f"{service}/v2/{path}", params=params, headers=headers)
@@ -138,7 +137,7 @@ def _parse_account(
     cash = http_json.find_amount(account, "cash", problems)
     current: Reading | None = None
     if balance is not None:
-        value = http_json.sum_market_values(positions, currency)
+        value = sum_market_values(positions, currency)
         current = Reading(now, balance, holdings_value=value, cash_value=cash)
     elif not problems:
         problems.append(parsing.missing_balance(field="equity").to_row_error())

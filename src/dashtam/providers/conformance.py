@@ -26,7 +26,7 @@ from dashtam.application.provider import (
     Report,
 )
 from dashtam.domain.errors import InvalidAmount
-from dashtam.domain.money import parse_amount
+from dashtam.domain.money import Currency, parse_amount
 
 T = TypeVar("T")
 
@@ -105,10 +105,10 @@ def credential_faults(kept: Mapping[str, str]) -> Iterator[str]:
 
 def report_faults(report: Report, now: datetime) -> Iterator[str]:
     """Yield the faults of a report that was fetched at ``now``, as sentences."""
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, Currency]] = set()
     for account in report.accounts:
         identity = account.identity
-        key = (identity.external_id, identity.currency.code)
+        key = (identity.institution_key, identity.external_id, identity.currency)
         if key in seen:
             yield "An account is reported twice: neither can be used."
         seen.add(key)
@@ -175,8 +175,7 @@ class _ScriptedHttp:
 
     def request(self, *_: object, **__: object) -> HttpAnswer:
         if self.answer is None:
-            detail = "The provider cannot be reached."
-            raise ProviderFailed(detail)
+            raise ProviderFailed(detail="The provider cannot be reached.")
         return self.answer
 
 

@@ -5,14 +5,21 @@ The same seed gives the same history at any time and on any machine.
 
 # ruff: noqa: PLR2004 - a household of invented numbers
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from typing import Final
 
-from dashtam.application.provider import AccountReport, CredentialField, Http, Pace, Report
+from dashtam.application.provider import (
+    AccountReport,
+    CredentialField,
+    Credentials,
+    Http,
+    Pace,
+    Report,
+)
 from dashtam.domain.account import AccountType, Identity
 from dashtam.domain.money import Currency
 from dashtam.domain.parsing import clean, noon
@@ -64,7 +71,6 @@ class _DemoAccount:
             external_id=f"demo-{self.key}",
             name=self.name,
             account_type=self.account_type,
-            number_masked=None,
             currency=self.currency,
         )
 
@@ -87,17 +93,15 @@ class DemoProvider:
     )
     pace = Pace(every=timedelta(minutes=5), daily_budget=10_000)
 
-    def connect(self, given: Mapping[str, str], http: Http) -> Mapping[str, str]:
+    def connect(self, entered: Credentials, http: Http) -> Credentials:
         """Return the seed, which may be left out."""
         del http
-        return {"seed": clean(given.get("seed", ""), 64) or _DEFAULT_SEED}
+        return {"seed": clean(entered.get("seed", ""), 64) or _DEFAULT_SEED}
 
-    def fetch(
-        self, kept: Mapping[str, str], http: Http, *, now: datetime, backfill: bool
-    ) -> Report:
+    def fetch(self, stored: Credentials, http: Http, *, now: datetime, backfill: bool) -> Report:
         """Return every account, and with ``backfill`` each day from 2022 to yesterday."""
         del http
-        chance = Chance(kept.get("seed", _DEFAULT_SEED))
+        chance = Chance(stored.get("seed", _DEFAULT_SEED))
         day_count = (max(now.astimezone(UTC).date(), BEGINS_ON) - BEGINS_ON).days
         days = [BEGINS_ON + timedelta(days=number) for number in range(day_count + 1)]
         reports: list[AccountReport] = []

@@ -11,6 +11,7 @@ import ssl
 import time
 from base64 import b64encode
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
@@ -44,27 +45,19 @@ for _library in ("httpcore2", "httpx2"):
     logging.getLogger(_library).setLevel(logging.CRITICAL)  # noqa: TID251 - to silence it
 
 
+@dataclass
 class Outbound:
-    """The client's settings: certificate authorities, and the private hosts of the operator.
+    """The client's settings: the private hosts of the operator, and certificate authorities.
 
     ``timer`` counts seconds of the time limit.
     """
 
-    def __init__(
-        self,
-        listed: Collection[tuple[str, int]] = (),
-        authorities: str | None = None,
-        *,
-        resolver: Resolver = resolve_in_system,
-        sleep: Callable[[float], None] = time.sleep,
-        timer: Callable[[], float] = time.monotonic,
-        total_s: float = TOTAL_S,
-    ) -> None:
-        self._authorities = authorities
-        self.guard = Guard(frozenset(listed), resolver)
-        self.total_s = total_s
-        self.sleep = sleep
-        self.timer = timer
+    listed: Collection[tuple[str, int]] = ()
+    authorities: str | None = None
+    resolver: Resolver = resolve_in_system
+    sleep: Callable[[float], None] = time.sleep
+    timer: Callable[[], float] = time.monotonic
+    total_s: float = TOTAL_S
 
     @cached_property
     def trust(self) -> ssl.SSLContext:
@@ -74,9 +67,9 @@ class Outbound:
             ProviderFailed: the text holds no certificate.
         """
         context = httpcore2.default_ssl_context()
-        if self._authorities:
+        if self.authorities:
             try:
-                context.load_verify_locations(cadata=self._authorities)
+                context.load_verify_locations(cadata=self.authorities)
             except (ssl.SSLError, TypeError, ValueError):
                 raise ProviderFailed(_NO_AUTHORITIES) from None
         return context
@@ -89,10 +82,10 @@ class Outbound:
         return _GuardedHttp(self, spend)
 
 
+@dataclass(frozen=True, slots=True)
 class _GuardedHttp:
-    def __init__(self, outbound: Outbound, spend: Callable[[], None]) -> None:
-        self._outbound = outbound
-        self._spend = spend
+    outbound: Outbound
+    spend: Callable[[], None]
 
     def request(
         self,
@@ -116,7 +109,7 @@ class _GuardedHttp:
             request = httpx2.Request(method, address, headers=sent, content=content)
         except UnicodeError:
             raise ProviderFailed(_UNSENDABLE) from None
-        deadline = Deadline(self._outbound.total_s, self._outbound.timer)
+        deadline = Deadline(self.outbound.total_s, self.outbound.timer)
         # Anything but reading may have been done, although no answer came.
         for pause_s in _PAUSES_S if method == "GET" else ():
             try:
@@ -128,15 +121,16 @@ class _GuardedHttp:
             # Many clients that failed together do not come back together.
             jittered_s = pause_s * (1 + random.random() / 2)  # noqa: S311 - no secret
             try:
-                self._outbound.sleep(deadline.left_s(jittered_s))
+                self.outbound.sleep(deadline.left_s(jittered_s))
             except httpcore2.TimeoutException:
                 raise ProviderFailed(_SLOW) from None
         return self._attempt(request, deadline)
 
     def _attempt(self, request: httpx2.Request, deadline: Deadline) -> HttpAnswer:
-        self._spend()
-        backend = GuardedBackend(self._outbound.guard, deadline)
-        trust = self._outbound.trust
+        self.spend()
+        guard = Guard(self.outbound.listed, self.outbound.resolver)
+        backend = GuardedBackend(guard, deadline)
+        trust = self.outbound.trust
         try:
             with (
                 httpcore2.ConnectionPool(ssl_context=trust, network_backend=backend) as pool,

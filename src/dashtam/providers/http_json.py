@@ -5,16 +5,14 @@ Numbers in JSON stay text, so that ``parse_amount`` alone decides their value.
 
 import json
 import re
-from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple
-from urllib.parse import quote
 
+from dashtam.application.credentials import hide_secrets
 from dashtam.application.provider import (
-    AccountReport,
     CredentialField,
     CredentialsRefused,
     HttpAnswer,
@@ -22,7 +20,7 @@ from dashtam.application.provider import (
     ProviderRateLimited,
 )
 from dashtam.domain.errors import InvalidAmount
-from dashtam.domain.money import EXACT, Currency, parse_amount
+from dashtam.domain.money import Currency, parse_amount
 from dashtam.domain.parsing import UnusableField, clean, require_past
 from dashtam.domain.statement import Position, RowError
 
@@ -41,12 +39,10 @@ class PositionFields(NamedTuple):
 
 
 NOT_UNDERSTOOD: Final = "The provider's answer is not one that Dashtam understands."
-MAX_ACCOUNTS: Final = 10_000
 MAX_POSITIONS: Final = 10_000
 LONGEST_WAIT: Final = timedelta(days=7)
 
 _LONGEST_ID: Final = 200
-_SHORTEST_SECRET: Final = 4
 _TAG = re.compile(r"<[^<>]*>")
 _ADDRESS = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://\S+")
 _PRINTABLE = re.compile(r"[!-~]([ -~]*[!-~])?")
@@ -65,8 +61,7 @@ def require_credentials(
     for field in fields:
         credentials[field.name] = value = given.get(field.name, "").strip()
         if not value:
-            detail = f"{field.title} is missing."
-            raise CredentialsRefused(detail)
+            raise CredentialsRefused(detail=f"{field.title} is missing.")
         if _PRINTABLE.fullmatch(value) is None:
             detail = f"{field.title} holds characters that no such credential has."
             raise CredentialsRefused(detail)
@@ -91,8 +86,7 @@ def raise_for_status(answer: HttpAnswer, name: str, now: datetime) -> None:
     if status == _TOO_MANY or (status == _UNAVAILABLE and later is not None):
         detail = f"{name} received too many requests: try again later."
         raise ProviderRateLimited(detail, later)
-    detail = f"{name} answered with an error of its own (HTTP status {status})."
-    raise ProviderFailed(detail)
+    raise ProviderFailed(detail=f"{name} answered with an error of its own (HTTP status {status}).")
 
 
 def parse_retry_after(answer: HttpAnswer, now: datetime) -> timedelta | None:
@@ -233,20 +227,6 @@ def collect_positions(
         return None
 
 
-def sum_market_values(positions: Sequence[Position] | None, currency: Currency) -> Decimal | None:
-    """Return the positions' value together, None where one has no value in this currency."""
-    total = Decimal()
-    for position in positions or ():
-        if position.market_value is None or position.currency != currency:
-            return None
-        total = EXACT.add(total, position.market_value)
-    try:
-        # The sum of bounded amounts may be longer than an amount.
-        return parse_amount(format(total, "f")) if positions else None
-    except InvalidAmount:
-        return None
-
-
 def split_disputed_days(
     values: Iterable[tuple[date, Decimal]],
 ) -> tuple[dict[date, Decimal], set[date]]:
@@ -259,31 +239,8 @@ def split_disputed_days(
     return {day: by_day[day] for day in sorted(by_day) if day not in disputed}, disputed
 
 
-def deduplicate(reports: Iterable[AccountReport]) -> list[AccountReport]:
-    """Return one report an account: where two differ, neither is used.
-
-    Raises:
-        ProviderFailed: there are more accounts than anybody has.
-    """
-    found: dict[tuple[str, str], AccountReport] = {}
-    for report in reports:
-        key = (report.identity.external_id, report.identity.currency.code)
-        known = found.setdefault(key, report)
-        if known != report:
-            detail = "The provider reports this account twice, and differently: neither was used."
-            problems = (RowError(None, "duplicate_account", detail),)
-            found[key] = AccountReport(known.identity, None, problems=problems)
-        if len(found) > MAX_ACCOUNTS:
-            detail = f"The provider reports more than {MAX_ACCOUNTS} accounts."
-            raise ProviderFailed(detail)
-    return list(found.values())
-
-
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """Return a provider's text as one short line without markup, addresses and these secrets."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= _SHORTEST_SECRET:
-            for spelling in (secret, quote(secret, safe=""), b64encode(secret.encode()).decode()):
-                text = text.replace(spelling, "…")
+    text = hide_secrets(text, secrets)
     text = _ADDRESS.sub("…", _TAG.sub(" ", text))
     return clean(text.replace("<", " ").replace(">", " "))

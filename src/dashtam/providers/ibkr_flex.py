@@ -5,7 +5,7 @@ The owner makes a query once; each sync requests its statement, and fetches it w
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from operator import itemgetter
@@ -18,6 +18,7 @@ from defusedxml.ElementTree import fromstring
 from dashtam.application.provider import (
     AccountReport,
     CredentialField,
+    Credentials,
     CredentialsRefused,
     Http,
     Pace,
@@ -31,7 +32,7 @@ from dashtam.domain.account import AccountType, Identity
 from dashtam.domain.account_types import guess_account_type
 from dashtam.domain.money import Currency
 from dashtam.domain.parsing import NO_CURRENCY, UnusableField
-from dashtam.domain.statement import Position, Reading, RowError
+from dashtam.domain.statement import Position, Reading, RowError, sum_market_values
 from dashtam.providers import http_json
 
 SERVICE: Final = "https://ndcdyn.interactivebrokers.com/AccountManagement/FlexWebService"
@@ -79,17 +80,15 @@ class IbkrFlex:
         self._service = service
         self._sleep = sleep
 
-    def connect(self, given: Mapping[str, str], http: Http) -> Mapping[str, str]:
+    def connect(self, entered: Credentials, http: Http) -> Credentials:
         """Return the given token and query; nothing is requested."""
         del http
-        return http_json.require_credentials(given, self.credentials)
+        return http_json.require_credentials(entered, self.credentials)
 
-    def fetch(
-        self, kept: Mapping[str, str], http: Http, *, now: datetime, backfill: bool
-    ) -> Report:
+    def fetch(self, stored: Credentials, http: Http, *, now: datetime, backfill: bool) -> Report:
         """Return the newest net asset values and, with ``backfill``, all of the query's period."""
-        token = kept["token"]
-        request = self._get(http, "SendRequest", token, kept["query_id"], now)
+        token = stored["token"]
+        request = self._get(http, "SendRequest", token, stored["query_id"], now)
         code = request.findtext("ReferenceCode", "").strip()
         if request.findtext("Status", "").strip() != "Success" or not code:
             raise _build_error(request, token)
@@ -107,7 +106,7 @@ class IbkrFlex:
             for statement in document.iter("FlexStatement")
             for report in _FlexStatement(statement, now).reports(backfill=backfill)
         ]
-        return Report(http_json.deduplicate(reports), () if reports else (_NO_VALUES,))
+        return Report(reports, () if reports else (_NO_VALUES,))
 
     def _get(self, http: Http, method: str, token: str, query: str, now: datetime) -> Element:
         # The answer names an address for the next request; the token goes to no other than ours.
@@ -128,13 +127,11 @@ def _build_error(document: Element, token: str) -> ProviderError:
     if code in _REFUSED:
         return CredentialsRefused(_REFUSED[code])
     if code == _TOO_MANY:
-        return ProviderRateLimited(
-            "Interactive Brokers received too many requests: try again later."
-        )
+        detail = "Interactive Brokers received too many requests: try again later."
+        return ProviderRateLimited(detail)
     reason = http_json.redact(document.findtext("ErrorMessage", ""), (token,))
-    return ProviderFailed(
-        f"Interactive Brokers made no statement: {reason or 'no reason was given'}"
-    )
+    reason = reason or "no reason was given"
+    return ProviderFailed(f"Interactive Brokers made no statement: {reason}")
 
 
 class _FlexStatement:
@@ -168,7 +165,7 @@ class _FlexStatement:
                 own_problems.append(RowError(None, "stale_balance", detail))
             else:
                 day = max(days)
-                value = http_json.sum_market_values(positions, currency)
+                value = sum_market_values(positions, currency)
                 current = Reading(
                     self._now, days[day], holdings_value=value, as_of=parsing.noon(day)
                 )

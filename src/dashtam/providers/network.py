@@ -100,9 +100,8 @@ class _TimedStream(httpcore2.NetworkStream):
         timeout: float | None = None,
     ) -> httpcore2.NetworkStream:
         within_s = self._deadline.left_s(timeout)
-        return _TimedStream(
-            self._stream.start_tls(ssl_context, server_hostname, within_s), self._deadline
-        )
+        encrypted = self._stream.start_tls(ssl_context, server_hostname, within_s)
+        return _TimedStream(encrypted, self._deadline)
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - the library's own signature
         return self._stream.get_extra_info(info)

@@ -6,7 +6,7 @@ A setup token names a claim address, which returns an access address once. There
 import binascii
 import re
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from dashtam.application.provider import (
     AccountReport,
     CredentialField,
+    Credentials,
     CredentialsRefused,
     Http,
     Pace,
@@ -24,7 +25,7 @@ from dashtam.domain import parsing
 from dashtam.domain.account import Identity
 from dashtam.domain.account_types import guess_account_type
 from dashtam.domain.parsing import UnusableField
-from dashtam.domain.statement import Reading, RowError
+from dashtam.domain.statement import Reading, RowError, sum_market_values
 from dashtam.providers import http_json
 from dashtam.providers.http_json import Record, as_list, as_record, as_records, get_text, redact
 
@@ -68,9 +69,9 @@ class SimpleFin:
     # A bridge allows 24 requests a day, and disables a token that overdraws.
     pace = Pace(every=timedelta(days=1), daily_budget=20)
 
-    def connect(self, given: Mapping[str, str], http: Http) -> Mapping[str, str]:
+    def connect(self, entered: Credentials, http: Http) -> Credentials:
         """Claim the access address, which the server returns once."""
-        token = http_json.require_credentials(given, self.credentials)["setup_token"]
+        token = http_json.require_credentials(entered, self.credentials)["setup_token"]
         if _ACCESS.fullmatch(token):
             # Some users keep the access address itself, claimed long ago.
             return {"access_url": token.rstrip("/")}
@@ -92,12 +93,10 @@ class SimpleFin:
             raise ProviderFailed(_NOT_HANDED_OUT)
         return {"access_url": address.rstrip("/")}
 
-    def fetch(
-        self, kept: Mapping[str, str], http: Http, *, now: datetime, backfill: bool
-    ) -> Report:
+    def fetch(self, stored: Credentials, http: Http, *, now: datetime, backfill: bool) -> Report:
         """Return the balances; there is no history to fill back."""
         del backfill
-        access_url = kept.get("access_url", "")
+        access_url = stored.get("access_url", "")
         if _ACCESS.fullmatch(access_url) is None:
             raise CredentialsRefused(_DISABLED)
         parts = urlsplit(access_url)
@@ -142,7 +141,7 @@ def _parse_report(content: Record, secrets: Sequence[str], now: datetime) -> Rep
         except UnusableField as unusable:
             name = redact(get_text(source, "name"), secrets) or "An account without a name"
             warnings.append(f"{name}: {unusable}")
-    return Report(http_json.deduplicate(reports), tuple(dict.fromkeys(filter(None, warnings))))
+    return Report(reports, tuple(dict.fromkeys(filter(None, warnings))))
 
 
 def _parse_account(source: Record, connection: Record, now: datetime) -> AccountReport:
@@ -175,7 +174,6 @@ def _parse_account(source: Record, connection: Record, now: datetime) -> Account
         external_id=external_id,
         name=name,
         account_type=guess_account_type(name, has_positions=bool(holdings)),
-        number_masked=None,
         currency=currency,
     )
     problems: list[RowError] = []
@@ -201,7 +199,7 @@ def _parse_account(source: Record, connection: Record, now: datetime) -> Account
     available = http_json.find_amount(source, "available-balance", problems)
     current: Reading | None = None
     if balance is not None:
-        value = http_json.sum_market_values(positions, currency)
+        value = sum_market_values(positions, currency)
         current = Reading(now, balance, available, holdings_value=value, as_of=as_of)
     elif not problems:
         problems.append(parsing.missing_balance(field="balance").to_row_error())

@@ -140,8 +140,7 @@ def resolve(host: str, port: int, resolver: Resolver, within_s: float) -> list[s
     except queue.Empty:
         found = []
     if not found:
-        detail = "The name of the provider's server cannot be resolved."
-        raise ProviderFailed(detail)
+        raise ProviderFailed(detail="The name of the provider's server cannot be resolved.")
     return found
 
 

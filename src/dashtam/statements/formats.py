@@ -4,47 +4,36 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
 from dashtam.domain.errors import FieldError, UnreadableFile
-from dashtam.domain.statement import Statement
+from dashtam.domain.statement import FileFormat, Statement
 from dashtam.statements.encodings import decode_document, read_head
 
 _MAX_FIELD_ERRORS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
-    """A kind of statement file."""
-
-    slug: str
-    name: str
-    extensions: tuple[str, ...]
-    description: str
-
-
 FORMATS = (
-    Format(
+    FileFormat(
         "ofx",
         "OFX / QFX",
         (".ofx", ".qfx"),
         "Downloads for Quicken or Money from banks, cards and brokers, positions included.",
     ),
-    Format(
+    FileFormat(
         "mt940",
         "MT940",
         (".sta", ".mt940", ".940", ".txt"),
         "The end-of-day statements of European banks; each closing balance is recorded.",
     ),
-    Format(
+    FileFormat(
         "camt053",
         "camt.053",
         (".xml", ".camt053"),
         "The XML that follows MT940 (ISO 20022), with booked and available balances.",
     ),
-    Format(
+    FileFormat(
         "balance_csv",
         "Balance history (CSV)",
         (".csv", ".tsv", ".txt"),
@@ -130,9 +119,8 @@ def read(
     field_errors: list[FieldError] = []
     for statement in statements:
         has_balance = has_balance or bool(statement.readings) or bool(statement.positions)
-        for problem in statement.problems[: _MAX_FIELD_ERRORS - len(field_errors)]:
-            place = "" if problem.line is None else f"Line {problem.line}: "
-            field_errors.append(FieldError("/file", problem.code, f"{place}{problem.detail}"))
+        shown = statement.problems[: _MAX_FIELD_ERRORS - len(field_errors)]
+        field_errors += [problem.to_field_error() for problem in shown]
         yield statement
     if not has_balance:
         detail = "There is no balance in this file."

@@ -20,9 +20,9 @@ from typing import IO, BinaryIO, Final
 
 import msgspec
 
-from dashtam.application.ports import FileFormat, StatementFile
+from dashtam.application.ports import StatementFile
 from dashtam.domain.errors import FieldError, MappingNeeded, UnreadableFile
-from dashtam.domain.statement import Statement
+from dashtam.domain.statement import FileFormat, Statement
 from dashtam.statements import sandbox_process
 from dashtam.statements.formats import FORMATS
 from dashtam.statements.sandbox_process import SandboxRequest, SandboxResponse
@@ -56,10 +56,7 @@ class SandboxedStatementFiles:
 
     def formats(self) -> Sequence[FileFormat]:
         """Return the formats of ``detect``."""
-        return [
-            FileFormat(known.slug, known.name, known.extensions, known.description)
-            for known in FORMATS
-        ]
+        return FORMATS
 
     @contextmanager
     def read(

@@ -90,10 +90,9 @@ def respond(file: BinaryIO, request: SandboxRequest) -> Iterator[SandboxResponse
         for statement in formats.read(file, format=slug, mapping=request.mapping, now=request.now):
             yield SandboxResponse(statement=msgspec.Raw(_encoder.encode(statement)))
     except DashtamError as error:
+        needs_mapping = isinstance(error, MappingNeeded)
         yield SandboxResponse(
-            detail=str(error),
-            field_errors=error.field_errors,
-            needs_mapping=isinstance(error, MappingNeeded),
+            detail=str(error), field_errors=error.field_errors, needs_mapping=needs_mapping
         )
     yield SandboxResponse(is_done=True)
 

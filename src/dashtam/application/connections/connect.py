@@ -8,9 +8,8 @@ from uuid import UUID
 
 from dashtam.application import credentials
 from dashtam.application.connections.connections import ConnectionNotFound
-from dashtam.application.credentials import Credentials
 from dashtam.application.ports import Services
-from dashtam.application.provider import CredentialsRefused, Provider, ProviderError
+from dashtam.application.provider import Credentials, CredentialsRefused, Provider, ProviderError
 from dashtam.application.syncs import sync_run
 from dashtam.application.syncs.claims import SyncClaim, SyncRequest, claim_locked
 from dashtam.application.syncs.provider_quota import FirstQuota
@@ -146,8 +145,7 @@ def reconnect(services: Services, connection: Connection, entered: Credentials) 
         RateLimited: they are the same as before, and the provider must not be asked now.
     """
     if connection.kind is not ProviderKind.API:
-        detail = "No provider feeds this connection: it has no credentials."
-        raise Conflict(detail)
+        raise Conflict(detail="No provider feeds this connection: it has no credentials.")
     provider = _find_provider(services, connection.provider)
     quota = FirstQuota(services, provider)
     issued = _exchange(services, connection.user_id, provider, entered, quota)

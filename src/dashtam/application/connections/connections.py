@@ -89,8 +89,7 @@ def disconnect(work: UnitOfWork, connection: Connection) -> None:
     """
     live = work.connections.lock(connection.id)
     if live is None or live.connection.kind is not ProviderKind.API:
-        detail = "No provider feeds this connection: there is nothing to disconnect."
-        raise Conflict(detail)
+        raise Conflict(detail="No provider feeds this connection: there is nothing to disconnect.")
     if live.connection.state is ConnectionState.DISCONNECTED:
         return
     running = work.syncs.find_running(connection.id)

@@ -315,12 +315,7 @@ def _field_errors(
 ) -> tuple[FieldError, ...]:
     """Return the first hundred reasons, those first that belong to no account."""
     problems = [*unplaced, *(problem for imported in accounts for problem in imported.problems)]
-    return tuple(
-        FieldError("/file", problem.code, f"Line {problem.line}: {problem.detail}")
-        if problem.line is not None
-        else FieldError("/file", problem.code, problem.detail)
-        for problem in problems[:_MOST_PROBLEMS]
-    )
+    return tuple(problem.to_field_error() for problem in problems[:_MOST_PROBLEMS])
 
 
 def _report_progress(read: StatementFile, progress: Progress) -> Iterator[Statement]:

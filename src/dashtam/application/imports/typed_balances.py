@@ -51,7 +51,6 @@ def create_manual(
         external_id=str(account_id),
         name=described.name.strip(),
         account_type=described.account_type,
-        number_masked=None,
         currency=described.currency,
     )
     account = Account.new(account_id, connection, identity, work.now)

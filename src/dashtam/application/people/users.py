@@ -69,8 +69,7 @@ def register(
             if not work.users.add_first(user, password_hash):
                 raise Forbidden(_CLOSED)
         elif not work.users.add(user, password_hash):
-            msg = "Somebody has registered with this e-mail already."
-            raise Conflict(msg)
+            raise Conflict(detail="Somebody has registered with this e-mail already.")
         work.record_event("user_registered", user.id, user.id)
     return user
 

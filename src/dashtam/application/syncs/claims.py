@@ -1,5 +1,6 @@
 """Claims: which connection is synced next, and the right to sync it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -92,8 +93,7 @@ def claim_connection(
     """
     live = work.connections.lock(connection.id)
     if live is None or live.connection.kind is not ProviderKind.API:
-        detail = "No provider feeds this: there is nothing to sync."
-        raise Conflict(detail)
+        raise Conflict(detail="No provider feeds this: there is nothing to sync.")
     return claim_locked(work, services, live, request)
 
 
@@ -115,25 +115,9 @@ def claim_locked(
         if running.lease_until > work.now:
             raise SyncRunning(running.id)
         interrupt(work, running)
-    if not (request.is_due or request.is_forced):
-        last = work.syncs.last_success_at(connection.id, request.source, request.account_id)
-        if last is not None:
-            _refuse_until(
-                last + services.options.sync_spacing,
-                work.now,
-                "This was synced a moment ago. Wait a little, or force it.",
-            )
-    if live.paused_until is not None:
-        _refuse_until(
-            live.paused_until, work.now, f"{provider.name} asked for a pause that has not ended."
-        )
-    today = schedule.start_of_day(work.now)
-    if live.requests_on == today and live.requests >= provider.pace.daily_budget:
-        _refuse_until(
-            today + schedule.DAY,
-            work.now,
-            f"{provider.name} was asked as often as it may be today.",
-        )
+    for end, detail in _iter_pauses(work, services, live, request):
+        if end > work.now:
+            raise RateLimited(-(-(end - work.now) // timedelta(seconds=1)), detail)
     is_first = not work.syncs.has_succeeded(connection.id)
     source = SnapshotSource.INITIAL_CONNECTION if is_first else request.source
     claimed = replace(live, fence=live.fence + 1)
@@ -150,9 +134,21 @@ def claim_locked(
     return SyncClaim(sync, claimed, provider)
 
 
-def _refuse_until(end: datetime, now: datetime, detail: str) -> None:
-    if end > now:
-        raise RateLimited(-(-(end - now) // timedelta(seconds=1)), detail)
+def _iter_pauses(
+    work: UnitOfWork, services: Services, live: LiveConnection, request: SyncRequest
+) -> Iterator[tuple[datetime, str]]:
+    """Yield the end of each pause: our spacing, the provider's pause, and the day's quota."""
+    provider = services.providers[live.connection.provider]
+    if not (request.is_due or request.is_forced):
+        last = work.syncs.last_success_at(live.connection.id, request.source, request.account_id)
+        if last is not None:
+            detail = "This was synced a moment ago. Wait a little, or force it."
+            yield last + services.options.sync_spacing, detail
+    if live.paused_until is not None:
+        yield live.paused_until, f"{provider.name} asked for a pause that has not ended."
+    today = schedule.start_of_day(work.now)
+    if live.requests_on == today and live.requests >= provider.pace.daily_budget:
+        yield today + schedule.DAY, f"{provider.name} was asked as often as it may be today."
 
 
 def release(work: UnitOfWork, claim: SyncClaim) -> None:

@@ -140,8 +140,8 @@ def _record_reports(
 ) -> tuple[Sequence[AccountOutcome], Sequence[str]]:
     """Record each report into its account, and note the accounts without one.
 
-    Return the outcomes in the order of the reports, and warnings about accounts that Dashtam does
-    not have.
+    Return the outcomes in the order of the reports, those without one by name, and warnings about
+    accounts that Dashtam does not have.
     """
     by_key = _merge_duplicates(reports)
     accounts = {
@@ -170,11 +170,13 @@ def _record_reports(
     # At once: a row that is written thousands of times in one transaction gets slow to find.
     synced = [one.account_id for one in outcomes if one.state is not SyncState.FAILED]
     work.accounts.mark_synced(connection.id, synced, sync.started_at)
-    outcomes += [
-        _failed(account, _NOT_REPORTED)
+    missing = [
+        account
         for key, account in accounts.items()
         if key not in by_key and account.closed_at is None and sync.account_id in {None, account.id}
     ]
+    by_name = sorted(missing, key=attrgetter("name", "id.hex"))
+    outcomes += [_failed(account, _NOT_REPORTED) for account in by_name]
     return outcomes, warnings
 
 
@@ -271,12 +273,10 @@ def _write_failure(
     work.connections.update(
         replace(live, connection=connection, failures=failures, paused_until=paused_until)
     )
-    return _finish(
-        work,
-        claim.sync.finish(
-            SyncState.FAILED, work.now, accounts=outcomes, code=failure.code, detail=failure.detail
-        ),
+    ended = claim.sync.finish(
+        SyncState.FAILED, work.now, accounts=outcomes, code=failure.code, detail=failure.detail
     )
+    return _finish(work, ended)
 
 
 def _finish(work: UnitOfWork, ended: Sync) -> Sync:

@@ -24,6 +24,7 @@ _LONGEST_RUN: Final = timedelta(minutes=15)
 OnCommit = Callable[[UnitOfWork, Sync], None]
 """Called in the transaction in which a run ends."""
 
+_MOST_ACCOUNTS: Final = 10_000
 _FAILED_HERE: Final = frozenset(
     {
         SyncFailureCode.INTERRUPTED,
@@ -43,6 +44,9 @@ def complete(
     """
     with LeaseHeartbeat(services, claim.sync):
         fetched = fetch(services, claim)
+    if isinstance(fetched, Report) and len(fetched.accounts) > _MOST_ACCOUNTS:
+        detail = f"The provider reports more than {_MOST_ACCOUNTS} accounts."
+        fetched = Failure(SyncFailureCode.PROVIDER_FAILED, detail)
     if isinstance(fetched, Report):
         count = len(fetched.accounts)
         accounts = "1 account" if count == 1 else f"{count} accounts"

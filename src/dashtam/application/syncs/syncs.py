@@ -40,19 +40,15 @@ class SyncRunning(Conflict):
 
 
 class SyncFailed(DashtamError):
-    """A run failed at the provider; it is stored as ``sync_id``."""
+    """A run failed; it is stored as ``sync_id``."""
 
     def __init__(self, sync: Sync) -> None:
         super().__init__(f"{sync.detail} The run is kept as {sync.id}.")
         self.sync_id = sync.id
 
 
-class SyncInterrupted(Unavailable):
-    """A run failed here, not at the provider; it is stored as ``sync_id``."""
-
-    def __init__(self, sync: Sync) -> None:
-        super().__init__(f"{sync.detail} The run is kept as {sync.id}.")
-        self.sync_id = sync.id
+class SyncInterrupted(SyncFailed, Unavailable):
+    """A run failed here, not at the provider."""
 
 
 def load(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> Sync:
@@ -128,8 +124,7 @@ def retract(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> None:
     work.users.lock_for_recording(user_id)
     sync = load(work, user_id, sync_id)
     if sync.kind is SyncKind.LIVE:
-        detail = "Only imports and typed balances can be retracted, not live syncs."
-        raise Conflict(detail)
+        raise Conflict(detail="Only imports and typed balances can be retracted, not live syncs.")
     if sync.retracted_at is None:
         work.syncs.retract(sync, work.now)
         for account_id in sorted({outcome.account_id for outcome in sync.accounts}):

@@ -106,11 +106,8 @@ class Accounts(Repository):
             update(accounts).where(accounts.c.id == bindparam("of")).values(last_synced_at=at),
             [{"of": account_id} for account_id in account_ids],
         )
-        self._connection.execute(
-            update(connections)
-            .where(connections.c.id == connection_id)
-            .values(last_synced_at=at, updated_at=at)
-        )
+        statement = update(connections).where(connections.c.id == connection_id)
+        self._connection.execute(statement.values(last_synced_at=at, updated_at=at))
 
     def lock_chain(self, account_id: AccountId) -> Chain:
         """Return the end of the account's chain, and lock the account until the commit."""
@@ -135,8 +132,5 @@ class Accounts(Repository):
 def account_from_row(row: AnyRow) -> Account:
     """Return the account of a row of ``accounts``."""
     return from_row(
-        Account,
-        row,
-        account_type=AccountType(row.account_type),
-        currency=Currency.of(row.currency),
+        Account, row, account_type=AccountType(row.account_type), currency=Currency.of(row.currency)
     )

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ScalarSelect,
     Select,
     and_,
+    exists,
     func,
     literal,
     select,
@@ -22,8 +23,7 @@ from dashtam.database.column_types import Instant
 from dashtam.database.history.accounts import account_from_row
 from dashtam.database.history.bulk_insert import insert_links
 from dashtam.database.repository import AnyRow, Repository
-from dashtam.database.syncs.not_retracted import NOT_RETRACTED
-from dashtam.database.tables import accounts, balance_snapshots
+from dashtam.database.tables import accounts, balance_snapshots, retractions
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot, SnapshotId
 from dashtam.domain.history.hash_chain import Link, Record
@@ -38,29 +38,16 @@ _s = balance_snapshots.c
 _OLDEST_FIRST = (_s.captured_at, _s.sequence)
 _NEWEST_FIRST = (_s.captured_at.desc(), _s.sequence.desc())
 
-_READING = (
-    _s.captured_at,
-    _s.balance,
-    _s.available_balance,
-    _s.holdings_value,
-    _s.cash_value,
-    _s.as_of,
-)
+_AMOUNTS = (_s.balance, _s.available_balance, _s.holdings_value, _s.cash_value)
+_READING = (_s.captured_at, *_AMOUNTS, _s.as_of)
 
 # The sign belongs to the account: ``Account`` says how it applies.
 _SNAPSHOT = (
     accounts.c.balance_sign,
-    _s.id,
-    _s.account_id,
-    _s.balance,
-    _s.available_balance,
-    _s.holdings_value,
-    _s.cash_value,
-    _s.currency,
-    _s.source,
-    _s.captured_at,
-    _s.created_at,
+    *(_s.id, _s.account_id, *_AMOUNTS, _s.currency, _s.source, _s.captured_at, _s.created_at),
 )
+
+_NOT_RETRACTED = ~exists().where(retractions.c.sync_id == _s.sync_id)
 
 _BATCH = 1_000
 
@@ -125,7 +112,7 @@ class BalanceSnapshots(Repository):
         second = _captured_at(accounts.c.id, _NEWEST_FIRST, offset=1)
         first = _captured_at(accounts.c.id, _NEWEST_FIRST)
         statement = _select_snapshots(
-            condition, NOT_RETRACTED, _s.captured_at >= func.coalesce(second, first)
+            condition, _NOT_RETRACTED, _s.captured_at >= func.coalesce(second, first)
         ).order_by(_s.account_id, *_OLDEST_FIRST)
         found: dict[AccountId, list[BalanceSnapshot]] = {}
         for row in self._connection.execute(statement):
@@ -199,7 +186,7 @@ class BalanceSnapshots(Repository):
         Unlike ``stream`` this keeps no cursor open: the same transaction writes between batches.
         """
         statement = (
-            _select_snapshots(_s.account_id == account_id, NOT_RETRACTED)
+            _select_snapshots(_s.account_id == account_id, _NOT_RETRACTED)
             .add_columns(_s.sequence)
             .order_by(*_OLDEST_FIRST)
             .limit(_BATCH)
@@ -219,7 +206,7 @@ class BalanceSnapshots(Repository):
             return {}
         statement = (
             select(*_READING, _s.sync_id)
-            .where(_s.account_id == account_id, NOT_RETRACTED)
+            .where(_s.account_id == account_id, _NOT_RETRACTED)
             .order_by(*_OLDEST_FIRST)
         )
         # Most files are in order of time, so that their range has about as many readings as
@@ -236,7 +223,7 @@ class BalanceSnapshots(Repository):
 
     def has_any(self, account_id: AccountId) -> bool:
         """Tell whether the account has a snapshot."""
-        statement = select(_s.sequence).where(_s.account_id == account_id, NOT_RETRACTED).limit(1)
+        statement = select(_s.sequence).where(_s.account_id == account_id, _NOT_RETRACTED).limit(1)
         return self._connection.scalar(statement) is not None
 
     def spans(self, user_id: UserId) -> Sequence[RecordedSpan]:
@@ -261,7 +248,7 @@ class BalanceSnapshots(Repository):
         start = func.coalesce(before, literal(since, Instant))
         statement = (
             select(_s.captured_at, _s.balance)
-            .where(_s.account_id == account.id, NOT_RETRACTED, _s.captured_at >= start)
+            .where(_s.account_id == account.id, _NOT_RETRACTED, _s.captured_at >= start)
             .order_by(*_OLDEST_FIRST)
         )
         if until is not None:
@@ -301,7 +288,7 @@ class BalanceSnapshots(Repository):
 def _conditions(
     source: SnapshotSource | None, period: Period | None = None
 ) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [NOT_RETRACTED]
+    conditions: list[ColumnElement[bool]] = [_NOT_RETRACTED]
     if period is not None:
         conditions.append(_s.captured_at.between(period.start, period.end))
     if source is not None:
@@ -323,7 +310,7 @@ def _captured_at(
     """Select the instant of the snapshot at this offset of the account's, in this order."""
     return (
         select(_s.captured_at)
-        .where(_s.account_id == account_id, NOT_RETRACTED, *conditions)
+        .where(_s.account_id == account_id, _NOT_RETRACTED, *conditions)
         .order_by(*order)
         .limit(1)
         .offset(offset)

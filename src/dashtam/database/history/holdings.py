@@ -35,22 +35,15 @@ class Holdings(Repository):
         return self._fetch_page(statement, page, _holding_from_row, order=_BY_SYMBOL)
 
     def replace(
-        self,
-        account_id: AccountId,
-        positions: Sequence[Position],
-        as_of: datetime,
-        sync_id: SyncId,
+        self, account_id: AccountId, positions: Sequence[Position], as_of: datetime, sync_id: SyncId
     ) -> None:
         """Replace the account's positions, unless those stored are of a later instant."""
         is_account = accounts.c.id == account_id
         stored_as_of = self._connection.scalar(select(accounts.c.holdings_as_of).where(is_account))
         if stored_as_of is not None and stored_as_of > as_of:
             return
-        self._connection.execute(
-            update(accounts)
-            .where(is_account)
-            .values(holdings_as_of=as_of, holdings_sync_id=sync_id)
-        )
+        statement = update(accounts).where(is_account)
+        self._connection.execute(statement.values(holdings_as_of=as_of, holdings_sync_id=sync_id))
         self._connection.execute(delete(holdings).where(holdings.c.account_id == account_id))
         rows = [
             asdict(position)
@@ -65,9 +58,8 @@ class Holdings(Repository):
         is_reported = accounts.c.user_id == sync.user_id, accounts.c.holdings_sync_id == sync.id
         reported = select(accounts.c.id).where(*is_reported)
         self._connection.execute(delete(holdings).where(holdings.c.account_id.in_(reported)))
-        self._connection.execute(
-            update(accounts).where(*is_reported).values(holdings_as_of=None, holdings_sync_id=None)
-        )
+        statement = update(accounts).where(*is_reported)
+        self._connection.execute(statement.values(holdings_as_of=None, holdings_sync_id=None))
 
 
 def _holding_from_row(row: AnyRow) -> Holding:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import asyncpg
 
 Row = Sequence[Any]
+Values = Mapping[str, object]
 
 _ACQUIRE_TIMEOUT_S: Final = 5.0
 _CONNECT_TIMEOUT_S: Final = 5.0
@@ -51,9 +52,7 @@ class Driver(Protocol):
     def prepare(self, statement: Select[Any]) -> PreparedStatement:
         """Compile a statement."""
 
-    async def fetch(
-        self, statement: PreparedStatement, parameters: Mapping[str, object]
-    ) -> Sequence[Row]:
+    async def fetch(self, statement: PreparedStatement, parameters: Values) -> Sequence[Row]:
         """Return the rows. Raises ``CacheMissError`` where the database does not answer."""
 
     def version(self) -> object | None:
@@ -95,9 +94,7 @@ class SqliteDriver:
     async def open(self) -> None:
         """Do nothing: the first read opens the file."""
 
-    async def fetch(
-        self, statement: PreparedStatement, parameters: Mapping[str, object]
-    ) -> Sequence[Row]:
+    async def fetch(self, statement: PreparedStatement, parameters: Values) -> Sequence[Row]:
         """Return the rows, read in the event loop itself."""
         try:
             with self._lock:
@@ -164,9 +161,7 @@ class PostgresqlDriver:
         """Make room for the connections; the first reads connect."""
         self._slots = asyncio.Semaphore(self._max_connections)
 
-    async def fetch(
-        self, statement: PreparedStatement, parameters: Mapping[str, object]
-    ) -> Sequence[Row]:
+    async def fetch(self, statement: PreparedStatement, parameters: Values) -> Sequence[Row]:
         """Return the rows; after a failure, pause and reconnect."""
         import asyncpg  # noqa: PLC0415 - an installation for SQLite does not have it
 

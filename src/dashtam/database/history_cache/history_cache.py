@@ -25,7 +25,7 @@ from sqlalchemy import (
 from structlog import get_logger
 
 from dashtam.database.column_types import Id, Instant
-from dashtam.database.history_cache.drivers import CacheMissError, Driver, Row
+from dashtam.database.history_cache.drivers import CacheMissError, Driver, Row, Values
 from dashtam.database.history_cache.history_chunks import (
     CHUNK_SIZE,
     DamagedChunkError,
@@ -161,11 +161,7 @@ class HistoryCache:
         return self._decompress(account_id, rows)
 
     async def _fetch_chunks(
-        self,
-        name: str,
-        credential: Credential,
-        account_id: AccountId,
-        limits: Mapping[str, object],
+        self, name: str, credential: Credential, account_id: AccountId, limits: Values
     ) -> list[_ChunkRow]:
         parameters = {"account": self._to_id(account_id), **limits}
         rows = [_ChunkRow(*row) for row in await self._fetch(name, credential, parameters)]
@@ -174,10 +170,8 @@ class HistoryCache:
             raise CacheMissError
         return rows
 
-    async def _fetch(
-        self, name: str, credential: Credential, parameters: Mapping[str, object]
-    ) -> Sequence[Row]:
-        values: dict[str, object] = {"now": self._to_instant(credential.at), **parameters}
+    async def _fetch(self, name: str, credential: Credential, limits: Values) -> Sequence[Row]:
+        values: dict[str, object] = {"now": self._to_instant(credential.at), **limits}
         if credential.session_id is not None:
             kind = "session"
             values["credential"] = self._to_id(credential.session_id)
@@ -272,8 +266,4 @@ def _select_chunks(caller: _Caller, *conditions: ColumnElement[bool]) -> Select[
     )
 
 
-_STATEMENTS: Final = {
-    "latest": _select_latest,
-    "within": _select_within,
-    "newest": _select_newest,
-}
+_STATEMENTS: Final = {"latest": _select_latest, "within": _select_within, "newest": _select_newest}

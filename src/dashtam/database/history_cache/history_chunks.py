@@ -117,13 +117,12 @@ class HistoryChunks:
                 expected = list(islice(snapshots, chunk.snapshots))
                 if not expected or (chunk.after_at, chunk.last_at) != (until, expected[-1][0]):
                     return True
-                if decompress(chunk.compressed) != b",".join(part for _, part in expected):
+                content = b",".join(part for _, part in expected)
+                if decompress(chunk.compressed) != content:
                     return True
                 until, newest = expected[-1]
-            is_same_end = (until, newest) == (
-                account.chunked_until,
-                verify_checksum(account.latest),
-            )
+            latest = verify_checksum(account.latest)
+            is_same_end = (until, newest) == (account.chunked_until, latest)
         except DamagedChunkError:
             return True
         return not is_same_end or any(snapshots)

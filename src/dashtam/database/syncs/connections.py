@@ -52,11 +52,8 @@ class Connections(Repository):
 
     def find(self, user_id: UserId, kind: ProviderKind, institution: str) -> Connection | None:
         """Return the user's connection of this kind with this institution key."""
-        statement = select(connections).where(
-            connections.c.user_id == user_id,
-            connections.c.kind == kind,
-            connections.c.institution == institution,
-        )
+        is_of_kind = connections.c.user_id == user_id, connections.c.kind == kind
+        statement = select(connections).where(*is_of_kind, connections.c.institution == institution)
         return self._fetch_one(statement, connection_from_row)
 
     def add(self, connection: Connection) -> None:
@@ -95,9 +92,8 @@ class Connections(Repository):
         """Store every field that changes, except the count of requests."""
         values = {name: getattr(live.connection, name) for name in _CHANGING}
         values |= {name: getattr(live, name) for name in _CHANGING_LIVE}
-        self._connection.execute(
-            update(connections).where(connections.c.id == live.connection.id).values(values)
-        )
+        statement = update(connections).where(connections.c.id == live.connection.id)
+        self._connection.execute(statement.values(values))
 
     def count_request(
         self, connection_id: ConnectionId, fence: int, day: datetime, budget: int
@@ -121,11 +117,8 @@ class Connections(Repository):
 
     def set_request_count(self, connection_id: ConnectionId, day: datetime, requests: int) -> None:
         """Store the number of requests of a day."""
-        self._connection.execute(
-            update(connections)
-            .where(connections.c.id == connection_id)
-            .values(requests_on=day, requests=requests)
-        )
+        statement = update(connections).where(connections.c.id == connection_id)
+        self._connection.execute(statement.values(requests_on=day, requests=requests))
 
     def sealed_credentials(
         self, after: ConnectionId | None, limit: int
@@ -139,10 +132,9 @@ class Connections(Repository):
 
     def replace_credentials(self, connection_id: ConnectionId, old: bytes, new: bytes) -> bool:
         """Replace the sealed credentials; False if the old ones are no longer stored."""
+        is_old = connections.c.id == connection_id, connections.c.credentials == old
         replaced = self._connection.execute(
-            update(connections)
-            .where(connections.c.id == connection_id, connections.c.credentials == old)
-            .values(credentials=new)
+            update(connections).where(*is_old).values(credentials=new)
         )
         return replaced.rowcount == 1
 

@@ -21,8 +21,7 @@ _SYNC = select(syncs, retractions.c.retracted_at).outerjoin(
 
 _IS_RUNNING = and_(syncs.c.state == SyncState.RUNNING, syncs.c.kind == SyncKind.LIVE)
 _IS_SUCCESS = and_(
-    syncs.c.kind == SyncKind.LIVE,
-    syncs.c.state.in_([SyncState.SUCCEEDED, SyncState.PARTIAL]),
+    syncs.c.kind == SyncKind.LIVE, syncs.c.state.in_([SyncState.SUCCEEDED, SyncState.PARTIAL])
 )
 
 

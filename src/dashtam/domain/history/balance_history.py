@@ -51,11 +51,8 @@ def build_recent_history(
 ) -> BalanceHistory:
     """Return the history of at most ``limit`` snapshots, newest first.
 
-    Args:
-        snapshots: oldest first, and one more than ``limit`` if the account has it, so that the
-            oldest in the response has a change.
-        limit: the most snapshots in the response.
-        currency: the account's.
+    They are given oldest first, one more than ``limit`` if the account has it, so that the oldest
+    in the response has a change.
     """
     changed = build_history(snapshots, currency).snapshots[-limit:]
     return _summarize(changed[::-1], snapshots[-limit:], currency)

@@ -73,11 +73,8 @@ def find_breaks(chain: Chain, links: Iterable[Link]) -> Iterator[int]:
 
     A link is sound if its digest follows from a link before it, even from a wrong one, but for the
     first links behind a long run of wrong ones. Of consecutive missing links only the first is
-    reported; missing links at the end are reported as the number after the last link.
-
-    Args:
-        chain: the end of the chain as the account stores it.
-        links: every stored link, in order of recording.
+    reported; missing links at the end are reported as the number after the last link. ``chain`` is
+    the end that the account stores, ``links`` is every stored link in order of recording.
     """
     expected, ends = 1, {GENESIS}
     for stored in links:

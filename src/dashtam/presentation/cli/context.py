@@ -55,8 +55,7 @@ class CommandContext:
             detail = f"{question} Nothing was done: add --yes where nobody can be asked."
             raise DashtamError(detail)
         if not click.confirm(question, err=True):
-            detail = "Nothing was done."
-            raise DashtamError(detail)
+            raise DashtamError(detail="Nothing was done.")
 
 
 def notify(text: str) -> None:

@@ -82,13 +82,16 @@ class InstallationPort(Protocol):
         """Make the key ring unless there is one; return its path."""
 
     def rotate_keys(self) -> str:
-        """Sign with a new key from now on, and return its id; nobody is signed out."""
+        """Sign and seal with new keys from now on, and return the id of the signing key.
+
+        Nobody is signed out. An interrupted rotation can be repeated.
+        """
 
     def keys(self) -> Sequence[Key]:
         """Return the signing keys that still verify tokens, the one that signs first."""
 
     def checks(self) -> Sequence[Check]:
-        """Check the installation; return every result, the good ones too."""
+        """Check the installation, also without a database; return every result."""
 
     def serve(self, started: Callable[[Mapping[str, str]], None]) -> None:
         """Serve until interrupted.

@@ -1,8 +1,9 @@
 """Types of the commands' parameters."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, time
+from datetime import datetime, time
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -52,11 +53,9 @@ def parse_json_object(text: str) -> Mapping[str, Any]:
         raw = Path(text[1:]).read_bytes() if text.startswith("@") else text.encode()
         return msgspec.json.decode(raw, type=dict[str, Any])
     except OSError as error:
-        detail = f"{text[1:]}: {error.strerror}."
-        raise Invalid(detail) from None
+        raise Invalid(detail=f"{text[1:]}: {error.strerror}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        detail = "This is not a JSON object."
-        raise Invalid(detail) from None
+        raise Invalid(detail="This is not a JSON object.") from None
 
 
 AMOUNT: Final[ParsedParam[Decimal]] = ParsedParam("amount", parse_amount)
@@ -69,6 +68,4 @@ JSON_OBJECT: Final[ParsedParam[Mapping[str, Any]]] = ParsedParam("json", parse_j
 
 def instant_param(day_means: time) -> ParsedParam[datetime]:
     """Return the type of an instant as the API reads it; a bare date is ``day_means`` in UTC."""
-    return ParsedParam(
-        "instant", lambda text: parse_instant(text, day_means=day_means).astimezone(UTC)
-    )
+    return ParsedParam("instant", partial(parse_instant, day_means=day_means))

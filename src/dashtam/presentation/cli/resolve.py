@@ -44,8 +44,7 @@ def find_user(work: UnitOfWork, email: str) -> User:
     """
     user = work.users.find_by_email(email)
     if user is None:
-        detail = f"Nobody with the e-mail {email} keeps accounts here."
-        raise NotFound(detail)
+        raise NotFound(detail=f"Nobody with the e-mail {email} keeps accounts here.")
     return user
 
 
@@ -75,12 +74,10 @@ def resolve_record(noun: str, text: str, records: Iterable[Named]) -> Named:
         or [one for one in records if one.name.casefold().startswith(wanted)]
     )
     if not found:
-        detail = f"There is no {noun} {text!r}."
-        raise NotFound(detail)
+        raise NotFound(detail=f"There is no {noun} {text!r}.")
     if len(found) > 1:
         names = ", ".join(f"{one.name} ({one.id})" for one in found)
-        detail = f"Several {noun}s can be meant by {text!r}: {names}."
-        raise NotFound(detail)
+        raise NotFound(detail=f"Several {noun}s can be meant by {text!r}: {names}.")
     return found[0]
 
 

@@ -56,12 +56,10 @@ class Parameter(Generic[T]):
         """Return the value for all texts that the request has under this name."""
         if not texts:
             if self.required:
-                detail = f"This parameter is required, for example {self.example}."
-                raise Invalid(detail)
+                raise Invalid(detail=f"This parameter is required, for example {self.example}.")
             return self.default
         if len(texts) > 1:
-            detail = "Give this parameter once."
-            raise Invalid(detail)
+            raise Invalid(detail="Give this parameter once.")
         return self.parse(texts[0])
 
 
@@ -114,8 +112,7 @@ def _read_query(
     try:
         pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
     except UnicodeDecodeError as error:
-        detail = "The query must be UTF-8, percent-encoded."
-        raise InvalidParameters(detail) from error
+        raise InvalidParameters(detail="The query must be UTF-8, percent-encoded.") from error
     given: dict[str, list[str]] = {}
     for name, text in pairs:
         given.setdefault(name, []).append(text)
@@ -140,21 +137,20 @@ def _parse(
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-def _parse_uuid(text: str) -> UUID:
-    if not _UUID.fullmatch(text):
-        detail = "An id is a UUID like 123e4567-e89b-12d3-a456-426614174000."
-        raise Invalid(detail)
-    return UUID(text)
-
-
 def path_id(
     kind: Callable[[UUID], Identifier], description: str, name: str = "id"
 ) -> Parameter[Identifier]:
     """Return a parameter of a path that is an id of this kind."""
+
+    def parse(text: str) -> Identifier:
+        if not _UUID.fullmatch(text):
+            raise Invalid(detail="An id is a UUID like 123e4567-e89b-12d3-a456-426614174000.")
+        return kind(UUID(text))
+
     return Parameter(
         name=name,
         place="path",
-        parse=lambda text: kind(_parse_uuid(text)),
+        parse=parse,
         schema={"type": "string", "format": "uuid"},
         description=description,
         example=examples.ACCOUNT_ID,
@@ -166,8 +162,7 @@ def _parse_choice(text: str, *, choices: type[E], detail: str) -> E:
     try:
         return choices(text)
     except ValueError as error:
-        detail = f"{detail} one of {', '.join(choices)}."
-        raise Invalid(detail) from error
+        raise Invalid(detail=f"{detail} one of {', '.join(choices)}.") from error
 
 
 def _parse_number(text: str, *, digits: re.Pattern[str], within: range, detail: str) -> int:
@@ -179,8 +174,7 @@ def _parse_number(text: str, *, digits: re.Pattern[str], within: range, detail: 
 def _parse_include(text: str) -> AbstractSet[str]:
     included = frozenset(text.split(","))
     if not included <= {"hidden", "closed"}:
-        detail = "Write hidden, closed or hidden,closed."
-        raise Invalid(detail)
+        raise Invalid(detail="Write hidden, closed or hidden,closed.")
     return included
 
 
@@ -211,8 +205,7 @@ def parse_cursor(text: str) -> Cursor:
         raw = base64.b64decode(padded, altchars=b"-_", validate=True)
         return Cursor(id=UUID(bytes=raw[:16]), name=raw[16:].decode().replace("\0", ""))
     except (ValueError, binascii.Error) as error:
-        detail = "A cursor is the next_cursor of an answer before."
-        raise Invalid(detail) from error
+        raise Invalid(detail="A cursor is the next_cursor of an answer before.") from error
 
 
 ACCOUNT_ID: Final = path_id(AccountId, "Account unique identifier.")

@@ -11,7 +11,7 @@ from dashtam.application.ports import Services
 from dashtam.database.history_cache.history_cache import Credential, HistoryCache
 from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.unit_of_work import UnitOfWork
-from dashtam.domain.errors import FieldError, Unprocessable
+from dashtam.domain.errors import FieldError, Unprocessable, pointer_to
 from dashtam.domain.user import Principal, UserId
 from dashtam.presentation.http.parameters import CURSOR, PAGE_LIMIT, ParameterValues, write_cursor
 from dashtam.presentation.schemas.base import PATTERN_HINTS, Shape
@@ -152,14 +152,16 @@ def _validation_error(message: str) -> Unprocessable:
     parts = _MESSAGE.fullmatch(message)
     assert parts is not None, "the pattern takes any text"
     sentence = _PATTERN_MESSAGES.get(parts["sentence"], parts["sentence"])
-    pointer = (parts["place"] or "").replace(".", "/").replace("[", "/").replace("]", "")
+    # A member that msgspec does not name (``[...]``) is pointed at by its object.
+    place = (parts["place"] or "").replace("[...]", "")
+    pointer = place.replace(".", "/").replace("[", "/").replace("]", "")
     field = _FIELD.fullmatch(sentence)
     if field:
         name = field[1]
         if len(name) > _LONGEST_FIELD:
             sentence = "Object contains an unknown field with a long name"
             name = name[:_LONGEST_FIELD]
-        pointer += "/" + name.replace("~", "~0").replace("/", "~1")
+        pointer += pointer_to(name)
     return Unprocessable(
         f"The body breaks a rule: {sentence}.", (FieldError(pointer, "invalid", sentence),)
     )

@@ -73,7 +73,7 @@ def build_document(
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
                     "description": _BEARER,
-                },
+                }
             },
         },
     }

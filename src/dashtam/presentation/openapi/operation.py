@@ -4,12 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from dashtam.presentation.openapi.errors import (
-    RATE_HEADERS,
-    error_references,
-    header_references,
-    route_errors,
-)
+from dashtam.presentation.openapi import errors
 from dashtam.presentation.openapi.schemas import schema_reference
 from dashtam.presentation.routers.api.v1.routes.route import Auth, Route
 
@@ -75,7 +70,8 @@ def build_operation(route: Route) -> dict[str, Any]:
         "requestBody": _request_body(route),
     }
     operation = {key: value for key, value in operation.items() if value or key == "security"}
-    return operation | {"responses": _successes(route) | error_references(route_errors(route))}
+    failures = errors.error_references(errors.route_errors(route))
+    return operation | {"responses": _successes(route) | failures}
 
 
 def _parameters(route: Route) -> list[Mapping[str, Any]]:
@@ -116,16 +112,14 @@ def _request_body(route: Route) -> dict[str, Any] | None:
 
 
 def _successes(route: Route) -> dict[str, Any]:
-    headers: dict[str, Any] = dict(header_references(("X-Request-Id", *RATE_HEADERS)))
+    headers: dict[str, Any] = dict(errors.header_references(("X-Request-Id", *errors.RATE_HEADERS)))
     if route.conditional:
-        headers |= header_references(["ETag"])
+        headers |= errors.header_references(["ETag"])
     unchanged = {"description": "The client's answer is still the same", "headers": dict(headers)}
     if route.location is not None:
         schema = {"type": "string", "format": "uri-reference"}
         headers |= {"Location": {"description": route.location, "schema": schema}}
-    media: dict[str, Any] = {
-        "schema": {} if "json" in route.media_type else {"type": "string"},
-    }
+    media: dict[str, Any] = {"schema": {} if "json" in route.media_type else {"type": "string"}}
     if route.answer is not None:
         example = route.answer.example if route.example is None else route.example
         media = {"schema": schema_reference(route.answer), "example": example}

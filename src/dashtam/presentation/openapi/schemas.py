@@ -15,9 +15,8 @@ def schema_reference(shape: type[msgspec.Struct]) -> dict[str, str]:
 
 def component_schemas(shapes: Iterable[type[msgspec.Struct]]) -> dict[str, Any]:
     """Return the schemas of the shapes, and of the shapes of their fields, by name."""
-    found = msgspec.json.schema_components(
-        dict.fromkeys(shapes), ref_template=_REFERENCE + "{name}"
-    )[1]
+    template = _REFERENCE + "{name}"
+    _, found = msgspec.json.schema_components(dict.fromkeys(shapes), ref_template=template)
     renamed = {_component_name(name): _rename(schema) for name, schema in found.items()}
     assert len(renamed) == len(found), "two shapes have the same name on the wire"
     return dict(sorted(renamed.items()))

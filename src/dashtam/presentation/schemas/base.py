@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Final, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Final, Self, get_args
 
 import msgspec
 from msgspec import Meta
@@ -60,13 +60,19 @@ PATTERN_HINTS: Final[Mapping[str, str]] = {
 }
 """The rule behind each pattern, in words."""
 
-S = TypeVar("S", bound=msgspec.Struct)
-
 
 class Shape(msgspec.Struct):
     """Part of an answer; fields are sent in this order. ``example`` is one as JSON."""
 
     example: ClassVar[Mapping[str, Any]] = {}
+
+    @classmethod
+    def of(cls, source: object, **fields: object) -> Self:
+        """Return the shape with these fields; its other fields are attributes of the source."""
+        for name in cls.__struct_fields__:
+            if name not in fields:
+                fields[name] = getattr(source, name)
+        return msgspec.convert(fields, cls, from_attributes=True)
 
 
 class PageShape(Shape, kw_only=True):
@@ -93,11 +99,3 @@ class Form:
 
     fields: Mapping[str, Mapping[str, Any]]
     example: Mapping[str, str]
-
-
-def to_shape(shape: type[S], source: object, **fields: object) -> S:
-    """Return a shape with these fields; its other fields are attributes of the source."""
-    for name in shape.__struct_fields__:
-        if name not in fields:
-            fields[name] = getattr(source, name)
-    return msgspec.convert(fields, shape, from_attributes=True)

@@ -19,17 +19,10 @@ from functools import lru_cache
 from operator import attrgetter, itemgetter
 from typing import BinaryIO
 
+from dashtam.domain import parsing
 from dashtam.domain.account import Identity
 from dashtam.domain.errors import FieldError, MappingNeeded, UnreadableFile
-from dashtam.domain.parsing import (
-    NO_CURRENCY,
-    Separator,
-    UnusableField,
-    clean,
-    find_currency,
-    missing_balance,
-    parse_currency_field,
-)
+from dashtam.domain.parsing import NO_CURRENCY, Separator, UnusableField
 from dashtam.domain.statement import Reading, RowError, Statement
 from dashtam.statements.accounts import MAX_READINGS, split_statement
 from dashtam.statements.csv.dates import DATES_REMEMBERED, DateEvidence, DateReader
@@ -103,7 +96,7 @@ class _RowParser:
         layout = self.layout
         balance = self._parse_amount("Balance", row[layout.balance])
         if balance is None:
-            raise missing_balance(field="Balance")
+            raise parsing.missing_balance(field="Balance")
         if self.mapping.sign < 0 and balance:
             balance = -balance
         if layout.available is layout.holdings is layout.cash is None:
@@ -208,15 +201,13 @@ class _BalanceFile:
             institution = self._mapping.institution
             default = "Monarch" if self._layout.is_monarch else "Balance file"
             identity = Identity(
-                institution_key=f"balance_csv/{clean(institution)}"
+                institution_key=f"balance_csv/{parsing.clean(institution)}"
                 if institution
                 else "balance_csv",
-                institution=clean(institution or default),
-                external_id=clean(name),
-                name=clean(name) or "No account",
-                account_type=None,
-                number_masked=None,
-                currency=find_currency(code),
+                institution=parsing.clean(institution or default),
+                external_id=parsing.clean(name),
+                name=parsing.clean(name) or "No account",
+                currency=parsing.find_currency(code),
                 # The mapping gave the balances their signs, so nothing is left to find out.
                 balance_sign=1 if self._mapping.sign < 0 else None,
             )
@@ -231,7 +222,7 @@ class _BalanceFile:
         if not account.identity.external_id:
             raise UnusableField(code="missing_account", detail="Account is missing.")
         if account.identity.currency is NO_CURRENCY:
-            parse_currency_field("Currency", get_cell(row, self._layout.currency) or "")
+            parsing.parse_currency_field("Currency", get_cell(row, self._layout.currency) or "")
 
     def _add_problems(self, account: _AccountRows, problems: Sequence[RowError]) -> None:
         account.problems += problems

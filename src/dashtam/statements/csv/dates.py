@@ -25,12 +25,8 @@ _DAY_FIRST, _MONTH_FIRST = (
     re.compile(rf"(?P<{a}>[0-9]{{1,2}})([-/.])(?P<{b}>[0-9]{{1,2}})\2(?P<year>[0-9]{{4}}){_TIME}")
     for a, b in (("day", "month"), ("month", "day"))
 )
-_MONTHS = {
-    name: number
-    for number, name in enumerate(
-        "jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1
-    )
-}
+_MONTH_NAMES = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, start=1)}
 _DIRECTIVES = {
     "%Y": r"(?P<year>[0-9]{4})",
     "%y": r"(?P<short>[0-9]{2})",
@@ -99,9 +95,8 @@ class DateEvidence:
                 "The order of day and month in the dates is not certain:"
                 " a mapping must say date_format, like DD/MM/YYYY."
             )
-            raise MappingNeeded(
-                detail, (FieldError("/mapping/date_format", "ambiguous_date", detail),)
-            )
+            fault = FieldError("/mapping/date_format", "ambiguous_date", detail)
+            raise MappingNeeded(detail, (fault,))
         return self.readers[_DAY_FIRST if self._is_day_first else _MONTH_FIRST]
 
 

@@ -13,6 +13,7 @@ from dashtam.domain.errors import FieldError, MappingNeeded
 from dashtam.domain.parsing import UnusableField, parse_currency_field
 
 Column = str | int
+Encoding = Literal["utf-8", "utf-16-le", "utf-16-be", "windows-1252", "windows-1250"]
 
 _HEAD_ROWS = 20
 _DELIMITERS = (",", ";", "\t", "|")
@@ -56,9 +57,7 @@ class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     decimal: Literal[".", ","] | None = None
     thousands: Literal["", ".", ",", " ", "'"] | None = None
     delimiter: Literal[",", ";", "\t", "|"] | None = None
-    encoding: Literal["utf-8", "utf-16-le", "utf-16-be", "windows-1252", "windows-1250"] | None = (
-        None
-    )
+    encoding: Encoding | None = None
     header: bool = True
     institution: str | None = None
 

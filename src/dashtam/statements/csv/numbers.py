@@ -51,9 +51,8 @@ class AmountEvidence:
                 "Whether 1,234 has thousands or a fraction is not certain in this file:"
                 " a mapping must say decimal."
             )
-            raise MappingNeeded(
-                detail, (FieldError("/mapping/decimal", "ambiguous_amount", detail),)
-            )
+            fault = FieldError("/mapping/decimal", "ambiguous_amount", detail)
+            raise MappingNeeded(detail, (fault,))
         return self._separator or "."
 
 

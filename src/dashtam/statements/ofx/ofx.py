@@ -17,9 +17,9 @@ from typing import BinaryIO
 
 from dashtam.domain import parsing
 from dashtam.domain.errors import UnreadableFile
-from dashtam.domain.money import EXACT, Currency
+from dashtam.domain.money import Currency
 from dashtam.domain.parsing import NO_CURRENCY, UnusableField
-from dashtam.domain.statement import Position, Reading, RowError, Statement
+from dashtam.domain.statement import Position, Reading, RowError, Statement, sum_market_values
 from dashtam.statements.accounts import account_key, build_identity, split_statement
 from dashtam.statements.encodings import decode_document, read_document
 from dashtam.statements.ofx.account_types import find_account_type
@@ -129,23 +129,18 @@ def _read_investment(
         _find_amount(source, "INVBAL", tag, currency)
         for tag in ("AVAILCASH", "MARGINBALANCE", "SHORTBALANCE")
     )
-    holdings = None if positions is None else Decimal(0)
-    for position in positions or ():
-        if position.currency != currency:
-            raise UnusableField(
-                code="mixed_currencies",
-                detail="INVPOS.CURRENCY: a position is in another currency, so there is no sum.",
-            )
-        assert holdings is not None
-        assert position.market_value is not None
-        holdings = EXACT.add(holdings, position.market_value)
-    known = [part for part in (cash, margin, short) if part is not None]
-    if positions:
-        assert holdings is not None
-        known.append(holdings)
+    holdings = sum_market_values(positions, currency)
+    if positions and holdings is None:
+        raise UnusableField(
+            code="mixed_currencies",
+            detail="INVPOS.CURRENCY: a position is in another currency, so there is no sum.",
+        )
+    known = [part for part in (cash, margin, short, holdings) if part is not None]
     total = (
         sum(known, Decimal(0)) if known else _find_amount(source, "INV401KBAL", "TOTAL", currency)
     )
+    if positions == []:
+        holdings = Decimal(0)
     if total is None:
         raise parsing.missing_balance(field="INVBAL")
     captured_at = require_past_instant("INVSTMTRS.DTASOF", source.get("INVSTMTRS", "DTASOF"), now)

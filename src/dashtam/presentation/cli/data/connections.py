@@ -16,8 +16,8 @@ from dashtam.presentation.cli.resolve import list_all, resolve_connection, resol
 from dashtam.presentation.cli.tables import answer, answer_table, count_text, table
 from dashtam.presentation.routers.api.v1.connections import (
     ConnectionList,
+    ConnectionShape,
     ProviderList,
-    connection_shape,
     provider_shape,
 )
 
@@ -51,7 +51,7 @@ def list_connections(context: CommandContext) -> None:
     """List the sources of the accounts, each with its fault, if any."""
     with context.services.database.read() as work:
         found = list_all(work, resolve_user(context, work), owned.list_for_user)
-    shapes = [connection_shape(one) for one in found]
+    shapes = [ConnectionShape.of(one) for one in found]
     rows = [
         (one.name, one.provider, one.state, one.last_synced_at, one.next_sync_at, one.id)
         for one in shapes
@@ -102,7 +102,7 @@ def rename(context: CommandContext, connection: str, name: str) -> None:
     """Give a connection another name."""
     with context.services.database.write() as work:
         renamed = owned.rename(work, resolve_connection(context, work, connection), name)
-    answer(context, connection_shape(renamed), lambda: f"It is called {renamed.name!r} now.")
+    answer(context, ConnectionShape.of(renamed), lambda: f"It is called {renamed.name!r} now.")
 
 
 @connections.command()
@@ -141,7 +141,7 @@ def _read_credentials(context: CommandContext, slug: str) -> Mapping[str, str]:
 
 
 def _answer_connected(context: CommandContext, connected: Connected) -> None:
-    shape, sync = connection_shape(connected.connection), connected.sync
+    shape, sync = ConnectionShape.of(connected.connection), connected.sync
     found = count_text(len(sync.accounts), "account")
     recorded = count_text(sync.recorded, "snapshot")
     answer(context, shape, lambda: f"{shape.name}: {shape.state}, {found}, {recorded} recorded.")

@@ -73,8 +73,7 @@ def import_files(
     services = context.services
     paths = list(_statement_files(services, files))
     if not paths:
-        detail = "There is no statement file in this folder."
-        raise DashtamError(detail)
+        raise DashtamError(detail="There is no statement file in this folder.")
     with services.database.read() as work:
         account_id = connection_id = None
         if account is not None:

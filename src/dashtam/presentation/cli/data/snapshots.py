@@ -1,7 +1,7 @@
 """``dashtam balances``, ``dashtam history`` and ``dashtam snapshots``."""
 
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -9,7 +9,7 @@ import click
 
 from dashtam.application.history import accounts, balance_snapshots
 from dashtam.domain.account import AccountId
-from dashtam.domain.period import Period
+from dashtam.domain.period import MAX_INSTANT, MIN_INSTANT, Period
 from dashtam.domain.sync import SnapshotSource
 from dashtam.presentation.cli.context import Command, CommandContext, with_context
 from dashtam.presentation.cli.parameters import SOURCE, instant_param
@@ -24,8 +24,6 @@ from dashtam.presentation.schemas.snapshots import (
 )
 
 _NUMBERS: Final = "BALANCE CHANGE %"
-_FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
-_LAST: Final = datetime(9999, 12, 31, tzinfo=UTC)
 _SOURCE_HELP: Final = "Only snapshots captured in this way."
 
 
@@ -54,10 +52,10 @@ def balances(context: CommandContext, *, hidden: bool, closed: bool) -> None:
 @click.command(cls=Command)
 @click.argument("account")
 @click.option(
-    "--from", "start", type=instant_param(START_OF_DAY), default=_FIRST, help="From then on."
+    "--from", "start", type=instant_param(START_OF_DAY), default=MIN_INSTANT, help="From then on."
 )
 @click.option(
-    "--to", "end", type=instant_param(END_OF_DAY), default=_LAST, help="Up to then, included."
+    "--to", "end", type=instant_param(END_OF_DAY), default=MAX_INSTANT, help="Up to then, included."
 )
 @click.option("--source", type=SOURCE, help=_SOURCE_HELP)
 @with_context

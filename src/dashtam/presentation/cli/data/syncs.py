@@ -29,7 +29,7 @@ from dashtam.presentation.cli.context import (
 from dashtam.presentation.cli.resolve import list_all, resolve_connection, resolve_user
 from dashtam.presentation.cli.tables import answer, answer_table, count_text, instant_text
 from dashtam.presentation.http.parameters import write_cursor
-from dashtam.presentation.routers.api.v1.syncs import SyncList, sync_shape
+from dashtam.presentation.routers.api.v1.syncs import SyncList, SyncShape
 
 _POLL_S: Final = 0.2
 
@@ -41,12 +41,7 @@ _POLL_S: Final = 0.2
 @click.option("--watch", is_flag=True, help="Show the progress.")
 @with_context
 def sync(
-    context: CommandContext,
-    connection: str | None,
-    *,
-    is_all: bool,
-    is_forced: bool,
-    watch: bool,
+    context: CommandContext, connection: str | None, *, is_all: bool, is_forced: bool, watch: bool
 ) -> None:
     """Record the balances that a provider reports now.
 
@@ -68,7 +63,7 @@ def sync(
     shapes = []
     for one in chosen:
         try:
-            shapes.append(sync_shape(_sync(services, one, is_forced=is_forced, watch=watch)))
+            shapes.append(SyncShape.of(_sync(services, one, is_forced=is_forced, watch=watch)))
         except DashtamError as error:
             notify(f"{one.name}: {error}")
     answer(
@@ -100,7 +95,7 @@ def list_syncs(context: CommandContext, limit: int) -> None:
     with context.services.database.read() as work:
         found = owned.list_for_user(work, resolve_user(context, work).id, PageRequest(limit))
     shape = SyncList(
-        syncs=[sync_shape(one) for one in found.items],
+        syncs=[SyncShape.of(one) for one in found.items],
         total_count=found.total,
         next_cursor=write_cursor(found.last),
     )

@@ -77,8 +77,7 @@ def samples() -> Iterator[Sample]:
         folders = [package / "examples", path.parent.parent / "examples"]
     folder = next((folder for folder in folders if folder.is_dir()), None)
     if folder is None:
-        detail = "The sample statements are not in this installation."
-        raise DashtamError(detail)
+        raise DashtamError(detail="The sample statements are not in this installation.")
     # The first file names a bank, and only the XML files hold the banks' full names.
     files = sorted(folder.iterdir(), key=lambda file: (not file.name.endswith(".xml"), file.name))
     for file in files:

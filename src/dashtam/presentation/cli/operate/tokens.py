@@ -8,8 +8,8 @@ from dashtam.presentation.cli.resolve import list_all, resolve_record, resolve_u
 from dashtam.presentation.cli.tables import answer, answer_table
 from dashtam.presentation.routers.api.v1.api_tokens import (
     AccessTokenList,
-    access_token_shape,
-    created_shape,
+    AccessTokenShape,
+    CreatedAccessToken,
 )
 
 
@@ -30,7 +30,7 @@ def create(context: CommandContext, name: str, days: int | None, *, read_only: b
         user = resolve_user(context, work)
         token, text = api_tokens.create(work, context.services.secrets, user.id, name, days)
     notify(f"A read-only token of {user.email}, shown this once:")
-    answer(context, created_shape(token, text), lambda: text)
+    answer(context, CreatedAccessToken.of(token, token=text), lambda: text)
 
 
 @tokens.command("list")
@@ -39,7 +39,7 @@ def list_tokens(context: CommandContext) -> None:
     """List the tokens that are good, newest first."""
     with context.services.database.read() as work:
         found = list_all(work, resolve_user(context, work), api_tokens.list_for_user)
-    shapes = [access_token_shape(token) for token in found]
+    shapes = [AccessTokenShape.of(token) for token in found]
     rows = [(one.name, one.created_at, one.expires_at, one.last_used_at, one.id) for one in shapes]
     shape = AccessTokenList(access_tokens=shapes, total_count=len(shapes), next_cursor=None)
     answer_table(context, shape, ("NAME", "CREATED", "EXPIRES", "USED", "ID"), rows)

@@ -9,7 +9,7 @@ from dashtam.application.people import users as people
 from dashtam.presentation.cli.context import CommandContext, Group, notify, with_context
 from dashtam.presentation.cli.resolve import find_user
 from dashtam.presentation.cli.tables import answer, answer_table, count_text
-from dashtam.presentation.routers.api.v1.users import user_shape
+from dashtam.presentation.routers.api.v1.users import UserShape
 
 
 @click.group(cls=Group)
@@ -22,7 +22,7 @@ def users() -> None:
 def list_users(context: CommandContext) -> None:
     """List all users."""
     with context.services.database.read() as work:
-        shapes = [user_shape(user) for user in work.users.all()]
+        shapes = [UserShape.of(user) for user in work.users.all()]
     rows = [(user.email, user.created_at, user.id) for user in shapes]
     shape = {"users": shapes, "total_count": len(shapes)}
     answer_table(context, shape, ("EMAIL", "SINCE", "ID"), rows)
@@ -46,7 +46,7 @@ def create(context: CommandContext, email: str) -> None:
         needs_setup_code=False,
         address="",
     )
-    answer(context, user_shape(user), lambda: f"{user.email} can sign in now.")
+    answer(context, UserShape.of(user), lambda: f"{user.email} can sign in now.")
 
 
 @users.command("reset-password")

@@ -1,7 +1,7 @@
 """Accounts on the wire, and the balances that their owners type."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Annotated, ClassVar, Literal, TypeVar
@@ -20,10 +20,7 @@ from dashtam.domain.money import Currency, amount_text, parse_amount
 from dashtam.domain.statement import Reading
 from dashtam.presentation.http.instants import NOON, is_bare_date, parse_instant, until_now
 from dashtam.presentation.http.parameters import ACCOUNT_ID
-from dashtam.presentation.http.request_context import (
-    RequestContext,
-    Response,
-)
+from dashtam.presentation.http.request_context import RequestContext, Response
 from dashtam.presentation.schemas import examples
 from dashtam.presentation.schemas.base import (
     AmountText,
@@ -34,15 +31,13 @@ from dashtam.presentation.schemas.base import (
     Name,
     PageShape,
     Shape,
-    to_shape,
 )
 from dashtam.presentation.schemas.snapshots import Snapshot, snapshot_shape
 
 T = TypeVar("T")
 
 Sign = Annotated[
-    Literal[1, -1],
-    Meta(description="-1 where the source reports debts as positive numbers."),
+    Literal[1, -1], Meta(description="-1 where the source reports debts as positive numbers.")
 ]
 
 
@@ -197,8 +192,7 @@ def type_balance(context: RequestContext) -> Response[Snapshot]:
 def account_shape(balance: AccountBalance) -> AccountShape:
     """Return an account as it is sent."""
     account, newest = balance.account, balance.newest
-    return to_shape(
-        AccountShape,
+    return AccountShape.of(
         account,
         account_number_masked=account.number_masked,
         currency=account.currency.code,
@@ -216,7 +210,7 @@ def _parse_past(context: RequestContext, text: str | None, pointer: str) -> date
     if text is None:
         return until_now(None, now)
     instant = _parse(partial(parse_instant, day_means=NOON), text, pointer)
-    return until_now(instant.astimezone(UTC), now, is_date=is_bare_date(text))
+    return until_now(instant, now, is_date=is_bare_date(text))
 
 
 def _parse_optional(text: str | None, pointer: str) -> Decimal | None:

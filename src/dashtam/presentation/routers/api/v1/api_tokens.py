@@ -6,15 +6,11 @@ from uuid import UUID
 from msgspec import Meta
 
 from dashtam.application.people import api_tokens
-from dashtam.domain.user import ApiToken, ApiTokenId
+from dashtam.domain.user import ApiTokenId
 from dashtam.presentation.http.parameters import path_id
-from dashtam.presentation.http.request_context import (
-    NO_CONTENT,
-    RequestContext,
-    Response,
-)
+from dashtam.presentation.http.request_context import NO_CONTENT, RequestContext, Response
 from dashtam.presentation.schemas import examples
-from dashtam.presentation.schemas.base import Input, Instant, Name, PageShape, Shape, to_shape
+from dashtam.presentation.schemas.base import Input, Instant, Name, PageShape, Shape
 
 ACCESS_TOKEN_ID = path_id(ApiTokenId, "Access token unique identifier.")
 
@@ -69,7 +65,7 @@ def create_access_token(context: RequestContext) -> Response[CreatedAccessToken]
     token, text = api_tokens.create(
         context.work, context.services.secrets, context.user_id, body.name, body.expires_in_days
     )
-    return Response(created_shape(token, text))
+    return Response(CreatedAccessToken.of(token, token=text))
 
 
 def list_access_tokens(context: RequestContext) -> Response[AccessTokenList]:
@@ -78,20 +74,10 @@ def list_access_tokens(context: RequestContext) -> Response[AccessTokenList]:
     Those that are valid, newest first.
     """
     found = api_tokens.list_for_user(context.work, context.user_id, context.page())
-    return Response.of_page(AccessTokenList, found, access_token_shape)
+    return Response.of_page(AccessTokenList, found, AccessTokenShape.of)
 
 
 def delete_access_token(context: RequestContext) -> Response[None]:
     """Revoke a read-only token."""
     api_tokens.revoke(context.work, context.user_id, context.value(ACCESS_TOKEN_ID))
     return NO_CONTENT
-
-
-def access_token_shape(token: ApiToken) -> AccessTokenShape:
-    """Return a token as it is sent, without its text."""
-    return to_shape(AccessTokenShape, token)
-
-
-def created_shape(token: ApiToken, text: str) -> CreatedAccessToken:
-    """Return a new token as it is sent, with its text."""
-    return to_shape(CreatedAccessToken, token, token=text)

@@ -78,12 +78,9 @@ def list_balance_snapshots(context: RequestContext) -> Response[SnapshotHistory]
     An account's most recent snapshots, newest first. Each change compares to the snapshot before
     it in the account's whole series, even where that one is beyond `limit`.
     """
+    account_id, limit = context.value(ACCOUNT_ID), context.value(LIMIT)
     history = balance_snapshots.load_recent(
-        context.work,
-        context.user_id,
-        context.value(ACCOUNT_ID),
-        context.value(LIMIT),
-        context.optional(SOURCE),
+        context.work, context.user_id, account_id, limit, context.optional(SOURCE)
     )
     return Response(history_shape(history))
 

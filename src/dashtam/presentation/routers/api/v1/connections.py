@@ -11,19 +11,14 @@ from dashtam.application.connections.provider_list import KnownProvider, known_p
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.connection import Connection, ConnectionState, ProviderKind
 from dashtam.presentation.http.parameters import CONNECTION_ID
-from dashtam.presentation.http.request_context import (
-    NO_CONTENT,
-    RequestContext,
-    Response,
-)
+from dashtam.presentation.http.request_context import NO_CONTENT, RequestContext, Response
 from dashtam.presentation.schemas import examples
-from dashtam.presentation.schemas.base import Input, Instant, Name, PageShape, Shape, to_shape
+from dashtam.presentation.schemas.base import Input, Instant, Name, PageShape, Shape
 
 Credentials = Annotated[
     dict[str, Annotated[str, Meta(max_length=8192)]],
     Meta(
-        max_length=20,
-        description="The provider's credentials, by the names in `GET /providers`.",
+        max_length=20, description="The provider's credentials, by the names in `GET /providers`."
     ),
 ]
 
@@ -157,7 +152,7 @@ def create_connection(context: RequestContext) -> Response[ConnectedShape]:
     def respond(connected: Connected) -> Response[ConnectedShape]:
         connection, sync = connected.connection, connected.sync
         found = len(sync.accounts)
-        shape = to_shape(ConnectedShape, connection, sync_id=sync.id, accounts_found=found)
+        shape = ConnectedShape.of(connection, sync_id=sync.id, accounts_found=found)
         return Response(shape, location=f"/connections/{connection.id}")
 
     def store(work: UnitOfWork, connected: Connected) -> None:
@@ -182,7 +177,7 @@ def change_connection(context: RequestContext) -> Response[ConnectionShape]:
             connection = connections.rename(work, connection, patch.name)
     if not isinstance(patch.credentials, UnsetType):
         connection = connect.reconnect(context.services, connection, patch.credentials).connection
-    return Response(connection_shape(connection))
+    return Response(ConnectionShape.of(connection))
 
 
 def disconnect(context: RequestContext) -> Response[None]:
@@ -202,21 +197,16 @@ def list_connections(context: RequestContext) -> Response[ConnectionList]:
     of imported files, and one for the accounts that are kept by hand.
     """
     found = connections.list_for_user(context.work, context.user_id, context.page())
-    return Response.of_page(ConnectionList, found, connection_shape)
+    return Response.of_page(ConnectionList, found, ConnectionShape.of)
 
 
 def get_connection(context: RequestContext) -> Response[ConnectionShape]:
     """Get a connection."""
-    return Response(connection_shape(_owned(context, context.work)))
+    return Response(ConnectionShape.of(_owned(context, context.work)))
 
 
 def _owned(context: RequestContext, work: UnitOfWork) -> Connection:
     return connections.load(work, context.user_id, context.value(CONNECTION_ID))
-
-
-def connection_shape(connection: Connection) -> ConnectionShape:
-    """Return a connection as it is sent."""
-    return to_shape(ConnectionShape, connection)
 
 
 def provider_shape(provider: KnownProvider) -> ProviderShape:
@@ -224,4 +214,4 @@ def provider_shape(provider: KnownProvider) -> ProviderShape:
     credentials = [
         CredentialShape(field.name, field.title, field.is_secret) for field in provider.credentials
     ]
-    return to_shape(ProviderShape, provider, credentials=credentials)
+    return ProviderShape.of(provider, credentials=credentials)

@@ -12,10 +12,10 @@ from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.user import UserId
 from dashtam.presentation.http.request_context import RequestContext, Response
 from dashtam.presentation.routers.api.v1.accounts import AccountShape, account_shape
-from dashtam.presentation.routers.api.v1.connections import ConnectionShape, connection_shape
+from dashtam.presentation.routers.api.v1.connections import ConnectionShape
 from dashtam.presentation.routers.api.v1.holdings import HoldingShape, holding_shape
-from dashtam.presentation.routers.api.v1.syncs import SyncShape, sync_shape
-from dashtam.presentation.routers.api.v1.users import UserShape, user_shape
+from dashtam.presentation.routers.api.v1.syncs import SyncShape
+from dashtam.presentation.routers.api.v1.users import UserShape
 from dashtam.presentation.schemas import examples
 from dashtam.presentation.schemas.base import Instant, Shape
 from dashtam.presentation.schemas.snapshots import LatestSnapshots, Snapshot, snapshot_shape
@@ -83,11 +83,11 @@ def export_pieces(work: UnitOfWork, user_id: UserId) -> Iterator[bytes]:
     """Yield the document piece by piece, each item on a line, while the work is open."""
     everything = export(work, user_id)
     yield b'{"format":"dashtam_export","version":1,"exported_at":' + _encode(everything.at)
-    yield b',\n"user":' + _encode(user_shape(everything.user))
-    yield from _list("connections", everything.connections, connection_shape)
+    yield b',\n"user":' + _encode(UserShape.of(everything.user))
+    yield from _list("connections", everything.connections, ConnectionShape.of)
     yield from _list("accounts", everything.accounts, account_shape)
     yield from _list("holdings", everything.holdings, holding_shape)
-    yield from _list("syncs", everything.syncs, sync_shape)
+    yield from _list("syncs", everything.syncs, SyncShape.of)
     yield from _list("balance_snapshots", everything.balance_snapshots, snapshot_shape)
     yield b"}\n"
 

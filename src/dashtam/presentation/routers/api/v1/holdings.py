@@ -10,13 +10,7 @@ from dashtam.domain.money import to_digits
 from dashtam.presentation.http.parameters import ACCOUNT_ID
 from dashtam.presentation.http.request_context import RequestContext, Response
 from dashtam.presentation.schemas import examples
-from dashtam.presentation.schemas.base import (
-    CurrencyCode,
-    Instant,
-    PageShape,
-    Shape,
-    to_shape,
-)
+from dashtam.presentation.schemas.base import CurrencyCode, Instant, PageShape, Shape
 
 
 class HoldingShape(Shape):
@@ -77,8 +71,7 @@ def list_holdings(context: RequestContext) -> Response[HoldingList]:
 def holding_shape(holding: Holding) -> HoldingShape:
     """Return a position as it is sent."""
     position = holding.position
-    return to_shape(
-        HoldingShape,
+    return HoldingShape.of(
         position,
         id=holding.id,
         account_id=holding.account_id,

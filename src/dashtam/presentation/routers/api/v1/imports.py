@@ -13,10 +13,10 @@ from dashtam.application.imports.file_import import Import, SentFile
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import AccountId
 from dashtam.domain.connection import ConnectionId
-from dashtam.domain.errors import FieldError, Unprocessable
+from dashtam.domain.errors import FieldError, Unprocessable, pointer_to
 from dashtam.presentation.http.request_context import RequestContext, Response, Upload
 from dashtam.presentation.schemas import examples
-from dashtam.presentation.schemas.base import CurrencyCode, Form, Shape, to_shape
+from dashtam.presentation.schemas.base import CurrencyCode, Form, Shape
 
 T = TypeVar("T")
 
@@ -189,7 +189,7 @@ def import_file(context: RequestContext) -> Response[ImportShape]:
 
 
 def _form_error(name: str, code: str, detail: str) -> Unprocessable:
-    return Unprocessable(detail, (FieldError(f"/{name}", code, detail),))
+    return Unprocessable(detail, (FieldError(pointer_to(name), code, detail),))
 
 
 def list_import_formats(context: RequestContext) -> Response[FormatList]:
@@ -198,15 +198,14 @@ def list_import_formats(context: RequestContext) -> Response[FormatList]:
     The formats that `POST /imports` takes.
     """
     known = context.services.statement_files.formats()
-    formats = [to_shape(FormatShape, file_format) for file_format in known]
+    formats = [FormatShape.of(file_format) for file_format in known]
     return Response(FormatList(formats, len(formats)))
 
 
 def import_shape(done: Import, *, is_dry: bool) -> ImportShape:
     """Return the result of an import as it is sent."""
     accounts = [
-        to_shape(
-            ImportedAccount,
+        ImportedAccount.of(
             one,
             account_id=None if is_dry and one.is_new else one.account.id,
             name=one.account.name,
@@ -214,11 +213,7 @@ def import_shape(done: Import, *, is_dry: bool) -> ImportShape:
         )
         for one in done.accounts
     ]
-    return to_shape(
-        ImportShape,
-        done,
-        id=None if is_dry else done.sync_id,
-        format=done.file_format,
-        dry_run=is_dry,
-        accounts=accounts,
+    sync_id = None if is_dry else done.sync_id
+    return ImportShape.of(
+        done, id=sync_id, format=done.file_format, dry_run=is_dry, accounts=accounts
     )

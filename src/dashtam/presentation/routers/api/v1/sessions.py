@@ -1,7 +1,6 @@
 """Sessions on the wire: signing in, refreshing, signing out."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Annotated, ClassVar, Final, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -12,7 +11,7 @@ from dashtam.application.people import sessions
 from dashtam.application.people.sessions import ACCESS_TOKEN_S, SESSION_LASTS, TokenPair
 from dashtam.application.ports import ServiceOptions
 from dashtam.domain.errors import Forbidden, Unauthorized
-from dashtam.domain.user import Principal, Session, SessionId
+from dashtam.domain.user import SessionId
 from dashtam.presentation.http.parameters import path_id
 from dashtam.presentation.http.request_context import (
     BASE_PATH,
@@ -21,7 +20,7 @@ from dashtam.presentation.http.request_context import (
     Response,
 )
 from dashtam.presentation.schemas import examples
-from dashtam.presentation.schemas.base import Input, Instant, PageShape, Shape, to_shape
+from dashtam.presentation.schemas.base import Input, Instant, PageShape, Shape
 
 SESSION_ID = path_id(SessionId, "Session unique identifier.")
 
@@ -109,7 +108,10 @@ def list_sessions(context: RequestContext) -> Response[SessionList]:
     Every sign-in of the user, newest first.
     """
     found = sessions.list_for_user(context.work, context.principal, context.page())
-    return Response.of_page(SessionList, found, partial(_session_shape, context.principal))
+    current = context.principal.session_id
+    return Response.of_page(
+        SessionList, found, lambda one: SessionShape.of(one, is_current=one.id == current)
+    )
 
 
 def delete_session(context: RequestContext) -> Response[None]:
@@ -141,10 +143,6 @@ def create_tokens(context: RequestContext) -> Response[TokenPairShape]:
         raise Unauthorized
     pair = sessions.refresh(context.services, token, context.request.address)
     return _pair_response(context, pair, in_cookie=in_cookie)
-
-
-def _session_shape(principal: Principal, session: Session) -> SessionShape:
-    return to_shape(SessionShape, session, is_current=session.id == principal.session_id)
 
 
 def _pair_response(
@@ -179,6 +177,5 @@ def _read_cookie(headers: Mapping[str, str], options: ServiceOptions) -> str | N
     origins = {f"http://{host}", f"https://{host}"}
     origins |= {f"{url.scheme}://{url.netloc}" for url in map(urlsplit, options.origins)}
     if headers.get("origin", "") not in origins:
-        detail = "The cookie counts only for requests with our own Origin."
-        raise Forbidden(detail)
+        raise Forbidden(detail="The cookie counts only for requests with our own Origin.")
     return tokens[0]

@@ -1,6 +1,6 @@
 """Syncs on the wire: the runs that recorded balances."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Annotated, ClassVar, Final
 from uuid import UUID
@@ -14,19 +14,14 @@ from dashtam.application.syncs import claims, sync_run, syncs
 from dashtam.application.syncs.claims import SyncRequest
 from dashtam.application.syncs.syncs import SyncFollower
 from dashtam.database.unit_of_work import UnitOfWork
-from dashtam.domain.account import Account
-from dashtam.domain.connection import Connection, ConnectionId
+from dashtam.domain.connection import ConnectionId
 from dashtam.domain.errors import DashtamError
 from dashtam.domain.history.balance_snapshot import SnapshotId
 from dashtam.domain.sync import SnapshotSource, Sync, SyncId, SyncState
 from dashtam.presentation.http.parameters import ACCOUNT_ID, CONNECTION_ID, path_id
-from dashtam.presentation.http.request_context import (
-    NO_CONTENT,
-    RequestContext,
-    Response,
-)
+from dashtam.presentation.http.request_context import NO_CONTENT, RequestContext, Response
 from dashtam.presentation.schemas import examples
-from dashtam.presentation.schemas.base import Input, Instant, PageShape, Shape, to_shape
+from dashtam.presentation.schemas.base import Input, Instant, PageShape, Shape
 
 SYNC_ID = path_id(SyncId, "Sync unique identifier.")
 SNAPSHOT_ID = path_id(SnapshotId, "Snapshot unique identifier.", name="snapshot_id")
@@ -36,8 +31,7 @@ EVENT_STREAM: Final = "text/event-stream"
 _POLLS_PER_HEARTBEAT: Final = 30
 
 Force = Annotated[
-    bool,
-    Meta(description="Sync even where the last sync is less than 15 minutes ago."),
+    bool, Meta(description="Sync even where the last sync is less than 15 minutes ago.")
 ]
 
 
@@ -112,9 +106,8 @@ def sync_accounts(context: RequestContext) -> Response[SyncShape]:
     `account_sync`. With `Prefer: respond-async` the answer is 202 while the run continues.
     """
     order = context.body(AccountSyncOrder)
-    connection_id = ConnectionId(order.connection_id)
-    find = partial(connections.load, user_id=context.user_id, connection_id=connection_id)
-    return _sync(context, SnapshotSource.ACCOUNT_SYNC, find, is_forced=order.force)
+    request = SyncRequest(SnapshotSource.ACCOUNT_SYNC, is_forced=order.force)
+    return _sync(context, request, ConnectionId(order.connection_id))
 
 
 def sync_holdings(context: RequestContext) -> Response[SyncShape]:
@@ -123,10 +116,9 @@ def sync_holdings(context: RequestContext) -> Response[SyncShape]:
     Asks the provider for the account's positions and balance, and records them with the source
     `holdings_sync`. With `Prefer: respond-async` the answer is 202 while the run continues.
     """
-    order = context.body(SyncOrder)
+    is_forced = context.body(SyncOrder).force
     account_id = context.value(ACCOUNT_ID)
-    find = partial(accounts.load, user_id=context.user_id, account_id=account_id)
-    return _sync(context, SnapshotSource.HOLDINGS_SYNC, find, is_forced=order.force)
+    return _sync(context, SyncRequest(SnapshotSource.HOLDINGS_SYNC, account_id, is_forced))
 
 
 def sync_connection(context: RequestContext) -> Response[SyncShape]:
@@ -135,27 +127,21 @@ def sync_connection(context: RequestContext) -> Response[SyncShape]:
     The user's Refresh: all that the provider reports is recorded, with the source `manual_sync`.
     With `Prefer: respond-async` the answer is 202 while the run continues.
     """
-    order = context.body(SyncOrder)
-    connection_id = context.value(CONNECTION_ID)
-    find = partial(connections.load, user_id=context.user_id, connection_id=connection_id)
-    return _sync(context, SnapshotSource.MANUAL_SYNC, find, is_forced=order.force)
+    request = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=context.body(SyncOrder).force)
+    return _sync(context, request, context.value(CONNECTION_ID))
 
 
 def _sync(
-    context: RequestContext,
-    source: SnapshotSource,
-    find: Callable[[UnitOfWork], Account | Connection],
-    *,
-    is_forced: bool,
+    context: RequestContext, request: SyncRequest, connection_id: ConnectionId | None = None
 ) -> Response[SyncShape]:
+    """Sync this connection, or that of the request's account."""
     services = context.services
     with services.database.write() as work:
-        found, account_id = find(work), None
-        if isinstance(found, Account):
-            account_id = found.id
-            found = connections.load(work, context.user_id, found.connection_id)
-        request = SyncRequest(source, account_id, is_forced=is_forced)
-        claim = claims.claim_connection(work, services, found, request)
+        if connection_id is None:
+            assert request.account_id is not None, "an account or a connection is named"
+            connection_id = accounts.load(work, context.user_id, request.account_id).connection_id
+        connection = connections.load(work, context.user_id, connection_id)
+        claim = claims.claim_connection(work, services, connection, request)
         accepted = _respond(claim.sync, 202)
         if context.responds_async:
             context.store_response(work, accepted)
@@ -171,7 +157,7 @@ def _sync(
 
 
 def _respond(sync: Sync, status: int) -> Response[SyncShape]:
-    return Response(sync_shape(sync), status, f"/syncs/{sync.id}")
+    return Response(SyncShape.of(sync), status, f"/syncs/{sync.id}")
 
 
 def follow_sync(context: RequestContext) -> Response[None]:
@@ -199,7 +185,7 @@ def _sync_events(following: SyncFollower) -> Iterator[bytes]:
             yield b": \n\n" if silent_polls % _POLLS_PER_HEARTBEAT == 0 else b""
             continue
         silent_polls = 0
-        yield b"event: sync\ndata: " + msgspec.json.encode(sync_shape(sync)) + b"\n\n"
+        yield b"event: sync\ndata: " + msgspec.json.encode(SyncShape.of(sync)) + b"\n\n"
         if sync.state is not SyncState.RUNNING:
             return
 
@@ -211,7 +197,7 @@ def list_connection_syncs(context: RequestContext) -> Response[SyncList]:
     """
     connection = connections.load(context.work, context.user_id, context.value(CONNECTION_ID))
     found = syncs.list_for_connection(context.work, connection, context.page())
-    return Response.of_page(SyncList, found, sync_shape)
+    return Response.of_page(SyncList, found, SyncShape.of)
 
 
 def list_syncs(context: RequestContext) -> Response[SyncList]:
@@ -220,7 +206,7 @@ def list_syncs(context: RequestContext) -> Response[SyncList]:
     Every run of all the user's connections, newest first.
     """
     found = syncs.list_for_user(context.work, context.user_id, context.page())
-    return Response.of_page(SyncList, found, sync_shape)
+    return Response.of_page(SyncList, found, SyncShape.of)
 
 
 def get_sync(context: RequestContext) -> Response[SyncShape]:
@@ -229,7 +215,7 @@ def get_sync(context: RequestContext) -> Response[SyncShape]:
     A run with its result for each account.
     """
     sync = syncs.load(context.work, context.user_id, context.value(SYNC_ID))
-    return Response(sync_shape(sync))
+    return Response(SyncShape.of(sync))
 
 
 def get_snapshot_sync(context: RequestContext) -> Response[SyncShape]:
@@ -241,7 +227,7 @@ def get_snapshot_sync(context: RequestContext) -> Response[SyncShape]:
     account_id = context.value(ACCOUNT_ID)
     snapshot_id = context.value(SNAPSHOT_ID)
     sync = syncs.load_of_snapshot(context.work, context.user_id, account_id, snapshot_id)
-    return Response(sync_shape(sync))
+    return Response(SyncShape.of(sync))
 
 
 def retract_sync(context: RequestContext) -> Response[None]:
@@ -252,8 +238,3 @@ def retract_sync(context: RequestContext) -> Response[None]:
     """
     syncs.retract(context.work, context.user_id, context.value(SYNC_ID))
     return NO_CONTENT
-
-
-def sync_shape(sync: Sync) -> SyncShape:
-    """Return a run as it is sent."""
-    return to_shape(SyncShape, sync)

@@ -6,10 +6,9 @@ from uuid import UUID
 from msgspec import Meta
 
 from dashtam.application.people import users
-from dashtam.domain.user import User
 from dashtam.presentation.http.request_context import RequestContext, Response
 from dashtam.presentation.schemas import examples
-from dashtam.presentation.schemas.base import Input, Instant, Shape, to_shape
+from dashtam.presentation.schemas.base import Input, Instant, Shape
 
 Password = Annotated[
     str,
@@ -78,7 +77,7 @@ def create_user(context: RequestContext) -> Response[UserShape]:
         needs_setup_code=_is_reachable(context),
         address=context.request.address,
     )
-    return Response(user_shape(user))
+    return Response(UserShape.of(user))
 
 
 def get_registration(context: RequestContext) -> Response[RegistrationState]:
@@ -88,12 +87,12 @@ def get_registration(context: RequestContext) -> Response[RegistrationState]:
     needs the setup code that the server printed.
     """
     state = users.load_registration_rules(context.services, needs_setup_code=_is_reachable(context))
-    return Response(to_shape(RegistrationState, state))
+    return Response(RegistrationState.of(state))
 
 
 def get_user(context: RequestContext) -> Response[UserShape]:
     """Get the signed-in user."""
-    return Response(user_shape(users.load(context.work, context.user_id)))
+    return Response(UserShape.of(users.load(context.work, context.user_id)))
 
 
 def change_user(context: RequestContext) -> Response[UserShape]:
@@ -102,14 +101,11 @@ def change_user(context: RequestContext) -> Response[UserShape]:
     Every other session of the user ends.
     """
     body = context.body(PasswordChange)
+    address = context.request.address
     user = users.change_password(
-        context.services,
-        context.principal,
-        body.password,
-        body.new_password,
-        context.request.address,
+        context.services, context.principal, body.password, body.new_password, address
     )
-    return Response(user_shape(user))
+    return Response(UserShape.of(user))
 
 
 def _is_reachable(context: RequestContext) -> bool:
@@ -118,8 +114,3 @@ def _is_reachable(context: RequestContext) -> bool:
     headers = context.request.headers
     is_proxied = "x-forwarded-for" in headers or "forwarded" in headers
     return is_proxied or not context.services.options.is_local
-
-
-def user_shape(user: User) -> UserShape:
-    """Return a user as they are sent."""
-    return to_shape(UserShape, user)
