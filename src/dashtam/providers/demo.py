@@ -33,15 +33,15 @@ _DEFAULT_SEED: Final = "dashtam"
 _MINUTES_OF_A_DAY: Final = 24 * 60
 
 
+@dataclass(frozen=True, slots=True)
 class Chance:
     """Repeatable random numbers: the same seed and the same words give the same number."""
 
-    def __init__(self, seed: str) -> None:
-        self._seed = seed
+    seed: str
 
     def between(self, low: int, high: int, *words: object) -> int:
         """Return a whole number from ``low`` to ``high``, both included."""
-        digest = sha256("/".join((self._seed, *map(str, words))).encode()).digest()
+        digest = sha256("/".join((self.seed, *map(str, words))).encode()).digest()
         return low + int.from_bytes(digest[:8]) % (high - low + 1)
 
 

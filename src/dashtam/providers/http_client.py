@@ -20,7 +20,7 @@ import httpx2
 
 from dashtam import __version__
 from dashtam.application.provider import Http, HttpAnswer, ProviderFailed
-from dashtam.providers.network import Deadline, Guard, GuardedBackend
+from dashtam.providers.network import Deadline, GuardedBackend
 from dashtam.providers.ssrf import Resolver, require_https_address, resolve_in_system
 
 TOTAL_S: Final = 60.0
@@ -128,9 +128,8 @@ class _GuardedHttp:
 
     def _attempt(self, request: httpx2.Request, deadline: Deadline) -> HttpAnswer:
         self.spend()
-        guard = Guard(self.outbound.listed, self.outbound.resolver)
-        backend = GuardedBackend(guard, deadline)
-        trust = self.outbound.trust
+        outbound, trust = self.outbound, self.outbound.trust
+        backend = GuardedBackend(outbound.listed, outbound.resolver, deadline)
         try:
             with (
                 httpcore2.ConnectionPool(ssl_context=trust, network_backend=backend) as pool,

@@ -3,7 +3,6 @@
 import ssl
 import time
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from typing import Any, Final
 
 import httpcore2
@@ -29,30 +28,14 @@ class Deadline:
         return left_s if at_most_s is None else min(left_s, at_most_s)
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """The allowed destinations: any public address, and the ``listed`` hosts and ports."""
-
-    listed: Collection[tuple[str, int]]
-    resolver: Resolver
-
-    def addresses(self, host: str, port: int, within_s: float) -> list[str]:
-        """Return the allowed addresses of the host, at least one.
-
-        Raises:
-            ProviderFailed: there is none.
-        """
-        found = resolve(host, port, self.resolver, within_s)
-        if (host.lower(), port) not in self.listed:
-            require_public_addresses(found)
-        return found
-
-
 class GuardedBackend(httpcore2.NetworkBackend):
-    """Connects to addresses that the guard allows, and to no other."""
+    """Connects to any public address, and to the ``listed`` hosts and ports, and to no other."""
 
-    def __init__(self, guard: Guard, deadline: Deadline) -> None:
-        self._guard = guard
+    def __init__(
+        self, listed: Collection[tuple[str, int]], resolver: Resolver, deadline: Deadline
+    ) -> None:
+        self._listed = listed
+        self._resolver = resolver
         self._deadline = deadline
         self._plain = httpcore2.SyncBackend()
 
@@ -66,7 +49,9 @@ class GuardedBackend(httpcore2.NetworkBackend):
     ) -> httpcore2.NetworkStream:
         """Connect to the first checked address that answers; TLS still verifies the name."""
         del timeout, local_address, socket_options
-        found = self._guard.addresses(host, port, self._deadline.left_s(_CONNECT_S))
+        found = resolve(host, port, self._resolver, self._deadline.left_s(_CONNECT_S))
+        if (host.lower(), port) not in self._listed:
+            require_public_addresses(found)
         for address in found[1:_MAX_ADDRESSES]:
             try:
                 return self._connect(found[0], port)

@@ -90,12 +90,8 @@ def load_registration_rules(services: Services, *, needs_setup_code: bool) -> Re
 def is_email(email: str) -> bool:
     """Tell whether the text has the form of an e-mail address."""
     local, _, domain = email.rpartition("@")
-    return (
-        bool(local and domain)
-        and len(email) <= LONGEST_EMAIL
-        and email.isprintable()
-        and " " not in email
-    )
+    is_word = email.isprintable() and " " not in email
+    return bool(local and domain) and is_word and len(email) <= LONGEST_EMAIL
 
 
 def load(work: UnitOfWork, user_id: UserId) -> User:

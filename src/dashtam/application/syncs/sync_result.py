@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Final, Self
 
@@ -96,7 +96,7 @@ def write(
     """
     if isinstance(fetched, Failure):
         return _write_failure(work, services, claim, fetched)
-    live, sync, pace = claim.live, claim.sync, claim.provider.pace
+    live, sync = claim.live, claim.sync
     outcomes, account_warnings = _record_reports(work, sync, live.connection, fetched.accounts)
     warnings = [*fetched.warnings, *account_warnings]
     details = [*warnings, *(outcome.detail for outcome in outcomes if outcome.detail)]
@@ -116,23 +116,26 @@ def write(
         code=None if is_whole else SyncFailureCode.WARNINGS,
         detail=detail,
     )
-    next_sync_at = live.connection.next_sync_at
-    is_first = sync.source is SnapshotSource.INITIAL_CONNECTION
-    if is_first or next_sync_at is None or (live.failures and sync.due_at is None):
-        next_sync_at = schedule.first_slot(pace, work.now, services.secrets.fraction())
-    elif sync.due_at is not None:
-        # A sync in between does not move the schedule.
-        next_sync_at = schedule.next_slot(sync.due_at, pace, work.now, services.secrets.fraction())
     connection = replace(
         live.connection,
         state=ConnectionState.ACTIVE,
         detail=detail,
         last_synced_at=work.now,
-        next_sync_at=next_sync_at,
+        next_sync_at=_find_next_slot(claim, work.now, services.secrets.fraction()),
         updated_at=work.now,
     )
     work.connections.update(replace(live, connection=connection, failures=0, paused_until=None))
     return _finish(work, ended)
+
+
+def _find_next_slot(claim: SyncClaim, now: datetime, fraction: float) -> datetime:
+    live, sync, pace = claim.live, claim.sync, claim.provider.pace
+    slot = live.connection.next_sync_at
+    is_first = sync.source is SnapshotSource.INITIAL_CONNECTION
+    if is_first or slot is None or (live.failures and sync.due_at is None):
+        return schedule.first_slot(pace, now, fraction)
+    # A sync in between does not move the schedule.
+    return slot if sync.due_at is None else schedule.next_slot(sync.due_at, pace, now, fraction)
 
 
 def _record_reports(

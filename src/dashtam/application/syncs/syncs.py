@@ -1,6 +1,6 @@
 """Syncs: reading the runs that recorded balances, interrupting and retracting them."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from dashtam.application.history import accounts
@@ -134,14 +134,14 @@ def retract(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> None:
         work.record_event("sync_retracted", user_id, sync_id)
 
 
+@dataclass(slots=True)
 class SyncFollower:
     """Follows one run: each poll returns it if it has changed since the one before."""
 
-    def __init__(self, services: Services, user_id: UserId, sync_id: SyncId) -> None:
-        self._services = services
-        self._user_id = user_id
-        self._sync_id = sync_id
-        self._last: Sync | None = None
+    services: Services
+    user_id: UserId
+    sync_id: SyncId
+    _last: Sync | None = None
 
     def poll(self) -> Sync | None:
         """Return the run, None if it is the same as at the last poll.
@@ -149,8 +149,8 @@ class SyncFollower:
         Raises:
             SyncNotFound: there is none with this id, or it is another user's.
         """
-        with self._services.database.read() as work:
-            sync = load(work, self._user_id, self._sync_id)
+        with self.services.database.read() as work:
+            sync = load(work, self.user_id, self.sync_id)
         # A renewed lease is no change.
         current = replace(sync, lease_until=None)
         if current == self._last:

@@ -131,7 +131,7 @@ class Connections(Repository):
         return [(connection_from_row(row), row.credentials) for row in rows]
 
     def replace_credentials(self, connection_id: ConnectionId, old: bytes, new: bytes) -> bool:
-        """Replace the sealed credentials; False if the old ones are no longer stored."""
+        """Replace the sealed credentials; False if others are stored."""
         is_old = connections.c.id == connection_id, connections.c.credentials == old
         replaced = self._connection.execute(
             update(connections).where(*is_old).values(credentials=new)

@@ -12,8 +12,7 @@ from dashtam.presentation.cli.context import CommandContext, printable
 
 def answer(context: CommandContext, shape: object, text: Callable[[], str]) -> None:
     """Write the answer: with --json the shape, else the text."""
-    as_json = context.as_json
-    click.echo(msgspec.json.encode(shape).decode() if as_json else printable(text()))
+    click.echo(msgspec.json.encode(shape).decode() if context.as_json else printable(text()))
 
 
 def answer_table(

@@ -30,7 +30,6 @@ def serve(
     host: str,
     port: int,
     started: Callable[[], None] | None = None,
-    log_level: str = "warning",
     timeouts: "Timeouts | None" = None,
 ) -> None:
     """Answer requests until SIGTERM or SIGINT, then give those that run 10 s to finish.
@@ -44,7 +43,7 @@ def serve(
     with ExitStack() as stack:
         sockets = [stack.enter_context(listening) for listening in listen(host, port)]
         stack.enter_context(signals_stop_the_server_only())
-        server = build_server(app, started=started, log_level=log_level, timeouts=timeouts)
+        server = build_server(app, started=started, timeouts=timeouts)
         server.run(sockets=sockets)
 
 

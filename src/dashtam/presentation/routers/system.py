@@ -78,19 +78,19 @@ class SystemRoutes:
         return Response(self.metrics(), media_type="text/plain; version=1.0.0; charset=utf-8")
 
 
+@dataclass(frozen=True, slots=True)
 class GetEndpoint:
     """A path that is only read (``GET``, ``HEAD`` and ``OPTIONS``), as an ASGI application."""
 
-    def __init__(self, handler: GetHandler, problems: Problems) -> None:
-        self._handler = handler
-        self._problems = problems
+    handler: GetHandler
+    problems: Problems
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["method"] in {"GET", "HEAD"}:
-            response = await self._handler(Request(scope, receive))
+            response = await self.handler(Request(scope, receive))
         else:
-            response = self._problems.method_response(scope, "GET, HEAD, OPTIONS")
+            response = self.problems.method_response(scope, "GET, HEAD, OPTIONS")
         await response(scope, receive, send)
 
 

@@ -2,6 +2,7 @@
 
 import mimetypes
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property, partial
 from html import escape
 from importlib.resources import files
@@ -38,15 +39,15 @@ _IMMUTABLE: Final = "public, max-age=31536000, immutable"
 _REVALIDATE: Final = "no-cache"
 
 
+@dataclass
 class Dashboard:
     """The dashboard; the first request reads its files into memory.
 
     ``base_path`` is the prefix that a proxy adds to our paths, empty where there is none.
     """
 
-    def __init__(self, problems: Problems, base_path: str) -> None:
-        self._problems = problems
-        self._base_path = base_path
+    problems: Problems
+    base_path: str
 
     def routes(self) -> list[Route]:
         """Return the routes; a clone without a built dashboard has none."""
@@ -55,7 +56,7 @@ class Dashboard:
             return []
         names |= dict.fromkeys(SHELL_PATHS, _INDEX)
         return [
-            Route(path, GetEndpoint(partial(self._respond, name), self._problems))
+            Route(path, GetEndpoint(partial(self._respond, name), self.problems))
             for path, name in names.items()
         ]
 
@@ -75,8 +76,8 @@ class Dashboard:
     @cached_property
     def _contents(self) -> Mapping[str, bytes]:
         contents = {name: file.read_bytes() for name, file in _files()}
-        if self._base_path:
-            base = f'<base href="{escape(self._base_path)}/">'.encode()
+        if self.base_path:
+            base = f'<base href="{escape(self.base_path)}/">'.encode()
             contents[_INDEX] = contents[_INDEX].replace(_BASE, base)
             contents.pop(f"{_INDEX}.gz", None)
         return contents

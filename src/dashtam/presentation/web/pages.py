@@ -1,6 +1,7 @@
 """The pages for people: where to start, and the API reference; no script, nothing from outside."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.resources import files
 from typing import Any, Final
@@ -28,18 +29,18 @@ _HEADERS: Final[Mapping[str, str]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
 class Pages:
     """The pages; each is made by its first request and then kept."""
 
-    def __init__(self, problems: Problems, openapi: Callable[[], bytes]) -> None:
-        self._problems = problems
-        self._openapi = openapi
-        self._contents: dict[str, str] = {}
+    problems: Problems
+    openapi: Callable[[], bytes]
+    _contents: dict[str, str] = field(default_factory=dict)
 
     def routes(self) -> list[Route]:
         """Return the routes."""
         return [
-            Route(path, GetEndpoint(partial(self._respond, path), self._problems))
+            Route(path, GetEndpoint(partial(self._respond, path), self.problems))
             for path in _MEDIA_TYPES
         ]
 
@@ -55,7 +56,7 @@ class Pages:
         # It loads Jinja2, which a server needs only when somebody reads a page.
         from dashtam.presentation.web import rendering  # noqa: PLC0415 - see above
 
-        document = msgspec.json.decode(self._openapi(), type=dict[str, Any])
+        document = msgspec.json.decode(self.openapi(), type=dict[str, Any])
         if path == "/":
             return rendering.render_start(document)
         return rendering.render_reference(document)

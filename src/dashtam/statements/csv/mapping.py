@@ -154,15 +154,8 @@ def find_layout(head: str, mapping: ColumnMapping) -> Layout | None:
         if not mapping.header:
             heads = [([], max(map(len, rows), default=0), 0)]
         for header, width, rows_above in heads:
-            found: dict[str, int | None] = {}
-            for role, spellings in _SPELLINGS.items():
-                column: Column | None = getattr(mapping, role)
-                if isinstance(column, int):
-                    found[role] = column - 1 if 1 <= column <= width else None
-                    continue
-                names = spellings if column is None else {_normalize(column)}
-                found[role] = next((at for at, name in enumerate(header) if name in names), None)
-            date, balance = found["date"], found["balance"]
+            found = _find_columns(header, width, mapping)
+            date, balance = found.pop("date"), found.pop("balance")
             is_missing = any(
                 index is None and getattr(mapping, role) is not None
                 for role, index in found.items()
@@ -173,19 +166,22 @@ def find_layout(head: str, mapping: ColumnMapping) -> Layout | None:
                 found["account"] = None
             if mapping.currency_code and mapping.currency is None:
                 found["currency"] = None
-            return Layout(
-                delimiter=delimiter,
-                rows_above=rows_above,
-                is_monarch=header == _MONARCH,
-                date=date,
-                balance=balance,
-                account=found["account"],
-                currency=found["currency"],
-                available=found["available"],
-                holdings=found["holdings"],
-                cash=found["cash"],
-            )
+            is_monarch = header == _MONARCH
+            return Layout(delimiter, rows_above, is_monarch, date, balance, **found)
     return None
+
+
+def _find_columns(header: list[str], width: int, mapping: ColumnMapping) -> dict[str, int | None]:
+    """Return the index of each role's column, None where there is none."""
+    found: dict[str, int | None] = {}
+    for role, spellings in _SPELLINGS.items():
+        column: Column | None = getattr(mapping, role)
+        if isinstance(column, int):
+            found[role] = column - 1 if 1 <= column <= width else None
+            continue
+        names = spellings if column is None else {_normalize(column)}
+        found[role] = next((at for at, name in enumerate(header) if name in names), None)
+    return found
 
 
 def _normalize(name: str) -> str:

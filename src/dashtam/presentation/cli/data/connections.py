@@ -9,7 +9,6 @@ from dashtam.application.connections import connect
 from dashtam.application.connections import connections as owned
 from dashtam.application.connections.connect import Connected, NewConnection
 from dashtam.application.connections.provider_list import known_providers
-from dashtam.domain.connection import ProviderKind
 from dashtam.domain.errors import DashtamError
 from dashtam.presentation.cli.context import CommandContext, Group, notify, with_context
 from dashtam.presentation.cli.resolve import list_all, resolve_connection, resolve_user
@@ -124,10 +123,8 @@ def disconnect(context: CommandContext, connection: str) -> None:
 
 def _read_credentials(context: CommandContext, slug: str) -> Mapping[str, str]:
     """Ask for a live provider's credentials, or read a line of standard input for each."""
-    for provider in known_providers(context.services):
-        if provider.slug == slug and provider.kind is ProviderKind.API:
-            break
-    else:
+    provider = context.services.providers.get(slug)
+    if provider is None:
         detail = f"There is no live provider {slug!r}: `dashtam providers list` names them."
         raise DashtamError(detail)
     if not sys.stdin.isatty():

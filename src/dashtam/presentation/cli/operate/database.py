@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import msgspec
 
 from dashtam.application.history.verification import Finding, verify
 from dashtam.domain.user import Erasure
@@ -86,7 +85,7 @@ def verify_database(context: CommandContext) -> None:
     each run with its snapshots, so that none can be missing. Exit status 1 for any difference.
     """
     report = verify(context.services.database)
-    shape = msgspec.convert(report, ReportShape, from_attributes=True)
+    shape = ReportShape.of(report)
     answer(context, shape, lambda: _report_text(shape))
     if report.found:
         raise click.exceptions.Exit(EXIT_REFUSED)
