@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from api_client import Api, Person
+from application import Api, Person
 from dashtam.bootstrap import Installation, now
 
 

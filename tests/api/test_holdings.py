@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from api_client import Person
+from application import Person
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "quincefield-brokerage.qfx"
 STATEMENT = """<?xml version="1.0" encoding="UTF-8"?>

@@ -14,16 +14,16 @@ from uuid import uuid4
 
 import pytest
 
-from api.problem_form import assert_problem
-from api.readings import column
-from api_client import Api, Person
+from api.problem_assertions import assert_problem
+from api.snapshot_lists import column
+from application import Api, Person
 from dashtam.application.history.verification import verify
 from dashtam.application.ports import Services
 from dashtam.bootstrap import Installation
 from dashtam.database.unit_of_work import Database
 from dashtam.domain.errors import Unavailable
 from dashtam.presentation.routers.api.v1.routes import idempotency
-from people.stage import at_once
+from people.people_services import at_once
 
 NEW = {"name": "Giro", "account_type": "checking", "currency": "EUR", "balance": "1.00"}
 FILE = b"Date,Balance,Account\n" + b"".join(

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import update
 
-from api_client import Api, Person
+from application import Api, Person
 from dashtam.database.engine import open_engine
 from dashtam.database.tables import metadata
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from api_client import Person
+from application import Person
 
 DIGITS = {"USD": 2, "EUR": 2, "JPY": 0, "KWD": 3, "CLF": 4, "DEM": 2, "ITL": 0, "XAU": 0}
 

@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from api.problem_form import assert_problem
-from api_client import Api, Person
+from api.problem_assertions import assert_problem
+from application import Api, Person
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
 from dashtam.presentation.routers.api.v1.routes.route import Auth, Route
 

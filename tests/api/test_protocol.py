@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from api.problem_form import assert_limit_headers, assert_problem
-from api_client import Api, Person
+from api.problem_assertions import assert_limit_headers, assert_problem
+from application import Api, Person
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
 
 HISTORY = "/balance-history?start_date=2025-01-01&end_date=2025-12-31"

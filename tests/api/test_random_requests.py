@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.hostile import ask, assert_names
-from api.problem_form import assert_problem
-from api_client import Person
+from api.problem_assertions import assert_problem
+from api.raw_requests import ask, assert_names
+from application import Person
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi import checks as openapi_checks
 
 from api.test_ownership import Belongings, belongings, kind_of, name_of
-from api_client import Api
+from application import Api
 from dashtam.presentation.openapi.document import text
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
 from dashtam.presentation.routers.api.v1.routes.route import Route

@@ -22,9 +22,9 @@ import pytest
 
 import dashtam
 from dashtam.bootstrap import Installation
-from recorded_answers import bank
-from recorded_answers.application import Application
-from recorded_answers.bank import Report, account
+from recorded_answers import installed_provider as bank
+from recorded_answers.caller import Application
+from recorded_answers.installed_provider import Report, account
 from recorded_answers.recording import Recording
 
 SOURCE = Path(dashtam.__file__).parent

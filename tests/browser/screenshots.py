@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from browser.browsing import DESKTOP, launch
+from browser.driver import DESKTOP, launch
 
 PHONE: Final = (390, 844)
 PORT: Final = 8899

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from playwright.sync_api import expect
 
-from browser.browsing import EMAIL, PASSWORD, TODAY, Opening, Person, balance_in, statement
+from browser.driver import EMAIL, PASSWORD, TODAY, Opening, Person, balance_in, statement
 
 MOST_STEPS = 80
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Request, expect
 
-from browser.browsing import TODAY, Opening, Person, Served, choose
+from browser.driver import TODAY, Opening, Person, Served, choose
 
 DAYS = 3_650
 ACCOUNTS = 8

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from browser.browsing import DESKTOP, PHONE, Opening, Person, Served, plain
+from browser.driver import DESKTOP, PHONE, Opening, Person, Served, plain
 
 ACCOUNTS = {
     "Yen": ("JPY", ["123456", "1234567", "0", "500"]),

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Route, expect
 
-from browser.browsing import LOOKS, TODAY, Opening, Served, balance_in, payload, statement
+from browser.driver import LOOKS, TODAY, Opening, Served, balance_in, payload, statement
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from people.stage import Stage, stage
+from people.people_services import Stage, stage
 
 
 @pytest.fixture

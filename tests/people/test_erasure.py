@@ -19,7 +19,7 @@ from dashtam.domain.errors import AccountNotFound, Unauthorized
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import Position, Reading
 from dashtam.domain.user import User
-from people.stage import Stage
+from people.people_services import Stage
 
 USD = Currency.of("USD")
 

@@ -3,7 +3,7 @@ import pytest
 from dashtam.application.people import users
 from dashtam.domain.errors import Conflict, DashtamError, Forbidden, RateLimited, Unprocessable
 from dashtam.domain.user import User
-from people.stage import ADDRESS, EMAIL, PASSWORD, Stage, at_once
+from people.people_services import ADDRESS, EMAIL, PASSWORD, Stage, at_once
 
 
 def with_code(people: Stage, code: str | None) -> User:

@@ -11,7 +11,7 @@ from dashtam.application.people.api_tokens import TokenUsage
 from dashtam.presentation.http.problems import Problems
 from dashtam.presentation.routers.api.v1.routes.mount import mount
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
-from people.stage import EMAIL, PASSWORD, Stage
+from people.people_services import EMAIL, PASSWORD, Stage
 
 ORIGIN = "http://testserver"
 API = "/api/v1"

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import pytest
 
-from recorded_answers import bank
-from recorded_answers.application import Application
+from recorded_answers import installed_provider as bank
+from recorded_answers.caller import Application
 from recorded_answers.recording import Recording
 
 

@@ -1,6 +1,6 @@
-from recorded_answers.application import Application, Caller
+from recorded_answers.caller import Application, Caller
 from recorded_answers.conftest import Recorded
-from recorded_answers.refusals import record_refusals
+from recorded_answers.error_responses import record_refusals
 
 
 def test_access_tokens_are_answered_as_recorded(recorded: Recorded) -> None:

@@ -1,8 +1,8 @@
 from typing import Any
 
-from recorded_answers.application import Application, Caller
+from recorded_answers.caller import Application, Caller
 from recorded_answers.conftest import Recorded
-from recorded_answers.refusals import record_refusals
+from recorded_answers.error_responses import record_refusals
 
 HOUSE = {"name": "House", "account_type": "property", "currency": "USD", "balance": "410000.00"}
 

@@ -1,6 +1,6 @@
-from recorded_answers.application import Application, Caller
+from recorded_answers.caller import Application, Caller
 from recorded_answers.conftest import Recorded
-from recorded_answers.refusals import record_refusals
+from recorded_answers.error_responses import record_refusals
 from recorded_answers.test_balance_snapshots import record_validators
 
 WHOLE = "start_date=2026-01-01&end_date=2026-12-31"

@@ -1,7 +1,7 @@
-from recorded_answers.application import Application, Caller
+from recorded_answers.caller import Application, Caller
 from recorded_answers.conftest import Recorded
+from recorded_answers.error_responses import record_refusals
 from recorded_answers.recording import NOBODYS_ID
-from recorded_answers.refusals import record_refusals
 
 
 def test_balance_snapshots_are_answered_as_recorded(recorded: Recorded) -> None:

@@ -3,8 +3,10 @@ from datetime import timedelta
 from threading import Event
 from typing import Any
 
-from recorded_answers.application import Application, Caller
-from recorded_answers.bank import (
+from recorded_answers.caller import Application, Caller
+from recorded_answers.conftest import Recorded
+from recorded_answers.error_responses import record_refusals
+from recorded_answers.installed_provider import (
     Answer,
     CredentialsRefused,
     ProviderFailed,
@@ -13,8 +15,6 @@ from recorded_answers.bank import (
     account,
     problem,
 )
-from recorded_answers.conftest import Recorded
-from recorded_answers.refusals import record_refusals
 
 REFUSED = "a-token-that-is-refused"
 NEW: dict[str, Any] = {"provider": "scripted", "credentials": {"token": "good"}}

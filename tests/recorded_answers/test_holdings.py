@@ -1,6 +1,6 @@
-from recorded_answers.bank import Report, account, position
 from recorded_answers.conftest import Recorded
-from recorded_answers.refusals import record_refusals
+from recorded_answers.error_responses import record_refusals
+from recorded_answers.installed_provider import Report, account, position
 
 
 def test_holdings_are_answered_as_recorded(recorded: Recorded) -> None:

@@ -2,10 +2,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from recorded_answers.application import Application, Caller
+from recorded_answers.caller import Application, Caller
 from recorded_answers.conftest import Recorded
+from recorded_answers.error_responses import record_refusals
 from recorded_answers.recording import NOBODYS_ID
-from recorded_answers.refusals import record_refusals
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CSV = b"""\

@@ -6,9 +6,9 @@ import pytest
 from psycopg import sql
 from sqlalchemy import MetaData, create_engine
 
-from recorded_answers.application import PASSWORD, Application
+from recorded_answers.caller import PASSWORD, Application
 from recorded_answers.conftest import Recorded
-from recorded_answers.refusals import good_request
+from recorded_answers.error_responses import good_request
 from recorded_answers.routes import documented_routes
 
 

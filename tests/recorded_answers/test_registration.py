@@ -1,5 +1,5 @@
 from recorded_answers.conftest import Recorded
-from recorded_answers.refusals import record_refusals
+from recorded_answers.error_responses import record_refusals
 
 
 def test_registration_is_answered_as_recorded(recorded: Recorded) -> None:

@@ -1,6 +1,6 @@
-from recorded_answers.application import PASSWORD, Application, Caller
+from recorded_answers.caller import PASSWORD, Application, Caller
 from recorded_answers.conftest import Recorded
-from recorded_answers.refusals import record_refusals
+from recorded_answers.error_responses import record_refusals
 
 ADA = {"email": "ada@example.org", "password": PASSWORD}
 

@@ -3,8 +3,11 @@ from datetime import timedelta
 from threading import Event
 from typing import Any
 
-from recorded_answers.application import Application, Caller
-from recorded_answers.bank import (
+from recorded_answers.caller import Application, Caller
+from recorded_answers.conftest import Recorded
+from recorded_answers.error_responses import record_refusals
+from recorded_answers.event_stream import follow
+from recorded_answers.installed_provider import (
     Answer,
     ProviderFailed,
     ProviderRateLimited,
@@ -13,9 +16,6 @@ from recorded_answers.bank import (
     position,
     problem,
 )
-from recorded_answers.conftest import Recorded
-from recorded_answers.event_stream import follow
-from recorded_answers.refusals import record_refusals
 
 FORCED = {"force": True}
 LATER = {"Prefer": "respond-async"}

@@ -2,7 +2,7 @@ import json
 
 from sqlalchemy import create_engine, text
 
-from recorded_answers.application import Application
+from recorded_answers.caller import Application
 from recorded_answers.conftest import Recorded
 from recorded_answers.routes import document
 

@@ -1,8 +1,8 @@
 from typing import Any
 
-from recorded_answers.application import PASSWORD, Application
+from recorded_answers.caller import PASSWORD, Application
 from recorded_answers.conftest import Recorded
-from recorded_answers.refusals import record_refusals
+from recorded_answers.error_responses import record_refusals
 
 OWN = {"Origin": "http://127.0.0.1:8000"}
 

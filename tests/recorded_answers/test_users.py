@@ -1,6 +1,6 @@
-from recorded_answers.application import PASSWORD, Application
+from recorded_answers.caller import PASSWORD, Application
 from recorded_answers.conftest import Recorded
-from recorded_answers.refusals import record_refusals
+from recorded_answers.error_responses import record_refusals
 
 ADA = {"email": "Ada@example.org", "password": PASSWORD}
 BETTER = "an albatross over ten bridges"

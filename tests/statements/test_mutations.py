@@ -14,7 +14,7 @@ from dashtam.domain.money import parse_amount
 from dashtam.domain.statement import Reading, Statement
 from dashtam.statements import formats
 from statements.statement_text import NOW
-from statements.test_documents import DOCUMENTS, mapping_of
+from statements.test_expected_output import DOCUMENTS, mapping_of
 
 POISON = [
     b"NaN", b"1E400", b"Infinity", b"1_000", b"99991231", b"00000000", b"\0", b"\xff\xfe",

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from api_client import Person
-from syncs import scene as scenes
-from syncs.scene import Scene
+from application import Person
+from syncs import sync_services as scenes
+from syncs.sync_services import Scene
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from api_client import Person
+from application import Person
 from dashtam.application.connections import connect
 from dashtam.application.connections.connect import NewConnection
 from dashtam.application.provider import CredentialsRefused, ProviderRateLimited, Report
@@ -19,7 +19,7 @@ from dashtam.security import key_ring
 from dashtam.security.cipher import KeyRingCipher
 from dashtam.security.key_ring import LiveKeyRing
 from scripted_provider import ACCESS, SECRET, account
-from syncs.scene import Scene
+from syncs.sync_services import Scene
 
 
 @dataclass

@@ -14,14 +14,14 @@ from sqlalchemy import text
 from structlog import get_logger
 from structlog.testing import capture_logs
 
-from api_client import Person
+from application import Person
 from dashtam.application.provider import Pace, ProviderFailed, ProviderRateLimited, Report
 from dashtam.application.syncs import claims, schedule, sync_run
 from dashtam.bootstrap.worker import Worker, WorkerOptions
 from dashtam.database.engine import open_engine
 from dashtam.domain.sync import SyncState
 from scripted_provider import account
-from syncs.scene import Scene
+from syncs.sync_services import Scene
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DAILY = Pace(timedelta(days=1), 24)

@@ -1,0 +1,167 @@
+"""What fails inside is told to nobody outside."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from api.problem_assertions import assert_problem
+from api.test_ownership import BODIES, call, name_of
+from application import Api
+from dashtam.application.ports import Services
+from dashtam.bootstrap import Installation
+from dashtam.database.unit_of_work import Database, UnitOfWork
+from dashtam.domain.errors import Unavailable
+from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
+from dashtam.presentation.routers.api.v1.routes.route import Auth
+
+SECRET = "SELECT balance FROM accounts /var/lib/dashtam.db 31415926.53"  # noqa: S105 - it only has to be recognised
+# What admits a request works; whatever it then asks for does not.
+WORKING = {"sessions", "now", "undone", "users", "idempotency_keys", "new_id"}
+TROUBLES: list[BaseException] = [
+    RuntimeError(SECRET),
+    KeyError(SECRET),
+    ValueError(SECRET),
+    AssertionError(SECRET),
+    RecursionError(SECRET),
+    MemoryError(SECRET),
+    UnicodeDecodeError("utf-8", SECRET.encode(), 0, 1, SECRET),
+    OSError(28, SECRET, SECRET),
+    StopIteration(SECRET),
+]
+
+
+class BrokenWork:
+    """Work of which most nouns fail."""
+
+    def __init__(self, real: UnitOfWork, database: "BrokenDatabase") -> None:
+        self._real = real
+        self._database = database
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the real one has
+        if self._database.trouble is not None and name not in WORKING:
+            raise self._database.trouble
+        return getattr(self._real, name)
+
+
+class BrokenDatabase(Database):
+    """The real database, until the test breaks it."""
+
+    def __init__(self, services: Services) -> None:
+        self._real = services.database
+        self.trouble: BaseException | None = None
+
+    @contextmanager
+    def read(self) -> Iterator[Any]:
+        with self._real.read() as work:
+            yield BrokenWork(work, self)
+
+    @contextmanager
+    def write(self, address: str = "") -> Iterator[Any]:
+        with self._real.write(address) as work:
+            yield BrokenWork(work, self)
+
+
+@pytest.fixture
+def broken(
+    start_api: Callable[..., Api], monkeypatch: pytest.MonkeyPatch
+) -> tuple[Api, BrokenDatabase]:
+    """The application on a database that the test breaks when it likes."""
+    made: list[BrokenDatabase] = []
+    world_of = Installation.services
+
+    def services(installation: Installation) -> Services:
+        real = world_of(installation)
+        made.append(BrokenDatabase(real))
+        return replace(real, database=made[-1])
+
+    monkeypatch.setattr(Installation, "services", services)
+    policies = ("API_READ", "API_WRITE", "SYNC", "AUTH")
+    api = start_api(rate_limits=dict.fromkeys(policies, "100000/100000"))
+    return api, made[0]
+
+
+def test_no_failure_tells_what_failed(
+    broken: tuple[Api, BrokenDatabase],
+    subtests: pytest.Subtests,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    api, database = broken
+    ada = api.person()
+    answered = 0
+    for route in ROUTES:
+        if route.auth is Auth.NOBODY or name_of(route) == "GET /imports/formats":
+            continue
+        for trouble in TROUBLES:
+            with subtests.test(route=name_of(route), trouble=type(trouble).__name__):
+                database.trouble = trouble
+                answer = call(ada, route, str(ada.id))
+                database.trouble = None
+                if answer.status_code < 400 or answer.status_code in {403, 404, 422}:
+                    continue
+                answered += 1
+                problem = assert_problem(answer, 500, "internal_error", limited=False)
+                assert problem["detail"] == "Something went wrong here. It was logged."
+                for part in ("SELECT", "FROM", "/var/lib", "31415926"):
+                    assert part not in answer.text
+    assert answered > 100
+    printed = capsys.readouterr()
+    assert "request_failed" in printed.out + printed.err
+    assert SECRET not in printed.out + printed.err
+
+
+def test_a_failure_echoes_nothing_of_what_was_sent(broken: tuple[Api, BrokenDatabase]) -> None:
+    api, database = broken
+    ada = api.person()
+    database.trouble = RuntimeError(SECRET)
+    path = f"/accounts/{ada.id}/balance-snapshots"
+    for answer in (
+        ada.get(path, params={"x": "CANARY"}, headers={"User-Agent": "CANARY"}),
+        ada.post(path, json={"balance": "4711.00", "x": "CANARY"}),
+        ada.post("/accounts", json={"name": "CANARY", "account_type": "cash", "currency": "USD",
+                                    "balance": "4711.00"}),
+        ada.post("/imports", data={"format": "balance_csv"}, **BODIES["POST /imports"]),
+    ):  # fmt: skip
+        assert_problem(answer, 500, limited=False)
+        assert "CANARY" not in answer.text
+        assert "4711" not in answer.text
+        assert ada.token not in answer.text
+
+
+def test_a_database_that_is_away_is_503_that_says_when_to_come_back(
+    broken: tuple[Api, BrokenDatabase],
+) -> None:
+    api, database = broken
+    ada = api.person()
+    database.trouble = Unavailable()
+    for answer in (
+        ada.get("/accounts"),
+        ada.get("/balance-snapshots"),
+        ada.post("/accounts", json=BODIES["POST /accounts"]["json"]),
+    ):
+        assert_problem_of_503(answer)
+    database.trouble = None
+    assert ada.get("/accounts").json()["total_count"] == 0
+
+
+def assert_problem_of_503(answer: Any) -> None:  # noqa: ANN401 - what httpx gives
+    assert answer.status_code == 503
+    assert answer.json()["type"].endswith("/unavailable")
+    assert answer.headers["Retry-After"] == "5"
+
+
+def test_what_failed_was_not_done_and_its_key_is_free(broken: tuple[Api, BrokenDatabase]) -> None:
+    api, database = broken
+    ada = api.person()
+    key = {"Idempotency-Key": "mine"}
+    body = BODIES["POST /accounts"]
+    for trouble in (RuntimeError(SECRET), Unavailable()):
+        database.trouble = trouble
+        assert ada.post("/accounts", headers=key, **body).status_code in {500, 503}
+        database.trouble = None
+        assert ada.get("/accounts").json()["total_count"] == 0
+    assert ada.post("/accounts", headers=key, **body).status_code == 201
+    assert ada.post("/accounts", headers=key, **body).status_code == 201
+    assert ada.get("/accounts").json()["total_count"] == 1
