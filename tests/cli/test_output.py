@@ -6,7 +6,6 @@ import pty
 import subprocess
 import sys
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -140,8 +139,9 @@ def in_a_terminal(database_url: str, *words: str) -> str:
 
 
 def test_an_account_can_be_closed_today(filled: CommandLine) -> None:
-    today = f"{datetime.now(UTC):%Y-%m-%d}"  # noqa: TID251 - the command's own clock
-    assert "closed" in filled("accounts", "change", "Villa", "--close", today)
+    today = filled.clock()
+    filled.clock = lambda: today
+    assert "closed" in filled("accounts", "change", "Villa", "--close", today.date())
     assert "not blanks alone" in filled.refused(
         "accounts", "add", " ", "5", "--currency", "USD", status=2
     )

@@ -29,6 +29,11 @@ def port() -> Iterator[int]:
         yield found
 
 
+def is_half_a_second(duration_s: float) -> bool:
+    """Tell the half second from the five of an idle connection, on a busy machine too."""
+    return 0.4 < duration_s < 2.5
+
+
 def drip_until_closed(wire: socket.socket, drop: bytes) -> float:
     """Return after how many seconds a client that keeps sending was thrown out, 3 at most."""
     started = time.monotonic()
@@ -44,12 +49,12 @@ def test_unfinished_headers_are_waited_for_half_a_second(port: int, sent: bytes)
     with connect(port, sent) as wire:
         received, closed_after_s = read_until_closed(wire)
     assert received == b""
-    assert 0.4 < closed_after_s < 0.8
+    assert is_half_a_second(closed_after_s)
 
 
 def test_headers_that_drip_are_waited_for_no_longer(port: int) -> None:
     with connect(port, GET[:-2]) as wire:
-        assert 0.4 < drip_until_closed(wire, b"X: y\r\n") < 0.9
+        assert is_half_a_second(drip_until_closed(wire, b"X: y\r\n"))
 
 
 @pytest.mark.parametrize("sent", [b"G", b"\r\n", GET[:-2]])
@@ -60,7 +65,7 @@ def test_the_next_request_of_a_kept_connection_has_as_long(port: int, sent: byte
         wire.sendall(sent)
         received, closed_after_s = read_until_closed(wire)
     assert received == b""
-    assert 0.4 < closed_after_s < 0.8
+    assert is_half_a_second(closed_after_s)
 
 
 def test_an_idle_connection_is_kept_for_the_five_seconds_of_uvicorn(port: int) -> None:
@@ -68,7 +73,7 @@ def test_an_idle_connection_is_kept_for_the_five_seconds_of_uvicorn(port: int) -
         assert read_answer(wire) == b"0"
         received, closed_after_s = read_until_closed(wire)
     assert received == b""
-    assert 4.5 < closed_after_s < 6
+    assert 4.5 < closed_after_s < 9
 
 
 @pytest.mark.parametrize("sent", [POST, POST + b"abc", CHUNKED, CHUNKED + b"3\r\nab"])
@@ -76,7 +81,7 @@ def test_an_unfinished_body_is_waited_for_half_a_second(port: int, sent: bytes) 
     with connect(port, sent) as wire:
         received, closed_after_s = read_until_closed(wire)
     assert received == b""
-    assert 0.4 < closed_after_s < 0.8
+    assert is_half_a_second(closed_after_s)
 
 
 def test_a_body_that_keeps_coming_may_take_long(port: int) -> None:
@@ -109,7 +114,7 @@ def test_whoever_is_asked_for_the_body_and_sends_none_is_closed(port: int) -> No
     with connect(port, POST.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")) as wire:
         received, closed_after_s = read_until_closed(wire)
     assert received == b"HTTP/1.1 100 Continue\r\n\r\n"
-    assert 0.4 < closed_after_s < 1.2
+    assert is_half_a_second(closed_after_s)
 
 
 def test_a_client_may_wait_long_for_its_answer(port: int) -> None:
@@ -117,7 +122,7 @@ def test_a_client_may_wait_long_for_its_answer(port: int) -> None:
         assert read_answer(wire) == b"0"
         # The half of a next request has its own half second, from the answer on.
         _, closed_after_s = read_until_closed(wire)
-    assert 0.4 < closed_after_s < 0.8
+    assert is_half_a_second(closed_after_s)
 
 
 def test_pipelined_requests_are_answered_in_order(port: int) -> None:
@@ -184,14 +189,14 @@ def test_a_connection_is_idle_also_when_the_body_came_after_its_answer(port: int
         wire.sendall(b"x" * 10)
         received, closed_after_s = read_until_closed(wire)
     assert received == b""
-    assert 4.5 < closed_after_s < 6
+    assert 4.5 < closed_after_s < 9
 
 
 def test_a_body_that_drips_after_its_answer_is_not_thrown_away_for_ever(port: int) -> None:
     head = POST.replace(b" / ", b" /refused ").replace(b"10", b"10000")
     with connect(port, head) as wire:
         assert read_answer(wire) == b"refused"
-        assert 0.4 < drip_until_closed(wire, b"x") < 0.9
+        assert is_half_a_second(drip_until_closed(wire, b"x"))
 
 
 BARE_400 = b"HTTP/1.1 400 Bad Request\r\n"
