@@ -1,4 +1,4 @@
-"""What every test in a browser stands on."""
+"""The fixtures of every test in a browser."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack

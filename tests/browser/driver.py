@@ -89,7 +89,7 @@ class Served:
     def ask(
         self, method: str, path: str, sent: object = None, headers: Mapping[str, str] | None = None
     ) -> Any:  # noqa: ANN401 - JSON
-        """Send one request and return what its answer holds, None where it is empty."""
+        """Send one request and return the JSON of its answer, None where it is empty."""
         own = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         own |= {"Content-Type": "application/json"} | dict(headers or {})
         body = sent if isinstance(sent, bytes) or sent is None else json.dumps(sent).encode()
@@ -130,9 +130,9 @@ def serving(data: Path, **settings: str) -> Iterator[Served]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "dashtam", "serve", "--data", str(data), "--port", str(port)]
-    surroundings = dict(os.environ) | {"DASHTAM_LOG_LEVEL": "warning"} | settings  # noqa: TID251 - a child's
+    environment = dict(os.environ) | {"DASHTAM_LOG_LEVEL": "warning"} | settings  # noqa: TID251 - a child's
     with subprocess.Popen(
-        command, env=surroundings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         served = Served(f"http://127.0.0.1:{port}")
         try:
@@ -154,9 +154,9 @@ def _wait_for(url: str) -> None:
             time.sleep(0.05)
 
 
-@dataclass  # without slots: Playwright keeps its own notes on whoever listens
+@dataclass  # without slots: Playwright stores attributes on its listeners
 class Person:
-    """Somebody in front of a browser. What goes wrong behind the page is kept."""
+    """Somebody in front of a browser, and the errors behind the page."""
 
     page: Page
     served: Served
@@ -178,7 +178,7 @@ class Person:
             self.complaints.append(f"{message.type}: {message.text}")
 
     def _answer(self, response: Response) -> None:
-        # What a change answers is not always read to its end.
+        # The answer to a change is not always read to its end.
         if response.request.method != "GET":
             self.under_way.discard(response.request)
 
@@ -223,7 +223,7 @@ class Person:
         self.page.wait_for_timeout(300)
 
     def field_errors(self) -> list[str]:
-        """Return what axe-core finds on the page as it stands."""
+        """Return the findings of axe-core on the page."""
         self.settle()
         self.page.evaluate(AXE.read_text("utf-8") + ";window.axe = axe; undefined")
         found = self.page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
@@ -273,7 +273,7 @@ def statement(days: int, last: date) -> bytes:
 
 
 def balance_in(content: bytes, day: date) -> str:
-    """Return what the statement says of a day."""
+    """Return the statement's line of a day."""
     for line in content.decode().splitlines():
         if line.startswith(day.isoformat()):
             return line.split(",")[1]

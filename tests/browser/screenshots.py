@@ -25,7 +25,7 @@ SHARPNESS: Final = 1.5
 
 @contextmanager
 def demonstration() -> Iterator[dict[str, Any]]:
-    """Serve the samples from a folder of their own, and give what to sign in with."""
+    """Serve the samples from a folder of their own, and give the credentials to sign in with."""
     with tempfile.TemporaryDirectory() as data:
         command = [sys.executable, "-m", "dashtam", "demo", "--json"]
         command += ["--data", data, "--port", str(PORT)]

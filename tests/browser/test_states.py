@@ -1,4 +1,4 @@
-"""What the page does when something is missing: the network, the session, an answer, news."""
+"""The page when something is missing: the network, the session, an answer, news."""
 
 import re
 from datetime import timedelta
@@ -94,7 +94,7 @@ def test_a_session_that_was_ended_leads_to_signing_in(
     person.expected.append("401")
     page = person.page
     person.sign_in()
-    # What is still on its way would be the first to be refused, and take the link along.
+    # A request that is still on its way would be the first to be refused, and take the link along.
     page.locator(".sparkline").first.wait_for()
     person.settle()
     for session in person.served.ask("GET", "/sessions")["sessions"]:

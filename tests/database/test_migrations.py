@@ -1,4 +1,4 @@
-"""Migrations: once, whoever starts together or is killed on the way."""
+"""Migrations run once, when processes start together or are killed on the way."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The edge names, bounds, answers and logs every request, whatever the application does."""
+"""The middleware names, bounds, answers and logs every request, also when the application fails."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ SECRET = "4711.00"  # noqa: S105 - a balance that no log may hold
 
 @dataclass
 class Answer:
-    """What the edge sent, and what it logged."""
+    """The messages that the middleware sent, and its log."""
 
     messages: list[Message]
     logs: list[dict[str, Any]]

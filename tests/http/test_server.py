@@ -79,7 +79,7 @@ def test_an_empty_body_leaves_nothing_to_be_sent() -> None:
 
 
 class Sent(asyncio.Transport):
-    """A transport that tells what it was given."""
+    """A transport that tells its bytes."""
 
     def __init__(self) -> None:
         super().__init__()

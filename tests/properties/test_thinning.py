@@ -1,4 +1,4 @@
-"""Leaving values out: what stays is what a chart of all of them would show."""
+"""Thinned values: a chart of them shows the same as one of all values."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

@@ -82,7 +82,7 @@ def test_a_total_is_the_sum_of_what_each_account_last_held(
     found: list[Account], drawn: tuple[TimeGrid, Calendar]
 ) -> None:
     grid, calendar = drawn
-    # What lies behind the end is not given.
+    # No balance after the end is given.
     given = [Account([one for one in account.balances if one[0] <= grid.ends[-1]],
                      account.closed_at) for account in found]  # fmt: skip
     points = sum_balances((account.series() for account in given), grid, USD)

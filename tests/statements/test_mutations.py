@@ -1,4 +1,4 @@
-"""Whatever happens to a document on its way, it is read or refused; nothing crashes."""
+"""A damaged document is read or refused; nothing crashes."""
 
 import io
 import random
@@ -57,12 +57,12 @@ def check_reading(reading: Reading) -> None:
 
 
 def sentence_of(content: bytes, slug: str | None, mapping: dict[str, object] | None) -> str:
-    """Check every statement, and return the refusal's sentence, empty where there is none."""
+    """Check every statement, and return the error's sentence, empty where there is none."""
     try:
         for statement in formats.read(io.BytesIO(content), format=slug, mapping=mapping, now=NOW):
             check(statement)
-    except DashtamError as refusal:
-        return str(refusal) or "no sentence" * 1_000
+    except DashtamError as error:
+        return str(error) or "no sentence" * 1_000
     return ""
 
 

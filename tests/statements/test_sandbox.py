@@ -29,9 +29,9 @@ SLOW = "took longer"
 
 
 def reading_error(file: BinaryIO, slug: str | None = None) -> str:
-    with pytest.raises(DashtamError) as refusal:
+    with pytest.raises(DashtamError) as error:
         list(read_in_sandbox(file, slug))
-    return str(refusal.value)
+    return str(error.value)
 
 
 @pytest.mark.parametrize(

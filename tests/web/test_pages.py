@@ -30,7 +30,7 @@ VOID = {"meta", "link", "img", "wbr", "path"}
 
 
 class Outline(HTMLParser):
-    """What a page is made of; it fails where an element is not closed in its turn."""
+    """The elements of a page; it fails where an element is not closed in its order."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
