@@ -102,7 +102,7 @@ def connect(port: int, sent: bytes = b"") -> socket.socket:
 
 
 def read_until_closed(wire: socket.socket) -> tuple[bytes, float]:
-    """Return what the server still sent, and after how many seconds it closed."""
+    """Return the bytes that the server still sent, and after how many seconds it closed."""
     started, received = time.monotonic(), b""
     try:
         while chunk := wire.recv(1 << 16):
@@ -128,7 +128,7 @@ if __name__ == "__main__":
         app,
         host="127.0.0.1",
         port=int(sys.argv[1]),
-        started=lambda: print("started", flush=True),  # noqa: T201 - what the parent waits for
+        started=lambda: print("started", flush=True),  # noqa: T201 - the parent waits for it
         timeouts=Timeouts(headers_s=1.5, body_s=1.5, reader_s=1.5),
     )
     print("closed", flush=True)  # noqa: T201 - it shows that the caller goes on

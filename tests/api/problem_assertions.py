@@ -1,4 +1,4 @@
-"""What every error answer has to look like."""
+"""The form of every error response."""
 
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ LIMIT_HEADERS: Final = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLim
 
 
 def assert_problem(
-    answer: Any,  # noqa: ANN401 - what httpx gives
+    answer: Any,  # noqa: ANN401 - a response
     status: int,
     slug: str | None = None,
     *,
@@ -46,14 +46,14 @@ def assert_problem(
     assert problem["trace_id"] == answer.headers["X-Request-Id"]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Cache-Control"] == "no-store"
-    for fault in problem.get("errors", []):
-        assert [*fault] in (["parameter", "code", "detail"], ["pointer", "code", "detail"])
+    for one in problem.get("errors", []):
+        assert [*one] in (["parameter", "code", "detail"], ["pointer", "code", "detail"])
     if limited:
         assert_limit_headers(answer)
     return problem
 
 
-def assert_limit_headers(answer: Any) -> None:  # noqa: ANN401 - what httpx gives
+def assert_limit_headers(answer: Any) -> None:  # noqa: ANN401 - a response
     for name in LIMIT_HEADERS:
         assert answer.headers[name].isascii(), name
         assert answer.headers[name].isdigit(), name

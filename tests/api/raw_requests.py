@@ -1,4 +1,4 @@
-"""Requests that are sent as they are, whatever they hold."""
+"""Requests that are sent as they are, malformed or not."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from api.problem_assertions import assert_limit_headers, assert_problem
 from application import Person
 
 
-def ask(person: Person, path: str, query: str = "") -> Any:  # noqa: ANN401 - what httpx gives
+def ask(person: Person, path: str, query: str = "") -> Any:  # noqa: ANN401 - a response
     """Send exactly this, without anything being encoded on the way."""
     answer = person.get(f"{path}?{query}" if query else path)
     assert answer.status_code < 500, answer.text
@@ -16,4 +16,4 @@ def ask(person: Person, path: str, query: str = "") -> Any:  # noqa: ANN401 - wh
 
 def assert_names(answer: Any, status: int, *parameters: str) -> None:  # noqa: ANN401 - see above
     problem = assert_problem(answer, status, "validation_failed")
-    assert sorted({fault["parameter"] for fault in problem["errors"]}) == sorted(parameters)
+    assert sorted({one["parameter"] for one in problem["errors"]}) == sorted(parameters)

@@ -1,94 +1,53 @@
-"""Reading asks for nothing that only writing can get."""
+"""Reads are admitted without writes, and public routes without the database."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any
-
-import pytest
 
 from api.problem_assertions import assert_problem
-from application import Api, Person
-from dashtam.application.ports import Services
-from dashtam.bootstrap import Installation
-from dashtam.database.unit_of_work import Database
-from dashtam.domain.errors import Unavailable
-
-
-class Away(Database):
-    """A database of which the test takes one half away."""
-
-    def __init__(self, services: Services) -> None:
-        self._real = services.database
-        self.cache = self.writes = True
-
-    @contextmanager
-    def read(self) -> Iterator[Any]:
-        if not self.cache:
-            raise Unavailable
-        with self._real.read() as work:
-            yield work
-
-    @contextmanager
-    def write(self, address: str = "") -> Iterator[Any]:
-        if not self.writes:
-            raise Unavailable
-        with self._real.write(address) as work:
-            yield work
-
-
-@pytest.fixture
-def away(start_api: Callable[..., Api], monkeypatch: pytest.MonkeyPatch) -> tuple[Api, Away]:
-    """The application on a database of which the test takes one half away."""
-    made: list[Away] = []
-    world_of = Installation.services
-
-    def services(installation: Installation) -> Services:
-        real = world_of(installation)
-        made.append(Away(real))
-        return replace(real, database=made[-1])
-
-    monkeypatch.setattr(Installation, "services", services)
-    return start_api(), made[0]
+from application import App, Applications, Person
+from concurrency import wait_until
+from faulty_database import open_faulty
 
 
 def reader_of(ada: Person) -> Person:
     token = ada.post("/access-tokens", json={"name": "dashboard"}).json()["token"]
-    return Person(ada.id, ada.client, token)
+    return ada.with_token(token)
 
 
-def test_a_read_only_token_reads_where_nothing_can_be_written(away: tuple[Api, Away]) -> None:
-    api, database = away
-    ada = api.person()
+def test_a_read_only_token_reads_where_nothing_can_be_written(
+    applications: Applications,
+) -> None:
+    app, database = open_faulty(applications)
+    ada = app.person()
     reader = reader_of(ada)
-    database.writes = False
+    database.can_write = False
     for _ in range(3):
         assert reader.get("/balance-snapshots").status_code == 200
-    database.writes = True
-    noted_by = time.monotonic() + 10
-    while ada.get("/access-tokens").json()["access_tokens"][0]["last_used_at"] is None:
+    database.can_write = True
+
+    def is_use_recorded() -> bool:
         assert reader.get("/balance-snapshots").status_code == 200
-        assert time.monotonic() < noted_by
-        time.sleep(0.05)
+        (token,) = ada.get("/access-tokens").json()["access_tokens"]
+        return token["last_used_at"] is not None
+
+    wait_until(is_use_recorded)
 
 
-def test_a_read_only_token_reads_while_somebody_writes(api: Api, ada: Person) -> None:
+def test_a_read_only_token_reads_while_somebody_writes(app: App, ada: Person) -> None:
     reader = reader_of(ada)
-    with api.services.database.write() as work:
+    with app.services.database.write() as work:
         work.users.lock_for_recording(ada.id)
         started = time.monotonic()
         assert reader.get("/balance-snapshots").status_code == 200
         assert time.monotonic() - started < 3
 
 
-def test_who_need_not_be_signed_in_is_admitted_without_the_database(
-    away: tuple[Api, Away],
+def test_public_routes_are_admitted_without_the_database(
+    applications: Applications,
 ) -> None:
-    api, database = away
-    database.cache = database.writes = False
+    app, database = open_faulty(applications)
+    database.can_read = database.can_write = False
     for path in ("/sessions", "/tokens", "/users"):
-        answer = api.client.post(
+        answer = app.client.post(
             f"/api/v1{path}", content=b"{", headers={"Content-Type": "application/json"}
         )
         assert_problem(answer, 400, "validation_failed")

@@ -12,7 +12,7 @@ import pytest
 
 from api.problem_assertions import assert_problem
 from api.snapshot_lists import column, upload
-from application import Api, Person
+from application import App, Person
 
 EVER = {"start_date": "1900-01-01", "end_date": "9999-12-31"}
 DAY = timedelta(days=1)
@@ -22,9 +22,9 @@ def instant(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def record(api: Api, person: Person, account_id: str, *rows: tuple[str, str]) -> None:
+def record(app: App, person: Person, account_id: str, *rows: tuple[str, str]) -> None:
     given = ({"captured_at": at, "balance": balance} for at, balance in rows)
-    api.record(person, account_id, *given)
+    app.record(person, account_id, *given)
 
 
 def totals(person: Person, **query: str) -> Any:  # noqa: ANN401 - JSON
@@ -39,7 +39,7 @@ def points(answer: Any, currency: str = "USD") -> list[tuple[str, str, int, int]
 
 
 @pytest.fixture
-def daily(api: Api, ada: Person) -> str:
+def daily(app: App, ada: Person) -> str:
     """An account of 400 days, whose balance wanders."""
     chance = random.Random(4)  # noqa: S311 - nothing secret
     account_id = ada.account("100.00", captured_at="2022-12-31T10:00:00Z")
@@ -47,7 +47,7 @@ def daily(api: Api, ada: Person) -> str:
         (str(datetime(2023, 1, 1, 10, tzinfo=UTC) + day * DAY), f"{chance.randint(-999, 999)}.10")
         for day in range(400)
     ]
-    record(api, ada, account_id, *rows)
+    record(app, ada, account_id, *rows)
     return account_id
 
 
@@ -81,10 +81,10 @@ def test_a_history_with_no_more_points_than_asked_for_is_the_same_byte_for_byte(
     assert same.headers["ETag"] == whole.headers["ETag"]
 
 
-def test_an_interval_shows_the_last_snapshot_of_each(api: Api, ada: Person) -> None:
+def test_an_interval_shows_the_last_snapshot_of_each(app: App, ada: Person) -> None:
     account_id = ada.account("1", captured_at="2025-03-29T22:59:00Z")
     record(
-        api, ada, account_id,
+        app, ada, account_id,
         ("2025-03-29T23:00:00Z", "2"), ("2025-03-30T21:59:59.999999Z", "3"),
         ("2025-03-30T22:00:00Z", "4"), ("2025-04-01T12:00:00Z", "5"),
         ("2025-04-01T12:00:00Z", "6"),
@@ -130,7 +130,7 @@ def test_what_is_no_such_value_is_400_that_names_it(ada: Person, name: str, text
     account_id = ada.account()
     for path in ("/balance-history", f"/accounts/{account_id}/balance-history"):
         problem = assert_problem(ada.get(path, params=EVER | {name: text}), 400)
-        assert [fault["parameter"] for fault in problem["errors"]] == [name]
+        assert [one["parameter"] for one in problem["errors"]] == [name]
         assert name != "tz" or repr(text[:64]) in problem["detail"]
 
 
@@ -138,17 +138,17 @@ def test_a_range_that_cannot_be_is_400(ada: Person) -> None:
     backwards = {"start_date": "2025-02-01", "end_date": "2025-01-01"}
     assert_problem(ada.get("/balance-history", params=backwards), 400, "invalid_date_range")
     problem = assert_problem(ada.get("/balance-history"), 400, "validation_failed")
-    assert [fault["parameter"] for fault in problem["errors"]] == ["start_date", "end_date"]
+    assert [one["parameter"] for one in problem["errors"]] == ["start_date", "end_date"]
     query = EVER | {"group_by": "owner"}
     problem = assert_problem(ada.get("/balance-history", params=query), 400, "validation_failed")
     assert "currency, account" in problem["detail"]
 
 
-def test_totals_carry_each_accounts_last_balance_forward(api: Api, ada: Person) -> None:
+def test_totals_carry_each_accounts_last_balance_forward(app: App, ada: Person) -> None:
     first = ada.account("10.00", captured_at="2025-01-01T10:00:00Z")
     second = ada.account("5", captured_at="2025-01-03T10:00:00Z", currency="USD")
     ada.account("500", captured_at="2025-01-02T10:00:00Z", currency="JPY")
-    record(api, ada, first, ("2025-01-04T10:00:00Z", "-10.125"))
+    record(app, ada, first, ("2025-01-04T10:00:00Z", "-10.125"))
 
     answer = totals(ada, start_date="2025-01-01", end_date="2025-01-05")
 
@@ -191,11 +191,11 @@ def test_a_closed_account_counts_until_it_was_closed(ada: Person) -> None:
     ]
 
 
-def test_the_last_point_is_the_headline_total(api: Api, ada: Person) -> None:
-    now = datetime.now(UTC)  # noqa: TID251 - the clock is the application's own
+def test_the_last_point_is_the_headline_total(app: App, ada: Person) -> None:
+    now = app.clock()
     account_id = ada.account("10", captured_at="2025-01-01T10:00:00Z")
     # A file of today may hold a balance of this noon or night, and it counts at once.
-    record(api, ada, account_id, (str(now + timedelta(minutes=3)), "12.500"))
+    record(app, ada, account_id, (str(now + timedelta(minutes=3)), "12.500"))
     ada.account("1.250", currency="KWD", captured_at="2025-01-01T10:00:00Z")
     file = upload(ada, ["2025-01-02,9,Retracted,USD"])
     ada.delete(f"/syncs/{file['id']}")
@@ -205,7 +205,8 @@ def test_the_last_point_is_the_headline_total(api: Api, ada: Person) -> None:
     ada.patch(f"/accounts/{closed}", json={"closed_at": now.isoformat()})
     headline = ada.get("/balance-snapshots").json()["total_balance_by_currency"]
     assert headline == {"KWD": "1.250", "USD": "-287.500"}
-    later = datetime.now(UTC)  # noqa: TID251 - see above
+    app.clock.advance(seconds=1)
+    later = app.clock()
     for end in (later + timedelta(seconds=5), later + 400 * DAY, instant("9999-12-31T00:00:00Z")):
         for query in ({"interval": "day"}, {"interval": "month", "tz": "Pacific/Kiritimati"},
                       {"interval": "week", "max_points": "2"}):  # fmt: skip
@@ -229,12 +230,12 @@ def test_someone_without_accounts_has_no_series(ada: Person) -> None:
     assert totals(ada, group_by="account")["accounts"] == []
 
 
-def test_every_account_has_a_series_of_its_own(api: Api, ada: Person) -> None:
+def test_every_account_has_a_series_of_its_own(app: App, ada: Person) -> None:
     second = ada.account("5", captured_at="2025-01-03T10:00:00Z", name="Beta", currency="JPY")
     first = ada.account("10.00", captured_at="2025-01-01T10:00:00Z", name="Alpha")
     hidden = ada.account("1", name="Aaa")
     ada.patch(f"/accounts/{hidden}", json={"is_hidden": True})
-    record(api, ada, first, ("2025-01-03T10:00:00Z", "12.00"))
+    record(app, ada, first, ("2025-01-03T10:00:00Z", "12.00"))
     answer = totals(ada, group_by="account", end_date="2025-01-04T12:00:00Z")
     assert list(answer) == ["accounts", "start_date", "end_date", "interval", "tz"]
     assert answer["accounts"] == [
@@ -296,7 +297,7 @@ def days_of(zone: ZoneInfo, start: date, end: datetime) -> Iterator[datetime]:
         yield at
 
 
-def test_totals_are_what_the_histories_of_the_accounts_add_up_to(api: Api, ada: Person) -> None:
+def test_totals_are_what_the_histories_of_the_accounts_add_up_to(app: App, ada: Person) -> None:
     chance = random.Random(2)  # noqa: S311 - nothing secret
     start, end = datetime(2024, 9, 20, 12, tzinfo=UTC), datetime(2024, 12, 3, 18, tzinfo=UTC)
     closings: dict[str, datetime | None] = {}
@@ -304,7 +305,7 @@ def test_totals_are_what_the_histories_of_the_accounts_add_up_to(api: Api, ada: 
         account_id = ada.account("3.5", captured_at="2024-09-01T00:00:00Z", name=f"A{number}")
         hours = sorted(chance.randint(0, 24 * 110) for _ in range(chance.randint(0, 60)))
         record(
-            api, ada, account_id,
+            app, ada, account_id,
             *((str(instant("2024-09-01T06:00:00Z") + timedelta(hours=hour)),
                f"{chance.randint(-10**15, 10**15)}.{chance.randint(0, 999)}") for hour in hours),
         )  # fmt: skip
@@ -336,7 +337,7 @@ def test_totals_are_what_the_histories_of_the_accounts_add_up_to(api: Api, ada: 
     assert found == expected
 
 
-def test_a_snapshot_tells_which_sync_recorded_it(api: Api, ada: Person) -> None:
+def test_a_snapshot_tells_which_sync_recorded_it(app: App, ada: Person) -> None:
     done = upload(ada, ["2025-01-01,1,Giro,USD", "2025-01-02,2,Giro,USD"])
     again = upload(ada, ["2025-01-02,3,Giro,USD"])
     account_id = done["accounts"][0]["account_id"]
@@ -356,10 +357,10 @@ def test_a_snapshot_tells_which_sync_recorded_it(api: Api, ada: Person) -> None:
         f"{path}/{uuid4()}/sync",
     ):
         assert assert_problem(ada.get(wrong), 404)["detail"] == "Snapshot not found"
-    eve = api.person("eve@example.com")
+    eve = app.person("eve@example.com")
     assert_problem(eve.get(of_last), 403, "forbidden")
     own = eve.account()
     problem = assert_problem(eve.get(of_last.replace(account_id, own)), 404, "not_found")
     assert problem["detail"] == "Snapshot not found"
     bad = assert_problem(ada.get(f"{path}/x/sync"), 400, "validation_failed")
-    assert [fault["parameter"] for fault in bad["errors"]] == ["snapshot_id"]
+    assert [one["parameter"] for one in bad["errors"]] == ["snapshot_id"]

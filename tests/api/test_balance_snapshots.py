@@ -1,4 +1,4 @@
-"""Which snapshots are served, in what order, and from what each changed."""
+"""The snapshots of lists: their order, limits and filters, and their changes."""
 
 from uuid import uuid4
 
@@ -6,18 +6,18 @@ import pytest
 
 from api.problem_assertions import assert_problem
 from api.snapshot_lists import assert_is_empty, column, recent, upload
-from application import Api, Person
+from application import App, Person
 
 AT = "2025-03-01T10:00:00Z"
 
 
 def test_ties_stand_in_order_of_recording_and_recent_is_the_exact_reverse(
-    api: Api, ada: Person
+    app: App, ada: Person
 ) -> None:
     account_id = ada.account("1")
     rows = [{"balance": str(number), "captured_at": AT} for number in (5, 3, 4, 2)]
-    api.record(ada, account_id, *rows, {"balance": "9", "captured_at": "2025-02-01T00:00:00Z"})
-    api.record(ada, account_id, {"balance": "1", "captured_at": AT})
+    app.record(ada, account_id, *rows, {"balance": "9", "captured_at": "2025-02-01T00:00:00Z"})
+    app.record(ada, account_id, {"balance": "1", "captured_at": AT})
     history = ada.history(account_id)
     order = ["1.00", "9.00", "5.00", "3.00", "4.00", "2.00", "1.00"]
     assert column(history, "balance") == order
@@ -28,10 +28,10 @@ def test_ties_stand_in_order_of_recording_and_recent_is_the_exact_reverse(
     assert latest["id"] == history["snapshots"][-1]["id"]
 
 
-def test_many_at_one_instant_leave_the_last_recorded_as_latest(api: Api, ada: Person) -> None:
+def test_many_at_one_instant_leave_the_last_recorded_as_latest(app: App, ada: Person) -> None:
     account_id = ada.account("1")
     rows = [{"balance": str(number), "captured_at": AT} for number in range(150)]
-    api.record(ada, account_id, *rows)
+    app.record(ada, account_id, *rows)
     answer = recent(ada, account_id, limit="100")
     assert column(answer, "balance") == [f"{number}.00" for number in range(149, 49, -1)]
     assert set(column(answer, "change_amount")) == {"1.00"}
@@ -39,10 +39,10 @@ def test_many_at_one_instant_leave_the_last_recorded_as_latest(api: Api, ada: Pe
 
 
 def test_recent_changes_compare_beyond_the_limit_and_history_within_the_answer(
-    api: Api, ada: Person
+    app: App, ada: Person
 ) -> None:
     account_id = ada.account("10")
-    api.record(
+    app.record(
         ada,
         account_id,
         {"balance": "20", "captured_at": "2025-02-01T00:00:00Z"},
@@ -58,9 +58,9 @@ def test_recent_changes_compare_beyond_the_limit_and_history_within_the_answer(
     assert column(answer, "change_amount") == [None, "30.00"]
 
 
-def test_a_source_filters_the_series_and_what_changes_compare_to(api: Api, ada: Person) -> None:
+def test_a_source_filters_the_series_and_what_changes_compare_to(app: App, ada: Person) -> None:
     account_id = ada.account("1")
-    api.record(
+    app.record(
         ada,
         account_id,
         {"balance": "10", "captured_at": "2025-02-01T00:00:00Z", "source": "manual_sync"},
@@ -94,13 +94,13 @@ def test_any_other_limit_is_refused_by_name(ada: Person, subtests: pytest.Subtes
                 f"/accounts/{ada.account()}/balance-snapshots", params={"limit": limit}
             )
             problem = assert_problem(answer, 400, "validation_failed")
-            assert [fault["parameter"] for fault in problem["errors"]] == ["limit"]
+            assert [one["parameter"] for one in problem["errors"]] == ["limit"]
 
 
-def test_thirty_are_listed_unless_said_otherwise(api: Api, ada: Person) -> None:
+def test_thirty_are_listed_unless_said_otherwise(app: App, ada: Person) -> None:
     account_id = ada.account("0")
     rows = [{"balance": str(number), "captured_at": AT} for number in range(1, 40)]
-    api.record(ada, account_id, *rows)
+    app.record(ada, account_id, *rows)
     answer = recent(ada, account_id)
     assert answer["total_count"] == 30
     assert (answer["start_balance"], answer["end_balance"]) == ("10.00", "39.00")
@@ -199,7 +199,7 @@ def test_any_other_include_is_refused(ada: Person, subtests: pytest.Subtests) ->
             assert_problem(answer, 400, "validation_failed")
 
 
-def test_a_sign_turns_the_whole_history_and_back(ada: Person) -> None:
+def test_a_sign_negates_the_whole_history_and_back(ada: Person) -> None:
     done = upload(ada, ["2025-01-01,100.50,Card,USD", "2025-01-02,80,Card,USD"])
     path = f"/accounts/{done['accounts'][0]['account_id']}"
     account_id = path.rpartition("/")[2]
@@ -238,12 +238,12 @@ def test_a_manual_account_keeps_its_sign(ada: Person) -> None:
 # The count is the use case's own: on one database it is proof enough, and twice as quick.
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_more_than_50_000_rows_are_refused_with_their_number_and_the_way_out(
-    api: Api, ada: Person
+    app: App, ada: Person
 ) -> None:
     account_id = ada.account("0", captured_at="2020-01-01T00:00:00Z")
     days = [f"20{year:02}-{month:02}-" for year in range(1, 3) for month in range(1, 11)]
     for day in days:
-        api.record(
+        app.record(
             ada,
             account_id,
             *(

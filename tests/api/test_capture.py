@@ -1,6 +1,5 @@
-"""How snapshots come to be: typed, imported, taken back; and with which source."""
+"""Snapshots that are typed, imported and retracted, and their sources."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -8,16 +7,14 @@ import pytest
 
 from api.problem_assertions import assert_problem
 from api.snapshot_lists import assert_is_empty, column, upload
-from application import Api, Person
+from application import App, Person
 from dashtam.domain.account import AccountId
 from dashtam.domain.sync import SyncId
 
 AT = "2025-03-01T10:00:00Z"
 
 
-def test_what_is_taken_back_is_gone_from_every_reading_and_can_come_again(
-    api: Api, ada: Person
-) -> None:
+def test_retracted_rows_are_in_no_answer_and_can_be_imported_again(app: App, ada: Person) -> None:
     rows = ["2025-01-01,1,Giro,EUR", "2025-01-02,2,Giro,EUR"]
     first = upload(ada, rows)
     account_id = first["accounts"][0]["account_id"]
@@ -30,16 +27,16 @@ def test_what_is_taken_back_is_gone_from_every_reading_and_can_come_again(
     assert (again["recorded"], again["skipped"]) == (2, 0)
     assert again["accounts"][0]["account_id"] == account_id
     assert column(ada.history(account_id), "balance") == ["1.00", "2.00"]
-    with api.services.database.read() as work:
+    with app.services.database.read() as work:
         assert len(list(work.balance_snapshots.links(AccountId(UUID(account_id))))) == 4
         retracted = work.syncs.get(SyncId(UUID(first["id"])))
         assert retracted is not None
         assert retracted.retracted_at is not None
 
 
-def test_a_live_sync_cannot_be_taken_back(api: Api, ada: Person) -> None:
+def test_a_live_sync_cannot_be_retracted(app: App, ada: Person) -> None:
     account_id = ada.account("1")
-    api.record(ada, account_id, {"balance": "2", "captured_at": AT})
+    app.record(ada, account_id, {"balance": "2", "captured_at": AT})
     live = ada.get("/syncs").json()["syncs"]
     run = next(row for row in live if row["source"] == "account_sync")
     assert_problem(ada.delete(f"/syncs/{run['id']}"), 409, "conflict")
@@ -127,9 +124,8 @@ def test_a_dry_run_tells_all_and_records_nothing(ada: Person) -> None:
     assert ada.get("/syncs").json()["total_count"] == 0
 
 
-def test_an_account_can_be_closed_today_before_noon(start_api: Callable[..., Api]) -> None:
-    morning = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
-    ada = start_api(clock=lambda: morning).person()
+def test_an_account_can_be_closed_today_before_noon(app: App, ada: Person) -> None:
+    app.clock.now = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
     path = f"/accounts/{ada.account()}"
     closed = ada.patch(path, json={"closed_at": "2026-11-22"})
     assert (closed.status_code, closed.json()["closed_at"]) == (200, "2026-11-22T08:30:00Z")
@@ -147,14 +143,14 @@ def test_a_name_has_something_to_see(ada: Person, name: str) -> None:
     assert ada.get(path).json()["name"] == "House"
 
 
-def test_the_log_tells_from_where_something_was_done(api: Api, ada: Person) -> None:
+def test_the_log_tells_from_where_something_was_done(app: App, ada: Person) -> None:
     account_id = ada.account()
     ada.type(account_id, "5.00", "2025-02-01T00:00:00Z")
     ada.patch(f"/accounts/{account_id}", json={"name": "Other"})
     done = upload(ada, ["2025-01-01,1,Giro,EUR"])
     ada.delete(f"/syncs/{done['id']}")
     ada.post("/access-tokens", json={"name": "script"}, headers={"Idempotency-Key": "1"})
-    with api.services.database.read() as work:
+    with app.services.database.read() as work:
         lines = work.audit_log.newest(100, ada.id)
     events = {line.event: line.address for line in lines}
     assert set(events) == {

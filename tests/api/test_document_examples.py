@@ -1,13 +1,12 @@
 """The document's own JSON, field for field and in its order."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from application import Api, Person
+from application import App, Applications, Person
 
 ACCOUNT = "123e4567-e89b-12d3-a456-426614174000"
 LATEST = """
@@ -97,24 +96,24 @@ def written(answer: object) -> str:
 
 @pytest.fixture
 def account_id(ada: Person) -> str:
-    """An account whose first snapshot is of 2024, and which the document's can be put into."""
+    """An account whose first snapshot is of 2024, before those of the document."""
     made: str = ada.account(balance="1.00", captured_at="2024-01-01T00:00:00Z")
     return made
 
 
-def test_latest_snapshots_are_the_documents(api: Api, ada: Person, account_id: str) -> None:
+def test_latest_snapshots_are_the_documents(app: App, ada: Person, account_id: str) -> None:
     expected = document(LATEST)
     before = {"captured_at": "2025-12-25T10:00:00Z", "balance": "24500.00"}
-    api.record(ada, account_id, before, expected["snapshots"][0])
+    app.record(ada, account_id, before, expected["snapshots"][0])
 
     answer = ada.get("/balance-snapshots")
 
     assert answer.text.replace(account_id, ACCOUNT) == json.dumps(expected, separators=(",", ":"))
 
 
-def test_a_history_is_the_documents(api: Api, ada: Person, account_id: str) -> None:
+def test_a_history_is_the_documents(app: App, ada: Person, account_id: str) -> None:
     expected = document(HISTORY)
-    api.record(ada, account_id, *expected["snapshots"])
+    app.record(ada, account_id, *expected["snapshots"])
 
     query = {"start_date": "2025-01-01T00:00:00Z", "end_date": "2025-12-31T23:59:59Z"}
     answer = ada.get(f"/accounts/{account_id}/balance-history", params=query)
@@ -123,10 +122,10 @@ def test_a_history_is_the_documents(api: Api, ada: Person, account_id: str) -> N
 
 
 def test_recent_snapshots_have_the_structure_of_a_history_newest_first(
-    api: Api, ada: Person, account_id: str
+    app: App, ada: Person, account_id: str
 ) -> None:
     expected = document(HISTORY)
-    api.record(ada, account_id, *expected["snapshots"])
+    app.record(ada, account_id, *expected["snapshots"])
 
     answer = ada.get(f"/accounts/{account_id}/balance-snapshots", params={"limit": "2"}).json()
 
@@ -146,8 +145,8 @@ def test_an_account_that_is_not_there_is_the_documents_error(ada: Person) -> Non
     assert answer.text == json.dumps(expected, separators=(",", ":"))
 
 
-def test_every_limited_answer_has_the_documents_headers(start_api: Callable[..., Api]) -> None:
-    ada = start_api().person()
+def test_every_limited_answer_has_the_documents_headers(applications: Applications) -> None:
+    ada = applications.open().person()
     first = ada.get("/balance-snapshots")
     assert (first.headers["X-RateLimit-Limit"], first.headers["X-RateLimit-Remaining"]) == (
         "100",
@@ -156,10 +155,9 @@ def test_every_limited_answer_has_the_documents_headers(start_api: Callable[...,
     assert int(first.headers["X-RateLimit-Reset"]) > 1_700_000_000
     assert "Retry-After" not in first.headers
     path = f"/accounts/{uuid4()}/balance-snapshots"
-    answers = [ada.get(path) for _ in range(110)]
-    refused = next(answer for answer in answers if answer.status_code == 429)
-    # A bucket holds 100, and fills by one every 0.6 s while they are spent.
-    assert 99 <= answers.index(refused) <= 105
+    answers = [ada.get(path) for _ in range(100)]
+    assert [answer.status_code for answer in answers] == [404] * 99 + [429]
+    refused = answers[-1]
     assert refused.json()["type"] == "https://api.dashtam.com/errors/rate_limited"
     assert refused.headers["X-RateLimit-Remaining"] == "0"
     assert int(refused.headers["Retry-After"]) >= 1
@@ -170,9 +168,9 @@ def test_every_limited_answer_has_the_documents_headers(start_api: Callable[...,
     ["account_sync", "holdings_sync", "manual_sync", "scheduled_sync", "initial_connection"],
 )
 def test_each_source_of_the_document_is_served_and_filtered(
-    api: Api, ada: Person, account_id: str, source: str
+    app: App, ada: Person, account_id: str, source: str
 ) -> None:
     at = "2025-03-01T10:00:00Z"
-    api.record(ada, account_id, {"balance": "2.00", "captured_at": at, "source": source})
+    app.record(ada, account_id, {"balance": "2.00", "captured_at": at, "source": source})
     found = ada.history(account_id, source=source)["snapshots"]
     assert [row["source"] for row in found if row["captured_at"] == at] == [source]

@@ -1,4 +1,4 @@
-"""The log: what it says of errors, and what only somebody who looks for one has it say."""
+"""The log of errors, with their messages for debugging alone."""
 
 import json
 
@@ -9,7 +9,7 @@ from dashtam.bootstrap import logs
 
 
 @pytest.mark.parametrize("debug", [False, True])
-def test_what_an_error_says_is_logged_for_debugging_alone(
+def test_the_message_of_an_error_is_logged_for_debugging_alone(
     capsys: pytest.CaptureFixture[str], *, debug: bool
 ) -> None:
     try:

@@ -1,4 +1,4 @@
-"""What is wrong in a body is pointed at, as RFC 6901 says."""
+"""Errors in a body point at their field, as RFC 6901 says."""
 
 import pytest
 
@@ -20,9 +20,9 @@ NEW = {"name": "Giro", "account_type": "checking", "currency": "EUR", "balance":
     ],
 )
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_fault_points_at_its_field(ada: Person, body: object, pointer: str) -> None:
+def test_an_error_points_at_its_field(ada: Person, body: object, pointer: str) -> None:
     problem = assert_problem(ada.post("/accounts", json=body), 422, "unprocessable")
-    assert [fault["pointer"] for fault in problem["errors"]] == [pointer]
+    assert [one["pointer"] for one in problem["errors"]] == [pointer]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

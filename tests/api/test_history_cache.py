@@ -1,4 +1,4 @@
-"""What lies ready is sent byte for byte as it would be made of the rows."""
+"""Responses from the history cache equal those from the rows, byte for byte."""
 
 import asyncio
 import subprocess
@@ -21,9 +21,8 @@ from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from application import Api, Person
+from application import App, Applications, Person
 from dashtam.application.history.verification import verify
-from dashtam.bootstrap import Installation
 from dashtam.bootstrap.background_tasks import BackgroundTasks
 from dashtam.database.engine import open_engine
 from dashtam.database.history_cache import history_cache
@@ -55,12 +54,12 @@ ALL = {"start_date": "1990-01-01", "end_date": "2990-01-01"}
 
 @pytest.fixture
 def fast_answers(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Tell of each request that could have an answer ready whether it had."""
+    """Tell of each request that the fast path could answer whether it did."""
     answered: list[bool] = []
     call = FastPath.__call__
 
-    async def watched(shortcut: FastPath, scope: Scope, receive: Receive, send: Send) -> None:
-        passed = shortcut._app  # noqa: SLF001 - it is watched, not used
+    async def watched(fast_path: FastPath, scope: Scope, receive: Receive, send: Send) -> None:
+        passed = fast_path._app  # noqa: SLF001 - it is watched, not used
 
         async def passed_on(*given: Any) -> None:  # noqa: ANN401 - as they come
             answered.append(False)
@@ -68,10 +67,10 @@ def fast_answers(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
         of_snapshots = scope.get("path", "").endswith(("/balance-snapshots", "/balance-history"))
         if scope["type"] != "http" or scope["method"] != "GET" or not of_snapshots:
-            await call(shortcut, scope, receive, send)
+            await call(fast_path, scope, receive, send)
             return
         before = len(answered)
-        watching = copy(shortcut)
+        watching = copy(fast_path)
         watching._app = passed_on  # noqa: SLF001 - see above
         await call(watching, scope, receive, send)
         if len(answered) == before:
@@ -82,20 +81,13 @@ def fast_answers(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
 
 @pytest.fixture
-def plain(api: Api, monkeypatch: pytest.MonkeyPatch) -> TestClient:
+def plain(applications: Applications) -> TestClient:
     """The same database, served from its rows alone."""
-    world_of = Installation.services
-    monkeypatch.setattr(
-        Installation,
-        "services",
-        lambda installation: replace(world_of(installation), history_cache=None),
-    )
-    client = TestClient(api.installation.app(), raise_server_exceptions=False)
-    monkeypatch.setattr(Installation, "services", world_of)
-    return client
+    without_cache = applications.installation(lambda real: replace(real, history_cache=None))
+    return TestClient(without_cache.app(), raise_server_exceptions=False)
 
 
-def asked_of(account_id: str, *ranges: tuple[datetime, datetime]) -> list[str]:
+def paths_of(account_id: str, *ranges: tuple[datetime, datetime]) -> list[str]:
     paths = ["/balance-snapshots", "/balance-snapshots?include=hidden,closed"]
     paths += [f"/accounts/{account_id}/balance-snapshots?limit={n}" for n in (1, 2, 30, 100)]
     periods = [ALL] + [
@@ -105,21 +97,21 @@ def asked_of(account_id: str, *ranges: tuple[datetime, datetime]) -> list[str]:
 
 
 def assert_same(person: Person, plain: TestClient, paths: list[str]) -> None:
-    by_rows = Person(person.id, plain, person.token)
+    by_rows = replace(person, client=plain)
     for path in paths:
-        ready, made = person.get(path), by_rows.get(path)
-        assert ready.status_code == made.status_code, path
-        if made.status_code == 200:
-            assert ready.content == made.content, path
-            assert ready.headers["ETag"] == made.headers["ETag"]
-            assert set(made.headers) == set(ready.headers)
+        cached, expected = person.get(path), by_rows.get(path)
+        assert cached.status_code == expected.status_code, path
+        if expected.status_code == 200:
+            assert cached.content == expected.content, path
+            assert cached.headers["ETag"] == expected.headers["ETag"]
+            assert set(expected.headers) == set(cached.headers)
 
 
 def day(number: int) -> str:
     return (START + timedelta(days=number)).isoformat()
 
 
-def test_long_histories_lie_ready_and_are_those_of_the_rows(
+def test_long_histories_are_cached_and_equal_those_of_the_rows(
     ada: Person, plain: TestClient, fast_answers: list[bool]
 ) -> None:
     account_id = ada.account("0", captured_at=day(0))
@@ -136,7 +128,7 @@ def test_long_histories_lie_ready_and_are_those_of_the_rows(
         )
     ]
     fast_answers.clear()
-    assert_same(ada, plain, asked_of(account_id, *ranges))
+    assert_same(ada, plain, paths_of(account_id, *ranges))
     assert fast_answers
     assert all(fast_answers)
 
@@ -181,64 +173,64 @@ CHANGES = {
 }
 
 
-def test_whatever_happens_what_lies_ready_is_what_the_rows_say(
-    api: Api, plain: TestClient, proof: Callable[[int], int], fast_answers: list[bool]
+def test_after_any_changes_the_cache_equals_the_rows(
+    app: App, plain: TestClient, proof: Callable[[int], int], fast_answers: list[bool]
 ) -> None:
     people = iter(range(1_000_000))
 
     @given(ACTS, st.integers(0, 400), st.integers(1, 300))
     @settings(max_examples=proof(200), deadline=None, suppress_health_check=list(HealthCheck))
     def holds(acts: list[Act], first: int, days: int) -> None:
-        ada = api.person(f"ada{next(people)}@example.com")
+        ada = app.person(f"ada{next(people)}@example.com")
         imported = b"Date,Balance,Account\n2024-01-03,7.00,Card\n2024-02-03,8.00,Card\n"
         ada.post("/imports", files={"file": ("c.csv", imported)})
         account_id = ada.get("/accounts").json()["accounts"][0]["id"]
         start = START + timedelta(days=first)
-        paths = asked_of(account_id, (start, start + timedelta(days=days)))
+        paths = paths_of(account_id, (start, start + timedelta(days=days)))
         for place, (kind, number) in enumerate(acts):
             act(ada, account_id, place, kind, number)
             assert_same(ada, plain, paths)
 
     holds()
     assert sum(fast_answers) > len(fast_answers) / 2
-    assert verify(api.services.database).outdated_chunks == []
+    assert verify(app.services.database).outdated_chunks == []
 
 
-def test_nobody_gets_what_lies_ready_for_another(api: Api, ada: Person) -> None:
+def test_nobody_gets_the_cached_history_of_another(app: App, ada: Person) -> None:
     account_id = ada.account("5")
-    bob = api.person("bob@example.com")
-    for path in asked_of(account_id)[2:]:
+    bob = app.person("bob@example.com")
+    for path in paths_of(account_id)[2:]:
         assert ada.get(path).status_code == 200
         assert bob.get(path).status_code == 403
-        assert api.client.get(f"/api/v1{path}").status_code == 401
+        assert app.client.get(f"/api/v1{path}").status_code == 401
 
 
 def test_a_session_that_ended_gets_nothing_more(ada: Person, fast_answers: list[bool]) -> None:
     account_id = ada.account("5")
-    paths = asked_of(account_id)
+    paths = paths_of(account_id)
     assert [ada.get(path).status_code for path in paths * 2] == [200] * len(paths) * 2
     assert all(fast_answers)
     assert ada.delete("/sessions/current").status_code == 204
     assert [ada.get(path).status_code for path in paths] == [401] * len(paths)
 
 
-def test_a_read_only_token_reads_what_lies_ready_until_it_is_revoked(
+def test_a_read_only_token_reads_the_cache_until_it_is_revoked(
     ada: Person, fast_answers: list[bool]
 ) -> None:
     account_id = ada.account("5")
     made = ada.post("/access-tokens", json={"name": "chart"}).json()
-    reader = Person(ada.id, ada.client, made["token"])
-    paths = asked_of(account_id)
+    reader = ada.with_token(made["token"])
+    paths = paths_of(account_id)
     assert [reader.get(path).status_code for path in paths] == [200] * len(paths)
     assert all(fast_answers)
     ada.delete(f"/access-tokens/{made['id']}")
     assert [reader.get(path).status_code for path in paths] == [401] * len(paths)
 
 
-def test_answers_that_lie_ready_spend_like_any_other(
-    start_api: Callable[..., Api], fast_answers: list[bool]
+def test_cached_responses_spend_like_any_other(
+    applications: Applications, fast_answers: list[bool]
 ) -> None:
-    ada = start_api(rate_limits={"API_READ": "3/1"}).person()
+    ada = applications.open(rate_limits={"API_READ": "3/1"}).person()
     path = f"/accounts/{ada.account('5')}/balance-snapshots"
     answers = [ada.get(path) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
@@ -247,9 +239,9 @@ def test_answers_that_lie_ready_spend_like_any_other(
     assert fast_answers == [True, True, True, False]
 
 
-def test_what_the_client_has_is_not_sent_again(ada: Person) -> None:
+def test_a_response_that_the_client_has_is_not_sent_again(ada: Person) -> None:
     account_id = ada.account("5")
-    etags = {path: ada.get(path).headers["ETag"] for path in asked_of(account_id)}
+    etags = {path: ada.get(path).headers["ETag"] for path in paths_of(account_id)}
     for path, etag in etags.items():
         again = ada.get(path, headers={"If-None-Match": f'"x", {etag}'})
         assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", etag)
@@ -259,8 +251,8 @@ def test_what_the_client_has_is_not_sent_again(ada: Person) -> None:
 
 
 @pytest.mark.parametrize("damage", ["compressed", "missing", "swapped", "latest"])
-def test_pages_damaged_by_hand_are_noticed_and_made_anew(
-    api: Api, ada: Person, plain: TestClient, damage: str
+def test_chunks_damaged_by_hand_are_noticed_and_rebuilt(
+    app: App, ada: Person, plain: TestClient, damage: str
 ) -> None:
     ids = [ada.account("1", name=name) for name in ("A", "B")]
     for account_id in ids:
@@ -268,27 +260,27 @@ def test_pages_damaged_by_hand_are_noticed_and_made_anew(
             ada.type(
                 account_id, f"{number}", f"2026-01-01T00:{number // 60:02d}:{number % 60:02d}Z"
             )
-    hurt(api, UUID(ids[0]), UUID(ids[1]), damage)
-    assert_same(ada, plain, asked_of(ids[0]))
-    assert_same(ada, plain, asked_of(ids[0]))
-    hurt(api, UUID(ids[0]), UUID(ids[1]), damage)
-    assert verify(api.services.database).outdated_chunks == [UUID(ids[0])]
-    assert verify(api.services.database).outdated_chunks == []
+    damage_cache(app, UUID(ids[0]), UUID(ids[1]), damage)
+    assert_same(ada, plain, paths_of(ids[0]))
+    assert_same(ada, plain, paths_of(ids[0]))
+    damage_cache(app, UUID(ids[0]), UUID(ids[1]), damage)
+    assert verify(app.services.database).outdated_chunks == [UUID(ids[0])]
+    assert verify(app.services.database).outdated_chunks == []
 
 
-def test_damage_that_many_see_is_mended_once(
-    api: Api, ada: Person, monkeypatch: pytest.MonkeyPatch
+def test_damage_that_many_read_is_repaired_once(
+    app: App, ada: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account_id = ada.account("5")
-    hurt(api, UUID(account_id), UUID(account_id), "latest")
+    damage_cache(app, UUID(account_id), UUID(account_id), "latest")
     tasks: list[Callable[[], object]] = []
     monkeypatch.setattr(BackgroundTasks, "start", lambda _threads, task: tasks.append(task))
     for _ in range(3):
         assert ada.get("/balance-snapshots").status_code == 200
     assert len(tasks) == 1
     tasks.pop()()
-    assert verify(api.services.database).outdated_chunks == []
-    hurt(api, UUID(account_id), UUID(account_id), "latest")
+    assert verify(app.services.database).outdated_chunks == []
+    damage_cache(app, UUID(account_id), UUID(account_id), "latest")
     ada.get("/balance-snapshots")
     assert len(tasks) == 1
 
@@ -305,8 +297,8 @@ def test_answers_with_long_queries_do_not_fill_the_memory(ada: Person) -> None:
     assert 0 < sum(len(key[1]) for key in still) <= 200_000
 
 
-def test_pages_are_rendered_as_those_that_were_kept_before() -> None:
-    """Whoever changes this adds a migration that empties the pages: they were made before."""
+def test_snapshots_are_rendered_as_those_stored_before() -> None:
+    """A change of this needs a migration that empties the cache, which holds the form before."""
     usd = Currency.of("USD")
     snapshot = BalanceSnapshot(
         id=SnapshotId(UUID(int=1)),
@@ -333,12 +325,12 @@ EXPECTED = (
 )
 
 
-def hurt(api: Api, account_id: UUID, other: UUID, damage: str) -> None:
-    """Do by hand to an account's pages what nobody should."""
-    pages = history_chunks.c
-    first = select(func.min(pages.last_at)).where(pages.account_id == account_id)
-    page = (pages.account_id == account_id) & (pages.last_at == first.scalar_subquery())
-    with api.services.database.write() as work:
+def damage_cache(app: App, account_id: UUID, other: UUID, damage: str) -> None:
+    """Damage an account's cached history by hand."""
+    chunks = history_chunks.c
+    first = select(func.min(chunks.last_at)).where(chunks.account_id == account_id)
+    page = (chunks.account_id == account_id) & (chunks.last_at == first.scalar_subquery())
+    with app.services.database.write() as work:
         connection = work._connection  # noqa: SLF001 - by hand
         if damage == "missing":
             connection.execute(delete(history_chunks).where(page))
@@ -348,14 +340,14 @@ def hurt(api: Api, account_id: UUID, other: UUID, damage: str) -> None:
         else:
             compressed = b"damaged"
             if damage == "swapped":
-                wanted = select(pages.compressed).where(pages.account_id == other)
+                wanted = select(chunks.compressed).where(chunks.account_id == other)
                 compressed = connection.execute(
-                    wanted.order_by(pages.last_at).limit(1)
+                    wanted.order_by(chunks.last_at).limit(1)
                 ).scalar_one()
             connection.execute(update(history_chunks).where(page).values(compressed=compressed))
 
 
-def test_the_first_instant_there_is_is_nothing_before_the_first_page(
+def test_the_first_instant_there_is_has_no_chunk_before_it(
     ada: Person, plain: TestClient, fast_answers: list[bool]
 ) -> None:
     account_id = ada.account("5")
@@ -366,7 +358,7 @@ def test_the_first_instant_there_is_is_nothing_before_the_first_page(
     assert "history_chunks_damaged" not in {log["event"] for log in logs}
 
 
-def test_a_long_history_is_not_read_where_everybody_waits(
+def test_a_long_history_is_not_read_in_the_event_loop(
     ada: Person, plain: TestClient, fast_answers: list[bool]
 ) -> None:
     account_id = ada.account("0", captured_at=day(0))
@@ -375,12 +367,12 @@ def test_a_long_history_is_not_read_where_everybody_waits(
     file = "\n".join(["Date,Balance", *rows]).encode()
     ada.post("/imports", files={"file": ("b.csv", file)}, data={"account_id": account_id})
     last_day = START + timedelta(days=1, hours=longest - 2)
-    paths = asked_of(account_id, (START, last_day))[-2:]
+    paths = paths_of(account_id, (START, last_day))[-2:]
     assert_same(ada, plain, paths)
     assert fast_answers == [False, True]
 
 
-def test_reading_what_lies_ready_gives_up_no_lock_of_a_writer(
+def test_reading_the_cache_gives_up_no_lock_of_a_writer(
     migrated_sqlite: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "dashtam.db"
@@ -430,11 +422,11 @@ def test_a_postgresql_that_is_away_is_not_asked_by_every_reader() -> None:
     assert len(came) == 1
 
 
-def test_what_a_url_says_to_the_other_driver_is_no_hindrance(
-    start_api: Callable[..., Api], database_url: str, fast_answers: list[bool]
+def test_url_options_of_the_other_driver_do_no_harm(
+    applications: Applications, database_url: str, fast_answers: list[bool]
 ) -> None:
     told = "?connect_timeout=5&application_name=dashtam" if "postgresql" in database_url else ""
-    ada = start_api(database_url=database_url + told).person()
+    ada = applications.open(database_url=database_url + told).person()
     ada.account("5")
     assert ada.get("/balance-snapshots").status_code == 200
     assert fast_answers == [True]

@@ -1,4 +1,4 @@
-"""What accounts hold now, as investment statements come, go and are taken back."""
+"""The holdings of accounts, as investment statements are imported and retracted."""
 
 from collections.abc import Sequence
 from pathlib import Path

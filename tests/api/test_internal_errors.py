@@ -1,6 +1,6 @@
-"""What fails inside is told to nobody outside."""
+"""An internal error tells nobody its cause."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -9,16 +9,15 @@ import pytest
 
 from api.problem_assertions import assert_problem
 from api.test_ownership import BODIES, call, name_of
-from application import Api
+from application import UNLIMITED, App, Applications
 from dashtam.application.ports import Services
-from dashtam.bootstrap import Installation
 from dashtam.database.unit_of_work import Database, UnitOfWork
 from dashtam.domain.errors import Unavailable
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
 from dashtam.presentation.routers.api.v1.routes.route import Auth
 
 SECRET = "SELECT balance FROM accounts /var/lib/dashtam.db 31415926.53"  # noqa: S105 - it only has to be recognised
-# What admits a request works; whatever it then asks for does not.
+# Admitting a request works; everything after that fails.
 WORKING = {"sessions", "now", "undone", "users", "idempotency_keys", "new_id"}
 TROUBLES: list[BaseException] = [
     RuntimeError(SECRET),
@@ -40,7 +39,7 @@ class BrokenWork:
         self._real = real
         self._database = database
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the real one has
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as the real one
         if self._database.trouble is not None and name not in WORKING:
             raise self._database.trouble
         return getattr(self._real, name)
@@ -49,47 +48,44 @@ class BrokenWork:
 class BrokenDatabase(Database):
     """The real database, until the test breaks it."""
 
-    def __init__(self, services: Services) -> None:
-        self._real = services.database
-        self.trouble: BaseException | None = None
+    real: Database
+    trouble: BaseException | None = None
+
+    def __init__(self) -> None:
+        """Take the real database later."""
 
     @contextmanager
     def read(self) -> Iterator[Any]:
-        with self._real.read() as work:
+        with self.real.read() as work:
             yield BrokenWork(work, self)
 
     @contextmanager
     def write(self, address: str = "") -> Iterator[Any]:
-        with self._real.write(address) as work:
+        with self.real.write(address) as work:
             yield BrokenWork(work, self)
 
 
 @pytest.fixture
 def broken(
-    start_api: Callable[..., Api], monkeypatch: pytest.MonkeyPatch
-) -> tuple[Api, BrokenDatabase]:
+    applications: Applications,
+) -> tuple[App, BrokenDatabase]:
     """The application on a database that the test breaks when it likes."""
-    made: list[BrokenDatabase] = []
-    world_of = Installation.services
+    database = BrokenDatabase()
 
-    def services(installation: Installation) -> Services:
-        real = world_of(installation)
-        made.append(BrokenDatabase(real))
-        return replace(real, database=made[-1])
+    def stub(real: Services) -> Services:
+        database.real = real.database
+        return replace(real, database=database)
 
-    monkeypatch.setattr(Installation, "services", services)
-    policies = ("API_READ", "API_WRITE", "SYNC", "AUTH")
-    api = start_api(rate_limits=dict.fromkeys(policies, "100000/100000"))
-    return api, made[0]
+    return applications.open(stub, rate_limits=UNLIMITED), database
 
 
-def test_no_failure_tells_what_failed(
-    broken: tuple[Api, BrokenDatabase],
+def test_no_error_tells_its_cause(
+    broken: tuple[App, BrokenDatabase],
     subtests: pytest.Subtests,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    api, database = broken
-    ada = api.person()
+    app, database = broken
+    ada = app.person()
     answered = 0
     for route in ROUTES:
         if route.auth is Auth.NOBODY or name_of(route) == "GET /imports/formats":
@@ -112,9 +108,11 @@ def test_no_failure_tells_what_failed(
     assert SECRET not in printed.out + printed.err
 
 
-def test_a_failure_echoes_nothing_of_what_was_sent(broken: tuple[Api, BrokenDatabase]) -> None:
-    api, database = broken
-    ada = api.person()
+def test_a_failure_echoes_nothing_of_what_was_sent(
+    broken: tuple[App, BrokenDatabase],
+) -> None:
+    app, database = broken
+    ada = app.person()
     database.trouble = RuntimeError(SECRET)
     path = f"/accounts/{ada.id}/balance-snapshots"
     for answer in (
@@ -131,10 +129,10 @@ def test_a_failure_echoes_nothing_of_what_was_sent(broken: tuple[Api, BrokenData
 
 
 def test_a_database_that_is_away_is_503_that_says_when_to_come_back(
-    broken: tuple[Api, BrokenDatabase],
+    broken: tuple[App, BrokenDatabase],
 ) -> None:
-    api, database = broken
-    ada = api.person()
+    app, database = broken
+    ada = app.person()
     database.trouble = Unavailable()
     for answer in (
         ada.get("/accounts"),
@@ -146,15 +144,17 @@ def test_a_database_that_is_away_is_503_that_says_when_to_come_back(
     assert ada.get("/accounts").json()["total_count"] == 0
 
 
-def assert_problem_of_503(answer: Any) -> None:  # noqa: ANN401 - what httpx gives
+def assert_problem_of_503(answer: Any) -> None:  # noqa: ANN401 - a response
     assert answer.status_code == 503
     assert answer.json()["type"].endswith("/unavailable")
     assert answer.headers["Retry-After"] == "5"
 
 
-def test_what_failed_was_not_done_and_its_key_is_free(broken: tuple[Api, BrokenDatabase]) -> None:
-    api, database = broken
-    ada = api.person()
+def test_a_failed_request_was_not_done_and_its_key_is_free(
+    broken: tuple[App, BrokenDatabase],
+) -> None:
+    app, database = broken
+    ada = app.person()
     key = {"Idempotency-Key": "mine"}
     body = BODIES["POST /accounts"]
     for trouble in (RuntimeError(SECRET), Unavailable()):

@@ -1,4 +1,4 @@
-"""What is sent to the three snapshot endpoints to break them, and the exact answer to each."""
+"""Malformed requests to the three snapshot endpoints, and the exact answer to each."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from application import Person
 
 YEAR = "start_date=2025-01-01&end_date=2025-12-31"
 
-# What counts as an instant, in both places at once, and as what it is read.
+# Texts that are instants, in both parameters at once, each with its instant.
 READ = {
     "2025-03-01T10:00:00Z": "2025-03-01T10:00:00",
     "2025-03-01t10:00:00z": "2025-03-01T10:00:00",

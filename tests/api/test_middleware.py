@@ -1,12 +1,12 @@
-"""What the edge refuses of a route that is limited, and what it tells the pages of others."""
+"""Large bodies that are refused before a handler runs, and preflights of other pages."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from api.problem_assertions import assert_problem
-from application import Api
+from application import App, Applications
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -21,9 +21,9 @@ def in_chunks() -> Iterator[bytes]:
 
 
 def test_a_413_of_a_limited_route_tells_its_limits_and_spends(
-    start_api: Callable[..., Api],
+    applications: Applications,
 ) -> None:
-    ada = start_api(rate_limits={"API_WRITE": "10/1"}).person()
+    ada = applications.open(rate_limits={"API_WRITE": "10/1"}).person()
     for content, left in ((LARGE, "9"), (in_chunks(), "8")):
         answer = ada.post("/accounts", content=content, headers=JSON)
         assert_problem(answer, 413, "payload_too_large")
@@ -32,8 +32,8 @@ def test_a_413_of_a_limited_route_tells_its_limits_and_spends(
     assert_problem(answer, 413, "payload_too_large")
 
 
-def test_who_is_not_signed_in_is_told_so_before_his_body_is_measured(api: Api) -> None:
-    answer = api.client.post("/api/v1/accounts", content=LARGE, headers=JSON)
+def test_who_is_not_signed_in_is_told_so_before_his_body_is_measured(app: App) -> None:
+    answer = app.client.post("/api/v1/accounts", content=LARGE, headers=JSON)
     assert_problem(answer, 401, "unauthorized")
 
 
@@ -42,8 +42,8 @@ def test_who_is_not_signed_in_is_told_so_before_his_body_is_measured(api: Api) -
     [("POST", "/api/v1/nowhere"), ("GET", "/api/v1/accounts"), ("PUT", "/api/v1/accounts"),
      ("POST", "/livez"), ("DELETE", "/api/v1/sessions/current")],
 )  # fmt: skip
-def test_a_large_body_for_nobody_is_413_at_once(api: Api, method: str, path: str) -> None:
-    answer = api.client.request(method, path, content=LARGE, headers=JSON)
+def test_a_large_body_for_nobody_is_413_at_once(app: App, method: str, path: str) -> None:
+    answer = app.client.request(method, path, content=LARGE, headers=JSON)
     assert_problem(answer, 413, "payload_too_large", limited=False)
 
 
@@ -56,17 +56,17 @@ def test_a_large_body_for_nobody_is_413_at_once(api: Api, method: str, path: str
     ],
 )
 def test_a_preflight_that_is_not_allowed_is_told_nothing(
-    start_api: Callable[..., Api], asked: dict[str, str]
+    applications: Applications, asked: dict[str, str]
 ) -> None:
-    client = start_api(cors_origins=ORIGIN).client
+    client = applications.open(cors_origins=ORIGIN).client
     headers = {"Access-Control-Request-Method": "GET"} | asked
     answer = client.options("/api/v1/accounts", headers=headers)
     assert (answer.status_code, answer.content) == (204, b"")
     assert not [name for name in answer.headers if name.startswith("access-control-")]
 
 
-def test_a_preflight_of_a_page_that_may_call_is_told_so(start_api: Callable[..., Api]) -> None:
-    client = start_api(cors_origins=ORIGIN).client
+def test_a_preflight_of_a_page_that_may_call_is_told_so(applications: Applications) -> None:
+    client = applications.open(cors_origins=ORIGIN).client
     headers = {
         "Origin": ORIGIN,
         "Access-Control-Request-Method": "POST",

@@ -1,7 +1,6 @@
-"""Whoever finds every connection or every thread taken is told so, and waits for no longer."""
+"""A request that finds every connection or every thread taken is told so, and waits no longer."""
 
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -11,21 +10,19 @@ from psycopg import sql
 from sqlalchemy import Engine, text
 
 from api.problem_assertions import assert_problem
-from application import Api, Person
+from application import UNLIMITED, App, Applications, Person
 from dashtam.database.engine import open_engine
 
 POOL = 4
-POLICIES = ("API_READ", "API_WRITE", "SYNC", "AUTH")
-UNLIMITED = dict.fromkeys(POLICIES, "100000/100000")
 
 
-def engine_of(api: Api) -> Engine:
-    return api.installation.engine
+def engine_of(app: App) -> Engine:
+    return app.installation.engine
 
 
 @pytest.fixture
-def small(start_api: Callable[..., Api]) -> Api:
-    return start_api(database_pool=POOL, rate_limits=UNLIMITED)
+def small(applications: Applications) -> App:
+    return applications.open(database_pool=POOL, rate_limits=UNLIMITED)
 
 
 def assert_unavailable(ada: Person, path: str = "/accounts") -> None:
@@ -34,7 +31,9 @@ def assert_unavailable(ada: Person, path: str = "/accounts") -> None:
     assert int(answer.headers["Retry-After"]) >= 1
 
 
-def test_a_pool_that_is_taken_answers_503_and_serves_again_when_it_is_free(small: Api) -> None:
+def test_a_pool_that_is_taken_answers_503_and_serves_again_when_it_is_free(
+    small: App,
+) -> None:
     ada = small.person()
     ada.account("1")
     body = {"name": "x", "account_type": "cash", "currency": "USD", "balance": "1"}
@@ -50,7 +49,7 @@ def test_a_pool_that_is_taken_answers_503_and_serves_again_when_it_is_free(small
     assert small.client.get("/readyz").status_code == 200
 
 
-def test_a_crowd_before_a_taken_pool_is_answered_to_the_last(small: Api) -> None:
+def test_every_request_of_many_before_a_taken_pool_is_answered(small: App) -> None:
     ada = small.person()
     ada.account("1")
     with ExitStack() as held, ThreadPoolExecutor(24) as crowd:
@@ -67,7 +66,7 @@ def test_a_crowd_before_a_taken_pool_is_answered_to_the_last(small: Api) -> None
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_server_that_has_no_connection_to_give_is_503(
-    small: Api, database_url: str, postgresql: psycopg.Connection
+    small: App, database_url: str, postgresql: psycopg.Connection
 ) -> None:
     ada = small.person()
     ada.account("1")

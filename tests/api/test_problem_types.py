@@ -1,4 +1,4 @@
-"""What holds of every refusal, and of the threads that answer."""
+"""The problem type of an error, and the threads that answer."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from dashtam.presentation.http.problems import UNPROCESSABLE, problem_type_of
 from dashtam.presentation.routers.api.v1.routes.mount import Workers
 
 
-def test_a_refusal_of_no_class_of_its_own_is_422() -> None:
+def test_an_error_of_no_class_of_its_own_is_422() -> None:
     assert problem_type_of(DashtamError("This cannot be done.")) is UNPROCESSABLE
 
 

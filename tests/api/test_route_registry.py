@@ -1,4 +1,4 @@
-"""The registry, held against a flat list: who may call each route, by which limit, in what work."""
+"""The registry, held against a flat list: tokens, rate limit and transaction of each route."""
 
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
 

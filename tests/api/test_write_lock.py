@@ -1,19 +1,18 @@
-"""Those who wait to write keep nobody from reading."""
+"""Writers that wait keep nobody from reading."""
 
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from application import Api
+from application import Applications
 
 
-def test_reading_goes_on_while_many_wait_for_a_long_import(start_api: Callable[..., Api]) -> None:
-    api = start_api()
-    ada, bob = api.person(), api.person("bob@example.com")
+def test_reading_goes_on_while_many_wait_for_a_long_import(applications: Applications) -> None:
+    app = applications.open()
+    ada, bob = app.person(), app.person("bob@example.com")
     account_id = ada.account("1")
     with ThreadPoolExecutor(20) as pool:
-        # What a long import does: it writes, and holds its user, until it is through.
-        with api.services.database.write() as work:
+        # As a long import does: it writes, and holds its user, until it ends.
+        with app.services.database.write() as work:
             work.users.lock_for_recording(ada.id)
             at = "2025-02-01"
             typed = [pool.submit(ada.type, account_id, str(number), at) for number in range(20)]

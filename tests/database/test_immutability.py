@@ -1,4 +1,4 @@
-"""What was recorded cannot be changed, by whoever writes SQL."""
+"""Recorded rows cannot be changed, in SQL either."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from application import Api, Person
+from application import App, Person
 
 APPEND_ONLY = ("balance_snapshots", "retractions", "audit_log")
 
@@ -62,11 +62,11 @@ def attempts(connection: Connection, table: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def recorded(api: Api, ada: Person) -> None:
+def recorded(app: App, ada: Person) -> None:
     """A few rows in every table that is only ever appended to."""
     account_id = ada.account("1")
     ada.type(account_id, "2", "2025-02-01")
-    api.record(ada, account_id, {"balance": "3", "captured_at": "2025-03-01T10:00:00Z"})
+    app.record(ada, account_id, {"balance": "3", "captured_at": "2025-03-01T10:00:00Z"})
     run = ada.get("/syncs").json()["syncs"][-1]
     assert ada.delete(f"/syncs/{run['id']}").status_code == 204
 

@@ -15,9 +15,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from dashtam.application.history.verification import verify
-from dashtam.bootstrap import Installation
 from multi_process.remote_user import RemoteUser
+from multi_process.stored_history import assert_is_sound
 from server_process import Server, serving
 from servers import Address, Servers
 
@@ -151,8 +150,4 @@ def test_a_database_that_ends_under_load_costs_seconds_and_no_snapshot(
     assert load.statuses[503] > 0
     assert load.acknowledged
     assert load.acknowledged <= ada.snapshot_ids(load.account_id)
-    given = {"data": tmp_path / "data", "database_url": postgresql.url}
-    installation = Installation.open(given)
-    report = verify(installation.database)
-    assert (report.found, report.outdated_chunks) == (0, [])
-    installation.close()
+    assert_is_sound(tmp_path / "data", postgresql.url)

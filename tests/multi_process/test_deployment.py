@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from dashtam.application.history.verification import verify
-from dashtam.bootstrap import Installation
 from dashtam.database.engine import open_engine
 from multi_process.remote_user import RemoteUser
+from multi_process.stored_history import assert_is_sound
 from server_process import Server, serving, start
 
 READS = 30
@@ -140,7 +139,4 @@ def test_two_workers_record_each_sync_once_while_a_server_is_killed(
         " GROUP BY connection_id, due_at HAVING count(*) <> 1"
     )
     assert deployment.query(synced_twice) == []
-    installation = Installation.open({"data": deployment.data, "database_url": deployment.url})
-    report = verify(installation.database)
-    assert (report.found, report.outdated_chunks) == (0, [])
-    installation.close()
+    assert_is_sound(deployment.data, deployment.url)

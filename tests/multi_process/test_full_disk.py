@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from dashtam.application.history.verification import verify
-from dashtam.bootstrap import Installation
 from multi_process.remote_user import RemoteUser
+from multi_process.stored_history import assert_is_sound
 from server_process import Server, serving
 
 UNLIMITED = {
@@ -75,10 +74,7 @@ def test_a_full_disk_refuses_writes_and_serves_reads_until_it_has_space(
     assert acknowledged < ada.snapshot_ids(account_id)
     names = {row["name"] for row in ada.send("GET", "/accounts").json()["accounts"]}
     assert not any(name.startswith("refused") for name in names)
-    installation = Installation.open({"data": tmp_path / "data", "database_url": database_url})
-    report = verify(installation.database)
-    assert (report.found, report.outdated_chunks) == (0, [])
-    installation.close()
+    assert_is_sound(tmp_path / "data", database_url)
 
 
 def import_rows(ada: RemoteUser, name: str) -> Any:  # noqa: ANN401 - a response

@@ -11,8 +11,9 @@ from uuid import UUID
 
 import httpx2
 
-from application import Api, Person
+from application import App, Applications, Person
 from dashtam.application.history.verification import verify
+from dashtam.bootstrap import now
 from dashtam.database.pagination import PageRequest
 from dashtam.domain.sync import SyncState
 from server_process import Server, serving
@@ -29,7 +30,7 @@ def file_of(name: str) -> bytes:
 
 
 def send(server: Server, person: Person, name: str) -> Any:  # noqa: ANN401 - JSON
-    """Import the account's file and return what was answered, None where nothing was."""
+    """Import the account's file and return the answer, None where there was none."""
     try:
         answer = httpx2.post(
             f"{server.url}/api/v1/imports",
@@ -43,9 +44,9 @@ def send(server: Server, person: Person, name: str) -> Any:  # noqa: ANN401 - JS
     return answer.json()
 
 
-def stored(api: Api, person: Person) -> dict[str, int]:
+def stored(app: App, person: Person) -> dict[str, int]:
     """How many balances each account has, by its name."""
-    with api.services.database.read() as work:
+    with app.services.database.read() as work:
         accounts = work.accounts.of_user(person.id, PageRequest(1000)).items
         return {
             account.name: sum(1 for _ in work.balance_snapshots.stream(account.id))
@@ -53,44 +54,46 @@ def stored(api: Api, person: Person) -> dict[str, int]:
         }
 
 
-def assert_sound(api: Api, person: Person) -> None:
+def assert_sound(app: App, person: Person) -> None:
     """Assert that every chain verifies, and that no run seems to go on."""
-    report = verify(api.services.database)
+    report = verify(app.services.database)
     assert (report.findings, report.outdated_chunks) == ([], [])
-    with api.services.database.read() as work:
+    with app.services.database.read() as work:
         runs = work.syncs.of_user(person.id, PageRequest(1000)).items
     assert {run.state for run in runs} <= {SyncState.SUCCEEDED}
     assert len({UUID(str(run.id)) for run in runs}) == len(runs)
 
 
 def test_a_killed_import_is_whole_or_nothing_and_can_be_sent_again(
-    start_api: Callable[..., Api],
+    applications: Applications,
     tmp_path: Path,
     database_url: str,
     proof: Callable[[int], int],
 ) -> None:
-    # Only to look into the database, and to sign someone in: what is killed is another process.
-    api = start_api()
-    person, chance = api.person(), random.Random(21)  # noqa: S311 - no secret
+    # Only to look into the database, and to sign someone in: another process is killed.
+    # The other process issues and accepts tokens by the system's clock.
+    applications.clock.now = now()
+    app = applications.open()
+    person, chance = app.person(), random.Random(21)  # noqa: S311 - no secret
     expected: dict[str, int] = {}
     took_s, cut, name, found = 0.0, 0, "never interrupted", 0
     for number in range(proof(50) + 1):
         with serving(tmp_path / "data", database_url, **LIMITS) as server:
-            # What the last kill interrupted is sent again to who comes after it.
+            # The import that the last kill interrupted is sent again to the next server.
             started = time.monotonic()
             again = send(server, person, name)
             took_s = took_s or time.monotonic() - started
             assert (again["recorded"], again["skipped"]) == (ROWS - found, found)
             expected[name] = ROWS
-            assert stored(api, person) == expected
+            assert stored(app, person) == expected
             name = f"account {number}"
             with ThreadPoolExecutor(1) as pool:
                 sent = pool.submit(send, server, person, name)
                 time.sleep(chance.uniform(0, 1.1 * took_s))
                 server.kill()
             acked = sent.result()
-        found = stored(api, person).get(name, 0)
+        found = stored(app, person).get(name, 0)
         cut += acked is None
         assert found in ({0, ROWS} if acked is None else {ROWS})
-        assert_sound(api, person)
+        assert_sound(app, person)
     assert cut, "not one import was under way when its process was killed"

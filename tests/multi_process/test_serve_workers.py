@@ -5,8 +5,7 @@ import re
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -15,9 +14,10 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from dashtam.application.history.verification import verify
+from concurrency import wait_until
 from dashtam.bootstrap import Installation
 from multi_process.remote_user import RemoteUser
+from multi_process.stored_history import assert_is_sound
 from server_process import Server, serving, start
 
 UNLIMITED = {
@@ -35,13 +35,6 @@ def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
         found.process.terminate()
         assert found.process.wait(60) == 0
         assert not any(map(is_alive, served))
-
-
-def wait_until(done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not done():
-        assert time.monotonic() < deadline, "the condition did not come true"
-        time.sleep(0.05)
 
 
 def children(server: Server) -> set[int]:
@@ -79,10 +72,7 @@ def test_both_processes_record_and_nothing_is_lost(
     assert {answer.status_code for answer in read} == {200}
     assert {answer.json()["id"] for answer in answers} < ada.snapshot_ids(account_id)
     assert len(ada.snapshot_ids(account_id)) == 65
-    installation = Installation.open({"data": tmp_path / "data", "database_url": database_url})
-    report = verify(installation.database)
-    assert (report.found, report.outdated_chunks) == (0, [])
-    installation.close()
+    assert_is_sound(tmp_path / "data", database_url)
     counted = re.search(r'method="POST",status="201"} ([0-9.]+)', metrics(server))
     assert counted
     assert float(counted[1]) == 67

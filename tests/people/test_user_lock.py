@@ -4,37 +4,37 @@ from threading import Thread
 
 import pytest
 
+from application import App
 from dashtam.application.people import api_tokens, users
 from dashtam.domain.errors import Unauthorized
-from people.people_services import Stage
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_signing_in_does_not_wait_for_who_records(people: Stage) -> None:
-    user = people.register()
-    signing_in = Thread(target=people.sign_in, daemon=True)
-    with people.services.database.write() as work:
+def test_signing_in_does_not_wait_for_an_import(app: App) -> None:
+    user = app.register()
+    signing_in = Thread(target=app.sign_in, daemon=True)
+    with app.services.database.write() as work:
         # As an import does: it locks its user, and writes rows that refer to the user.
         work.users.lock_for_recording(user.id)
-        api_tokens.create(work, people.services.secrets, user.id, "script", None)
+        api_tokens.create(work, app.services.secrets, user.id, "script", None)
         signing_in.start()
         signing_in.join(5)
         assert not signing_in.is_alive()
-    assert "signed_in" in people.events()
+    assert "signed_in" in app.events()
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_those_who_record_for_one_user_take_turns(people: Stage) -> None:
-    ann, bob = people.register(), people.register("bob@example.org")
+def test_imports_of_one_user_wait_for_each_other(app: App) -> None:
+    ann, bob = app.register(), app.register("bob@example.org")
     done: list[str] = []
 
     def hold(name: str) -> None:
-        with people.services.database.write() as work:
+        with app.services.database.write() as work:
             work.users.lock_for_recording(ann.id if name == "ann" else bob.id)
             done.append(name)
 
     threads = {name: Thread(target=hold, args=(name,), daemon=True) for name in ("ann", "bob")}
-    with people.services.database.write() as work:
+    with app.services.database.write() as work:
         work.users.lock_for_recording(ann.id)
         for thread in threads.values():
             thread.start()
@@ -45,11 +45,11 @@ def test_those_who_record_for_one_user_take_turns(people: Stage) -> None:
     assert done == ["bob", "ann"]
 
 
-def test_nothing_is_recorded_for_who_was_erased(people: Stage) -> None:
-    user = people.register()
-    with people.services.database.write() as work:
+def test_nothing_is_recorded_for_an_erased_user(app: App) -> None:
+    user = app.register()
+    with app.services.database.write() as work:
         users.erase(work, user)
-    with pytest.raises(Unauthorized), people.services.database.write() as work:
+    with pytest.raises(Unauthorized), app.services.database.write() as work:
         work.users.lock_for_recording(user.id)
-    with pytest.raises(Unauthorized), people.services.database.write() as work:
-        api_tokens.create(work, people.services.secrets, user.id, "script", None)
+    with pytest.raises(Unauthorized), app.services.database.write() as work:
+        api_tokens.create(work, app.services.secrets, user.id, "script", None)

@@ -1,71 +1,59 @@
-"""The real application by a clock that stands still, and callers whose answers are recorded."""
+"""The application at a clock that stands still, and callers whose answers are recorded."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from dashtam.bootstrap import Installation
-from recorded_answers.installed_provider import Bank
+from application import PASSWORD, Applications, Clock
 from recorded_answers.recording import Recording
+from scripted_provider import Scripted
 
-PASSWORD = "a pelican under nine bridges"  # noqa: S105 - nobody's
 API = "/api/v1"
+ADDRESS = ("192.0.2.7", 50_000)
+
+
+def applications_to_record(database_url: str, folder: Path) -> Applications:
+    """Return the application, not opened yet, with a client and a clock of every recording."""
+    headers = {"Accept-Encoding": "identity", "User-Agent": "recorder/1"}
+    return Applications(
+        database_url,
+        folder,
+        client_options={"headers": headers, "client": ADDRESS},
+        clock=Clock(datetime(2026, 11, 22, 12, tzinfo=UTC)),
+        # Without requests no budget of a day is spent.
+        provider=Scripted(requests_each=0),
+    )
 
 
 @dataclass
-class Clock:
-    """Stands still until a test moves it."""
-
-    now: datetime = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, **span: float) -> None:
-        self.now += timedelta(**span)
-
-
-@dataclass
-class Application:
+class RecordedApp:
     """The application on one database, opened as often as a test changes its settings."""
 
-    database_url: str
-    folder: Path
-    bank: Bank
+    applications: Applications
     recording: Recording
-    clock: Clock = field(default_factory=Clock)
     client: TestClient = field(init=False)
-    _opened: ExitStack = field(default_factory=ExitStack)
 
-    def open(self, **settings: object) -> "Application":
+    def open(self, **settings: object) -> "RecordedApp":
         """Close it and open it with these settings; by default anybody may register."""
         self.close()
-        client = TestClient(
-            Installation.open(self.settings | settings, clock=self.clock).app(),
-            base_url="http://127.0.0.1:8000",
-            raise_server_exceptions=False,
-            headers={"Accept-Encoding": "identity", "User-Agent": "recorder/1"},
-            client=("192.0.2.7", 50_000),
-        )
-        self.client = self._opened.enter_context(client)
+        self.client = self.applications.open(**{"registration": "open"} | settings).client
         return self
 
     def close(self) -> None:
-        self._opened.close()
+        self.applications.close()
 
     @property
-    def settings(self) -> dict[str, object]:
-        return {
-            "data": self.folder,
-            "database_url": self.database_url,
-            "registration": "open",
-        }
+    def clock(self) -> Clock:
+        return self.applications.clock
+
+    @property
+    def provider(self) -> Scripted:
+        return self.applications.provider
 
     @property
     def nobody(self) -> "Caller":
@@ -93,7 +81,7 @@ class Application:
 class Caller:
     """Sends requests, with a bearer token or without; each answer is recorded."""
 
-    app: Application
+    app: RecordedApp
     token: str | None = None
     base: str = API
 
@@ -150,6 +138,6 @@ class Caller:
         return self.quietly("POST", f"/accounts/{account_id}/balance-snapshots", json=body)
 
     def connect(self, token: str = "good") -> Any:  # noqa: ANN401, S107 - JSON, and no password
-        """Connect to the bank, not recorded, and return the connection."""
+        """Connect to the provider, not recorded, and return the connection."""
         body = {"provider": "scripted", "credentials": {"token": token}}
         return self.quietly("POST", "/connections", json=body)

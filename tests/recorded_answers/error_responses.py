@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from recorded_answers.caller import Application, Caller
+from recorded_answers.caller import Caller, RecordedApp
 from recorded_answers.recording import NOBODYS_ID
 from recorded_answers.routes import DocumentedRoute, documented_routes
 
@@ -42,7 +42,7 @@ Request = tuple[str, str, Mapping[str, Any]]
 """A note, a path with its query, and the rest of a request."""
 
 
-def record_refusals(app: Application, resource: str) -> None:
+def record_errors(app: RecordedApp, resource: str) -> None:
     """Record the errors of every route of the resource, by a user of its own."""
     ada = app.person(_EMAIL)
     made = ada.quietly("POST", "/access-tokens", json={"name": "script"})

@@ -3,8 +3,9 @@ from threading import Thread
 import pytest
 from argon2 import extract_parameters
 
+from application import PASSWORD
+from concurrency import at_once
 from dashtam.security.passwords import Argon2Passwords, dummy_hash
-from people.people_services import PASSWORD, at_once
 
 cheap = Argon2Passwords(memory_kib=8, passes=1)
 

@@ -14,28 +14,26 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Engine
 
 from dashtam.application.ports import Services
 from dashtam.application.provider import CredentialField, Http, Pace, Report
 from dashtam.application.syncs import claims, sync_run
 from dashtam.application.syncs.claims import SyncClaim, SyncRequest
 from dashtam.application.syncs.syncs import SyncRunning
+from dashtam.bootstrap import Installation
 from dashtam.bootstrap.worker import Worker, WorkerOptions
-from dashtam.database.engine import open_engine
 from dashtam.database.unit_of_work import Database, UnitOfWork
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.sync import SnapshotSource
-from dashtam.presentation.schemas.snapshot_chunks import render_snapshot
-from scripted_provider import account
-from syncs.sync_services import ring_world
+from dashtam.settings import read_settings
+from scripted_provider import Nowhere, account
 
 LEASE = timedelta(seconds=1)
 POINTS = [
@@ -48,22 +46,18 @@ POINTS = [
 ]
 
 
-def now() -> datetime:
-    return datetime.now(UTC)  # noqa: TID251 - these processes run by the real clock
-
-
-def note(folder: Path, *said: object) -> None:
+def log_line(folder: Path, *words: object) -> None:
     """Append a line that outlives the process, whole or not at all."""
     log = os.open(folder / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
-        os.write(log, (" ".join(map(str, said)) + "\n").encode())
+        os.write(log, (" ".join(map(str, words)) + "\n").encode())
     finally:
         os.close(log)
 
 
 @dataclass
-class Noted:
-    """A provider of two accounts for each token, that notes each balance before it tells it."""
+class LoggingProvider:
+    """A provider of two accounts for each token, which logs each balance before it reports it."""
 
     folder: Path
     pace: Pace
@@ -84,7 +78,7 @@ class Noted:
         reports = []
         for number in "ab":
             balance = Decimal(random.randrange(10**15)) / 100  # noqa: S311 - no secret
-            note(self.folder, "attempted", f"{balance:.2f}")
+            log_line(self.folder, "attempted", f"{balance:.2f}")
             reports.append(account(f"{balance:.2f}", f"{kept['token']}-{number}"))
         self.fetching()
         return Report(reports)
@@ -92,7 +86,7 @@ class Noted:
 
 @dataclass
 class Fatal(Database):
-    """A database at whose named write the process ends as if its plug were pulled."""
+    """A database that kills the process at a named write."""
 
     inner: Database
     point: str
@@ -125,15 +119,19 @@ def pace_of(order: Mapping[str, Any]) -> Pace:
     return Pace(timedelta(seconds=order.get("every_s", 3600)), 10**9)
 
 
-def world_of(order: Mapping[str, Any], engine: Engine | None = None) -> Services:
-    """Return the world of an order; keys and log lie in its folder."""
-    folder = Path(order["folder"])
-    database = Database(engine or open_engine(order["url"], pool_size=20), now, render_snapshot)
-    services = ring_world(database, now, folder / "keys" / "ring.json")
-    provider = Noted(folder, pace_of(order))
+def installation_of(order: Mapping[str, Any]) -> Installation:
+    given = {"data": order["folder"], "database_url": order["url"], "database_pool": 20}
+    return Installation(read_settings(given), is_upgraded=True)
+
+
+def services_of(order: Mapping[str, Any], installation: Installation | None = None) -> Services:
+    """Return the services of an order, with the provider that logs what it reports."""
+    services = (installation or installation_of(order)).services()
+    provider = LoggingProvider(Path(order["folder"]), pace_of(order))
     return replace(
         services,
         providers={provider.slug: provider},
+        http_for=Nowhere,
         options=replace(
             services.options,
             sync_lease=timedelta(seconds=order["lease_s"]),
@@ -144,13 +142,13 @@ def world_of(order: Mapping[str, Any], engine: Engine | None = None) -> Services
 
 def sync(order: Mapping[str, Any]) -> None:
     """Sync one connection, again and again unless a point is named at which to end."""
-    services = world_of(order)
+    services = services_of(order)
     point = order.get("point", "")
     services = replace(services, database=Fatal(services.database, point))
     if point == "fetching":
         provider = replace(services.providers["noted"], fetching=die)  # type: ignore[type-var]
         services = replace(services, providers={"noted": provider})
-    note(Path(order["folder"]), "ready", order["number"])
+    log_line(Path(order["folder"]), "ready", order["number"])
     while True:
         try:
             claim = _begun(services, order)
@@ -160,22 +158,22 @@ def sync(order: Mapping[str, Any]) -> None:
             continue
         ended = sync_run.complete(services, claim)
         if ended.state == "succeeded":
-            note(Path(order["folder"]), "acked", ended.id)
+            log_line(Path(order["folder"]), "acked", ended.id)
 
 
 def hold(order: Mapping[str, Any]) -> None:
     """Sync one connection once, the provider's answer held back until a gate opens."""
-    services, folder = world_of(order), Path(order["folder"])
+    services, folder = services_of(order), Path(order["folder"])
 
     def fetching() -> None:
-        note(folder, "ready", order["number"])
+        log_line(folder, "ready", order["number"])
         _wait_for(folder / "gate")
 
     provider = replace(services.providers["noted"], fetching=fetching)  # type: ignore[type-var]
     services = replace(services, providers={"noted": provider})
     claim = _begun(services, order)
     ended = sync_run.complete(services, claim)
-    note(folder, "held", ended.id, ended.state, ended.code)
+    log_line(folder, "held", ended.id, ended.state, ended.code)
 
 
 def _begun(services: Services, order: Mapping[str, Any]) -> SyncClaim:
@@ -187,11 +185,11 @@ def _begun(services: Services, order: Mapping[str, Any]) -> SyncClaim:
 
 
 def work(order: Mapping[str, Any]) -> None:
-    """Do what a worker does."""
+    """Run a worker."""
     structlog.configure(processors=[_silent], logger_factory=structlog.ReturnLoggerFactory())
     options = WorkerOptions(max_concurrent_syncs=4, poll_s=0.02, shutdown_timeout_s=0.2)
-    worker = Worker(world_of(order), structlog.get_logger(), options)
-    note(Path(order["folder"]), "ready", order["number"])
+    worker = Worker(services_of(order), structlog.get_logger(), options)
+    log_line(Path(order["folder"]), "ready", order["number"])
     worker.run_until_signalled()
 
 
@@ -201,15 +199,15 @@ def _silent(_logger: object, _name: str, event: Mapping[str, Any]) -> str:
 
 def race(order: Mapping[str, Any]) -> None:
     """Ask for a sync in several threads at once, in rounds that begin by the clock."""
-    services = world_of(order)
+    services = services_of(order)
     folder = Path(order["folder"])
     for number in range(order["rounds"]):
         gate = folder / f"release-{number}"
         provider = replace(services.providers["noted"], fetching=lambda gate=gate: _wait_for(gate))  # type: ignore[type-var]
-        scene = replace(services, providers={"noted": provider})
+        waiting = replace(services, providers={"noted": provider})
         _wait_for(folder / f"start-{number}")
         threads = [
-            threading.Thread(target=_ask, args=(scene, order, number))
+            threading.Thread(target=_ask, args=(waiting, order, number))
             for _ in range(order["threads"])
         ]
         for thread in threads:
@@ -222,11 +220,11 @@ def _ask(services: Services, order: Mapping[str, Any], number: int) -> None:
     folder = Path(order["folder"])
     try:
         claim = _begun(services, order)
-    except SyncRunning as refusal:
-        note(folder, "refused", number, refusal.sync_id)
+    except SyncRunning as error:
+        log_line(folder, "refused", number, error.sync_id)
         return
-    note(folder, "begun", number, claim.sync.id)
-    note(folder, "ended", number, sync_run.complete(services, claim).state)
+    log_line(folder, "begun", number, claim.sync.id)
+    log_line(folder, "ended", number, sync_run.complete(services, claim).state)
 
 
 def _wait_for(gate: Path) -> None:
@@ -239,19 +237,19 @@ def main() -> None:
 
     Until that was said its id is nobody else's, so that a test never signals a stranger.
     """
-    _say("ready")
+    _answer("ready")
     for line in sys.stdin:
         order = json.loads(line)
         if "pid" in order:
-            _say(look(**order))
+            _answer(look(**order))
             continue
         pid = os.fork()
         if pid == 0:
             ACTS[order["act"]](order)
             os._exit(0)
         children.add(pid)
-        _say(str(pid))
-    # Whoever gave the orders is gone.
+        _answer(str(pid))
+    # The test that gave the orders has ended.
     for pid in children:
         os.kill(pid, signal.SIGKILL)
 
@@ -271,7 +269,7 @@ def look(act: str, pid: int) -> str:
     return "over"
 
 
-def _say(text: str) -> None:
+def _answer(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

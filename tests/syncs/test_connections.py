@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from application import Person
+from application import App, Person
 from dashtam.application.provider import (
     CredentialsRefused,
     ProviderFailed,
@@ -14,7 +14,6 @@ from dashtam.application.provider import (
 )
 from dashtam.domain.statement import Reading
 from scripted_provider import ACCESS, SECRET, account, problem
-from syncs.sync_services import Scene
 
 
 def snapshots(person: Person, **query: str) -> list[Any]:
@@ -24,8 +23,8 @@ def snapshots(person: Person, **query: str) -> list[Any]:
     return found
 
 
-def test_the_provider_list_names_the_credentials_of_each(scene: Scene, ada: Person) -> None:
-    del scene
+def test_the_provider_list_names_the_credentials_of_each(app: App, ada: Person) -> None:
+    del app
     known = {one["slug"]: one for one in ada.get("/providers").json()["providers"]}
     assert known["scripted"] == {
         "slug": "scripted",
@@ -36,18 +35,18 @@ def test_the_provider_list_names_the_credentials_of_each(scene: Scene, ada: Pers
     assert (known["ofx"]["kind"], known["manual"]["kind"]) == ("file", "manual")
 
 
-def test_connecting_runs_the_first_sync_with_older_balances(scene: Scene, ada: Person) -> None:
-    now = scene.clock().replace(microsecond=0)
+def test_connecting_runs_the_first_sync_with_older_balances(app: App, ada: Person) -> None:
+    now = app.clock().replace(microsecond=0)
     older = [Reading(now - timedelta(days=days), account().current.balance) for days in (3, 2, 1)]  # type: ignore[union-attr]
-    scene.provider.usual = Report([account(history=older), account("7", "2", "EUR")])
-    made = scene.connect(ada, name="My bank")
+    app.provider.usual = Report([account(history=older), account("7", "2", "EUR")])
+    made = app.connect(ada, name="My bank")
     assert made.status_code == 201
     shown = made.json()
     assert made.headers["location"] == f"/api/v1/connections/{shown['id']}"
     assert (shown["name"], shown["state"], shown["detail"]) == ("My bank", "active", None)
     assert shown["accounts_found"] == 2
     assert shown["next_sync_at"] > shown["last_synced_at"]
-    assert scene.provider.fetches == [True]
+    assert app.provider.fetches == [True]
     recorded = snapshots(ada)
     assert {one["source"] for one in recorded} == {"initial_connection"}
     assert len(recorded) == 5
@@ -56,26 +55,24 @@ def test_connecting_runs_the_first_sync_with_older_balances(scene: Scene, ada: P
 
 
 def test_rejected_credentials_leave_nothing_but_a_line_in_the_audit_log(
-    scene: Scene, ada: Person
+    app: App, ada: Person
 ) -> None:
-    scene.provider.refused.add(SECRET)
-    refused = scene.connect(ada)
+    app.provider.refused.add(SECRET)
+    refused = app.connect(ada)
     assert refused.status_code == 422
     detail = refused.json()["detail"]
     assert detail == "The token … was used at https://bank.example !"
     assert ada.get("/connections").json()["total_count"] == 0
-    assert scene.query("SELECT count(*) FROM syncs") == [(0,)]
-    assert scene.events() == ["connection_refused"]
+    assert app.query("SELECT count(*) FROM syncs") == [(0,)]
+    assert app.events() == ["connection_refused"]
 
 
-def test_credentials_that_the_first_sync_finds_wrong_are_not_kept(
-    scene: Scene, ada: Person
-) -> None:
-    scene.provider.script = [CredentialsRefused(f"No: {ACCESS}-{SECRET}")]
-    refused = scene.connect(ada)
+def test_credentials_that_the_first_sync_finds_wrong_are_not_kept(app: App, ada: Person) -> None:
+    app.provider.script = [CredentialsRefused(f"No: {ACCESS}-{SECRET}")]
+    refused = app.connect(ada)
     assert (refused.status_code, refused.json()["detail"]) == (422, "No: …")
     assert ada.get("/connections").json()["total_count"] == 0
-    assert scene.query("SELECT count(*) FROM syncs") == [(0,)]
+    assert app.query("SELECT count(*) FROM syncs") == [(0,)]
 
 
 @pytest.mark.parametrize(
@@ -105,53 +102,53 @@ def test_a_request_that_fits_no_provider_is_refused(
     ],
 )
 def test_a_first_sync_that_fails_is_tried_again(
-    scene: Scene, ada: Person, error: Exception, state: str
+    app: App, ada: Person, error: Exception, state: str
 ) -> None:
-    scene.provider.script = [error]
-    made = scene.connect(ada)
+    app.provider.script = [error]
+    made = app.connect(ada)
     assert made.status_code == 201
     assert made.json()["state"] == state
     assert made.json()["detail"].endswith(".")
     assert "canary" not in made.text
-    assert scene.work_off() == []
-    scene.clock.pass_(hours=1)
-    (run,) = scene.work_off()
+    assert app.sync_due() == []
+    app.clock.advance(hours=1)
+    (run,) = app.sync_due()
     assert (run.state, run.source) == ("succeeded", "initial_connection")
-    assert scene.provider.fetches == [True, True]
+    assert app.provider.fetches == [True, True]
     assert ada.get(f"/connections/{made.json()['id']}").json()["state"] == "active"
 
 
-def test_a_provider_that_cannot_be_asked_for_credentials_is_502(scene: Scene, ada: Person) -> None:
-    scene.provider.connecting = ProviderFailed(f"Down for {SECRET}.")
-    answer = scene.connect(ada)
+def test_a_provider_that_cannot_be_asked_for_credentials_is_502(app: App, ada: Person) -> None:
+    app.provider.connecting = ProviderFailed(f"Down for {SECRET}.")
+    answer = app.connect(ada)
     assert (answer.status_code, answer.json()["detail"]) == (502, "Down for ….")
     assert ada.get("/connections").json()["total_count"] == 0
 
 
 def test_disconnecting_destroys_the_credentials_and_keeps_the_history(
-    scene: Scene, ada: Person
+    app: App, ada: Person
 ) -> None:
-    connection = scene.connected(ada)
+    connection = app.connected(ada)
     place = f"/connections/{connection['id']}"
     assert ada.delete(place).status_code == 204
     assert ada.delete(place).status_code == 204
     shown = ada.get(place).json()
     assert (shown["state"], shown["next_sync_at"]) == ("disconnected", None)
-    assert scene.query("SELECT credentials FROM connections") == [(None,)]
+    assert app.query("SELECT credentials FROM connections") == [(None,)]
     assert len(snapshots(ada)) == 1
     assert ada.post(f"{place}/syncs").status_code == 409
-    scene.clock.pass_(days=10)
-    assert scene.work_off() == []
+    app.clock.advance(days=10)
+    assert app.sync_due() == []
 
 
-def test_disconnecting_ends_the_run_that_is_under_way(scene: Scene, ada: Person) -> None:
-    connection = scene.connected(ada)
+def test_disconnecting_ends_the_run_that_is_under_way(app: App, ada: Person) -> None:
+    connection = app.connected(ada)
 
     def disconnected_meanwhile() -> Report:
         assert ada.delete(f"/connections/{connection['id']}").status_code == 204
         return Report([account("5")])
 
-    scene.provider.script = [disconnected_meanwhile]
+    app.provider.script = [disconnected_meanwhile]
     answer = ada.post(f"/connections/{connection['id']}/syncs")
     assert answer.status_code == 503
     run = ada.get(answer.headers["location"].removeprefix("/api/v1")).json()
@@ -159,62 +156,62 @@ def test_disconnecting_ends_the_run_that_is_under_way(scene: Scene, ada: Person)
     assert len(snapshots(ada)) == 1
 
 
-def test_connecting_the_same_again_continues_the_same_accounts(scene: Scene, ada: Person) -> None:
-    first = scene.connected(ada)
+def test_connecting_the_same_again_continues_the_same_accounts(app: App, ada: Person) -> None:
+    first = app.connected(ada)
     before = ada.get("/accounts").json()["accounts"]
     assert ada.delete(f"/connections/{first['id']}").status_code == 204
-    scene.clock.pass_(days=1)
-    second = scene.connected(ada)
+    app.clock.advance(days=1)
+    second = app.connected(ada)
     after = ada.get("/accounts").json()["accounts"]
     assert [one["id"] for one in after] == [one["id"] for one in before]
     assert after[0]["connection_id"] == second["id"]
     assert len(snapshots(ada)) == 2
-    assert "account_continued" in scene.events()
+    assert "account_continued" in app.events()
 
 
-def test_new_credentials_connect_a_disconnected_one_again(scene: Scene, ada: Person) -> None:
-    connection = scene.connected(ada)
+def test_new_credentials_connect_a_disconnected_one_again(app: App, ada: Person) -> None:
+    connection = app.connected(ada)
     place = f"/connections/{connection['id']}"
     ada.delete(place)
     changed = ada.patch(place, json={"credentials": {"token": "another"}, "name": "Again"})
     assert changed.status_code == 200, changed.text
     assert (changed.json()["state"], changed.json()["name"]) == ("active", "Again")
-    assert scene.provider.kept == {"access": f"{ACCESS}-another"}
+    assert app.provider.kept == {"access": f"{ACCESS}-another"}
     assert [one["source"] for one in snapshots(ada)] == ["initial_connection", "manual_sync"]
 
 
-def test_replacing_credentials_by_wrong_ones_leaves_those_before(scene: Scene, ada: Person) -> None:
-    connection = scene.connected(ada)
+def test_replacing_credentials_by_wrong_ones_leaves_those_before(app: App, ada: Person) -> None:
+    connection = app.connected(ada)
     place = f"/connections/{connection['id']}"
-    scene.provider.refused.add("wrong")
+    app.provider.refused.add("wrong")
     assert ada.patch(place, json={"credentials": {"token": "wrong"}}).status_code == 422
-    scene.provider.script = [CredentialsRefused("No.")]
+    app.provider.script = [CredentialsRefused("No.")]
     assert ada.patch(place, json={"credentials": {"token": "late"}}).status_code == 422
     assert ada.get(place).json()["state"] == "active"
     assert ada.post(f"{place}/syncs").status_code == 201
-    assert scene.provider.kept == {"access": f"{ACCESS}-{SECRET}"}
+    assert app.provider.kept == {"access": f"{ACCESS}-{SECRET}"}
 
 
-def test_an_account_that_another_connection_feeds_is_not_forked(scene: Scene, ada: Person) -> None:
-    scene.connected(ada)
-    again = scene.connect(ada, "second-token")
+def test_an_account_that_another_connection_feeds_is_not_forked(app: App, ada: Person) -> None:
+    app.connected(ada)
+    again = app.connect(ada, "second-token")
     assert (again.status_code, again.json()["state"]) == (201, "failing")
     assert "already" in again.json()["detail"]
     assert len(snapshots(ada)) == 1
 
 
-def test_the_same_account_of_two_people_is_two_accounts(scene: Scene, ada: Person) -> None:
-    bob = scene.person("bob@example.com")
-    scene.connected(ada)
-    scene.connected(bob)
+def test_the_same_account_of_two_people_is_two_accounts(app: App, ada: Person) -> None:
+    bob = app.person("bob@example.com")
+    app.connected(ada)
+    app.connected(bob)
     mine, his = (one.get("/accounts").json()["accounts"] for one in (ada, bob))
     assert len(mine) == len(his) == 1
     assert mine[0]["id"] != his[0]["id"]
 
 
-def test_another_users_connection_is_not_there(scene: Scene, ada: Person) -> None:
-    bob = scene.person("bob@example.com")
-    connection = scene.connected(ada)
+def test_another_users_connection_is_not_there(app: App, ada: Person) -> None:
+    bob = app.person("bob@example.com")
+    connection = app.connected(ada)
     place = f"/connections/{connection['id']}"
     run = ada.get(f"{place}/syncs").json()["syncs"][0]["id"]
     assert bob.post(f"{place}/syncs").status_code == 404
@@ -228,25 +225,25 @@ def test_another_users_connection_is_not_there(scene: Scene, ada: Person) -> Non
 
 
 def test_planted_secrets_are_in_no_table_and_no_answer(
-    scene: Scene, ada: Person, capfd: pytest.CaptureFixture[str]
+    app: App, ada: Person, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    scene.provider.usual = Report(
+    app.provider.usual = Report(
         [account(problems=[problem(f"https://u:{SECRET}@bank.example said {ACCESS}-{SECRET}")])],
         [f"Warned about {ACCESS}-{SECRET}."],
     )
-    connection = scene.connected(ada)
+    connection = app.connected(ada)
     texts = [ada.get(f"/connections/{connection['id']}").text, ada.get("/syncs").text]
-    scene.provider.script = [ProviderFailed(f"Failed at {ACCESS}-{SECRET}")]
+    app.provider.script = [ProviderFailed(f"Failed at {ACCESS}-{SECRET}")]
     texts.append(ada.post(f"/connections/{connection['id']}/syncs").text)
     tables = ("connections", "syncs", "accounts", "audit_log", "idempotency_keys")
-    texts += [_everything(scene, table) for table in tables]
+    texts += [_everything(app, table) for table in tables]
     out, err = capfd.readouterr()
     assert "canary" not in "".join([*texts, out, err])
-    assert scene.query("SELECT credentials FROM connections")[0][0]
+    assert app.query("SELECT credentials FROM connections")[0][0]
 
 
-def _everything(scene: Scene, table: str) -> str:
-    rows = scene.query(f"SELECT * FROM {table}")
+def _everything(app: App, table: str) -> str:
+    rows = app.query(f"SELECT * FROM {table}")
     return repr(
         [[bytes(one) if isinstance(one, memoryview) else one for one in row] for row in rows]
     )

@@ -1,13 +1,14 @@
-"""What each endpoint records, and when it refuses."""
+"""The snapshots that each sync endpoint records, and its errors."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from application import Person
+from application import UNLIMITED, App, Applications, Person
 from dashtam.application.provider import (
     CredentialsRefused,
     ProviderFailed,
@@ -17,15 +18,15 @@ from dashtam.application.provider import (
 from dashtam.application.syncs import sync_run
 from dashtam.application.syncs.syncs import SyncFollower
 from dashtam.domain.statement import Reading
+from dashtam.rate_limit.memory import MemoryBuckets
 from scripted_provider import account, position, problem
-from syncs.sync_services import Scene
 
 
 @pytest.fixture
-def bank(scene: Scene, ada: Person) -> Any:  # noqa: ANN401 - JSON
+def bank(app: App, ada: Person) -> Any:  # noqa: ANN401 - JSON
     """A connection with one account, a day old."""
-    made = scene.connected(ada)
-    scene.clock.pass_(days=1)
+    made = app.connected(ada)
+    app.clock.advance(days=1)
     return made
 
 
@@ -66,28 +67,28 @@ def test_each_endpoint_records_its_source(
 
 @pytest.mark.parametrize("endpoint", ["accounts", "holdings", "connections"])
 def test_a_second_sync_within_a_quarter_of_an_hour_waits_or_is_forced(
-    scene: Scene, ada: Person, bank: dict[str, Any], endpoint: str
+    app: App, ada: Person, bank: dict[str, Any], endpoint: str
 ) -> None:
     path, body = order(ada, bank, endpoint)
     assert ada.post(path, json=body).status_code == 201
-    scene.clock.pass_(minutes=5)
+    app.clock.advance(minutes=5)
     refused = ada.post(path, json=body)
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "600")
     assert ada.post(path, json=body | {"force": True}).status_code == 201
-    scene.clock.pass_(minutes=15)
+    app.clock.advance(minutes=15)
     assert ada.post(path, json=body).status_code == 201
 
 
-def test_another_endpoint_and_the_first_sync_count_for_none(scene: Scene, ada: Person) -> None:
-    bank = scene.connected(ada)
+def test_another_endpoint_and_the_first_sync_count_for_none(app: App, ada: Person) -> None:
+    bank = app.connected(ada)
     for endpoint in ("accounts", "holdings", "connections"):
         path, body = order(ada, bank, endpoint)
         assert ada.post(path, json=body).status_code == 201
 
 
-def test_holdings_are_spaced_by_account(scene: Scene, ada: Person) -> None:
-    scene.provider.usual = Report([account("1", "1"), account("2", "2")])
-    scene.connected(ada)
+def test_holdings_are_spaced_by_account(app: App, ada: Person) -> None:
+    app.provider.usual = Report([account("1", "1"), account("2", "2")])
+    app.connected(ada)
     one, two = (found["id"] for found in ada.get("/accounts").json()["accounts"])
     assert ada.post(f"/accounts/{one}/holdings/syncs").status_code == 201
     assert ada.post(f"/accounts/{two}/holdings/syncs").status_code == 201
@@ -106,9 +107,9 @@ def test_a_manual_account_has_nothing_to_sync(ada: Person, bank: dict[str, Any])
 
 
 def test_a_run_of_two_hundred_words_of_failure_is_kept(
-    scene: Scene, ada: Person, bank: dict[str, Any]
+    app: App, ada: Person, bank: dict[str, Any]
 ) -> None:
-    scene.provider.script = [ProviderFailed("word " * 200)]
+    app.provider.script = [ProviderFailed("word " * 200)]
     failed = ada.post(f"/connections/{bank['id']}/syncs")
     assert (failed.status_code, failed.json()["title"]) == (502, "Provider Error")
     run = ada.get(failed.headers["location"].removeprefix("/api/v1")).json()
@@ -133,9 +134,9 @@ def test_a_run_of_two_hundred_words_of_failure_is_kept(
     ],
 )
 def test_a_state_comes_with_advice(
-    scene: Scene, ada: Person, bank: dict[str, Any], error: Exception, state: str, advice: str
+    app: App, ada: Person, bank: dict[str, Any], error: Exception, state: str, advice: str
 ) -> None:
-    scene.provider.script = [error]
+    app.provider.script = [error]
     assert ada.post(f"/connections/{bank['id']}/syncs").status_code == 502
     shown = ada.get(f"/connections/{bank['id']}").json()
     assert shown["state"] == state
@@ -149,37 +150,37 @@ def _capital(detail: str, advice: str) -> str:
 
 
 def test_a_providers_pause_holds_even_when_forced(
-    scene: Scene, ada: Person, bank: dict[str, Any]
+    app: App, ada: Person, bank: dict[str, Any]
 ) -> None:
-    scene.provider.script = [ProviderRateLimited("Slow.", timedelta(hours=2))]
+    app.provider.script = [ProviderRateLimited("Slow.", timedelta(hours=2))]
     path = f"/connections/{bank['id']}/syncs"
     assert ada.post(path).status_code == 502
     refused = ada.post(path, json={"force": True})
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "7200")
-    scene.clock.pass_(hours=2)
+    app.clock.advance(hours=2)
     assert ada.post(path).status_code == 201
     assert ada.get(f"/connections/{bank['id']}").json()["state"] == "active"
 
 
 def test_the_budget_of_the_day_is_never_overdrawn(
-    scene: Scene, ada: Person, bank: dict[str, Any]
+    app: App, ada: Person, bank: dict[str, Any]
 ) -> None:
-    scene.provider.requests_each = 10
+    app.provider.requests_each = 10
     path, forced = f"/connections/{bank['id']}/syncs", {"force": True}
     assert ada.post(path, json=forced).status_code == 201
     assert ada.post(path, json=forced).status_code == 201
     assert ada.post(path, json=forced).status_code == 502
     assert ada.post(path, json=forced).status_code == 429
-    assert scene.query("SELECT requests FROM connections") == [(24,)]
-    scene.clock.pass_(days=1)
+    assert app.query("SELECT requests FROM connections") == [(24,)]
+    app.clock.advance(days=1)
     assert ada.post(path, json=forced).status_code == 201
-    assert scene.query("SELECT requests FROM connections") == [(10,)]
+    assert app.query("SELECT requests FROM connections") == [(10,)]
 
 
-def test_a_failed_account_in_a_good_answer_is_a_warning(scene: Scene, ada: Person) -> None:
-    scene.provider.usual = Report([account("1", "1"), account("2", "2"), account("3", "3")])
-    bank = scene.connected(ada)
-    scene.provider.usual = Report(
+def test_a_failed_account_in_a_good_answer_is_a_warning(app: App, ada: Person) -> None:
+    app.provider.usual = Report([account("1", "1"), account("2", "2"), account("3", "3")])
+    bank = app.connected(ada)
+    app.provider.usual = Report(
         [account("5", "1"), account(None, "2", problems=[problem("Its bank is away.")])],
         ["One bank is away."],
     )
@@ -196,35 +197,33 @@ def test_a_failed_account_in_a_good_answer_is_a_warning(scene: Scene, ada: Perso
 
 
 def test_nothing_but_failed_accounts_is_a_failure(
-    scene: Scene, ada: Person, bank: dict[str, Any]
+    app: App, ada: Person, bank: dict[str, Any]
 ) -> None:
-    scene.provider.script = [Report([account(None, problems=[problem()])])]
+    app.provider.script = [Report([account(None, problems=[problem()])])]
     assert ada.post(f"/connections/{bank['id']}/syncs").status_code == 502
 
 
-def test_an_account_is_made_when_a_balance_is_seen(scene: Scene, ada: Person) -> None:
-    scene.provider.usual = Report([account("1", "1"), account(None, "2")])
-    bank = scene.connected(ada)
+def test_an_account_is_made_when_a_balance_is_seen(app: App, ada: Person) -> None:
+    app.provider.usual = Report([account("1", "1"), account(None, "2")])
+    bank = app.connected(ada)
     assert ada.get("/accounts").json()["total_count"] == 1
     run = ada.get(f"/connections/{bank['id']}/syncs").json()["syncs"][0]
     assert run["state"] == "partial"
 
 
-def test_an_account_that_is_reported_twice_is_recorded_once(scene: Scene, ada: Person) -> None:
-    scene.provider.usual = Report([account("1"), account("1")])
-    scene.connected(ada)
+def test_an_account_that_is_reported_twice_is_recorded_once(app: App, ada: Person) -> None:
+    app.provider.usual = Report([account("1"), account("1")])
+    app.connected(ada)
     assert only_account(ada)["balance"] == "1.00"
     assert ada.history(only_account(ada)["id"])["total_count"] == 1
 
 
-def test_of_two_different_reports_of_an_account_neither_is_recorded(
-    scene: Scene, ada: Person
-) -> None:
-    scene.provider.script = [
+def test_of_two_different_reports_of_an_account_neither_is_recorded(app: App, ada: Person) -> None:
+    app.provider.script = [
         Report([account("1")]),
         Report([account("2"), account("3"), account("4", "2")]),
     ]
-    bank = scene.connected(ada)
+    bank = app.connected(ada)
     assert ada.post(f"/connections/{bank['id']}/syncs").status_code == 201
     run = ada.get(f"/connections/{bank['id']}/syncs").json()["syncs"][0]
     assert [one["code"] for one in run["accounts"]] == ["duplicate_account", None]
@@ -232,21 +231,19 @@ def test_of_two_different_reports_of_an_account_neither_is_recorded(
     assert sorted(balances) == ["1.00", "4.00"]
 
 
-def test_several_currencies_and_institutions_are_several_accounts(
-    scene: Scene, ada: Person
-) -> None:
-    scene.provider.usual = Report(
+def test_several_currencies_and_institutions_are_several_accounts(app: App, ada: Person) -> None:
+    app.provider.usual = Report(
         [account("1"), account("2", currency="EUR"), account("3", institution="other")]
     )
-    scene.connected(ada)
+    app.connected(ada)
     assert ada.get("/accounts").json()["total_count"] == 3
 
 
-def test_positions_are_kept_and_add_up(scene: Scene, ada: Person, bank: dict[str, Any]) -> None:
-    at = scene.clock()
+def test_positions_are_kept_and_add_up(app: App, ada: Person, bank: dict[str, Any]) -> None:
+    at = app.clock()
     positions = [position("VTI", "70.10", at), position("BND", "19.90", at)]
-    scene.provider.usual = Report([account("100.00", positions=positions)])
-    scene.provider.script = []
+    app.provider.usual = Report([account("100.00", positions=positions)])
+    app.provider.script = []
     path, body = order(ada, bank, "holdings")
     assert ada.post(path, json=body).status_code == 201
     account_id = only_account(ada)["id"]
@@ -257,46 +254,58 @@ def test_positions_are_kept_and_add_up(scene: Scene, ada: Person, bank: dict[str
 
 
 def test_positions_in_another_currency_are_not_summed(
-    scene: Scene, ada: Person, bank: dict[str, Any]
+    app: App, ada: Person, bank: dict[str, Any]
 ) -> None:
-    positions = [position("VTI", "70", scene.clock())]
-    scene.provider.script = [Report([account("1", "9", "EUR", positions=positions), account()])]
+    positions = [position("VTI", "70", app.clock())]
+    app.provider.script = [Report([account("1", "9", "EUR", positions=positions), account()])]
     assert ada.post(f"/connections/{bank['id']}/syncs").status_code == 201
     found = {one["currency"]: one for one in ada.get("/accounts").json()["accounts"]}
     assert ada.history(found["EUR"]["id"])["snapshots"][0]["holdings_value"] is None
 
 
-def test_a_provider_that_reports_debts_as_sums_sets_the_sign(scene: Scene, ada: Person) -> None:
-    scene.provider.usual = Report([account("250.00", balance_sign=-1)])
-    scene.connected(ada)
+def test_a_provider_that_reports_debts_as_sums_sets_the_sign(app: App, ada: Person) -> None:
+    app.provider.usual = Report([account("250.00", balance_sign=-1)])
+    app.connected(ada)
     assert (only_account(ada)["balance"], only_account(ada)["balance_sign"]) == ("-250.00", -1)
 
 
-def test_changing_the_sign_turns_the_whole_history(scene: Scene, ada: Person) -> None:
-    scene.provider.usual = Report([account("250.00")])
-    scene.connected(ada)
-    before = scene.query("SELECT * FROM balance_snapshots")
+def test_changing_the_sign_negates_the_whole_history(app: App, ada: Person) -> None:
+    app.provider.usual = Report([account("250.00")])
+    app.connected(ada)
+    before = app.query("SELECT * FROM balance_snapshots")
     assert ada.patch(f"/accounts/{only_account(ada)['id']}", json={"balance_sign": -1}).is_success
     totals = ada.get("/balance-snapshots").json()["total_balance_by_currency"]
     assert totals == {"USD": "-250.00"}
-    assert scene.query("SELECT * FROM balance_snapshots") == before
+    assert app.query("SELECT * FROM balance_snapshots") == before
+
+
+@pytest.fixture
+def with_system_buckets(applications: Applications) -> App:
+    """The application whose rate limits do not follow a clock that is set back."""
+    return applications.open(
+        lambda real: replace(real, buckets=MemoryBuckets()), rate_limits=UNLIMITED
+    )
 
 
 def test_live_snapshots_are_a_second_apart_even_when_the_clock_goes_back(
-    scene: Scene, ada: Person
+    with_system_buckets: App,
 ) -> None:
-    bank = scene.connected(ada)
+    app = with_system_buckets
+    ada = app.person()
+    bank = app.connected(ada)
     path, forced = f"/connections/{bank['id']}/syncs", {"force": True}
     assert ada.post(path, json=forced).status_code == 201
-    scene.clock.pass_(minutes=-4)
+    app.clock.advance(minutes=-4)
     assert ada.post(path, json=forced).status_code == 201
     at = [one["captured_at"] for one in ada.history(only_account(ada)["id"])["snapshots"]]
     assert at == ["2026-11-22T12:00:00Z", "2026-11-22T12:00:01Z", "2026-11-22T12:00:02Z"]
 
 
-def test_a_clock_far_behind_fails_the_sync_with_a_reason(scene: Scene, ada: Person) -> None:
-    bank = scene.connected(ada)
-    scene.clock.pass_(minutes=-6)
+def test_a_clock_far_behind_fails_the_sync_with_a_reason(with_system_buckets: App) -> None:
+    app = with_system_buckets
+    ada = app.person()
+    bank = app.connected(ada)
+    app.clock.advance(minutes=-6)
     failed = ada.post(f"/connections/{bank['id']}/syncs", json={"force": True})
     assert failed.status_code == 503
     run = ada.get(failed.headers["location"].removeprefix("/api/v1")).json()
@@ -304,20 +313,20 @@ def test_a_clock_far_behind_fails_the_sync_with_a_reason(scene: Scene, ada: Pers
     assert sources(ada) == ["initial_connection"]
 
 
-def test_backfill_lies_at_its_own_instants_and_is_not_repeated(scene: Scene, ada: Person) -> None:
-    now = scene.clock()
+def test_backfill_lies_at_its_own_instants_and_is_not_repeated(app: App, ada: Person) -> None:
+    now = app.clock()
     past = [Reading(now - timedelta(days=days), Decimal(days)) for days in range(1, 31)]
     ahead = Reading(now + timedelta(days=2), Decimal(9))
-    scene.provider.usual = Report([account("50", history=[*past, past[0], ahead])])
-    bank = scene.connected(ada)
+    app.provider.usual = Report([account("50", history=[*past, past[0], ahead])])
+    bank = app.connected(ada)
     run = ada.get(f"/syncs/{bank['sync_id']}").json()
     assert (run["recorded"], run["skipped"], run["state"]) == (31, 1, "partial")
     assert ada.post(f"/connections/{bank['id']}/syncs").json()["recorded"] == 1
-    assert scene.provider.fetches == [True, False]
+    assert app.provider.fetches == [True, False]
 
 
 def test_a_second_sync_is_refused_with_the_id_of_the_first(
-    scene: Scene, ada: Person, bank: dict[str, Any]
+    app: App, ada: Person, bank: dict[str, Any]
 ) -> None:
     began, may_end = threading.Event(), threading.Event()
 
@@ -326,7 +335,7 @@ def test_a_second_sync_is_refused_with_the_id_of_the_first(
         assert may_end.wait(30)
         return Report([account()])
 
-    scene.provider.script = [slowly]
+    app.provider.script = [slowly]
     path = f"/connections/{bank['id']}/syncs"
     accepted = ada.post(path, headers={"Prefer": "respond-async"})
     assert (accepted.status_code, accepted.json()["state"]) == (202, "running")
@@ -336,7 +345,7 @@ def test_a_second_sync_is_refused_with_the_id_of_the_first(
         other, body = order(ada, bank, endpoint)
         refused = ada.post(other, json=body | {"force": True})
         assert (refused.status_code, refused.headers["location"]) == (409, running)
-    assert scene.work_off() == []
+    assert app.sync_due() == []
     once = {"Idempotency-Key": "while-it-runs"}
     for _ in range(2):
         refused = ada.post(path, json={"force": True}, headers=once)
@@ -351,14 +360,14 @@ def test_a_second_sync_is_refused_with_the_id_of_the_first(
 
 
 def test_an_idempotency_key_gets_the_first_answer(
-    scene: Scene, ada: Person, bank: dict[str, Any]
+    app: App, ada: Person, bank: dict[str, Any]
 ) -> None:
     path, headers = f"/connections/{bank['id']}/syncs", {"Idempotency-Key": "once"}
     first = ada.post(path, json={"force": True}, headers=headers)
     again = ada.post(path, json={"force": True}, headers=headers)
     assert (first.status_code, first.json()) == (again.status_code, again.json())
-    assert len(scene.provider.fetches) == 2
-    scene.provider.script = [ProviderFailed("Down.")]
+    assert len(app.provider.fetches) == 2
+    app.provider.script = [ProviderFailed("Down.")]
     headers = {"Idempotency-Key": "twice"}
     assert ada.post(path, json={"force": True}, headers=headers).status_code == 502
     # A failure is not kept: the same request may be made again.
@@ -366,19 +375,19 @@ def test_an_idempotency_key_gets_the_first_answer(
 
 
 def test_a_key_of_a_request_that_came_too_early_is_valid_later(
-    scene: Scene, ada: Person, bank: dict[str, Any]
+    app: App, ada: Person, bank: dict[str, Any]
 ) -> None:
     path, headers = f"/connections/{bank['id']}/syncs", {"Idempotency-Key": "patient"}
     assert ada.post(path).status_code == 201
     refused = ada.post(path, headers=headers)
     assert refused.status_code == 429
-    scene.clock.pass_(seconds=int(refused.headers["retry-after"]))
+    app.clock.advance(seconds=int(refused.headers["retry-after"]))
     assert ada.post(path, headers=headers).status_code == 201
 
 
-def test_a_run_reports_its_progress(scene: Scene, ada: Person, bank: dict[str, Any]) -> None:
-    claim = scene.claim(bank["id"])
-    following, news = SyncFollower(scene.services, ada.id, claim.sync.id), []
+def test_a_run_reports_its_progress(app: App, ada: Person, bank: dict[str, Any]) -> None:
+    claim = app.claim(bank["id"])
+    following, news = SyncFollower(app.services, ada.id, claim.sync.id), []
 
     def look() -> None:
         while seen := following.poll():
@@ -388,8 +397,8 @@ def test_a_run_reports_its_progress(scene: Scene, ada: Person, bank: dict[str, A
         look()
         return Report([account()])
 
-    scene.provider.script = [answer]
-    sync_run.complete(scene.services, claim, lambda _work, _ended: look())
+    app.provider.script = [answer]
+    sync_run.complete(app.services, claim, lambda _work, _ended: look())
     look()
     assert news == [
         ("running", "Scripted Bank is being asked."),
@@ -404,13 +413,13 @@ def test_a_live_sync_cannot_be_retracted(ada: Person, bank: dict[str, Any]) -> N
 
 
 def test_the_audit_log_lists_connecting_and_syncs(
-    scene: Scene, ada: Person, bank: dict[str, Any]
+    app: App, ada: Person, bank: dict[str, Any]
 ) -> None:
     path = f"/connections/{bank['id']}"
     ada.post(f"{path}/syncs")
     ada.patch(path, json={"name": "Renamed"})
     ada.delete(path)
-    assert scene.events() == [
+    assert app.events() == [
         "connection_created",
         "account_created",
         "sync_succeeded",
