@@ -126,7 +126,7 @@ def test_an_account_without_snapshots_in_the_range_has_an_empty_thinned_history(
         ("tz", ""), ("tz", "+02:00"), ("tz", "\0"), ("tz", "x" * 5000),
     ],
 )  # fmt: skip
-def test_what_is_no_such_value_is_400_that_names_it(ada: Person, name: str, text: str) -> None:
+def test_a_malformed_parameter_is_400_that_names_it(ada: Person, name: str, text: str) -> None:
     account_id = ada.account()
     for path in ("/balance-history", f"/accounts/{account_id}/balance-history"):
         problem = assert_problem(ada.get(path, params=EVER | {name: text}), 400)
@@ -297,7 +297,7 @@ def days_of(zone: ZoneInfo, start: date, end: datetime) -> Iterator[datetime]:
         yield at
 
 
-def test_totals_are_what_the_histories_of_the_accounts_add_up_to(app: App, ada: Person) -> None:
+def test_totals_are_the_sums_of_the_histories_of_the_accounts(app: App, ada: Person) -> None:
     chance = random.Random(2)  # noqa: S311 - nothing secret
     start, end = datetime(2024, 9, 20, 12, tzinfo=UTC), datetime(2024, 12, 3, 18, tzinfo=UTC)
     closings: dict[str, datetime | None] = {}

@@ -58,7 +58,7 @@ def test_recent_changes_compare_beyond_the_limit_and_history_within_the_answer(
     assert column(answer, "change_amount") == [None, "30.00"]
 
 
-def test_a_source_filters_the_series_and_what_changes_compare_to(app: App, ada: Person) -> None:
+def test_a_source_filters_the_snapshots_that_changes_compare(app: App, ada: Person) -> None:
     account_id = ada.account("1")
     app.record(
         ada,

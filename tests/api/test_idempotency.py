@@ -126,7 +126,7 @@ def test_a_key_has_1_to_255_visible_ascii_characters(ada: Person) -> None:
         assert_problem(answer, 400, "validation_failed")
 
 
-def test_a_refusal_is_kept_like_any_answer_and_bad_json_is_not(ada: Person) -> None:
+def test_an_error_is_kept_like_any_response_and_bad_json_is_not(ada: Person) -> None:
     headers, bad = key(), NEW | {"balance": "x"}
     first = ada.post("/accounts", json=bad, headers=headers)
     assert_problem(first, 422)
@@ -212,7 +212,7 @@ def test_a_failure_between_frees_the_key(stalling: tuple[App, Stalling]) -> None
     assert ada.post("/imports", files=upload(), headers=headers).status_code == 201
 
 
-def test_who_outlives_the_lease_of_his_key_has_done_nothing(
+def test_a_request_that_outlives_the_lease_of_its_key_has_done_nothing(
     stalling: tuple[App, Stalling],
 ) -> None:
     app, files = stalling
@@ -232,7 +232,7 @@ def test_who_outlives_the_lease_of_his_key_has_done_nothing(
     assert ask().content == second.result().content
 
 
-def test_a_commit_whose_answer_was_lost_is_not_done_again(
+def test_a_commit_is_not_done_again_when_its_answer_was_lost(
     applications: Applications,
 ) -> None:
     app, database = open_faulty(applications)
@@ -276,7 +276,7 @@ def test_balances_typed_at_once_are_all_there(app: App, ada: Person) -> None:
     assert_sound(app)
 
 
-def test_a_run_taken_back_many_times_at_once_is_taken_back_once(app: App, ada: Person) -> None:
+def test_a_run_retracted_many_times_at_once_is_retracted_once(app: App, ada: Person) -> None:
     ada.account()
     (run,) = ada.get("/syncs").json()["syncs"]
     answers = all_at_once(8, lambda: ada.delete(f"/syncs/{run['id']}"))

@@ -180,7 +180,7 @@ def test_a_destination_that_is_not_ones_own_is_not_found(app: App, ada: Person, 
     assert len(balances(eve, hers)) == 1
 
 
-def test_a_mapping_reads_what_no_header_names(ada: Person) -> None:
+def test_a_mapping_reads_columns_that_no_header_names(ada: Person) -> None:
     rows = "31.12.2024;1.234,50\n31.01.2025;-5,00\n"
     mapping = {
         "header": False,
@@ -198,7 +198,7 @@ def test_a_mapping_reads_what_no_header_names(ada: Person) -> None:
     assert balances(ada, account["account_id"]) == ["-1234.50", "5.00"]
 
 
-def test_a_table_without_a_mapping_is_told_what_is_missing(ada: Person) -> None:
+def test_a_table_without_a_mapping_is_told_the_missing_columns(ada: Person) -> None:
     problem = refused(ada, "Tag;Stand\n31.12.2024;1,50\n")
     assert {one["pointer"] for one in problem["errors"]} == {
         "/mapping/date",
@@ -214,7 +214,7 @@ def test_an_unknown_format_is_answered_with_the_known_ones(ada: Person) -> None:
     assert [known["slug"] for known in ada.get("/imports/formats").json()["formats"]] == SLUGS
 
 
-def test_files_of_one_bank_share_its_connection_whatever_their_format(ada: Person) -> None:
+def test_files_of_one_bank_share_its_connection_in_any_format(ada: Person) -> None:
     first = imported(ada, MT940.format(balance="10,00"))
     second = imported(ada, CAMT)
     assert [first["format"], second["format"]] == ["mt940", "camt053"]
@@ -309,7 +309,7 @@ def test_a_loans_principal_stays_a_debt_in_an_account_kept_by_hand(ada: Person) 
 
 @pytest.mark.parametrize("first", ["0.00", "1200.00", "-1200.00"])
 @pytest.mark.parametrize("then", ["800.00", "-800.00"])
-def test_a_loans_principal_is_a_debt_whatever_its_first_file_said(
+def test_a_loans_principal_is_a_debt_after_any_first_file(
     ada: Person, first: str, then: str
 ) -> None:
     done = imported(ada, loan(first, "20250301"))

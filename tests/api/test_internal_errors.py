@@ -12,7 +12,8 @@ from api.test_ownership import BODIES, call, name_of
 from application import UNLIMITED, App, Applications
 from dashtam.application.ports import Services
 from dashtam.database.unit_of_work import Database, UnitOfWork
-from dashtam.domain.errors import Unavailable
+from dashtam.domain.errors import DashtamError, Unavailable
+from dashtam.presentation.http.problems import UNPROCESSABLE, problem_type_of
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
 from dashtam.presentation.routers.api.v1.routes.route import Auth
 
@@ -108,7 +109,7 @@ def test_no_error_tells_its_cause(
     assert SECRET not in printed.out + printed.err
 
 
-def test_a_failure_echoes_nothing_of_what_was_sent(
+def test_a_failure_echoes_nothing_of_the_request(
     broken: tuple[App, BrokenDatabase],
 ) -> None:
     app, database = broken
@@ -165,3 +166,7 @@ def test_a_failed_request_was_not_done_and_its_key_is_free(
     assert ada.post("/accounts", headers=key, **body).status_code == 201
     assert ada.post("/accounts", headers=key, **body).status_code == 201
     assert ada.get("/accounts").json()["total_count"] == 1
+
+
+def test_an_error_of_no_class_of_its_own_is_422() -> None:
+    assert problem_type_of(DashtamError("This cannot be done.")) is UNPROCESSABLE

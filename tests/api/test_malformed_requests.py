@@ -152,7 +152,7 @@ def account_id(ada: Person) -> str:
     return made
 
 
-def test_what_is_no_instant_is_400_that_names_it_and_shows_one(
+def test_a_malformed_instant_is_400_that_names_it_and_shows_one(
     ada: Person, account_id: str, subtests: pytest.Subtests
 ) -> None:
     for text in NO_INSTANTS:
@@ -221,7 +221,7 @@ def test_a_range_that_does_not_run_forward_is_its_own_400(
             assert_problem(answer, 400, "invalid_date_range")
 
 
-def test_the_edges_of_time_and_what_is_unknown_are_taken(
+def test_the_first_and_last_instants_and_unknown_parameters_are_taken(
     ada: Person, account_id: str, subtests: pytest.Subtests
 ) -> None:
     for query in [

@@ -32,7 +32,7 @@ def test_a_413_of_a_limited_route_tells_its_limits_and_spends(
     assert_problem(answer, 413, "payload_too_large")
 
 
-def test_who_is_not_signed_in_is_told_so_before_his_body_is_measured(app: App) -> None:
+def test_a_missing_token_is_401_before_the_body_is_measured(app: App) -> None:
     answer = app.client.post("/api/v1/accounts", content=LARGE, headers=JSON)
     assert_problem(answer, 401, "unauthorized")
 

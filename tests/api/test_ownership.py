@@ -168,7 +168,7 @@ def test_an_id_in_a_form_that_is_not_ones_own_is_404(
     assert everything(eve_has.person) == before
 
 
-def test_what_is_ones_own_tells_nothing_of_others(ada_has: Belongings, eve_has: Belongings) -> None:
+def test_ones_own_data_tell_nothing_of_others(ada_has: Belongings, eve_has: Belongings) -> None:
     texts = [*everything(ada_has.person), ada_has.person.get("/export").text]
     texts += [
         call(ada_has.person, route, ada_has.ids[kind_of(route)]).text
@@ -180,7 +180,7 @@ def test_what_is_ones_own_tells_nothing_of_others(ada_has: Belongings, eve_has: 
     assert eve_has.ids["accounts"] not in "".join(texts)
 
 
-def test_two_who_import_the_same_file_share_nothing(app: App) -> None:
+def test_two_users_of_the_same_file_share_nothing(app: App) -> None:
     file = {"file": ("x.ofx", OFX.format(canary="", number="1", balance="5").encode())}
     first, second = app.person("a@example.com"), app.person("b@example.com")
     made = [person.post("/imports", files=file).json() for person in (first, second)]

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 from api.problem_assertions import assert_problem
 from application import UNLIMITED, App, Applications, Person
 from dashtam.database.engine import open_engine
+from dashtam.presentation.routers.api.v1.routes.mount import Workers
 
 POOL = 4
 
@@ -89,3 +90,8 @@ def test_no_statement_runs_for_ever(database_url: str) -> None:
         }
     engine.dispose()
     assert set(limits.values()) == {"1min"}
+
+
+@pytest.mark.parametrize("threads", [5, 10, 100])
+def test_no_more_threads_work_than_there_are_connections(threads: int) -> None:
+    assert sum(Workers(threads).limits) < threads

@@ -108,7 +108,7 @@ def test_an_unknown_path_is_not_found(ada: Person, subtests: pytest.Subtests) ->
             assert_problem(answer, 404, "not_found", limited=False)
 
 
-def test_what_cannot_be_answered_as_asked_is_406(ada: Person, subtests: pytest.Subtests) -> None:
+def test_a_media_type_that_no_answer_has_is_406(ada: Person, subtests: pytest.Subtests) -> None:
     for accept, status in [
         ("application/json", 200), ("*/*", 200), ("application/*", 200), ("", 200),
         ("text/html,application/xhtml+xml,*/*;q=0.8", 200), ("application/problem+json", 200),

@@ -82,7 +82,7 @@ def test_every_route_of_a_policy_shares_one_bucket_and_each_user_has_his_own(
     assert typed.headers["X-RateLimit-Remaining"] == "998"
 
 
-def test_what_is_refused_as_401_or_asked_by_options_spends_nobodys(
+def test_401_answers_and_options_spend_nobodys_tokens(
     applications: Applications,
 ) -> None:
     ada = applications.open(rate_limits={"API_READ": "3/1"}).person()
@@ -128,7 +128,7 @@ def test_all_addresses_of_one_ipv6_network_share_one_bucket(applications: Applic
     assert sign_in(from_address(app, "2001:db8:1:3::1")).status_code == 422
 
 
-def test_nobody_gets_a_new_bucket_by_what_he_writes_into_a_header(
+def test_nobody_gets_a_new_bucket_by_a_forged_header(
     applications: Applications,
 ) -> None:
     app = applications.open(rate_limits={"AUTH": "3/1"})

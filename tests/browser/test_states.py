@@ -48,7 +48,7 @@ def fail(route: Route) -> None:
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=str)
-def test_without_a_network_what_was_loaded_stays(
+def test_without_a_network_the_loaded_page_stays(
     opening: Opening, history: bytes, look: tuple[str, tuple[int, int]]
 ) -> None:
     person = opening(*look)
@@ -183,7 +183,7 @@ def test_it_can_be_installed(opening: Opening, served: Served) -> None:
     )
 
 
-def test_what_was_typed_stays_where_it_is_refused(opening: Opening, served: Served) -> None:
+def test_a_refused_form_keeps_its_text(opening: Opening, served: Served) -> None:
     served.register()
     person = opening()
     person.expected.append("422")

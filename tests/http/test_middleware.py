@@ -152,7 +152,7 @@ def test_one_event_tells_the_end_of_a_request_without_its_query() -> None:
     ("method", "app", "level"),
     [("GET", counting, "debug"), ("GET", failing, "info"), ("DELETE", counting, "info")],
 )
-def test_reading_what_could_be_read_is_told_to_who_wants_to_know_all(
+def test_successful_reads_are_logged_at_the_lowest_level_alone(
     method: str, app: ASGIApp, level: str
 ) -> None:
     scope = dict(scope_of(), method=method)
@@ -171,7 +171,7 @@ def test_an_address_of_16_kib_is_read() -> None:
 
 
 @pytest.mark.parametrize("app", [failing, silent])
-def test_what_fails_is_a_problem_that_tells_nothing(app: ASGIApp) -> None:
+def test_a_failure_is_a_problem_that_tells_nothing(app: ASGIApp) -> None:
     answer = ask(app, scope_of())
     assert answer.problem == {
         "type": "https://api.dashtam.com/errors/internal_error",

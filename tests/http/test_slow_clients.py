@@ -110,7 +110,7 @@ def test_a_client_may_wait_to_be_asked_for_the_body(port: int) -> None:
         assert read_answer(wire) == b"10"
 
 
-def test_whoever_is_asked_for_the_body_and_sends_none_is_closed(port: int) -> None:
+def test_a_client_that_is_asked_for_the_body_and_sends_none_is_closed(port: int) -> None:
     with connect(port, POST.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")) as wire:
         received, closed_after_s = read_until_closed(wire)
     assert received == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -214,7 +214,7 @@ BARE_400 = b"HTTP/1.1 400 Bad Request\r\n"
         CHUNKED + b"1;" + b"x" * 5000 + b"\r\n",
     ],
 )
-def test_what_is_not_http_or_too_much_of_it_gets_the_bare_400(port: int, sent: bytes) -> None:
+def test_bytes_that_are_not_http_or_too_many_get_the_bare_400(port: int, sent: bytes) -> None:
     with connect(port, sent[:100]) as wire:
         time.sleep(0.1)
         wire.sendall(sent[100:])

@@ -104,7 +104,7 @@ def test_a_slow_client_is_closed_by_each_process(server: Server) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_processes_whose_parent_is_gone_end(database_url: str, tmp_path: Path) -> None:
+def test_processes_end_after_their_parent(database_url: str, tmp_path: Path) -> None:
     with serving(tmp_path / "data", database_url, "--workers", "2") as server:
         wait_until(lambda: len(children(server)) == 2)
         left = children(server)

@@ -61,7 +61,7 @@ def test_the_document_is_valid(described: dict[str, Any]) -> None:
     validate(described)
 
 
-def test_the_kept_document_is_what_the_routes_say() -> None:
+def test_the_kept_document_is_that_of_the_routes() -> None:
     assert KEPT.read_text(encoding="utf-8") == text(), (
         "run `make openapi` and commit what it writes"
     )

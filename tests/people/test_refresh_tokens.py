@@ -71,7 +71,7 @@ def test_a_spent_token_ends_the_session_after_the_grace(app: App) -> None:
     assert app.events()[-1] == "refresh_token_reused"
 
 
-def test_a_spent_token_whose_successor_was_used_ends_the_session_at_once(app: App) -> None:
+def test_a_spent_token_with_a_used_successor_ends_the_session_at_once(app: App) -> None:
     app.register()
     spent = app.sign_in()
     newest = refresh(app, refresh(app, spent))

@@ -21,7 +21,7 @@ def refusal_of(app: App, email: str, password: str) -> str:
     return str(error.value)
 
 
-def test_an_access_token_says_who_calls(app: App) -> None:
+def test_an_access_token_names_its_user(app: App) -> None:
     user = app.register()
     pair = app.sign_in(" ANN@example.org")
     assert principal(app, pair.access_token) == Principal(user.id, pair.session.id)

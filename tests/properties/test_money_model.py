@@ -62,7 +62,7 @@ def series(balances: Sequence[Decimal], currency: Currency) -> list[BalanceSnaps
 @example("-0.00", Currency.of("USD"))
 @example("-0", Currency.of("JPY"))
 @example("00000000000000000000.000000000000000000", Currency.of("JPY"))
-def test_what_is_read_is_written_with_its_own_digits(text: str, currency: Currency) -> None:
+def test_an_amount_is_written_with_the_digits_that_were_read(text: str, currency: Currency) -> None:
     shown = str(Money(parse_amount(text), currency))
     assert Fraction(shown) == Fraction(text)
     places = max(len(text.partition(".")[2]), currency.digits)

@@ -36,7 +36,7 @@ def thinned(values: list[Value], most: int) -> list[Value]:
 
 
 @given(series(), st.integers(2, 130))
-def test_what_stays_is_recorded_in_order_and_no_more_than_asked(
+def test_thinned_values_are_recorded_ones_in_order_and_no_more_than_asked(
     values: list[Value], most: int
 ) -> None:
     kept = thinned(values, most)

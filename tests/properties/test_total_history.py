@@ -78,7 +78,7 @@ def brute(found: Sequence[Account], grid: TimeGrid, calendar: Calendar) -> list[
 
 
 @given(st.lists(accounts, max_size=5), grids())
-def test_a_total_is_the_sum_of_what_each_account_last_held(
+def test_a_total_is_the_sum_of_the_last_balance_of_each_account(
     found: list[Account], drawn: tuple[TimeGrid, Calendar]
 ) -> None:
     grid, calendar = drawn

@@ -103,7 +103,7 @@ def test_claim_addresses_reach_nothing_inside(reached: list[tuple[str, int]]) ->
     assert reached == []
 
 
-def test_a_name_that_rebinds_is_send_answer_once(reached: list[tuple[str, int]]) -> None:
+def test_a_name_that_rebinds_is_asked_once(reached: list[tuple[str, int]]) -> None:
     resolutions: list[list[str]] = [["1.1.1.1"], ["127.0.0.1"], ["127.0.0.1"]]
     hosts: list[str] = []
 

@@ -245,6 +245,8 @@ def main() -> None:
             continue
         pid = os.fork()
         if pid == 0:
+            # Each child has its own balances, and the same in every run.
+            random.seed(order["number"])
             ACTS[order["act"]](order)
             os._exit(0)
         children.add(pid)

@@ -331,6 +331,7 @@ class Workers:
     """Four workers that are killed, paused and stopped at random."""
 
     processes: SyncProcesses
+    chance: random.Random = field(default_factory=lambda: random.Random(21))  # noqa: S311 - no secret
     pids: list[int] = field(default_factory=list)
     paused: dict[int, float] = field(default_factory=dict)
 
@@ -340,8 +341,8 @@ class Workers:
     def disturb_one(self) -> None:
         """Let one of them be killed, paused beyond its lease, stopped, or left alone."""
         self.recover(time.monotonic())
-        at = random.randrange(4)  # noqa: S311 - no secret
-        event = random.choice(["kill", "pause", "stop", "live", "live", "live"])  # noqa: S311 - no secret
+        at = self.chance.randrange(4)
+        event = self.chance.choice(["kill", "pause", "stop", "live", "live", "live"])
         pid = self.pids[at]
         if pid in self.paused or event == "live":
             return

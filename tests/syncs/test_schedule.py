@@ -118,7 +118,7 @@ def test_a_spent_budget_moves_the_slot_to_tomorrow(app: App, ada: Person) -> Non
     assert len(app.sync_due()) == 1
 
 
-def test_a_connection_whose_provider_is_gone_says_so(app: App, ada: Person) -> None:
+def test_a_connection_without_its_provider_says_so(app: App, ada: Person) -> None:
     made = app.connected(ada)
     app.services = replace(app.services, providers={})
     app.clock.advance(days=1)
