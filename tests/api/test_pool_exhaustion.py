@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 from api.problem_assertions import assert_problem
 from application import UNLIMITED, App, Applications, Person
 from dashtam.database.engine import open_engine
-from dashtam.presentation.routers.api.v1.routes.mount import Workers
+from dashtam.presentation.routers.api.v1.routes import mount
 
 POOL = 4
 
@@ -22,8 +22,12 @@ def engine_of(app: App) -> Engine:
 
 
 @pytest.fixture
-def small(applications: Applications) -> App:
-    return applications.open(database_pool=POOL, rate_limits=UNLIMITED)
+def small(applications: Applications, monkeypatch: pytest.MonkeyPatch) -> App:
+    """The application with few connections, for which requests wait a moment instead of seconds."""
+    app = applications.open(database_pool=POOL, rate_limits=UNLIMITED)
+    monkeypatch.setattr(engine_of(app).pool, "_timeout", 0.5)
+    monkeypatch.setattr(mount, "_READ_WITHIN_S", 1.0)
+    return app
 
 
 def assert_unavailable(ada: Person, path: str = "/accounts") -> None:
@@ -94,4 +98,4 @@ def test_no_statement_runs_for_ever(database_url: str) -> None:
 
 @pytest.mark.parametrize("threads", [5, 10, 100])
 def test_no_more_threads_work_than_there_are_connections(threads: int) -> None:
-    assert sum(Workers(threads).limits) < threads
+    assert sum(mount.Workers(threads).limits) < threads
