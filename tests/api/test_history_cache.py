@@ -21,7 +21,7 @@ from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from application import App, Applications, Person
+from application import UNLIMITED, App, Applications, Person
 from dashtam.application.history.verification import verify
 from dashtam.bootstrap.background_tasks import BackgroundTasks
 from dashtam.database.engine import open_engine
@@ -83,7 +83,9 @@ def fast_answers(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 @pytest.fixture
 def plain(applications: Applications) -> TestClient:
     """The same database, served from its rows alone."""
-    without_cache = applications.installation(lambda real: replace(real, history_cache=None))
+    without_cache = applications.installation(
+        lambda real: replace(real, history_cache=None), rate_limits=UNLIMITED
+    )
     return TestClient(without_cache.app(), raise_server_exceptions=False)
 
 
