@@ -18,6 +18,7 @@ process_result_value
 # pytest
 pytest_configure
 pytest_configure_node
+pytest_plugins
 pytest_unconfigure
 
 # The account types, read by their values

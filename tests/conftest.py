@@ -1,4 +1,4 @@
-"""What every test may ask for: a migrated database, a Valkey, and the length of a proof."""
+"""Fixtures of every test: a migrated database, a Valkey, and the length of a proof."""
 
 import contextlib
 import os
@@ -14,6 +14,8 @@ from hypothesis import settings
 from psycopg import sql
 
 from servers import Address, ServerMissingError, Servers, answers_ping
+
+pytest_plugins = ["application"]
 
 SERVERS = pytest.StashKey[Servers]()
 TEMPLATE = "migrated_template"

@@ -1,4 +1,4 @@
-"""A provider that does as a test tells it, and the way out that it uses."""
+"""A provider that does as a test tells it, and the HTTP client that it uses."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -88,7 +88,8 @@ class Scripted:
     requests_each: int = 1
 
     def connect(self, given: Mapping[str, str], http: Http) -> Mapping[str, str]:
-        http.request("POST", "https://bank.example/claim")
+        if self.requests_each:
+            http.request("POST", "https://bank.example/claim")
         if self.connecting is not None:
             raise self.connecting
         if given["token"] in self.refused:
@@ -112,7 +113,7 @@ class Scripted:
 
 
 class Nowhere:
-    """A way out that leads nowhere, and counts what would have gone out."""
+    """An HTTP client that sends nothing, and counts each request."""
 
     def __init__(self, spend: Callable[[], None]) -> None:
         self._spend = spend

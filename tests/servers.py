@@ -36,8 +36,8 @@ else
 fi
 """
 
-# One that a test may end as it likes: it is started again a moment later, and what it has committed
-# outlives the end of its processes.
+# One that a test may end as it likes: it is started again a moment later, and its commits
+# outlive the end of its processes.
 _POSTGRESQL_THAT_RETURNS = """
 "$1/initdb" -D data -U postgres -A trust -E UTF8 --no-locale --no-sync --no-instructions
 while [ ! -e over ]; do
@@ -111,7 +111,7 @@ class Servers:
         return self._started["Valkey"][0]
 
     def stop(self) -> None:
-        """Stop what was started and remove its files."""
+        """Stop the started servers and remove their files."""
         for _, process in self._started.values():
             process.communicate()
         self._started.clear()

@@ -1,10 +1,10 @@
-"""What accounts hold now, as investment statements come, go and are taken back."""
+"""The holdings of accounts, as investment statements are imported and retracted."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from api_client import Person
+from application import Person
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "quincefield-brokerage.qfx"
 STATEMENT = """<?xml version="1.0" encoding="UTF-8"?>

@@ -1,12 +1,10 @@
 """A request that is sent again, at once or later, is done once."""
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 from threading import Barrier, Event
 from typing import Any
@@ -14,16 +12,13 @@ from uuid import uuid4
 
 import pytest
 
-from api.problem_form import assert_problem
-from api.readings import column
-from api_client import Api, Person
+from api.problem_assertions import assert_problem
+from api.snapshot_lists import column
+from application import App, Applications, Person
+from concurrency import at_once
 from dashtam.application.history.verification import verify
-from dashtam.application.ports import Services
-from dashtam.bootstrap import Installation
-from dashtam.database.unit_of_work import Database
-from dashtam.domain.errors import Unavailable
-from dashtam.presentation.routers.api.v1.routes import idempotency
-from people.stage import at_once
+from dashtam.application.ports import Services, StatementFiles
+from faulty_database import open_faulty
 
 NEW = {"name": "Giro", "account_type": "checking", "currency": "EUR", "balance": "1.00"}
 FILE = b"Date,Balance,Account\n" + b"".join(
@@ -70,11 +65,11 @@ def all_at_once(times: int, ask: Callable[[], Any]) -> list[Any]:
     return answers
 
 
-def assert_sound(api: Api) -> None:
-    assert verify(api.services.database).findings == []
+def assert_sound(app: App) -> None:
+    assert verify(app.services.database).findings == []
 
 
-def test_parallel_repeats_are_one_execution_and_the_same_bytes(api: Api, ada: Person) -> None:
+def test_parallel_repeats_are_one_execution_and_the_same_bytes(app: App, ada: Person) -> None:
     grows = {"account": 1, "typed": 1, "import": 56, "dry run": 0}
     for name, ask in requests_of(ada).items():
         before, headers = recorded(ada), key()
@@ -91,7 +86,7 @@ def test_parallel_repeats_are_one_execution_and_the_same_bytes(api: Api, ada: Pe
         }
         assert {found.status_code for found in late} == {201}
         assert recorded(ada) - before == grows[name], name
-    assert_sound(api)
+    assert_sound(app)
 
 
 def test_the_same_key_with_another_body_or_path_is_422(ada: Person) -> None:
@@ -114,8 +109,8 @@ def test_the_same_key_with_another_body_or_path_is_422(ada: Person) -> None:
     assert_problem(dry, 422)
 
 
-def test_a_key_is_its_users_and_its_routes(api: Api, ada: Person) -> None:
-    bob, headers = api.person("bob@example.com"), key()
+def test_a_key_is_its_users_and_its_routes(app: App, ada: Person) -> None:
+    bob, headers = app.person("bob@example.com"), key()
     made = {person.post("/accounts", json=NEW, headers=headers).json()["id"] for person in
             (ada, bob)}  # fmt: skip
     assert len(made) == 2
@@ -131,7 +126,7 @@ def test_a_key_has_1_to_255_visible_ascii_characters(ada: Person) -> None:
         assert_problem(answer, 400, "validation_failed")
 
 
-def test_a_refusal_is_kept_like_any_answer_and_bad_json_is_not(ada: Person) -> None:
+def test_an_error_is_kept_like_any_response_and_bad_json_is_not(ada: Person) -> None:
     headers, bad = key(), NEW | {"balance": "x"}
     first = ada.post("/accounts", json=bad, headers=headers)
     assert_problem(first, 422)
@@ -162,16 +157,17 @@ def test_a_token_that_was_shown_is_not_shown_again(ada: Person) -> None:
 class Stalling:
     """Statement files that are read only when the test says so, and then fail if it says so."""
 
-    def __init__(self, services: Services) -> None:
-        self.real = services.statement_files
+    real: StatementFiles
+
+    def __init__(self) -> None:
         self.reached, self.go_on = Event(), Event()
         self.trouble: Exception | None = None
 
-    def formats(self) -> Any:  # noqa: ANN401 - what it stands for gives
+    def formats(self) -> Any:  # noqa: ANN401 - as the real one
         return self.real.formats()
 
     @contextmanager
-    def read(self, *args: Any) -> Iterator[Any]:  # noqa: ANN401 - what it stands for takes
+    def read(self, *args: Any) -> Iterator[Any]:  # noqa: ANN401 - as the real one
         with self.real.read(*args) as file:
             self.reached.set()
             assert self.go_on.wait(10)
@@ -181,26 +177,20 @@ class Stalling:
 
 
 @pytest.fixture
-def stalling(
-    start_api: Callable[..., Api], monkeypatch: pytest.MonkeyPatch
-) -> tuple[Api, Stalling]:
+def stalling(applications: Applications) -> tuple[App, Stalling]:
     """The application with a reader of files that waits."""
-    made: list[Stalling] = []
-    world_of = Installation.services
+    files = Stalling()
 
-    def services(installation: Installation) -> Services:
-        real = world_of(installation)
-        made.append(Stalling(real))
-        return replace(real, statement_files=made[-1])
+    def stub(real: Services) -> Services:
+        files.real = real.statement_files
+        return replace(real, statement_files=files)
 
-    monkeypatch.setattr(Installation, "services", services)
-    api = start_api()
-    return api, made[0]
+    return applications.open(stub), files
 
 
-def test_a_repeat_while_the_first_still_runs_is_409(stalling: tuple[Api, Stalling]) -> None:
-    api, files = stalling
-    ada, headers = api.person(), key()
+def test_a_repeat_while_the_first_still_runs_is_409(stalling: tuple[App, Stalling]) -> None:
+    app, files = stalling
+    ada, headers = app.person(), key()
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(ada.post, "/imports", files=upload(), headers=headers)
         assert files.reached.wait(10)
@@ -210,9 +200,9 @@ def test_a_repeat_while_the_first_still_runs_is_409(stalling: tuple[Api, Stallin
     assert ada.post("/imports", files=upload(), headers=headers).content == first.result().content
 
 
-def test_a_failure_between_frees_the_key(stalling: tuple[Api, Stalling]) -> None:
-    api, files = stalling
-    ada, headers = api.person(), key()
+def test_a_failure_between_frees_the_key(stalling: tuple[App, Stalling]) -> None:
+    app, files = stalling
+    ada, headers = app.person(), key()
     files.trouble = RuntimeError("a secret of the inside: 31415926.53")
     files.go_on.set()
     failed = ada.post("/imports", files=upload(), headers=headers)
@@ -222,18 +212,17 @@ def test_a_failure_between_frees_the_key(stalling: tuple[Api, Stalling]) -> None
     assert ada.post("/imports", files=upload(), headers=headers).status_code == 201
 
 
-def test_who_outlives_the_lease_of_his_key_has_done_nothing(
-    stalling: tuple[Api, Stalling], monkeypatch: pytest.MonkeyPatch
+def test_a_request_that_outlives_the_lease_of_its_key_has_done_nothing(
+    stalling: tuple[App, Stalling],
 ) -> None:
-    monkeypatch.setattr(idempotency, "_LEASE", timedelta(milliseconds=50))
-    api, files = stalling
-    ada, headers = api.person(), key()
+    app, files = stalling
+    ada, headers = app.person(), key()
     with ThreadPoolExecutor(2) as pool:
         ask = partial(ada.post, "/imports", files=upload(), headers=headers)
         first = pool.submit(ask)
         assert files.reached.wait(10)
         files.reached.clear()
-        time.sleep(0.1)
+        app.clock.advance(minutes=10)
         second = pool.submit(ask)
         assert files.reached.wait(10)
         files.go_on.set()
@@ -243,64 +232,37 @@ def test_who_outlives_the_lease_of_his_key_has_done_nothing(
     assert ask().content == second.result().content
 
 
-class Forgetful(Database):
-    """A database whose answer to one of the next commits is lost on the way."""
-
-    def __init__(self, services: Services) -> None:
-        self._real = services.database
-        self.until_lost = 0
-
-    def read(self) -> Any:  # noqa: ANN401 - a context manager
-        return self._real.read()
-
-    @contextmanager
-    def write(self, address: str = "") -> Iterator[Any]:
-        with self._real.write(address) as work:
-            yield work
-        self.until_lost -= 1
-        if self.until_lost == 0:
-            raise Unavailable
-
-
-def test_a_commit_whose_answer_was_lost_is_not_done_again(
-    start_api: Callable[..., Api], monkeypatch: pytest.MonkeyPatch
+def test_a_commit_is_not_done_again_when_its_answer_was_lost(
+    applications: Applications,
 ) -> None:
-    made: list[Forgetful] = []
-    world_of = Installation.services
-
-    def services(installation: Installation) -> Services:
-        real = world_of(installation)
-        made.append(Forgetful(real))
-        return replace(real, database=made[-1])
-
-    monkeypatch.setattr(Installation, "services", services)
-    ada, headers = start_api().person(), key()
+    app, database = open_faulty(applications)
+    ada, headers = app.person(), key()
     # The first commit takes the key, the second makes the account and keeps the answer.
-    made[0].until_lost = 2
+    database.next_writes[:] = ["done", "lost"]
     assert ada.post("/accounts", json=NEW, headers=headers).status_code == 503
     assert ada.post("/accounts", json=NEW, headers=headers).status_code == 201
     assert ada.get("/accounts").json()["total_count"] == 1
 
 
 def test_many_accounts_made_at_once_by_someone_new_share_one_connection(
-    api: Api, ada: Person
+    app: App, ada: Person
 ) -> None:
     answers = all_at_once(TIMES, lambda: ada.post("/accounts", json=NEW))
     assert Counter(found.status_code for found in answers) == {201: TIMES}
     assert ada.get("/connections").json()["total_count"] == 1
-    assert_sound(api)
+    assert_sound(app)
 
 
-def test_the_same_file_imported_many_times_at_once_is_recorded_once(api: Api, ada: Person) -> None:
+def test_the_same_file_imported_many_times_at_once_is_recorded_once(app: App, ada: Person) -> None:
     answers = all_at_once(8, lambda: ada.post("/imports", files=upload()))
     assert Counter(found.status_code for found in answers) == {201: 8}
     assert sum(found.json()["recorded"] for found in answers) == 56
     assert ada.get("/accounts").json()["total_count"] == 2
     assert recorded(ada) == 56
-    assert_sound(api)
+    assert_sound(app)
 
 
-def test_balances_typed_at_once_are_all_there(api: Api, ada: Person) -> None:
+def test_balances_typed_at_once_are_all_there(app: App, ada: Person) -> None:
     account_id, start = ada.account("0"), Barrier(TIMES)
 
     def type_one(number: int) -> None:
@@ -311,15 +273,15 @@ def test_balances_typed_at_once_are_all_there(api: Api, ada: Person) -> None:
         list(pool.map(type_one, range(TIMES)))
     found = column(ada.history(account_id), "balance")
     assert sorted(found[1:]) == sorted(f"{number}.00" for number in range(TIMES))
-    assert_sound(api)
+    assert_sound(app)
 
 
-def test_a_run_taken_back_many_times_at_once_is_taken_back_once(api: Api, ada: Person) -> None:
+def test_a_run_retracted_many_times_at_once_is_retracted_once(app: App, ada: Person) -> None:
     ada.account()
     (run,) = ada.get("/syncs").json()["syncs"]
     answers = all_at_once(8, lambda: ada.delete(f"/syncs/{run['id']}"))
     assert Counter(found.status_code for found in answers) == {204: 8}
-    assert_sound(api)
+    assert_sound(app)
 
 
 def test_changes_at_once_of_different_fields_all_stay(ada: Person) -> None:

@@ -1,4 +1,4 @@
-"""Statement files through the door: what is recorded, what is told, and what is refused."""
+"""Statement files over HTTP: the rows that are recorded, the answers and the errors."""
 
 import json
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import update
 
-from api_client import Api, Person
+from application import App, Person
 from dashtam.database.engine import open_engine
 from dashtam.database.tables import metadata
 
@@ -53,7 +53,7 @@ LOAN = (
 SLUGS = ["ofx", "mt940", "camt053", "balance_csv"]
 
 
-def send(person: Person, content: str, **fields: Any) -> Any:  # noqa: ANN401 - what httpx gives
+def send(person: Person, content: str, **fields: Any) -> Any:  # noqa: ANN401 - a response
     """Send a statement file as a form does."""
     texts = {name: str(value) for name, value in fields.items()}
     return person.post("/imports", files={"file": ("file", content.encode())}, data=texts)
@@ -166,8 +166,8 @@ def test_a_connection_of_the_senders_choice_holds_the_accounts(ada: Person) -> N
 
 
 @pytest.mark.parametrize("name", ["account_id", "connection_id"])
-def test_a_destination_that_is_not_ones_own_is_not_found(api: Api, ada: Person, name: str) -> None:
-    eve = api.person("eve@example.com")
+def test_a_destination_that_is_not_ones_own_is_not_found(app: App, ada: Person, name: str) -> None:
+    eve = app.person("eve@example.com")
     hers = eve.account()
     foreign = {
         "account_id": hers,
@@ -180,7 +180,7 @@ def test_a_destination_that_is_not_ones_own_is_not_found(api: Api, ada: Person, 
     assert len(balances(eve, hers)) == 1
 
 
-def test_a_mapping_reads_what_no_header_names(ada: Person) -> None:
+def test_a_mapping_reads_columns_that_no_header_names(ada: Person) -> None:
     rows = "31.12.2024;1.234,50\n31.01.2025;-5,00\n"
     mapping = {
         "header": False,
@@ -198,9 +198,9 @@ def test_a_mapping_reads_what_no_header_names(ada: Person) -> None:
     assert balances(ada, account["account_id"]) == ["-1234.50", "5.00"]
 
 
-def test_a_table_without_a_mapping_is_told_what_is_missing(ada: Person) -> None:
+def test_a_table_without_a_mapping_is_told_the_missing_columns(ada: Person) -> None:
     problem = refused(ada, "Tag;Stand\n31.12.2024;1,50\n")
-    assert {fault["pointer"] for fault in problem["errors"]} == {
+    assert {one["pointer"] for one in problem["errors"]} == {
         "/mapping/date",
         "/mapping/balance",
     }
@@ -214,7 +214,7 @@ def test_an_unknown_format_is_answered_with_the_known_ones(ada: Person) -> None:
     assert [known["slug"] for known in ada.get("/imports/formats").json()["formats"]] == SLUGS
 
 
-def test_files_of_one_bank_share_its_connection_whatever_their_format(ada: Person) -> None:
+def test_files_of_one_bank_share_its_connection_in_any_format(ada: Person) -> None:
     first = imported(ada, MT940.format(balance="10,00"))
     second = imported(ada, CAMT)
     assert [first["format"], second["format"]] == ["mt940", "camt053"]
@@ -277,19 +277,19 @@ def test_rows_that_cannot_be_used_are_told_with_their_account(ada: Person) -> No
 def test_nothing_usable_is_refused_with_reasons_and_without_content(ada: Person) -> None:
     rows = "2025-01-01,4999444.x,Everyday\n31-31-4999,5.00,Everyday\n2025-01-01,6.00,\n"
     problem = refused(ada, MONARCH + rows)
-    assert [fault["detail"] for fault in problem["errors"]] == [
+    assert [one["detail"] for one in problem["errors"]] == [
         "Line 2: Balance is not an amount of money.",
         "Line 3: Date is not a date of the calendar.",
         "Line 4: Account is missing.",
     ]
-    assert {fault["pointer"] for fault in problem["errors"]} == {"/file"}
+    assert {one["pointer"] for one in problem["errors"]} == {"/file"}
     assert "4999" not in json.dumps(problem)
     assert "Everyday" not in json.dumps(problem)
 
 
 def test_balances_of_a_day_without_an_order_are_refused_together(ada: Person) -> None:
     problem = refused(ada, MONARCH + "2025-01-01,1.00,A\n2025-01-01,2.00,A\n")
-    assert [fault["code"] for fault in problem["errors"]] == ["conflicting_balance"] * 2
+    assert [one["code"] for one in problem["errors"]] == ["conflicting_balance"] * 2
 
 
 def test_a_loans_principal_counts_as_a_debt(ada: Person) -> None:
@@ -309,7 +309,7 @@ def test_a_loans_principal_stays_a_debt_in_an_account_kept_by_hand(ada: Person) 
 
 @pytest.mark.parametrize("first", ["0.00", "1200.00", "-1200.00"])
 @pytest.mark.parametrize("then", ["800.00", "-800.00"])
-def test_a_loans_principal_is_a_debt_whatever_its_first_file_said(
+def test_a_loans_principal_is_a_debt_after_any_first_file(
     ada: Person, first: str, then: str
 ) -> None:
     done = imported(ada, loan(first, "20250301"))
@@ -331,13 +331,17 @@ def test_an_owners_sign_stands_where_the_file_does_not_tell_one(ada: Person) -> 
     assert balances(ada, account_id)[-1] == "-300.00"
 
 
-def test_a_run_that_finds_all_known_reaches_account_and_connection_alike(ada: Person) -> None:
+def test_a_run_that_finds_all_known_reaches_account_and_connection_alike(
+    app: App, ada: Person
+) -> None:
     account_id = imported(ada, YEAR)["accounts"][0]["account_id"]
     assert synced(ada, account_id) == synced(ada, account_id)[::-1]
     first = synced(ada, account_id)
+    app.clock.advance(seconds=1)
     assert counts(imported(ada, YEAR)) == (0, 12, 0)
     again = synced(ada, account_id)
     assert again[0] == again[1] > first[0]
+    app.clock.advance(seconds=1)
     ada.type(account_id, "5.00", "2025-12-25")
     typed = synced(ada, account_id)
     assert typed[0] == typed[1] > again[0]
@@ -359,7 +363,7 @@ def test_a_bank_that_calls_itself_manual_gets_a_connection_of_its_own(ada: Perso
     assert sorted(connection["provider"] for connection in connections) == ["manual", "ofx"]
 
 
-def test_a_destination_that_does_not_fit_is_refused(api: Api, ada: Person) -> None:
+def test_a_destination_that_does_not_fit_is_refused(app: App, ada: Person) -> None:
     by_hand = ada.account()
     manual = ada.get(f"/accounts/{by_hand}").json()["connection_id"]
     problem = refused(ada, YEAR, connection_id=manual)
@@ -368,7 +372,7 @@ def test_a_destination_that_does_not_fit_is_refused(api: Api, ada: Person) -> No
     of_files = ada.get(f"/accounts/{files}").json()["connection_id"]
     problem = refused(ada, YEAR, connection_id=of_files, account_id=by_hand)
     assert problem["errors"][0]["code"] == "not_its_own"
-    make_live(api, of_files)
+    make_live(app, of_files)
     for answer in (
         send(ada, YEAR, account_id=files),
         ada.post(f"/accounts/{files}/balance-snapshots", json={"balance": "1.00"}),
@@ -377,9 +381,9 @@ def test_a_destination_that_does_not_fit_is_refused(api: Api, ada: Person) -> No
     assert refused(ada, YEAR, connection_id=of_files)["errors"][0]["code"] == "not_of_files"
 
 
-def make_live(api: Api, connection_id: str) -> None:
+def make_live(app: App, connection_id: str) -> None:
     """Have the connection be one that a provider feeds; no route makes such a one yet."""
-    engine = open_engine(api.installation.settings.database)
+    engine = open_engine(app.installation.settings.database)
     with engine.begin() as connection:
         connection.execute(
             update(metadata.tables["connections"])

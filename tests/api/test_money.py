@@ -5,12 +5,15 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
+import msgspec
 import pytest
 
-from api_client import Person
+from application import Person
+from dashtam.presentation.schemas.snapshots import LatestSnapshots, SnapshotHistory
 
 DIGITS = {"USD": 2, "EUR": 2, "JPY": 0, "KWD": 3, "CLF": 4, "DEM": 2, "ITL": 0, "XAU": 0}
 
+LARGEST = "9" * 20
 EDGES = [
     "0",
     "-0",
@@ -155,7 +158,9 @@ def test_totals_are_exact_sums_in_alphabetical_order_of_currencies(ada: Person) 
     ]
 
 
-def test_what_is_no_plain_amount_is_unprocessable(ada: Person, subtests: pytest.Subtests) -> None:
+def test_a_text_that_is_no_plain_amount_is_unprocessable(
+    ada: Person, subtests: pytest.Subtests
+) -> None:
     for text in [
         "1e3", "+1", "1.", ".5", "1,5", "NaN", "Infinity", "\uff11", "1_000",
         " 1", "1 ", "", "--1", "0x1",
@@ -185,3 +190,16 @@ def test_an_amount_that_is_no_string_is_unprocessable(
                 headers={"Content-Type": "application/json"},
             )
             assert answer.status_code == 422
+
+
+def test_sums_and_differences_have_the_form_that_the_document_describes(ada: Person) -> None:
+    account_id = ada.account(f"-{LARGEST}")
+    ada.type(account_id, LARGEST, "2025-02-01T00:00:00Z")
+    ada.account(LARGEST)
+    latest = msgspec.json.decode(ada.get("/balance-snapshots").content, type=LatestSnapshots)
+    assert latest.total_balance_by_currency == {"USD": f"1{LARGEST[1:]}8.00"}
+    query = "start_date=1900-01-01&end_date=9999-12-31"
+    answer = ada.get(f"/accounts/{account_id}/balance-history?{query}")
+    history = msgspec.json.decode(answer.content, type=SnapshotHistory)
+    assert history.total_change_amount == f"1{LARGEST[1:]}8.00"
+    assert history.snapshots[-1].change_amount == history.total_change_amount

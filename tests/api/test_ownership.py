@@ -1,4 +1,4 @@
-"""Nobody sees what is another's: every route, every kind of id, every kind of token."""
+"""Nobody sees another's data: every route, every kind of id, every kind of token."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from api.problem_form import assert_problem
-from api_client import Api, Person
+from api.problem_assertions import assert_problem
+from application import App, Person
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
 from dashtam.presentation.routers.api.v1.routes.route import Auth, Route
 
@@ -55,7 +55,7 @@ def name_of(route: Route) -> str:
     return f"{route.method} {route.path}"
 
 
-def call(person: Person, route: Route, number: str = "", token: str | None = "") -> Any:  # noqa: ANN401 - what httpx gives
+def call(person: Person, route: Route, number: str = "", token: str | None = "") -> Any:  # noqa: ANN401 - a response
     """Call the route with this id, by the person's token unless another or none is given."""
     options = dict(BODIES[name_of(route)]) if route.method not in WITHOUT_BODY else {}
     options["params"] = QUERIES.get(name_of(route), {})
@@ -75,8 +75,8 @@ def snapshot_of(person: Person, account_id: str) -> str:
     return found.json()["snapshots"][0]["id"] if found.status_code == 200 else str(uuid4())
 
 
-def belongings(api: Api, name: str, canary: str = "") -> Belongings:
-    person = api.person(f"{name}{canary}@example.com")
+def belongings(app: App, name: str, canary: str = "") -> Belongings:
+    person = app.person(f"{name}{canary}@example.com")
     number, balance = f"{name}9876543210", "31415926.53"
     file = OFX.format(canary=canary or "Own", number=number, balance=balance).encode()
     done = person.post("/imports", files={"file": ("x.ofx", file)})
@@ -96,13 +96,13 @@ def belongings(api: Api, name: str, canary: str = "") -> Belongings:
 
 
 @pytest.fixture
-def ada_has(api: Api) -> Belongings:
-    return belongings(api, "ada")
+def ada_has(app: App) -> Belongings:
+    return belongings(app, "ada")
 
 
 @pytest.fixture
-def eve_has(api: Api) -> Belongings:
-    return belongings(api, "eve", CANARY)
+def eve_has(app: App) -> Belongings:
+    return belongings(app, "eve", CANARY)
 
 
 def kind_of(route: Route) -> str:
@@ -168,7 +168,7 @@ def test_an_id_in_a_form_that_is_not_ones_own_is_404(
     assert everything(eve_has.person) == before
 
 
-def test_what_is_ones_own_tells_nothing_of_others(ada_has: Belongings, eve_has: Belongings) -> None:
+def test_ones_own_data_tell_nothing_of_others(ada_has: Belongings, eve_has: Belongings) -> None:
     texts = [*everything(ada_has.person), ada_has.person.get("/export").text]
     texts += [
         call(ada_has.person, route, ada_has.ids[kind_of(route)]).text
@@ -180,9 +180,9 @@ def test_what_is_ones_own_tells_nothing_of_others(ada_has: Belongings, eve_has: 
     assert eve_has.ids["accounts"] not in "".join(texts)
 
 
-def test_two_who_import_the_same_file_share_nothing(api: Api) -> None:
+def test_two_users_of_the_same_file_share_nothing(app: App) -> None:
     file = {"file": ("x.ofx", OFX.format(canary="", number="1", balance="5").encode())}
-    first, second = api.person("a@example.com"), api.person("b@example.com")
+    first, second = app.person("a@example.com"), app.person("b@example.com")
     made = [person.post("/imports", files=file).json() for person in (first, second)]
     assert [done["recorded"] for done in made] == [1, 1]
     assert made[0]["accounts"][0]["account_id"] != made[1]["accounts"][0]["account_id"]
@@ -207,7 +207,7 @@ def test_a_read_only_token_reads_and_is_403_wherever_a_session_is_needed(
 
 
 def test_without_a_token_every_route_is_401_and_spends_nobodys_tokens(
-    api: Api, ada_has: Belongings, subtests: pytest.Subtests
+    app: App, ada_has: Belongings, subtests: pytest.Subtests
 ) -> None:
     for route in ROUTES:
         if route.auth is Auth.NOBODY:
@@ -217,7 +217,7 @@ def test_without_a_token_every_route_is_401_and_spends_nobodys_tokens(
                 answer = call(ada_has.person, route, "x", token)
                 assert_problem(answer, 401, "unauthorized")
                 assert answer.headers["WWW-Authenticate"] == "Bearer"
-    bob = api.person("bob@example.com")
+    bob = app.person("bob@example.com")
     assert bob.get("/accounts").headers["X-RateLimit-Remaining"] == "99999"
 
 

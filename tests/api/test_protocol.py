@@ -2,12 +2,11 @@
 
 import json
 import time
-from collections.abc import Callable
 
 import pytest
 
-from api.problem_form import assert_limit_headers, assert_problem
-from api_client import Api, Person
+from api.problem_assertions import assert_limit_headers, assert_problem
+from application import App, Applications, Person
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
 
 HISTORY = "/balance-history?start_date=2025-01-01&end_date=2025-12-31"
@@ -68,12 +67,12 @@ def test_everything_for_someone_signed_in_is_stored_nowhere_and_sniffed_by_nobod
         assert_limit_headers(answer)
 
 
-def test_options_tells_the_methods_of_every_path_and_needs_no_token(api: Api) -> None:
+def test_options_tells_the_methods_of_every_path_and_needs_no_token(app: App) -> None:
     methods: dict[str, set[str]] = {}
     for route in ROUTES:
         methods.setdefault(route.path, {"OPTIONS"}).add(route.method)
     for path, expected in methods.items():
-        answer = api.client.options("/api/v1" + path.replace("{id}", "x"))
+        answer = app.client.options("/api/v1" + path.replace("{id}", "x"))
         found = set(answer.headers["Allow"].split(", "))
         if path == "/sessions/{id}":
             assert found == {"DELETE", "OPTIONS"}
@@ -82,14 +81,14 @@ def test_options_tells_the_methods_of_every_path_and_needs_no_token(api: Api) ->
         assert "X-RateLimit-Limit" not in answer.headers
 
 
-def test_any_other_method_is_405_with_those_there_are(api: Api, subtests: pytest.Subtests) -> None:
+def test_any_other_method_is_405_with_those_there_are(app: App, subtests: pytest.Subtests) -> None:
     for method in [
         "PUT", "TRACE", "PROPFIND", "BREW"
     ]:  # fmt: skip
         with subtests.test(method=method):
             for route in ROUTES:
                 path = "/api/v1" + route.path.replace("{id}", "x")
-                answer = api.client.request(method, path)
+                answer = app.client.request(method, path)
                 problem = assert_problem(answer, 405, "method_not_allowed", limited=False)
                 assert answer.headers["Allow"] in problem["detail"]
                 assert "OPTIONS" in answer.headers["Allow"]
@@ -109,7 +108,7 @@ def test_an_unknown_path_is_not_found(ada: Person, subtests: pytest.Subtests) ->
             assert_problem(answer, 404, "not_found", limited=False)
 
 
-def test_what_cannot_be_answered_as_asked_is_406(ada: Person, subtests: pytest.Subtests) -> None:
+def test_a_media_type_that_no_answer_has_is_406(ada: Person, subtests: pytest.Subtests) -> None:
     for accept, status in [
         ("application/json", 200), ("*/*", 200), ("application/*", 200), ("", 200),
         ("text/html,application/xhtml+xml,*/*;q=0.8", 200), ("application/problem+json", 200),
@@ -280,12 +279,12 @@ def test_a_files_name_means_nothing(ada: Person, subtests: pytest.Subtests) -> N
 
 
 def test_401_comes_before_429_before_400_before_404_before_422(
-    start_api: Callable[..., Api],
+    applications: Applications,
 ) -> None:
-    api = start_api(rate_limits={"API_READ": "2/1", "API_WRITE": "2/1"})
-    ada = api.person()
+    app = applications.open(rate_limits={"API_READ": "2/1", "API_WRITE": "2/1"})
+    ada = app.person()
     bad = f"/accounts/{ada.id}/balance-snapshots?limit=0"
-    assert_problem(api.client.get(f"/api/v1{bad}"), 401, "unauthorized")
+    assert_problem(app.client.get(f"/api/v1{bad}"), 401, "unauthorized")
     assert_problem(ada.get(bad), 400)
     assert_problem(ada.get(bad.partition("?")[0]), 404)
     assert_problem(ada.get(bad), 429)
@@ -295,8 +294,8 @@ def test_401_comes_before_429_before_400_before_404_before_422(
     assert_problem(ada.post(path, content=b"{", headers=JSON), 429)
 
 
-def test_malformed_credentials_are_401(api: Api) -> None:
-    ada = api.person()
+def test_malformed_credentials_are_401(app: App) -> None:
+    ada = app.person()
     for credentials in [
         "",
         "Bearer",
@@ -313,7 +312,7 @@ def test_malformed_credentials_are_401(api: Api) -> None:
         "Bearer e30.e30.e30",
     ]:
         headers = [(b"Authorization", credentials.encode("latin-1"))]
-        answer = api.client.get("/api/v1/balance-snapshots", headers=headers)
+        answer = app.client.get("/api/v1/balance-snapshots", headers=headers)
         assert_problem(answer, 401, "unauthorized")
         assert answer.headers["WWW-Authenticate"] == "Bearer"
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.hostile import ask, assert_names
-from api.problem_form import assert_problem
-from api_client import Person
+from api.problem_assertions import assert_problem
+from api.raw_requests import ask, assert_names
+from application import Person
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def account_id(ada: Person) -> str:
     return made
 
 
-# Texts near to what is meant: dates that may be none, with offsets that may be none.
+# Texts near to dates: dates that may be none, with offsets that may be none.
 numbers = st.integers(0, 99).map("{:02}".format) | st.sampled_from(["0", "00", "60", "24", "29"])
 years = st.sampled_from(["0000", "0001", "1969", "1970", "2024", "2025", "9999", "10000", "25"])
 dates = st.builds("{}-{}-{}".format, years, numbers, numbers)
@@ -39,7 +39,7 @@ values = instants.map(quote) | raw | sources | st.integers(-2, 200).map(str)
 
 
 def expected_instant(text: str, *, is_end: bool) -> datetime | None:
-    """What the contract says of the text, by another reading than the application's."""
+    """The instant that the contract gives the text, read by other code than the application's."""
     text = text.replace("t", "T").replace("z", "Z")
     day, has_time, rest = text.partition("T")
     if not re.fullmatch(r"[0-9]{4}(-[0-9]{2}){2}", day):

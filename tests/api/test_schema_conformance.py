@@ -12,7 +12,7 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi import checks as openapi_checks
 
 from api.test_ownership import Belongings, belongings, kind_of, name_of
-from api_client import Api
+from application import App
 from dashtam.presentation.openapi.document import text
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
 from dashtam.presentation.routers.api.v1.routes.route import Route
@@ -46,16 +46,16 @@ def cases(route: Route, own: Belongings) -> st.SearchStrategy[Any]:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 def test_answers_are_as_the_document_says(
-    api: Api, proof: Callable[[int], int], subtests: pytest.Subtests
+    app: App, proof: Callable[[int], int], subtests: pytest.Subtests
 ) -> None:
-    own = belongings(api, "ada")
+    own = belongings(app, "ada")
     for route in ROUTES:
         if (route.method, route.path) not in LEFT_OUT:
             with subtests.test(route=name_of(route)):
-                conform(api, own, route, proof(100))
+                conform(app, own, route, proof(100))
 
 
-def conform(api: Api, own: Belongings, route: Route, examples: int) -> None:
+def conform(app: App, own: Belongings, route: Route, examples: int) -> None:
     """Send so many requests of one route, and hold their answers against the document."""
 
     @seed(9457)
@@ -72,18 +72,18 @@ def conform(api: Api, own: Belongings, route: Route, examples: int) -> None:
             case.path_parameters = {**case.path_parameters, "id": number}
         kwargs = case.as_transport_kwargs(base_url="http://127.0.0.1:8000")
         kwargs.pop("cookies", None)
-        # What a header cannot hold is not sent by anybody.
+        # Nobody sends a text that a header cannot hold.
         kwargs["headers"] = [
             (name.encode("latin-1", "replace"), str(value).encode("latin-1", "replace"))
             for name, value in kwargs["headers"].items()
         ]
-        request = api.client.build_request(**kwargs)
+        request = app.client.build_request(**kwargs)
         try:
             request.read()
         except (AttributeError, TypeError):
             reject()  # A form that the test's client cannot write.
-        # A real id may have mended what was broken.
+        # A real id may have mended the request.
         checks = CHECKS if number else [*CHECKS, openapi_checks.negative_data_rejection]
-        case.validate_response(api.client.send(request), checks=checks)
+        case.validate_response(app.client.send(request), checks=checks)
 
     check()

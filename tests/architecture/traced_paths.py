@@ -18,14 +18,11 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
-import pytest
-
 import dashtam
-from dashtam.bootstrap import Installation
-from recorded_answers import bank
-from recorded_answers.application import Application
-from recorded_answers.bank import Report, account
+from dashtam.application.provider import Report
+from recorded_answers.caller import RecordedApp, applications_to_record
 from recorded_answers.recording import Recording
+from scripted_provider import account
 
 SOURCE = Path(dashtam.__file__).parent
 CSV = "Date,Balance,Account\n2026-11-01,20000.00,{name}\n2026-11-03,20500.10,{name}\n"
@@ -64,7 +61,7 @@ class ModuleTrace:
         )
 
 
-def trace_requests(app: Application, trace: ModuleTrace) -> dict[str, list[str]]:
+def trace_requests(app: RecordedApp, trace: ModuleTrace) -> dict[str, list[str]]:
     """Return the modules of each kind of request, every kind having been answered before."""
     ada = app.open().person()
     giro = ada.account("Giro", "1.00")
@@ -88,13 +85,13 @@ def trace_requests(app: Application, trace: ModuleTrace) -> dict[str, list[str]]
     return found
 
 
-def trace_scheduled_sync(app: Application, trace: ModuleTrace) -> list[str]:
+def trace_scheduled_sync(app: RecordedApp, trace: ModuleTrace) -> list[str]:
     """Return the modules of a worker's second sync."""
     app.sign_in().connect()
     for _ in range(2):
         advance_until_due(app)
-        app.bank.script = [stop_the_worker]
-        installation = Installation.open(app.settings, clock=app.clock)
+        app.provider.script = [stop_the_worker]
+        installation = app.applications.installation(registration="open")
         with trace.recording():
             installation.work(lambda: None)
         # The worker that has ended sends one signal more.
@@ -104,7 +101,7 @@ def trace_scheduled_sync(app: Application, trace: ModuleTrace) -> list[str]:
     return trace.modules()
 
 
-def advance_until_due(app: Application) -> None:
+def advance_until_due(app: RecordedApp) -> None:
     connections = app.open().sign_in().quietly("GET", "/connections")["connections"]
     (due,) = (one["next_sync_at"] for one in connections if one["next_sync_at"])
     app.close()
@@ -123,13 +120,12 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     trace = ModuleTrace()
     threading.setprofile(trace)
-    with pytest.MonkeyPatch.context() as patch:
-        provider = bank.install(folder / "packages", patch)
-        url = f"sqlite:///{folder / 'dashtam.db'}"
-        app = Application(url, folder / "data", provider, Recording("none"))
-        found = trace_requests(app, trace)
-        found["scheduled sync"] = trace_scheduled_sync(app, trace)
-        app.close()
+    applications = applications_to_record(f"sqlite:///{folder / 'dashtam.db'}", folder / "data")
+    applications.has_network = True
+    app = RecordedApp(applications, Recording("none"))
+    found = trace_requests(app, trace)
+    found["scheduled sync"] = trace_scheduled_sync(app, trace)
+    app.close()
     (folder / "modules.json").write_text(json.dumps(found))
 
 

@@ -1,4 +1,4 @@
-"""What every test in a browser stands on."""
+"""The fixtures of every test in a browser."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from browser.browsing import (
+from browser.driver import (
     ANSWERS_WITHIN_S,
     DESKTOP,
     PHONE,

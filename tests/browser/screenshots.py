@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from browser.browsing import DESKTOP, launch
+from browser.driver import DESKTOP, launch
 
 PHONE: Final = (390, 844)
 PORT: Final = 8899
@@ -25,7 +25,7 @@ SHARPNESS: Final = 1.5
 
 @contextmanager
 def demonstration() -> Iterator[dict[str, Any]]:
-    """Serve the samples from a folder of their own, and give what to sign in with."""
+    """Serve the samples from a folder of their own, and give the credentials to sign in with."""
     with tempfile.TemporaryDirectory() as data:
         command = [sys.executable, "-m", "dashtam", "demo", "--json"]
         command += ["--data", data, "--port", str(PORT)]

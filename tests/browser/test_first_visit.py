@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 from playwright.sync_api import expect
 
-from browser.browsing import (
+from browser.driver import (
     EMAIL,
     LOOKS,
     PASSWORD,

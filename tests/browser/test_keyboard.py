@@ -4,13 +4,13 @@ from datetime import timedelta
 
 from playwright.sync_api import expect
 
-from browser.browsing import EMAIL, PASSWORD, TODAY, Opening, Person, balance_in, statement
+from browser.driver import EMAIL, PASSWORD, TODAY, Opening, Person, balance_in, statement
 
 MOST_STEPS = 80
 
 
 def step_to(person: Person, name: str) -> None:
-    """Press Tab until what has the focus is called so; whoever gets there must see it."""
+    """Press Tab until the element of this name has the focus, which must be visible."""
     for _ in range(MOST_STEPS):
         person.page.keyboard.press("Tab")
         found = person.page.evaluate(

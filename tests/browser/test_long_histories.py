@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Request, expect
 
-from browser.browsing import TODAY, Opening, Person, Served, choose
+from browser.driver import TODAY, Opening, Person, Served, choose
 
 DAYS = 3_650
 ACCOUNTS = 8
@@ -121,7 +121,7 @@ def test_panning_asks_once_it_has_come_to_rest(person: Person) -> None:
     assert len(given) == 1
 
 
-def test_the_table_says_what_it_leaves_out_and_loads_all_of_it(person: Person) -> None:
+def test_the_table_tells_its_hidden_rows_and_loads_them_all(person: Person) -> None:
     page = person.page
     person.sign_in()
     page.get_by_role("link", name="No 3").click()

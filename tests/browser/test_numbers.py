@@ -1,4 +1,4 @@
-"""What stands on the page is what the API said, to the last digit."""
+"""The numbers of the page are those of the API, to the last digit."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from browser.browsing import DESKTOP, PHONE, Opening, Person, Served, plain
+from browser.driver import DESKTOP, PHONE, Opening, Person, Served, plain
 
 ACCOUNTS = {
     "Yen": ("JPY", ["123456", "1234567", "0", "500"]),
@@ -80,7 +80,7 @@ def test_changes_and_percents_are_the_api_s(
         expected = percent_text(snapshot["change_percent"], change)
         assert "".join(shown.locator(".percent").all_inner_texts()) == expected
     person.settle()
-    # The line under the chart computes its own: it must come to what the API adds up.
+    # The line under the chart computes its own: it must come to the sum of the API.
     readout = page.locator(".readout-value")
     assert plain(readout.locator("data").inner_text()) == history["total_change_amount"]
     expected = percent_text(history["total_change_percent"], history["total_change_amount"])

@@ -1,4 +1,4 @@
-"""What the page does when something is missing: the network, the session, an answer, news."""
+"""The page when something is missing: the network, the session, an answer, news."""
 
 import re
 from datetime import timedelta
@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Route, expect
 
-from browser.browsing import LOOKS, TODAY, Opening, Served, balance_in, payload, statement
+from browser.driver import LOOKS, TODAY, Opening, Served, balance_in, payload, statement
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def fail(route: Route) -> None:
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=str)
-def test_without_a_network_what_was_loaded_stays(
+def test_without_a_network_the_loaded_page_stays(
     opening: Opening, history: bytes, look: tuple[str, tuple[int, int]]
 ) -> None:
     person = opening(*look)
@@ -94,7 +94,7 @@ def test_a_session_that_was_ended_leads_to_signing_in(
     person.expected.append("401")
     page = person.page
     person.sign_in()
-    # What is still on its way would be the first to be refused, and take the link along.
+    # A request that is still on its way would be the first to be refused, and take the link along.
     page.locator(".sparkline").first.wait_for()
     person.settle()
     for session in person.served.ask("GET", "/sessions")["sessions"]:
@@ -183,7 +183,7 @@ def test_it_can_be_installed(opening: Opening, served: Served) -> None:
     )
 
 
-def test_what_was_typed_stays_where_it_is_refused(opening: Opening, served: Served) -> None:
+def test_a_refused_form_keeps_its_text(opening: Opening, served: Served) -> None:
     served.register()
     person = opening()
     person.expected.append("422")

@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from conftest import TEMPLATE, database, run, url_of
-from dashtam.bootstrap import Installation
+from dashtam.bootstrap import Installation, now
+from dashtam.database.unit_of_work import Clock
 from dashtam.presentation.cli.context import CommandContext
 from dashtam.presentation.cli.main import dashtam
 
@@ -25,6 +26,7 @@ class CommandLine:
 
     def __init__(self, **settings: object) -> None:
         self.settings = settings
+        self.clock: Clock = now
 
     @property
     def data(self) -> Path:
@@ -32,7 +34,7 @@ class CommandLine:
         return Path(str(self.settings["data"]))
 
     def open(self, settings: Mapping[str, object]) -> Installation:
-        return Installation.open(self.settings | dict(settings))
+        return Installation.open(self.settings | dict(settings), clock=self.clock)
 
     def run(self, *words: object, typed: str | None = None) -> Result:
         result = CliRunner().invoke(

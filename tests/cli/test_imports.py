@@ -90,7 +90,7 @@ def test_a_file_can_go_into_an_account_that_is_there(terminal: CommandLine, tmp_
     assert terminal.refused("import", file, "--account", "x") == "There is no account 'x'.\n"
 
 
-def test_an_import_can_be_taken_back_and_done_again(terminal: CommandLine, tmp_path: Path) -> None:
+def test_an_import_can_be_retracted_and_done_again(terminal: CommandLine, tmp_path: Path) -> None:
     file = write(tmp_path, "a.csv", GOOD)
     sync_id = terminal.json("import", file)["imports"][0]["result"]["id"]
     assert "add --yes" in terminal.refused("retract", sync_id)

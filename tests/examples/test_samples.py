@@ -1,4 +1,4 @@
-"""The samples are what their generator writes, and the readers understand all of each."""
+"""The samples are those that their generator writes, and are read whole."""
 
 import json
 import subprocess
@@ -99,7 +99,7 @@ EXPECTED: dict[str, tuple[str, dict[tuple[str, str], tuple[int, str, str]]]] = {
 
 
 class Known:
-    """What a file says, account by account."""
+    """The content of a file, account by account."""
 
     def __init__(self, name: str) -> None:
         path = EXAMPLES / name

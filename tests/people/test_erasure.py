@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Connection, Inspector, func, inspect, select
 from sqlalchemy.exc import DBAPIError
 
+from application import App
 from dashtam.application.history import accounts
 from dashtam.application.imports import typed_balances
 from dashtam.application.imports.typed_balances import ManualAccount
@@ -19,23 +20,22 @@ from dashtam.domain.errors import AccountNotFound, Unauthorized
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import Position, Reading
 from dashtam.domain.user import User
-from people.stage import Stage
 
 USD = Currency.of("USD")
 
 
-def with_everything(people: Stage, email: str) -> Account:
+def with_everything(app: App, email: str) -> Account:
     """Return an account of a new user who has a row in every table."""
-    user = people.register(email)
-    people.sign_in(email)
-    now = people.clock()
-    with people.services.database.write() as work:
-        api_tokens.create(work, people.services.secrets, user.id, "script", None)
+    user = app.register(email)
+    app.sign_in(email)
+    now = app.clock()
+    with app.services.database.write() as work:
+        api_tokens.create(work, app.services.secrets, user.id, "script", None)
         answer = StoredResponse(bytes(32), now, 201, {"content-type": "text/plain"}, b"kept")
         work.idempotency_keys.claim(user.id, "POST /x", "key", answer, now)
         described = ManualAccount("Cash", AccountType.CASH, USD)
-        made = typed_balances.create_manual(work, user.id, described, reading(people, "1.00"))
-        typed = typed_balances.type_balance(work, made.account, reading(people, "2.00"))
+        made = typed_balances.create_manual(work, user.id, described, reading(app, "1.00"))
+        typed = typed_balances.type_balance(work, made.account, reading(app, "2.00"))
         syncs.retract(work, user.id, typed.sync_id)
         position = Position(
             symbol="X", name="X", asset_type="stock", quantity=Decimal(1), price=None,
@@ -45,8 +45,8 @@ def with_everything(people: Stage, email: str) -> Account:
     return made.account
 
 
-def reading(people: Stage, balance: str) -> Reading:
-    return Reading(people.clock(), Decimal(balance))
+def reading(app: App, balance: str) -> Reading:
+    return Reading(app.clock(), Decimal(balance))
 
 
 def counts(database_url: str) -> dict[str, int]:
@@ -62,37 +62,35 @@ def count(connection: Connection, name: str) -> int:
     return connection.scalar(select(func.count()).select_from(metadata.tables[name])) or 0
 
 
-def owner(people: Stage, account: Account) -> User:
-    with people.services.database.read() as work:
+def owner(app: App, account: Account) -> User:
+    with app.services.database.read() as work:
         return users.load(work, account.user_id)
 
 
-def test_an_erased_user_leaves_nothing_but_that_it_was_done(
-    people: Stage, database_url: str
-) -> None:
-    with_everything(people, "kept@example.org")
+def test_an_erased_user_leaves_nothing_but_that_it_was_done(app: App, database_url: str) -> None:
+    with_everything(app, "kept@example.org")
     before = counts(database_url)
     assert all(before[name] for name in before if name != "erasures"), before
-    account = with_everything(people, "gone@example.org")
-    user = owner(people, account)
-    with people.services.database.write() as work:
+    account = with_everything(app, "gone@example.org")
+    user = owner(app, account)
+    with app.services.database.write() as work:
         assert users.erase(work, user) == 2
     assert counts(database_url) == before | {
         "erasures": 1,
         "audit_log": before["audit_log"] + 1,
     }
-    with people.services.database.read() as work:
+    with app.services.database.read() as work:
         line = work.audit_log.newest(1)[0]
         with pytest.raises(Unauthorized):
             users.load(work, user.id)
     assert (line.event, line.user_id, line.subject) == ("user_erased", None, user.id)
 
 
-def test_nobody_elses_snapshots_can_be_removed_with_them(people: Stage, database_url: str) -> None:
-    with_everything(people, "kept@example.org")
-    gone = with_everything(people, "gone@example.org")
-    with people.services.database.write() as work:
-        users.erase(work, owner(people, gone))
+def test_nobody_elses_snapshots_can_be_removed_with_them(app: App, database_url: str) -> None:
+    with_everything(app, "kept@example.org")
+    gone = with_everything(app, "gone@example.org")
+    with app.services.database.write() as work:
+        users.erase(work, owner(app, gone))
     engine = open_engine(database_url)
     try:
         for name in ("balance_snapshots", "retractions", "audit_log", "erasures"):
@@ -102,9 +100,9 @@ def test_nobody_elses_snapshots_can_be_removed_with_them(people: Stage, database
         engine.dispose()
 
 
-def test_an_erasure_amid_recording_leaves_no_orphan(people: Stage, database_url: str) -> None:
-    account = with_everything(people, "gone@example.org")
-    user = owner(people, account)
+def test_an_erasure_amid_recording_leaves_no_orphan(app: App, database_url: str) -> None:
+    account = with_everything(app, "gone@example.org")
+    user = owner(app, account)
     start = Barrier(5)
     refused: list[Exception] = []
 
@@ -112,9 +110,9 @@ def test_an_erasure_amid_recording_leaves_no_orphan(people: Stage, database_url:
         start.wait()
         try:
             for _ in range(200):
-                with people.services.database.write() as work:
+                with app.services.database.write() as work:
                     mine = accounts.load(work, user.id, account.id)
-                    typed_balances.type_balance(work, mine, reading(people, "3.00"))
+                    typed_balances.type_balance(work, mine, reading(app, "3.00"))
         except Exception as error:  # noqa: BLE001 - the test looks at it
             refused.append(error)
 
@@ -122,7 +120,7 @@ def test_an_erasure_amid_recording_leaves_no_orphan(people: Stage, database_url:
     for thread in threads:
         thread.start()
     start.wait()
-    with people.services.database.write() as work:
+    with app.services.database.write() as work:
         users.erase(work, user)
     for thread in threads:
         thread.join()

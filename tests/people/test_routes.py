@@ -1,38 +1,17 @@
-import time
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from starlette.routing import Router
 from starlette.testclient import TestClient
 
-from dashtam.application.people.api_tokens import TokenUsage
-from dashtam.presentation.http.problems import Problems
-from dashtam.presentation.routers.api.v1.routes.mount import mount
-from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
-from people.stage import EMAIL, PASSWORD, Stage
+from application import EMAIL, PASSWORD, URL, App, Applications
+from concurrency import wait_until
 
-ORIGIN = "http://testserver"
 API = "/api/v1"
 
 
-def client_of(people: Stage, base_url: str = ORIGIN) -> TestClient:
-    routes = mount(
-        ROUTES,
-        services=people.services,
-        problems=Problems(),
-        token_usage=TokenUsage(people.services.database, people.services.background),
-        trusted_proxies=(),
-        threads=4,
-    )
-    return TestClient(Router(routes), base_url)
-
-
 @pytest.fixture
-def client(people: Stage) -> Iterator[TestClient]:
-    with client_of(people) as client:
-        yield client
+def client(app: App) -> TestClient:
+    return app.client
 
 
 @pytest.fixture
@@ -84,15 +63,16 @@ def test_a_registration_that_breaks_a_rule_is_422(
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-Forwarded-For": "192.0.2.1"}, {"Forwarded": "for=x"}])
-def test_the_setup_code_is_asked_for_behind_a_proxy(people: Stage, headers: dict[str, str]) -> None:
-    people.decide("first_user", "4711-0815")
-    with client_of(people) as client:
-        client.headers.update(headers)
-        plain = post(client, "/users", email=EMAIL, password=PASSWORD)
-        assert plain.status_code == (403 if headers else 201)
-        if headers:
-            code = {"email": EMAIL, "password": PASSWORD, "setup_code": "4711-0815"}
-            assert post(client, "/users", **code).status_code == 201
+def test_the_setup_code_is_asked_for_behind_a_proxy(
+    applications: Applications, headers: dict[str, str]
+) -> None:
+    client = applications.open(setup_code="4711-0815-sesame").client
+    client.headers.update(headers)
+    plain = post(client, "/users", email=EMAIL, password=PASSWORD)
+    assert plain.status_code == (403 if headers else 201)
+    if headers:
+        code = {"email": EMAIL, "password": PASSWORD, "setup_code": "4711-0815-sesame"}
+        assert post(client, "/users", **code).status_code == 201
 
 
 def test_a_wrong_password_is_401_and_then_429(ann: TestClient) -> None:
@@ -143,7 +123,7 @@ def test_tokens_are_refreshed_by_the_cookie(ann: TestClient) -> None:
     assert answer.headers["set-cookie"].split("; ")[1:] == [
         "HttpOnly", "SameSite=Strict", "Path=/api/v1/tokens", "Max-Age=2592000",
     ]  # fmt: skip
-    refreshed = ann.post(f"{API}/tokens", json={}, headers={"Origin": ORIGIN})
+    refreshed = ann.post(f"{API}/tokens", json={}, headers={"Origin": URL})
     assert refreshed.status_code == 201
     assert "refresh_token" not in refreshed.json()
     assert refreshed.headers["set-cookie"] != answer.headers["set-cookie"]
@@ -154,24 +134,21 @@ def test_tokens_are_refreshed_by_the_cookie(ann: TestClient) -> None:
     assert not ann.cookies
 
 
-@pytest.mark.parametrize(
-    "origin", [None, "null", "http://elsewhere.example", "http://testserver.example"]
-)
+@pytest.mark.parametrize("origin", [None, "null", "http://elsewhere.example", f"{URL}.example"])
 def test_the_cookie_counts_for_our_own_pages_only(ann: TestClient, origin: str | None) -> None:
     post(ann, "/sessions", email=EMAIL, password=PASSWORD, cookie=True)
     headers = {} if origin is None else {"Origin": origin}
     assert ann.post(f"{API}/tokens", json={}, headers=headers).status_code == 403
 
 
-def test_the_cookie_is_secure_where_people_come_by_https(people: Stage) -> None:
-    people.register()
-    options = replace(people.services.options, has_https=True, origins=["https://money.example/"])
-    people.services = replace(people.services, options=options)
-    with client_of(people, "https://money.example") as client:
-        answer = post(client, "/sessions", email=EMAIL, password=PASSWORD, cookie=True)
-        assert answer.headers["set-cookie"].endswith("; Secure")
-        headers = {"Origin": "https://money.example"}
-        assert client.post(f"{API}/tokens", json={}, headers=headers).status_code == 201
+def test_the_cookie_is_secure_where_people_come_by_https(applications: Applications) -> None:
+    app = applications.open(registration="open", public_url="https://money.example/")
+    app.register()
+    client = TestClient(app.installation.app(), "https://money.example")
+    answer = post(client, "/sessions", email=EMAIL, password=PASSWORD, cookie=True)
+    assert answer.headers["set-cookie"].endswith("; Secure")
+    headers = {"Origin": "https://money.example"}
+    assert client.post(f"{API}/tokens", json={}, headers=headers).status_code == 201
 
 
 def test_a_read_only_token_is_shown_once_reads_and_never_writes(ann: TestClient) -> None:
@@ -189,9 +166,6 @@ def test_a_read_only_token_is_shown_once_reads_and_never_writes(ann: TestClient)
     reader = {"Authorization": f"Bearer {made.json()['token']}"}
     assert ann.get(f"{API}/users/me", headers=reader).status_code == 200
     assert ann.post(path, json={"name": "more"}, headers=reader).status_code == 403
-    noted_by = time.monotonic() + 10
-    while ann.get(path).json()["access_tokens"][0]["last_used_at"] is None:
-        assert time.monotonic() < noted_by
-        time.sleep(0.02)
+    wait_until(lambda: ann.get(path).json()["access_tokens"][0]["last_used_at"] is not None)
     assert ann.delete(f"{path}/{made.json()['id']}").status_code == 204
     assert ann.get(f"{API}/users/me", headers=reader).status_code == 401

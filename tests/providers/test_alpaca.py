@@ -181,7 +181,7 @@ def test_a_refused_history_costs_no_balance(service: Service, http: Http) -> Non
 
 
 @pytest.mark.parametrize(("status", "kind"), [(429, ProviderRateLimited), (500, ProviderFailed)])
-def test_a_history_that_fails_is_send_answer_again(
+def test_a_history_that_fails_is_asked_again(
     service: Service, http: Http, status: int, kind: type[ProviderError]
 ) -> None:
     service.statuses["account/portfolio/history"] = status

@@ -63,7 +63,7 @@ def test_an_answer_of_any_status_comes_whole(server: ProviderServer, http: Http)
     assert server.requests[0].headers["user-agent"] == f"dashtam/{__version__}"
 
 
-def test_a_name_is_send_answer_by_name_at_the_address_that_was_checked(
+def test_a_name_is_asked_by_name_at_the_address_that_was_checked(
     server: ProviderServer, http: Http, reached: list[tuple[str, int]]
 ) -> None:
     server.script = lambda _: http_answer("yes")
@@ -111,7 +111,7 @@ def test_no_redirect_is_followed(server: ProviderServer, http: Http, status: int
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
-def test_what_passes_is_send_answer_again_and_every_request_counts(
+def test_a_passing_failure_is_asked_again_and_every_request_counts(
     server: ProviderServer, outbound: Outbound, status: int
 ) -> None:
     server.script = lambda _: http_answer("late", 200 if len(server.requests) == 3 else status)
@@ -128,9 +128,7 @@ def test_the_third_error_is_the_answer(server: ProviderServer, http: Http) -> No
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 429, 500])
-def test_other_errors_are_not_send_answer_again(
-    server: ProviderServer, http: Http, status: int
-) -> None:
+def test_other_errors_are_not_asked_again(server: ProviderServer, http: Http, status: int) -> None:
     server.script = lambda _: http_answer("", status)
     assert http.request("GET", server.url()).status == status
     assert len(server.requests) == 1
@@ -269,7 +267,7 @@ def test_five_megabytes_decoded_are_read_and_no_byte_more(
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "compress"])
-def test_what_was_not_send_answer_is_not_decoded(
+def test_an_encoding_that_was_not_asked_for_is_not_decoded(
     server: ProviderServer, http: Http, encoding: str
 ) -> None:
     server.script = lambda _: http_answer(b"\0", 200, ("Content-Encoding", encoding))

@@ -12,7 +12,7 @@ from dashtam.providers.http_client import Outbound
 from dashtam.providers.simplefin import SimpleFin
 from dashtam.providers.ssrf import is_plain_host, is_public, resolve_in_system
 
-# What stands for PORT is where the listener is.
+# PORT stands for the listener's port.
 HOSTS = """
 127.0.0.1 127.0.0.2 127.1 127.0.1 127.255.255.254 0.0.0.0 0 00 127.0.0.1. 2130706433 017700000001
 0177.0.0.1 0x7f000001 0x7f.0.0.1 0x7f.1 0X7F.0x0.0.1 127.0.0.01 127.0.0.0x1 0x7F.0.0.01 4294967296
@@ -29,7 +29,7 @@ localhost LOCALHOST localhost. LocalHost ip6-localhost localhost.localdomain
 mixed.example inside.example mapped.example translated.example metadata.example scoped.example
 none.example garbage.example
 """.split()
-# What comes before a host, where it is not the listener's.
+# The text before a host, where it is not the listener's.
 SPELLINGS = """
 http://HOST https://bank.example@HOST https://bank.example:443@HOST https://bank.example%40HOST
 https://bank.example\\@HOST https://HOST\\@bank.example https://HOST#@bank.example https:HOST
@@ -103,7 +103,7 @@ def test_claim_addresses_reach_nothing_inside(reached: list[tuple[str, int]]) ->
     assert reached == []
 
 
-def test_a_name_that_rebinds_is_send_answer_once(reached: list[tuple[str, int]]) -> None:
+def test_a_name_that_rebinds_is_asked_once(reached: list[tuple[str, int]]) -> None:
     resolutions: list[list[str]] = [["1.1.1.1"], ["127.0.0.1"], ["127.0.0.1"]]
     hosts: list[str] = []
 

@@ -94,6 +94,7 @@ def test_a_burst_of_many_threads_spends_the_capacity_and_the_refill(
 def test_a_server_clock_that_was_set_back_refills_nothing(
     buckets: RedisBuckets, valkey_url: str
 ) -> None:
+    started_at = time.time()
     assert buckets.spend(API_READ, "ann", 100).allowed
     with Redis.from_url(valkey_url) as client:
         (name,) = client.keys()
@@ -101,8 +102,10 @@ def test_a_server_clock_that_was_set_back_refills_nothing(
         client.set(name, f"{debt} {at + 30 * token_bucket.US_PER_S}", px=100_000)
         refused = buckets.spend(API_READ, "ann")
         assert not refused.allowed
-        assert refused.retry_after_s in {30, 31}
-        assert refused.reset_at - time.time() == pytest.approx(90, abs=2)
+        took_s = time.time() - started_at
+        assert refused.retry_after_s is not None
+        assert 30 - took_s <= refused.retry_after_s <= 31
+        assert started_at + 89 <= refused.reset_at <= started_at + took_s + 92
         # Half of the bucket is missing, and spending does not move the stored instant.
         client.set(name, f"{debt // 2} {at + 30 * token_bucket.US_PER_S}", px=100_000)
         assert buckets.spend(API_READ, "ann").remaining == 49
@@ -197,9 +200,10 @@ def test_a_hanging_server_delays_one_request_and_limits_stay(private_valkey: Val
         with paused(private_valkey):
             started = time.monotonic()
             allowed, _ = send_in_threads(buckets, 500)
+            took_s = time.monotonic() - started
             # Ten threads waited at the same time, once; the other 490 requests did not wait.
-            assert time.monotonic() - started < 5
-            assert 100 <= allowed <= 103
+            assert took_s < 5
+            assert 100 <= allowed <= 101 + took_s * 100 / 60
             time.sleep(0.6)
             started = time.monotonic()
             for _ in range(200):
@@ -227,8 +231,9 @@ def test_local_buckets_replace_a_killed_server_until_it_is_back(
     with closing(buckets), capture_logs() as logs:
         assert buckets.spend(API_READ, "ann", 60).remaining == 40
         private_valkey.terminate()
+        started = time.monotonic()
         allowed, slowest_s = send_in_threads(buckets, 400)
-        assert 100 <= allowed <= 103
+        assert 100 <= allowed <= 101 + (time.monotonic() - started) * 100 / 60
         assert slowest_s < 5
         with ValkeyServer(port=port):
             time.sleep(0.3)

@@ -8,8 +8,7 @@ from typing import Protocol
 
 import pytest
 
-from recorded_answers import bank
-from recorded_answers.application import Application
+from recorded_answers.caller import RecordedApp, applications_to_record
 from recorded_answers.recording import Recording
 
 
@@ -18,20 +17,15 @@ class Recorded(Protocol):
 
     def __call__(
         self, name: str, writer: str = "sqlite"
-    ) -> AbstractContextManager[Application]: ...
+    ) -> AbstractContextManager[RecordedApp]: ...
 
 
 @pytest.fixture
-def recorded(
-    database_url: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Recorded:
+def recorded(database_url: str, tmp_path: Path) -> Recorded:
     @contextmanager
-    def open_recorded(name: str, writer: str = "sqlite") -> Iterator[Application]:
-        provider = bank.install(tmp_path / "packages", monkeypatch)
+    def open_recorded(name: str, writer: str = "sqlite") -> Iterator[RecordedApp]:
         recording = Recording(name)
-        app = Application(database_url, tmp_path / "data", provider, recording)
+        app = RecordedApp(applications_to_record(database_url, tmp_path / "data"), recording)
         try:
             yield app
         finally:

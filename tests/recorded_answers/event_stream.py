@@ -7,7 +7,7 @@ import anyio.to_thread
 from httpx2 import Response
 from starlette.types import Message, Scope
 
-from recorded_answers.application import API, Caller
+from recorded_answers.caller import API, Caller
 
 
 def follow(caller: Caller, path: str, after_first: Callable[[], object]) -> Response:

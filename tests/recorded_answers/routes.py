@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recorded_answers.application import API
+from recorded_answers.caller import API
 from recorded_answers.recording import DOCUMENT
 
 _RESOURCES = {"me": "users", "current": "sessions", "formats": "imports", "events": "syncs",

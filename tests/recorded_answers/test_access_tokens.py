@@ -1,6 +1,6 @@
-from recorded_answers.application import Application, Caller
+from recorded_answers.caller import Caller, RecordedApp
 from recorded_answers.conftest import Recorded
-from recorded_answers.refusals import record_refusals
+from recorded_answers.error_responses import record_errors
 
 
 def test_access_tokens_are_answered_as_recorded(recorded: Recorded) -> None:
@@ -10,7 +10,7 @@ def test_access_tokens_are_answered_as_recorded(recorded: Recorded) -> None:
         record_making(ada)
         record_lists(app, ada)
         record_use(app, ada)
-        record_refusals(app, "access-tokens")
+        record_errors(app, "access-tokens")
 
 
 def record_making(ada: Caller) -> None:
@@ -33,7 +33,7 @@ def record_making(ada: Caller) -> None:
     ada("POST", "/access-tokens", "another by the key", json={"name": "Other"}, headers=key)
 
 
-def record_lists(app: Application, ada: Caller) -> None:
+def record_lists(app: RecordedApp, ada: Caller) -> None:
     app.clock.advance(minutes=1)
     ada("GET", "/access-tokens")
     ada("HEAD", "/access-tokens")
@@ -46,7 +46,7 @@ def record_lists(app: Application, ada: Caller) -> None:
     ada("DELETE", f"/access-tokens/{token}", "again")
 
 
-def record_use(app: Application, ada: Caller) -> None:
+def record_use(app: RecordedApp, ada: Caller) -> None:
     """Record which answers a token gets, here for the signed-in user."""
     body = {"name": "Used", "expires_in_days": 1}
     made = ada.quietly("POST", "/access-tokens", json=body)

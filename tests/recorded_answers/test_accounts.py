@@ -1,8 +1,8 @@
 from typing import Any
 
-from recorded_answers.application import Application, Caller
+from recorded_answers.caller import Caller, RecordedApp
 from recorded_answers.conftest import Recorded
-from recorded_answers.refusals import record_refusals
+from recorded_answers.error_responses import record_errors
 
 HOUSE = {"name": "House", "account_type": "property", "currency": "USD", "balance": "410000.00"}
 
@@ -17,7 +17,7 @@ def test_accounts_are_answered_as_recorded(recorded: Recorded) -> None:
         record_changes(ada, house)
         record_live_account(app)
         record_foreign(app, house)
-        record_refusals(app, "accounts")
+        record_errors(app, "accounts")
 
 
 def record_making(ada: Caller) -> str:
@@ -91,7 +91,7 @@ def record_changes(ada: Caller, house: str) -> None:
     ada("GET", path, "after the changes")
 
 
-def record_live_account(app: Application) -> None:
+def record_live_account(app: RecordedApp) -> None:
     bob = app.person("bob@example.org")
     bob.connect()
     (account,) = bob("GET", "/accounts", "of a live connection")["accounts"]
@@ -99,7 +99,7 @@ def record_live_account(app: Application) -> None:
         json={"balance_sign": -1})  # fmt: skip
 
 
-def record_foreign(app: Application, house: str) -> None:
+def record_foreign(app: RecordedApp, house: str) -> None:
     eve = app.person("eve@example.org")
     eve("GET", f"/accounts/{house}", "another's")
     eve("PATCH", f"/accounts/{house}", "another's", json={"name": "Mine"})

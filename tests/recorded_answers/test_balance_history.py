@@ -1,6 +1,6 @@
-from recorded_answers.application import Application, Caller
+from recorded_answers.caller import Caller, RecordedApp
 from recorded_answers.conftest import Recorded
-from recorded_answers.refusals import record_refusals
+from recorded_answers.error_responses import record_errors
 from recorded_answers.test_balance_snapshots import record_validators
 
 WHOLE = "start_date=2026-01-01&end_date=2026-12-31"
@@ -16,10 +16,10 @@ def test_balance_histories_are_answered_as_recorded(recorded: Recorded) -> None:
         record_sources(app, ada)
         record_totals(app, ada)
         record_foreign(app, giro)
-        record_refusals(app, "balance-history")
+        record_errors(app, "balance-history")
 
 
-def make_history(app: Application, ada: Caller) -> str:
+def make_history(app: RecordedApp, ada: Caller) -> str:
     giro = ada.account("Giro", "20000.00", captured_at="2026-09-01")
     for balance, captured_at in {
         "20500.00": "2026-09-15T08:00:00Z",
@@ -56,7 +56,7 @@ def record_ranges(ada: Caller, giro: str) -> None:
     record_validators(ada, f"{path}?{WHOLE}")
 
 
-def record_thinning(app: Application, ada: Caller, giro: str) -> None:
+def record_thinning(app: RecordedApp, ada: Caller, giro: str) -> None:
     path = f"/accounts/{giro}/balance-history?{WHOLE}"
     ada("GET", f"{path}&interval=day")
     ada("GET", f"{path}&interval=day&tz=Asia/Tokyo")
@@ -73,7 +73,7 @@ def record_thinning(app: Application, ada: Caller, giro: str) -> None:
     ada("GET", f"/accounts/{dinar}/balance-history?{WHOLE}", "dinars")
 
 
-def record_sources(app: Application, ada: Caller) -> None:
+def record_sources(app: RecordedApp, ada: Caller) -> None:
     connection = ada.connect()
     app.clock.advance(minutes=1)
     ada.quietly("POST", f"/connections/{connection['id']}/syncs", json={})
@@ -87,7 +87,7 @@ def record_sources(app: Application, ada: Caller) -> None:
     ada("GET", path, "the sign is turned")
 
 
-def record_totals(app: Application, ada: Caller) -> None:
+def record_totals(app: RecordedApp, ada: Caller) -> None:
     path = "/balance-history"
     hidden = ada.account("Hidden", "1000000.00")
     ada.quietly("PATCH", f"/accounts/{hidden}", json={"is_hidden": True})
@@ -110,6 +110,6 @@ def record_totals(app: Application, ada: Caller) -> None:
     record_validators(ada, f"{path}?{WHOLE}&interval=month")
 
 
-def record_foreign(app: Application, giro: str) -> None:
+def record_foreign(app: RecordedApp, giro: str) -> None:
     eve = app.person("eve@example.org")
     eve("GET", f"/accounts/{giro}/balance-history?{WHOLE}", "another's")

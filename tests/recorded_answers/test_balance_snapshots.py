@@ -1,7 +1,7 @@
-from recorded_answers.application import Application, Caller
+from recorded_answers.caller import Caller, RecordedApp
 from recorded_answers.conftest import Recorded
+from recorded_answers.error_responses import record_errors
 from recorded_answers.recording import NOBODYS_ID
-from recorded_answers.refusals import record_refusals
 
 
 def test_balance_snapshots_are_answered_as_recorded(recorded: Recorded) -> None:
@@ -14,10 +14,10 @@ def test_balance_snapshots_are_answered_as_recorded(recorded: Recorded) -> None:
         record_recent(ada, giro)
         record_runs(ada, giro)
         record_foreign(app, giro)
-        record_refusals(app, "balance-snapshots")
+        record_errors(app, "balance-snapshots")
 
 
-def record_typing(app: Application, ada: Caller, giro: str) -> None:
+def record_typing(app: RecordedApp, ada: Caller, giro: str) -> None:
     path = f"/accounts/{giro}/balance-snapshots"
     for note, body in {
         "of a day": {"balance": "24500.00", "captured_at": "2026-11-02"},
@@ -44,7 +44,7 @@ def record_typing(app: Application, ada: Caller, giro: str) -> None:
     app.clock.advance(minutes=1)
 
 
-def record_latest(app: Application, ada: Caller, giro: str) -> None:
+def record_latest(app: RecordedApp, ada: Caller, giro: str) -> None:
     ada.account("Yen", "500", currency="JPY")
     ada.account("Zloty", "-0.10", currency="PLN")
     hidden = ada.account("Hidden", "1000000.00")
@@ -97,7 +97,7 @@ def record_runs(ada: Caller, giro: str) -> None:
     ada("GET", f"{path}?limit=1", "without the retracted one")
 
 
-def record_foreign(app: Application, giro: str) -> None:
+def record_foreign(app: RecordedApp, giro: str) -> None:
     eve = app.person("eve@example.org")
     path = f"/accounts/{giro}/balance-snapshots"
     eve("GET", path, "another's")

@@ -3,18 +3,16 @@ from datetime import timedelta
 from threading import Event
 from typing import Any
 
-from recorded_answers.application import Application, Caller
-from recorded_answers.bank import (
-    Answer,
+from dashtam.application.provider import (
     CredentialsRefused,
     ProviderFailed,
     ProviderRateLimited,
     Report,
-    account,
-    problem,
 )
+from recorded_answers.caller import Caller, RecordedApp
 from recorded_answers.conftest import Recorded
-from recorded_answers.refusals import record_refusals
+from recorded_answers.error_responses import record_errors
+from scripted_provider import Answer, account, problem
 
 REFUSED = "a-token-that-is-refused"
 NEW: dict[str, Any] = {"provider": "scripted", "credentials": {"token": "good"}}
@@ -31,16 +29,16 @@ def test_connections_are_answered_as_recorded(recorded: Recorded) -> None:
         record_changes(app, made)
         record_ends(app, made)
         record_foreign(app, made)
-        record_refusals(app, "connections")
+        record_errors(app, "connections")
 
 
-def record_connecting(app: Application, ada: Caller) -> str:
-    app.bank.script = [Report([account("1.00"), account("2.00", "2", "EUR")])]
+def record_connecting(app: RecordedApp, ada: Caller) -> str:
+    app.provider.script = [Report([account("1.00"), account("2.00", "2", "EUR")])]
     made: dict[str, str] = ada("POST", "/connections", "two accounts", json=NEW)
     app.clock.advance(minutes=1)
     key = {"Idempotency-Key": "a-connection"}
     keyed = NEW | {"name": "Keyed"}
-    app.bank.script = [Report([account("3.00", "3")])]
+    app.provider.script = [Report([account("3.00", "3")])]
     ada("POST", "/connections", "by a key", json=keyed, headers=key)
     ada("POST", "/connections", "by the key again", json=keyed, headers=key)
     ada("POST", "/connections", "another by the key", json=NEW, headers=key)
@@ -59,15 +57,15 @@ WRONG: dict[str, dict[str, Any]] = {
 }
 
 
-def record_failures_at_first(app: Application, ada: Caller) -> None:
-    app.bank.refused = {REFUSED}
+def record_failures_at_first(app: RecordedApp, ada: Caller) -> None:
+    app.provider.refused = {REFUSED}
     refused = NEW | {"credentials": {"token": REFUSED}}
     ada("POST", "/connections", "credentials that are refused", json=refused)
-    app.bank.connecting = ProviderFailed("The bank is closed.")
+    app.provider.connecting = ProviderFailed("The bank is closed.")
     ada("POST", "/connections", "a provider that cannot be reached", json=NEW)
-    app.bank.connecting = RuntimeError("secret")
+    app.provider.connecting = RuntimeError("secret")
     ada("POST", "/connections", "a provider that breaks", json=NEW)
-    app.bank.connecting = None
+    app.provider.connecting = None
     answers: dict[str, Answer] = {
         "refused at the first sync": CredentialsRefused("The token is not known."),
         "failing at the first sync": ProviderFailed("The bank is closed."),
@@ -79,12 +77,12 @@ def record_failures_at_first(app: Application, ada: Caller) -> None:
         ),
     }
     for note, answer in answers.items():
-        app.bank.script = [answer]
+        app.provider.script = [answer]
         ada("POST", "/connections", note, json=NEW | {"name": note.capitalize()})
     app.clock.advance(minutes=2)
 
 
-def record_one_at_a_time(app: Application, ada: Caller) -> None:
+def record_one_at_a_time(app: RecordedApp, ada: Caller) -> None:
     asked, let_go = Event(), Event()
 
     def answer() -> Report:
@@ -92,7 +90,7 @@ def record_one_at_a_time(app: Application, ada: Caller) -> None:
         assert let_go.wait(60)
         return Report([account("6.00", "6")])
 
-    app.bank.script = [answer]
+    app.provider.script = [answer]
     key = {"Idempotency-Key": "slow"}
     options: dict[str, Any] = {"json": NEW | {"name": "Slow"}, "headers": key}
     with ThreadPoolExecutor() as threads:
@@ -103,7 +101,7 @@ def record_one_at_a_time(app: Application, ada: Caller) -> None:
         first.result()
 
 
-def record_lists(app: Application, ada: Caller, connection_id: str) -> None:
+def record_lists(app: RecordedApp, ada: Caller, connection_id: str) -> None:
     app.clock.advance(minutes=1)
     ada.account("House", "1.00")
     ada("GET", "/connections")
@@ -114,7 +112,7 @@ def record_lists(app: Application, ada: Caller, connection_id: str) -> None:
     ada("HEAD", f"/connections/{connection_id}")
 
 
-def record_changes(app: Application, connection_id: str) -> None:
+def record_changes(app: RecordedApp, connection_id: str) -> None:
     ada, path = app.sign_in(), f"/connections/{connection_id}"
     app.clock.advance(minutes=1)
     for note, body in {
@@ -127,15 +125,15 @@ def record_changes(app: Application, connection_id: str) -> None:
         "a name that is empty": {"name": ""},
     }.items():
         ada("PATCH", path, note, json=body)
-    app.bank.connecting = ProviderFailed("The bank is closed.")
+    app.provider.connecting = ProviderFailed("The bank is closed.")
     body = {"credentials": {"token": "new"}}
     ada("PATCH", path, "a provider that cannot be reached", json=body)
-    app.bank.connecting = None
+    app.provider.connecting = None
     by_hand = by_name(ada, "Typed by hand")
     ada("PATCH", f"/connections/{by_hand}", "credentials where there are none", json=body)
 
 
-def record_ends(app: Application, connection_id: str) -> None:
+def record_ends(app: RecordedApp, connection_id: str) -> None:
     ada, path = app.sign_in(), f"/connections/{connection_id}"
     app.clock.advance(minutes=1)
     ada("DELETE", path)
@@ -151,7 +149,7 @@ def by_name(caller: Caller, name: str) -> str:
     return str(connection_id)
 
 
-def record_foreign(app: Application, connection_id: str) -> None:
+def record_foreign(app: RecordedApp, connection_id: str) -> None:
     eve, path = app.person("eve@example.org"), f"/connections/{connection_id}"
     eve("GET", path, "another's")
     eve("PATCH", path, "another's", json={"name": "Mine"})

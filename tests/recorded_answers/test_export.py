@@ -1,6 +1,7 @@
-from recorded_answers.bank import Report, account, position
+from dashtam.application.provider import Report
 from recorded_answers.conftest import Recorded
-from recorded_answers.refusals import record_refusals
+from recorded_answers.error_responses import record_errors
+from scripted_provider import account, position
 
 
 def test_the_export_is_answered_as_recorded(recorded: Recorded) -> None:
@@ -8,7 +9,7 @@ def test_the_export_is_answered_as_recorded(recorded: Recorded) -> None:
         ada = app.open().person()
         ada("GET", "/export", "nothing yet")
         told = position("WRLD", "80.00", app.clock())
-        app.bank.usual = Report([account("100.00", positions=[told])])
+        app.provider.usual = Report([account("100.00", positions=[told])])
         ada.connect()
         house = ada.account("House", "410000.00")
         ada.type(house, "400000.00", "2026-11-02", cash_value="1", available_balance="2")
@@ -19,4 +20,4 @@ def test_the_export_is_answered_as_recorded(recorded: Recorded) -> None:
         ada("GET", "/export")
         ada("HEAD", "/export")
         app.person("eve@example.org")("GET", "/export", "nothing of another's")
-        record_refusals(app, "export")
+        record_errors(app, "export")

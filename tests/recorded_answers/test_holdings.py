@@ -1,6 +1,7 @@
-from recorded_answers.bank import Report, account, position
+from dashtam.application.provider import Report
 from recorded_answers.conftest import Recorded
-from recorded_answers.refusals import record_refusals
+from recorded_answers.error_responses import record_errors
+from scripted_provider import account, position
 
 
 def test_holdings_are_answered_as_recorded(recorded: Recorded) -> None:
@@ -8,7 +9,7 @@ def test_holdings_are_answered_as_recorded(recorded: Recorded) -> None:
         ada = app.open().person()
         ada("GET", "/holdings", "none yet")
         told = [position(symbol, value, app.clock()) for symbol, value in POSITIONS.items()]
-        app.bank.usual = Report(
+        app.provider.usual = Report(
             [account("100.00", positions=told[:3]), account("2.00", "2", positions=told[3:])]
         )
         ada.connect()
@@ -23,7 +24,7 @@ def test_holdings_are_answered_as_recorded(recorded: Recorded) -> None:
         ada("GET", f"/accounts/{house}/holdings", "an account without any")
         eve = app.person("eve@example.org")
         eve("GET", f"/accounts/{broker}/holdings", "another's")
-        record_refusals(app, "holdings")
+        record_errors(app, "holdings")
 
 
 POSITIONS = {"AAA": "1000.50", "BBB": "0.10", "CCC": "7", "DDD": "-5.00"}

@@ -2,10 +2,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from recorded_answers.application import Application, Caller
+from recorded_answers.caller import Caller, RecordedApp
 from recorded_answers.conftest import Recorded
+from recorded_answers.error_responses import record_errors
 from recorded_answers.recording import NOBODYS_ID
-from recorded_answers.refusals import record_refusals
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CSV = b"""\
@@ -35,7 +35,7 @@ def test_imports_are_answered_as_recorded(recorded: Recorded) -> None:
         record_formats(app)
         record_unreadable(app)
         record_chosen(app)
-        record_refusals(app, "imports")
+        record_errors(app, "imports")
 
 
 def send(caller: Caller, note: str, content: bytes, **options: Any) -> Any:  # noqa: ANN401 - JSON
@@ -68,14 +68,14 @@ def record_mapped(ada: Caller) -> None:
          mapping=json.dumps(MAPPING | {"date": "Datum"}))  # fmt: skip
 
 
-def record_formats(app: Application) -> None:
+def record_formats(app: RecordedApp) -> None:
     ada = app.sign_in()
     for name in ("halyard-card.ofx", "quincefield-brokerage.qfx", "quittenhain-giro-2026.sta",
                  "quittenhain-tagesgeld.xml"):  # fmt: skip
         send(ada, name, (EXAMPLES / name).read_bytes())
 
 
-def record_unreadable(app: Application) -> None:
+def record_unreadable(app: RecordedApp) -> None:
     ada = app.sign_in()
     send(ada, "an empty file", b"")
     send(ada, "a file of no format", b"\x00\x01\x02")
@@ -88,7 +88,7 @@ def record_unreadable(app: Application) -> None:
     send(ada, "connection_id is none", CSV, connection_id="not-an-id")
 
 
-def record_chosen(app: Application) -> None:
+def record_chosen(app: RecordedApp) -> None:
     ada = app.sign_in()
     one = b"Date,Balance\n2026-11-05,7.00\n"
     house = ada.account("House", "1.00")

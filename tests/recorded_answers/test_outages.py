@@ -6,16 +6,19 @@ import pytest
 from psycopg import sql
 from sqlalchemy import MetaData, create_engine
 
-from recorded_answers.application import PASSWORD, Application
+from application import PASSWORD
+from recorded_answers.caller import RecordedApp
 from recorded_answers.conftest import Recorded
-from recorded_answers.refusals import good_request
+from recorded_answers.error_responses import good_request
 from recorded_answers.routes import documented_routes
 
 
 def test_answers_on_a_database_without_tables_are_as_recorded(recorded: Recorded) -> None:
     with recorded("failing") as app:
         app.open().person()
-        record_every_route(app, "the tables are gone", partial(drop_tables, app.database_url))
+        record_every_route(
+            app, "the tables are gone", partial(drop_tables, app.applications.database_url)
+        )
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -23,7 +26,7 @@ def test_answers_without_a_database_are_as_recorded(
     recorded: Recorded, postgresql: psycopg.Connection
 ) -> None:
     def shut() -> None:
-        name = app.database_url.rpartition("/")[2]
+        name = app.applications.database_url.rpartition("/")[2]
         shut_database = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false")
         postgresql.execute(shut_database.format(sql.Identifier(name)))
         end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
@@ -34,7 +37,7 @@ def test_answers_without_a_database_are_as_recorded(
         record_every_route(app, "the database is away", shut)
 
 
-def record_every_route(app: Application, note: str, break_database: Callable[[], None]) -> None:
+def record_every_route(app: RecordedApp, note: str, break_database: Callable[[], None]) -> None:
     ada = app.sign_in()
     body = {"email": "ada@example.org", "password": PASSWORD}
     pair = app.nobody.quietly("POST", "/sessions", json=body)

@@ -1,5 +1,5 @@
 from recorded_answers.conftest import Recorded
-from recorded_answers.refusals import record_refusals
+from recorded_answers.error_responses import record_errors
 
 
 def test_providers_are_answered_as_recorded(recorded: Recorded) -> None:
@@ -7,4 +7,4 @@ def test_providers_are_answered_as_recorded(recorded: Recorded) -> None:
         ada = app.open().person()
         ada("GET", "/providers")
         ada("HEAD", "/providers")
-        record_refusals(app, "providers")
+        record_errors(app, "providers")

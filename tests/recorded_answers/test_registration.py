@@ -1,5 +1,5 @@
 from recorded_answers.conftest import Recorded
-from recorded_answers.refusals import record_refusals
+from recorded_answers.error_responses import record_errors
 
 
 def test_registration_is_answered_as_recorded(recorded: Recorded) -> None:
@@ -14,4 +14,4 @@ def test_registration_is_answered_as_recorded(recorded: Recorded) -> None:
         app.person()
         app.nobody("GET", "/registration", "first_user, somebody is here")
         app.open()
-        record_refusals(app, "registration")
+        record_errors(app, "registration")

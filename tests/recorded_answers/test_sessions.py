@@ -1,6 +1,7 @@
-from recorded_answers.application import PASSWORD, Application, Caller
+from application import PASSWORD
+from recorded_answers.caller import Caller, RecordedApp
 from recorded_answers.conftest import Recorded
-from recorded_answers.refusals import record_refusals
+from recorded_answers.error_responses import record_errors
 
 ADA = {"email": "ada@example.org", "password": PASSWORD}
 
@@ -12,12 +13,12 @@ def test_sessions_are_answered_as_recorded(recorded: Recorded) -> None:
         record_lists(app)
         record_ends(app)
         record_bad_tokens(app)
-        record_refusals(app, "sessions")
+        record_errors(app, "sessions")
         record_failed_attempts(app)
         record_public_url(app)
 
 
-def record_signing_in(app: Application) -> None:
+def record_signing_in(app: RecordedApp) -> None:
     app.clock.advance(minutes=1)
     nobody = app.nobody
     for note, body in {
@@ -34,7 +35,7 @@ def record_signing_in(app: Application) -> None:
         app.clock.advance(seconds=1)
 
 
-def record_lists(app: Application) -> None:
+def record_lists(app: RecordedApp) -> None:
     app.clock.advance(minutes=1)
     ada = app.sign_in()
     ada("GET", "/sessions")
@@ -43,7 +44,7 @@ def record_lists(app: Application) -> None:
     ada("GET", f"/sessions?limit=2&cursor={page['next_cursor']}", "second page")
 
 
-def record_ends(app: Application) -> None:
+def record_ends(app: RecordedApp) -> None:
     app.clock.advance(minutes=1)
     ada, other = app.sign_in(), app.sign_in()
     listed = ada.quietly("GET", "/sessions?limit=2")["sessions"]
@@ -56,7 +57,7 @@ def record_ends(app: Application) -> None:
     ada("DELETE", "/sessions/current", "again")
 
 
-def record_bad_tokens(app: Application) -> None:
+def record_bad_tokens(app: RecordedApp) -> None:
     good = app.sign_in().token
     assert good is not None
     head, payload, _ = good.split(".")
@@ -76,7 +77,7 @@ def record_bad_tokens(app: Application) -> None:
     Caller(app, good)("GET", "/sessions", "a token that has expired")
 
 
-def record_failed_attempts(app: Application) -> None:
+def record_failed_attempts(app: RecordedApp) -> None:
     """Record the limit on failures of one e-mail at one address."""
     app.clock.advance(minutes=2)
     wrong = ADA | {"password": "a pelican under ten bridges"}
@@ -87,7 +88,7 @@ def record_failed_attempts(app: Application) -> None:
     app.nobody("POST", "/sessions", "too many failed for another", json=other)
 
 
-def record_public_url(app: Application) -> None:
+def record_public_url(app: RecordedApp) -> None:
     app.open(public_url="https://money.example/dashtam")
     body = ADA | {"cookie": True}
     app.nobody("POST", "/sessions", "by a cookie, behind a proxy", json=body)

@@ -3,19 +3,12 @@ from datetime import timedelta
 from threading import Event
 from typing import Any
 
-from recorded_answers.application import Application, Caller
-from recorded_answers.bank import (
-    Answer,
-    ProviderFailed,
-    ProviderRateLimited,
-    Report,
-    account,
-    position,
-    problem,
-)
+from dashtam.application.provider import ProviderFailed, ProviderRateLimited, Report
+from recorded_answers.caller import Caller, RecordedApp
 from recorded_answers.conftest import Recorded
+from recorded_answers.error_responses import record_errors
 from recorded_answers.event_stream import follow
-from recorded_answers.refusals import record_refusals
+from scripted_provider import Answer, account, position, problem
 
 FORCED = {"force": True}
 LATER = {"Prefer": "respond-async"}
@@ -26,7 +19,7 @@ def test_syncs_are_answered_as_recorded(recorded: Recorded) -> None:
         ada = app.open().person()
         ada("GET", "/syncs", "none yet")
         told = position("WRLD", "80.00", app.clock())
-        app.bank.usual = Report([account("100.00", positions=[told]), account("2.00", "2")])
+        app.provider.usual = Report([account("100.00", positions=[told]), account("2.00", "2")])
         connection = ada.connect()["id"]
         accounts = ada.quietly("GET", "/accounts")["accounts"]
         posts: dict[str, dict[str, Any]] = {
@@ -43,10 +36,10 @@ def test_syncs_are_answered_as_recorded(recorded: Recorded) -> None:
         record_foreign(app, connection, posts)
         record_clock_behind(app, posts)
         record_lost_keys(app, posts)
-        record_refusals(app, "syncs")
+        record_errors(app, "syncs")
 
 
-def record_post(app: Application, path: str, body: dict[str, Any]) -> None:
+def record_post(app: RecordedApp, path: str, body: dict[str, Any]) -> None:
     app.clock.advance(hours=2)
     ada = app.sign_in()
     ada("POST", path, "done", json=body)
@@ -64,7 +57,7 @@ def record_post(app: Application, path: str, body: dict[str, Any]) -> None:
 
 
 def start_slowly(
-    app: Application, ada: Caller, path: str, body: dict[str, Any], note: str
+    app: RecordedApp, ada: Caller, path: str, body: dict[str, Any], note: str
 ) -> tuple[str, Event]:
     """Start a run that goes on until the event is set."""
     let_go = Event()
@@ -73,7 +66,7 @@ def start_slowly(
         assert let_go.wait(60)
         return Report([account("7.00")])
 
-    app.bank.script = [answer]
+    app.provider.script = [answer]
     run = ada("POST", path, note, json=body | FORCED, headers=LATER)
     return run["id"], let_go
 
@@ -82,7 +75,7 @@ def wait_for(caller: Caller, run: str) -> None:
     assert caller.send("GET", f"/syncs/{run}/events").is_success
 
 
-def record_provider_errors(app: Application, path: str, body: dict[str, Any]) -> None:
+def record_provider_errors(app: RecordedApp, path: str, body: dict[str, Any]) -> None:
     app.clock.advance(minutes=2)
     ada = app.sign_in()
     answers: dict[str, Answer] = {
@@ -93,12 +86,12 @@ def record_provider_errors(app: Application, path: str, body: dict[str, Any]) ->
         "the provider wants to be left alone": ProviderRateLimited("Later.", timedelta(hours=1)),
     }
     for note, answer in answers.items():
-        app.bank.script = [answer]
+        app.provider.script = [answer]
         ada("POST", path, note, json=body | FORCED)
     ada("POST", path, "while the provider wants to be left alone", json=body | FORCED)
 
 
-def record_reading(app: Application, connection: str) -> None:
+def record_reading(app: RecordedApp, connection: str) -> None:
     app.clock.advance(hours=2)
     ada = app.sign_in()
     for path in ("/syncs", f"/connections/{connection}/syncs"):
@@ -113,7 +106,7 @@ def record_reading(app: Application, connection: str) -> None:
     ada("HEAD", f"/syncs/{run}/events", "of one that has ended")
 
 
-def record_events(app: Application, connection: str) -> None:
+def record_events(app: RecordedApp, connection: str) -> None:
     ada, path = app.sign_in(), f"/connections/{connection}/syncs"
     run, let_go = start_slowly(app, ada, path, {}, "one to follow")
     ada("GET", f"/syncs/{run}", "running")
@@ -131,7 +124,7 @@ def record_events(app: Application, connection: str) -> None:
     ada.quietly("PATCH", f"/connections/{connection}", json=body)
 
 
-def record_retracting(app: Application) -> None:
+def record_retracting(app: RecordedApp) -> None:
     ada = app.sign_in()
     live = ada.quietly("GET", "/syncs?limit=1")["syncs"][0]["id"]
     ada("DELETE", f"/syncs/{live}", "a live sync")
@@ -144,7 +137,7 @@ def record_retracting(app: Application) -> None:
     ada("POST", by_hand, "no provider feeds it", json={})
 
 
-def record_foreign(app: Application, connection: str, posts: dict[str, dict[str, Any]]) -> None:
+def record_foreign(app: RecordedApp, connection: str, posts: dict[str, dict[str, Any]]) -> None:
     run = app.sign_in().quietly("GET", "/syncs?limit=1")["syncs"][0]["id"]
     eve = app.person("eve@example.org")
     for path, body in posts.items():
@@ -153,13 +146,13 @@ def record_foreign(app: Application, connection: str, posts: dict[str, dict[str,
     eve("GET", f"/syncs/{run}", "another's")
     eve("GET", f"/syncs/{run}/events", "another's")
     eve("DELETE", f"/syncs/{run}", "another's")
-    app.bank.usual = Report([account()])
+    app.provider.usual = Report([account()])
     path = f"/connections/{eve.connect()['id']}/syncs"
-    app.bank.script = [Report([])]
+    app.provider.script = [Report([])]
     eve("POST", path, "nothing at all", json=FORCED)
 
 
-def record_clock_behind(app: Application, posts: dict[str, dict[str, Any]]) -> None:
+def record_clock_behind(app: RecordedApp, posts: dict[str, dict[str, Any]]) -> None:
     app.clock.advance(hours=1)
     app.sign_in().quietly("POST", next(iter(posts)), json=FORCED)
     # The rate limits, which count by the clock too, are those of a new process.
@@ -170,9 +163,9 @@ def record_clock_behind(app: Application, posts: dict[str, dict[str, Any]]) -> N
     app.clock.advance(hours=1)
 
 
-def record_lost_keys(app: Application, posts: dict[str, dict[str, Any]]) -> None:
+def record_lost_keys(app: RecordedApp, posts: dict[str, dict[str, Any]]) -> None:
     app.close()
-    shutil.rmtree(app.folder)
+    shutil.rmtree(app.applications.folder)
     ada = app.open().sign_in()
     for path, body in posts.items():
         ada("POST", path, "the keys are lost", json=body | FORCED)

@@ -2,7 +2,7 @@ import json
 
 from sqlalchemy import create_engine, text
 
-from recorded_answers.application import Application
+from recorded_answers.caller import RecordedApp
 from recorded_answers.conftest import Recorded
 from recorded_answers.routes import document
 
@@ -23,7 +23,7 @@ def test_paths_outside_the_api_are_answered_as_recorded(recorded: Recorded) -> N
         record_another_schema(app)
 
 
-def record_system(app: Application) -> None:
+def record_system(app: RecordedApp) -> None:
     anybody = app.outside
     for path in ("/livez", "/readyz", "/.well-known/jwks.json"):
         anybody("GET", path)
@@ -38,7 +38,7 @@ def record_system(app: Application) -> None:
         anybody("GET", f"{path}?{'x' * 16_384}", "the address is too long")
 
 
-def record_dashboard(app: Application) -> None:
+def record_dashboard(app: RecordedApp) -> None:
     anybody = app.outside
     # Each build of the dashboard has another content.
     built = ["body", "content-length"]
@@ -52,7 +52,7 @@ def record_dashboard(app: Application) -> None:
     anybody("GET", "/favicon.svg", leave_out=built)
 
 
-def record_unknown_paths(app: Application) -> None:
+def record_unknown_paths(app: RecordedApp) -> None:
     anybody = app.outside
     for path in ("/nothing", "/api/v1", "/api/v1/", "/api/v1/nothing", "/api/v1/accounts/",
                  "/API/V1/ACCOUNTS", "/api/v1/accounts/a/b/c", "/livez/",
@@ -63,7 +63,7 @@ def record_unknown_paths(app: Application) -> None:
     anybody("POST", "/nothing", "a large body", content=b" " * (1024 * 1024 + 1))
 
 
-def record_metrics(app: Application) -> None:
+def record_metrics(app: RecordedApp) -> None:
     app.outside("GET", "/metrics", "off")
     anybody = app.open(metrics=True).outside
     anybody.send("GET", "/livez")
@@ -75,7 +75,7 @@ def record_metrics(app: Application) -> None:
     anybody("OPTIONS", "/metrics", "on")
 
 
-def record_other_origins(app: Application) -> None:
+def record_other_origins(app: RecordedApp) -> None:
     ada = app.open(cors_origins=APP, errors_url="https://errors.example/").person()
     for origin in (APP, "https://elsewhere.example"):
         sent = {"Origin": origin}
@@ -85,9 +85,9 @@ def record_other_origins(app: Application) -> None:
         ada("GET", "/nothing", f"from {origin}", headers=sent)
 
 
-def record_another_schema(app: Application) -> None:
+def record_another_schema(app: RecordedApp) -> None:
     anybody = app.open().outside
-    engine = create_engine(app.database_url)
+    engine = create_engine(app.applications.database_url)
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'another'"))
     engine.dispose()

@@ -1,8 +1,9 @@
 from typing import Any
 
-from recorded_answers.application import PASSWORD, Application
+from application import PASSWORD
+from recorded_answers.caller import RecordedApp
 from recorded_answers.conftest import Recorded
-from recorded_answers.refusals import record_refusals
+from recorded_answers.error_responses import record_errors
 
 OWN = {"Origin": "http://127.0.0.1:8000"}
 
@@ -12,14 +13,14 @@ def test_tokens_are_answered_as_recorded(recorded: Recorded) -> None:
         app.open().person()
         record_refreshing(app)
         record_cookies(app)
-        record_refusals(app, "tokens")
+        record_errors(app, "tokens")
 
 
-def refresh(app: Application, note: str, body: Any, **headers: str) -> Any:  # noqa: ANN401 - JSON
+def refresh(app: RecordedApp, note: str, body: Any, **headers: str) -> Any:  # noqa: ANN401 - JSON
     return app.nobody("POST", "/tokens", note, json=body, headers=headers)
 
 
-def record_refreshing(app: Application) -> None:
+def record_refreshing(app: RecordedApp) -> None:
     body = {"email": "ada@example.org", "password": PASSWORD}
     first = app.nobody.quietly("POST", "/sessions", json=body)["refresh_token"]
     second = refresh(app, "refreshed", {"refresh_token": first})["refresh_token"]
@@ -41,7 +42,7 @@ def record_refreshing(app: Application) -> None:
     refresh(app, "none and no cookie", {})
 
 
-def record_cookies(app: Application) -> None:
+def record_cookies(app: RecordedApp) -> None:
     app.clock.advance(minutes=1)
     body = {"email": "ada@example.org", "password": PASSWORD, "cookie": True}
     for note, headers in {

@@ -1,6 +1,7 @@
-from recorded_answers.application import PASSWORD, Application
+from application import PASSWORD
+from recorded_answers.caller import RecordedApp
 from recorded_answers.conftest import Recorded
-from recorded_answers.refusals import record_refusals
+from recorded_answers.error_responses import record_errors
 
 ADA = {"email": "Ada@example.org", "password": PASSWORD}
 BETTER = "an albatross over ten bridges"
@@ -11,10 +12,10 @@ def test_users_are_answered_as_recorded(recorded: Recorded) -> None:
         record_first_user(app)
         record_registering(app)
         record_password_changes(app)
-        record_refusals(app, "users")
+        record_errors(app, "users")
 
 
-def record_first_user(app: Application) -> None:
+def record_first_user(app: RecordedApp) -> None:
     app.open(registration="closed")
     app.nobody("POST", "/users", "registration is closed", json=ADA)
     app.open(registration="first_user", setup_code="sesame-opens-it")
@@ -28,7 +29,7 @@ def record_first_user(app: Application) -> None:
     app.nobody("POST", "/users", "the second", json=ADA | {"email": "eve@example.org"})
 
 
-def record_registering(app: Application) -> None:
+def record_registering(app: RecordedApp) -> None:
     app.open()
     for note, body in {
         "registered": ADA | {"email": " eve@example.org "},
@@ -45,7 +46,7 @@ def record_registering(app: Application) -> None:
         app.nobody("POST", "/users", note, json=body)
 
 
-def record_password_changes(app: Application) -> None:
+def record_password_changes(app: RecordedApp) -> None:
     ada = app.sign_in()
     ada("GET", "/users/me")
     ada("HEAD", "/users/me")

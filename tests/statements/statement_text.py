@@ -28,7 +28,7 @@ def to_text(statements: Iterable[Statement]) -> str:
             lines += _statement_lines(statement)
     except DashtamError as error:
         lines.append(f"{type(error).__name__}: {error}")
-        lines += [f"  {fault.place} {fault.code}" for fault in error.field_errors]
+        lines += [f"  {one.place} {one.code}" for one in error.field_errors]
     return "\n".join(lines) + "\n"
 
 

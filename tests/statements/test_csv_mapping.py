@@ -56,9 +56,9 @@ def test_a_mapping_settles_ambiguous_rows(
 def test_an_invalid_mapping_is_refused_with_the_place_of_the_fault(
     mapping: dict[str, object],
 ) -> None:
-    with pytest.raises(MappingNeeded) as refusal:
+    with pytest.raises(MappingNeeded) as error:
         read("Date,Balance,Account\n2025-01-01,1.00,A\n", mapping)
-    assert refusal.value.field_errors[0].place.startswith("/mapping")
+    assert error.value.field_errors[0].place.startswith("/mapping")
 
 
 def test_the_mapping_overrides_monarchs_currency() -> None:

@@ -26,8 +26,8 @@ def read(table: list[Row]) -> list[Statement]:
     file = io.BytesIO(f"Date,Balance,Account\n{lines}".encode())
     try:
         return list(formats.read(file, format="balance_csv", mapping=None, now=NOW))
-    except UnreadableFile as refusal:
-        assert {fault.code for fault in refusal.field_errors} == {"conflicting_balance"}  # noqa: PT017
+    except UnreadableFile as error:
+        assert {one.code for one in error.field_errors} == {"conflicting_balance"}  # noqa: PT017
         return []
 
 

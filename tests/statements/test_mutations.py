@@ -1,4 +1,4 @@
-"""Whatever happens to a document on its way, it is read or refused; nothing crashes."""
+"""A damaged document is read or refused; nothing crashes."""
 
 import io
 import random
@@ -14,7 +14,7 @@ from dashtam.domain.money import parse_amount
 from dashtam.domain.statement import Reading, Statement
 from dashtam.statements import formats
 from statements.statement_text import NOW
-from statements.test_documents import DOCUMENTS, mapping_of
+from statements.test_expected_output import DOCUMENTS, mapping_of
 
 POISON = [
     b"NaN", b"1E400", b"Infinity", b"1_000", b"99991231", b"00000000", b"\0", b"\xff\xfe",
@@ -57,12 +57,12 @@ def check_reading(reading: Reading) -> None:
 
 
 def sentence_of(content: bytes, slug: str | None, mapping: dict[str, object] | None) -> str:
-    """Check every statement, and return the refusal's sentence, empty where there is none."""
+    """Check every statement, and return the error's sentence, empty where there is none."""
     try:
         for statement in formats.read(io.BytesIO(content), format=slug, mapping=mapping, now=NOW):
             check(statement)
-    except DashtamError as refusal:
-        return str(refusal) or "no sentence" * 1_000
+    except DashtamError as error:
+        return str(error) or "no sentence" * 1_000
     return ""
 
 

@@ -29,9 +29,9 @@ SLOW = "took longer"
 
 
 def reading_error(file: BinaryIO, slug: str | None = None) -> str:
-    with pytest.raises(DashtamError) as refusal:
+    with pytest.raises(DashtamError) as error:
         list(read_in_sandbox(file, slug))
-    return str(refusal.value)
+    return str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def instead_of_the_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
         ("exec /bin/cat /dev/zero", "more than can be recorded"),
     ],
 )
-def test_a_failing_reader_is_a_refusal_in_plain_words(
+def test_a_failing_reader_is_an_error_in_plain_words(
     instead_of_the_reader: Callable[[str], None],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,

@@ -20,7 +20,7 @@ def rows(count: int) -> bytes:
     return b"".join(b"%s,1.00,A\n" % str(at).encode() for at in times)
 
 
-def test_a_refusal_at_the_end_comes_before_the_first_statement() -> None:
+def test_an_error_at_the_end_comes_before_the_first_statement() -> None:
     file = io.BytesIO(HEADER + rows(3_000) + b"x,1.00,A\n" * 10_001)
     reading = SandboxedStatementFiles().read(file, None, {}, NOW)
     with pytest.raises(UnreadableFile, match=r"10,000 rows"), reading:

@@ -30,7 +30,7 @@ VOID = {"meta", "link", "img", "wbr", "path"}
 
 
 class Outline(HTMLParser):
-    """What a page is made of; it fails where an element is not closed in its turn."""
+    """The elements of a page; it fails where an element is not closed in its order."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ def test_every_link_of_a_page_stays_here(client: TestClient, path: str) -> None:
     assert {link for link in links if link.startswith("/")} <= served
 
 
-def test_a_server_loads_the_templates_only_for_who_reads_a_page() -> None:
+def test_a_server_loads_the_templates_with_the_first_page() -> None:
     script = "import sys, dashtam.presentation.app; sys.exit('jinja2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 

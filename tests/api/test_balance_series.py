@@ -1,0 +1,366 @@
+"""Balances over time: a history thinned or by interval, and totals of all accounts."""
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from api.problem_assertions import assert_problem
+from api.snapshot_lists import column, upload
+from application import App, Person
+
+EVER = {"start_date": "1900-01-01", "end_date": "9999-12-31"}
+DAY = timedelta(days=1)
+
+
+def instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def record(app: App, person: Person, account_id: str, *rows: tuple[str, str]) -> None:
+    given = ({"captured_at": at, "balance": balance} for at, balance in rows)
+    app.record(person, account_id, *given)
+
+
+def totals(person: Person, **query: str) -> Any:  # noqa: ANN401 - JSON
+    answer = person.get("/balance-history", params=EVER | query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def points(answer: Any, currency: str = "USD") -> list[tuple[str, str, int, int]]:  # noqa: ANN401 - JSON
+    [series] = [one for one in answer["series"] if one["currency"] == currency]
+    return [tuple(point.values()) for point in series["points"]]
+
+
+@pytest.fixture
+def daily(app: App, ada: Person) -> str:
+    """An account of 400 days, whose balance wanders."""
+    chance = random.Random(4)  # noqa: S311 - nothing secret
+    account_id = ada.account("100.00", captured_at="2022-12-31T10:00:00Z")
+    rows = [
+        (str(datetime(2023, 1, 1, 10, tzinfo=UTC) + day * DAY), f"{chance.randint(-999, 999)}.10")
+        for day in range(400)
+    ]
+    record(app, ada, account_id, *rows)
+    return account_id
+
+
+def test_a_thinned_history_shows_snapshots_as_they_were_recorded(ada: Person, daily: str) -> None:
+    whole = ada.history(daily)
+    for most in (2, 3, 4, 25, 100, 400):
+        thinned = ada.history(daily, max_points=str(most))
+        assert thinned["total_count"] == len(thinned["snapshots"]) <= most
+        recorded = {row["id"]: row for row in whole["snapshots"]}
+        for row in thinned["snapshots"]:
+            for name in row.keys() - {"change_amount", "change_percent"}:
+                assert row[name] == recorded[row["id"]][name]
+        for name in ("start_balance", "end_balance", "total_change_amount",
+                     "total_change_percent", "currency"):  # fmt: skip
+            assert thinned[name] == whole[name]
+        for name in (min, max):
+            extreme = name(map(Decimal, column(whole, "balance")))
+            assert most < 4 or extreme in map(Decimal, column(thinned, "balance"))
+        assert sum(map(Decimal, column(thinned, "change_amount")[1:])) == Decimal(
+            whole["total_change_amount"]
+        )
+
+
+def test_a_history_with_no_more_points_than_asked_for_is_the_same_byte_for_byte(
+    ada: Person, daily: str
+) -> None:
+    path = f"/accounts/{daily}/balance-history"
+    whole = ada.get(path, params=EVER)
+    same = ada.get(path, params=EVER | {"max_points": "401", "tz": "Asia/Tokyo"})
+    assert same.content == whole.content
+    assert same.headers["ETag"] == whole.headers["ETag"]
+
+
+def test_an_interval_shows_the_last_snapshot_of_each(app: App, ada: Person) -> None:
+    account_id = ada.account("1", captured_at="2025-03-29T22:59:00Z")
+    record(
+        app, ada, account_id,
+        ("2025-03-29T23:00:00Z", "2"), ("2025-03-30T21:59:59.999999Z", "3"),
+        ("2025-03-30T22:00:00Z", "4"), ("2025-04-01T12:00:00Z", "5"),
+        ("2025-04-01T12:00:00Z", "6"),
+    )  # fmt: skip
+    for query, expected in [
+        ({"interval": "day", "tz": "Europe/Berlin"}, ["1.00", "3.00", "4.00", "6.00"]),
+        ({"interval": "day"}, ["2.00", "4.00", "6.00"]),
+        ({"interval": "week", "tz": "Europe/Berlin"}, ["3.00", "6.00"]),
+        ({"interval": "month", "tz": "Europe/Berlin"}, ["4.00", "6.00"]),
+        ({"interval": "day", "max_points": "2"}, ["2.00", "6.00"]),
+        ({"interval": "day", "source": "initial_connection"}, ["1.00"]),
+        ({"interval": "month", "source": "account_sync"}, ["4.00", "6.00"]),
+        ({"interval": "month", "source": "manual_sync"}, []),
+    ]:
+        answer = ada.history(account_id, **query)
+        assert column(answer, "balance") == expected, query
+        assert answer["total_count"] == len(expected)
+    weekly = ada.history(account_id, interval="week", tz="Europe/Berlin")
+    assert column(weekly, "change_amount") == [None, "3.00"]
+    assert (weekly["start_balance"], weekly["total_change_amount"]) == ("3.00", "3.00")
+
+
+def test_an_account_without_snapshots_in_the_range_has_an_empty_thinned_history(
+    ada: Person,
+) -> None:
+    account_id = ada.account()
+    for query in ({"max_points": "2"}, {"interval": "day"}):
+        answer = ada.history(account_id, start_date="2026-01-01", **query)
+        assert (answer["snapshots"], answer["currency"]) == ([], "USD")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("max_points", "1"), ("max_points", "10001"), ("max_points", "0400"), ("max_points", "4e2"),
+        ("max_points", ""), ("interval", "year"), ("interval", "Day"), ("interval", ""),
+        ("tz", "Europe/Berln"), ("tz", "europe/berlin"), ("tz", "right/Europe/Berlin"),
+        ("tz", "localtime"), ("tz", "../../etc/passwd"), ("tz", "/etc/localtime"), ("tz", "Europe"),
+        ("tz", ""), ("tz", "+02:00"), ("tz", "\0"), ("tz", "x" * 5000),
+    ],
+)  # fmt: skip
+def test_a_malformed_parameter_is_400_that_names_it(ada: Person, name: str, text: str) -> None:
+    account_id = ada.account()
+    for path in ("/balance-history", f"/accounts/{account_id}/balance-history"):
+        problem = assert_problem(ada.get(path, params=EVER | {name: text}), 400)
+        assert [one["parameter"] for one in problem["errors"]] == [name]
+        assert name != "tz" or repr(text[:64]) in problem["detail"]
+
+
+def test_a_range_that_cannot_be_is_400(ada: Person) -> None:
+    backwards = {"start_date": "2025-02-01", "end_date": "2025-01-01"}
+    assert_problem(ada.get("/balance-history", params=backwards), 400, "invalid_date_range")
+    problem = assert_problem(ada.get("/balance-history"), 400, "validation_failed")
+    assert [one["parameter"] for one in problem["errors"]] == ["start_date", "end_date"]
+    query = EVER | {"group_by": "owner"}
+    problem = assert_problem(ada.get("/balance-history", params=query), 400, "validation_failed")
+    assert "currency, account" in problem["detail"]
+
+
+def test_totals_carry_each_accounts_last_balance_forward(app: App, ada: Person) -> None:
+    first = ada.account("10.00", captured_at="2025-01-01T10:00:00Z")
+    second = ada.account("5", captured_at="2025-01-03T10:00:00Z", currency="USD")
+    ada.account("500", captured_at="2025-01-02T10:00:00Z", currency="JPY")
+    record(app, ada, first, ("2025-01-04T10:00:00Z", "-10.125"))
+
+    answer = totals(ada, start_date="2025-01-01", end_date="2025-01-05")
+
+    assert list(answer) == ["series", "start_date", "end_date", "interval", "tz"]
+    assert answer["end_date"] == "2025-01-05T23:59:59.999999Z"
+    assert (answer["interval"], answer["tz"]) == ("day", "UTC")
+    assert [series["currency"] for series in answer["series"]] == ["JPY", "USD"]
+    assert list(answer["series"][0]["points"][0]) == ["at", "balance", "accounts", "carried"]
+    assert points(answer) == [
+        ("2025-01-01T23:59:59.999999Z", "10.00", 1, 0),
+        ("2025-01-02T23:59:59.999999Z", "10.00", 1, 1),
+        ("2025-01-03T23:59:59.999999Z", "15.00", 2, 1),
+        ("2025-01-04T23:59:59.999999Z", "-5.125", 2, 1),
+        ("2025-01-05T23:59:59.999999Z", "-5.125", 2, 2),
+    ]
+    assert points(answer, "JPY")[0] == ("2025-01-02T23:59:59.999999Z", "500", 1, 0)
+    middle = totals(ada, start_date="2025-01-02T12:00:00Z", end_date="2025-01-03T09:00:00Z")
+    assert points(middle) == [
+        ("2025-01-02T23:59:59.999999Z", "10.00", 1, 1),
+        ("2025-01-03T09:00:00Z", "10.00", 1, 1),
+    ]
+    ada.patch(f"/accounts/{second}", json={"is_hidden": True})
+    hidden = points(totals(ada, start_date="2025-01-05", end_date="2025-01-05"))
+    assert hidden == [("2025-01-05T23:59:59.999999Z", "-10.125", 1, 1)]
+
+
+def test_a_closed_account_counts_until_it_was_closed(ada: Person) -> None:
+    account_id = ada.account("10", captured_at="2025-01-01T10:00:00Z")
+    ada.account("1", captured_at="2025-01-02T10:00:00Z")
+    euros = ada.account("7", captured_at="2025-01-01T10:00:00Z", currency="EUR", name="Euros")
+    for closed in (account_id, euros):
+        ada.patch(f"/accounts/{closed}", json={"closed_at": "2025-01-03T12:00:00Z"})
+    answer = totals(ada, start_date="2025-01-01", end_date="2025-01-04")
+    assert [(point[1], point[2]) for point in points(answer)] == [
+        ("10.00", 1), ("11.00", 2), ("1.00", 1), ("1.00", 1)
+    ]  # fmt: skip
+    assert len(points(answer, "EUR")) == 2
+    assert [series["currency"] for series in totals(ada, start_date="2025-02-01")["series"]] == [
+        "USD"
+    ]
+
+
+def test_the_last_point_is_the_headline_total(app: App, ada: Person) -> None:
+    now = app.clock()
+    account_id = ada.account("10", captured_at="2025-01-01T10:00:00Z")
+    # A file of today may hold a balance of this noon or night, and it counts at once.
+    record(app, ada, account_id, (str(now + timedelta(minutes=3)), "12.500"))
+    ada.account("1.250", currency="KWD", captured_at="2025-01-01T10:00:00Z")
+    file = upload(ada, ["2025-01-02,9,Retracted,USD"])
+    ada.delete(f"/syncs/{file['id']}")
+    card = upload(ada, ["2025-01-02,300,Card,USD"])["accounts"][0]["account_id"]
+    ada.patch(f"/accounts/{card}", json={"balance_sign": -1})
+    closed = ada.account("100", captured_at="2025-01-01T10:00:00Z")
+    ada.patch(f"/accounts/{closed}", json={"closed_at": now.isoformat()})
+    headline = ada.get("/balance-snapshots").json()["total_balance_by_currency"]
+    assert headline == {"KWD": "1.250", "USD": "-287.500"}
+    app.clock.advance(seconds=1)
+    later = app.clock()
+    for end in (later + timedelta(seconds=5), later + 400 * DAY, instant("9999-12-31T00:00:00Z")):
+        for query in ({"interval": "day"}, {"interval": "month", "tz": "Pacific/Kiritimati"},
+                      {"interval": "week", "max_points": "2"}):  # fmt: skip
+            answer = totals(ada, end_date=end.isoformat(), **query)
+            last = {series["currency"]: series["points"][-1] for series in answer["series"]}
+            assert {code: point["balance"] for code, point in last.items()} == headline
+            assert len({point["at"] for point in last.values()}) == 1
+            assert instant(last["USD"]["at"]) <= min(end, later + 33 * DAY)
+            assert instant(last["USD"]["at"]) >= later
+            assert (last["USD"]["accounts"], last["KWD"]["carried"]) == (2, 1)
+
+
+def test_nothing_is_told_of_a_time_that_is_still_to_come(ada: Person) -> None:
+    ada.account()
+    assert totals(ada, start_date="9000-01-01")["series"] == []
+    assert totals(ada, start_date="1900-01-01", end_date="1901-01-01")["series"] == []
+
+
+def test_someone_without_accounts_has_no_series(ada: Person) -> None:
+    assert totals(ada)["series"] == []
+    assert totals(ada, group_by="account")["accounts"] == []
+
+
+def test_every_account_has_a_series_of_its_own(app: App, ada: Person) -> None:
+    second = ada.account("5", captured_at="2025-01-03T10:00:00Z", name="Beta", currency="JPY")
+    first = ada.account("10.00", captured_at="2025-01-01T10:00:00Z", name="Alpha")
+    hidden = ada.account("1", name="Aaa")
+    ada.patch(f"/accounts/{hidden}", json={"is_hidden": True})
+    record(app, ada, first, ("2025-01-03T10:00:00Z", "12.00"))
+    answer = totals(ada, group_by="account", end_date="2025-01-04T12:00:00Z")
+    assert list(answer) == ["accounts", "start_date", "end_date", "interval", "tz"]
+    assert answer["accounts"] == [
+        {
+            "account_id": first,
+            "currency": "USD",
+            "points": [
+                {"at": "2025-01-01T23:59:59.999999Z", "balance": "10.00"},
+                {"at": "2025-01-02T23:59:59.999999Z", "balance": "10.00"},
+                {"at": "2025-01-03T23:59:59.999999Z", "balance": "12.00"},
+                {"at": "2025-01-04T12:00:00Z", "balance": "12.00"},
+            ],
+        },
+        {
+            "account_id": second,
+            "currency": "JPY",
+            "points": [
+                {"at": "2025-01-03T23:59:59.999999Z", "balance": "5"},
+                {"at": "2025-01-04T12:00:00Z", "balance": "5"},
+            ],
+        },
+    ]
+    few = totals(ada, group_by="account", end_date="2025-01-04T12:00:00Z", max_points="2")
+    assert [len(series["points"]) for series in few["accounts"]] == [2, 2]
+
+
+def test_too_many_points_are_refused_with_the_way_out(ada: Person) -> None:
+    def refused(**query: str) -> str:
+        answer = ada.get("/balance-history", params=EVER | query)
+        detail: str = assert_problem(answer, 400, "invalid_date_range")["detail"]
+        assert "50000" in detail
+        return detail
+
+    account_id = ada.account("1", captured_at="1880-01-01")
+    assert "longer interval" in refused(start_date="1800-01-01")
+    assert "longer interval" in refused(start_date="1800-01-01", max_points="2")
+    assert len(points(totals(ada, start_date="1800-01-01", interval="week"))) < 8_000
+    ada.patch(f"/accounts/{account_id}", json={"is_hidden": True})
+    for code in ("EUR", "USD"):
+        ada.account("1", captured_at="1950-01-01", currency=code)
+    for group_by in ("currency", "account"):
+        assert "max_points" in refused(group_by=group_by)
+    assert len(points(totals(ada, max_points="1000"))) <= 1_000
+
+
+def test_totals_are_tagged_and_not_sent_twice(ada: Person) -> None:
+    ada.account()
+    answer = ada.get("/balance-history", params=EVER)
+    headers = {"If-None-Match": answer.headers["ETag"]}
+    assert ada.get("/balance-history", params=EVER, headers=headers).status_code == 304
+
+
+def days_of(zone: ZoneInfo, start: date, end: datetime) -> Iterator[datetime]:
+    at = datetime.min.replace(tzinfo=UTC)
+    while at < end:
+        start += DAY
+        midnight = datetime.combine(start, time(), zone).astimezone(UTC)
+        at = min(midnight - timedelta(microseconds=1), end)
+        yield at
+
+
+def test_totals_are_the_sums_of_the_histories_of_the_accounts(app: App, ada: Person) -> None:
+    chance = random.Random(2)  # noqa: S311 - nothing secret
+    start, end = datetime(2024, 9, 20, 12, tzinfo=UTC), datetime(2024, 12, 3, 18, tzinfo=UTC)
+    closings: dict[str, datetime | None] = {}
+    for number in range(5):
+        account_id = ada.account("3.5", captured_at="2024-09-01T00:00:00Z", name=f"A{number}")
+        hours = sorted(chance.randint(0, 24 * 110) for _ in range(chance.randint(0, 60)))
+        record(
+            app, ada, account_id,
+            *((str(instant("2024-09-01T06:00:00Z") + timedelta(hours=hour)),
+               f"{chance.randint(-10**15, 10**15)}.{chance.randint(0, 999)}") for hour in hours),
+        )  # fmt: skip
+        closings[account_id] = None
+        if number % 2:
+            closed_at = closings[account_id] = end - number * 9 * DAY
+            ada.patch(f"/accounts/{account_id}", json={"closed_at": closed_at.isoformat()})
+    gone = upload(ada, ["2024-10-02,99999,Retracted,USD"])
+    ada.delete(f"/syncs/{gone['id']}")
+
+    expected: list[tuple[object, ...]] = []
+    before = start
+    zone = ZoneInfo("America/New_York")
+    histories = {key: ada.history(key)["snapshots"] for key in closings}
+    for at in days_of(zone, date(2024, 9, 20), end):
+        held = []
+        for account_id, closing in closings.items():
+            known = [row for row in histories[account_id] if instant(row["captured_at"]) <= at]
+            if known and (closing is None or at < closing):
+                held.append((Decimal(known[-1]["balance"]), instant(known[-1]["captured_at"])))
+        carried = sum(captured_at < before for _, captured_at in held)
+        if held:
+            expected.append((at, sum(amount for amount, _ in held), len(held), carried))
+        before = at + timedelta(microseconds=1)
+
+    query = {"start_date": start.isoformat(), "end_date": end.isoformat(), "tz": "America/New_York"}
+    found = [(instant(at), Decimal(balance), *rest)
+             for at, balance, *rest in points(totals(ada, **query))]  # fmt: skip
+    assert found == expected
+
+
+def test_a_snapshot_tells_which_sync_recorded_it(app: App, ada: Person) -> None:
+    done = upload(ada, ["2025-01-01,1,Giro,USD", "2025-01-02,2,Giro,USD"])
+    again = upload(ada, ["2025-01-02,3,Giro,USD"])
+    account_id = done["accounts"][0]["account_id"]
+    path = f"/accounts/{account_id}/balance-snapshots"
+    rows = ada.history(account_id)["snapshots"]
+    runs = [ada.get(f"{path}/{row['id']}/sync").json()["id"] for row in rows]
+    assert runs == [done["id"], done["id"], again["id"]]
+    of_last = f"{path}/{rows[2]['id']}/sync"
+    assert ada.get(of_last).json() == ada.get(f"/syncs/{again['id']}").json()
+
+    ada.delete(f"/syncs/{again['id']}")
+    assert ada.get(of_last).json()["retracted_at"] is not None
+
+    other = ada.account()
+    for wrong in (
+        f"/accounts/{other}/balance-snapshots/{rows[0]['id']}/sync",
+        f"{path}/{uuid4()}/sync",
+    ):
+        assert assert_problem(ada.get(wrong), 404)["detail"] == "Snapshot not found"
+    eve = app.person("eve@example.com")
+    assert_problem(eve.get(of_last), 403, "forbidden")
+    own = eve.account()
+    problem = assert_problem(eve.get(of_last.replace(account_id, own)), 404, "not_found")
+    assert problem["detail"] == "Snapshot not found"
+    bad = assert_problem(ada.get(f"{path}/x/sync"), 400, "validation_failed")
+    assert [one["parameter"] for one in bad["errors"]] == ["snapshot_id"]

@@ -1,0 +1,451 @@
+"""Responses from the history cache equal those from the rows, byte for byte."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable
+from copy import copy
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, func, make_url, select, update
+from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
+from structlog.testing import capture_logs
+
+from application import UNLIMITED, App, Applications, Person
+from dashtam.application.history.verification import verify
+from dashtam.bootstrap.background_tasks import BackgroundTasks
+from dashtam.database.engine import open_engine
+from dashtam.database.history_cache import history_cache
+from dashtam.database.history_cache.drivers import (
+    CacheMissError,
+    PostgresqlDriver,
+    PreparedStatement,
+    SqliteDriver,
+)
+from dashtam.database.history_cache.history_chunks import CHUNK_SIZE
+from dashtam.database.tables import accounts, history_chunks
+from dashtam.database.unit_of_work import Database
+from dashtam.domain.account import AccountId
+from dashtam.domain.history.balance_history import with_change
+from dashtam.domain.history.balance_snapshot import BalanceSnapshot, SnapshotId
+from dashtam.domain.money import Currency, Money
+from dashtam.domain.sync import SnapshotSource
+from dashtam.domain.user import Principal, User, UserId
+from dashtam.presentation.routers.api.v1.routes.fast_path import (
+    FastPath,
+    ResponseCache,
+    build_cached_response,
+)
+from dashtam.presentation.schemas.snapshots import render_snapshot
+
+START = datetime(2024, 1, 1, 10, tzinfo=UTC)
+ALL = {"start_date": "1990-01-01", "end_date": "2990-01-01"}
+
+
+@pytest.fixture
+def fast_answers(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Tell of each request that the fast path could answer whether it did."""
+    answered: list[bool] = []
+    call = FastPath.__call__
+
+    async def watched(fast_path: FastPath, scope: Scope, receive: Receive, send: Send) -> None:
+        passed = fast_path._app  # noqa: SLF001 - it is watched, not used
+
+        async def passed_on(*given: Any) -> None:  # noqa: ANN401 - as they come
+            answered.append(False)
+            await passed(*given)
+
+        of_snapshots = scope.get("path", "").endswith(("/balance-snapshots", "/balance-history"))
+        if scope["type"] != "http" or scope["method"] != "GET" or not of_snapshots:
+            await call(fast_path, scope, receive, send)
+            return
+        before = len(answered)
+        watching = copy(fast_path)
+        watching._app = passed_on  # noqa: SLF001 - see above
+        await call(watching, scope, receive, send)
+        if len(answered) == before:
+            answered.append(True)
+
+    monkeypatch.setattr(FastPath, "__call__", watched)
+    return answered
+
+
+@pytest.fixture
+def plain(applications: Applications) -> TestClient:
+    """The same database, served from its rows alone."""
+    without_cache = applications.installation(
+        lambda real: replace(real, history_cache=None), rate_limits=UNLIMITED
+    )
+    return TestClient(without_cache.app(), raise_server_exceptions=False)
+
+
+def paths_of(account_id: str, *ranges: tuple[datetime, datetime]) -> list[str]:
+    paths = ["/balance-snapshots", "/balance-snapshots?include=hidden,closed"]
+    paths += [f"/accounts/{account_id}/balance-snapshots?limit={n}" for n in (1, 2, 30, 100)]
+    periods = [ALL] + [
+        {"start_date": start.isoformat(), "end_date": end.isoformat()} for start, end in ranges
+    ]
+    return paths + [f"/accounts/{account_id}/balance-history?{urlencode(one)}" for one in periods]
+
+
+def assert_same(person: Person, plain: TestClient, paths: list[str]) -> None:
+    by_rows = replace(person, client=plain)
+    for path in paths:
+        cached, expected = person.get(path), by_rows.get(path)
+        assert cached.status_code == expected.status_code, path
+        if expected.status_code == 200:
+            assert cached.content == expected.content, path
+            assert cached.headers["ETag"] == expected.headers["ETag"]
+            assert set(expected.headers) == set(cached.headers)
+
+
+def day(number: int) -> str:
+    return (START + timedelta(days=number)).isoformat()
+
+
+def test_long_histories_are_cached_and_equal_those_of_the_rows(
+    ada: Person, plain: TestClient, fast_answers: list[bool]
+) -> None:
+    account_id = ada.account("0", captured_at=day(0))
+    for number in range(1, 160):
+        ada.type(account_id, f"{number * 37 % 101}.{number % 100:02d}", day(number))
+    ranges = [
+        (START + timedelta(days=first), START + timedelta(days=last, seconds=seconds))
+        for first, last, seconds in (
+            (0, 1, 0),
+            (3, 90, 0),
+            (71, 73, 0),
+            (72, 159, 1),
+            (100, 101, 0),
+        )
+    ]
+    fast_answers.clear()
+    assert_same(ada, plain, paths_of(account_id, *ranges))
+    assert fast_answers
+    assert all(fast_answers)
+
+
+Act = tuple[str, int]
+ACTS = st.lists(
+    st.tuples(
+        st.sampled_from(["type", "type", "backdate", "import", "retract", "flip", "hide", "close"]),
+        st.integers(0, 400),
+    ),
+    min_size=1,
+    max_size=25,
+)
+
+
+def act(person: Person, account_id: str, place: int, kind: str, number: int) -> None:
+    path = f"/accounts/{account_id}"
+    match kind:
+        case "type":
+            person.type(account_id, f"{number}.5", day(place))
+        case "backdate":
+            person.type(account_id, f"-{number}", day(number // 4), available_balance="1.25")
+        case "import":
+            rows = [f"{(START + timedelta(days=number + n)).date()},{n}.10" for n in range(number)]
+            file = "\n".join(["Date,Balance", *rows, "2024-01-01,5.00"]).encode()
+            data = {"account_id": account_id}
+            person.post("/imports", files={"file": ("b.csv", file)}, data=data)
+        case "retract":
+            for sync in person.get("/syncs?limit=3").json()["syncs"][number % 3 :][:1]:
+                person.delete(f"/syncs/{sync['id']}")
+        case _:
+            person.patch(path, json=CHANGES[kind, number % 2])
+
+
+CHANGES = {
+    ("flip", 0): {"balance_sign": 1},
+    ("flip", 1): {"balance_sign": -1},
+    ("hide", 0): {"is_hidden": False},
+    ("hide", 1): {"is_hidden": True},
+    ("close", 0): {"closed_at": None},
+    ("close", 1): {"closed_at": "2024-05-05T00:00:00Z"},
+}
+
+
+def test_after_any_changes_the_cache_equals_the_rows(
+    app: App, plain: TestClient, proof: Callable[[int], int], fast_answers: list[bool]
+) -> None:
+    people = iter(range(1_000_000))
+
+    @given(ACTS, st.integers(0, 400), st.integers(1, 300))
+    @settings(max_examples=proof(200), deadline=None, suppress_health_check=list(HealthCheck))
+    def holds(acts: list[Act], first: int, days: int) -> None:
+        ada = app.person(f"ada{next(people)}@example.com")
+        imported = b"Date,Balance,Account\n2024-01-03,7.00,Card\n2024-02-03,8.00,Card\n"
+        ada.post("/imports", files={"file": ("c.csv", imported)})
+        account_id = ada.get("/accounts").json()["accounts"][0]["id"]
+        start = START + timedelta(days=first)
+        paths = paths_of(account_id, (start, start + timedelta(days=days)))
+        for place, (kind, number) in enumerate(acts):
+            act(ada, account_id, place, kind, number)
+            assert_same(ada, plain, paths)
+
+    holds()
+    assert sum(fast_answers) > len(fast_answers) / 2
+    assert verify(app.services.database).outdated_chunks == []
+
+
+def test_nobody_gets_the_cached_history_of_another(app: App, ada: Person) -> None:
+    account_id = ada.account("5")
+    bob = app.person("bob@example.com")
+    for path in paths_of(account_id)[2:]:
+        assert ada.get(path).status_code == 200
+        assert bob.get(path).status_code == 403
+        assert app.client.get(f"/api/v1{path}").status_code == 401
+
+
+def test_a_session_that_ended_gets_nothing_more(ada: Person, fast_answers: list[bool]) -> None:
+    account_id = ada.account("5")
+    paths = paths_of(account_id)
+    assert [ada.get(path).status_code for path in paths * 2] == [200] * len(paths) * 2
+    assert all(fast_answers)
+    assert ada.delete("/sessions/current").status_code == 204
+    assert [ada.get(path).status_code for path in paths] == [401] * len(paths)
+
+
+def test_a_read_only_token_reads_the_cache_until_it_is_revoked(
+    ada: Person, fast_answers: list[bool]
+) -> None:
+    account_id = ada.account("5")
+    made = ada.post("/access-tokens", json={"name": "chart"}).json()
+    reader = ada.with_token(made["token"])
+    paths = paths_of(account_id)
+    assert [reader.get(path).status_code for path in paths] == [200] * len(paths)
+    assert all(fast_answers)
+    ada.delete(f"/access-tokens/{made['id']}")
+    assert [reader.get(path).status_code for path in paths] == [401] * len(paths)
+
+
+def test_cached_responses_spend_like_any_other(
+    applications: Applications, fast_answers: list[bool]
+) -> None:
+    ada = applications.open(rate_limits={"API_READ": "3/1"}).person()
+    path = f"/accounts/{ada.account('5')}/balance-snapshots"
+    answers = [ada.get(path) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    left = [answer.headers["X-RateLimit-Remaining"] for answer in answers]
+    assert left == ["2", "1", "0", "0"]
+    assert fast_answers == [True, True, True, False]
+
+
+def test_a_response_that_the_client_has_is_not_sent_again(ada: Person) -> None:
+    account_id = ada.account("5")
+    etags = {path: ada.get(path).headers["ETag"] for path in paths_of(account_id)}
+    for path, etag in etags.items():
+        again = ada.get(path, headers={"If-None-Match": f'"x", {etag}'})
+        assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", etag)
+    ada.type(account_id, "6", "2025-02-01T00:00:00Z")
+    for path, etag in etags.items():
+        assert ada.get(path, headers={"If-None-Match": etag}).status_code == 200
+
+
+@pytest.mark.parametrize("damage", ["compressed", "missing", "swapped", "latest"])
+def test_chunks_damaged_by_hand_are_noticed_and_rebuilt(
+    app: App, ada: Person, plain: TestClient, damage: str
+) -> None:
+    ids = [ada.account("1", name=name) for name in ("A", "B")]
+    for account_id in ids:
+        for number in range(1, 90):
+            ada.type(
+                account_id, f"{number}", f"2026-01-01T00:{number // 60:02d}:{number % 60:02d}Z"
+            )
+    damage_cache(app, UUID(ids[0]), UUID(ids[1]), damage)
+    assert_same(ada, plain, paths_of(ids[0]))
+    assert_same(ada, plain, paths_of(ids[0]))
+    damage_cache(app, UUID(ids[0]), UUID(ids[1]), damage)
+    assert verify(app.services.database).outdated_chunks == [UUID(ids[0])]
+    assert verify(app.services.database).outdated_chunks == []
+
+
+def test_damage_that_many_read_is_repaired_once(
+    app: App, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account_id = ada.account("5")
+    damage_cache(app, UUID(account_id), UUID(account_id), "latest")
+    tasks: list[Callable[[], object]] = []
+    monkeypatch.setattr(BackgroundTasks, "start", lambda _threads, task: tasks.append(task))
+    for _ in range(3):
+        assert ada.get("/balance-snapshots").status_code == 200
+    assert len(tasks) == 1
+    tasks.pop()()
+    assert verify(app.services.database).outdated_chunks == []
+    damage_cache(app, UUID(account_id), UUID(account_id), "latest")
+    ada.get("/balance-snapshots")
+    assert len(tasks) == 1
+
+
+def test_answers_with_long_queries_do_not_fill_the_memory(ada: Person) -> None:
+    cache = ResponseCache(200_000)
+    response = build_cached_response(Principal(ada.id, None), "token", b"{}")
+    cache.get(("/", b"", b"", None), 1)
+    keys = [("/", b"%d" % n * 10_000, b"", None) for n in range(100, 200)]
+    for key in keys * 2:
+        cache.put(key, 1, response)
+    still = [key for key in keys if cache.get(key, 1)]
+    assert still == keys[-len(still) :]
+    assert 0 < sum(len(key[1]) for key in still) <= 200_000
+
+
+def test_snapshots_are_rendered_as_those_stored_before() -> None:
+    """A change of this needs a migration that empties the cache, which holds the form before."""
+    usd = Currency.of("USD")
+    snapshot = BalanceSnapshot(
+        id=SnapshotId(UUID(int=1)),
+        account_id=AccountId(UUID(int=2)),
+        balance=Money(Decimal("12.50"), usd),
+        available_balance=None,
+        holdings_value=Money(Decimal(3), usd),
+        cash_value=None,
+        source=SnapshotSource.MANUAL_SYNC,
+        captured_at=START,
+        created_at=START + timedelta(microseconds=1),
+    )
+    before = replace(snapshot, balance=Money(Decimal(10), usd))
+    assert render_snapshot(with_change(before, snapshot)) == EXPECTED
+
+
+EXPECTED = (
+    b'{"id":"00000000-0000-0000-0000-000000000001",'
+    b'"account_id":"00000000-0000-0000-0000-000000000002",'
+    b'"balance":"12.50","available_balance":null,"holdings_value":"3.00","cash_value":null,"currency":"USD",'
+    b'"source":"manual_sync",'
+    b'"captured_at":"2024-01-01T10:00:00Z","created_at":"2024-01-01T10:00:00.000001Z",'
+    b'"change_amount":"2.50","change_percent":25.0}'
+)
+
+
+def damage_cache(app: App, account_id: UUID, other: UUID, damage: str) -> None:
+    """Damage an account's cached history by hand."""
+    chunks = history_chunks.c
+    first = select(func.min(chunks.last_at)).where(chunks.account_id == account_id)
+    page = (chunks.account_id == account_id) & (chunks.last_at == first.scalar_subquery())
+    with app.services.database.write() as work:
+        connection = work._connection  # noqa: SLF001 - by hand
+        if damage == "missing":
+            connection.execute(delete(history_chunks).where(page))
+        elif damage == "latest":
+            theirs = update(accounts).values(latest=b"damaged")
+            connection.execute(theirs.where(accounts.c.id == account_id))
+        else:
+            compressed = b"damaged"
+            if damage == "swapped":
+                wanted = select(chunks.compressed).where(chunks.account_id == other)
+                compressed = connection.execute(
+                    wanted.order_by(chunks.last_at).limit(1)
+                ).scalar_one()
+            connection.execute(update(history_chunks).where(page).values(compressed=compressed))
+
+
+def test_the_first_instant_there_is_has_no_chunk_before_it(
+    ada: Person, plain: TestClient, fast_answers: list[bool]
+) -> None:
+    account_id = ada.account("5")
+    whole = f"/accounts/{account_id}/balance-history?start_date=0001-01-01&end_date=9999-12-31"
+    with capture_logs() as logs:
+        assert_same(ada, plain, [whole])
+    assert fast_answers == [True]
+    assert "history_chunks_damaged" not in {log["event"] for log in logs}
+
+
+def test_a_long_history_is_not_read_in_the_event_loop(
+    ada: Person, plain: TestClient, fast_answers: list[bool]
+) -> None:
+    account_id = ada.account("0", captured_at=day(0))
+    longest = history_cache.MAX_CHUNKS * CHUNK_SIZE
+    rows = [f"{(START + timedelta(days=1, hours=n)).isoformat()},{n}" for n in range(longest)]
+    file = "\n".join(["Date,Balance", *rows]).encode()
+    ada.post("/imports", files={"file": ("b.csv", file)}, data={"account_id": account_id})
+    last_day = START + timedelta(days=1, hours=longest - 2)
+    paths = paths_of(account_id, (START, last_day))[-2:]
+    assert_same(ada, plain, paths)
+    assert fast_answers == [False, True]
+
+
+def test_reading_the_cache_gives_up_no_lock_of_a_writer(
+    migrated_sqlite: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "dashtam.db"
+    path.write_bytes(migrated_sqlite.read_bytes())
+    database = Database(open_engine(f"sqlite:///{path}"), lambda: START)
+    driver = SqliteDriver(path)
+    with database.write():
+        assert driver.version() is not None
+        asyncio.run(driver.fetch(PreparedStatement("SELECT count(*) FROM users"), {}))
+        asyncio.run(driver.close())
+        assert begins_to_write(path) == "database is locked"
+    assert begins_to_write(path) == ""
+
+
+def begins_to_write(path: Path) -> str:
+    """Return why another process cannot write, nothing where it can."""
+    other = """
+import sqlite3, sys
+try:
+    sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None).execute("BEGIN IMMEDIATE")
+except sqlite3.OperationalError as error:
+    print(error, end="")
+"""
+    command = [sys.executable, "-c", other, str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_postgresql_that_is_away_is_not_asked_by_every_reader() -> None:
+    came: list[int] = []
+
+    async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(1)
+        writer.close()
+
+    async def read_twice() -> None:
+        async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            url = make_url(f"postgresql+psycopg://me@127.0.0.1:{port}/db?sslmode=disable")
+            driver = PostgresqlDriver(url, 2)
+            await driver.open()
+            for _ in range(2):
+                with pytest.raises(CacheMissError):
+                    await driver.fetch(PreparedStatement("SELECT 1"), {})
+            await driver.close()
+
+    asyncio.run(read_twice())
+    assert len(came) == 1
+
+
+def test_url_options_of_the_other_driver_do_no_harm(
+    applications: Applications, database_url: str, fast_answers: list[bool]
+) -> None:
+    told = "?connect_timeout=5&application_name=dashtam" if "postgresql" in database_url else ""
+    ada = applications.open(database_url=database_url + told).person()
+    ada.account("5")
+    assert ada.get("/balance-snapshots").status_code == 200
+    assert fast_answers == [True]
+
+
+def test_every_commit_of_anybody_makes_another_version(
+    migrated_sqlite: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "dashtam.db"
+    path.write_bytes(migrated_sqlite.read_bytes())
+    database = Database(open_engine(f"sqlite:///{path}"), lambda: START)
+    driver = SqliteDriver(path)
+    first = driver.version()
+    assert driver.version() == first
+    with database.write() as work:
+        work.users.add(User(UserId(work.new_id()), "a@example.com", START), "hash")
+    second = driver.version()
+    asyncio.run(driver.close())
+    assert len({first, second, driver.version()}) == 3
+    asyncio.run(driver.close())

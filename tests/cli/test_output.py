@@ -1,0 +1,147 @@
+"""The command answers as the API does."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from starlette.testclient import TestClient
+
+from cli.conftest import EMAIL, PASSWORD, CommandLine
+
+BALANCES = "Date,Balance,Account\n2025-01-01,100.00,{0}\n2025-02-01,90.10,{0}\n2025-03-01,0,{0}\n"
+
+
+@pytest.fixture
+def filled(terminal: CommandLine, tmp_path: Path) -> CommandLine:
+    file = tmp_path / "balances.csv"
+    file.write_text(BALANCES.format("Checking"))
+    terminal("import", file)
+    terminal("accounts", "add", "Villa", "350000", "--currency", "EUR", "--at", "2025-01-01")
+    terminal("accounts", "record", "Villa", "-1.5", "--at", "2025-06-01T10:00:00Z")
+    return terminal
+
+
+def from_api(terminal: CommandLine, path: str) -> Any:  # noqa: ANN401 - JSON
+    installation = terminal.open({})
+    with TestClient(installation.app(), base_url="http://127.0.0.1:8000") as client:
+        signed_in = client.post("/api/v1/sessions", json={"email": EMAIL, "password": PASSWORD})
+        bearer = {"Authorization": f"Bearer {signed_in.json()['access_token']}"}
+        answer = client.get(f"/api/v1{path}", headers=bearer)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+def test_json_equals_the_answer_of_the_api(filled: CommandLine) -> None:
+    filled("tokens", "create", "--name", "script")
+    villa = f"/accounts/{filled.json('accounts', 'list')['accounts'][1]['id']}"
+    history = f"{villa}/balance-history?start_date=2025-01-01"
+    for words, path in (
+        ("balances", "/balance-snapshots"),
+        ("accounts list", "/accounts"),
+        ("syncs list", "/syncs"),
+        ("tokens list", "/access-tokens"),
+        ("history Villa --from 2025-01-01 --to 2025-06-01", f"{history}&end_date=2025-06-01"),
+        ("history vi --source manual_sync", f"{history}&end_date=2030-01-01&source=manual_sync"),
+        ("snapshots Vil --limit 1", f"{villa}/balance-snapshots?limit=1"),
+    ):
+        answer = filled.json(*words.split())
+        assert answer == from_api(filled, path), words
+        assert answer["total_count"] > 0
+
+
+def test_an_export_equals_that_of_the_api(filled: CommandLine, tmp_path: Path) -> None:
+    printed = json.loads(filled("export"))
+    output = tmp_path / "export.json"
+    filled("export", "--output", output)
+    for document in (printed, json.loads(output.read_text()), from_api(filled, "/export")):
+        document.pop("exported_at")
+        assert document == printed
+    assert output.stat().st_mode & 0o077 == 0
+    assert [len(printed[name]) for name in ("connections", "accounts", "syncs")] == [2, 2, 3]
+    assert printed["user"]["email"] == EMAIL
+    assert [one["change_amount"] for one in printed["balance_snapshots"]] == [
+        None, "-9.90", "-90.10", None, "-350001.50",
+    ]  # fmt: skip
+
+
+def test_an_export_leaves_out_retracted_snapshots_and_other_users(filled: CommandLine) -> None:
+    filled("users", "create", "bob@example.org", typed=f"{PASSWORD}\n")
+    filled("accounts", "add", "Boat", "7", "--currency", "USD", "--user", "bob@example.org")
+    ours = ("--user", EMAIL)
+    newest = filled.json("syncs", "list", "--limit", "1", *ours)["syncs"][0]["id"]
+    filled("retract", newest, "--yes", *ours)
+    document = json.loads(filled("export", *ours))
+    assert len(document["balance_snapshots"]) == 4
+    assert document["syncs"][0]["retracted_at"] is not None
+    assert {account["name"] for account in document["accounts"]} == {"Checking", "Villa"}
+
+
+def test_balances_show_every_account_and_the_totals(filled: CommandLine) -> None:
+    assert [line.split() for line in filled("balances").splitlines()] == [
+        ["ACCOUNT", "BALANCE", "CHANGE", "%", "AS", "OF"],
+        ["Checking", "0.00", "USD", "-90.10", "-100.00", "2025-03-01", "12:00Z"],
+        ["Villa", "-1.50", "EUR", "-350001.50", "-100.00", "2025-06-01", "10:00Z"],
+        ["Total", "-1.50", "EUR"],
+        ["Total", "0.00", "USD"],
+    ]
+
+
+def test_a_history_for_people_has_a_line_each_and_a_sum(filled: CommandLine) -> None:
+    lines = filled("history", "check").splitlines()
+    assert len(lines) == 6
+    assert lines[-1] == "Checking: 3 snapshots, 100.00 to 0.00 USD, change -100.00 (-100.00%)"
+
+
+def test_an_account_can_be_empty(filled: CommandLine) -> None:
+    assert "no snapshots" in filled("history", "check", "--to", "2020-01-01")
+
+
+def test_texts_of_others_cannot_move_the_cursor(terminal: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "red\x1b[31m.csv"
+    file.write_text(BALANCES.format("Checking"))
+    assert terminal("import", file).startswith("red?[31m.csv: balance_csv")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_chart_and_the_sum_stand_below_the_table(
+    filled: CommandLine, database_url: str
+) -> None:
+    output = in_a_terminal(database_url, "history", "Checking", "--data", str(filled.data))
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    assert lines[0].startswith("CAPTURED")
+    assert lines[-1].startswith("Checking: 3 snapshots, 100.00 to 0.00 USD")
+    assert len(lines) > 4 + 10
+
+
+def in_a_terminal(database_url: str, *words: str) -> str:
+    """Return the output of the command on a terminal."""
+    leader, follower = pty.openpty()
+    output = b""
+    with subprocess.Popen(
+        [sys.executable, "-m", "dashtam", *words],
+        stdout=follower,
+        env=os.environ | {"DASHTAM_DATABASE_URL": database_url},  # noqa: TID251 - another process's
+    ):
+        os.close(follower)
+        # Linux answers the end of a terminal with an error.
+        with suppress(OSError):
+            while piece := os.read(leader, 65_536):
+                output += piece
+    os.close(leader)
+    return click.unstyle(output.decode())
+
+
+def test_an_account_can_be_closed_today(filled: CommandLine) -> None:
+    today = filled.clock()
+    filled.clock = lambda: today
+    assert "closed" in filled("accounts", "change", "Villa", "--close", today.date())
+    assert "not blanks alone" in filled.refused(
+        "accounts", "add", " ", "5", "--currency", "USD", status=2
+    )

@@ -1,0 +1,121 @@
+"""Migrations run once, when processes start together or are killed on the way."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, inspect, text
+
+from dashtam.database.migrate import HEAD, revision, upgrade
+from dashtam.database.tables import metadata
+
+UPGRADE = """
+import sys
+from dashtam.database.migrate import upgrade
+print("ready", flush=True)
+sys.stdin.readline()
+print(upgrade(sys.argv[1]), flush=True)
+"""
+
+
+def upgrading(url: str) -> subprocess.Popen[str]:
+    """A process that upgrades as soon as it is told to."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", UPGRADE, url],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def go(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("go\n")
+    process.stdin.flush()
+
+
+def triggers(url: str) -> int:
+    engine = create_engine(url)
+    where = {
+        "sqlite": "SELECT count(*) FROM sqlite_master WHERE type = 'trigger'",
+        "postgresql": "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal",
+    }[engine.dialect.name]
+    with engine.connect() as connection:
+        count: int = connection.execute(text(where)).scalar_one()
+    engine.dispose()
+    return count
+
+
+def assert_is_todays(url: str) -> None:
+    """Assert that the schema is the one that the tables declare, and protected."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        assert revision(connection) == HEAD
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+    assert triggers(url) == {"sqlite": 12, "postgresql": 8}[engine.dialect.name]
+
+
+def test_the_migrated_schema_is_the_one_that_the_tables_declare(database_url: str) -> None:
+    assert_is_todays(database_url)
+
+
+def test_processes_that_upgrade_together_do_it_once(empty_database_url: str) -> None:
+    processes = [upgrading(empty_database_url) for _ in range(3)]
+    for process in processes:
+        go(process)
+    said = [process.communicate(timeout=60)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert sorted(said) == [f"{HEAD}\n", f"{HEAD}\n", "None\n"]
+    assert_is_todays(empty_database_url)
+
+
+def test_an_upgrade_that_is_killed_leaves_all_or_nothing_and_can_be_done_again(
+    empty_database_url: str, proof: Callable[[int], int]
+) -> None:
+    started, engine = time.monotonic(), create_engine(empty_database_url)
+    process = upgrading(empty_database_url)
+    go(process)
+    process.communicate(timeout=60)
+    took_s = time.monotonic() - started
+    assert_is_todays(empty_database_url)
+    rounds = proof(30)
+    for number in range(rounds):
+        forget_everything(empty_database_url)
+        process = upgrading(empty_database_url)
+        go(process)
+        time.sleep(took_s * number / rounds)
+        process.kill()
+        process.communicate(timeout=60)
+        with engine.connect() as connection:
+            tables = inspect(connection).get_table_names()
+        assert tables == [] or set(tables) == {*metadata.tables, "alembic_version"}
+        upgrade(empty_database_url)
+        assert_is_todays(empty_database_url)
+    engine.dispose()
+
+
+def forget_everything(url: str) -> None:
+    """Make the database empty again."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("DROP SCHEMA public CASCADE"))
+            connection.execute(text("CREATE SCHEMA public"))
+        else:
+            for table in (*reversed(metadata.sorted_tables), "alembic_version"):
+                connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
+    engine.dispose()
+
+
+def test_a_second_upgrade_finds_nothing_to_do(empty_database_url: str) -> None:
+    assert upgrade(empty_database_url) is None
+    assert upgrade(empty_database_url) == HEAD
+    assert_is_todays(empty_database_url)
