@@ -20,7 +20,7 @@ _CHANGEABLE = ("name", "account_type", "balance_sign", "is_hidden", "closed_at",
 
 
 class Accounts(Repository):
-    """Every statement on ``accounts``."""
+    """The statements on ``accounts``."""
 
     def get(self, account_id: AccountId) -> Account | None:
         """Return the account of any user."""

@@ -88,7 +88,10 @@ class RecordedReading:
 
 
 class BalanceSnapshots(Repository):
-    """Every statement on ``balance_snapshots``; only ``links`` returns retracted snapshots."""
+    """The statements on ``balance_snapshots``.
+
+    Only ``links`` and ``find_sync_id`` find retracted snapshots.
+    """
 
     def latest(self, user_id: UserId) -> Sequence[LatestBalance]:
         """Return each of the user's accounts with its newest two snapshots, in no order."""

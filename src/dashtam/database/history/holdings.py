@@ -21,7 +21,7 @@ _BY_SYMBOL = (holdings.c.symbol, holdings.c.id)
 
 
 class Holdings(Repository):
-    """Every statement on ``holdings``."""
+    """The statements on ``holdings``."""
 
     def of_account(self, account_id: AccountId, page: PageRequest) -> ListPage[Holding]:
         """Return the account's positions by symbol, then id."""

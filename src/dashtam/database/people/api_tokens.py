@@ -20,7 +20,7 @@ USE_RECORDED_EVERY: Final = timedelta(minutes=1)
 
 
 class ApiTokens(Repository):
-    """Every statement on ``api_tokens``."""
+    """The statements on ``api_tokens``."""
 
     def find_by_hash(self, token_hash: bytes, now: datetime) -> ApiToken | None:
         """Return the live token with this hash."""

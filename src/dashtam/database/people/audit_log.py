@@ -13,7 +13,7 @@ from dashtam.domain.user import UserId
 
 
 class AuditLog(Repository):
-    """Every statement on ``audit_log``."""
+    """The statements on ``audit_log``."""
 
     def add(self, line: AuditLine) -> None:
         """Append a line."""

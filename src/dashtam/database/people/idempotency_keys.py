@@ -29,7 +29,7 @@ class StoredResponse:
 
 
 class IdempotencyKeys(Repository):
-    """Every statement on ``idempotency_keys``."""
+    """The statements on ``idempotency_keys``."""
 
     def get(self, user_id: UserId, route: str, key: str, now: datetime) -> StoredResponse | None:
         """Return the key's response, unless it is older than a day."""

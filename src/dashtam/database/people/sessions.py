@@ -15,7 +15,7 @@ _ROTATED = ("generation", "refresh_hash", "rotated_at", "last_used_at", "expires
 
 
 class Sessions(Repository):
-    """Every statement on ``sessions``."""
+    """The statements on ``sessions``."""
 
     def get(self, session_id: SessionId) -> Session | None:
         """Return the session."""

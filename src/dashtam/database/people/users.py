@@ -33,7 +33,7 @@ _USER = select(users.c.id, users.c.email, users.c.created_at)
 
 
 class Users(Repository):
-    """Every statement on ``users`` and ``erasures``."""
+    """The statements on ``users`` and ``erasures``; ``erase`` deletes from every table."""
 
     def get(self, user_id: UserId) -> User | None:
         """Return the user."""

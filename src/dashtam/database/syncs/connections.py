@@ -37,7 +37,7 @@ class LiveConnection:
 
 
 class Connections(Repository):
-    """Every statement on ``connections``."""
+    """The statements on ``connections``."""
 
     def get(self, connection_id: ConnectionId) -> Connection | None:
         """Return the connection of any user."""

@@ -26,7 +26,7 @@ _IS_SUCCESS = and_(
 
 
 class Syncs(Repository):
-    """Every statement on ``syncs`` and ``retractions``."""
+    """The statements on ``syncs`` and ``retractions``."""
 
     def get(self, sync_id: SyncId) -> Sync | None:
         """Return the sync of any user."""
