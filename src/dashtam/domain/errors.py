@@ -40,7 +40,7 @@ class Invalid(DashtamError):
 
 
 class InvalidDateRange(Invalid):
-    """The period ends before it starts, or has more data than one response may."""
+    """The period does not end after it starts, or has more data than one response may."""
 
     detail = "start_date must be before end_date."
 
