@@ -30,6 +30,19 @@ def test_a_file_is_recorded_once(terminal: CommandLine, tmp_path: Path) -> None:
     assert "2 known already" in terminal("import", file)
 
 
+def test_only_an_import_that_recorded_something_names_its_retraction(
+    terminal: CommandLine, tmp_path: Path
+) -> None:
+    file = write(tmp_path, "a.csv", GOOD)
+    assert "retract" not in terminal("import", file, "--dry-run")
+    first = terminal("import", file)
+    (newest,) = terminal.json("syncs", "list")["syncs"]
+    assert f"a.csv: balance_csv  (dashtam retract {newest['id']})\n" in first
+    again = terminal("import", file)
+    assert "a.csv: balance_csv\n" in again
+    assert "retract" not in again
+
+
 def test_a_dry_run_records_nothing(terminal: CommandLine, tmp_path: Path) -> None:
     file = write(tmp_path, "a.csv", GOOD)
     result = terminal.json("import", file, "--dry-run")

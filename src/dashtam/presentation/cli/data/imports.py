@@ -152,7 +152,8 @@ def _result_lines(imported: ImportedFile) -> Iterator[str]:
         lines = field_error_lines(str(imported.detail), imported.errors)
         yield from (f"    {line}" for line in lines)
         return
-    hint = "" if result.dry_run else f"  (dashtam retract {result.id})"
+    is_retractable = result.recorded and not result.dry_run
+    hint = f"  (dashtam retract {result.id})" if is_retractable else ""
     yield f"{name}: {result.format}{hint}"
     for account in result.accounts:
         new = " (new)" if account.is_new else ""
