@@ -49,7 +49,8 @@ _SHOWN_ONCE: Final = "This request was answered before, with a secret that is sh
 class Pipeline:
     """One request of one route. Its steps may block, and run in a worker thread.
 
-    Each step raises ``DashtamError``, which ``error_response`` turns into the response.
+    A step that refuses the request raises ``DashtamError``, which ``error_response`` turns into the
+    response.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Pipeline:
         if self._route.transaction is not Transaction.READ:
             self.admit()
             return self._perform()
+        # One transaction for token and handler; only reads take API tokens.
         with self._services.database.read() as work:
             self._caller = self._authenticate(work)
             self._check_request()
@@ -102,7 +104,7 @@ class Pipeline:
             error,
             instance=self._request.path,
             trace_id=self._request.trace_id,
-            headers=self._own_headers(_location(_sync_path(error))),
+            headers=self._with_common_headers(_location(_sync_path(error))),
         )
 
     def _authenticate(self, work: UnitOfWork) -> Principal:
@@ -114,9 +116,8 @@ class Pipeline:
     def _check_request(self) -> None:
         """Spend from the rate limit, read the parameters, and check the headers and the token.
 
-        The first error is the answer, in the order 429, 400, 406, 403. This 403 is that of a token
-        which may not call the route at all: it comes before the body is read, and so before a 400
-        or 422 of the body. The 404 and 403 of a resource come from the handler.
+        The first error is the answer, in the order 429, 400, 406, 403. A read-only token is refused
+        here, before the body is read. The 404 and 403 of a resource come from the handler.
         """
         request, route = self._request, self._route
         if self._caller:
@@ -137,8 +138,8 @@ class Pipeline:
     def _perform(self) -> HttpResponse:
         """Call the handler, or replay the response that is stored under the idempotency key.
 
-        The key is claimed before anything is done: used for another request it is 422, even where
-        that request would be 404 or 403.
+        A key that was used for another request gives 422, even where this request would be 404 or
+        403.
         """
         if self._caller is None or self._key is None:
             return self._respond(self._call_handler(None))
@@ -149,16 +150,16 @@ class Pipeline:
             body = claim.body
             if claim.headers.get("content-type") == MEDIA_TYPE:
                 body = replay_problem(body, self._request.trace_id)
-            headers = self._own_headers(claim.headers)
+            headers = self._with_common_headers(claim.headers)
             return HttpResponse(body, claim.status or HTTPStatus.OK, headers=headers)
         try:
             return self._respond(self._call_handler(claim))
         except DashtamError as error:
             # A repeat may succeed later.
-            is_passing = isinstance(error, RateLimited) or problem_type_of(error).is_server_error
-            # The response is the same, whichever request has the key by now.
+            is_temporary = isinstance(error, RateLimited) or problem_type_of(error).is_server_error
+            # If the lease expired, another request owns the key; this response does not change.
             with suppress(LeaseExpired), self._services.database.write() as work:
-                if is_passing:
+                if is_temporary:
                     claim.release(work)
                 else:
                     self._store_error(claim, work, error)
@@ -207,7 +208,7 @@ class Pipeline:
 
     def _respond(self, response: Response[Any]) -> HttpResponse:
         status = response.status or self._route.status
-        headers = self._own_headers({**_location(response.location), **response.headers})
+        headers = self._with_common_headers({**_location(response.location), **response.headers})
         if status == HTTPStatus.NO_CONTENT:
             return HttpResponse(status_code=status, headers=headers)
         if response.stream is not None:
@@ -221,9 +222,9 @@ class Pipeline:
                 return HttpResponse(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
         return HttpResponse(body, status, headers=headers, media_type=response.media_type)
 
-    def _own_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+    def _with_common_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Return these headers with those of every response; a location gets the proxy's path."""
-        # Before anything is spent, the bucket is full.
+        # Without a spent token (401) the headers show a full bucket.
         full, now = self._policy.capacity, int(self._services.clock().timestamp())
         spent = self._spent or RateLimitResult(
             allowed=True, limit=full, remaining=full, reset_at=now, retry_after_s=None
@@ -279,7 +280,7 @@ def check_accept(accept: str | None, media_type: str) -> None:
     """Check the header ``Accept``.
 
     Raises:
-        HttpError: it rules out the media type, and that of problems.
+        HttpError: the header accepts neither the media type nor ``application/problem+json``.
     """
     if not accept:
         return
