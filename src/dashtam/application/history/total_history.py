@@ -49,15 +49,15 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The accounts that count, the last instant to read (None: no end), and the frame."""
+    """The accounts that count, the last instant to read (None: no end), and the grid of points."""
 
     work: UnitOfWork
     spans: Sequence[RecordedSpan]
     until: datetime | None
-    frame: TimeGrid
+    grid: TimeGrid
 
     def series_of(self, span: RecordedSpan) -> BalanceSeries:
-        balances = self.work.balance_snapshots.balances(span.account, self.frame.start, self.until)
+        balances = self.work.balance_snapshots.balances(span.account, self.grid.start, self.until)
         closed_at = span.account.closed_at
         # A range up to the present shows a closed account as closed, even if the clock went back.
         if closed_at is not None and self.until is None:
@@ -78,7 +78,7 @@ def load_totals(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[Tot
     spans = sorted(plan.spans, key=attrgetter("account.currency.code"))
     return _refuse_too_many(
         TotalSeries(
-            currency, sum_balances(map(plan.series_of, held), plan.frame, currency, asked.most)
+            currency, sum_balances(map(plan.series_of, held), plan.grid, currency, asked.most)
         )
         for currency, held in groupby(spans, attrgetter("account.currency"))
     )
@@ -97,7 +97,7 @@ def load_accounts(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[A
         AccountSeries(
             span.account.id,
             span.account.currency,
-            sample_balances(plan.series_of(span), plan.frame, span.account.currency, asked.most),
+            sample_balances(plan.series_of(span), plan.grid, span.account.currency, asked.most),
         )
         for span in sorted(plan.spans, key=attrgetter("account.name", "account.id.hex"))
     )

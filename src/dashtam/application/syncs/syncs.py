@@ -95,12 +95,12 @@ def list_for_user(work: UnitOfWork, user_id: UserId, page: PageRequest) -> ListP
 
 
 def _end_if_expired(work: UnitOfWork, sync: Sync) -> Sync:
-    """Return a run without a lease as interrupted, even before a worker writes that down."""
-    lost_at = sync.lease_until
-    if lost_at is None or lost_at > work.now or sync.state is not SyncState.RUNNING:
+    """Return a run that lost its lease as interrupted, even before a worker stores that."""
+    lease_until = sync.lease_until
+    if lease_until is None or lease_until > work.now or sync.state is not SyncState.RUNNING:
         return sync
     code = SyncFailureCode.INTERRUPTED
-    return sync.finish(SyncState.FAILED, lost_at, code=code, detail=_INTERRUPTED)
+    return sync.finish(SyncState.FAILED, lease_until, code=code, detail=_INTERRUPTED)
 
 
 def interrupt(work: UnitOfWork, sync: Sync) -> Sync:
@@ -113,7 +113,7 @@ def interrupt(work: UnitOfWork, sync: Sync) -> Sync:
 
 
 def retract(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> None:
-    """Take back the snapshots of an import or a typed balance: no reading shows them any more.
+    """Take back the snapshots of an import or a typed balance: no query of readers returns them.
 
     The rows stay. Retracting twice is the same as once.
 
