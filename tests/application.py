@@ -270,17 +270,18 @@ class App:
                     retracted_at=None,
                 )
             )
-            chain = work.accounts.lock_chain(account.id)
+            head = work.account_heads.lock([account])[account.id]
             records = [
                 _record(row, account.id, sequence, sync_id, account.currency)
-                for sequence, row in enumerate(rows, chain.length + 1)
+                for sequence, row in enumerate(rows, head.chain_length + 1)
             ]
-            links = list(link_records(chain, records))
+            links = list(link_records(head.chain, records))
             work.balance_snapshots.add(links)
-            end = Chain(links[-1].record.sequence, links[-1].digest) if links else chain
-            work.accounts.update_chain(account.id, end)
-            work.history_chunks.mark_changed(account.id)
-            work.accounts.mark_synced(account.connection_id, [account.id], work.now)
+            if links:
+                head.chain = Chain(links[-1].record.sequence, links[-1].digest)
+                head.newest_at = max(record.reading.captured_at for record in records)
+            work.history_chunks.rebuild(account)
+            work.account_heads.mark_synced([account], work.now)
 
 
 def _record(

@@ -78,12 +78,14 @@ class Templates:
     def __init__(self, request: pytest.FixtureRequest, folder: Path) -> None:
         self._request = request
         self._folder = folder
-        self._made: dict[tuple[str, Filling | None], str] = {}
+        self._made: dict[tuple[str, Filling | None], tuple[str, Path]] = {}
 
     @contextmanager
     def copied(self, kind: str, filling: Filling | None, folder: Path) -> Iterator[str]:
-        """Yield the URL of a copy; a SQLite database lies in the folder."""
-        template = self._made.get((kind, filling)) or self._make(kind, filling)
+        """Yield the URL of a copy; a SQLite database lies in the folder, the keys in ``data``."""
+        template, data = self._made.get((kind, filling)) or self._make(kind, filling)
+        if (data / "keys").exists():
+            shutil.copytree(data / "keys", folder / "data" / "keys")
         if kind == "postgresql":
             with database(self._request.getfixturevalue("migrated_postgresql"), template) as url:
                 yield url
@@ -91,7 +93,7 @@ class Templates:
             shutil.copyfile(template, folder / "dashtam.db")
             yield f"sqlite:///{folder / 'dashtam.db'}"
 
-    def _make(self, kind: str, filling: Filling | None) -> str:
+    def _make(self, kind: str, filling: Filling | None) -> tuple[str, Path]:
         data = self._folder / uuid.uuid4().hex
         data.mkdir()
         if kind == "postgresql":
@@ -107,8 +109,8 @@ class Templates:
         if filling is not None:
             filling(CommandLine(database_url=url, data=data))
         assert not Path(f"{template}-wal").exists()
-        self._made[kind, filling] = template
-        return template
+        self._made[kind, filling] = template, data
+        return template, data
 
 
 @pytest.fixture(scope="session")
@@ -142,8 +144,8 @@ def empty(database_url: str, tmp_path: Path) -> CommandLine:
 @pytest.fixture
 def terminal(empty: CommandLine) -> CommandLine:
     """A terminal where one person keeps accounts."""
-    # The folder that the template's user was made with is not copied.
-    empty("keys", "create")
+    if not (empty.data / "keys").exists():
+        empty("keys", "create")
     return empty
 
 

@@ -19,8 +19,14 @@ from dashtam.application.imports.file_import import Destination
 from dashtam.application.imports.typed_balances import ManualAccount
 from dashtam.application.ports import Services
 from dashtam.database.engine import open_engine
+from dashtam.database.tables import (
+    account_heads,
+    balance_snapshots,
+    erasures,
+    metadata,
+    retractions,
+)
 from dashtam.database.tables import accounts as accounts_table
-from dashtam.database.tables import balance_snapshots, erasures, metadata, retractions
 from dashtam.domain.account import AccountId, AccountType, Identity
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import Reading, Statement
@@ -191,8 +197,8 @@ def test_a_chain_that_was_cut_and_shortened_is_found_by_count(
         before = connection.execute(select(_s.link).where(at((account_id, last - 1)))).scalar_one()
         connection.execute(delete(balance_snapshots).where(at((account_id, last))))
         connection.execute(
-            update(accounts_table)
-            .where(accounts_table.c.id == account_id)
+            update(account_heads)
+            .where(account_heads.c.account_id == account_id)
             .values(chain_length=last - 1, chain_head=before)
         )
     report = verify(services.database)

@@ -123,7 +123,7 @@ def test_two_workers_record_each_sync_once_while_a_server_is_killed(
         made = user.send("POST", "/connections", json=DEMO)
         assert made.status_code == 201, made.text
     # Live snapshots of an account are at least a second apart.
-    recent = "SELECT FROM accounts WHERE last_live_at > now() - interval '1 second'"
+    recent = "SELECT FROM account_heads WHERE last_live_at > now() - interval '1 second'"
     while deployment.query(recent):
         time.sleep(0.1)
     deployment.query("UPDATE connections SET next_sync_at = now() - interval '1 second'")

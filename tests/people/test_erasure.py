@@ -41,7 +41,7 @@ def with_everything(app: App, email: str) -> Account:
             symbol="X", name="X", asset_type="stock", quantity=Decimal(1), price=None,
             market_value=None, cost_basis=None, currency=USD, as_of=now,
         )  # fmt: skip
-        work.holdings.replace(made.account.id, [position], now, typed.sync_id)
+        work.holdings.replace({made.account.id: [position]})
     return made.account
 
 

@@ -23,7 +23,7 @@ _CHOSEN = frozenset([NOBODYS_ID, *re.findall(_UUID, DOCUMENT.read_text())])
 _RANDOM = re.compile(
     rf"(?P<uuid>{_UUID})"
     r"|(?P<trace>(?:(?<=\nx-request-id: )|(?<=\"trace_id\":\"))[0-9a-f]{32})"
-    r"|(?P<etag>(?<=\netag: \")[0-9a-f]{32})"
+    r"|(?P<etag>(?<=\netag: \")[0-9a-f]{24})"
     r"|(?P<access_token>eyJ[\w-]+\.[\w-]+\.[\w-]+)"
     r"|(?P<refresh_token>dtr_[\w-]{80,})"
     r"|(?P<read_only_token>dta_[\w-]{40,})"

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -145,8 +146,10 @@ def sync(order: Mapping[str, Any]) -> None:
     services = services_of(order)
     point = order.get("point", "")
     services = replace(services, database=Fatal(services.database, point))
-    if point == "fetching":
-        provider = replace(services.providers["noted"], fetching=die)  # type: ignore[type-var]
+    if point:
+        # Only a provider that takes its time is announced by a transaction of its own.
+        fetching = die if point == "fetching" else partial(time.sleep, order["lease_s"] / 20)
+        provider = replace(services.providers["noted"], fetching=fetching)  # type: ignore[type-var]
         services = replace(services, providers={"noted": provider})
     log_line(Path(order["folder"]), "ready", order["number"])
     while True:

@@ -417,6 +417,7 @@ def test_a_run_reports_its_progress(app: App, ada: Person, bank: dict[str, Any])
 
     def answer() -> Report:
         look()
+        app.clock.advance(seconds=2)
         return Report([account()])
 
     app.provider.script = [answer]

@@ -4,7 +4,8 @@ import base64
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
+from hashlib import blake2b
 from pathlib import Path
 from typing import Self
 from uuid import UUID
@@ -17,13 +18,14 @@ from dashtam.application.provider import Http
 from dashtam.bootstrap.background_tasks import BackgroundTasks
 from dashtam.database import backups, health, migrate
 from dashtam.database.engine import open_engine, sqlite_path
+from dashtam.database.history_cache.chunk_format import ChunkFormat, start_digest
 from dashtam.database.history_cache.drivers import create_driver
 from dashtam.database.history_cache.history_cache import HistoryCache
 from dashtam.database.unit_of_work import Clock, Database
 from dashtam.domain.account import AccountId
 from dashtam.domain.errors import DashtamError
 from dashtam.presentation.http.client_ip import is_loopback
-from dashtam.presentation.schemas.snapshots import render_snapshot
+from dashtam.presentation.schemas.snapshots import parse_balance, render_snapshot
 from dashtam.providers.registry import load_providers
 from dashtam.rate_limit.redis import RedisBuckets
 from dashtam.rate_limit.token_bucket import MemoryBuckets
@@ -81,7 +83,17 @@ class Container:
         if not self._is_upgraded:
             self.upgrade()
         self._lock_data_folder()
-        return Database(self.engine, self.clock, render_snapshot)
+        return Database(self.engine, self.clock, self.chunk_format)
+
+    @cached_property
+    def chunk_format(self) -> ChunkFormat:
+        """The format of the history cache; its key is derived when it is first needed."""
+
+        @cache
+        def keyed() -> blake2b:
+            return start_digest(KeyRingSecrets(self.ring).derive("history cache", b""))
+
+        return ChunkFormat(render_snapshot, parse_balance, keyed)
 
     @cached_property
     def engine(self) -> Engine:
@@ -154,7 +166,9 @@ class Container:
             cipher=KeyRingCipher(self.ring),
             http_for=lambda spend: self.http_client_for(spend),  # noqa: PLW0108 - loaded when called
             background=self.background,
-            history_cache=None if driver is None else HistoryCache(driver, self._rebuild_history),
+            history_cache=None
+            if driver is None
+            else HistoryCache(driver, self.chunk_format, self._rebuild_history),
             options=ServiceOptions(
                 registration=settings.registration,
                 setup_code=self.setup_code,
@@ -218,7 +232,8 @@ class Container:
         def rebuild() -> None:
             try:
                 with self.database.write() as work:
-                    work.history_chunks.mark_changed(AccountId(account_id))
+                    for account in work.accounts.of_ids([AccountId(account_id)]):
+                        work.history_chunks.rebuild(account)
             finally:
                 self._rebuilding.discard(account_id)
 

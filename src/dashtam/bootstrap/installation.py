@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
@@ -15,18 +16,19 @@ from dashtam import __version__
 from dashtam.bootstrap import doctor, logs
 from dashtam.bootstrap.container import Container, key_ring_error
 from dashtam.bootstrap.key_rotation import reseal_credentials
-from dashtam.bootstrap.metrics import Metrics, shared_metrics
-from dashtam.bootstrap.worker import Worker
 from dashtam.database import backups, health
 from dashtam.database.engine import sqlite_path
 from dashtam.domain.errors import DashtamError
-from dashtam.presentation.app import AppOptions, make_app
 from dashtam.presentation.cli.installation import Check, InstallationPort, Key, Option
 from dashtam.presentation.http.server import serve
 from dashtam.security import key_ring
 from dashtam.security.key_ring import KeyRingUnreadable
 from dashtam.settings import PREFIX, Settings
 
+if TYPE_CHECKING:
+    from dashtam.bootstrap.metrics import Metrics
+
+# Modules that only a server or a worker needs are loaded by it: commands start in less time.
 _SECRET_OPTIONS = frozenset({"key_ring", "setup_code", "database_url", "redis_url"})
 
 
@@ -34,9 +36,12 @@ class Installation(Container, InstallationPort):
     """One Dashtam, as its settings describe it."""
 
     def app(
-        self, metrics: Metrics | None = None, close: Callable[[], None] | None = None
+        self, metrics: "Metrics | None" = None, close: Callable[[], None] | None = None
     ) -> ASGIApp:
         """Return the ASGI application; at its end it calls ``close``, by default this one's."""
+        from dashtam.bootstrap.metrics import Metrics  # noqa: PLC0415 - see above
+        from dashtam.presentation.app import AppOptions, make_app  # noqa: PLC0415 - see above
+
         settings, metrics = self.settings, metrics or Metrics()
         return make_app(
             self.services(),
@@ -58,6 +63,8 @@ class Installation(Container, InstallationPort):
 
     @override
     def serve(self, started: Callable[[Mapping[str, str]], None]) -> None:
+        from dashtam.bootstrap.worker import Worker  # noqa: PLC0415 - see above
+
         settings = self.settings
         logs.configure(settings.log_level, debug=settings.debug)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -80,7 +87,7 @@ class Installation(Container, InstallationPort):
     def _serve_in_processes(self, started: Callable[[], None]) -> None:
         """Serve in other processes; this one runs only the worker."""
         settings = self.settings
-        # It loads uvicorn, which no other command needs.
+        from dashtam.bootstrap.metrics import shared_metrics  # noqa: PLC0415 - see above
         from dashtam.presentation.http import processes  # noqa: PLC0415 - see above
 
         with shared_metrics() as folder:
@@ -94,6 +101,8 @@ class Installation(Container, InstallationPort):
 
     @override
     def work(self, started: Callable[[], None]) -> None:
+        from dashtam.bootstrap.worker import Worker  # noqa: PLC0415 - see above
+
         logs.configure(self.settings.log_level)
         # Loaded now, since syncs are all that this process does.
         services = replace(self.services(), http_for=self.http_client_for)
@@ -197,6 +206,7 @@ class AppFactory:
 
     def __call__(self) -> ASGIApp:
         """Return the application of this process, which ends with its parent."""
+        from dashtam.bootstrap.metrics import Metrics  # noqa: PLC0415 - as above
         from dashtam.presentation.http.processes import end_with_parent  # noqa: PLC0415 - as above
 
         logs.configure(self.settings.log_level, debug=self.settings.debug)

@@ -6,7 +6,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashtam.database import migrate
-from dashtam.database.tables import accounts, balance_snapshots, connections, users
+from dashtam.database.tables import account_heads, balance_snapshots, connections, users
 
 
 def is_reachable(engine: Engine) -> bool:
@@ -32,7 +32,7 @@ def newest_recorded_at(engine: Engine) -> datetime | None:
     with engine.connect() as connection:
         found = (
             connection.scalar(select(func.max(balance_snapshots.c.created_at))),
-            connection.scalar(select(func.max(accounts.c.last_live_at))),
+            connection.scalar(select(func.max(account_heads.c.last_live_at))),
         )
         return max((instant for instant in found if instant is not None), default=None)
 

@@ -113,21 +113,33 @@ accounts = Table(
     Column("balance_sign", SmallInteger, nullable=False),
     Column("is_hidden", Boolean, nullable=False),
     Column("closed_at", Instant),
-    Column("last_synced_at", Instant),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
-    Column("chain_length", BigInteger, nullable=False),
-    Column("chain_head", LargeBinary(32), nullable=False),
-    # The instant of the holdings, even of none, and the sync that reported them.
-    Column("holdings_as_of", Instant),
-    Column("holdings_sync_id", Id),
-    Column("last_live_at", Instant),
-    # Derived like ``history_chunks``: the end of the last chunk, and the newest snapshot as JSON.
-    Column("chunked_until", Instant),
-    Column("latest", LargeBinary),
     CheckConstraint("balance_sign IN (1, -1)", name="balance_sign"),
     UniqueConstraint("connection_id", "external_id", "currency"),
     Index(None, "user_id", "name", "id"),
+)
+
+# The part of an account that a capture changes; its owner and its provider change ``accounts``. The
+# key begins with the user, whose heads are read together.
+account_heads = Table(
+    "account_heads",
+    metadata,
+    Column("user_id", Id, ForeignKey("users.id"), primary_key=True),
+    Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True),
+    Column("chain_length", BigInteger, nullable=False),
+    Column("chain_head", LargeBinary(32), nullable=False),
+    Column("newest_at", Instant),
+    Column("last_live_at", Instant),
+    Column("last_synced_at", Instant),
+    Column("holdings_as_of", Instant),
+    Column("holdings_sync_id", Id),
+    # Derived like ``history_chunks``.
+    Column("chunked_until", Instant),
+    Column("latest", LargeBinary),
+    Column("is_distrusted", Boolean, nullable=False),
+    Index(None, "account_id"),
+    sqlite_with_rowid=False,
 )
 
 holdings = Table(
@@ -206,15 +218,16 @@ balance_snapshots = Table(
 )
 
 # An account's snapshots as JSON, oldest first, without the retracted ones. Derived from the rows.
-# Each chunk holds the snapshots captured after ``after_at`` and up to ``last_at``.
+# Each chunk holds the snapshots captured after ``after_at``, NULL in the first one, and up to
+# ``last_at``.
 history_chunks = Table(
     "history_chunks",
     metadata,
     Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True),
     Column("last_at", Instant, primary_key=True),
-    Column("after_at", Instant, nullable=False),
+    Column("after_at", Instant),
     Column("snapshots", Integer, nullable=False),
-    Column("compressed", LargeBinary, nullable=False),
+    Column("segment", LargeBinary, nullable=False),
 )
 
 retractions = Table(

@@ -1,7 +1,7 @@
 """Transactions: the only module that commits."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from copy import copy
 from datetime import datetime
@@ -17,10 +17,12 @@ from structlog import get_logger
 from uuid_utils.compat import uuid7
 
 from dashtam.database.engine import WRITES
+from dashtam.database.history.account_heads import AccountHeads
 from dashtam.database.history.accounts import Accounts
 from dashtam.database.history.balance_snapshots import BalanceSnapshots
 from dashtam.database.history.holdings import Holdings
-from dashtam.database.history_cache.history_chunks import HistoryChunks, Render
+from dashtam.database.history_cache.chunk_format import ChunkFormat
+from dashtam.database.history_cache.history_chunks import HistoryChunks
 from dashtam.database.people.api_tokens import ApiTokens
 from dashtam.database.people.audit_log import AuditLog
 from dashtam.database.people.idempotency_keys import IdempotencyKeys
@@ -59,6 +61,7 @@ class UnitOfWork:
 
     balance_snapshots = _repository(BalanceSnapshots)
     accounts = _repository(Accounts)
+    account_heads = _repository(AccountHeads)
     holdings = _repository(Holdings)
     connections = _repository(Connections)
     syncs = _repository(Syncs)
@@ -69,35 +72,64 @@ class UnitOfWork:
     audit_log = _repository(AuditLog)
 
     def __init__(
-        self, connection: Connection, now: datetime, address: str = "", render: Render | None = None
+        self,
+        connection: Connection,
+        now: datetime,
+        address: str = "",
+        chunk_format: ChunkFormat | None = None,
     ) -> None:
         self.now = now
         self.address = address
         self._connection = connection
-        self._render = render
+        self._format = chunk_format
 
     @cached_property
     def history_chunks(self) -> HistoryChunks:
-        """The chunks of the history cache; those that changed are rebuilt before the commit."""
-        return HistoryChunks(self._connection, self._render)
+        """The chunks of the history cache; their changes are written before the commit."""
+        return HistoryChunks(self._connection, self.account_heads, self._format)
+
+    def flush(self) -> None:
+        """Write what was collected for several accounts at once."""
+        used = vars(self)
+        if "history_chunks" in used:
+            self.history_chunks.flush()
+        if "account_heads" in used:
+            self.account_heads.flush()
 
     @contextmanager
     def dry_run(self) -> Iterator[None]:
         """Execute the ``with`` block, and roll it back at its end."""
-        changed = dict(self.history_chunks.changed)
+        self.flush()
         with self._connection.begin_nested() as nested:
             yield
             nested.rollback()
-        self.history_chunks.changed = changed
+        for collecting in (self.history_chunks, self.account_heads):
+            collecting.forget()
 
     def record_event(self, event: str, user_id: UserId | None, subject: UUID | None = None) -> None:
         """Append a line to the audit log: as of now, from the client's address."""
-        line = AuditLine(self.new_id(), self.now, user_id, event, subject, self.address)
-        self.audit_log.add(line)
+        self.record_events(event, user_id, [subject])
+
+    def record_events(
+        self, event: str, user_id: UserId | None, subjects: Iterable[UUID | None]
+    ) -> None:
+        """Append a line to the audit log for each subject: as of now, from the client's address."""
+        self.audit_log.add(
+            AuditLine(self.new_id(), self.now, user_id, event, subject, self.address)
+            for subject in subjects
+        )
 
     def new_id(self) -> UUID:
         """Return a new id that sorts by its time (UUID version 7)."""
         return uuid7()
+
+    def new_ids(self, count: int) -> Iterator[UUID]:
+        """Yield new ids that sort in this order: each is the one before plus one (RFC 9562, 6.2).
+
+        Their common beginning compresses well.
+        """
+        first = uuid7().int
+        yield from (UUID(int=first + number) for number in range(count))
 
     def random_id(self) -> UUID:
         """Return a new id that reveals nothing (UUID version 4)."""
@@ -107,11 +139,13 @@ class UnitOfWork:
 class Database:
     """A SQLite or PostgreSQL database.
 
-    ``clock`` gives each transaction its instant. ``render`` writes the snapshots of the history
-    cache, which is empty without it.
+    ``clock`` gives each transaction its instant. ``chunk_format`` is that of the history cache,
+    which is empty without it.
     """
 
-    def __init__(self, engine: Engine, clock: Clock, render: Render | None = None) -> None:
+    def __init__(
+        self, engine: Engine, clock: Clock, chunk_format: ChunkFormat | None = None
+    ) -> None:
         is_sqlite = engine.dialect.name == "sqlite"
         self._reading = engine
         # SQLite's BEGIN reads one state throughout; PostgreSQL does so at this isolation level.
@@ -122,7 +156,7 @@ class Database:
         # SQLite has one writer at a time. Threads queue here; SQLite would make them poll.
         self._write_lock = Lock() if is_sqlite else nullcontext()
         self._clock = clock
-        self._render = render
+        self._format = chunk_format
         self._address = ""
 
     def for_address(self, address: str) -> "Database":
@@ -139,7 +173,7 @@ class Database:
             Unavailable: the database cannot be reached.
         """
         with _translate_outages(), self._reading.begin() as connection:
-            yield UnitOfWork(connection, self._clock(), render=self._render)
+            yield UnitOfWork(connection, self._clock(), chunk_format=self._format)
 
     @contextmanager
     def write(self, address: str = "") -> Iterator[UnitOfWork]:
@@ -149,9 +183,9 @@ class Database:
             Unavailable: the database cannot be reached, or its disk is full.
         """
         with self._write_lock, _translate_outages(), self._writing.begin() as connection:
-            work = UnitOfWork(connection, self._clock(), address or self._address, self._render)
+            work = UnitOfWork(connection, self._clock(), address or self._address, self._format)
             yield work
-            work.history_chunks.rebuild_changed()
+            work.flush()
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from structlog.typing import FilteringBoundLogger
 from dashtam.application.people.api_tokens import TokenUsage
 from dashtam.application.ports import Services
 from dashtam.presentation.http.client_ip import Networks
+from dashtam.presentation.http.content_coding import CompressionMiddleware
 from dashtam.presentation.http.middleware import BodyLimits, Cors, EdgeMiddleware
 from dashtam.presentation.http.problems import NOT_FOUND, Problems
 from dashtam.presentation.openapi.document import build_document
@@ -92,6 +93,7 @@ def make_app(services: Services, options: AppOptions) -> ASGIApp:
     app: ASGIApp = Router(
         routes, redirect_slashes=False, default=answer_not_found, lifespan=lifespan
     )
+    app = CompressionMiddleware(app)
     if history_cache is not None:
         app = FastPath(app, ROUTES, services=services, cache=history_cache, token_usage=token_usage)
     if options.cors_origins:

@@ -1,5 +1,6 @@
 """Accounts: loading, listing and changing them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypedDict
@@ -29,6 +30,14 @@ class AccountChanges(TypedDict, total=False):
     balance_sign: BalanceSign
     is_hidden: bool
     closed_at: datetime | None
+
+
+def create(work: UnitOfWork, new: Collection[Account]) -> None:
+    """Store new accounts of one user, with their lines in the audit log."""
+    work.accounts.add(new)
+    work.account_heads.add(new)
+    for user_id in {account.user_id for account in new}:
+        work.record_events("account_created", user_id, [account.id for account in new])
 
 
 def load(work: UnitOfWork, user_id: UserId, account_id: AccountId) -> Account:
@@ -81,6 +90,6 @@ def change(work: UnitOfWork, account: Account, changes: AccountChanges) -> Accou
     changed = replace(account, **changes, updated_at=work.now)
     work.accounts.update(changed)
     if changed.balance_sign != account.balance_sign:
-        work.history_chunks.mark_changed(account.id)
+        work.history_chunks.rebuild(changed)
     work.record_event("account_changed", account.user_id, account.id)
     return changed

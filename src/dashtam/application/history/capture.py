@@ -1,22 +1,22 @@
 """The only writer of snapshots."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import islice
 from operator import attrgetter
 from typing import Final
 
+from dashtam.database.history.account_heads import AccountHead
 from dashtam.database.history.balance_snapshots import RecordedReading
 from dashtam.database.unit_of_work import UnitOfWork
-from dashtam.domain.account import Account
+from dashtam.domain.account import Account, AccountId
 from dashtam.domain.errors import DashtamError
 from dashtam.domain.history.balance_snapshot import SnapshotId
-from dashtam.domain.history.hash_chain import Chain, Record, link_records
-from dashtam.domain.statement import Reading
+from dashtam.domain.history.hash_chain import Chain, Link, Record, link_records
+from dashtam.domain.period import MIN_INSTANT
+from dashtam.domain.statement import Position, Reading
 from dashtam.domain.sync import SnapshotSource, SyncId
 
-_BATCH: Final = 1_000
 _AHEAD_AT_MOST: Final = timedelta(minutes=5)
 _AMOUNTS: Final = attrgetter("balance", "available_balance", "holdings_value", "cash_value")
 
@@ -25,6 +25,21 @@ class ClockBehind(DashtamError):
     """The clock shows a time well before that of a live snapshot."""
 
     detail = "The clock is behind the recorded history: nothing is recorded until it is right."
+
+
+@dataclass(frozen=True, slots=True)
+class AccountReadings:
+    """Readings of one account that one run reports.
+
+    ``history`` are those of a file or a backfill: there is at most one snapshot for each instant.
+    ``current`` is a provider's present reading. ``positions`` are None where none are reported.
+    """
+
+    account: Account
+    source: SnapshotSource
+    history: Sequence[Reading] = ()
+    current: Reading | None = None
+    positions: Sequence[Position] | None = None
 
 
 @dataclass(slots=True)
@@ -38,82 +53,141 @@ class CaptureResult:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """One run's right to record one account's readings, all from one source."""
+    """One run's right to record readings, of all its accounts in the same few statements."""
 
     work: UnitOfWork
-    account: Account
     sync_id: SyncId
-    source: SnapshotSource
 
-    def record_typed(self, reading: Reading) -> None:
+    def record_typed(self, account: Account, source: SnapshotSource, reading: Reading) -> None:
         """Record a reading that the owner typed; it is never skipped."""
-        self._record([reading])
+        self._insert([(AccountReadings(account, source), [reading])])
+        self.work.account_heads.mark_synced([account], self.work.now)
 
-    def record_live(self, reading: Reading, at: datetime) -> None:
-        """Record a provider's present reading, as of the whole second of the request (``at``).
+    def record(self, batch: Sequence[AccountReadings], at: datetime) -> list[CaptureResult]:
+        """Record the readings of accounts that are synced as of an instant.
 
-        At least a second after the account's last live snapshot, even if the clock went back.
+        A reading of a history that equals the newest one at its instant is skipped. One that
+        differs is recorded after it and is the newest from then on; one that differs from another
+        reading of the same run is a conflict, and the first of them stays.
+
+        A present reading is recorded as of the whole second of the request (``at``), and at least
+        a second after the account's last live snapshot, even if the clock went back. Its positions
+        replace the stored ones, unless those are of a later instant.
 
         Raises:
-            ClockBehind: that one is more than five minutes ahead of the clock.
+            ClockBehind: a live snapshot is more than five minutes ahead of the clock.
         """
-        captured_at = at.replace(microsecond=0)
-        last = self.work.accounts.last_live_at(self.account.id)
-        if last is not None:
-            if last - self.work.now > _AHEAD_AT_MOST:
-                raise ClockBehind
-            captured_at = max(captured_at, last + timedelta(seconds=1))
-        # The provider's own instant is kept beside it, in ``as_of``.
-        self._record([replace(reading, captured_at=captured_at)])
-        self.work.accounts.set_last_live_at(self.account.id, captured_at)
+        heads = self.work.account_heads.lock([readings.account for readings in batch])
+        results = self._record_histories(batch, heads)
+        live: list[tuple[AccountReadings, list[Reading]]] = []
+        for readings, result in zip(batch, results, strict=True):
+            if readings.current is not None:
+                captured_at = self._live_instant(heads[readings.account.id], at)
+                # The provider's own instant is kept beside it, in ``as_of``.
+                live.append((readings, [replace(readings.current, captured_at=captured_at)]))
+                result.recorded += 1
+        self._insert(live)
+        self._replace_positions(batch, heads, at)
+        synced = [
+            readings.account
+            for readings, result in zip(batch, results, strict=True)
+            if result.recorded or result.skipped
+        ]
+        self.work.account_heads.mark_synced(synced, at)
+        return results
 
-    def record_reported(self, readings: Iterable[Reading]) -> CaptureResult:
-        """Record the readings of a file or a backfill: at most one snapshot for each instant.
-
-        A reading that equals the newest one at its instant is skipped. One that differs is
-        recorded after it and is the newest from then on; one that differs from another reading of
-        the same run is a conflict, and the first of them stays.
-        """
-        result = CaptureResult()
-        readings = iter(readings)
-        while batch := list(islice(readings, _BATCH)):
-            instants = [reading.captured_at for reading in batch]
-            recorded = dict(self.work.balance_snapshots.readings_at(self.account.id, instants))
-            new: list[Reading] = []
-            for reading in batch:
-                known = recorded.get(reading.captured_at)
-                if known and _AMOUNTS(known.reading) == _AMOUNTS(reading):
+    def _record_histories(
+        self, batch: Sequence[AccountReadings], heads: Mapping[AccountId, AccountHead]
+    ) -> list[CaptureResult]:
+        results = []
+        new: list[tuple[AccountReadings, list[Reading]]] = []
+        # Only instants up to the newest one can have a snapshot already.
+        places = {
+            (readings.account.id, reading.captured_at)
+            for readings in batch
+            if (newest_at := heads[readings.account.id].newest_at) is not None
+            for reading in readings.history
+            if reading.captured_at <= newest_at
+        }
+        known = self.work.balance_snapshots.readings_at(places)
+        for readings in batch:
+            result, recorded = CaptureResult(), []
+            for reading in readings.history:
+                place = readings.account.id, reading.captured_at
+                earlier = known.get(place)
+                if earlier and _AMOUNTS(earlier.reading) == _AMOUNTS(reading):
                     result.skipped += 1
-                elif known and known.sync_id == self.sync_id:
+                elif earlier and earlier.sync_id == self.sync_id:
                     result.conflicts.append(reading)
                 else:
-                    recorded[reading.captured_at] = RecordedReading(reading, self.sync_id)
-                    new.append(reading)
-            self._record(new)
-            result.recorded += len(new)
-        return result
+                    known[place] = RecordedReading(reading, self.sync_id)
+                    recorded.append(reading)
+            result.recorded = len(recorded)
+            results.append(result)
+            new.append((readings, recorded))
+        self._insert(new)
+        return results
 
-    def _record(self, readings: Sequence[Reading]) -> None:
-        if not readings:
-            return
+    def _live_instant(self, head: AccountHead, at: datetime) -> datetime:
+        captured_at = at.replace(microsecond=0)
+        if head.last_live_at is not None:
+            if head.last_live_at - self.work.now > _AHEAD_AT_MOST:
+                raise ClockBehind
+            captured_at = max(captured_at, head.last_live_at + timedelta(seconds=1))
+        head.last_live_at = captured_at
+        return captured_at
+
+    def _replace_positions(
+        self,
+        batch: Sequence[AccountReadings],
+        heads: Mapping[AccountId, AccountHead],
+        at: datetime,
+    ) -> None:
+        replaced = {}
+        for readings in batch:
+            instants = [reading.captured_at for reading in readings.history]
+            if readings.current is not None:
+                instants = [at]
+            if readings.positions is None or not instants:
+                continue
+            head, as_of = heads[readings.account.id], max(instants)
+            if head.holdings_as_of is None or head.holdings_as_of <= as_of:
+                head.holdings_as_of, head.holdings_sync_id = as_of, self.sync_id
+                replaced[readings.account.id] = readings.positions
+        if replaced:
+            self.work.holdings.replace(replaced)
+
+    def _insert(self, new: Iterable[tuple[AccountReadings, Sequence[Reading]]]) -> None:
+        """Append the readings to their accounts' chains, and insert them in one statement."""
         work = self.work
-        chain = work.accounts.lock_chain(self.account.id)
-        records = (
-            Record(
-                id=SnapshotId(work.new_id()),
-                account_id=self.account.id,
-                sequence=sequence,
-                sync_id=self.sync_id,
-                source=self.source,
-                currency=self.account.currency,
-                reading=reading,
-                created_at=work.now,
-            )
-            for sequence, reading in enumerate(readings, chain.length + 1)
-        )
-        links = list(link_records(chain, records))
-        work.balance_snapshots.add(links)
-        end = Chain(chain.length + len(links), links[-1].digest)
-        work.accounts.update_chain(self.account.id, end)
-        first_at = min(reading.captured_at for reading in readings)
-        work.history_chunks.mark_changed(self.account.id, first_at)
+        recorded = [(readings, of_account) for readings, of_account in new if of_account]
+        heads = work.account_heads.lock([readings.account for readings, _ in recorded])
+        chains: list[tuple[Account, list[Link]]] = []
+        for readings, of_account in recorded:
+            head = heads[readings.account.id]
+            records = [
+                Record(
+                    id=SnapshotId(id_),
+                    account_id=readings.account.id,
+                    sequence=sequence,
+                    sync_id=self.sync_id,
+                    source=readings.source,
+                    currency=readings.account.currency,
+                    reading=reading,
+                    created_at=work.now,
+                )
+                for sequence, (id_, reading) in enumerate(
+                    zip(work.new_ids(len(of_account)), of_account, strict=True),
+                    head.chain.length + 1,
+                )
+            ]
+            new_links = list(link_records(head.chain, records))
+            head.chain = Chain(records[-1].sequence, new_links[-1].digest)
+            instants = [reading.captured_at for reading in of_account]
+            head.newest_at = max(head.newest_at or MIN_INSTANT, *instants)
+            chains.append((readings.account, new_links))
+        work.balance_snapshots.add([link for _, links in chains for link in links])
+        for account, new_links in chains:
+            sign = account.balance_sign
+            snapshots = [link.record.to_snapshot(sign) for link in new_links]
+            work.history_chunks.record(account, snapshots)

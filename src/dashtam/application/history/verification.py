@@ -7,10 +7,12 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from dashtam.database.history.account_heads import AccountHead
+from dashtam.database.history_cache.history_chunks import CacheState
 from dashtam.database.unit_of_work import Database, UnitOfWork
 from dashtam.domain.account import AccountId
 from dashtam.domain.errors import DashtamError
-from dashtam.domain.history.hash_chain import Chain, Link, find_breaks
+from dashtam.domain.history.hash_chain import Link, find_breaks
 from dashtam.domain.user import Erasure
 
 MOST_FINDINGS: Final = 10_000
@@ -67,22 +69,36 @@ def verify(database: Database) -> VerificationReport:
     """
     report = VerificationReport()
     with database.read() as work:
-        for account_id, chain in work.accounts.chains():
-            _verify_account(work, report, account_id, chain)
+        for head in work.account_heads.all():
+            _verify_account(work, report, head)
         _verify_runs(work, report)
         _verify_audit_log(work, report)
     for account_id in report.outdated_chunks:
         with database.write() as work:
-            work.history_chunks.mark_changed(account_id)
+            for account in work.accounts.of_ids([account_id]):
+                work.history_chunks.rebuild(account)
         report.remarks.append(
             f"Account {account_id}: its cached history differed from its snapshots. It was rebuilt."
         )
     return report
 
 
-def _verify_account(
-    work: UnitOfWork, report: VerificationReport, account_id: AccountId, chain: Chain
-) -> None:
+def rebuild_cache(database: Database) -> int:
+    """Write the cached history of every account again from its snapshots; return their number.
+
+    Evidence of a cache that another program rewrote is lost by this.
+    """
+    with database.read() as work:
+        account_ids = [head.account_id for head in work.account_heads.all()]
+    for account_id in account_ids:
+        with database.write() as work:
+            for account in work.accounts.of_ids([account_id]):
+                work.history_chunks.accept(account)
+    return len(account_ids)
+
+
+def _verify_account(work: UnitOfWork, report: VerificationReport, head: AccountHead) -> None:
+    account_id = head.account_id
     length = stepped_back = 0
     last_at: datetime | None = None
 
@@ -98,7 +114,7 @@ def _verify_account(
             yield link
 
     try:
-        for sequence in find_breaks(chain, count_links()):
+        for sequence in find_breaks(head.chain, count_links()):
             detail = f"Snapshot {sequence} of account {account_id} is not as it was recorded."
             report.add_finding("chain_broken", detail, account_id, sequence)
     except _UNREADABLE:
@@ -114,8 +130,15 @@ def _verify_account(
         )
     # Rows that cannot be read make no chunk; they are a finding already.
     with suppress(*_UNREADABLE):
-        if work.history_chunks.is_outdated(account_id):
+        state = work.history_chunks.compare(head)
+        if state is CacheState.OUTDATED:
             report.outdated_chunks.append(account_id)
+        elif state is CacheState.FORGED:
+            detail = (
+                f"The cached history of account {account_id} was not written with this key ring. It"
+                " stays as it is, and is not used. `dashtam db rebuild` writes it again."
+            )
+            report.add_finding("cache_forged", detail, account_id)
 
 
 def _verify_runs(work: UnitOfWork, report: VerificationReport) -> None:

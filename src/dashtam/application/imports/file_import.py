@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Final
 
 from dashtam.application.connections import connections
-from dashtam.application.history.capture import Capture
+from dashtam.application.history import accounts
+from dashtam.application.history.capture import AccountReadings, Capture
 from dashtam.application.ports import Services, StatementFile
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId, Identity
@@ -30,6 +31,7 @@ Progress = Callable[[int, int], None]
 _Key = tuple[str, str, Currency]
 
 _MOST_PROBLEMS: Final = 100
+_BATCH: Final = 4_000
 
 _CONFLICT: Final = RowError(
     line=None,
@@ -206,9 +208,27 @@ def record_statements(
         WrongAccount: an account was named, and the file is not of that account alone.
     """
     run = _ImportRun(work, destination)
-    for statement in statements:
-        run.record(statement)
+    for batch in _batches(statements):
+        run.record(batch)
     return run.finish()
+
+
+def _batches(statements: Iterable[Statement]) -> Iterator[Sequence[Statement]]:
+    """Yield statements together until they have some thousand readings."""
+    batch: list[Statement] = []
+    readings = 0
+    for statement in statements:
+        batch.append(statement)
+        readings += len(statement.readings)
+        if readings >= _BATCH:
+            yield batch
+            batch, readings = [], 0
+    if batch:
+        yield batch
+
+
+def _key_of(identity: Identity) -> _Key:
+    return identity.institution_key, identity.external_id, identity.currency
 
 
 class _ImportRun:
@@ -220,67 +240,108 @@ class _ImportRun:
         self._sync_id = SyncId(work.new_id())
         self._sync: Sync | None = None
         self._imports: dict[_Key, AccountImport] = {}
+        self._connections: dict[str, Connection] = {}
+        self._known: dict[ConnectionId, Mapping[tuple[str, Currency], Account]] = {}
         # The problems of an account before its first balance.
         self._waiting: dict[_Key, list[RowError]] = {}
 
-    def record(self, statement: Statement) -> None:
-        """Record one statement, or a piece of one."""
-        identity, readings = statement.identity, statement.readings
-        key = (identity.institution_key, identity.external_id, identity.currency)
-        imported = self._imports.get(key)
-        if imported is None:
-            if not readings:
+    def record(self, statements: Sequence[Statement]) -> None:
+        """Record some statements, or pieces of them, in few statements of the database."""
+        self._begin_accounts(statements)
+        batch: list[tuple[AccountImport, AccountReadings]] = []
+        for statement in statements:
+            imported = self._imports.get(_key_of(statement.identity))
+            if imported is None:
                 # An account is created with its first balance, not before.
-                self._waiting.setdefault(key, []).extend(
-                    _with_account_name(identity, problem) for problem in statement.problems
-                )
-                return
-            imported = self._imports[key] = self._begin_account(statement)
-            imported.refuse(self._waiting.pop(key, ()))
-        imported.refuse(statement.problems)
-        account = imported.account
-        if identity.balance_sign not in {None, account.balance_sign}:
-            # Stored with the account's sign, so that a debt reads back as one. Where the source's
-            # own sign is not known, it is taken to be the account's.
-            readings = [reading.with_opposite_sign() for reading in readings]
-        capture = Capture(self._work, account, self._sync_id, imported.source)
-        captured = capture.record_reported(readings)
-        imported.recorded += captured.recorded
-        imported.skipped += captured.skipped
-        imported.refuse(_CONFLICT for _ in captured.conflicts)
-        if statement.positions is not None and readings:
-            as_of = max(reading.captured_at for reading in readings)
-            self._work.holdings.replace(account.id, statement.positions, as_of, self._sync_id)
+                identity, problems = statement.identity, statement.problems
+                waiting = self._waiting.setdefault(_key_of(identity), [])
+                waiting += [_with_account_name(identity, problem) for problem in problems]
+                continue
+            imported.refuse(self._waiting.pop(_key_of(statement.identity), ()))
+            imported.refuse(statement.problems)
+            account, readings = imported.account, statement.readings
+            if statement.identity.balance_sign not in {None, account.balance_sign}:
+                # Stored with the account's sign, so that a debt reads back as one. Where the
+                # source's own sign is not known, it is taken to be the account's.
+                readings = [reading.with_opposite_sign() for reading in readings]
+            positions = statement.positions
+            reported = AccountReadings(account, imported.source, readings, positions=positions)
+            batch.append((imported, reported))
+        readings_only = [reported for _, reported in batch]
+        results = Capture(self._work, self._sync_id).record(readings_only, self._work.now)
+        for (imported, _), captured in zip(batch, results, strict=True):
+            imported.recorded += captured.recorded
+            imported.skipped += captured.skipped
+            imported.refuse(_CONFLICT for _ in captured.conflicts)
 
-    def _begin_account(self, statement: Statement) -> AccountImport:
-        """Find or create the statement's account; the first one begins the run."""
-        work, destination, identity = self._work, self._destination, statement.identity
-        account = destination.account
-        if account is not None and (self._imports or account.currency != identity.currency):
+    def _begin_accounts(self, statements: Iterable[Statement]) -> None:
+        """Find or create the accounts of statements with a balance; the first begins the run."""
+        begun: dict[_Key, Statement] = {}
+        for statement in statements:
+            if statement.readings:
+                begun.setdefault(_key_of(statement.identity), statement)
+        begun = {key: first for key, first in begun.items() if key not in self._imports}
+        if not begun:
+            return
+        if self._destination.account is not None and len(self._imports) + len(begun) > 1:
             raise WrongAccount
-        connection = destination.connection
+        found, new = self._find_or_create(begun)
+        with_any = self._work.balance_snapshots.with_any([one.id for one in found.values()])
+        for key, account in found.items():
+            source = SnapshotSource.ACCOUNT_SYNC
+            if begun[key].positions is not None:
+                source = SnapshotSource.HOLDINGS_SYNC
+            if account.id not in with_any:
+                source = SnapshotSource.INITIAL_CONNECTION
+            self._imports[key] = AccountImport(account, is_new=account in new, source=source)
+
+    def _find_or_create(
+        self, begun: Mapping[_Key, Statement]
+    ) -> tuple[Mapping[_Key, Account], Sequence[Account]]:
+        """Return the accounts of the statements, and those among them that are new."""
+        work = self._work
+        found: dict[_Key, Account] = {}
+        new: list[Account] = []
+        for key, statement in begun.items():
+            account = self._find_account(statement.identity)
+            if account is None:
+                connection = self._connection_of(statement.identity)
+                account_id = AccountId(work.random_id())
+                account = Account.new(account_id, connection, statement.identity, work.now)
+                new.append(account)
+            found[key] = account
+        if new:
+            accounts.create(work, new)
+        return found, new
+
+    def _find_account(self, identity: Identity) -> Account | None:
+        account, connection = self._destination.account, self._connection_of(identity)
+        if account is not None:
+            if account.currency != identity.currency:
+                raise WrongAccount
+            return account
+        by_identity = self._known.get(connection.id)
+        if by_identity is None:
+            of_connection = self._work.accounts.of_connection(connection.id)
+            by_identity = {(one.external_id, one.currency): one for one in of_connection}
+            self._known[connection.id] = by_identity
+        return by_identity.get((identity.external_id, identity.currency))
+
+    def _connection_of(self, identity: Identity) -> Connection:
+        """Return the connection of an account in the file; the first one begins the run."""
+        destination = self._destination
+        connection = destination.connection or self._connections.get(identity.institution_key)
         if connection is None:
             names = identity.institution_key, identity.institution
             institution = Institution(*names, destination.file_format, ProviderKind.FILE)
-            connection = connections.find_or_create(work, destination.user_id, institution)
-        initial = SnapshotSource.INITIAL_CONNECTION
+            connection = connections.find_or_create(self._work, destination.user_id, institution)
+            self._connections[identity.institution_key] = connection
         if self._sync is None:
-            self._sync = Sync.begin(self._sync_id, connection, SyncKind.IMPORT, initial, work.now)
-            work.syncs.add(self._sync)
-        if account is None:
-            account = work.accounts.find(connection.id, identity.external_id, identity.currency)
-        if account is None:
-            account = Account.new(AccountId(work.random_id()), connection, identity, work.now)
-            work.accounts.add(account)
-            work.record_event("account_created", account.user_id, account.id)
-            return AccountImport(account, is_new=True, source=initial)
-        if not work.balance_snapshots.has_any(account.id):
-            source = initial
-        elif statement.positions is not None:
-            source = SnapshotSource.HOLDINGS_SYNC
-        else:
-            source = SnapshotSource.ACCOUNT_SYNC
-        return AccountImport(account, is_new=False, source=source)
+            initial = SnapshotSource.INITIAL_CONNECTION
+            kind = SyncKind.IMPORT
+            self._sync = Sync.begin(self._sync_id, connection, kind, initial, self._work.now)
+            self._work.syncs.add(self._sync)
+        return connection
 
     def finish(self) -> Import:
         """End the run, and return its result."""
@@ -296,9 +357,7 @@ class _ImportRun:
         state = SyncState.PARTIAL if done.refused else SyncState.SUCCEEDED
         outcomes = [imported.outcome for imported in imports]
         work.syncs.finish(sync.finish(state, work.now, accounts=outcomes))
-        for imported in imports:
-            account = imported.account
-            work.accounts.mark_synced(account.connection_id, [account.id], work.now)
+        work.connections.mark_synced({one.account.connection_id for one in imports}, work.now)
         work.record_event("file_imported", self._destination.user_id, self._sync_id)
         return done
 

@@ -54,9 +54,10 @@ def create_manual(
         currency=described.currency,
     )
     account = Account.new(account_id, connection, identity, work.now)
-    work.accounts.add(account)
-    work.record_event("account_created", user_id, account_id)
+    accounts.create(work, [account])
     _record(work, account, connection, reading, SnapshotSource.INITIAL_CONNECTION)
+    # The head is read again.
+    work.flush()
     return accounts.load_balance(work, accounts.load(work, user_id, account_id))
 
 
@@ -70,7 +71,7 @@ def type_balance(work: UnitOfWork, account: Account, reading: Reading) -> TypedB
     work.users.lock_for_recording(account.user_id)
     account = accounts.load(work, account.user_id, account.id)
     connection = connections.load_writable(work, account)
-    is_first = not work.balance_snapshots.has_any(account.id)
+    is_first = not work.balance_snapshots.with_any([account.id])
     source = SnapshotSource.INITIAL_CONNECTION if is_first else SnapshotSource.MANUAL_SYNC
     sync_id = _record(work, account, connection, reading, source)
     newest = work.balance_snapshots.newest(account.id, None, 2, until=reading.captured_at)
@@ -94,7 +95,7 @@ def _record(
     work.syncs.add(sync.finish(SyncState.SUCCEEDED, work.now, accounts=[outcome]))
     # Stored as the account's source would report it, so that it reads back as it was typed.
     reported = reading.with_opposite_sign() if account.balance_sign == -1 else reading
-    Capture(work, account, sync.id, source).record_typed(reported)
-    work.accounts.mark_synced(account.connection_id, [account.id], work.now)
+    Capture(work, sync.id).record_typed(account, source, reported)
+    work.connections.mark_synced({connection.id}, work.now)
     work.record_event("balance_typed", account.user_id, sync.id)
     return sync.id

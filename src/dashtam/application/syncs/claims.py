@@ -118,7 +118,7 @@ def claim_locked(
     for end, detail in _iter_pauses(work, services, live, request):
         if end > work.now:
             raise RateLimited(-(-(end - work.now) // timedelta(seconds=1)), detail)
-    is_first = not work.syncs.has_succeeded(connection.id)
+    is_first = connection.last_synced_at is None
     source = SnapshotSource.INITIAL_CONNECTION if is_first else request.source
     claimed = replace(live, fence=live.fence + 1)
     sync = replace(

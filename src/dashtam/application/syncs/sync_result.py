@@ -1,13 +1,16 @@
 """The result of a live run: its accounts' balances, its connection's state and its next slot."""
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import compress
 from operator import attrgetter
 from typing import Final, Self
 
 from dashtam.application.credentials import redact
-from dashtam.application.history.capture import Capture, CaptureResult
+from dashtam.application.history.accounts import create
+from dashtam.application.history.capture import AccountReadings, Capture, CaptureResult
 from dashtam.application.ports import Services
 from dashtam.application.provider import (
     AccountReport,
@@ -22,7 +25,7 @@ from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.connection import Connection, ConnectionState
 from dashtam.domain.money import Currency
-from dashtam.domain.statement import RowError, sum_market_values
+from dashtam.domain.statement import Reading, RowError, sum_market_values
 from dashtam.domain.sync import AccountOutcome, SnapshotSource, Sync, SyncFailureCode, SyncState
 
 _Key = tuple[str, Currency]
@@ -141,7 +144,7 @@ def _find_next_slot(claim: SyncClaim, now: datetime, fraction: float) -> datetim
 def _record_reports(
     work: UnitOfWork, sync: Sync, connection: Connection, reports: Iterable[AccountReport]
 ) -> tuple[Sequence[AccountOutcome], Sequence[str]]:
-    """Record each report into its account, and note the accounts without one.
+    """Record the reports into their accounts, and note the accounts without one.
 
     Return the outcomes in the order of the reports, those without one by name, and warnings about
     accounts that Dashtam does not have.
@@ -151,10 +154,12 @@ def _record_reports(
         (account.external_id, account.currency): account
         for account in work.accounts.of_connection(connection.id)
     }
-    outcomes: list[AccountOutcome] = []
+    known = {**accounts, **_find_elsewhere(work, connection, by_key.keys() - accounts.keys())}
     warnings: list[str] = []
+    reported: list[tuple[Account, AccountReport]] = []
+    new: list[Account] = []
     for key, report in by_key.items():
-        account = accounts.get(key) or _find_elsewhere(work, connection, key)
+        account = known.get(key)
         if sync.account_id is not None and (account is None or account.id != sync.account_id):
             continue
         if account is None and report.current is None and not report.history:
@@ -164,15 +169,11 @@ def _record_reports(
         if account is None:
             identity = replace(report.identity, external_id=key[0])
             account = Account.new(AccountId(work.random_id()), connection, identity, work.now)
-            work.accounts.add(account)
-            work.record_event("account_created", account.user_id, account.id)
-        if account.connection_id == connection.id:
-            outcomes.append(_record_report(work, sync, account, report))
-        else:
-            outcomes.append(_failed(account, _CONNECTED_ELSEWHERE))
-    # At once: a row that is written thousands of times in one transaction gets slow to find.
-    synced = [one.account_id for one in outcomes if one.state is not SyncState.FAILED]
-    work.accounts.mark_synced(connection.id, synced, sync.started_at)
+            new.append(account)
+        reported.append((account, report))
+    if new:
+        create(work, new)
+    outcomes = _record(work, sync, connection, reported)
     missing = [
         account
         for key, account in accounts.items()
@@ -183,43 +184,74 @@ def _record_reports(
     return outcomes, warnings
 
 
-def _find_elsewhere(work: UnitOfWork, connection: Connection, key: _Key) -> Account | None:
-    """Return the account of another connection, moved to this one if that is disconnected."""
-    found = work.accounts.find_by_other_connection(connection, *key)
-    if found is None:
-        return None
-    account, other = found
-    if other.state is not ConnectionState.DISCONNECTED:
-        # Two connections to one account would fork its history, or mix it silently.
-        return account
-    work.accounts.move(account.id, connection.id, work.now)
-    work.record_event("account_continued", account.user_id, account.id)
-    return replace(account, connection_id=connection.id)
+def _find_elsewhere(
+    work: UnitOfWork, connection: Connection, keys: AbstractSet[_Key]
+) -> dict[_Key, Account]:
+    """Return the accounts of other connections, moved to this one if those are disconnected."""
+    found: dict[_Key, Account] = {}
+    if not keys:
+        return found
+    external_ids = {external_id for external_id, _ in keys}
+    for account, other in work.accounts.of_other_connections(connection, external_ids):
+        key = account.external_id, account.currency
+        if key not in keys or key in found:
+            continue
+        if other.state is not ConnectionState.DISCONNECTED:
+            # Two connections to one account would fork its history, or mix it silently.
+            found[key] = account
+            continue
+        work.accounts.move(account.id, connection.id, work.now)
+        work.record_event("account_continued", account.user_id, account.id)
+        found[key] = replace(account, connection_id=connection.id)
+    return found
 
 
-def _record_report(
+def _record(
+    work: UnitOfWork,
+    sync: Sync,
+    connection: Connection,
+    reported: Sequence[tuple[Account, AccountReport]],
+) -> list[AccountOutcome]:
+    """Record the reports, and return their outcomes in the same order."""
+    is_own = [account.connection_id == connection.id for account, _ in reported]
+    own = list(compress(reported, is_own))
+    batch, problems = [], []
+    for account, report in own:
+        readings, of_account = _readings_of(work, sync, account, report)
+        batch.append(readings)
+        problems.append(of_account)
+    results = iter(Capture(work, sync.id).record(batch, sync.started_at))
+    outcomes = map(_outcome, [account for account, _ in own], results, problems)
+    return [
+        next(outcomes) if is_ours else _failed(account, _CONNECTED_ELSEWHERE)
+        for (account, _), is_ours in zip(reported, is_own, strict=True)
+    ]
+
+
+def _readings_of(
     work: UnitOfWork, sync: Sync, account: Account, report: AccountReport
-) -> AccountOutcome:
+) -> tuple[AccountReadings, list[RowError]]:
+    """Return the readings to record, and the problems of the report."""
     problems = list(report.problems)
-    capture = Capture(work, account, sync.id, sync.source)
-    captured = CaptureResult()
-    if report.history and sync.source is SnapshotSource.INITIAL_CONNECTION:
+    past: Sequence[Reading] = ()
+    if sync.source is SnapshotSource.INITIAL_CONNECTION:
         tomorrow = schedule.start_of_day(work.now) + schedule.DAY
         past = [reading for reading in report.history if reading.captured_at < tomorrow]
+        past = sorted(past, key=attrgetter("captured_at"))
         if len(past) < len(report.history):
             problems.append(_IN_THE_FUTURE)
-        captured = capture.record_reported(sorted(past, key=attrgetter("captured_at")))
-    reading = report.current
-    if reading is None:
-        problems = problems or [_NO_BALANCE]
-    else:
-        if reading.holdings_value is None and report.positions:
-            value = sum_market_values(report.positions, account.currency)
-            reading = replace(reading, holdings_value=value)
-        capture.record_live(reading, sync.started_at)
-        captured.recorded += 1
-        if report.positions is not None:
-            work.holdings.replace(account.id, report.positions, sync.started_at, sync.id)
+    current, positions = report.current, report.positions
+    if current is None:
+        problems, positions = problems or [_NO_BALANCE], None
+    elif current.holdings_value is None and positions:
+        value = sum_market_values(positions, account.currency)
+        current = replace(current, holdings_value=value)
+    return AccountReadings(account, sync.source, past, current, positions), problems
+
+
+def _outcome(
+    account: Account, captured: CaptureResult, problems: Sequence[RowError]
+) -> AccountOutcome:
     has_balance = captured.recorded or captured.skipped
     state = SyncState.PARTIAL if has_balance else SyncState.FAILED
     return AccountOutcome(

@@ -48,19 +48,28 @@ def complete(
         detail = f"The provider reports more than {_MOST_ACCOUNTS} accounts."
         fetched = Failure(SyncFailureCode.PROVIDER_FAILED, detail)
     if isinstance(fetched, Report):
-        count = len(fetched.accounts)
-        accounts = "1 account" if count == 1 else f"{count} accounts"
-        detail = f"{claim.provider.name} answered: {accounts} to record."
-        # Writing gets the time of a whole lease. Without it the result is written all the same,
-        # or finds that it cannot be.
-        with suppress(Unavailable), services.database.write() as work:
-            now = services.clock()
-            work.syncs.renew_lease(claim.sync.id, now + services.options.sync_lease, now, detail)
+        _announce(services, claim, len(fetched.accounts))
     try:
         return write(services, claim, fetched, on_commit)
     except ClockBehind as behind:
         failure = Failure(SyncFailureCode.CLOCK_BEHIND, str(behind))
         return write(services, claim, failure, on_commit)
+
+
+def _announce(services: Services, claim: SyncClaim, count: int) -> None:
+    """Renew the lease for the writing, and tell followers that it begins, unless it is over soon.
+
+    Without a new lease the result is written all the same, or finds that it cannot be.
+    """
+    elapsed = services.clock() - claim.sync.started_at
+    has_waited = elapsed >= services.options.sync_lease / 60
+    if claim.sync.source is not SnapshotSource.INITIAL_CONNECTION and not has_waited:
+        return
+    accounts = "1 account" if count == 1 else f"{count} accounts"
+    detail = f"{claim.provider.name} answered: {accounts} to record."
+    with suppress(Unavailable), services.database.write() as work:
+        now = services.clock()
+        work.syncs.renew_lease(claim.sync.id, now + services.options.sync_lease, now, detail)
 
 
 def complete_or_raise(services: Services, claim: SyncClaim, on_commit: OnCommit) -> Sync:

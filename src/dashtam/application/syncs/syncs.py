@@ -127,10 +127,14 @@ def retract(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> None:
         raise Conflict(detail="Only imports and typed balances can be retracted, not live syncs.")
     if sync.retracted_at is None:
         work.syncs.retract(sync, work.now)
-        for account_id in sorted({outcome.account_id for outcome in sync.accounts}):
-            work.history_chunks.mark_changed(account_id)
-        # The positions that this run reported are retracted too: the account's are unknown then.
-        work.holdings.retract(sync)
+        accounts = work.accounts.of_ids({outcome.account_id for outcome in sync.accounts})
+        heads = work.account_heads.lock(accounts)
+        for account in accounts:
+            work.history_chunks.rebuild(account)
+            # The positions that this run reported are retracted too: the account's are unknown.
+            if heads[account.id].holdings_sync_id == sync.id:
+                heads[account.id].holdings_as_of = heads[account.id].holdings_sync_id = None
+                work.holdings.replace({account.id: ()})
         work.record_event("sync_retracted", user_id, sync_id)
 
 

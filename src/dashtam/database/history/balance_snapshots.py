@@ -1,6 +1,6 @@
 """The statements on balance snapshots."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -15,12 +15,13 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    or_,
     select,
     tuple_,
 )
 
 from dashtam.database.column_types import Instant
-from dashtam.database.history.accounts import account_from_row
+from dashtam.database.history.accounts import ACCOUNTS, account_from_row
 from dashtam.database.history.bulk_insert import insert_links
 from dashtam.database.repository import AnyRow, Repository
 from dashtam.database.tables import accounts, balance_snapshots, retractions
@@ -28,7 +29,7 @@ from dashtam.domain.account import Account, AccountId
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot, SnapshotId
 from dashtam.domain.history.hash_chain import Link, Record
 from dashtam.domain.money import Currency, Money
-from dashtam.domain.period import ALL_TIME, Period
+from dashtam.domain.period import ALL_TIME, MIN_INSTANT, Period
 from dashtam.domain.statement import Reading
 from dashtam.domain.sync import SnapshotSource, SyncId
 from dashtam.domain.user import UserId
@@ -50,6 +51,7 @@ _SNAPSHOT = (
 _NOT_RETRACTED = ~exists().where(retractions.c.sync_id == _s.sync_id)
 
 _BATCH = 1_000
+_RANGES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,20 @@ class RecordedSpan:
 
 
 @dataclass(frozen=True, slots=True)
+class SnapshotRange:
+    """The snapshots of an account from one instant (None: the first one) to another, included."""
+
+    account_id: AccountId
+    after_at: datetime | None
+    last_at: datetime
+
+    def contains(self, account_id: AccountId, at: datetime) -> bool:
+        """Tell whether a snapshot of the account at this instant is in the range."""
+        is_after = self.after_at is None or at >= self.after_at
+        return account_id == self.account_id and is_after and at <= self.last_at
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedReading:
     """The newest reading of an instant, and the sync that recorded it."""
 
@@ -98,7 +114,7 @@ class BalanceSnapshots(Repository):
         is_owned = accounts.c.user_id == user_id
         newest = self._newest_two(is_owned)
         found = []
-        for row in self._connection.execute(select(accounts).where(is_owned)):
+        for row in self._connection.execute(ACCOUNTS.where(is_owned)):
             account = account_from_row(row)
             previous, last = [None, None, *newest.get(account.id, [])][-2:]
             found.append(LatestBalance(account, last, previous))
@@ -201,39 +217,59 @@ class BalanceSnapshots(Repository):
             rows = self._connection.execute(statement.where(tuple_(*_OLDEST_FIRST) > last)).all()
             yield from map(_snapshot_from_row, rows)
 
+    def in_ranges(self, ranges: Sequence[SnapshotRange]) -> Sequence[Sequence[BalanceSnapshot]]:
+        """Return the snapshots of each range, oldest first; no two ranges overlap."""
+        found: list[list[BalanceSnapshot]] = [[] for _ in ranges]
+        for first in range(0, len(ranges), _RANGES):
+            batch = range(first, min(first + _RANGES, len(ranges)))
+            rows = self._connection.execute(
+                _select_snapshots(or_(*(_is_in(ranges[at]) for at in batch)), _NOT_RETRACTED)
+                .add_columns(_s.sequence)
+                .order_by(_s.account_id, *_OLDEST_FIRST)
+            )
+            for row in rows:
+                at = next(
+                    at for at in batch if ranges[at].contains(row.account_id, row.captured_at)
+                )
+                found[at].append(_snapshot_from_row(row))
+        return found
+
     def readings_at(
-        self, account_id: AccountId, instants: Sequence[datetime]
-    ) -> Mapping[datetime, RecordedReading]:
-        """Return the newest reading of each instant that has any; maybe of instants between too."""
-        if not instants:
+        self, places: Collection[tuple[AccountId, datetime]]
+    ) -> dict[tuple[AccountId, datetime], RecordedReading]:
+        """Return the newest reading of each account and instant that has any; maybe of others."""
+        if not places:
             return {}
+        account_ids, instants = ({place[at] for place in places} for at in (0, 1))
         statement = (
-            select(*_READING, _s.sync_id)
-            .where(_s.account_id == account_id, _NOT_RETRACTED)
-            .order_by(*_OLDEST_FIRST)
+            select(*_READING, _s.account_id, _s.sync_id)
+            .where(_s.account_id.in_(account_ids), _NOT_RETRACTED)
+            .order_by(_s.account_id, *_OLDEST_FIRST)
         )
         # Most files are in order of time, so that their range has about as many readings as
         # instants. If the range has far more, each instant is looked up.
-        limit = 2 * len(instants)
+        limit = 2 * len(places)
         in_range = _s.captured_at.between(min(instants), max(instants))
         rows = self._connection.execute(statement.where(in_range).limit(limit + 1)).all()
         if len(rows) > limit:
             at_instants = _s.captured_at.in_(instants)
             rows = self._connection.execute(statement.where(at_instants)).all()
         return {
-            row.captured_at: RecordedReading(_reading_from_row(row), row.sync_id) for row in rows
+            (row.account_id, row.captured_at): RecordedReading(_reading_from_row(row), row.sync_id)
+            for row in rows
         }
 
-    def has_any(self, account_id: AccountId) -> bool:
-        """Tell whether the account has a snapshot."""
-        statement = select(_s.sequence).where(_s.account_id == account_id, _NOT_RETRACTED).limit(1)
-        return self._connection.scalar(statement) is not None
+    def with_any(self, account_ids: Collection[AccountId]) -> set[AccountId]:
+        """Return those of the accounts that have a snapshot."""
+        is_any = exists().where(_s.account_id == accounts.c.id, _NOT_RETRACTED)
+        statement = select(accounts.c.id).where(accounts.c.id.in_(account_ids), is_any)
+        return set(self._connection.scalars(statement))
 
     def spans(self, user_id: UserId) -> Sequence[RecordedSpan]:
         """Return each of the user's accounts that has a snapshot, in no order."""
         first = _captured_at(accounts.c.id, _OLDEST_FIRST).label("first_at")
         last = _captured_at(accounts.c.id, _NEWEST_FIRST).label("last_at")
-        statement = select(accounts, first, last).where(accounts.c.user_id == user_id)
+        statement = ACCOUNTS.add_columns(first, last).where(accounts.c.user_id == user_id)
         return [
             RecordedSpan(account_from_row(row), row.first_at, row.last_at)
             for row in self._connection.execute(statement)
@@ -286,6 +322,12 @@ class BalanceSnapshots(Repository):
     def add(self, links: Iterable[Link]) -> None:
         """Record the snapshots."""
         insert_links(self._connection, links)
+
+
+def _is_in(bounds: SnapshotRange) -> ColumnElement[bool]:
+    start = MIN_INSTANT if bounds.after_at is None else bounds.after_at
+    in_range = _s.captured_at.between(start, bounds.last_at)
+    return and_(_s.account_id == bounds.account_id, in_range)
 
 
 def _conditions(

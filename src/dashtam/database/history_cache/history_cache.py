@@ -25,17 +25,25 @@ from sqlalchemy import (
 from structlog import get_logger
 
 from dashtam.database.column_types import Id, Instant
-from dashtam.database.history_cache.drivers import CacheMissError, Driver, Row, Values
-from dashtam.database.history_cache.history_chunks import (
-    CHUNK_SIZE,
-    DamagedChunkError,
-    decompress,
-    verify_checksum,
+from dashtam.database.history_cache.chunk_format import (
+    ChunkFormat,
+    DamagedError,
+    ForgedError,
+    Segment,
+    chunk_place,
 )
+from dashtam.database.history_cache.drivers import CacheMissError, Driver, Row, Values
+from dashtam.database.history_cache.history_chunks import CHUNK_SIZE
 from dashtam.database.people.api_tokens import USE_RECORDED_EVERY
-from dashtam.database.tables import accounts, api_tokens, history_chunks, sessions
+from dashtam.database.tables import (
+    account_heads,
+    accounts,
+    api_tokens,
+    history_chunks,
+    sessions,
+)
 from dashtam.domain.account import AccountId
-from dashtam.domain.period import MIN_INSTANT, Period
+from dashtam.domain.period import Period, to_microseconds
 from dashtam.domain.user import ApiTokenId, SessionId, UserId
 
 MAX_CHUNKS: Final = 160
@@ -43,6 +51,7 @@ MAX_CHUNKS: Final = 160
 
 _a = accounts.c
 _c = history_chunks.c
+_h = account_heads.c
 _log = get_logger()
 
 
@@ -67,11 +76,12 @@ class Viewer:
 class CachedHistory:
     """Consecutive chunks of one account's history, oldest first, each with its count of snapshots.
 
-    The first and the last chunk may hold snapshots outside the requested ones.
+    A chunk is the JSON of its snapshots, with a comma behind each. The first and the last chunk may
+    hold snapshots outside the requested ones.
     """
 
     viewer: Viewer
-    chunks: Sequence[bytes]
+    segments: Sequence[Segment]
     snapshot_counts: Sequence[int]
 
 
@@ -87,12 +97,11 @@ class CachedBalance:
 class _ChunkRow(NamedTuple):
     user_id: Any
     unrecorded_token_id: Any
-    owner_id: Any
     chunked_until: Any
     after_at: Any
     last_at: Any
     snapshots: int
-    compressed: bytes
+    segment: bytes
 
 
 class HistoryCache:
@@ -102,12 +111,15 @@ class HistoryCache:
     ``open`` and ``close`` are the driver's.
     """
 
-    def __init__(self, driver: Driver, rebuild: Callable[[UUID], None]) -> None:
-        self.rebuild = rebuild
+    def __init__(
+        self, driver: Driver, chunk_format: ChunkFormat, rebuild: Callable[[UUID], None]
+    ) -> None:
         self.version = driver.version
         self.open = driver.open
         self.close = driver.close
         self._driver = driver
+        self._format = chunk_format
+        self._rebuild = rebuild
         self._statements = {
             (name, kind): driver.prepare(build(caller))
             for name, build in _STATEMENTS.items()
@@ -115,20 +127,24 @@ class HistoryCache:
         }
         self._to_id, self._from_id = Id.conversions(driver.dialect)
         self._to_instant, _ = Instant.conversions(driver.dialect)
+        # SQLite stores microseconds.
+        is_sqlite = driver.dialect.name == "sqlite"
+        self._to_microseconds: Callable[[Any], int] = int if is_sqlite else to_microseconds
 
     async def latest(self, credential: Credential) -> tuple[Viewer, Sequence[CachedBalance]]:
         """Return the newest snapshot of each of the user's accounts, by account name, then id."""
         rows = await self._fetch("latest", credential, {})
         balances = []
-        for _, _, account_id, is_hidden, closed_at, chain_length, latest in rows:
-            if latest is not None:
-                try:
-                    snapshot = verify_checksum(latest)
-                except DamagedChunkError:
-                    raise self._damaged(self._from_id(account_id)) from None
-                balances.append(CachedBalance(bool(is_hidden), closed_at is not None, snapshot))
-            elif chain_length:
+        for _, _, stored_id, is_hidden, closed_at, chain_length, latest, is_distrusted in rows:
+            if is_distrusted or (latest is None and chain_length):
                 raise CacheMissError
+            if latest is not None:
+                account_id = self._from_id(stored_id)
+                try:
+                    snapshot = self._format.open_latest(latest, account_id)
+                except (DamagedError, ForgedError) as error:
+                    raise self._unusable(account_id, error) from None
+                balances.append(CachedBalance(bool(is_hidden), closed_at is not None, snapshot))
         return self._viewer(rows[0]), balances
 
     async def within(
@@ -141,11 +157,11 @@ class HistoryCache:
         if len(rows) > MAX_CHUNKS:
             raise CacheMissError
         first, last = rows[0], rows[-1]
-        has_start = first.after_at < start or self._is_first(first)
+        has_start = first.after_at is None or first.after_at < start
         has_end = last.last_at >= min(end, last.chunked_until)
         if not has_start or not has_end:
-            raise self._damaged(account_id)
-        return self._decompress(account_id, rows)
+            raise self._unusable(account_id, DamagedError())
+        return self._open(account_id, rows)
 
     async def newest(
         self, credential: Credential, account_id: AccountId, limit: int
@@ -154,19 +170,18 @@ class HistoryCache:
         # Every chunk but the last is full, and the last may have a single snapshot.
         limits = {"chunks": (limit - 1) // CHUNK_SIZE + 2}
         rows = (await self._fetch_chunks("newest", credential, account_id, limits))[::-1]
-        has_start = sum(row.snapshots for row in rows) >= limit or self._is_first(rows[0])
+        has_start = sum(row.snapshots for row in rows) >= limit or rows[0].after_at is None
         has_end = rows[-1].last_at == rows[-1].chunked_until
         if not has_start or not has_end:
-            raise self._damaged(account_id)
-        return self._decompress(account_id, rows)
+            raise self._unusable(account_id, DamagedError())
+        return self._open(account_id, rows)
 
     async def _fetch_chunks(
         self, name: str, credential: Credential, account_id: AccountId, limits: Values
     ) -> list[_ChunkRow]:
         parameters = {"account": self._to_id(account_id), **limits}
         rows = [_ChunkRow(*row) for row in await self._fetch(name, credential, parameters)]
-        first = rows[0]
-        if first.owner_id != first.user_id or None in (first.chunked_until, first.compressed):
+        if rows[0].segment is None:
             raise CacheMissError
         return rows
 
@@ -184,25 +199,32 @@ class HistoryCache:
             raise CacheMissError
         return rows
 
-    def _is_first(self, chunk: _ChunkRow) -> bool:
-        return bool(chunk.after_at == self._to_instant(MIN_INSTANT))
-
-    def _decompress(self, account_id: AccountId, rows: Sequence[_ChunkRow]) -> CachedHistory:
+    def _open(self, account_id: AccountId, rows: Sequence[_ChunkRow]) -> CachedHistory:
         if any(earlier.last_at != later.after_at for earlier, later in pairwise(rows)):
-            raise self._damaged(account_id)
+            raise self._unusable(account_id, DamagedError())
         try:
-            chunks = [decompress(row.compressed) for row in rows]
-        except DamagedChunkError:
-            raise self._damaged(account_id) from None
-        return CachedHistory(self._viewer(rows[0]), chunks, [row.snapshots for row in rows])
+            segments = [self._open_segment(account_id, row) for row in rows]
+        except (DamagedError, ForgedError) as error:
+            raise self._unusable(account_id, error) from None
+        return CachedHistory(self._viewer(rows[0]), segments, [row.snapshots for row in rows])
+
+    def _open_segment(self, account_id: AccountId, row: _ChunkRow) -> Segment:
+        after_us = None if row.after_at is None else self._to_microseconds(row.after_at)
+        last_us = self._to_microseconds(row.last_at)
+        place = chunk_place(account_id, after_us, last_us, row.snapshots)
+        return self._format.open_segment(row.segment, place)
 
     def _viewer(self, row: Row) -> Viewer:
         token_id = None if row[1] is None else ApiTokenId(self._from_id(row[1]))
         return Viewer(UserId(self._from_id(row[0])), token_id)
 
-    def _damaged(self, account_id: UUID) -> CacheMissError:
-        _log.warning("history_chunks_damaged", account_id=str(account_id))
-        self.rebuild(account_id)
+    def _unusable(self, account_id: UUID, error: DamagedError | ForgedError) -> CacheMissError:
+        if isinstance(error, ForgedError):
+            # It is evidence: `dashtam db verify` reports it, and nothing writes over it.
+            _log.error("history_chunks_forged", account_id=str(account_id))
+        else:
+            _log.warning("history_chunks_damaged", account_id=str(account_id))
+            self._rebuild(account_id)
         return CacheMissError()
 
 
@@ -232,15 +254,19 @@ _CALLERS: Final[Mapping[str, _Caller]] = {
 
 
 def _select_latest(caller: _Caller) -> Select[Any]:
+    head = _h.chain_length, _h.latest, _h.is_distrusted
+    is_its_head = and_(_h.user_id == _a.user_id, _h.account_id == _a.id)
     return (
-        select(*caller, _a.id, _a.is_hidden, _a.closed_at, _a.chain_length, _a.latest)
+        select(*caller, _a.id, _a.is_hidden, _a.closed_at, *head)
+        .join_from(accounts, account_heads, is_its_head)
         .where(_a.user_id == caller[0])
         .order_by(_a.name, _a.id)
     )
 
 
 def _select_within(caller: _Caller) -> Select[Any]:
-    in_period = _c.last_at >= bindparam("start"), _c.after_at < bindparam("end")
+    begins_before_end = or_(_c.after_at.is_(None), _c.after_at < bindparam("end"))
+    in_period = _c.last_at >= bindparam("start"), begins_before_end
     statement = _select_chunks(caller, *in_period).order_by(_c.last_at)
     return statement.limit(_literal(MAX_CHUNKS + 1)).offset(_literal(0))
 
@@ -256,13 +282,18 @@ def _literal(number: int) -> ColumnElement[int]:
 
 
 def _select_chunks(caller: _Caller, *conditions: ColumnElement[bool]) -> Select[Any]:
-    chunk = _c.after_at, _c.last_at, _c.snapshots, _c.compressed
-    columns: tuple[ColumnElement[Any], ...] = *caller, _a.user_id, _a.chunked_until, *chunk
+    columns: tuple[ColumnElement[Any], ...] = (
+        *caller, _h.chunked_until, _c.after_at, _c.last_at, _c.snapshots, _c.segment,
+    )  # fmt: skip
     return (
         select(*columns)
-        .select_from(accounts)
-        .outerjoin(history_chunks, and_(_c.account_id == _a.id, *conditions))
-        .where(_a.id == bindparam("account"))
+        .select_from(account_heads)
+        .outerjoin(history_chunks, and_(_c.account_id == _h.account_id, *conditions))
+        .where(
+            _h.user_id == caller[0],
+            _h.account_id == bindparam("account"),
+            _h.is_distrusted.is_(False),
+        )
     )
 
 

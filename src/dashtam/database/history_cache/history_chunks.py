@@ -1,246 +1,443 @@
-"""Writes the chunks of history that ``history_cache`` reads.
+"""Writes the chunks of history that ``history_cache`` reads."""
 
-A chunk is a Zstandard frame (RFC 8878) with a checksum. An account's newest snapshot is short: it
-stays uncompressed behind a CRC-32, because decompressing would take longer.
-"""
-
-import zlib
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum, auto
 from itertools import islice
-from operator import itemgetter
-from threading import local
-from typing import Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, update
-from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
+from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, update
+from structlog import get_logger
 
-from dashtam.database.history.balance_snapshots import BalanceSnapshots
-from dashtam.database.tables import accounts, history_chunks
-from dashtam.domain.account import AccountId
-from dashtam.domain.history.balance_history import ChangedSnapshot, with_change
+from dashtam.database.history.account_heads import AccountHead, AccountHeads
+from dashtam.database.history.balance_snapshots import BalanceSnapshots, SnapshotRange
+from dashtam.database.history_cache.chunk_format import (
+    ChunkFormat,
+    DamagedError,
+    ForgedError,
+    Segment,
+    chunk_place,
+)
+from dashtam.database.repository import AnyRow
+from dashtam.database.tables import history_chunks
+from dashtam.domain.account import Account, AccountId
+from dashtam.domain.history.balance_history import ChangedSnapshot
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot
-from dashtam.domain.period import MIN_INSTANT
+from dashtam.domain.money import Change, Money
+from dashtam.domain.period import MIN_INSTANT, to_microseconds
 
-Render = Callable[[ChangedSnapshot], bytes]
-"""Renders a snapshot as the JSON that the API sends."""
+CHUNK_SIZE: Final = 96
+"""The fewest snapshots of a chunk, but for the last one of an account.
 
-CHUNK_SIZE: Final = 72
-"""Snapshots in a full chunk. At some 50 bytes each, a compressed chunk fits a database page."""
+At some 35 bytes each, a compressed chunk of this size fits a page of the database.
+"""
 
-MAX_CHUNK_BYTES: Final = 64 * 1024 * 1024
-"""The size of the largest chunk that is decompressed, uncompressed."""
-
-_INSERT_SIZE: Final = 64
-_LEVEL: Final = 3
-_CHECKSUM_BYTES: Final = 4
+# The snapshots that one account collects before its chunks are written.
+_MOST_PENDING: Final = 64 * CHUNK_SIZE
 
 _c = history_chunks.c
+_log = get_logger()
+
+
+class CacheState(Enum):
+    """How an account's cached history compares with its snapshots."""
+
+    SOUND = auto()
+    OUTDATED = auto()
+    FORGED = auto()
+
+
+class _Rendered(NamedTuple):
+    """The JSON of a snapshot with a comma behind it, and the instant of its capture."""
+
+    at: datetime
+    content: bytes
 
 
 @dataclass(slots=True)
 class _Chunk:
-    """The rendered snapshots captured after an instant, as many as were added."""
+    """The snapshots captured after an instant, None for the first chunk of an account."""
 
-    after_at: datetime
-    count: int = 0
-    last_at: datetime = MIN_INSTANT
-    parts: list[bytes] = field(default_factory=list)
+    after_at: datetime | None
+    snapshots: list[_Rendered]
+    # The content of further snapshots before those, and their count.
+    begin: bytes = b""
+    begin_count: int = 0
 
-    def add(self, at: datetime, rendered: bytes) -> None:
-        self.parts.append(rendered)
-        self.count += 1
-        self.last_at = at
+    @property
+    def count(self) -> int:
+        return self.begin_count + len(self.snapshots)
 
-    def is_full_before(self, at: datetime) -> bool:
-        # Snapshots of one instant share a chunk, so that an instant marks the end of a chunk.
-        return self.count >= CHUNK_SIZE and at != self.last_at
-
-    def row_of(self, account_id: AccountId) -> dict[str, object]:
+    def row_of(self, account_id: AccountId, chunk_format: ChunkFormat) -> dict[str, object]:
+        content = self.begin + b"".join(rendered.content for rendered in self.snapshots)
+        # A full chunk is compressed once, the last one at every capture.
+        segment = Segment.of(content, is_thorough=self.count >= CHUNK_SIZE)
+        key = self.after_at, self.snapshots[-1].at, self.count
         return {
             "account_id": account_id,
-            "last_at": self.last_at,
             "after_at": self.after_at,
+            "last_at": self.snapshots[-1].at,
             "snapshots": self.count,
-            "compressed": compress(b",".join(self.parts)),
+            "segment": chunk_format.seal_segment(segment, _place(account_id, *key)),
         }
 
 
+@dataclass(slots=True)
+class _Pending:
+    """Changes of one account's history that its chunks do not have yet.
+
+    ``appended`` snapshots follow all earlier ones, the last of which has the balance ``newest``.
+    ``inserted`` are the instants of snapshots before the last one. ``written_until`` is the end of
+    the last chunk that is stored.
+    """
+
+    account: Account
+    head: AccountHead
+    written_until: datetime | None
+    newest: Money | None = None
+    appended: list[_Rendered] = field(default_factory=list)
+    inserted: set[datetime] = field(default_factory=set)
+    is_rebuilt: bool = False
+
+
 class HistoryChunks:
-    """Every statement that writes ``history_chunks``; without ``render`` no account has any.
+    """Every statement that writes ``history_chunks``; without a format no account has any.
 
-    ``changed`` holds the accounts with changed snapshots, each with the first instant of the
-    change, None where the whole history changed.
+    Changes are collected, and written for all accounts together by ``flush`` before the commit.
+    What was not written with the key is evidence: it stays as it is, and the account's cache is
+    distrusted from then on.
     """
 
-    def __init__(self, connection: Connection, render: Render | None) -> None:
+    def __init__(
+        self, connection: Connection, heads: AccountHeads, chunk_format: ChunkFormat | None
+    ) -> None:
         self._connection = connection
+        self._heads = heads
         self._snapshots = BalanceSnapshots(connection)
-        self._render = render
-        self.changed: dict[AccountId, datetime | None] = {}
+        self._format = chunk_format
+        self._pending: dict[AccountId, _Pending] = {}
 
-    def mark_changed(self, account_id: AccountId, since: datetime | None = None) -> None:
-        """Have the account's chunks rebuilt from an instant on before the transaction commits."""
-        earlier = self.changed.get(account_id, since)
-        self.changed[account_id] = min(since, earlier) if since and earlier else None
-
-    def rebuild_changed(self) -> None:
-        """Rebuild the chunks of each changed account, and lock the account until the commit."""
-        for account_id, since in sorted(self.changed.items(), key=itemgetter(0)):
-            statement = select(accounts.c.chunked_until).where(accounts.c.id == account_id)
-            until = self._connection.scalar(statement.with_for_update())
-            if self._render is None:
-                self._delete(account_id, MIN_INSTANT)
-                self._update_account(account_id, None, None)
-            else:
-                known_until, chunk = self._resume(account_id, until, since)
-                self._write(account_id, self._render, known_until, chunk)
-        self.changed = {}
-
-    def is_outdated(self, account_id: AccountId) -> bool:
-        """Tell whether the account's chunks differ from those that a rebuild would write."""
-        if self._render is None:
-            return False
-        statement = select(accounts.c.chunked_until, accounts.c.latest)
-        account = self._connection.execute(statement.where(accounts.c.id == account_id)).one()
-        chunks = self._connection.execute(
-            select(history_chunks).where(_c.account_id == account_id).order_by(_c.last_at)
-        ).all()
-        if account.chunked_until is None:
-            return bool(chunks) or account.latest is not None
-        snapshots = self._render_after(self._render, account_id, MIN_INSTANT)
-        until, newest = MIN_INSTANT, b""
+    def record(self, account: Account, snapshots: Sequence[BalanceSnapshot]) -> None:
+        """Add new snapshots of an account, in order of recording; its head has them already."""
+        pending = self._pending_of(account)
+        head = pending.head
+        if self._format is None or head.is_distrusted or pending.is_rebuilt:
+            return
+        if head.chunked_until is None and head.chain_length > len(snapshots):
+            # Earlier snapshots were retracted, or the cache was emptied.
+            pending.is_rebuilt = True
+            return
         try:
-            for chunk in chunks:
-                expected = list(islice(snapshots, chunk.snapshots))
-                if not expected or (chunk.after_at, chunk.last_at) != (until, expected[-1][0]):
-                    return True
-                content = b",".join(part for _, part in expected)
-                if decompress(chunk.compressed) != content:
-                    return True
+            if pending.newest is None and head.latest is not None:
+                latest = self._format.open_latest(head.latest, account.id)
+                pending.newest = self._format.parse_balance(latest)
+        except DamagedError:
+            pending.is_rebuilt = True
+            return
+        except ForgedError:
+            self._distrust(head)
+            return
+        for snapshot in snapshots:
+            at = snapshot.captured_at
+            if head.chunked_until is not None and at < head.chunked_until:
+                pending.inserted.add(at)
+                pending.is_rebuilt = len(pending.inserted) > _MOST_PENDING
+            else:
+                pending.appended.append(_render(self._format, pending.newest, snapshot))
+                pending.newest, head.chunked_until = snapshot.balance, at
+        if len(pending.appended) >= _MOST_PENDING:
+            self._append(self._format, [pending])
+
+    def rebuild(self, account: Account) -> None:
+        """Have all chunks of the account written again from its snapshots."""
+        self._pending_of(account).is_rebuilt = True
+
+    def accept(self, account: Account) -> None:
+        """Trust the account's cache again, and have it written again from its snapshots."""
+        head = self._heads.lock([account])[account.id]
+        head.chunked_until = head.latest = None
+        head.is_distrusted = False
+        self._delete_all(account.id)
+        self.rebuild(account)
+
+    def flush(self) -> None:
+        """Write the chunks of every account that changed."""
+        pending, self._pending = list(self._pending.values()), {}
+        if self._format is None:
+            for one in pending:
+                self._delete_all(one.account.id)
+                one.head.chunked_until = one.head.latest = None
+            return
+        self._append(self._format, [one for one in pending if one.appended])
+        self._insert(self._format, [one for one in pending if one.inserted])
+        for one in pending:
+            if one.is_rebuilt and not one.head.is_distrusted:
+                self._rebuild(self._format, one)
+
+    def forget(self) -> None:
+        """Forget the changes: they were rolled back."""
+        self._pending.clear()
+
+    def compare(self, head: AccountHead) -> CacheState:
+        """Compare an account's chunks with those that a rebuild would write."""
+        account_id = head.account_id
+        if self._format is None:
+            return CacheState.SOUND
+        if head.is_distrusted or self._is_forged(self._format, head):
+            return CacheState.FORGED
+        rendered = self._render_all(self._format, account_id)
+        until, newest = None, b""
+        try:
+            for row in self._all_chunks(account_id):
+                expected = list(islice(rendered, row.snapshots))
+                content = b"".join(one.content for one in expected)
+                is_next = expected and (row.after_at, row.last_at) == (until, expected[-1].at)
+                if not is_next or self._open(self._format, row).inflate() != content:
+                    return CacheState.OUTDATED
                 until, newest = expected[-1]
-            latest = verify_checksum(account.latest)
-            is_same_end = (until, newest) == (account.chunked_until, latest)
-        except DamagedChunkError:
-            return True
-        return not is_same_end or any(snapshots)
+            latest = b""
+            if head.latest is not None:
+                latest = self._format.open_latest(head.latest, account_id) + b","
+        except DamagedError:
+            return CacheState.OUTDATED
+        is_same_end = (until, newest) == (head.chunked_until, latest)
+        return CacheState.SOUND if is_same_end and not any(rendered) else CacheState.OUTDATED
 
-    def _resume(
-        self, account_id: AccountId, until: datetime | None, since: datetime | None
-    ) -> tuple[datetime, _Chunk]:
-        """Delete the outdated chunks; return the end of the others and the chunk to continue."""
-        if until is not None and since is not None:
-            first = self._connection.execute(
-                select(history_chunks)
-                .where(_c.account_id == account_id, _c.last_at >= min(since, until))
-                .order_by(_c.last_at)
-                .limit(1)
-            ).one_or_none()
-            if first is not None and since <= until:
-                self._delete(account_id, first.last_at)
-                return first.after_at, _Chunk(first.after_at)
-            if first is not None and first.snapshots >= CHUNK_SIZE:
-                return until, _Chunk(until)
-            if first is not None:
-                with suppress(DamagedChunkError):
-                    content = decompress(first.compressed)
-                    self._delete(account_id, first.last_at)
-                    return until, _Chunk(first.after_at, first.snapshots, until, [content])
-        self._delete(account_id, MIN_INSTANT)
-        return MIN_INSTANT, _Chunk(MIN_INSTANT)
+    def _pending_of(self, account: Account) -> _Pending:
+        pending = self._pending.get(account.id)
+        if pending is None:
+            head = self._heads.lock([account])[account.id]
+            pending = self._pending[account.id] = _Pending(account, head, head.chunked_until)
+        return pending
 
-    def _write(
-        self, account_id: AccountId, render: Render, known_until: datetime, chunk: _Chunk
-    ) -> None:
+    def _append(self, chunk_format: ChunkFormat, pending: Sequence[_Pending]) -> None:
+        """Write the appended snapshots into the last chunk of each account, and new ones."""
+        last = self._last_chunks(pending)
+        extended: list[dict[str, object]] = []
         rows: list[dict[str, object]] = []
-        rendered = None
-        for at, rendered in self._render_after(render, account_id, known_until):
-            if chunk.is_full_before(at):
-                rows.append(chunk.row_of(account_id))
-                chunk = _Chunk(chunk.last_at)
-            chunk.add(at, rendered)
-            if len(rows) == _INSERT_SIZE:
-                self._connection.execute(insert(history_chunks), rows)
-                rows.clear()
-        if chunk.count:
-            rows.append(chunk.row_of(account_id))
+        for one in pending:
+            account_id = one.account.id
+            chunk = self._continue(chunk_format, one, last.get(account_id))
+            one.appended = []
+            if chunk is None:
+                continue
+            first, *others = [part.row_of(account_id, chunk_format) for part in _split(chunk)]
+            if chunk.begin:
+                key = {"of": account_id, "until": one.written_until}
+                extended.append({f"new_{name}": value for name, value in first.items()} | key)
+            else:
+                rows.append(first)
+            rows += others
+            newest = chunk.snapshots[-1]
+            one.written_until = newest.at
+            one.head.latest = chunk_format.seal_latest(newest.content[:-1], account_id)
+        if extended:
+            self._connection.execute(_EXTEND, extended)
+        if rows:
             self._connection.execute(insert(history_chunks), rows)
-        if rendered is not None:
-            self._update_account(account_id, chunk.last_at, rendered)
-        elif known_until == MIN_INSTANT:
-            self._update_account(account_id, None, None)
 
-    def _render_after(
-        self, render: Render, account_id: AccountId, after: datetime
-    ) -> Iterator[tuple[datetime, bytes]]:
-        """Yield the instant and the JSON of each snapshot captured after an instant."""
-        previous: BalanceSnapshot | None = None
-        for snapshot in self._snapshots.since(account_id, after):
-            if snapshot.captured_at > after:
-                yield snapshot.captured_at, render(with_change(previous, snapshot))
-            previous = snapshot
+    def _continue(
+        self, chunk_format: ChunkFormat, pending: _Pending, last: AnyRow | None
+    ) -> _Chunk | None:
+        """Return the appended snapshots behind those of the last chunk, unless that is full.
 
-    def _delete(self, account_id: AccountId, since: datetime) -> None:
-        self._connection.execute(
-            delete(history_chunks).where(_c.account_id == account_id, _c.last_at >= since)
-        )
+        Return None where the last chunk cannot be continued.
+        """
+        appended = pending.appended
+        if last is None and pending.written_until is not None:
+            pending.is_rebuilt = True
+            return None
+        if last is None:
+            return _Chunk(None, appended)
+        try:
+            segment = self._open(chunk_format, last)
+            # Snapshots of one instant share a chunk: an instant is the end of a chunk.
+            if last.snapshots < CHUNK_SIZE or appended[0].at == last.last_at:
+                return _Chunk(last.after_at, appended, segment.inflate(), last.snapshots)
+        except DamagedError:
+            pending.is_rebuilt = True
+            return None
+        except ForgedError:
+            self._distrust(pending.head)
+            return None
+        return _Chunk(last.last_at, appended)
 
-    def _update_account(
-        self, account_id: AccountId, until: datetime | None, latest: bytes | None
-    ) -> None:
-        self._connection.execute(
-            update(accounts)
-            .where(accounts.c.id == account_id)
-            .values(chunked_until=until, latest=None if latest is None else add_checksum(latest))
-        )
+    def _insert(self, chunk_format: ChunkFormat, pending: Sequence[_Pending]) -> None:
+        """Write the chunks again in which snapshots were inserted, and no other ones."""
+        pending = [one for one in pending if not (one.is_rebuilt or one.head.is_distrusted)]
+        if not pending:
+            return
+        affected = self._affected_chunks(pending)
+        deleted: list[AnyRow] = []
+        ranges: list[tuple[_Pending, SnapshotRange]] = []
+        for one in pending:
+            runs = affected[one.account.id]
+            try:
+                for row in (row for run in runs for row in run):
+                    self._open(chunk_format, row)
+            except DamagedError:
+                one.is_rebuilt = True
+                continue
+            except ForgedError:
+                self._distrust(one.head)
+                continue
+            for run in runs:
+                deleted += run
+                bounds = SnapshotRange(one.account.id, run[0].after_at, run[-1].last_at)
+                ranges.append((one, bounds))
+        found = self._snapshots.in_ranges([bounds for _, bounds in ranges])
+        rows: list[dict[str, object]] = []
+        for (one, bounds), snapshots in zip(ranges, found, strict=True):
+            rendered = list(_render_after(chunk_format, bounds.after_at, snapshots))
+            is_last = bounds.last_at == one.head.chunked_until
+            chunks = _split(_Chunk(bounds.after_at, rendered), is_last=is_last)
+            rows += [chunk.row_of(one.account.id, chunk_format) for chunk in chunks]
+            if is_last:
+                latest = rendered[-1].content[:-1]
+                one.head.latest = chunk_format.seal_latest(latest, one.account.id)
+        self._replace(deleted, rows)
+
+    def _rebuild(self, chunk_format: ChunkFormat, pending: _Pending) -> None:
+        """Write all chunks of an account from its snapshots, unless there is evidence to keep."""
+        account_id, head = pending.account.id, pending.head
+        if self._is_forged(chunk_format, head):
+            self._distrust(head)
+            return
+        self._delete_all(account_id)
+        head.chunked_until = head.latest = None
+        rendered = self._render_all(chunk_format, account_id)
+        while part := list(islice(rendered, _MOST_PENDING)):
+            again = _Pending(pending.account, head, head.chunked_until, appended=part)
+            head.chunked_until = part[-1].at
+            self._append(chunk_format, [again])
+
+    def _last_chunks(self, pending: Iterable[_Pending]) -> dict[AccountId, AnyRow]:
+        until = {one.account.id: one.written_until for one in pending}
+        ends = {end for end in until.values() if end is not None}
+        if not ends:
+            return {}
+        statement = select(history_chunks).where(_c.account_id.in_(until), _c.last_at.in_(ends))
+        rows = self._connection.execute(statement).all()
+        return {row.account_id: row for row in rows if row.last_at == until[row.account_id]}
+
+    def _affected_chunks(self, pending: Sequence[_Pending]) -> dict[AccountId, list[list[AnyRow]]]:
+        """Return the chunks to write again, in runs of consecutive ones."""
+        since = [and_(_c.account_id == one.account.id, _c.last_at >= min(one.inserted))
+                 for one in pending]  # fmt: skip
+        bounds = select(_c.account_id, _c.last_at).where(or_(*since)).order_by(_c.last_at)
+        ends: dict[AccountId, list[datetime]] = {}
+        for account_id, last_at in self._connection.execute(bounds):
+            ends.setdefault(account_id, []).append(last_at)
+        places: dict[AccountId, list[int]] = {}
+        for one in pending:
+            of_account = ends[one.account.id]
+            ends_at = one.inserted & set(of_account)
+            chunks = {bisect_left(of_account, at) for at in one.inserted}
+            # A snapshot at the end of a chunk changes the first one of the next.
+            chunks |= {bisect_left(of_account, at) + 1 for at in ends_at}
+            places[one.account.id] = sorted(chunks)
+        chosen = {ends[account_id][at] for account_id, found in places.items() for at in found}
+        statement = select(history_chunks).where(_c.account_id.in_(places), _c.last_at.in_(chosen))
+        rows = {(row.account_id, row.last_at): row for row in self._connection.execute(statement)}
+        runs: dict[AccountId, list[list[AnyRow]]] = {}
+        for account_id, found in places.items():
+            previous = None
+            for at in found:
+                row = rows[account_id, ends[account_id][at]]
+                if previous is None or at != previous + 1:
+                    runs.setdefault(account_id, []).append([])
+                runs[account_id][-1].append(row)
+                previous = at
+        return runs
+
+    def _render_all(self, chunk_format: ChunkFormat, account_id: AccountId) -> Iterator[_Rendered]:
+        return _render_after(chunk_format, None, self._snapshots.since(account_id, MIN_INSTANT))
+
+    def _all_chunks(self, account_id: AccountId) -> Sequence[AnyRow]:
+        statement = select(history_chunks).where(_c.account_id == account_id)
+        return self._connection.execute(statement.order_by(_c.last_at)).all()
+
+    def _is_forged(self, chunk_format: ChunkFormat, head: AccountHead) -> bool:
+        """Tell whether any of the account's cache was not written with the key."""
+        try:
+            for row in self._all_chunks(head.account_id):
+                with suppress(DamagedError):
+                    self._open(chunk_format, row)
+            if head.latest is not None:
+                with suppress(DamagedError):
+                    chunk_format.open_latest(head.latest, head.account_id)
+        except ForgedError:
+            return True
+        return False
+
+    def _open(self, chunk_format: ChunkFormat, row: AnyRow) -> Segment:
+        place = _place(row.account_id, row.after_at, row.last_at, row.snapshots)
+        return chunk_format.open_segment(row.segment, place)
+
+    def _replace(self, deleted: Iterable[AnyRow], rows: Sequence[dict[str, object]]) -> None:
+        keys = [{"of": row.account_id, "until": row.last_at} for row in deleted]
+        if keys:
+            self._connection.execute(_DELETE, keys)
+        if rows:
+            self._connection.execute(insert(history_chunks), rows)
+
+    def _delete_all(self, account_id: AccountId) -> None:
+        self._connection.execute(delete(history_chunks).where(_c.account_id == account_id))
+
+    def _distrust(self, head: AccountHead) -> None:
+        _log.error("history_chunks_forged", account_id=str(head.account_id))
+        head.is_distrusted = True
 
 
-class DamagedChunkError(Exception):
-    """The bytes do not match their checksum."""
+def _split(chunk: _Chunk, *, is_last: bool = True) -> Iterator[_Chunk]:
+    """Yield the chunk in parts of about ``CHUNK_SIZE``, none smaller but the account's last."""
+    while True:
+        cut = max(CHUNK_SIZE - chunk.begin_count, 1)
+        snapshots = chunk.snapshots
+        while cut < len(snapshots) and snapshots[cut].at == snapshots[cut - 1].at:
+            cut += 1
+        left = len(snapshots) - cut
+        if left <= 0 or (left < CHUNK_SIZE and not is_last):
+            yield chunk
+            return
+        yield _Chunk(chunk.after_at, snapshots[:cut], chunk.begin, chunk.begin_count)
+        chunk = _Chunk(snapshots[cut - 1].at, snapshots[cut:])
 
 
-class _Codecs(local):
-    """A compressor and a decompressor for each thread: expensive to make and not thread-safe."""
-
-    def __init__(self) -> None:
-        self.compressor = ZstdCompressor(level=_LEVEL, write_checksum=True)
-        self.decompressor = ZstdDecompressor()
-
-
-_codecs = _Codecs()
-
-
-def compress(content: bytes) -> bytes:
-    """Return the content as a Zstandard frame."""
-    return _codecs.compressor.compress(content)
+def _render_after(
+    chunk_format: ChunkFormat, after_at: datetime | None, snapshots: Iterable[BalanceSnapshot]
+) -> Iterator[_Rendered]:
+    """Yield the snapshots captured after an instant; those up to it come before."""
+    balance: Money | None = None
+    for snapshot in snapshots:
+        if after_at is None or snapshot.captured_at > after_at:
+            yield _render(chunk_format, balance, snapshot)
+        balance = snapshot.balance
 
 
-def decompress(compressed: bytes) -> bytes:
-    """Return the content of a Zstandard frame.
-
-    Raises:
-        DamagedChunkError: the frame is damaged.
-    """
-    try:
-        return _codecs.decompressor.decompress(compressed, max_output_size=MAX_CHUNK_BYTES)
-    except ZstdError as error:
-        raise DamagedChunkError from error
+def _render(
+    chunk_format: ChunkFormat, previous: Money | None, snapshot: BalanceSnapshot
+) -> _Rendered:
+    change = None if previous is None else Change.between(previous, snapshot.balance)
+    content = chunk_format.render(ChangedSnapshot(snapshot, change)) + b","
+    return _Rendered(snapshot.captured_at, content)
 
 
-def add_checksum(content: bytes) -> bytes:
-    """Return the content behind its checksum."""
-    return zlib.crc32(content).to_bytes(_CHECKSUM_BYTES) + content
+def _place(
+    account_id: AccountId, after_at: datetime | None, last_at: datetime, count: int
+) -> bytes:
+    after_us = None if after_at is None else to_microseconds(after_at)
+    return chunk_place(account_id, after_us, to_microseconds(last_at), count)
 
 
-def verify_checksum(stored: bytes) -> bytes:
-    """Return the content without the checksum before it.
-
-    Raises:
-        DamagedChunkError: the content does not match its checksum.
-    """
-    content = stored[_CHECKSUM_BYTES:]
-    if add_checksum(content) != stored:
-        raise DamagedChunkError
-    return content
+_EXTEND: Final[Any] = (
+    update(history_chunks)
+    .where(_c.account_id == bindparam("of"), _c.last_at == bindparam("until"))
+    .values({name: bindparam(f"new_{name}") for name in ("last_at", "snapshots", "segment")})
+)
+_DELETE: Final[Any] = delete(history_chunks).where(
+    _c.account_id == bindparam("of"), _c.last_at == bindparam("until")
+)

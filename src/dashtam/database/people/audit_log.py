@@ -1,6 +1,6 @@
 """The statements on the audit log."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from uuid import UUID
 
@@ -15,9 +15,11 @@ from dashtam.domain.user import UserId
 class AuditLog(Repository):
     """The statements on ``audit_log``."""
 
-    def add(self, line: AuditLine) -> None:
-        """Append a line."""
-        self._connection.execute(insert(audit_log).values(asdict(line)))
+    def add(self, lines: Iterable[AuditLine]) -> None:
+        """Append lines."""
+        rows = list(map(asdict, lines))
+        if rows:
+            self._connection.execute(insert(audit_log), rows)
 
     def newest(self, limit: int, user_id: UserId | None = None) -> Sequence[AuditLine]:
         """Return the newest lines of one user, or of everyone (None), newest first."""

@@ -1,6 +1,6 @@
 """The statements on connections."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -94,6 +94,11 @@ class Connections(Repository):
         values |= {name: getattr(live, name) for name in _CHANGING_LIVE}
         statement = update(connections).where(connections.c.id == live.connection.id)
         self._connection.execute(statement.values(values))
+
+    def mark_synced(self, connection_ids: Collection[ConnectionId], at: datetime) -> None:
+        """Store the time of the last sync of some connections."""
+        statement = update(connections).where(connections.c.id.in_(connection_ids))
+        self._connection.execute(statement.values(last_synced_at=at, updated_at=at))
 
     def count_request(
         self, connection_id: ConnectionId, fence: int, day: datetime, budget: int

@@ -78,11 +78,6 @@ class Syncs(Repository):
         )
         return renewed.rowcount == 1
 
-    def has_succeeded(self, connection_id: ConnectionId) -> bool:
-        """Tell whether a live sync of the connection has succeeded, even partially."""
-        statement = select(syncs.c.id).where(syncs.c.connection_id == connection_id, _IS_SUCCESS)
-        return self._connection.execute(statement.limit(1)).one_or_none() is not None
-
     def last_success_at(
         self, connection_id: ConnectionId, source: SnapshotSource, account_id: AccountId | None
     ) -> datetime | None:

@@ -8,8 +8,8 @@ from hashlib import sha256
 from operator import attrgetter
 
 from dashtam.domain.account import AccountId
-from dashtam.domain.history.balance_snapshot import SnapshotId
-from dashtam.domain.money import Currency
+from dashtam.domain.history.balance_snapshot import BalanceSnapshot, SnapshotId
+from dashtam.domain.money import Currency, Money
 from dashtam.domain.period import to_microseconds
 from dashtam.domain.statement import Reading
 from dashtam.domain.sync import SnapshotSource, SyncId
@@ -39,6 +39,26 @@ class Record:
     currency: Currency
     reading: Reading
     created_at: datetime
+
+    def to_snapshot(self, balance_sign: int) -> BalanceSnapshot:
+        """Return the snapshot as it is read, the account's sign applied."""
+        reading, currency = self.reading, self.currency
+        balance = Money(reading.balance, currency)
+        parts = reading.available_balance, reading.holdings_value, reading.cash_value
+        available, holdings, cash = (
+            None if part is None else Money(part, currency) for part in parts
+        )
+        return BalanceSnapshot(
+            id=self.id,
+            account_id=self.account_id,
+            balance=balance if balance_sign == 1 else -balance,
+            available_balance=available,
+            holdings_value=holdings,
+            cash_value=cash,
+            source=self.source,
+            captured_at=reading.captured_at,
+            created_at=self.created_at,
+        )
 
 
 @dataclass(frozen=True, slots=True)

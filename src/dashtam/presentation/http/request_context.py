@@ -1,14 +1,15 @@
 """Requests and responses as handlers see them."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Final, Generic, TypeVar
+from typing import Any, BinaryIO, Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
 from dashtam.application.ports import Services
-from dashtam.database.history_cache.history_cache import Credential, HistoryCache
+from dashtam.database.history_cache.chunk_format import Segment
+from dashtam.database.history_cache.history_cache import Credential, HistoryCache, Viewer
 from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.errors import FieldError, Unprocessable, pointer_to
@@ -78,6 +79,10 @@ class Response(Generic[B]):
 
 
 NO_CONTENT: Final[Response[None]] = Response(status=204)
+
+
+FastAnswer: TypeAlias = tuple[Viewer, Sequence[bytes | Segment]]
+"""The caller of a route that the history cache can answer, and the body of the answer in parts."""
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """Balance snapshots as they are sent, and the answers that hold several.
 
-The history cache keeps chunks: the JSON of an account's snapshots, with commas between them. Its
+The history cache keeps chunks: the JSON of an account's snapshots, with a comma behind each. Its
 answers are cut out of them. No field of a snapshot is free text, so the braces and names that are
 searched for occur nowhere else.
 """
@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from dashtam.application.history.balance_snapshots import LatestBalances
+from dashtam.database.history_cache.chunk_format import Segment
 from dashtam.database.history_cache.drivers import CacheMissError
 from dashtam.database.history_cache.history_cache import CachedBalance, CachedHistory
 from dashtam.domain.history.balance_history import (
@@ -183,7 +184,7 @@ def build_history(
 
 _BEGIN: Final = b'{"id":"'
 _BETWEEN: Final = b"},{"
-_ACCOUNT_ID_AT: Final = len(_BEGIN) + 36 + len(b'",')
+_END: Final = b"},"
 _CAPTURED_AT: Final = b'"captured_at":"'
 _CHANGE: Final = b'"change_amount":'
 _NO_CHANGE: Final = b'"change_amount":null,"change_percent":null}'
@@ -207,41 +208,55 @@ def render_snapshot(changed: ChangedSnapshot) -> bytes:
     return msgspec.json.encode(snapshot_shape(changed))
 
 
-def is_of_account(chunk: bytes, account_id: UUID) -> bool:
-    """Tell whether a chunk belongs to the account."""
-    return chunk.startswith(b'"account_id":"%s"' % str(account_id).encode(), _ACCOUNT_ID_AT)
+def parse_balance(rendered: bytes) -> Money:
+    """Return the balance in the JSON of a snapshot."""
+    return _decode(rendered).money
 
 
-def history_json(cached: CachedHistory, period: Period) -> bytes:
-    """Return the answer of a history.
+def history_parts(cached: CachedHistory, period: Period) -> list[bytes | Segment]:
+    """Return the answer of a history: its ends as JSON, the chunks between as they are stored.
 
     Raises:
         CacheMissError: the period has no snapshot.
+        DamagedError: a chunk is damaged.
     """
-    snapshots = b",".join(cached.chunks)
-    begin = _search(snapshots, len(cached.chunks[0]), period.start, is_included=True)
-    tail = len(snapshots) - len(cached.chunks[-1])
-    last_chunk = snapshots[tail:]
-    end = tail + _search(last_chunk, len(last_chunk), period.end, is_included=False)
-    if begin >= end:
+    segments, counts = list(cached.segments), list(cached.snapshot_counts)
+    last = segments[-1].inflate()
+    end = _search(last, len(last), period.end, is_included=False)
+    if end == 0 and len(segments) > 1:
+        # The last chunk begins before the end of the period, and its snapshots come after it.
+        segments, counts = segments[:-1], counts[:-1]
+        last = segments[-1].inflate()
+        end = len(last)
+    first = last if len(segments) == 1 else segments[0].inflate()
+    begin = _search(first, len(first), period.start, is_included=True)
+    if begin >= (end if len(segments) == 1 else len(first)):
         raise CacheMissError
-    count = sum(cached.snapshot_counts)
-    count -= snapshots.count(_BEGIN, 0, begin) + snapshots.count(_BEGIN, end)
-    # Without the comma before the snapshots that are left out.
-    end -= end < len(snapshots)
-    after_first = snapshots.find(_BETWEEN, begin, end) + 1 or end
-    first = snapshots[begin:after_first]
-    first = first[: first.rindex(_CHANGE)] + _NO_CHANGE
-    last = snapshots[snapshots.rindex(_BEGIN, begin, end) : end]
-    return _history_json(first + snapshots[after_first:end], count, first, last)
+    count = sum(counts) - first.count(_BEGIN, 0, begin) - last.count(_BEGIN, end)
+    earliest_end = first.index(_END, begin) + 1
+    earliest = first[begin:earliest_end]
+    earliest = earliest[: earliest.rindex(_CHANGE)] + _NO_CHANGE
+    latest = last[last.rindex(_BEGIN, 0, end) : end - 1]
+    if count == 1:
+        latest = earliest
+    head, tail = _around_snapshots(count, earliest, latest)
+    if len(segments) == 1:
+        return [head + earliest + last[earliest_end : end - 1] + tail]
+    return [head + earliest + first[earliest_end:], *segments[1:-1], last[: end - 1] + tail]
 
 
-def recent_json(cached: CachedHistory, limit: int) -> bytes:
-    """Return the answer of a recent list, newest first."""
-    parts = b",".join(cached.chunks)[1:-1].rsplit(_BETWEEN, limit)
+def recent_parts(cached: CachedHistory, limit: int) -> list[bytes | Segment]:
+    """Return the answer of a recent list, newest first.
+
+    Raises:
+        DamagedError: a chunk is damaged.
+    """
+    content = b"".join(segment.inflate() for segment in cached.segments)
+    parts = content[1:-2].rsplit(_BETWEEN, limit)
     count = min(sum(cached.snapshot_counts), limit)
     shown = [b"{%s}" % part for part in parts[-count:]]
-    return _history_json(b",".join(reversed(shown)), count, shown[0], shown[-1])
+    head, tail = _around_snapshots(count, shown[0], shown[-1])
+    return [head + b",".join(reversed(shown)) + tail]
 
 
 def latest_json(balances: Sequence[CachedBalance]) -> bytes:
@@ -252,10 +267,12 @@ def latest_json(balances: Sequence[CachedBalance]) -> bytes:
     return msgspec.json.encode(build_latest(_as_list(snapshots), len(amounts), totals))
 
 
-def _history_json(snapshots: bytes, count: int, earliest: bytes, latest: bytes) -> bytes:
+def _around_snapshots(count: int, earliest: bytes, latest: bytes) -> tuple[bytes, bytes]:
+    """Return the JSON of a history before and behind its snapshots."""
     start, end = _decode(earliest).money, _decode(latest).money
     summary = BalanceHistory((), end.currency, start, end, Change.between(start, end))
-    return msgspec.json.encode(build_history(_as_list(b"[%s]" % snapshots), count, summary))
+    head, _, tail = msgspec.json.encode(build_history([], count, summary)).partition(b"[]")
+    return head + b"[", b"]" + tail
 
 
 def _as_list(snapshots: bytes) -> list[Snapshot]:

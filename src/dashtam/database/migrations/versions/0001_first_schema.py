@@ -35,7 +35,7 @@ def upgrade() -> None:
         protect(table, owner)
     if op.get_bind().dialect.name == "postgresql":
         # The chunks are compressed already.
-        op.execute("ALTER TABLE history_chunks ALTER COLUMN compressed SET STORAGE EXTERNAL")
+        op.execute("ALTER TABLE history_chunks ALTER COLUMN segment SET STORAGE EXTERNAL")
 
 
 def _protect_in_sqlite(table: str, owner: str) -> None:
@@ -201,16 +201,8 @@ def _create_tables() -> None:
         sa.Column("balance_sign", sa.SmallInteger(), nullable=False),
         sa.Column("is_hidden", sa.Boolean(), nullable=False),
         sa.Column("closed_at", Instant(), nullable=True),
-        sa.Column("last_synced_at", Instant(), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("updated_at", Instant(), nullable=False),
-        sa.Column("chain_length", sa.BigInteger(), nullable=False),
-        sa.Column("chain_head", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("holdings_as_of", Instant(), nullable=True),
-        sa.Column("holdings_sync_id", Id(), nullable=True),
-        sa.Column("last_live_at", Instant(), nullable=True),
-        sa.Column("chunked_until", Instant(), nullable=True),
-        sa.Column("latest", sa.LargeBinary(), nullable=True),
         sa.CheckConstraint("balance_sign IN (1, -1)", name=op.f("accounts_balance_sign_check")),
         sa.ForeignKeyConstraint(
             ["connection_id"], ["connections.id"], name=op.f("accounts_connection_id_fk")
@@ -227,6 +219,28 @@ def _create_tables() -> None:
     op.create_index(
         op.f("accounts_user_id_name_id_ix"), "accounts", ["user_id", "name", "id"], unique=False
     )
+    op.create_table(
+        "account_heads",
+        sa.Column("user_id", Id(), nullable=False),
+        sa.Column("account_id", Id(), nullable=False),
+        sa.Column("chain_length", sa.BigInteger(), nullable=False),
+        sa.Column("chain_head", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("newest_at", Instant(), nullable=True),
+        sa.Column("last_live_at", Instant(), nullable=True),
+        sa.Column("last_synced_at", Instant(), nullable=True),
+        sa.Column("holdings_as_of", Instant(), nullable=True),
+        sa.Column("holdings_sync_id", Id(), nullable=True),
+        sa.Column("chunked_until", Instant(), nullable=True),
+        sa.Column("latest", sa.LargeBinary(), nullable=True),
+        sa.Column("is_distrusted", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("account_heads_account_id_fk")
+        ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("account_heads_user_id_fk")),
+        sa.PrimaryKeyConstraint("user_id", "account_id", name=op.f("account_heads_pk")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("account_heads_account_id_ix"), "account_heads", ["account_id"])
     op.create_table(
         "syncs",
         sa.Column("id", Id(), nullable=False),
@@ -295,9 +309,9 @@ def _create_tables() -> None:
         "history_chunks",
         sa.Column("account_id", Id(), nullable=False),
         sa.Column("last_at", Instant(), nullable=False),
-        sa.Column("after_at", Instant(), nullable=False),
+        sa.Column("after_at", Instant(), nullable=True),
         sa.Column("snapshots", sa.Integer(), nullable=False),
-        sa.Column("compressed", sa.LargeBinary(), nullable=False),
+        sa.Column("segment", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(
             ["account_id"], ["accounts.id"], name=op.f("history_chunks_account_id_fk")
         ),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from dashtam.application.history.verification import Finding, verify
+from dashtam.application.history.verification import Finding, rebuild_cache, verify
 from dashtam.domain.user import Erasure
 from dashtam.presentation.cli.context import (
     EXIT_REFUSED,
@@ -89,6 +89,18 @@ def verify_database(context: CommandContext) -> None:
     answer(context, shape, lambda: _report_text(shape))
     if report.found:
         raise click.exceptions.Exit(EXIT_REFUSED)
+
+
+@db.command()
+@with_context
+def rebuild(context: CommandContext) -> None:
+    """Write the cached history of every account again.
+
+    The snapshots stay as they are. It is for a database with another key ring than before, and for
+    a cache that `verify` reports, once you have kept a copy of the database.
+    """
+    accounts = rebuild_cache(context.services.database)
+    click.echo(f"The cached history of {count_text(accounts, 'account')} was written again.")
 
 
 def _data_folder(context: CommandContext) -> Path:

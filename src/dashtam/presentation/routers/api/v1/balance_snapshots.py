@@ -5,8 +5,6 @@ from typing import Final
 from dashtam.application.history import balance_snapshots
 from dashtam.application.history.balance_snapshots import Thinning
 from dashtam.database.history_cache.drivers import CacheMissError
-from dashtam.database.history_cache.history_cache import CachedHistory, Viewer
-from dashtam.domain.account import AccountId
 from dashtam.domain.period import Calendar, Period
 from dashtam.presentation.http.parameters import (
     ACCOUNT_ID,
@@ -19,16 +17,20 @@ from dashtam.presentation.http.parameters import (
     TZ,
     limit,
 )
-from dashtam.presentation.http.request_context import FastRequest, RequestContext, Response
+from dashtam.presentation.http.request_context import (
+    FastAnswer,
+    FastRequest,
+    RequestContext,
+    Response,
+)
 from dashtam.presentation.schemas.snapshots import (
     LatestSnapshots,
     SnapshotHistory,
-    history_json,
+    history_parts,
     history_shape,
-    is_of_account,
     latest_json,
     latest_shape,
-    recent_json,
+    recent_parts,
 )
 
 LIMIT = limit(default=30)
@@ -85,7 +87,7 @@ def list_balance_snapshots(context: RequestContext) -> Response[SnapshotHistory]
     return Response(history_shape(history))
 
 
-async def fast_latest(context: FastRequest) -> tuple[Viewer, bytes]:
+async def fast_latest(context: FastRequest) -> FastAnswer:
     """Return the latest snapshots from the cache."""
     viewer, balances = await context.cache.latest(context.credential)
     include = context.value(INCLUDE)
@@ -94,10 +96,10 @@ async def fast_latest(context: FastRequest) -> tuple[Viewer, bytes]:
         for balance in balances
         if balance_snapshots.is_shown(balance.is_hidden, balance.is_closed, include)
     ]
-    return viewer, latest_json(shown)
+    return viewer, [latest_json(shown)]
 
 
-async def fast_history(context: FastRequest) -> tuple[Viewer, bytes]:
+async def fast_history(context: FastRequest) -> FastAnswer:
     """Return a history from the cache, which has every snapshot of every source."""
     if context.optional(SOURCE) or context.optional(INTERVAL) or context.optional(MAX_POINTS):
         raise CacheMissError
@@ -106,21 +108,13 @@ async def fast_history(context: FastRequest) -> tuple[Viewer, bytes]:
     cached = await context.cache.within(context.credential, account_id, period)
     if sum(cached.snapshot_counts) > balance_snapshots.MOST_ROWS:
         raise CacheMissError
-    _check_chunks(context, account_id, cached)
-    return cached.viewer, history_json(cached, period)
+    return cached.viewer, history_parts(cached, period)
 
 
-async def fast_recent(context: FastRequest) -> tuple[Viewer, bytes]:
+async def fast_recent(context: FastRequest) -> FastAnswer:
     """Return the most recent snapshots of every source from the cache."""
     if context.optional(SOURCE):
         raise CacheMissError
     account_id, limit = context.value(ACCOUNT_ID), context.value(LIMIT)
     cached = await context.cache.newest(context.credential, account_id, limit)
-    _check_chunks(context, account_id, cached)
-    return cached.viewer, recent_json(cached, limit)
-
-
-def _check_chunks(context: FastRequest, account_id: AccountId, cached: CachedHistory) -> None:
-    if not all(is_of_account(chunk, account_id) for chunk in cached.chunks):
-        context.cache.rebuild(account_id)
-        raise CacheMissError
+    return cached.viewer, recent_parts(cached, limit)

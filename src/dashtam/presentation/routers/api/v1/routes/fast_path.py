@@ -17,15 +17,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from dashtam.application.people import api_tokens
 from dashtam.application.people.api_tokens import TokenUsage
 from dashtam.application.ports import Services
+from dashtam.database.history_cache.chunk_format import DamagedError
 from dashtam.database.history_cache.drivers import CacheMissError
 from dashtam.database.history_cache.history_cache import Credential, HistoryCache
 from dashtam.domain.errors import DashtamError
 from dashtam.domain.user import Principal
+from dashtam.presentation.http.content_coding import EncodedBody, accepts_gzip, encode_body
 from dashtam.presentation.http.parameters import read_parameters
 from dashtam.presentation.http.request_context import BASE_PATH, FastRequest
 from dashtam.presentation.routers.api.v1.routes.pipeline import (
     check_accept,
-    compute_etag,
     etag_matches,
     rate_limit_headers,
     user_bucket,
@@ -35,25 +36,25 @@ from dashtam.presentation.routers.api.v1.routes.route import FastHandler, Route
 _CACHE_BYTES: Final = 32 * 1024 * 1024
 _MAX_BODY_BYTES: Final = 2 * 1024 * 1024
 _OVERHEAD_BYTES: Final = 2048
-_BODY_HEADERS: Final = 2
 _ACCEPTS_JSON: Final = frozenset({None, b"*/*", b"application/json"})
 
-Key = tuple[str, bytes, bytes, bytes | None]
-"""The path, the query and the headers ``Authorization`` and ``Accept`` of a request."""
+Key = tuple[str, bytes, bytes, bytes | None, bytes | None]
+"""Path, query, and the headers ``Authorization``, ``Accept`` and ``Accept-Encoding``."""
+
+
+RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CachedResponse:
-    """A response for one caller; ``token`` is None for a read-only token.
-
-    The headers of its body come first.
-    """
+    """A response for one caller; ``token`` is None for a read-only token."""
 
     principal: Principal
     bucket: str
     token: str | None
     etag: str
-    headers: tuple[tuple[bytes, bytes], ...]
+    body_headers: RawHeaders
+    headers: RawHeaders
     body: bytes
 
 
@@ -115,7 +116,8 @@ class FastPath:
         for name, value in scope["headers"]:
             given.setdefault(name, value)
         authorization, accept = given.get(b"authorization", b""), given.get(b"accept")
-        key = scope["path"], scope["query_string"], authorization, accept
+        coding = given.get(b"accept-encoding")
+        key = scope["path"], scope["query_string"], authorization, accept, coding
         response = await self._find_response(route, account_id, key)
         if response is None:
             return False
@@ -132,11 +134,12 @@ class FastPath:
             self._token_usage.note(response.principal.unrecorded_token_id)
         limits = rate_limit_headers(spent).items()
         headers = [*response.headers, *((n.lower().encode(), v.encode()) for n, v in limits)]
-        status, body = 200, response.body
+        status, body, of_body = 200, response.body, response.body_headers
         known = given.get(b"if-none-match")
         if known is not None and etag_matches(known.decode("latin-1"), response.etag):
-            status, headers, body = 304, headers[_BODY_HEADERS:], b""
-        await send({"type": "http.response.start", "status": status, "headers": headers})
+            status, body, of_body = 304, b"", ()
+        start = {"type": "http.response.start", "status": status, "headers": [*of_body, *headers]}
+        await send(start)
         await send({"type": "http.response.body", "body": body})
         return True
 
@@ -154,7 +157,7 @@ class FastPath:
             return response if is_valid else None
         try:
             response = await self._build_response(route, account_id, key, now)
-        except (CacheMissError, DashtamError):
+        except (CacheMissError, DamagedError, DashtamError):
             return None
         if response.token is not None and version is not None:
             self._responses.put(key, version, response)
@@ -163,7 +166,7 @@ class FastPath:
     async def _build_response(
         self, route: _FastRoute, account_id: str, key: Key, now: datetime
     ) -> CachedResponse:
-        _, query, authorization, accept = key
+        _, query, authorization, accept, coding = key
         scheme, _, credentials = authorization.partition(b" ")
         if scheme.lower() != b"bearer":
             raise CacheMissError
@@ -179,7 +182,9 @@ class FastPath:
         if accept not in _ACCEPTS_JSON:
             check_accept((accept or b"").decode("latin-1"), route.route.media_type)
         values = read_parameters(route.route.parameters, {"id": account_id}, query)
-        viewer, body = await route.handler(FastRequest(values, self._cache, credential))
+        viewer, parts = await route.handler(FastRequest(values, self._cache, credential))
+        gzip = coding is not None and accepts_gzip(coding.decode("latin-1"))
+        body = encode_body(parts, gzip=gzip)
         if principal is None:
             reader = Principal(viewer.user_id, None, viewer.unrecorded_token_id)
             return build_cached_response(reader, None, body)
@@ -188,16 +193,25 @@ class FastPath:
         return build_cached_response(principal, token, body)
 
 
-def build_cached_response(principal: Principal, token: str | None, body: bytes) -> CachedResponse:
+def build_cached_response(
+    principal: Principal, token: str | None, body: EncodedBody
+) -> CachedResponse:
     """Return the response with this body."""
-    etag = compute_etag(body)
-    headers = (
-        (b"content-length", b"%d" % len(body)),
-        (b"content-type", b"application/json"),
-        (b"cache-control", b"no-store"),
-        (b"etag", etag.encode()),
+    of_body = {"content-length": str(len(body.content)), "content-type": "application/json"}
+    if body.is_gzip:
+        of_body["content-encoding"] = "gzip"
+    others = {"cache-control": "no-store", "etag": body.etag}
+    if body.varies:
+        others["vary"] = "Accept-Encoding"
+    return CachedResponse(
+        principal,
+        user_bucket(principal),
+        token,
+        body.etag,
+        tuple((name.encode(), value.encode()) for name, value in of_body.items()),
+        tuple((name.encode(), value.encode()) for name, value in others.items()),
+        body.content,
     )
-    return CachedResponse(principal, user_bucket(principal), token, etag, headers, body)
 
 
 class ResponseCache:

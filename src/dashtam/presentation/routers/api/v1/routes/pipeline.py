@@ -11,7 +11,6 @@ from typing import Any, Final
 import msgspec
 from starlette.responses import Response as HttpResponse
 from starlette.responses import StreamingResponse
-from xxhash import xxh3_128_hexdigest
 
 from dashtam.application.people import sessions
 from dashtam.application.people.api_tokens import TokenUsage
@@ -22,6 +21,7 @@ from dashtam.database.people.idempotency_keys import StoredResponse
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.errors import Conflict, DashtamError, Forbidden, RateLimited, Unauthorized
 from dashtam.domain.user import Principal
+from dashtam.presentation.http.content_coding import accepts_gzip, encode_body
 from dashtam.presentation.http.parameters import read_parameters
 from dashtam.presentation.http.problems import (
     MEDIA_TYPE,
@@ -217,9 +217,18 @@ class Pipeline:
             return StreamingResponse(response.chunks, status, headers, response.media_type)
         body = _json(response)
         if self._route.conditional:
-            headers["ETag"] = compute_etag(body)
-            if etag_matches(self._request.headers.get("if-none-match"), headers["ETag"]):
+            gzip = accepts_gzip(self._request.headers.get("accept-encoding", ""))
+            encoded = encode_body([body], gzip=gzip)
+            headers["ETag"] = encoded.etag
+            is_known = etag_matches(self._request.headers.get("if-none-match"), encoded.etag)
+            if encoded.varies and (is_known or encoded.is_gzip):
+                # The middleware adds it to those that it might have compressed.
+                headers["Vary"] = "Accept-Encoding"
+            if is_known:
                 return HttpResponse(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+            body = encoded.content
+            if encoded.is_gzip:
+                headers["Content-Encoding"] = "gzip"
         return HttpResponse(body, status, headers=headers, media_type=response.media_type)
 
     def _with_common_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
@@ -263,17 +272,12 @@ def rate_limit_headers(spent: RateLimitResult) -> dict[str, str]:
     }
 
 
-def compute_etag(body: bytes) -> str:
-    """Return the strong validator of a body (RFC 9110, 8.8.3)."""
-    return f'"{xxh3_128_hexdigest(body)}"'
-
-
 def etag_matches(if_none_match: str | None, etag: str) -> bool:
     """Tell whether the client has this body already (``If-None-Match``)."""
     if if_none_match is None:
         return False
     tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-    return "*" in tags or etag in tags
+    return "*" in tags or etag.removeprefix("W/") in tags
 
 
 def check_accept(accept: str | None, media_type: str) -> None:

@@ -9,10 +9,14 @@ from types import NoneType
 from typing import Any, Final, get_args
 
 from dashtam.application.rate_limits import API_READ, API_WRITE, AUTH, SYNC, RatePolicy
-from dashtam.database.history_cache.history_cache import Viewer
 from dashtam.presentation.http.parameters import Parameter
 from dashtam.presentation.http.problems import ProblemType
-from dashtam.presentation.http.request_context import FastRequest, RequestContext, Response
+from dashtam.presentation.http.request_context import (
+    FastAnswer,
+    FastRequest,
+    RequestContext,
+    Response,
+)
 from dashtam.presentation.schemas.base import Form, Input, Shape
 
 
@@ -33,8 +37,8 @@ class Transaction(Enum):
 
 
 Handler = Callable[[RequestContext], Response[Any]]
-FastHandler = Callable[[FastRequest], Awaitable[tuple[Viewer, bytes]]]
-"""Returns the caller and the body of a cached answer, or raises ``CacheMissError``."""
+FastHandler = Callable[[FastRequest], Awaitable[FastAnswer]]
+"""Returns a cached answer, or raises ``CacheMissError`` or ``DamagedError``."""
 
 
 @dataclass(frozen=True)

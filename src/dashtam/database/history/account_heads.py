@@ -1,0 +1,134 @@
+"""The statements on account heads: where the history of each account ends."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from dashtam.database.repository import Repository, from_row
+from dashtam.database.tables import account_heads, accounts
+from dashtam.domain.account import Account, AccountId
+from dashtam.domain.history.hash_chain import GENESIS, Chain
+from dashtam.domain.sync import SyncId
+from dashtam.domain.user import UserId
+
+_h = account_heads.c
+_KEY: Final = ("user_id", "account_id")
+
+
+@dataclass(slots=True)
+class AccountHead:
+    """The end of an account's history; it changes with every snapshot.
+
+    ``newest_at`` is the latest instant of any snapshot, also a retracted one, and ``last_live_at``
+    that of a live one. ``holdings_as_of`` is the instant of the stored positions, even of none.
+    ``chunked_until`` is the end of the last chunk of the history cache, and ``latest`` the newest
+    snapshot as the cache stores it: both None where the account has no snapshot that counts. The
+    cache of an account that ``is_distrusted`` is neither read nor written.
+    """
+
+    user_id: UserId
+    account_id: AccountId
+    chain_length: int = 0
+    chain_head: bytes = GENESIS
+    newest_at: datetime | None = None
+    last_live_at: datetime | None = None
+    last_synced_at: datetime | None = None
+    holdings_as_of: datetime | None = None
+    holdings_sync_id: SyncId | None = None
+    chunked_until: datetime | None = None
+    latest: bytes | None = None
+    is_distrusted: bool = False
+
+    @property
+    def chain(self) -> Chain:
+        """The end of the account's hash chain."""
+        return Chain(self.chain_length, self.chain_head)
+
+    @chain.setter
+    def chain(self, chain: Chain) -> None:
+        self.chain_length, self.chain_head = chain.length, chain.head
+
+
+class AccountHeads(Repository):
+    """Every statement on ``account_heads``.
+
+    ``lock`` returns heads to be changed; ``flush`` stores the changes before the commit.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._locked: dict[AccountId, AccountHead] = {}
+        self._stored: dict[AccountId, dict[str, Any]] = {}
+
+    def add(self, new: Collection[Account]) -> None:
+        """Insert the heads of new accounts, which have no history."""
+        heads = [AccountHead(account.user_id, account.id) for account in new]
+        if heads:
+            self._connection.execute(insert(account_heads), list(map(asdict, heads)))
+        self._keep(heads)
+
+    def lock(self, of: Collection[Account]) -> dict[AccountId, AccountHead]:
+        """Return the heads of the accounts, which are locked until the commit."""
+        missing = {account.id: account.user_id for account in of}
+        missing = {id_: user_id for id_, user_id in missing.items() if id_ not in self._locked}
+        if missing:
+            statement = (
+                select(account_heads)
+                .where(_h.user_id.in_(set(missing.values())), _h.account_id.in_(missing))
+                .order_by(_h.user_id, _h.account_id)
+                .with_for_update()
+            )
+            rows = self._connection.execute(statement)
+            self._keep([from_row(AccountHead, row) for row in rows])
+        return {account.id: self._locked[account.id] for account in of}
+
+    def mark_synced(self, of: Collection[Account], at: datetime) -> None:
+        """Have the time of the accounts' last sync stored."""
+        for head in self.lock(of).values():
+            head.last_synced_at = at
+
+    def flush(self) -> None:
+        """Store the heads that changed since they were read."""
+        changed = {}
+        for account_id, head in self._locked.items():
+            values = asdict(head)
+            if values != self._stored[account_id]:
+                changed[account_id] = values
+        if changed:
+            rows = [
+                {f"new_{name}": value for name, value in row.items()} for row in changed.values()
+            ]
+            self._connection.execute(_UPDATE, rows)
+            self._stored |= changed
+
+    def forget(self) -> None:
+        """Forget the heads: what was stored of them was rolled back."""
+        self._locked.clear()
+        self._stored.clear()
+
+    def all(self) -> Iterator[AccountHead]:
+        """Yield the heads of every user's accounts, by account id; lock nothing."""
+        statement = select(account_heads).join(accounts, accounts.c.id == _h.account_id)
+        for row in self._stream_rows(statement.order_by(_h.account_id)):
+            yield from_row(AccountHead, row)
+
+    def _keep(self, heads: Collection[AccountHead]) -> None:
+        for head in heads:
+            self._locked[head.account_id] = head
+            self._stored[head.account_id] = asdict(head)
+
+
+_UPDATE: Final = (
+    update(account_heads)
+    .where(*(_h[name] == bindparam(f"new_{name}") for name in _KEY))
+    .values(
+        {
+            column.name: bindparam(f"new_{column.name}")
+            for column in account_heads.c
+            if column.name not in _KEY
+        }
+    )
+)
