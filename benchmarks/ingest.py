@@ -3,8 +3,6 @@
 import io
 import sqlite3
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -17,8 +15,8 @@ import msgspec
 import psycopg
 
 from benchmarks.balances import csv, statements
+from benchmarks.commands import run_s
 from benchmarks.databases import Home
-from benchmarks.processes import environment
 from dashtam.application.imports import file_import
 from dashtam.application.imports.file_import import Destination, SentFile
 from dashtam.application.ports import Services
@@ -74,7 +72,7 @@ def _commits(
     every = _recorder(services, _user(services, "a@example.org"), accounts, last_on)
     one = _recorder(services, _user(services, "c@example.org"), 1, last_on)
     with _bare(home) as bare:
-        rounds = [[_rate(commit, seconds) for commit in (every, one, bare)] for _ in range(_ROUNDS)]
+        rounds = [[rate(commit, seconds) for commit in (every, one, bare)] for _ in range(_ROUNDS)]
     whole, single, plain = zip(*rounds, strict=True)
     return statistics.median(whole), statistics.median(single), statistics.median(plain)
 
@@ -126,7 +124,8 @@ def _bare(home: Home) -> Iterator[Callable[[], None]]:
         yield commit
 
 
-def _rate(commit: Callable[[], None], seconds: float) -> float:
+def rate(commit: Callable[[], None], seconds: float) -> float:
+    """Return how often it is called in a second, one call after the other."""
     began, count = time.perf_counter(), 0
     while (took_s := time.perf_counter() - began) < seconds:
         commit()
@@ -145,16 +144,4 @@ def _command_s(home: Home, content: bytes) -> float:
     """Return how long the command takes to import the file, from its start to its end."""
     file = Path(home.data) / "balances.csv"
     file.write_bytes(content)
-    began = time.perf_counter()
-    _run(home, "--user", _EMAIL, "import", str(file))
-    return time.perf_counter() - began
-
-
-def _run(home: Home, *words: str) -> None:
-    subprocess.run(  # noqa: S603 - words of our own
-        [sys.executable, "-m", "dashtam", *words],
-        cwd=home.data,
-        env=environment(home.settings),
-        check=True,
-        capture_output=True,
-    )
+    return run_s(home, "--user", _EMAIL, "import", str(file))

