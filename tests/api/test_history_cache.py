@@ -26,13 +26,13 @@ from dashtam.application.history.verification import verify
 from dashtam.bootstrap.background_tasks import BackgroundTasks
 from dashtam.database.engine import open_engine
 from dashtam.database.history_cache import history_cache
+from dashtam.database.history_cache.chunk_rows import CHUNK_SIZE
 from dashtam.database.history_cache.drivers import (
     CacheMissError,
     PostgresqlDriver,
     PreparedStatement,
     SqliteDriver,
 )
-from dashtam.database.history_cache.history_chunks import CHUNK_SIZE
 from dashtam.database.tables import account_heads, history_chunks
 from dashtam.database.unit_of_work import Database
 from dashtam.domain.account import AccountId

@@ -13,8 +13,8 @@ MOST = {
     "history from the rows": 25,
     "history from the cache": 16,
     "kept answer": 8,
-    "import": 40,
-    "scheduled sync": 29,
+    "import": 41,
+    "scheduled sync": 30,
 }
 
 

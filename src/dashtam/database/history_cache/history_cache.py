@@ -32,8 +32,8 @@ from dashtam.database.history_cache.chunk_format import (
     Segment,
     chunk_place,
 )
+from dashtam.database.history_cache.chunk_rows import CHUNK_SIZE
 from dashtam.database.history_cache.drivers import CacheMissError, Driver, Row, Values
-from dashtam.database.history_cache.history_chunks import CHUNK_SIZE
 from dashtam.database.people.api_tokens import USE_RECORDED_EVERY
 from dashtam.database.tables import (
     account_heads,

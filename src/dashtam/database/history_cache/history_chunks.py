@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, update
 from structlog import get_logger
@@ -19,21 +19,22 @@ from dashtam.database.history_cache.chunk_format import (
     DamagedError,
     ForgedError,
     Segment,
-    chunk_place,
+)
+from dashtam.database.history_cache.chunk_rows import (
+    CHUNK_SIZE,
+    Chunk,
+    RenderedSnapshot,
+    place_of,
+    render_after,
+    render_snapshot,
+    split_chunk,
 )
 from dashtam.database.repository import AnyRow
 from dashtam.database.tables import history_chunks
 from dashtam.domain.account import Account, AccountId
-from dashtam.domain.history.balance_history import ChangedSnapshot
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot
-from dashtam.domain.money import Change, Money
-from dashtam.domain.period import MIN_INSTANT, to_microseconds
-
-CHUNK_SIZE: Final = 96
-"""The fewest snapshots of a chunk, but for the last one of an account.
-
-At some 35 bytes each, a compressed chunk of this size fits a page of the database.
-"""
+from dashtam.domain.money import Money
+from dashtam.domain.period import MIN_INSTANT
 
 # The snapshots that one account collects before its chunks are written.
 _MOST_PENDING: Final = 64 * CHUNK_SIZE
@@ -50,41 +51,6 @@ class CacheState(Enum):
     FORGED = auto()
 
 
-class _Rendered(NamedTuple):
-    """The JSON of a snapshot with a comma behind it, and the instant of its capture."""
-
-    at: datetime
-    content: bytes
-
-
-@dataclass(slots=True)
-class _Chunk:
-    """The snapshots captured after an instant, None for the first chunk of an account."""
-
-    after_at: datetime | None
-    snapshots: list[_Rendered]
-    # The content of further snapshots before those, and their count.
-    begin: bytes = b""
-    begin_count: int = 0
-
-    @property
-    def count(self) -> int:
-        return self.begin_count + len(self.snapshots)
-
-    def row_of(self, account_id: AccountId, chunk_format: ChunkFormat) -> dict[str, object]:
-        content = self.begin + b"".join(rendered.content for rendered in self.snapshots)
-        # A full chunk is compressed once, the last one at every capture.
-        segment = Segment.of(content, is_thorough=self.count >= CHUNK_SIZE)
-        key = self.after_at, self.snapshots[-1].at, self.count
-        return {
-            "account_id": account_id,
-            "after_at": self.after_at,
-            "last_at": self.snapshots[-1].at,
-            "snapshots": self.count,
-            "segment": chunk_format.seal_segment(segment, _place(account_id, *key)),
-        }
-
-
 @dataclass(slots=True)
 class _Pending:
     """Changes of one account's history that its chunks do not have yet.
@@ -98,7 +64,7 @@ class _Pending:
     head: AccountHead
     written_until: datetime | None
     newest: Money | None = None
-    appended: list[_Rendered] = field(default_factory=list)
+    appended: list[RenderedSnapshot] = field(default_factory=list)
     inserted: set[datetime] = field(default_factory=set)
     is_rebuilt: bool = False
 
@@ -146,7 +112,7 @@ class HistoryChunks:
                 pending.inserted.add(at)
                 pending.is_rebuilt = len(pending.inserted) > _MOST_PENDING
             else:
-                pending.appended.append(_render(self._format, pending.newest, snapshot))
+                pending.appended.append(render_snapshot(self._format, pending.newest, snapshot))
                 pending.newest, head.chunked_until = snapshot.balance, at
         if len(pending.appended) >= _MOST_PENDING:
             self._append(self._format, [pending])
@@ -224,7 +190,7 @@ class HistoryChunks:
             one.appended = []
             if chunk is None:
                 continue
-            first, *others = [part.row_of(account_id, chunk_format) for part in _split(chunk)]
+            first, *others = [part.row_of(account_id, chunk_format) for part in split_chunk(chunk)]
             if chunk.begin:
                 key = {"of": account_id, "until": one.written_until}
                 extended.append({f"new_{name}": value for name, value in first.items()} | key)
@@ -241,7 +207,7 @@ class HistoryChunks:
 
     def _continue(
         self, chunk_format: ChunkFormat, pending: _Pending, last: AnyRow | None
-    ) -> _Chunk | None:
+    ) -> Chunk | None:
         """Return the appended snapshots behind those of the last chunk, unless that is full.
 
         Return None where the last chunk cannot be continued.
@@ -251,19 +217,19 @@ class HistoryChunks:
             pending.is_rebuilt = True
             return None
         if last is None:
-            return _Chunk(None, appended)
+            return Chunk(None, appended)
         try:
             segment = self._open(chunk_format, last)
             # Snapshots of one instant share a chunk: an instant is the end of a chunk.
             if last.snapshots < CHUNK_SIZE or appended[0].at == last.last_at:
-                return _Chunk(last.after_at, appended, segment.inflate(), last.snapshots)
+                return Chunk(last.after_at, appended, segment.inflate(), last.snapshots)
         except DamagedError:
             pending.is_rebuilt = True
             return None
         except ForgedError:
             self._distrust(pending.head)
             return None
-        return _Chunk(last.last_at, appended)
+        return Chunk(last.last_at, appended)
 
     def _insert(self, chunk_format: ChunkFormat, pending: Sequence[_Pending]) -> None:
         """Write the chunks again in which snapshots were inserted, and no other ones."""
@@ -291,9 +257,9 @@ class HistoryChunks:
         found = self._snapshots.in_ranges([bounds for _, bounds in ranges])
         rows: list[dict[str, object]] = []
         for (one, bounds), snapshots in zip(ranges, found, strict=True):
-            rendered = list(_render_after(chunk_format, bounds.after_at, snapshots))
+            rendered = list(render_after(chunk_format, bounds.after_at, snapshots))
             is_last = bounds.last_at == one.head.chunked_until
-            chunks = _split(_Chunk(bounds.after_at, rendered), is_last=is_last)
+            chunks = split_chunk(Chunk(bounds.after_at, rendered), is_last=is_last)
             rows += [chunk.row_of(one.account.id, chunk_format) for chunk in chunks]
             if is_last:
                 latest = rendered[-1].content[:-1]
@@ -353,8 +319,10 @@ class HistoryChunks:
                 previous = at
         return runs
 
-    def _render_all(self, chunk_format: ChunkFormat, account_id: AccountId) -> Iterator[_Rendered]:
-        return _render_after(chunk_format, None, self._snapshots.since(account_id, MIN_INSTANT))
+    def _render_all(
+        self, chunk_format: ChunkFormat, account_id: AccountId
+    ) -> Iterator[RenderedSnapshot]:
+        return render_after(chunk_format, None, self._snapshots.since(account_id, MIN_INSTANT))
 
     def _all_chunks(self, account_id: AccountId) -> Sequence[AnyRow]:
         statement = select(history_chunks).where(_c.account_id == account_id)
@@ -374,7 +342,7 @@ class HistoryChunks:
         return False
 
     def _open(self, chunk_format: ChunkFormat, row: AnyRow) -> Segment:
-        place = _place(row.account_id, row.after_at, row.last_at, row.snapshots)
+        place = place_of(row.account_id, row.after_at, row.last_at, row.snapshots)
         return chunk_format.open_segment(row.segment, place)
 
     def _replace(self, deleted: Iterable[AnyRow], rows: Sequence[dict[str, object]]) -> None:
@@ -390,47 +358,6 @@ class HistoryChunks:
     def _distrust(self, head: AccountHead) -> None:
         _log.error("history_chunks_forged", account_id=str(head.account_id))
         head.is_distrusted = True
-
-
-def _split(chunk: _Chunk, *, is_last: bool = True) -> Iterator[_Chunk]:
-    """Yield the chunk in parts of about ``CHUNK_SIZE``, none smaller but the account's last."""
-    while True:
-        cut = max(CHUNK_SIZE - chunk.begin_count, 1)
-        snapshots = chunk.snapshots
-        while cut < len(snapshots) and snapshots[cut].at == snapshots[cut - 1].at:
-            cut += 1
-        left = len(snapshots) - cut
-        if left <= 0 or (left < CHUNK_SIZE and not is_last):
-            yield chunk
-            return
-        yield _Chunk(chunk.after_at, snapshots[:cut], chunk.begin, chunk.begin_count)
-        chunk = _Chunk(snapshots[cut - 1].at, snapshots[cut:])
-
-
-def _render_after(
-    chunk_format: ChunkFormat, after_at: datetime | None, snapshots: Iterable[BalanceSnapshot]
-) -> Iterator[_Rendered]:
-    """Yield the snapshots captured after an instant; those up to it come before."""
-    balance: Money | None = None
-    for snapshot in snapshots:
-        if after_at is None or snapshot.captured_at > after_at:
-            yield _render(chunk_format, balance, snapshot)
-        balance = snapshot.balance
-
-
-def _render(
-    chunk_format: ChunkFormat, previous: Money | None, snapshot: BalanceSnapshot
-) -> _Rendered:
-    change = None if previous is None else Change.between(previous, snapshot.balance)
-    content = chunk_format.render(ChangedSnapshot(snapshot, change)) + b","
-    return _Rendered(snapshot.captured_at, content)
-
-
-def _place(
-    account_id: AccountId, after_at: datetime | None, last_at: datetime, count: int
-) -> bytes:
-    after_us = None if after_at is None else to_microseconds(after_at)
-    return chunk_place(account_id, after_us, to_microseconds(last_at), count)
 
 
 _EXTEND: Final[Any] = (

@@ -1,0 +1,99 @@
+"""Chunks of rendered snapshots: how they are filled, split and stored."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from dashtam.database.history_cache.chunk_format import ChunkFormat, Segment, chunk_place
+from dashtam.domain.account import AccountId
+from dashtam.domain.history.balance_history import ChangedSnapshot
+from dashtam.domain.history.balance_snapshot import BalanceSnapshot
+from dashtam.domain.money import Change, Money
+from dashtam.domain.period import to_microseconds
+
+CHUNK_SIZE: Final = 96
+"""The fewest snapshots of a chunk, but for the last one of an account.
+
+At some 35 bytes each, a compressed chunk of this size fits a page of the database.
+"""
+
+
+class RenderedSnapshot(NamedTuple):
+    """The JSON of a snapshot with a comma behind it, and the instant of its capture."""
+
+    at: datetime
+    content: bytes
+
+
+@dataclass(slots=True)
+class Chunk:
+    """The snapshots captured after an instant, None for the first chunk of an account."""
+
+    after_at: datetime | None
+    snapshots: list[RenderedSnapshot]
+    # The content of further snapshots before those, and their count.
+    begin: bytes = b""
+    begin_count: int = 0
+
+    @property
+    def count(self) -> int:
+        """The number of all its snapshots."""
+        return self.begin_count + len(self.snapshots)
+
+    def row_of(self, account_id: AccountId, chunk_format: ChunkFormat) -> dict[str, object]:
+        """Return the row of ``history_chunks`` that holds it."""
+        content = self.begin + b"".join(rendered.content for rendered in self.snapshots)
+        # A full chunk is compressed once, the last one at every capture.
+        segment = Segment.of(content, is_thorough=self.count >= CHUNK_SIZE)
+        key = self.after_at, self.snapshots[-1].at, self.count
+        return {
+            "account_id": account_id,
+            "after_at": self.after_at,
+            "last_at": self.snapshots[-1].at,
+            "snapshots": self.count,
+            "segment": chunk_format.seal_segment(segment, place_of(account_id, *key)),
+        }
+
+
+def split_chunk(chunk: Chunk, *, is_last: bool = True) -> Iterator[Chunk]:
+    """Yield the chunk in parts of about ``CHUNK_SIZE``, none smaller but the account's last."""
+    while True:
+        cut = max(CHUNK_SIZE - chunk.begin_count, 1)
+        snapshots = chunk.snapshots
+        while cut < len(snapshots) and snapshots[cut].at == snapshots[cut - 1].at:
+            cut += 1
+        left = len(snapshots) - cut
+        if left <= 0 or (left < CHUNK_SIZE and not is_last):
+            yield chunk
+            return
+        yield Chunk(chunk.after_at, snapshots[:cut], chunk.begin, chunk.begin_count)
+        chunk = Chunk(snapshots[cut - 1].at, snapshots[cut:])
+
+
+def render_after(
+    chunk_format: ChunkFormat, after_at: datetime | None, snapshots: Iterable[BalanceSnapshot]
+) -> Iterator[RenderedSnapshot]:
+    """Yield the snapshots captured after an instant; those up to it come before."""
+    balance: Money | None = None
+    for snapshot in snapshots:
+        if after_at is None or snapshot.captured_at > after_at:
+            yield render_snapshot(chunk_format, balance, snapshot)
+        balance = snapshot.balance
+
+
+def render_snapshot(
+    chunk_format: ChunkFormat, previous: Money | None, snapshot: BalanceSnapshot
+) -> RenderedSnapshot:
+    """Return the snapshot with its change since the balance before it."""
+    change = None if previous is None else Change.between(previous, snapshot.balance)
+    content = chunk_format.render(ChangedSnapshot(snapshot, change)) + b","
+    return RenderedSnapshot(snapshot.captured_at, content)
+
+
+def place_of(
+    account_id: AccountId, after_at: datetime | None, last_at: datetime, count: int
+) -> bytes:
+    """Return the place of a chunk, for which alone its digest is valid."""
+    after_us = None if after_at is None else to_microseconds(after_at)
+    return chunk_place(account_id, after_us, to_microseconds(last_at), count)
