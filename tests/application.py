@@ -40,7 +40,9 @@ PASSWORD = "a pelican under nine bridges"  # noqa: S105 - nobody's
 ADDRESS = "192.0.2.7"
 Stub = Callable[[Services], Services]
 """Replaces some of the application's services."""
-UNLIMITED = dict.fromkeys(("API_READ", "API_WRITE", "SYNC", "AUTH"), "100000/100000")
+UNLIMITED = dict.fromkeys(
+    ("API_READ", "API_WRITE", "SYNC", "AUTH", "UNAUTHENTICATED"), "100000/100000"
+)
 
 
 @dataclass

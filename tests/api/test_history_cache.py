@@ -434,6 +434,10 @@ def test_the_first_instant_there_is_has_no_chunk_before_it(
     with capture_logs() as logs:
         assert_same(ada, plain, [whole])
     assert fast_answers == [True, True]
+    ada.type(account_id, "4", "0001-01-01T00:00:00Z")
+    assert_same(ada, plain, [whole])
+    assert all(fast_answers)
+    assert ada.get(whole).json()["start_balance"] == "4.00"
     assert "history_chunks_damaged" not in {log["event"] for log in logs}
 
 

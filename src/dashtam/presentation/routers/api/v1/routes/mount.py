@@ -138,7 +138,7 @@ class Endpoint:
     def __init__(
         self,
         routes: Mapping[str, Route],
-        pipeline: Callable[[Route, Request], Pipeline],
+        pipeline: Callable[..., Pipeline],
         problems: Problems,
         trusted_proxies: Networks,
         workers: Workers,
@@ -158,16 +158,17 @@ class Endpoint:
         if route is None:
             response = self._problems.method_response(scope, self._allow)
         else:
+            find_address = partial(client_address, http, self._trusted_proxies)
             request = Request(
                 method=http.method,
                 path=scope["path"],
                 path_values=http.path_params,
                 query=scope["query_string"],
                 headers=http.headers,
-                address=client_address(http, self._trusted_proxies) if route.uses_address else "",
+                address=find_address() if route.uses_address else "",
                 trace_id=getattr(http.state, "trace_id", ""),
             )
-            pipeline = self._pipeline(route, request)
+            pipeline = self._pipeline(route, request, find_address=find_address)
             try:
                 response = await self._run(pipeline, route, http, request)
             except DashtamError as error:

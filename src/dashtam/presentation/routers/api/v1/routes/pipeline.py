@@ -1,7 +1,7 @@
 """The steps of every request: authenticate, spend its rate limit, read, perform, respond."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -12,10 +12,10 @@ import msgspec
 from starlette.responses import Response as HttpResponse
 from starlette.responses import StreamingResponse
 
-from dashtam.application.people import sessions
+from dashtam.application.people import api_tokens, sessions
 from dashtam.application.people.api_tokens import TokenUsage
 from dashtam.application.ports import Services
-from dashtam.application.rate_limits import RateLimitResult, bucket_address
+from dashtam.application.rate_limits import UNAUTHENTICATED, RateLimitResult, bucket_address
 from dashtam.application.syncs.syncs import SyncFailed, SyncInterrupted, SyncRunning
 from dashtam.database.people.idempotency_keys import StoredResponse
 from dashtam.database.unit_of_work import UnitOfWork
@@ -60,12 +60,14 @@ class Pipeline:
         services: Services,
         problems: Problems,
         token_usage: TokenUsage,
+        find_address: Callable[[], str],
     ) -> None:
         self._route = route
         self._request = request
         self._services = services
         self._problems = problems
         self._token_usage = token_usage
+        self._find_address = find_address
         self._policy = services.options.rate_policies[route.rate_limit.name]
         self._caller: Principal | None = None
         self._spent: RateLimitResult | None = None
@@ -77,9 +79,10 @@ class Pipeline:
         if self._route.transaction is not Transaction.READ:
             self.admit()
             return self._perform()
+        token = self._read_token()
         # One transaction for token and handler; only reads take API tokens.
         with self._services.database.read() as work:
-            self._caller = self._authenticate(work)
+            self._caller = self._authenticate(work, token)
             self._check_request()
             response = self._route.handler(self._build_context(work))
         if self._caller.unrecorded_token_id is not None:
@@ -89,8 +92,9 @@ class Pipeline:
     def admit(self) -> None:
         """Authenticate the caller, and check all that needs no body."""
         if self._route.auth is not Auth.NOBODY:
+            token = self._read_token()
             with self._services.database.read() as work:
-                self._caller = self._authenticate(work)
+                self._caller = self._authenticate(work, token)
         self._check_request()
 
     def run_with_body(self, request: Request) -> HttpResponse:
@@ -107,11 +111,33 @@ class Pipeline:
             headers=self._with_common_headers(_location(_sync_path(error))),
         )
 
-    def _authenticate(self, work: UnitOfWork) -> Principal:
+    def _read_token(self) -> str:
+        """Return the request's token; one that cannot be valid costs no transaction."""
         scheme, _, token = self._request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
+        token = token.strip()
+        is_bearer = scheme.lower() == "bearer" and bool(token)
+        if is_bearer and not token.startswith(api_tokens.PREFIX):
+            is_bearer = self._services.signer.verify(token, self._services.clock()) is not None
+        if not is_bearer:
+            self._limit_refusals()
             raise Unauthorized
-        return sessions.authenticate(work, self._services.signer, token.strip())
+        return token
+
+    def _authenticate(self, work: UnitOfWork, token: str) -> Principal:
+        try:
+            return sessions.authenticate(work, self._services.signer, token)
+        except Unauthorized:
+            self._limit_refusals()
+            raise
+
+    def _limit_refusals(self) -> None:
+        """Spend a refused token from its client's address, so that nobody tries many of them."""
+        policy = self._services.options.rate_policies[UNAUTHENTICATED.name]
+        bucket = f"address:{bucket_address(self._find_address())}"
+        spent = self._services.buckets.spend(policy, bucket)
+        if spent.retry_after_s is not None:
+            self._spent = spent
+            raise RateLimited(spent.retry_after_s)
 
     def _check_request(self) -> None:
         """Spend from the rate limit, read the parameters, and check the headers and the token.
