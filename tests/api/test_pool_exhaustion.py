@@ -3,6 +3,8 @@
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from threading import Event, Semaphore
 
 import psycopg
 import pytest
@@ -11,7 +13,10 @@ from sqlalchemy import Engine, text
 
 from api.problem_assertions import assert_problem
 from application import UNLIMITED, App, Applications, Person
+from dashtam.application.ports import Services
+from dashtam.application.rate_limits import Buckets, RateLimitResult, RatePolicy
 from dashtam.database.engine import open_engine
+from dashtam.domain.user import UserId
 from dashtam.presentation.routers.api.v1.routes import mount
 
 POOL = 4
@@ -99,3 +104,43 @@ def test_no_statement_runs_for_ever(database_url: str) -> None:
 @pytest.mark.parametrize("threads", [5, 10, 100])
 def test_no_more_threads_work_than_there_are_connections(threads: int) -> None:
     assert sum(mount.Workers(threads).limits) < threads
+
+
+@dataclass
+class GatedBuckets:
+    """Buckets that keep the requests of one user waiting until a gate opens."""
+
+    inner: Buckets
+    user_id: UserId | None = None
+    gate: Event = field(default_factory=Event)
+    waiting: Semaphore = field(default_factory=lambda: Semaphore(0))
+    may_wait: bool = True
+
+    def spend(self, policy: RatePolicy, key: str, tokens: int = 1) -> RateLimitResult:
+        if key == f"user:{self.user_id}":
+            self.waiting.release()
+            assert self.gate.wait(60)
+        return self.inner.spend(policy, key, tokens)
+
+
+def test_many_requests_of_one_user_keep_nobody_else_waiting(applications: Applications) -> None:
+    made: list[GatedBuckets] = []
+
+    def gated(services: Services) -> Services:
+        made.append(GatedBuckets(services.buckets))
+        return replace(services, buckets=made[-1])
+
+    app = applications.open(gated, database_pool=10, rate_limits=UNLIMITED)
+    ada, bob = app.person("ada@example.com"), app.person("bob@example.com")
+    buckets = made[-1]
+    buckets.user_id = ada.id
+    readers, _, _ = mount.Workers(10).limits
+    with ThreadPoolExecutor(20) as crowd:
+        asked = [crowd.submit(ada.get, "/accounts") for _ in range(20)]
+        for _ in range(int(readers) // 2):
+            assert buckets.waiting.acquire(timeout=30)
+        # Half of the readers are hers, and none of them gets further.
+        assert [bob.get("/accounts").status_code for _ in range(5)] == [200] * 5
+        assert not buckets.waiting.acquire(timeout=0.1)
+        buckets.gate.set()
+        assert [answer.result(60).status_code for answer in asked] == [200] * 20

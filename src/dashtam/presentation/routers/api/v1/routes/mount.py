@@ -2,10 +2,12 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeVar
+from weakref import WeakValueDictionary
 
 import anyio.to_thread
 import msgspec
@@ -18,6 +20,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.routing import Route as HttpRoute
 from starlette.types import Receive, Scope, Send
 
+from dashtam.application.people import api_tokens
 from dashtam.application.people.api_tokens import TokenUsage
 from dashtam.application.ports import Services
 from dashtam.application.rate_limits import AUTH
@@ -55,7 +58,8 @@ def mount(
 
     At most ``threads`` requests are worked on at once, one for each connection to the database: of
     ten, four read, three write, and two sign in, which is slow on purpose. No kind keeps another
-    waiting; with fewer than five threads each kind still has one.
+    waiting; with fewer than five threads each kind still has one. One user has at most half of the
+    threads of a kind, so that many requests of one user wait for each other alone.
     """
     by_path: dict[str, dict[str, Route]] = {}
     for route in routes:
@@ -63,13 +67,20 @@ def mount(
     workers = Workers(threads)
     pipeline = partial(Pipeline, services=services, problems=problems, token_usage=token_usage)
 
+    def find_caller(authorization: str) -> str:
+        token = authorization.partition(" ")[2].strip()
+        if token.startswith(api_tokens.PREFIX):
+            return token
+        principal = services.signer.verify(token, services.clock())
+        return "" if principal is None else str(principal.user_id)
+
     def literals_first(path: str) -> list[tuple[bool, str]]:
         return [(segment.startswith("{"), segment) for segment in path.split("/")]
 
     return [
         HttpRoute(
             BASE_PATH + path,
-            Endpoint(by_path[path], pipeline, problems, trusted_proxies, workers),
+            Endpoint(by_path[path], pipeline, problems, trusted_proxies, workers, find_caller),
         )
         for path in sorted(by_path, key=literals_first)
     ]
@@ -100,6 +111,9 @@ class Workers:
         # These hold no connection while they wait for a provider, which may take a minute.
         self._asking_providers = anyio.CapacityLimiter(max(4, threads // 2))
         self._unlimited = anyio.CapacityLimiter(math.inf)
+        self._shares: WeakValueDictionary[tuple[int, str], anyio.CapacityLimiter] = (
+            WeakValueDictionary()
+        )
 
     @property
     def limits(self) -> list[float]:
@@ -108,9 +122,16 @@ class Workers:
         return [kind.total_tokens for kind in kinds]
 
     async def run(
-        self, route: Route, step: Callable[..., T], *args: object, writes: bool = False
+        self,
+        route: Route,
+        step: Callable[..., T],
+        *args: object,
+        writes: bool = False,
+        caller: str = "",
     ) -> T:
         """Call a step of the pipeline in a thread, and return its result.
+
+        ``caller`` is the user or the token that has the request, empty where nobody signed in.
 
         Raises:
             Busy: no thread became free for as long as a request waits.
@@ -120,16 +141,41 @@ class Workers:
             limiter = self._signing_in
         if route.asks_providers and writes:
             limiter = self._asking_providers
-        borrower = object()
-        try:
-            with anyio.fail_after(_WRITE_WITHIN_S if writes else _READ_WITHIN_S):
-                await limiter.acquire_on_behalf_of(borrower)
-        except TimeoutError:
-            raise Busy from None
-        try:
+        share = self._share_of(caller, limiter)
+        within_s = _WRITE_WITHIN_S if writes else _READ_WITHIN_S
+        until = anyio.current_time() + within_s
+        async with _taken(share, until), _taken(limiter, until):
             return await anyio.to_thread.run_sync(step, *args, limiter=self._unlimited)
-        finally:
-            limiter.release_on_behalf_of(borrower)
+
+    def _share_of(self, caller: str, limiter: anyio.CapacityLimiter) -> anyio.CapacityLimiter:
+        """Return the caller's share of the threads of one kind."""
+        if not caller:
+            return self._unlimited
+        key = id(limiter), caller
+        share = self._shares.get(key)
+        if share is None:
+            share = anyio.CapacityLimiter(max(1, int(limiter.total_tokens) // 2))
+            self._shares[key] = share
+        return share
+
+
+@asynccontextmanager
+async def _taken(limiter: anyio.CapacityLimiter, until: float) -> AsyncIterator[None]:
+    """Hold one of the limiter's tokens.
+
+    Raises:
+        Busy: none became free in time.
+    """
+    borrower = object()
+    try:
+        with anyio.fail_after(until - anyio.current_time()):
+            await limiter.acquire_on_behalf_of(borrower)
+    except TimeoutError:
+        raise Busy from None
+    try:
+        yield
+    finally:
+        limiter.release_on_behalf_of(borrower)
 
 
 class Endpoint:
@@ -142,12 +188,14 @@ class Endpoint:
         problems: Problems,
         trusted_proxies: Networks,
         workers: Workers,
+        find_caller: Callable[[str], str],
     ) -> None:
         self._routes = routes
         self._pipeline = pipeline
         self._problems = problems
         self._trusted_proxies = trusted_proxies
         self._workers = workers
+        self._find_caller = find_caller
         methods = {*routes, "OPTIONS"} | ({"HEAD"} if "GET" in routes else set())
         self._allow = ", ".join(sorted(methods))
 
@@ -183,19 +231,21 @@ class Endpoint:
     async def _run(
         self, pipeline: Pipeline, route: Route, http: HttpRequest, request: Request
     ) -> Response:
+        caller = self._find_caller(http.headers.get("authorization", ""))
+        run = partial(self._workers.run, route, caller=caller)
         if route.takes_body:
-            await self._workers.run(route, pipeline.admit)
+            await run(pipeline.admit)
             if route.upload is not None:
                 body, fingerprint = await _read_upload(http)
             else:
                 body, fingerprint = await _read_json(http, may_be_empty=route.body_is_optional)
             request = replace(request, body=body, fingerprint=fingerprint)
             try:
-                return await self._workers.run(route, pipeline.run_with_body, request, writes=True)
+                return await run(pipeline.run_with_body, request, writes=True)
             finally:
                 await http.close()
         writes = route.transaction is not Transaction.READ
-        response = await self._workers.run(route, pipeline.run, writes=writes)
+        response = await run(pipeline.run, writes=writes)
         if isinstance(response, EventStream):
             if http.method == "HEAD":
                 return Response(headers=response.headers, media_type=response.media_type)
