@@ -26,6 +26,8 @@ _ACQUIRE_TIMEOUT_S: Final = 5.0
 _CONNECT_TIMEOUT_S: Final = 5.0
 _COMMAND_TIMEOUT_S: Final = 10.0
 _CLOSE_TIMEOUT_S: Final = 2.0
+# SQLite's own 2 MiB hold the upper levels of the indexes of a million snapshots, not of ten.
+_CACHE_KIB: Final = 32 * 1024
 # After a failure every read is a miss for this long, so that one request alone waits for a timeout.
 _PAUSE_S: Final = 1.0
 
@@ -131,6 +133,7 @@ class SqliteDriver:
                 self._path, timeout=0, isolation_level=None, check_same_thread=False
             )
             connection.execute("PRAGMA query_only = ON")
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             self._connection = connection
             self._connects += 1
         return self._connection
