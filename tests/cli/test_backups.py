@@ -1,4 +1,5 @@
 import fcntl
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -6,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import EMAIL, CommandLine
+from dashtam.database import migrate
+from dashtam.database.engine import WRITES, open_engine
 
 # Dashtam copies files, and only SQLite keeps its database in one.
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -48,6 +51,25 @@ def test_a_folder_without_a_backup_is_refused(terminal: CommandLine, tmp_path: P
 def test_upgrading_reports_the_revision(empty: CommandLine) -> None:
     assert empty("db", "upgrade").startswith("The schema ")
     assert "already" in empty("db", "upgrade")
+
+
+def test_a_database_of_another_version_is_refused_and_left_as_it_is(
+    terminal: CommandLine, database_url: str
+) -> None:
+    engine = open_engine(database_url)
+    with engine.execution_options(**{WRITES: True}).begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
+    for words in (("db", "upgrade"), ("users", "list"), ("balances",)):
+        refusal = terminal.refused(*words)
+        assert "revision 0002" in refusal
+        assert "left as it is" in refusal
+    (check,) = [one for one in json.loads(terminal.run("--json", "doctor").stdout)["checks"]
+                if one["name"] == "database"]  # fmt: skip
+    assert check["is_well"] is False
+    with engine.connect() as connection:
+        assert migrate.revision(connection) == "0002"
+    engine.dispose()
+    assert not (terminal.data / "backups").exists()
 
 
 @pytest.fixture

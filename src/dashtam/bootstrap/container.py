@@ -200,6 +200,7 @@ class Container:
     def upgrade(self) -> tuple[str | None, str]:
         """Upgrade the schema, after a backup of a SQLite database that holds anything."""
         self._lock_data_folder()
+        migrate.check_revision(self.engine)
         is_file = sqlite_path(self.settings.database) is not None
         if is_file and not health.is_current(self.engine) and health.has_users(self.engine):
             self.backup(self.settings.data / "backups")

@@ -51,7 +51,8 @@ def check_database(engine: Engine) -> Check:
     if not health.is_reachable(engine):
         return _check("database", "It does not answer.", "Is DASHTAM_DATABASE_URL right?")
     if not health.is_current(engine):
-        return _check("database", "Its schema is not today's.", "Run `dashtam db upgrade`.")
+        advice = "Run `dashtam db upgrade`, which says more where it cannot."
+        return _check("database", "Its schema is not today's.", advice)
     return _check("database", f"{engine.dialect.name}, its schema is today's.")
 
 

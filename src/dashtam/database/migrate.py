@@ -6,12 +6,26 @@ from sqlalchemy import Connection, Engine, inspect, select, text
 from sqlalchemy.sql import column, table
 
 from dashtam.database.engine import WRITES, open_engine
+from dashtam.domain.errors import DashtamError
 
-HEAD = "0001"
+HEAD = "0004"
 """The newest revision. A database at this revision starts without loading Alembic."""
+
+_REVISIONS = (None, HEAD)
+"""Every revision that can be upgraded, the newest last; None is that of an empty database."""
 
 _LOCK = 0x64617368_74616D
 _version = table("alembic_version", column("version_num"))
+
+
+class UnknownRevision(DashtamError):
+    """The database was made by a version that this one does not know."""
+
+    def __init__(self, found: str | None) -> None:
+        super().__init__(
+            f"This database has the schema of another version of Dashtam (revision {found}). It was"
+            " left as it is: use it with the version that made it, or name another database."
+        )
 
 
 def revision(connection: Connection) -> str | None:
@@ -19,6 +33,19 @@ def revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.scalar(select(_version.c.version_num))
+
+
+def check_revision(engine: Engine) -> str | None:
+    """Return the database's revision, None for an empty database.
+
+    Raises:
+        UnknownRevision: a newer or a development version made it.
+    """
+    with engine.connect() as connection:
+        found = revision(connection)
+    if found not in _REVISIONS:
+        raise UnknownRevision(found)
+    return found
 
 
 def upgrade(url: str) -> str | None:
@@ -34,9 +61,12 @@ def upgrade(url: str) -> str | None:
 
 
 def upgrade_engine(engine: Engine) -> str | None:
-    """Upgrade the engine's database as ``upgrade`` does."""
-    with engine.connect() as connection:
-        before = revision(connection)
+    """Upgrade the engine's database as ``upgrade`` does.
+
+    Raises:
+        UnknownRevision: a newer or a development version made it.
+    """
+    before = check_revision(engine)
     if before == HEAD:
         return before
     with engine.execution_options(**{WRITES: True}).begin() as connection:

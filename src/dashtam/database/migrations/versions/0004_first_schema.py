@@ -5,7 +5,8 @@ from alembic import op
 
 from dashtam.database.column_types import NAME, Amount, Id, Instant, Source
 
-revision = "0001"
+# The numbers before belong to development versions, whose databases are not upgraded.
+revision = "0004"
 down_revision = None
 
 # Append-only tables, each with the query for a row's owner. Only an erasure of that owner, written
