@@ -154,7 +154,7 @@ class Workers:
         key = id(limiter), caller
         share = self._shares.get(key)
         if share is None:
-            share = anyio.CapacityLimiter(max(1, int(limiter.total_tokens) // 2))
+            share = anyio.CapacityLimiter((int(limiter.total_tokens) + 1) // 2)
             self._shares[key] = share
         return share
 
