@@ -67,6 +67,8 @@ def test_code_is_sent_compressed_to_clients_that_accept_it(
         plain = client.get(path, headers={"accept-encoding": "identity"})
         assert packed.headers["content-encoding"] == "gzip"
         assert "content-encoding" not in plain.headers
+        refused = client.get(path, headers={"accept-encoding": "gzip;q=0"})
+        assert "content-encoding" not in refused.headers
         assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
         assert int(packed.headers["content-length"]) < int(plain.headers["content-length"])
         assert packed.content == plain.content

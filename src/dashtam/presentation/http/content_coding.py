@@ -1,7 +1,7 @@
 """Compressed responses: which coding a client takes, and a validator of each (RFC 9110)."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,15 +15,22 @@ MIN_BYTES: Final = 1024
 """A smaller body fits one packet of the network, compressed or not."""
 
 _FAST: Final = 1
-_ZERO_WEIGHT: Final = re.compile(r"q\s*=\s*0(\.0{0,3})?")
+_ZERO_WEIGHT: Final = re.compile(r"q\s*= *[0.][0. ]*")
+
+
+def parse_accept(header: str) -> Iterator[tuple[str, bool]]:
+    """Yield each entry of ``Accept`` or ``Accept-Encoding`` in small letters, and its permission.
+
+    An entry with the weight 0 refuses.
+    """
+    for entry in header.lower().split(","):
+        name, *options = (part.strip() for part in entry.split(";"))
+        yield name, not any(map(_ZERO_WEIGHT.fullmatch, options))
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
     """Tell whether the header ``Accept-Encoding`` allows gzip; an empty one does not."""
-    allowed = {}
-    for entry in accept_encoding.lower().split(","):
-        coding, *weight = (part.strip() for part in entry.split(";"))
-        allowed[coding] = not any(map(_ZERO_WEIGHT.fullmatch, weight))
+    allowed = dict(parse_accept(accept_encoding))
     return allowed.get("gzip", allowed.get("*", False))
 
 

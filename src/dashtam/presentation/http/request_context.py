@@ -25,6 +25,12 @@ BASE_PATH: Final = "/api/v1"
 """The beginning of every route's path."""
 
 
+def bearer_token(authorization: str) -> str:
+    """Return the token of the header ``Authorization``, empty where it has none of this scheme."""
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Upload:
     """A form with one file (``file``) and text fields."""

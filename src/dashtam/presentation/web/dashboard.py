@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dashtam.presentation.http.content_coding import accepts_gzip
 from dashtam.presentation.http.problems import Problems
 from dashtam.presentation.routers.system import GetEndpoint
 
@@ -66,7 +67,7 @@ class Dashboard:
         content, packed = self._contents[name], self._contents.get(f"{name}.gz")
         if packed is not None:
             headers["Vary"] = "Accept-Encoding"
-            if "gzip" in request.headers.get("accept-encoding", ""):
+            if accepts_gzip(request.headers.get("accept-encoding", "")):
                 content, headers["Content-Encoding"] = packed, "gzip"
         media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
         if name.endswith(".webmanifest"):

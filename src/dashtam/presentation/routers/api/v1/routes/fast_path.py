@@ -24,7 +24,7 @@ from dashtam.domain.errors import DashtamError
 from dashtam.domain.user import Principal
 from dashtam.presentation.http.content_coding import EncodedBody, accepts_gzip, encode_body
 from dashtam.presentation.http.parameters import read_parameters
-from dashtam.presentation.http.request_context import BASE_PATH, FastRequest
+from dashtam.presentation.http.request_context import BASE_PATH, FastRequest, bearer_token
 from dashtam.presentation.routers.api.v1.routes.pipeline import (
     check_accept,
     etag_matches,
@@ -167,10 +167,7 @@ class FastPath:
         self, route: _FastRoute, account_id: str, key: Key, now: datetime
     ) -> CachedResponse:
         _, query, authorization, accept, coding = key
-        scheme, _, credentials = authorization.partition(b" ")
-        if scheme.lower() != b"bearer":
-            raise CacheMissError
-        token = credentials.strip().decode("latin-1")
+        token = bearer_token(authorization.decode("latin-1"))
         principal: Principal | None = None
         if token.startswith(api_tokens.PREFIX):
             credential = Credential(now, token_hash=api_tokens.hash_token(token))

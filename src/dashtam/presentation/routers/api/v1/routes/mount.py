@@ -27,7 +27,7 @@ from dashtam.application.rate_limits import AUTH
 from dashtam.domain.errors import DashtamError, Invalid, Unavailable, Unprocessable
 from dashtam.presentation.http.client_ip import Networks, client_address
 from dashtam.presentation.http.problems import UNSUPPORTED_MEDIA_TYPE, HttpError, Problems
-from dashtam.presentation.http.request_context import BASE_PATH, Request, Upload
+from dashtam.presentation.http.request_context import BASE_PATH, Request, Upload, bearer_token
 from dashtam.presentation.routers.api.v1.routes.event_stream import EventStream
 from dashtam.presentation.routers.api.v1.routes.pipeline import Pipeline
 from dashtam.presentation.routers.api.v1.routes.route import Route, Transaction
@@ -68,7 +68,7 @@ def mount(
     pipeline = partial(Pipeline, services=services, problems=problems, token_usage=token_usage)
 
     def find_caller(authorization: str) -> str:
-        token = authorization.partition(" ")[2].strip()
+        token = bearer_token(authorization)
         if token.startswith(api_tokens.PREFIX):
             return token
         principal = services.signer.verify(token, services.clock())

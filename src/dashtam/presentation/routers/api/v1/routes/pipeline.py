@@ -1,6 +1,5 @@
 """The steps of every request: authenticate, spend its rate limit, read, perform, respond."""
 
-import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -21,7 +20,7 @@ from dashtam.database.people.idempotency_keys import StoredResponse
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.errors import Conflict, DashtamError, Forbidden, RateLimited, Unauthorized
 from dashtam.domain.user import Principal
-from dashtam.presentation.http.content_coding import accepts_gzip, encode_body
+from dashtam.presentation.http.content_coding import accepts_gzip, encode_body, parse_accept
 from dashtam.presentation.http.parameters import read_parameters
 from dashtam.presentation.http.problems import (
     MEDIA_TYPE,
@@ -31,7 +30,13 @@ from dashtam.presentation.http.problems import (
     problem_type_of,
     replay_problem,
 )
-from dashtam.presentation.http.request_context import BASE_PATH, Request, RequestContext, Response
+from dashtam.presentation.http.request_context import (
+    BASE_PATH,
+    Request,
+    RequestContext,
+    Response,
+    bearer_token,
+)
 from dashtam.presentation.routers.api.v1.routes.event_stream import EventStream
 from dashtam.presentation.routers.api.v1.routes.idempotency import (
     KEY_HEADER,
@@ -42,7 +47,6 @@ from dashtam.presentation.routers.api.v1.routes.idempotency import (
 )
 from dashtam.presentation.routers.api.v1.routes.route import Auth, Route, Transaction
 
-_ZERO_WEIGHT: Final = re.compile(r"q\s*= *[0.][0. ]*")
 _SHOWN_ONCE: Final = "This request was answered before, with a secret that is shown only once."
 
 
@@ -113,15 +117,12 @@ class Pipeline:
 
     def _read_token(self) -> str:
         """Return the request's token; one that cannot be valid costs no transaction."""
-        scheme, _, token = self._request.headers.get("authorization", "").partition(" ")
-        token = token.strip()
-        is_bearer = scheme.lower() == "bearer" and bool(token)
-        if is_bearer and not token.startswith(api_tokens.PREFIX):
-            is_bearer = self._services.signer.verify(token, self._services.clock()) is not None
-        if not is_bearer:
-            self._limit_refusals()
-            raise Unauthorized
-        return token
+        token = bearer_token(self._request.headers.get("authorization", ""))
+        services = self._services
+        if token.startswith(api_tokens.PREFIX) or services.signer.verify(token, services.clock()):
+            return token
+        self._limit_refusals()
+        raise Unauthorized
 
     def _authenticate(self, work: UnitOfWork, token: str) -> Principal:
         try:
@@ -316,10 +317,7 @@ def check_accept(accept: str | None, media_type: str) -> None:
         return
     kind = media_type.split(";", 1)[0]
     accepted = {kind, kind.split("/", 1)[0] + "/*", "*/*", MEDIA_TYPE}
-    for entry in accept.split(","):
-        name, *options = [part.strip().lower() for part in entry.split(";")]
-        is_refused = any(_ZERO_WEIGHT.fullmatch(option) for option in options)
-        if name in accepted and not is_refused:
-            return
+    if any(name in accepted and is_allowed for name, is_allowed in parse_accept(accept)):
+        return
     detail = f"This is answered as {kind} only."
     raise HttpError(NOT_ACCEPTABLE, detail)
