@@ -16,7 +16,7 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, func, make_url, select, update
+from sqlalchemy import delete, event, func, make_url, select, update
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
@@ -439,6 +439,23 @@ def test_the_first_instant_there_is_has_no_chunk_before_it(
     assert all(fast_answers)
     assert ada.get(whole).json()["start_balance"] == "4.00"
     assert "history_chunks_damaged" not in {log["event"] for log in logs}
+
+
+def test_the_chunks_of_a_long_file_are_made_without_reading_its_rows(app: App, ada: Person) -> None:
+    rows = [f"{(START + timedelta(hours=n)).isoformat()},{n},Long" for n in range(5_000)]
+    file = "\n".join(["Date,Balance,Account", *rows]).encode()
+    reads: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if statement.startswith("SELECT") and "balance_snapshots" in statement:
+            reads.append(statement)
+
+    event.listen(app.installation.engine, "before_cursor_execute", note)
+    assert ada.post("/imports", files={"file": ("b.csv", file)}).json()["recorded"] == 5_000
+    event.remove(app.installation.engine, "before_cursor_execute", note)
+    # Whether the account has any snapshot yet; none of the file's own.
+    assert len(reads) <= 1
+    assert verify(app.services.database).outdated_chunks == []
 
 
 def test_a_long_history_is_not_read_in_the_event_loop(

@@ -121,7 +121,7 @@ accounts = Table(
 )
 
 # The part of an account that a capture changes; its owner and its provider change ``accounts``. The
-# key begins with the user, whose heads are read together.
+# key begins with the user: the heads of one user are read together.
 account_heads = Table(
     "account_heads",
     metadata,

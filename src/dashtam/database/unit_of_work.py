@@ -89,7 +89,7 @@ class UnitOfWork:
         return HistoryChunks(self._connection, self.account_heads, self._format)
 
     def flush(self) -> None:
-        """Write what was collected for several accounts at once."""
+        """Write the changes that were collected for several accounts at once."""
         used = vars(self)
         if "history_chunks" in used:
             self.history_chunks.flush()

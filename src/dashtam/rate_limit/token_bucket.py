@@ -85,7 +85,7 @@ class MemoryBuckets:
 
     @classmethod
     def timed_by(cls, clock: Callable[[], datetime]) -> Self:
-        """Return buckets whose clocks both are this one."""
+        """Return buckets that take both their clocks from this one."""
 
         def clock_ns() -> int:
             return to_microseconds(clock()) * _NS_PER_US

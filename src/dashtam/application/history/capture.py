@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import chain
 from operator import attrgetter
 from typing import Final
 
@@ -162,7 +163,8 @@ class Capture:
         work = self.work
         recorded = [(readings, of_account) for readings, of_account in new if of_account]
         heads = work.account_heads.lock([readings.account for readings, _ in recorded])
-        chains: list[tuple[Account, list[Link]]] = []
+        accounts = {readings.account.id: readings.account for readings, _ in recorded}
+        links: dict[AccountId, list[Link]] = {account_id: [] for account_id in accounts}
         for readings, of_account in recorded:
             head = heads[readings.account.id]
             records = [
@@ -185,9 +187,9 @@ class Capture:
             head.chain = Chain(records[-1].sequence, new_links[-1].digest)
             instants = [reading.captured_at for reading in of_account]
             head.newest_at = max(head.newest_at or MIN_INSTANT, *instants)
-            chains.append((readings.account, new_links))
-        work.balance_snapshots.add([link for _, links in chains for link in links])
-        for account, new_links in chains:
-            sign = account.balance_sign
-            snapshots = [link.record.to_snapshot(sign) for link in new_links]
+            links[readings.account.id] += new_links
+        work.balance_snapshots.add(chain.from_iterable(links.values()))
+        for account_id, its_links in links.items():
+            account = accounts[account_id]
+            snapshots = [link.record.to_snapshot(account.balance_sign) for link in its_links]
             work.history_chunks.record(account, snapshots)

@@ -105,7 +105,7 @@ class AccountHeads(Repository):
             self._stored |= changed
 
     def forget(self) -> None:
-        """Forget the heads: what was stored of them was rolled back."""
+        """Forget the heads: their stored changes were rolled back."""
         self._locked.clear()
         self._stored.clear()
 

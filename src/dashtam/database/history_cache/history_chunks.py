@@ -1,15 +1,15 @@
 """Writes the chunks of history that ``history_cache`` reads."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from structlog import get_logger
 
 from dashtam.database.history.account_heads import AccountHead, AccountHeads
@@ -68,13 +68,17 @@ class _Pending:
     inserted: set[datetime] = field(default_factory=set)
     is_rebuilt: bool = False
 
+    def is_usable(self) -> bool:
+        """Tell whether the stored chunks can be continued."""
+        return not (self.is_rebuilt or self.head.is_distrusted)
+
 
 class HistoryChunks:
     """Every statement that writes ``history_chunks``; without a format no account has any.
 
     Changes are collected, and written for all accounts together by ``flush`` before the commit.
-    What was not written with the key is evidence: it stays as it is, and the account's cache is
-    distrusted from then on.
+    A value that was not written with the key is evidence: it stays as it is, and the account's
+    cache is distrusted from then on.
     """
 
     def __init__(
@@ -90,21 +94,16 @@ class HistoryChunks:
         """Add new snapshots of an account, in order of recording; its head has them already."""
         pending = self._pending_of(account)
         head = pending.head
-        if self._format is None or head.is_distrusted or pending.is_rebuilt:
+        if self._format is None or not pending.is_usable():
             return
         if head.chunked_until is None and head.chain_length > len(snapshots):
             # Earlier snapshots were retracted, or the cache was emptied.
             pending.is_rebuilt = True
-            return
-        try:
+        with self._noting_faults(pending):
             if pending.newest is None and head.latest is not None:
                 latest = self._format.open_latest(head.latest, account.id)
                 pending.newest = self._format.parse_balance(latest)
-        except DamagedError:
-            pending.is_rebuilt = True
-            return
-        except ForgedError:
-            self._distrust(head)
+        if not pending.is_usable():
             return
         for snapshot in snapshots:
             at = snapshot.captured_at
@@ -123,9 +122,8 @@ class HistoryChunks:
 
     def accept(self, account: Account) -> None:
         """Trust the account's cache again, and have it written again from its snapshots."""
-        head = self._heads.lock([account])[account.id]
-        head.chunked_until = head.latest = None
-        head.is_distrusted = False
+        head = self._pending_of(account).head
+        head.is_distrusted, head.latest = False, None
         self._delete_all(account.id)
         self.rebuild(account)
 
@@ -213,27 +211,23 @@ class HistoryChunks:
         Return None where the last chunk cannot be continued.
         """
         appended = pending.appended
-        if last is None and pending.written_until is not None:
-            pending.is_rebuilt = True
-            return None
-        if last is None:
+        if pending.written_until is None:
             return Chunk(None, appended)
-        try:
+        chunk: Chunk | None = None
+        with self._noting_faults(pending):
+            if last is None:
+                raise DamagedError
             segment = self._open(chunk_format, last)
             # Snapshots of one instant share a chunk: an instant is the end of a chunk.
             if last.snapshots < CHUNK_SIZE or appended[0].at == last.last_at:
-                return Chunk(last.after_at, appended, segment.inflate(), last.snapshots)
-        except DamagedError:
-            pending.is_rebuilt = True
-            return None
-        except ForgedError:
-            self._distrust(pending.head)
-            return None
-        return Chunk(last.last_at, appended)
+                chunk = Chunk(last.after_at, appended, segment.inflate(), last.snapshots)
+            else:
+                chunk = Chunk(last.last_at, appended)
+        return chunk
 
     def _insert(self, chunk_format: ChunkFormat, pending: Sequence[_Pending]) -> None:
         """Write the chunks again in which snapshots were inserted, and no other ones."""
-        pending = [one for one in pending if not (one.is_rebuilt or one.head.is_distrusted)]
+        pending = [one for one in pending if one.is_usable()]
         if not pending:
             return
         affected = self._affected_chunks(pending)
@@ -241,16 +235,10 @@ class HistoryChunks:
         ranges: list[tuple[_Pending, SnapshotRange]] = []
         for one in pending:
             runs = affected[one.account.id]
-            try:
-                for row in (row for run in runs for row in run):
+            with self._noting_faults(one):
+                for row in chain.from_iterable(runs):
                     self._open(chunk_format, row)
-            except DamagedError:
-                one.is_rebuilt = True
-                continue
-            except ForgedError:
-                self._distrust(one.head)
-                continue
-            for run in runs:
+            for run in runs if one.is_usable() else ():
                 deleted += run
                 bounds = SnapshotRange(one.account.id, run[0].after_at, run[-1].last_at)
                 ranges.append((one, bounds))
@@ -291,20 +279,20 @@ class HistoryChunks:
 
     def _affected_chunks(self, pending: Sequence[_Pending]) -> dict[AccountId, list[list[AnyRow]]]:
         """Return the chunks to write again, in runs of consecutive ones."""
-        since = [and_(_c.account_id == one.account.id, _c.last_at >= min(one.inserted))
-                 for one in pending]  # fmt: skip
-        bounds = select(_c.account_id, _c.last_at).where(or_(*since)).order_by(_c.last_at)
+        inserted = {one.account.id: one.inserted for one in pending}
+        since = min(map(min, inserted.values()))
+        bounds = select(_c.account_id, _c.last_at).order_by(_c.last_at)
+        bounds = bounds.where(_c.account_id.in_(inserted), _c.last_at >= since)
         ends: dict[AccountId, list[datetime]] = {}
         for account_id, last_at in self._connection.execute(bounds):
             ends.setdefault(account_id, []).append(last_at)
         places: dict[AccountId, list[int]] = {}
-        for one in pending:
-            of_account = ends[one.account.id]
-            ends_at = one.inserted & set(of_account)
-            chunks = {bisect_left(of_account, at) for at in one.inserted}
+        for account_id, instants in inserted.items():
+            of_account = ends[account_id]
+            chunks = {bisect_left(of_account, at) for at in instants}
             # A snapshot at the end of a chunk changes the first one of the next.
-            chunks |= {bisect_left(of_account, at) + 1 for at in ends_at}
-            places[one.account.id] = sorted(chunks)
+            chunks |= {bisect_right(of_account, at) for at in instants}
+            places[account_id] = sorted(chunks)
         chosen = {ends[account_id][at] for account_id, found in places.items() for at in found}
         statement = select(history_chunks).where(_c.account_id.in_(places), _c.last_at.in_(chosen))
         rows = {(row.account_id, row.last_at): row for row in self._connection.execute(statement)}
@@ -354,6 +342,16 @@ class HistoryChunks:
 
     def _delete_all(self, account_id: AccountId) -> None:
         self._connection.execute(delete(history_chunks).where(_c.account_id == account_id))
+
+    @contextmanager
+    def _noting_faults(self, pending: _Pending) -> Iterator[None]:
+        """Have a damaged cache rebuilt, and a forged one left alone and distrusted."""
+        try:
+            yield
+        except DamagedError:
+            pending.is_rebuilt = True
+        except ForgedError:
+            self._distrust(pending.head)
 
     def _distrust(self, head: AccountHead) -> None:
         _log.error("history_chunks_forged", account_id=str(head.account_id))

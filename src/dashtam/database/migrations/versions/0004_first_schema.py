@@ -5,7 +5,7 @@ from alembic import op
 
 from dashtam.database.column_types import NAME, Amount, Id, Instant, Source
 
-# The numbers before belong to development versions, whose databases are not upgraded.
+# The earlier numbers belong to development versions; their databases are not upgraded.
 revision = "0004"
 down_revision = None
 
