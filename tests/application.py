@@ -184,9 +184,14 @@ class App:
         with self.services.database.write() as work:
             user = User(UserId(work.new_id()), email, work.now)
             assert work.users.add(user, "nobody signs in with this")
+        return self.session_of(user.id)
+
+    def session_of(self, user_id: UserId) -> Person:
+        """Return a user with a new session that outlasts every test."""
+        with self.services.database.write() as work:
             session = Session(
                 id=SessionId(work.new_id()),
-                user_id=user.id,
+                user_id=user_id,
                 generation=0,
                 refresh_hash=work.random_id().bytes * 2,
                 rotated_at=work.now,
@@ -199,8 +204,8 @@ class App:
             )
             work.sessions.add(session)
         # The same token as long as the clock stands still, and one that is valid wherever it goes.
-        issue = cache(partial(self.services.signer.issue, user.id, session.id))
-        return Person(user.id, self.client, lambda: issue(self.clock()))
+        issue = cache(partial(self.services.signer.issue, user_id, session.id))
+        return Person(user_id, self.client, lambda: issue(self.clock()))
 
     def connect(self, person: Person, token: str = SECRET, **more: Any) -> Any:  # noqa: ANN401 - a response
         body = {"provider": "scripted", "credentials": {"token": token}} | more
