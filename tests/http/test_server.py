@@ -65,11 +65,23 @@ def test_the_module_loads_without_the_server_behind_it() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_a_server_has_more_connections_than_a_usual_limit_of_open_files() -> None:
+    code = """
+import resource
+from dashtam.presentation.http.server import allow_many_connections
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, most))
+allow_many_connections()
+assert resource.getrlimit(resource.RLIMIT_NOFILE) == (min(most, 8192), most)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_an_empty_body_leaves_nothing_to_be_sent() -> None:
     sent = Sent()
 
     async def answer() -> None:
-        joined = _CoalescingTransport(sent, asyncio.get_running_loop())
+        joined = _CoalescingTransport(sent, asyncio.get_running_loop(), lambda *_: None)
         for written in (b"head", b"", b"next head", b"body", b"last head"):
             joined.write(written)
         joined.close()

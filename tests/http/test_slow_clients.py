@@ -6,10 +6,14 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from http_server import (
+    SHORT,
+    app,
     connect,
     read_answer,
     read_until_closed,
@@ -161,6 +165,62 @@ def test_an_answer_that_nobody_reads_is_given_up(port: int) -> None:
         time.sleep(2)
         received, _ = read_until_closed(wire)
     assert 0 < len(received) < 32_000_000
+
+
+def test_clients_that_were_silent_for_longest_make_room_for_others() -> None:
+    limits = replace(SHORT, reader_s=60, buffered_bytes=100_000_000)
+    with running(limits) as port, ExitStack() as stack:
+        clients = []
+        for _ in range(5):
+            clients.append(stack.enter_context(connect(port, GET.replace(b" / ", b" /big "))))
+            # From now on it reads nothing.
+            assert clients[-1].recv(100).startswith(b"HTTP/1.1 200 OK")
+            time.sleep(0.05)
+        assert read_answer(stack.enter_context(connect(port, GET))) == b"0"
+        lengths = [len(read_until_closed(client)[0]) for client in clients]
+    is_whole = [length > 31_000_000 for length in lengths]
+    assert is_whole == [False, False, True, True, True]
+
+
+def test_half_bodies_make_room_for_others_too() -> None:
+    limits = replace(SHORT, body_s=60, buffered_bytes=8_000_000)
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n"
+    with running(limits) as port, ExitStack() as stack:
+        clients = []
+        for _ in range(12):
+            clients.append(stack.enter_context(connect(port, head + b"x" * 1_000_000)))
+            time.sleep(0.05)
+        closed, _, _ = select.select(clients, [], [], 0)
+        assert closed == clients[: len(closed)]
+        assert 4 <= len(closed) <= 8
+        for client in clients[len(closed) :]:
+            client.sendall(b"x" * 1_000_000)
+            assert read_answer(client) == b"2000000"
+
+
+def test_a_request_waits_until_the_answer_before_is_read() -> None:
+    begun: list[str] = []
+
+    async def noted(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.append(scope["type"])
+        await app(scope, receive, send)
+
+    with running(app=noted) as port, connect(port) as wire, wire.makefile("rb") as file:
+        wire.sendall(GET.replace(b" / ", b" /big ") * 2)
+        for count in (1, 2):
+            time.sleep(0.3)
+            assert begun == ["lifespan"] + ["http"] * count
+            while (line := file.readline()) != b"\r\n":
+                assert line
+            assert len(file.read(32_000_000)) == 32_000_000
+
+
+def test_more_than_sixteen_requests_do_not_wait_for_their_answers(port: int) -> None:
+    late = GET.replace(b" / ", b" /late ")
+    for count, answers in ((17, 17), (18, 0)):
+        with connect(port, late + GET * (count - 1)) as wire:
+            received, _ = read_until_closed(wire)
+        assert received.count(b"HTTP/1.1 200 OK") == answers
 
 
 def test_an_answer_that_is_read_slowly_arrives_whole(port: int) -> None:

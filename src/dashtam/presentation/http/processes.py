@@ -12,7 +12,12 @@ from structlog.typing import FilteringBoundLogger
 from uvicorn.config import Config
 from uvicorn.supervisors import Multiprocess
 
-from dashtam.presentation.http.server import build_config, listen, signals_stop_the_server_only
+from dashtam.presentation.http.server import (
+    allow_many_connections,
+    build_config,
+    listen,
+    signals_stop_the_server_only,
+)
 
 _POLL_EVERY_S = 0.1
 
@@ -33,6 +38,8 @@ def serve(
     Raises:
         OSError: the address is not available; nothing was started yet.
     """
+    # The processes that answer inherit it.
+    allow_many_connections()
     with ExitStack() as stack:
         sockets = [stack.enter_context(listening) for listening in listen(*at)]
         stack.enter_context(signals_stop_the_server_only())

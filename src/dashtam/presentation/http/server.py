@@ -1,11 +1,12 @@
 """The server: uvicorn, on sockets bound beforehand, with connections that close slow clients."""
 
 import errno
+import resource
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 _STOP_WITHIN_S: Final = 10
 _BACKLOG: Final = 2048
+
+# More than the memory for clients allows connections (``ClientBuffers``).
+_OPEN_FILES: Final = 8192
 
 # A process that no longer answers its parent is killed; one that starts on a busy machine, or is
 # paused, must not be.
@@ -40,11 +44,24 @@ def serve(
         OSError: the address is not available; nothing was started yet.
         SystemExit: the application failed to start, which was logged.
     """
+    allow_many_connections()
     with ExitStack() as stack:
         sockets = [stack.enter_context(listening) for listening in listen(host, port)]
         stack.enter_context(signals_stop_the_server_only())
         server = build_server(app, started=started, timeouts=timeouts)
         server.run(sockets=sockets)
+
+
+def allow_many_connections() -> None:
+    """Raise this process's limit of open files, as far as the operating system allows.
+
+    At the limit no client can connect, and 1,024, a usual one, are few for slow clients.
+    """
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit < _OPEN_FILES:
+        # A process may raise it up to the hard limit, unless a sandbox forbids that.
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, _OPEN_FILES), most))
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
@@ -102,14 +119,20 @@ def build_config(
     """Return uvicorn's options; each of several processes calls ``app`` for its application."""
     import uvicorn  # noqa: PLC0415 - see above
 
-    from dashtam.presentation.http.http_protocol import HttpConnectionProtocol  # noqa: PLC0415 - see above
+    from dashtam.presentation.http.http_protocol import (  # noqa: PLC0415 - see above
+        ClientBuffers,
+        HttpConnectionProtocol,
+        Timeouts,
+    )
 
+    timeouts = timeouts or Timeouts()
+    buffers = ClientBuffers(timeouts.buffered_bytes)
     return uvicorn.Config(
         app,
         factory=processes > 1,
         workers=processes,
         # Declared as a class, which uvicorn only calls.
-        http=partial(HttpConnectionProtocol, timeouts=timeouts),  # type: ignore[arg-type]
+        http=partial(HttpConnectionProtocol, timeouts=timeouts, buffers=buffers),  # type: ignore[arg-type]
         ws="none",
         interface="asgi3",
         lifespan="on",
