@@ -1,5 +1,6 @@
 """The statements on balance snapshots."""
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -8,10 +9,15 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
+    DateTime,
     ScalarSelect,
     Select,
+    TableValuedAlias,
     and_,
+    cast,
+    column,
     exists,
     func,
     literal,
@@ -24,7 +30,7 @@ from dashtam.database.column_types import Instant
 from dashtam.database.history.accounts import ACCOUNTS, account_from_row
 from dashtam.database.history.bulk_insert import insert_links
 from dashtam.database.repository import AnyRow, Repository
-from dashtam.database.tables import accounts, balance_snapshots, retractions
+from dashtam.database.tables import account_heads, accounts, balance_snapshots, retractions
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot, SnapshotId
 from dashtam.domain.history.hash_chain import Link, Record
@@ -74,11 +80,15 @@ class LatestBalance:
 
 @dataclass(frozen=True, slots=True)
 class RecordedSpan:
-    """An account, and when the first and the last of its snapshots were captured."""
+    """An account, and when the first and the last of its snapshots were captured.
+
+    ``recorded`` is the number of its snapshots, with the retracted ones.
+    """
 
     account: Account
     first_at: datetime
     last_at: datetime
+    recorded: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,9 +279,10 @@ class BalanceSnapshots(Repository):
         """Return each of the user's accounts that has a snapshot, in no order."""
         first = _captured_at(accounts.c.id, _OLDEST_FIRST).label("first_at")
         last = _captured_at(accounts.c.id, _NEWEST_FIRST).label("last_at")
-        statement = ACCOUNTS.add_columns(first, last).where(accounts.c.user_id == user_id)
+        statement = ACCOUNTS.add_columns(first, last, account_heads.c.chain_length)
+        statement = statement.where(accounts.c.user_id == user_id)
         return [
-            RecordedSpan(account_from_row(row), row.first_at, row.last_at)
+            RecordedSpan(account_from_row(row), row.first_at, row.last_at, row.chain_length)
             for row in self._connection.execute(statement)
             if row.first_at is not None
         ]
@@ -294,6 +305,35 @@ class BalanceSnapshots(Repository):
             statement = statement.where(_s.captured_at <= until)
         for captured_at, balance in self._stream_rows(statement):
             yield captured_at, balance if account.balance_sign == 1 else balance.copy_negate()
+
+    def balances_at(
+        self, account: Account, instants: Sequence[datetime]
+    ) -> Iterator[tuple[datetime, Decimal]]:
+        """Yield the last balance at each instant, with its own; nothing where there is none yet."""
+        points = self._each(instants)
+        at = points.c.value
+        captured_at, balance = (
+            select(column)
+            .where(_s.account_id == account.id, _NOT_RETRACTED, _s.captured_at <= at)
+            .order_by(*_NEWEST_FIRST)
+            .limit(1)
+            .correlate(points)
+            .scalar_subquery()
+            for column in (_s.captured_at, _s.balance)
+        )
+        statement = select(captured_at, balance).select_from(points).order_by(at)
+        for instant, amount in self._stream_rows(statement):
+            if instant is not None:
+                yield instant, amount if account.balance_sign == 1 else amount.copy_negate()
+
+    def _each(self, instants: Sequence[datetime]) -> TableValuedAlias:
+        """Return a table of these instants, in its column ``value``."""
+        if self._connection.dialect.name == "sqlite":
+            to_stored, _ = Instant.conversions(self._connection.dialect)
+            stored = json.dumps([to_stored(instant) for instant in instants])
+            return func.json_each(stored).table_valued(column("value", Instant))
+        array = cast(list(instants), ARRAY(DateTime(timezone=True)))
+        return func.unnest(array).table_valued(column("value", Instant)).render_derived()
 
     def find_sync_id(self, account_id: AccountId, snapshot_id: SnapshotId) -> SyncId | None:
         """Return the sync that recorded a snapshot of the account, also a retracted one.

@@ -88,6 +88,7 @@ ROUTES: Final = (
             parameters=(START_DATE, END_DATE, total_history.EVERY, TZ, GROUP_BY, MAX_POINTS),
             errors=(problems.INVALID_DATE_RANGE,),
             conditional=True,
+            is_heavy=True,
         ),
         write(
             "POST",
@@ -204,7 +205,7 @@ ROUTES: Final = (
             errors=(problems.NOT_FOUND,),
         ),
         read("/imports/formats", imports.list_import_formats),
-        read("/export", exports.export_data),
+        read("/export", exports.export_data, is_heavy=True),
     ),
     *tagged(
         "Users and sessions",
