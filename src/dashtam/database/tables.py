@@ -138,6 +138,7 @@ account_heads = Table(
     Column("chunked_until", Instant),
     Column("latest", LargeBinary),
     Column("is_distrusted", Boolean, nullable=False),
+    Column("cache_drops", BigInteger, nullable=False),
     Index(None, "account_id"),
     sqlite_with_rowid=False,
 )
@@ -235,6 +236,14 @@ retractions = Table(
     metadata,
     Column("sync_id", Id, ForeignKey("syncs.id"), primary_key=True),
     Column("retracted_at", Instant, nullable=False),
+)
+
+# Imports in several transactions that are not complete: none of their snapshots counts yet.
+unfinished_imports = Table(
+    "unfinished_imports",
+    metadata,
+    Column("sync_id", Id, ForeignKey("syncs.id"), primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id"), nullable=False, unique=True),
 )
 
 # The triggers of the append-only tables allow a DELETE of these users' rows only.

@@ -1,7 +1,7 @@
 """Transactions: the only module that commits."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from copy import copy
 from datetime import datetime
@@ -30,6 +30,7 @@ from dashtam.database.people.sessions import Sessions
 from dashtam.database.people.users import Users
 from dashtam.database.syncs.connections import Connections
 from dashtam.database.syncs.syncs import Syncs
+from dashtam.domain.account import AccountId
 from dashtam.domain.audit import AuditLine
 from dashtam.domain.errors import Unavailable
 from dashtam.domain.user import UserId
@@ -40,6 +41,11 @@ Clock = Callable[[], datetime]
 R = TypeVar("R")
 
 _log = get_logger()
+
+_SNAPSHOTS_AT_ONCE: Final = 10_000
+
+# Another transaction may change the history in between.
+_ATTEMPTS: Final = 3
 
 _SQLITE_OUTAGES: Final = tuple(
     "SQLITE_BUSY SQLITE_LOCKED SQLITE_FULL SQLITE_IOERR SQLITE_CANTOPEN SQLITE_READONLY"
@@ -87,6 +93,11 @@ class UnitOfWork:
     def history_chunks(self) -> HistoryChunks:
         """The chunks of the history cache; their changes are written before the commit."""
         return HistoryChunks(self._connection, self.account_heads, self._format)
+
+    @property
+    def dropped_histories(self) -> Mapping[AccountId, int]:
+        """The accounts whose chunks are to be written after the commit: see ``HistoryChunks``."""
+        return self.history_chunks.dropped if "history_chunks" in vars(self) else {}
 
     def flush(self) -> None:
         """Write the changes that were collected for several accounts at once."""
@@ -186,6 +197,37 @@ class Database:
             work = UnitOfWork(connection, self._clock(), address or self._address, self._format)
             yield work
             work.flush()
+        if work.dropped_histories:
+            try:
+                self._write_chunks(work.dropped_histories)
+            except Unavailable:
+                _log.warning("history_chunks_missing", accounts=len(work.dropped_histories))
+
+    def _write_chunks(self, dropped: Mapping[AccountId, int]) -> None:
+        """Write the chunks of accounts, in transactions that hold the writer for a moment only."""
+        for group in _groups(dropped):
+            missing = group
+            for _ in range(_ATTEMPTS):
+                with self.read() as work:
+                    rebuilt = work.history_chunks.prepare(work.accounts.of_ids(missing))
+                with self.write() as work:
+                    missing = work.history_chunks.store(rebuilt)
+                if not missing:
+                    break
+
+
+def _groups(dropped: Mapping[AccountId, int]) -> Iterator[Sequence[AccountId]]:
+    """Yield the accounts in groups with some thousand snapshots each."""
+    group: list[AccountId] = []
+    snapshots = 0
+    for account_id, count in dropped.items():
+        group.append(account_id)
+        snapshots += count
+        if snapshots >= _SNAPSHOTS_AT_ONCE:
+            yield group
+            group, snapshots = [], 0
+    if group:
+        yield group
 
 
 @contextmanager

@@ -62,10 +62,17 @@ def find_or_create(work: UnitOfWork, user_id: UserId, institution: Institution) 
     """Return the user's one connection to the institution, created at its first use."""
     connection = work.connections.find(user_id, institution.kind, institution.key)
     if connection is None:
-        connection = Connection.new(ConnectionId(work.new_id()), user_id, institution, work.now)
+        connection = find_or_begin(work, user_id, institution)
         work.connections.add(connection)
         work.record_event("connection_created", user_id, connection.id)
     return connection
+
+
+def find_or_begin(work: UnitOfWork, user_id: UserId, institution: Institution) -> Connection:
+    """Return the user's one connection to the institution, or a new one that is not stored."""
+    found = work.connections.find(user_id, institution.kind, institution.key)
+    new_id = ConnectionId(work.new_id())
+    return found or Connection.new(new_id, user_id, institution, work.now)
 
 
 def rename(work: UnitOfWork, connection: Connection, name: str) -> Connection:

@@ -30,7 +30,13 @@ from dashtam.database.column_types import Instant
 from dashtam.database.history.accounts import ACCOUNTS, account_from_row
 from dashtam.database.history.bulk_insert import insert_links
 from dashtam.database.repository import AnyRow, Repository
-from dashtam.database.tables import account_heads, accounts, balance_snapshots, retractions
+from dashtam.database.tables import (
+    account_heads,
+    accounts,
+    balance_snapshots,
+    retractions,
+    unfinished_imports,
+)
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot, SnapshotId
 from dashtam.domain.history.hash_chain import Link, Record
@@ -54,7 +60,10 @@ _SNAPSHOT = (
     *(_s.id, _s.account_id, *_AMOUNTS, _s.currency, _s.source, _s.captured_at, _s.created_at),
 )
 
-_NOT_RETRACTED = ~exists().where(retractions.c.sync_id == _s.sync_id)
+_COUNTS = and_(
+    ~exists().where(retractions.c.sync_id == _s.sync_id),
+    ~exists().where(unfinished_imports.c.sync_id == _s.sync_id),
+)
 
 _BATCH = 1_000
 _RANGES = 100
@@ -116,7 +125,8 @@ class RecordedReading:
 class BalanceSnapshots(Repository):
     """The statements on ``balance_snapshots``.
 
-    Only ``links`` and ``find_sync_id`` find retracted snapshots.
+    Only ``links`` and ``find_sync_id`` find snapshots that do not count: the retracted ones, and
+    those of an import that is not complete.
     """
 
     def latest(self, user_id: UserId) -> Sequence[LatestBalance]:
@@ -141,7 +151,7 @@ class BalanceSnapshots(Repository):
         second = _captured_at(accounts.c.id, _NEWEST_FIRST, offset=1)
         first = _captured_at(accounts.c.id, _NEWEST_FIRST)
         statement = _select_snapshots(
-            condition, _NOT_RETRACTED, _s.captured_at >= func.coalesce(second, first)
+            condition, _COUNTS, _s.captured_at >= func.coalesce(second, first)
         ).order_by(_s.account_id, *_OLDEST_FIRST)
         found: dict[AccountId, list[BalanceSnapshot]] = {}
         for row in self._connection.execute(statement):
@@ -215,7 +225,7 @@ class BalanceSnapshots(Repository):
         Unlike ``stream`` this keeps no cursor open: the same transaction writes between batches.
         """
         statement = (
-            _select_snapshots(_s.account_id == account_id, _NOT_RETRACTED)
+            _select_snapshots(_s.account_id == account_id, _COUNTS)
             .add_columns(_s.sequence)
             .order_by(*_OLDEST_FIRST)
             .limit(_BATCH)
@@ -233,7 +243,7 @@ class BalanceSnapshots(Repository):
         for first in range(0, len(ranges), _RANGES):
             batch = range(first, min(first + _RANGES, len(ranges)))
             rows = self._connection.execute(
-                _select_snapshots(or_(*(_is_in(ranges[at]) for at in batch)), _NOT_RETRACTED)
+                _select_snapshots(or_(*(_is_in(ranges[at]) for at in batch)), _COUNTS)
                 .add_columns(_s.sequence)
                 .order_by(_s.account_id, *_OLDEST_FIRST)
             )
@@ -245,15 +255,18 @@ class BalanceSnapshots(Repository):
         return found
 
     def readings_at(
-        self, places: Collection[tuple[AccountId, datetime]]
+        self, places: Collection[tuple[AccountId, datetime]], sync_id: SyncId
     ) -> dict[tuple[AccountId, datetime], RecordedReading]:
-        """Return the newest reading of each account and instant that has any; maybe of others."""
+        """Return the newest reading of each account and instant that has any; maybe of others.
+
+        Those of this sync are among them, even if they do not count yet.
+        """
         if not places:
             return {}
         account_ids, instants = ({place[at] for place in places} for at in (0, 1))
         statement = (
             select(*_READING, _s.account_id, _s.sync_id)
-            .where(_s.account_id.in_(account_ids), _NOT_RETRACTED)
+            .where(_s.account_id.in_(account_ids), or_(_s.sync_id == sync_id, _COUNTS))
             .order_by(_s.account_id, *_OLDEST_FIRST)
         )
         # Most files are in order of time, so that their range has about as many readings as
@@ -271,7 +284,7 @@ class BalanceSnapshots(Repository):
 
     def with_any(self, account_ids: Collection[AccountId]) -> set[AccountId]:
         """Return those of the accounts that have a snapshot."""
-        is_any = exists().where(_s.account_id == accounts.c.id, _NOT_RETRACTED)
+        is_any = exists().where(_s.account_id == accounts.c.id, _COUNTS)
         statement = select(accounts.c.id).where(accounts.c.id.in_(account_ids), is_any)
         return set(self._connection.scalars(statement))
 
@@ -298,7 +311,7 @@ class BalanceSnapshots(Repository):
         start = func.coalesce(before, literal(since, Instant))
         statement = (
             select(_s.captured_at, _s.balance)
-            .where(_s.account_id == account.id, _NOT_RETRACTED, _s.captured_at >= start)
+            .where(_s.account_id == account.id, _COUNTS, _s.captured_at >= start)
             .order_by(*_OLDEST_FIRST)
         )
         if until is not None:
@@ -314,7 +327,7 @@ class BalanceSnapshots(Repository):
         at = points.c.value
         captured_at, balance = (
             select(column)
-            .where(_s.account_id == account.id, _NOT_RETRACTED, _s.captured_at <= at)
+            .where(_s.account_id == account.id, _COUNTS, _s.captured_at <= at)
             .order_by(*_NEWEST_FIRST)
             .limit(1)
             .correlate(points)
@@ -373,7 +386,7 @@ def _is_in(bounds: SnapshotRange) -> ColumnElement[bool]:
 def _conditions(
     source: SnapshotSource | None, period: Period | None = None
 ) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [_NOT_RETRACTED]
+    conditions: list[ColumnElement[bool]] = [_COUNTS]
     if period is not None:
         conditions.append(_s.captured_at.between(period.start, period.end))
     if source is not None:
@@ -395,7 +408,7 @@ def _captured_at(
     """Select the instant of the snapshot at this offset of the account's, in this order."""
     return (
         select(_s.captured_at)
-        .where(_s.account_id == account_id, _NOT_RETRACTED, *conditions)
+        .where(_s.account_id == account_id, _COUNTS, *conditions)
         .order_by(*order)
         .limit(1)
         .offset(offset)

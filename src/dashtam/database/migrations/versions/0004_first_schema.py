@@ -234,6 +234,7 @@ def _create_tables() -> None:
         sa.Column("chunked_until", Instant(), nullable=True),
         sa.Column("latest", sa.LargeBinary(), nullable=True),
         sa.Column("is_distrusted", sa.Boolean(), nullable=False),
+        sa.Column("cache_drops", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["account_id"], ["accounts.id"], name=op.f("account_heads_account_id_fk")
         ),
@@ -341,6 +342,19 @@ def _create_tables() -> None:
         "holdings",
         ["account_id", "symbol", "id"],
         unique=False,
+    )
+    op.create_table(
+        "unfinished_imports",
+        sa.Column("sync_id", Id(), nullable=False),
+        sa.Column("user_id", Id(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["sync_id"], ["syncs.id"], name=op.f("unfinished_imports_sync_id_fk")
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("unfinished_imports_user_id_fk")
+        ),
+        sa.PrimaryKeyConstraint("sync_id", name=op.f("unfinished_imports_pk")),
+        sa.UniqueConstraint("user_id", name=op.f("unfinished_imports_user_id_key")),
     )
     op.create_table(
         "retractions",

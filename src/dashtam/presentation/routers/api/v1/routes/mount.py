@@ -100,9 +100,8 @@ class Workers:
     """The threads in which requests are worked on."""
 
     def __init__(self, threads: int) -> None:
-        # Requests that write wait for each other, for many seconds behind a long import: they
-        # never take every thread, nor every connection to the database. One connection is left
-        # for background tasks.
+        # Requests that write wait for each other: they never take every thread, nor every
+        # connection to the database. One connection is left for background tasks.
         writing = max(1, threads * 3 // 10)
         signing_in = max(1, threads // 5)
         self._reading = anyio.CapacityLimiter(max(1, threads - writing - signing_in - 1))
