@@ -175,7 +175,7 @@ class HistoryChunks:
     def store(self, rebuilt: Collection[RebuiltHistory]) -> list[AccountId]:
         """Replace the chunks of accounts; return those whose history has changed meanwhile."""
         heads = self._heads.lock([one.account for one in rebuilt])
-        fitting = [one for one in rebuilt if heads[one.account.id] == one.head]
+        fitting = [one for one in rebuilt if _state(heads[one.account.id]) == _state(one.head)]
         self._replace_all(fitting, heads)
         stored = {one.account.id for one in fitting}
         return [one.account.id for one in rebuilt if one.account.id not in stored]
@@ -457,6 +457,11 @@ class HistoryChunks:
     def _distrust(self, head: AccountHead) -> None:
         _log.error("history_chunks_forged", account_id=str(head.account_id))
         head.is_distrusted = True
+
+
+def _state(head: AccountHead) -> tuple[object, ...]:
+    """Return what changes with the account's snapshots and chunks."""
+    return head.chain, head.cache_drops, head.chunked_until, head.is_distrusted
 
 
 _EXTEND: Final[Any] = (
