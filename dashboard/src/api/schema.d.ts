@@ -892,6 +892,12 @@ export interface components {
             balance: string;
         };
         /**
+         * Basis
+         * @description The origin of a balance: a live sync, a file or a provider's older balances, or its owner.
+         * @enum {unknown}
+         */
+        Basis: "entered" | "observed" | "reported";
+        /**
          * ConnectRequest
          * @description A provider to connect to; without a name the connection has the provider's.
          */
@@ -992,6 +998,22 @@ export interface components {
             name: string;
             title: string;
             secret: boolean;
+        };
+        /**
+         * Evidence
+         * @description The origin of a balance, and how exactly its time is known.
+         *
+         *         `basis`: observed by a live sync, reported by a file or as a provider's older balance, or
+         *         entered by the owner. `precision` is day where only the calendar day is known: `captured_at` is
+         *         then its noon, and the balance belongs to that day in every time zone. `as_of` is the
+         *         provider's own instant, null without one. `sync_id` names the run.
+         */
+        Evidence: {
+            basis: components["schemas"]["Basis"];
+            precision: components["schemas"]["Precision"];
+            as_of: string | null;
+            /** Format: uuid */
+            sync_id: string;
         };
         /**
          * Export
@@ -1167,6 +1189,12 @@ export interface components {
             new_password: string;
         };
         /**
+         * Precision
+         * @description Whether a balance was told for an instant, or for a day without a time of day.
+         * @enum {unknown}
+         */
+        Precision: "day" | "instant";
+        /**
          * Problem
          * @description The body of every error (RFC 9457).
          */
@@ -1291,6 +1319,8 @@ export interface components {
         /**
          * Snapshot
          * @description One recorded balance: the document's twelve fields, in its order.
+         *
+         *         `evidence` follows them with `detail=evidence`.
          */
         Snapshot: {
             /** Format: uuid */
@@ -1317,6 +1347,7 @@ export interface components {
             created_at: string;
             change_amount: string | null;
             change_percent: number | null;
+            evidence?: components["schemas"]["Evidence"];
         };
         /**
          * SnapshotHistory
@@ -1690,6 +1721,11 @@ export interface operations {
                  * @example hidden,closed
                  */
                 include?: string;
+                /**
+                 * @description `evidence` adds the origin and the precision of each snapshot, behind its other fields.
+                 * @example evidence
+                 */
+                detail?: "evidence";
             };
             header?: {
                 /**
@@ -1780,7 +1816,7 @@ export interface operations {
                  */
                 source?: "account_sync" | "holdings_sync" | "manual_sync" | "scheduled_sync" | "initial_connection";
                 /**
-                 * @description Only the last snapshot of each day, week (ISO 8601, from Monday on) or month in `tz`.
+                 * @description Only the last snapshot of each day, week (ISO 8601, from Monday on) or month in `tz`. A day's balance is one of its own day in every `tz`.
                  * @example day
                  */
                 interval?: "day" | "week" | "month";
@@ -1794,6 +1830,11 @@ export interface operations {
                  * @example 400
                  */
                 max_points?: number;
+                /**
+                 * @description `evidence` adds the origin and the precision of each snapshot, behind its other fields.
+                 * @example evidence
+                 */
+                detail?: "evidence";
             };
             header?: {
                 /**
@@ -1902,6 +1943,11 @@ export interface operations {
                  * @example manual_sync
                  */
                 source?: "account_sync" | "holdings_sync" | "manual_sync" | "scheduled_sync" | "initial_connection";
+                /**
+                 * @description `evidence` adds the origin and the precision of each snapshot, behind its other fields.
+                 * @example evidence
+                 */
+                detail?: "evidence";
             };
             header?: {
                 /**

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -23,6 +23,26 @@ _LATEST = datetime(9999, 11, 1, tzinfo=UTC)
 def to_microseconds(instant: datetime) -> int:
     """Return the whole microseconds since 1970."""
     return (instant - _EPOCH) // _MICROSECOND
+
+
+class Precision(StrEnum):
+    """Whether a balance was told for an instant, or for a day without a time of day."""
+
+    INSTANT = "instant"
+    DAY = "day"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The time of a balance: an instant, or a day as its noon (UTC)."""
+
+    at: datetime
+    precision: Precision = Precision.INSTANT
+
+    @classmethod
+    def of_day(cls, day: date) -> "Moment":
+        """Return the moment of a balance without a time."""
+        return cls(datetime.combine(day, time(12), UTC), Precision.DAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +97,19 @@ class Calendar:
             else:
                 first_day += timedelta(days=1 if self.interval is Interval.DAY else 7)
         return start - _MICROSECOND if start < _LATEST else MAX_INSTANT
+
+    def place(self, at: datetime, precision: Precision) -> datetime:
+        """Return the instant at which a balance counts; a day's counts on its own day.
+
+        Noon in UTC is the next day where clocks are twelve hours or more ahead: there a day's
+        balance counts at the end of its day. Everything else counts when it was captured.
+        """
+        if precision is Precision.INSTANT or not _EARLIEST <= at < _LATEST:
+            return at
+        local_day = at.astimezone(self.zone).date()
+        if local_day <= at.date():
+            return at
+        return datetime.combine(local_day, time(), self.zone).astimezone(UTC) - _MICROSECOND
 
     def ends(self, start: datetime, end: datetime) -> Iterator[datetime]:
         """Yield the last instant of each interval from ``start`` on; the last one is ``end``."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby, islice
 from operator import attrgetter
 from typing import Final, TypeVar
@@ -18,7 +18,7 @@ from dashtam.domain.history.total_history import (
     sample_balances,
     sum_balances,
 )
-from dashtam.domain.period import Calendar, Period
+from dashtam.domain.period import Calendar, Period, Precision
 from dashtam.domain.user import UserId
 
 MOST_POINTS: Final = 50_000
@@ -31,6 +31,10 @@ _TOO_MANY_POINTS: Final = (
     f"This would be more than {MOST_POINTS} points: ask for a longer interval, for fewer"
     " max_points, or for a shorter range."
 )
+
+# The most hours by which a day's balance is captured after the end of its day: in UTC+14, and in
+# zones of the nineteenth century a little more.
+_LATEST_NOON: Final = timedelta(hours=4)
 
 S = TypeVar("S", TotalSeries, AccountSeries)
 
@@ -54,10 +58,16 @@ class _Plan:
     work: UnitOfWork
     spans: Sequence[RecordedSpan]
     until: datetime | None
+    calendar: Calendar
     grid: TimeGrid
 
     def series_of(self, span: RecordedSpan) -> BalanceSeries:
-        balances = self.work.balance_snapshots.balances(span.account, self.grid.start, self.until)
+        calendar, until = self.calendar, self.until
+        recorded = self.work.balance_snapshots.balances(
+            span.account, self.grid.start, None if until is None else until + _LATEST_NOON
+        )
+        placed = ((calendar.place(at, precision), amount) for at, precision, amount in recorded)
+        balances = (one for one in placed if until is None or one[0] <= until)
         closed_at = span.account.closed_at
         # A range up to the present shows a closed account as closed, even if the clock went back.
         if closed_at is not None and self.until is None:
@@ -107,7 +117,9 @@ def _plan(work: UnitOfWork, user_id: UserId, asked: Range) -> _Plan:
     spans = [span for span in work.balance_snapshots.spans(user_id) if not span.account.is_hidden]
     period, calendar = asked.period, asked.calendar
     reaches_present = period.end >= work.now
-    start = max([period.start, min((span.first_at for span in spans), default=period.start)])
+    # A day's balance counts before its noon (UTC) where that is the next day.
+    first = (calendar.place(span.first_at, Precision.DAY) for span in spans)
+    start = max(period.start, min(first, default=period.start))
     end = period.end
     if reaches_present:
         # Intervals of the future have no balance.
@@ -116,7 +128,8 @@ def _plan(work: UnitOfWork, user_id: UserId, asked: Range) -> _Plan:
     ends = list(islice(calendar.ends(start, end), MOST_POINTS + 1)) if start <= end else []
     if len(ends) > MOST_POINTS:
         raise InvalidDateRange(_TOO_MANY_INTERVALS)
-    return _Plan(work, spans, None if reaches_present else end, TimeGrid(start, ends))
+    until = None if reaches_present else end
+    return _Plan(work, spans, until, calendar, TimeGrid(start, ends))
 
 
 def _refuse_too_many(found: Iterable[S]) -> Sequence[S]:

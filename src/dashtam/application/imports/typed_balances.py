@@ -1,6 +1,7 @@
 """Accounts kept by hand, and the balances that their owners type."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, time
 
 from dashtam.application.connections import connections
 from dashtam.application.history import accounts
@@ -12,6 +13,7 @@ from dashtam.domain.connection import Connection
 from dashtam.domain.errors import FieldError, Unprocessable
 from dashtam.domain.history.balance_history import ChangedSnapshot, with_change
 from dashtam.domain.money import Currency
+from dashtam.domain.period import Precision
 from dashtam.domain.statement import Reading
 from dashtam.domain.sync import AccountOutcome, SnapshotSource, Sync, SyncId, SyncKind, SyncState
 from dashtam.domain.user import UserId
@@ -87,7 +89,10 @@ def _record(
     reading: Reading,
     source: SnapshotSource,
 ) -> SyncId:
-    if reading.captured_at > work.now:
+    is_day = reading.precision is Precision.DAY
+    # Today's balance can be typed before today's noon.
+    latest = datetime.combine(work.now.date(), time.max, UTC) if is_day else work.now
+    if reading.captured_at > latest:
         detail = "A balance cannot have been captured in the future."
         raise Unprocessable(detail, (FieldError("/captured_at", "future", detail),))
     sync = Sync.begin(SyncId(work.new_id()), connection, SyncKind.TYPED, source, work.now)

@@ -1,18 +1,18 @@
 """Balances at the end of each interval, of one account and of several together."""
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from itertools import chain, repeat
 from operator import attrgetter
 from typing import TypeVar
 
 from dashtam.domain.account import AccountId
 from dashtam.domain.history.thinning import thin
 from dashtam.domain.money import EXACT, Currency, Money
-from dashtam.domain.period import MAX_INSTANT
+from dashtam.domain.period import MIN_INSTANT
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,9 @@ P = TypeVar("P", TotalPoint, BalancePoint)
 class BalanceSeries:
     """The recorded balances of one account, in its own currency.
 
-    ``balances`` are instants and amounts, oldest first, from the balance on that is carried into
-    the range. The account does not count from ``closed_at`` on; None while it is open.
+    ``balances`` are the instants at which they count (see ``Calendar.place``) and the amounts, in
+    the order of the account's history, from the balance on that is carried into the range. The
+    account does not count from ``closed_at`` on; None while it is open.
     """
 
     balances: Iterable[tuple[datetime, Decimal]]
@@ -73,7 +74,7 @@ class BalanceSeries:
 class TimeGrid:
     """The instants at which balances are sampled: the last instant of each interval, in order.
 
-    A balance captured before ``start`` is a carried one, even in the first interval. The last
+    A balance that counts before ``start`` is a carried one, even in the first interval. The last
     interval takes every later balance.
     """
 
@@ -131,16 +132,21 @@ def _thin(points: list[P], limit: int | None) -> list[P]:
 
 def _sample(series: BalanceSeries, grid: TimeGrid) -> Iterator[tuple[int, Decimal, bool]]:
     """Yield the index of each interval, the balance at its end, and if the balance is carried."""
-    balances = chain(series.balances, repeat((MAX_INSTANT, None)))
-    captured_at, following = next(balances)
-    amount: Decimal | None = None
-    last = len(grid.ends) - 1
+    last_index = len(grid.ends) - 1
+    # The place in the history and the amount of the last balance of each interval; of those before
+    # the first interval at -1. A day's balance can follow balances of the next interval.
+    last: dict[int, tuple[int, Decimal]] = {}
+    index, begin, end = -1, MIN_INSTANT, grid.start
+    for place, (at, amount) in enumerate(series.balances):
+        if not begin <= at < end:
+            index = -1 if at < grid.start else min(bisect_left(grid.ends, at), last_index)
+            begin, end = at, at if index < 0 else grid.ends[index]
+        last[index] = place, amount
+    newest = last.get(-1)
     for index, end in enumerate(grid.ends):
         if series.closed_at is not None and end >= series.closed_at:
             return
-        is_carried = True
-        while following is not None and (captured_at <= end or index == last):
-            amount, is_carried = following, captured_at < grid.start
-            captured_at, following = next(balances)
-        if amount is not None:
-            yield index, amount, is_carried
+        own = last.get(index)
+        newest = own if newest is None else max(newest, own or newest)
+        if newest is not None:
+            yield index, newest[1], own is None

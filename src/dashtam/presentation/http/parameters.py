@@ -35,6 +35,12 @@ class GroupBy(StrEnum):
     ACCOUNT = "account"
 
 
+class Detail(StrEnum):
+    """More about each snapshot than the document's twelve fields."""
+
+    EVIDENCE = "evidence"
+
+
 # Compared by identity, so that the values of a query can be cached by their parameters.
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Parameter(Generic[T]):
@@ -253,7 +259,7 @@ INTERVAL: Final[Parameter[Interval]] = Parameter(
     parse=partial(_parse_choice, choices=Interval, detail="An interval is"),
     schema={"type": "string", "enum": list(Interval)},
     description="Only the last snapshot of each day, week (ISO 8601, from Monday on) or month in"
-    " `tz`.",
+    " `tz`. A day's balance is one of its own day in every `tz`.",
     example="day",
 )
 
@@ -289,6 +295,15 @@ GROUP_BY: Final[Parameter[GroupBy]] = Parameter(
     description="Whether there is a series of each currency, or of each account.",
     example="currency",
     default=GroupBy.CURRENCY,
+)
+
+DETAIL: Final[Parameter[Detail]] = Parameter(
+    name="detail",
+    parse=partial(_parse_choice, choices=Detail, detail="A detail is"),
+    schema={"type": "string", "enum": list(Detail)},
+    description="`evidence` adds the origin and the precision of each snapshot, behind its other"
+    " fields.",
+    example="evidence",
 )
 
 CURSOR: Final[Parameter[Cursor]] = Parameter(

@@ -1,6 +1,5 @@
 """``dashtam accounts``: listing them, keeping them by hand, changing them."""
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -11,13 +10,15 @@ from dashtam.application.history import accounts as owned
 from dashtam.application.history.accounts import AccountChanges
 from dashtam.application.imports import typed_balances
 from dashtam.application.imports.typed_balances import ManualAccount
+from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import AccountType
 from dashtam.domain.money import Currency
+from dashtam.domain.period import Moment
 from dashtam.domain.statement import Reading
 from dashtam.presentation.cli.context import CommandContext, Group, notify, with_context
-from dashtam.presentation.cli.parameters import AMOUNT, CURRENCY, NAME, instant_param
+from dashtam.presentation.cli.parameters import AMOUNT, CURRENCY, MOMENT, NAME, instant_param
 from dashtam.presentation.cli.resolve import list_all, resolve_account, resolve_user
-from dashtam.presentation.cli.tables import answer, answer_table
+from dashtam.presentation.cli.tables import answer, answer_table, captured_text
 from dashtam.presentation.http.instants import NOON, until_now
 from dashtam.presentation.routers.api.v1.accounts import AccountList, AccountShape, account_shape
 from dashtam.presentation.schemas.snapshots import snapshot_shape
@@ -25,7 +26,7 @@ from dashtam.presentation.schemas.snapshots import snapshot_shape
 _TYPE: Final = click.Choice([str(known) for known in AccountType])
 # A debt such as -500 is an amount, not an option.
 _TAKES_AMOUNTS: Final = {"ignore_unknown_options": True}
-_AT: Final = "The balance's instant; a bare date is noon of that day (UTC). Now by default."
+_AT: Final = "The balance's instant, or its day as a bare date. Now by default."
 
 
 @click.group(cls=Group)
@@ -49,7 +50,7 @@ def list_accounts(context: CommandContext) -> None:
             one.account_type,
             one.balance,
             one.currency,
-            None if newest is None else newest.captured_at,
+            None if newest is None else captured_text(newest),
             _state(one),
             one.id,
         )
@@ -65,7 +66,7 @@ def list_accounts(context: CommandContext) -> None:
 @click.argument("balance", type=AMOUNT)
 @click.option("--currency", type=CURRENCY, required=True, help="A code such as USD.")
 @click.option("--type", "account_type", type=_TYPE, default="other", show_default=True)
-@click.option("--at", type=instant_param(NOON), help=_AT)
+@click.option("--at", type=MOMENT, help=_AT)
 @with_context
 def add(
     context: CommandContext,
@@ -74,7 +75,7 @@ def add(
     *,
     currency: Currency,
     account_type: str,
-    at: datetime | None,
+    at: Moment | None,
 ) -> None:
     """Make an account kept by hand, with its first balance.
 
@@ -83,7 +84,7 @@ def add(
     account = ManualAccount(name, AccountType(account_type), currency)
     with context.services.database.write() as work:
         user = resolve_user(context, work)
-        reading = Reading(until_now(at, work.now), balance)
+        reading = _reading(work, at, balance)
         shape = account_shape(typed_balances.create_manual(work, user.id, account, reading))
     answer(context, shape, lambda: f"{name}: {shape.id}")
 
@@ -91,7 +92,7 @@ def add(
 @accounts.command(context_settings=_TAKES_AMOUNTS)
 @click.argument("account")
 @click.argument("balance", type=AMOUNT)
-@click.option("--at", type=instant_param(NOON), help=_AT)
+@click.option("--at", type=MOMENT, help=_AT)
 @click.option("--available", "available_balance", type=AMOUNT, help="The part that can be spent.")
 @click.option("--holdings", "holdings_value", type=AMOUNT, help="The value of the positions.")
 @click.option("--cash", "cash_value", type=AMOUNT, help="The part that is not invested.")
@@ -101,7 +102,7 @@ def record(
     /,
     account: str,
     balance: Decimal,
-    at: datetime | None,
+    at: Moment | None,
     **parts: Any,  # noqa: ANN401 - fields of Reading
 ) -> None:
     """Record a balance of an account kept by hand or by files.
@@ -110,7 +111,7 @@ def record(
     """
     with context.services.database.write() as work:
         mine = resolve_account(context, work, account)
-        reading = Reading(until_now(at, work.now), balance, **parts)
+        reading = _reading(work, at, balance, **parts)
         typed = typed_balances.type_balance(work, mine, reading)
     shape = snapshot_shape(typed.snapshot)
     notify(f"Recorded. `dashtam retract {typed.sync_id}` takes it back.")
@@ -148,6 +149,11 @@ def change(context: CommandContext, /, account: str, *, reopen: bool, **options:
             changes["closed_at"] = until_now(closed_at, work.now)
         shape = account_shape(owned.load_balance(work, owned.change(work, mine, changes)))
     answer(context, shape, lambda: f"{shape.name}: {shape.account_type}, {_state(shape)}")
+
+
+def _reading(work: UnitOfWork, at: Moment | None, balance: Decimal, **parts: Any) -> Reading:  # noqa: ANN401 - fields of Reading
+    moment = at or Moment(work.now.replace(microsecond=0))
+    return Reading(moment.at, balance, precision=moment.precision, **parts)
 
 
 def _state(account: AccountShape) -> str:

@@ -1,6 +1,7 @@
 """``dashtam balances``, ``dashtam history`` and ``dashtam snapshots``."""
 
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -8,13 +9,13 @@ from typing import Final
 import click
 
 from dashtam.application.history import accounts, balance_snapshots
-from dashtam.domain.account import AccountId
+from dashtam.domain.history.balance_history import BalanceHistory
 from dashtam.domain.period import MAX_INSTANT, MIN_INSTANT, Period
 from dashtam.domain.sync import SnapshotSource
 from dashtam.presentation.cli.context import Command, CommandContext, with_context
 from dashtam.presentation.cli.parameters import SOURCE, instant_param
 from dashtam.presentation.cli.resolve import list_all, resolve_account, resolve_user
-from dashtam.presentation.cli.tables import answer, answer_table, count_text, instant_text, table
+from dashtam.presentation.cli.tables import answer, answer_table, captured_text, count_text, table
 from dashtam.presentation.http.instants import END_OF_DAY, START_OF_DAY
 from dashtam.presentation.schemas.snapshots import (
     Snapshot,
@@ -36,12 +37,13 @@ def balances(context: CommandContext, *, hidden: bool, closed: bool) -> None:
     include = {name for name, wanted in (("hidden", hidden), ("closed", closed)) if wanted}
     with context.services.database.read() as work:
         user = resolve_user(context, work)
-        latest = latest_shape(balance_snapshots.load_latest(work, user.id, include))
+        found = balance_snapshots.load_latest(work, user.id, include)
         owned = list_all(work, user, accounts.list_for_user)
     names = {one.account.id: one.account.name for one in owned}
+    latest = latest_shape(found)
     rows = [
-        (names[AccountId(one.account_id)], *_change_cells(one), instant_text(one.captured_at))
-        for one in latest.snapshots
+        (names[changed.snapshot.account_id], *_change_cells(one), captured_text(changed.snapshot))
+        for one, changed in zip(latest.snapshots, found.snapshots, strict=True)
     ]
     totals = latest.total_balance_by_currency.items()
     rows += [("Total", total, code, "", "", "") for code, total in totals]
@@ -71,8 +73,7 @@ def history(
     with context.services.database.read() as work:
         mine = resolve_account(context, work, account)
         found = balance_snapshots.load_history(work, mine.user_id, mine.id, period, _source(source))
-    shape = history_shape(found)
-    answer(context, shape, lambda: _history_text(mine.name, shape, has_chart=sys.stdout.isatty()))
+    _answer_history(context, mine.name, found, has_chart=sys.stdout.isatty())
 
 
 @click.command(cls=Command)
@@ -88,18 +89,30 @@ def snapshots(context: CommandContext, account: str, limit: int, source: str | N
     with context.services.database.read() as work:
         mine = resolve_account(context, work, account)
         found = balance_snapshots.load_recent(work, mine.user_id, mine.id, limit, _source(source))
-    shape = history_shape(found)
-    answer(context, shape, lambda: _history_text(mine.name, shape, has_chart=False))
+    _answer_history(context, mine.name, found, has_chart=False)
 
 
 def _source(text: str | None) -> SnapshotSource | None:
     return None if text is None else SnapshotSource(text)
 
 
-def _history_text(name: str, history: SnapshotHistory, *, has_chart: bool) -> str:
+def _answer_history(
+    context: CommandContext, name: str, found: BalanceHistory, *, has_chart: bool
+) -> None:
+    history = history_shape(found)
+    times = [captured_text(changed.snapshot) for changed in found.snapshots]
+    answer(context, history, lambda: _history_text(name, history, times, has_chart=has_chart))
+
+
+def _history_text(
+    name: str, history: SnapshotHistory, times: Sequence[str], *, has_chart: bool
+) -> str:
     if not history.snapshots:
         return f"{name}: no snapshots."
-    rows = [(one.captured_at, *_change_cells(one), one.source) for one in history.snapshots]
+    rows = [
+        (time, *_change_cells(one), one.source)
+        for time, one in zip(times, history.snapshots, strict=True)
+    ]
     headings = ("CAPTURED", "BALANCE", "", "CHANGE", "%", "SOURCE")
     # The summary comes last: a long table scrolls away.
     parts = [table(headings, rows, numbers=_NUMBERS)]
