@@ -6,7 +6,7 @@ import { idempotencyHeader, post } from "../api/client";
 import type { Account } from "../api/types";
 import { FormDialog } from "../components/dialog";
 import { Field, Options } from "../components/form";
-import { toIsoDate } from "../domain/calendar";
+import { toIsoDate, typedTime } from "../domain/calendar";
 import { ACCOUNT_TYPE_LABELS } from "../format/labels";
 import { normalizeAmount } from "../format/money";
 import { navigate } from "../router";
@@ -24,7 +24,7 @@ export function AddAccountDialog({ onClose }: { onClose: () => void }): JSX.Elem
         account_type: text("account_type") as Account["account_type"],
         currency: text("currency").toUpperCase(),
         balance: normalizeAmount(text("balance")),
-        ...(text("day") === today ? {} : { captured_at: text("day") }),
+        ...typedTime(text("day")),
       },
       { headers: idempotencyHeader() },
     );

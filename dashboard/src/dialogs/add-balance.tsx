@@ -7,7 +7,7 @@ import type { Account } from "../api/types";
 import { FormDialog } from "../components/dialog";
 import { Field } from "../components/form";
 import { isLiability } from "../domain/accounts";
-import { toIsoDate } from "../domain/calendar";
+import { toIsoDate, typedTime } from "../domain/calendar";
 import { normalizeAmount } from "../format/money";
 
 export function AddBalanceDialog({ account, onClose }: { account: Account; onClose: () => void }): JSX.Element {
@@ -18,7 +18,7 @@ export function AddBalanceDialog({ account, onClose }: { account: Account; onClo
       "/api/v1/accounts/{id}/balance-snapshots",
       {
         balance: normalizeAmount(String(fields.get("balance"))),
-        ...(day === today ? {} : { captured_at: day }),
+        ...typedTime(day),
       },
       { path: { id: account.id }, headers: idempotencyHeader() },
     );

@@ -10,7 +10,8 @@ import { Amount } from "../components/amount";
 import { Dialog } from "../components/dialog";
 import { ResourceStatus } from "../components/resource-status";
 import { isRetractable } from "../domain/connections";
-import { formatDate, formatDateTime } from "../format/dates";
+import { isDay } from "../domain/snapshot-time";
+import { formatDateTime, formatSnapshotDay, formatSnapshotTime } from "../format/dates";
 import { SOURCE_LABELS, SYNC_STATE_LABELS } from "../format/labels";
 import { formatCount } from "../format/numbers";
 import { RetractSyncDialog } from "./retract-sync";
@@ -33,7 +34,7 @@ export function SnapshotDetailsDialog({
   );
   if (isRetracting && sync.data) return <RetractSyncDialog sync={sync.data} onClose={onClose} />;
   return (
-    <Dialog title={formatDate(snapshot.captured_at)} onClose={onClose}>
+    <Dialog title={formatSnapshotDay(snapshot)} onClose={onClose}>
       <dl class="facts">
         <dt>Balance</dt>
         <dd>
@@ -47,8 +48,8 @@ export function SnapshotDetailsDialog({
             </dd>
           </>
         )}
-        <dt>Of the instant</dt>
-        <dd>{formatDateTime(snapshot.captured_at)}</dd>
+        <dt>{isDay(snapshot) ? "Of the day" : "Of the instant"}</dt>
+        <dd>{formatSnapshotTime(snapshot)}</dd>
         <dt>Recorded</dt>
         <dd>{formatDateTime(snapshot.created_at)}</dd>
         <dt>Source</dt>

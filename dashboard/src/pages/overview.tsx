@@ -18,7 +18,7 @@ import { Skeleton } from "../components/resource-status";
 import { isLiability, isStale } from "../domain/accounts";
 import { overallChange, sum } from "../domain/decimal";
 import { presetRange, yearEarlier, type TimeRange } from "../domain/time-range";
-import { formatDateTime, formatRelative } from "../format/dates";
+import { formatSnapshotAge, formatSnapshotTime } from "../format/dates";
 import { SOURCE_LABELS, describeAccount } from "../format/labels";
 import { formatCount } from "../format/numbers";
 import { Link } from "../router";
@@ -39,7 +39,9 @@ function Overview(): JSX.Element {
   const [currency, setCurrency] = useState<string | null>(null);
   const [isComparing, setIsComparing] = useState(false);
   const key = `${range.start.getTime()}/${range.end.getTime()}`;
-  const latest = useResource("latest", (signal) => get("/api/v1/balance-snapshots", { signal }));
+  const latest = useResource("latest", (signal) =>
+    get("/api/v1/balance-snapshots", { query: { detail: "evidence" }, signal }),
+  );
   const accounts = useResource("accounts", fetchAccounts);
   const history = useResource(`totals/${key}`, (signal) => fetchTotals(range, signal));
   const earlier = useResource(isComparing ? `totals/earlier/${key}` : null, (signal) =>
@@ -222,8 +224,8 @@ function AccountRow({
       <td class="account-balance">
         <Amount text={snapshot.balance} currency={snapshot.currency} />
         <span class="account-date">
-          <span title={`${SOURCE_LABELS[snapshot.source]}, ${formatDateTime(snapshot.captured_at)}`}>
-            {formatRelative(snapshot.captured_at)}
+          <span title={`${SOURCE_LABELS[snapshot.source]}, ${formatSnapshotTime(snapshot)}`}>
+            {formatSnapshotAge(snapshot)}
             <span class="wide-only"> · {SOURCE_LABELS[snapshot.source]}</span>
           </span>
           {isStale(snapshot) && <Badge tone="warn">Stale</Badge>}

@@ -11,7 +11,7 @@ import { Amount, SnapshotChange } from "../components/amount";
 import { ErrorNotice } from "../components/error-notice";
 import { Icon } from "../components/icon";
 import { Section } from "../components/section";
-import { formatDate, formatDateTime } from "../format/dates";
+import { formatSnapshotDay, formatSnapshotTime } from "../format/dates";
 import { SOURCE_LABELS } from "../format/labels";
 import { formatCount } from "../format/numbers";
 
@@ -81,8 +81,8 @@ export function SnapshotTable({
           {newestFirst.slice(0, rowCount).map((snapshot) => (
             <tr key={snapshot.id}>
               <th scope="row">
-                <time dateTime={snapshot.captured_at} title={formatDateTime(snapshot.captured_at)}>
-                  {formatDate(snapshot.captured_at)}
+                <time dateTime={snapshot.captured_at} title={formatSnapshotTime(snapshot)}>
+                  {formatSnapshotDay(snapshot)}
                 </time>
               </th>
               <td class="number">
@@ -96,7 +96,7 @@ export function SnapshotTable({
                 <button
                   type="button"
                   class="ghost"
-                  aria-label={`Which sync recorded ${formatDate(snapshot.captured_at)}`}
+                  aria-label={`Which sync recorded ${formatSnapshotDay(snapshot)}`}
                   onClick={() => onSelect(snapshot)}
                 >
                   <Icon name="forward" />
