@@ -19,6 +19,8 @@ def test_passwords_break_no_rule_and_e_mails_are_taken_once(terminal: CommandLin
     assert "easy to guess" in terminal.refused("users", "create", BOB, typed="password1234\n")
     again = terminal.refused("users", "create", EMAIL.upper(), typed=f"{PASSWORD}\n")
     assert "already" in again
+    assert "no time zone" in terminal.refused("users", "time-zone", "Mars/Olympus")
+    assert terminal("users", "time-zone", "Pacific/Auckland") == f"{EMAIL}: Pacific/Auckland\n"
     assert "12 to 256" in terminal.refused("users", "reset-password", EMAIL, typed="short\n")
     assert terminal("users", "reset-password", EMAIL, typed=f"{PASSWORD} more\n") == ""
 

@@ -541,8 +541,9 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Change the password
-         * @description Every other session of the user ends.
+         * Change the password or the time zone
+         * @description With a new password every other session of the user ends. The time zone is the default of `tz`,
+         *     and decides the day that is today.
          */
         patch: operations["change_user"];
         trace?: never;
@@ -1177,18 +1178,6 @@ export interface components {
             captured_at?: string | null;
         };
         /**
-         * PasswordChange
-         * @description The present password, and the new one.
-         */
-        PasswordChange: {
-            password: string;
-            /**
-             * @description 12 to 256 characters, and not one that is easy to guess.
-             * @example a pelican under nine bridges
-             */
-            new_password: string;
-        };
-        /**
          * Precision
          * @description Whether a balance was told for an instant, or for a day without a time of day.
          * @enum {unknown}
@@ -1508,6 +1497,20 @@ export interface components {
             email: string;
             /** Format: date-time */
             created_at: string;
+            time_zone: string | null;
+        };
+        /**
+         * UserPatch
+         * @description Changes of the signed-in user (a merge patch); a new password goes with the present one.
+         */
+        UserPatch: {
+            password?: string;
+            /**
+             * @description 12 to 256 characters, and not one that is easy to guess.
+             * @example a pelican under nine bridges
+             */
+            new_password?: string;
+            time_zone?: string | null;
         };
     };
     responses: {
@@ -1821,7 +1824,7 @@ export interface operations {
                  */
                 interval?: "day" | "week" | "month";
                 /**
-                 * @description The time zone in which an `interval` begins, by its IANA name. Bare dates stay UTC.
+                 * @description The time zone in which an `interval` begins, by its IANA name; by default the user's, or UTC. Bare dates stay UTC.
                  * @example Europe/Berlin
                  */
                 tz?: string;
@@ -2204,7 +2207,7 @@ export interface operations {
                  */
                 interval?: "day" | "week" | "month";
                 /**
-                 * @description The time zone in which an `interval` begins, by its IANA name. Bare dates stay UTC.
+                 * @description The time zone in which an `interval` begins, by its IANA name; by default the user's, or UTC. Bare dates stay UTC.
                  * @example Europe/Berlin
                  */
                 tz?: string;
@@ -3869,7 +3872,8 @@ export interface operations {
                      *       "user": {
                      *         "id": "3b7e1f64-90ad-4b0c-8d15-5a2c6e7f8091",
                      *         "email": "ann@example.org",
-                     *         "created_at": "2025-01-15T10:00:00Z"
+                     *         "created_at": "2025-01-15T10:00:00Z",
+                     *         "time_zone": "Europe/Berlin"
                      *       },
                      *       "connections": [
                      *         {
@@ -4003,7 +4007,8 @@ export interface operations {
                      * @example {
                      *       "id": "3b7e1f64-90ad-4b0c-8d15-5a2c6e7f8091",
                      *       "email": "ann@example.org",
-                     *       "created_at": "2025-01-15T10:00:00Z"
+                     *       "created_at": "2025-01-15T10:00:00Z",
+                     *       "time_zone": "Europe/Berlin"
                      *     }
                      */
                     "application/json": components["schemas"]["User"];
@@ -4080,7 +4085,8 @@ export interface operations {
                      * @example {
                      *       "id": "3b7e1f64-90ad-4b0c-8d15-5a2c6e7f8091",
                      *       "email": "ann@example.org",
-                     *       "created_at": "2025-01-15T10:00:00Z"
+                     *       "created_at": "2025-01-15T10:00:00Z",
+                     *       "time_zone": "Europe/Berlin"
                      *     }
                      */
                     "application/json": components["schemas"]["User"];
@@ -4106,10 +4112,11 @@ export interface operations {
                 /**
                  * @example {
                  *       "password": "a pelican under nine bridges",
-                 *       "new_password": "seven lamps and a slow canoe"
+                 *       "new_password": "seven lamps and a slow canoe",
+                 *       "time_zone": "Europe/Berlin"
                  *     }
                  */
-                "application/json": components["schemas"]["PasswordChange"];
+                "application/json": components["schemas"]["UserPatch"];
             };
         };
         responses: {
@@ -4127,7 +4134,8 @@ export interface operations {
                      * @example {
                      *       "id": "3b7e1f64-90ad-4b0c-8d15-5a2c6e7f8091",
                      *       "email": "ann@example.org",
-                     *       "created_at": "2025-01-15T10:00:00Z"
+                     *       "created_at": "2025-01-15T10:00:00Z",
+                     *       "time_zone": "Europe/Berlin"
                      *     }
                      */
                     "application/json": components["schemas"]["User"];

@@ -2,11 +2,13 @@
 
 import type { JSX } from "preact";
 
-import { idempotencyHeader, post } from "../api/client";
+import { get, idempotencyHeader, post } from "../api/client";
 import type { Account } from "../api/types";
+import { useResource } from "../api/use-resource";
 import { FormDialog } from "../components/dialog";
 import { Field, Options } from "../components/form";
-import { toIsoDate, typedTime } from "../domain/calendar";
+import { toIsoDate } from "../domain/calendar";
+import { typedTime } from "../format/dates";
 import { ACCOUNT_TYPE_LABELS } from "../format/labels";
 import { normalizeAmount } from "../format/money";
 import { navigate } from "../router";
@@ -14,6 +16,7 @@ import { navigate } from "../router";
 const COMMON_CURRENCIES = ["USD", "EUR", "GBP", "JPY", "CHF", "CAD", "AUD", "KWD"];
 
 export function AddAccountDialog({ onClose }: { onClose: () => void }): JSX.Element {
+  const user = useResource("user", (signal) => get("/api/v1/users/me", { signal }));
   const today = toIsoDate(new Date());
   const createAccount = async (fields: FormData): Promise<void> => {
     const text = (name: string): string => String(fields.get(name)).trim();
@@ -24,7 +27,7 @@ export function AddAccountDialog({ onClose }: { onClose: () => void }): JSX.Elem
         account_type: text("account_type") as Account["account_type"],
         currency: text("currency").toUpperCase(),
         balance: normalizeAmount(text("balance")),
-        ...typedTime(text("day")),
+        ...typedTime(text("day"), user.data?.time_zone),
       },
       { headers: idempotencyHeader() },
     );

@@ -2,15 +2,18 @@
 
 import type { JSX } from "preact";
 
-import { idempotencyHeader, post } from "../api/client";
+import { get, idempotencyHeader, post } from "../api/client";
 import type { Account } from "../api/types";
+import { useResource } from "../api/use-resource";
 import { FormDialog } from "../components/dialog";
 import { Field } from "../components/form";
 import { isLiability } from "../domain/accounts";
-import { toIsoDate, typedTime } from "../domain/calendar";
+import { toIsoDate } from "../domain/calendar";
+import { typedTime } from "../format/dates";
 import { normalizeAmount } from "../format/money";
 
 export function AddBalanceDialog({ account, onClose }: { account: Account; onClose: () => void }): JSX.Element {
+  const user = useResource("user", (signal) => get("/api/v1/users/me", { signal }));
   const today = toIsoDate(new Date());
   const recordBalance = (fields: FormData): Promise<unknown> => {
     const day = String(fields.get("day"));
@@ -18,7 +21,7 @@ export function AddBalanceDialog({ account, onClose }: { account: Account; onClo
       "/api/v1/accounts/{id}/balance-snapshots",
       {
         balance: normalizeAmount(String(fields.get("balance"))),
-        ...typedTime(day),
+        ...typedTime(day, user.data?.time_zone),
       },
       { path: { id: account.id }, headers: idempotencyHeader() },
     );

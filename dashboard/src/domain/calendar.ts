@@ -19,11 +19,6 @@ export function toIsoDate(instant: Date): string {
   return `${instant.getFullYear()}-${pad(instant.getMonth() + 1)}-${pad(instant.getDate())}`;
 }
 
-/** Return the time of a typed balance as the API takes it: its day, nothing where that has not begun in UTC. */
-export function typedTime(day: string, now: Date = new Date()): { captured_at?: string } {
-  return day > now.toISOString().slice(0, 10) ? {} : { captured_at: day };
-}
-
 /** Return an instant as the API takes it: in UTC, without empty milliseconds. */
 export function toIsoInstant(instant: Date): string {
   return instant.toISOString().replace(/\.000Z$/, "Z");

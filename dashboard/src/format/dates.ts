@@ -60,6 +60,18 @@ function formatDays(days: number): string {
   return relative.format(Math.round(days / 365.25), "year");
 }
 
+/** Return the time of a typed balance as the API takes it: its day, nothing where the API's today is earlier. */
+export function typedTime(
+  day: string,
+  userZone: string | null | undefined,
+  now: Date = new Date(),
+): { captured_at?: string } {
+  const zones = ["UTC", userZone ?? "UTC"];
+  // This locale writes YYYY-MM-DD.
+  const isToday = zones.some((timeZone) => day <= new Intl.DateTimeFormat("en-CA", { timeZone }).format(now));
+  return isToday ? { captured_at: day } : {};
+}
+
 /** Return the labels of a time axis: its ticks in seconds of the epoch, and the seconds between them. */
 export function formatTimeTicks(ticks: readonly number[], increment: number): string[] {
   return ticks.map((tick, index) => {

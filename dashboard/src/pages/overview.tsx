@@ -15,6 +15,7 @@ import { Badge } from "../components/badge";
 import { ErrorNotice } from "../components/error-notice";
 import { PageHeading } from "../components/page-heading";
 import { Skeleton } from "../components/resource-status";
+import { TimeZoneProposal } from "../components/time-zone";
 import { isLiability, isStale } from "../domain/accounts";
 import { overallChange, sum } from "../domain/decimal";
 import { presetRange, yearEarlier, type TimeRange } from "../domain/time-range";
@@ -29,6 +30,7 @@ export function OverviewPage(): JSX.Element {
   return (
     <>
       <PageHeading title="Overview" />
+      <TimeZoneProposal />
       <Overview />
     </>
   );

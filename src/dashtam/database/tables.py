@@ -46,6 +46,7 @@ users = Table(
     Column("email", Text, nullable=False),
     Column("email_key", NAME, nullable=False, unique=True),
     Column("password_hash", Text, nullable=False),
+    Column("time_zone", Text),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
 )

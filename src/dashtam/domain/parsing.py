@@ -1,7 +1,7 @@
 """Fields of statements: amounts, instants, currencies, and the error of an unusable one."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -129,6 +129,29 @@ def require_past(field: str, moment: Moment, now: datetime) -> Moment:
     if at.date() > now.astimezone(UTC).date():
         raise UnusableField(code="future_date", detail=f"{field} lies in the future.")
     return Moment(at, moment.precision)
+
+
+def require_booked(field: str, moment: Moment, now: datetime) -> Moment:
+    """Return the moment of a statement in UTC; one after today (UTC) as its day.
+
+    Banks date a statement by its booking day, which can be tomorrow. Nobody observed a balance of
+    the future, so that its time means nothing. ``now`` is in the time zone of the owner.
+
+    Raises:
+        UnusableField: ``invalid_date`` before 1900, ``future_date`` after the day behind today,
+            in UTC or in the owner's time zone.
+    """
+    today = now.astimezone(UTC)
+    try:
+        is_booked_ahead = moment.at.astimezone(UTC).date() > today.date()
+    except OverflowError:
+        raise invalid_date(field) from None
+    if not is_booked_ahead:
+        return require_past(field, moment, now)
+    day = moment.at.date()
+    if day > max(now.date(), today.date()) + timedelta(days=1):
+        raise UnusableField(code="future_date", detail=f"{field} lies in the future.")
+    return Moment.of_day(day)
 
 
 def invalid_date(field: str) -> UnusableField:

@@ -1,12 +1,14 @@
 """Periods, and calendars that divide time into days, ISO weeks or months of a time zone."""
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
 
-from dashtam.domain.errors import InvalidDateRange
+from dashtam.domain.errors import Invalid, InvalidDateRange
 
 MIN_INSTANT = datetime.min.replace(tzinfo=UTC)
 MAX_INSTANT = datetime.max.replace(tzinfo=UTC)
@@ -23,6 +25,32 @@ _LATEST = datetime(9999, 11, 1, tzinfo=UTC)
 def to_microseconds(instant: datetime) -> int:
     """Return the whole microseconds since 1970."""
     return (instant - _EPOCH) // _MICROSECOND
+
+
+class UnknownTimeZone(Invalid):
+    """The name is none of a time zone."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name[:64]!r} is no time zone. Write the name of one, like Europe/Berlin."
+        )
+
+
+@cache
+def _zone_names() -> AbstractSet[str]:
+    # These two mean another zone on every machine.
+    return available_timezones() - {"localtime", "Factory"}
+
+
+def find_zone(name: str) -> ZoneInfo:
+    """Return the time zone with this IANA name.
+
+    Raises:
+        UnknownTimeZone: there is none.
+    """
+    if name not in _zone_names():
+        raise UnknownTimeZone(name)
+    return ZoneInfo(name)
 
 
 class Precision(StrEnum):

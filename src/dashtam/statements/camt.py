@@ -155,7 +155,7 @@ class _CamtBalance:
                 raise parsing.invalid_date(field)
         except ValueError:
             raise parsing.invalid_date(field) from None
-        return parsing.require_past(field, moment, now)
+        return parsing.require_booked(field, moment, now)
 
 
 def _iter_statements(file: BinaryIO) -> Iterator[_CamtStatement]:

@@ -114,7 +114,7 @@ class _Closing:
         """
         parsing.require_account(":25:", identity.external_id)
         currency, day, balance = self.line.parse_balance()
-        moment = parsing.require_past(f":{self.line.tag}:", Moment.of_day(day), now)
+        moment = parsing.require_booked(f":{self.line.tag}:", Moment.of_day(day), now)
         available: Decimal | None = None
         if self.available:
             try:

@@ -8,6 +8,7 @@ from typing import BinaryIO, Final
 from dashtam.application.connections import connections
 from dashtam.application.history import accounts
 from dashtam.application.history.capture import AccountReadings, Capture
+from dashtam.application.people import users
 from dashtam.application.ports import Services, StatementFile
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId, Identity
@@ -159,13 +160,14 @@ def import_file(
     with services.database.read() as work:
         # A wrong choice is refused before the file is read.
         account = _load_destination(work, sent, "").account
+        zone = users.load(work, sent.user_id).zone
     mapping = dict(sent.mapping)
     if account is not None:
         # For a file that names no account.
         mapping.setdefault("default_account_name", account.name)
         mapping.setdefault("default_currency_code", account.currency.code)
     files = services.statement_files
-    reading = files.read(sent.file, sent.file_format, mapping, services.clock())
+    reading = files.read(sent.file, sent.file_format, mapping, services.clock().astimezone(zone))
     with reading as read, services.database.write(sent.address) as work:
         # Of two imports at once each would miss the other's accounts and balances.
         work.users.lock_for_recording(sent.user_id)

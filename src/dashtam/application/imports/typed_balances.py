@@ -1,12 +1,12 @@
 """Accounts kept by hand, and the balances that their owners type."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
 
 from dashtam.application.connections import connections
 from dashtam.application.history import accounts
 from dashtam.application.history.accounts import AccountBalance
 from dashtam.application.history.capture import Capture
+from dashtam.application.people import users
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId, AccountType, Identity
 from dashtam.domain.connection import Connection
@@ -89,10 +89,11 @@ def _record(
     reading: Reading,
     source: SnapshotSource,
 ) -> SyncId:
+    today = users.load(work, account.user_id).today(work.now)
     is_day = reading.precision is Precision.DAY
-    # Today's balance can be typed before today's noon.
-    latest = datetime.combine(work.now.date(), time.max, UTC) if is_day else work.now
-    if reading.captured_at > latest:
+    # Today's balance can be typed before today's noon (UTC).
+    is_future = reading.captured_at > work.now
+    if reading.captured_at.date() > today if is_day else is_future:
         detail = "A balance cannot have been captured in the future."
         raise Unprocessable(detail, (FieldError("/captured_at", "future", detail),))
     sync = Sync.begin(SyncId(work.new_id()), connection, SyncKind.TYPED, source, work.now)

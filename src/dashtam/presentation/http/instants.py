@@ -1,7 +1,7 @@
 """Instants as they are written in requests (RFC 3339)."""
 
 import re
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from dashtam.domain.errors import Invalid
 from dashtam.domain.period import Moment, Precision
@@ -64,7 +64,6 @@ def is_bare_date(text: str) -> bool:
     return "T" not in text.upper()
 
 
-def until_now(at: datetime, now: datetime) -> datetime:
+def until_now(at: datetime, now: datetime, today: date) -> datetime:
     """Return the instant, and for noon of today the present where noon is still to come."""
-    now = now.replace(microsecond=0)
-    return min(at, now) if at.date() == now.date() else at
+    return min(at, now.replace(microsecond=0)) if at.date() <= today else at

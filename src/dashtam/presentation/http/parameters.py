@@ -8,17 +8,17 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from typing import Any, Final, Generic, Literal, TypeVar
 from urllib.parse import parse_qsl
 from uuid import UUID
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from dashtam.database.pagination import Cursor
 from dashtam.domain.account import AccountId
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.errors import DashtamError, FieldError, Invalid
-from dashtam.domain.period import Interval
+from dashtam.domain.period import Interval, find_zone
 from dashtam.domain.sync import SnapshotSource
 from dashtam.presentation.http.instants import END_OF_DAY, START_OF_DAY, parse_instant
 from dashtam.presentation.schemas import examples
@@ -184,19 +184,6 @@ def _parse_include(text: str) -> AbstractSet[str]:
     return included
 
 
-@cache
-def _time_zones() -> AbstractSet[str]:
-    # These two mean another zone on every machine.
-    return available_timezones() - {"localtime", "Factory"}
-
-
-def _parse_time_zone(text: str) -> ZoneInfo:
-    if text not in _time_zones():
-        detail = f"{text[:64]!r} is no time zone. Write the name of one, like Europe/Berlin."
-        raise Invalid(detail)
-    return ZoneInfo(text)
-
-
 def write_cursor(cursor: Cursor | None) -> str | None:
     """Return the text of a cursor, as ``next_cursor`` has it."""
     if cursor is None:
@@ -265,12 +252,11 @@ INTERVAL: Final[Parameter[Interval]] = Parameter(
 
 TZ: Final[Parameter[ZoneInfo]] = Parameter(
     name="tz",
-    parse=_parse_time_zone,
-    schema={"type": "string", "default": "UTC"},
-    description="The time zone in which an `interval` begins, by its IANA name. Bare dates stay"
-    " UTC.",
+    parse=find_zone,
+    schema={"type": "string"},
+    description="The time zone in which an `interval` begins, by its IANA name; by default the"
+    " user's, or UTC. Bare dates stay UTC.",
     example="Europe/Berlin",
-    default=ZoneInfo("UTC"),
 )
 
 MAX_POINTS: Final[Parameter[int]] = Parameter(

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache, partial
 
 from dashtam.domain.errors import FieldError, MappingNeeded
-from dashtam.domain.parsing import UnusableField, invalid_date, require_past
+from dashtam.domain.parsing import UnusableField, invalid_date, require_booked
 from dashtam.domain.period import Moment
 
 _TIME = (
@@ -136,7 +136,9 @@ def parse_date(layout: re.Pattern[str], now: datetime, text: str) -> Moment:
         if layout is _ISO and _PLAIN.fullmatch(text):
             instant = datetime.fromisoformat(text).replace(tzinfo=UTC)
             is_day = len(text) == len("YYYY-MM-DD")
-            return require_past("Date", Moment.of_day(instant) if is_day else Moment(instant), now)
+            return require_booked(
+                "Date", Moment.of_day(instant) if is_day else Moment(instant), now
+            )
         match = layout.fullmatch(text)
         if match is None:
             raise invalid_date(field="Date")
@@ -146,7 +148,7 @@ def parse_date(layout: re.Pattern[str], now: datetime, text: str) -> Moment:
         month = int(parts.get("month") or _MONTHS[(parts.get("name") or "").lower()])
         day = datetime(year, month, int(parts["day"]), tzinfo=UTC)
         if not parts.get("hour"):
-            return require_past("Date", Moment.of_day(day), now)
+            return require_booked("Date", Moment.of_day(day), now)
         hour, minute, second = (int(parts.get(name) or 0) for name in ("hour", "minute", "second"))
         zone = (parts.get("zone") or "Z").replace("Z", "+0000").replace(":", "")
         ahead = timedelta(hours=int(zone[1:3]), minutes=int(zone[3:5]))
@@ -155,4 +157,4 @@ def parse_date(layout: re.Pattern[str], now: datetime, text: str) -> Moment:
         instant = day.replace(hour=hour, minute=minute, second=second, tzinfo=local)
     except (ValueError, KeyError, OverflowError):
         raise invalid_date(field="Date") from None
-    return require_past("Date", Moment(instant), now)
+    return require_booked("Date", Moment(instant), now)

@@ -60,12 +60,12 @@ def parse_moment(field: str, text: str) -> Moment:
         raise parsing.invalid_date(field) from None
 
 
-def require_past_moment(field: str, text: str, now: datetime) -> Moment:
-    """Return the moment in UTC, at most the end of today.
+def require_booked_moment(field: str, text: str, now: datetime) -> Moment:
+    """Return the moment in UTC, at most the booking day after today.
 
     Raises:
         UnusableField: ``missing_date``, ``invalid_date`` or ``future_date``.
     """
     if not text:
         raise UnusableField(code="missing_date", detail=f"{field} is missing: no day is given.")
-    return parsing.require_past(field, parse_moment(field, text), now)
+    return parsing.require_booked(field, parse_moment(field, text), now)

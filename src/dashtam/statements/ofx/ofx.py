@@ -24,7 +24,7 @@ from dashtam.statements.accounts import account_key, build_identity, split_state
 from dashtam.statements.encodings import decode_document, read_document
 from dashtam.statements.ofx.account_types import find_account_type
 from dashtam.statements.ofx.document import AccountStatement, Document, Status, parse
-from dashtam.statements.ofx.fields import parse_amount, parse_moment, require_past_moment
+from dashtam.statements.ofx.fields import parse_amount, parse_moment, require_booked_moment
 
 _LONG_NUMBER = re.compile(r"[0-9]{5,}")
 
@@ -110,7 +110,7 @@ def _read_cash(
     if balance is None:
         raise parsing.missing_balance(field=f"{aggregate}.BALAMT")
     as_of = source.get(aggregate, "DTASOF")
-    moment = require_past_moment(f"{aggregate}.DTASOF", as_of, now)
+    moment = require_booked_moment(f"{aggregate}.DTASOF", as_of, now)
     try:
         available = _find_amount(source, "AVAILBAL", "BALAMT", currency)
     except UnusableField as error:
@@ -143,7 +143,7 @@ def _read_investment(
         holdings = Decimal(0)
     if total is None:
         raise parsing.missing_balance(field="INVBAL")
-    moment = require_past_moment("INVSTMTRS.DTASOF", source.get("INVSTMTRS", "DTASOF"), now)
+    moment = require_booked_moment("INVSTMTRS.DTASOF", source.get("INVSTMTRS", "DTASOF"), now)
     return Reading(
         moment.at, total, holdings_value=holdings, cash_value=cash, precision=moment.precision
     )
@@ -155,7 +155,7 @@ def _read_positions(
     """Return the positions, None where the file has no list of them."""
     if "INVPOSLIST" not in source.aggregates:
         return None
-    moment = require_past_moment("INVSTMTRS.DTASOF", source.get("INVSTMTRS", "DTASOF"), now)
+    moment = require_booked_moment("INVSTMTRS.DTASOF", source.get("INVSTMTRS", "DTASOF"), now)
     positions: list[Position] = []
     for holding in source.holdings:
         values = holding.values

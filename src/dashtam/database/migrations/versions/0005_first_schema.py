@@ -113,6 +113,7 @@ def _create_tables() -> None:
         sa.Column("email", sa.Text(), nullable=False),
         sa.Column("email_key", NAME, nullable=False),
         sa.Column("password_hash", sa.Text(), nullable=False),
+        sa.Column("time_zone", sa.Text(), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("updated_at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("users_pk")),

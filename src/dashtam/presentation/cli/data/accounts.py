@@ -10,6 +10,7 @@ from dashtam.application.history import accounts as owned
 from dashtam.application.history.accounts import AccountChanges
 from dashtam.application.imports import typed_balances
 from dashtam.application.imports.typed_balances import ManualAccount
+from dashtam.application.people import users as people
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import AccountType
 from dashtam.domain.money import Currency
@@ -146,7 +147,8 @@ def change(context: CommandContext, /, account: str, *, reopen: bool, **options:
     with context.services.database.write() as work:
         mine = resolve_account(context, work, account)
         if closed_at := changes.get("closed_at"):
-            changes["closed_at"] = until_now(closed_at, work.now)
+            today = people.load(work, mine.user_id).today(work.now)
+            changes["closed_at"] = until_now(closed_at, work.now, today)
         shape = account_shape(owned.load_balance(work, owned.change(work, mine, changes)))
     answer(context, shape, lambda: f"{shape.name}: {shape.account_type}, {_state(shape)}")
 

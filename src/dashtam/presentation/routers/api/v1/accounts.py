@@ -14,6 +14,7 @@ from dashtam.application.history import accounts
 from dashtam.application.history.accounts import AccountBalance, AccountChanges
 from dashtam.application.imports import typed_balances
 from dashtam.application.imports.typed_balances import ManualAccount
+from dashtam.application.people import users
 from dashtam.domain.account import Account, AccountType
 from dashtam.domain.errors import DashtamError, FieldError, Unprocessable
 from dashtam.domain.money import Currency, amount_text, parse_amount
@@ -224,7 +225,10 @@ def _parse_moment(context: RequestContext, text: str | None) -> Moment:
 
 def _parse_closing(context: RequestContext, text: str) -> datetime:
     instant = _parse(partial(parse_instant, day_means=NOON), text, "/closed_at")
-    return until_now(instant, context.work.now) if is_bare_date(text) else instant
+    if not is_bare_date(text):
+        return instant
+    now = context.work.now
+    return until_now(instant, now, users.load(context.work, context.user_id).today(now))
 
 
 def _parse_optional(text: str | None, pointer: str) -> Decimal | None:

@@ -16,7 +16,6 @@ from dashtam.presentation.http.parameters import (
     MAX_POINTS,
     SOURCE,
     START_DATE,
-    TZ,
     Detail,
     Parameter,
     limit,
@@ -66,7 +65,7 @@ def get_balance_history(context: RequestContext) -> Response[SnapshotHistory]:
     are those between the snapshots that are shown.
     """
     interval = context.optional(INTERVAL)
-    calendar = None if interval is None else Calendar(interval, context.value(TZ))
+    calendar = None if interval is None else Calendar(interval, context.zone)
     history = balance_snapshots.load_history(
         context.work,
         context.user_id,

@@ -224,7 +224,7 @@ ROUTES: Final = (
             "PATCH",
             "/users/me",
             users.change_user,
-            body=users.PasswordChange,
+            body=users.UserPatch,
             transaction=Transaction.OWN,
         ),
         public(
