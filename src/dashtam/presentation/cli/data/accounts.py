@@ -1,5 +1,7 @@
 """``dashtam accounts``: listing them, keeping them by hand, changing them."""
 
+import re
+import sys
 from decimal import Decimal
 from typing import Any, Final
 
@@ -13,9 +15,11 @@ from dashtam.application.imports.typed_balances import ManualAccount
 from dashtam.application.people import users as people
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import AccountType
-from dashtam.domain.money import Currency
+from dashtam.domain.errors import Invalid
+from dashtam.domain.money import Currency, Money
 from dashtam.domain.period import Moment
 from dashtam.domain.statement import Reading
+from dashtam.domain.typed_amount import parse_typed_amount
 from dashtam.presentation.cli.context import CommandContext, Group, notify, with_context
 from dashtam.presentation.cli.parameters import AMOUNT, CURRENCY, MOMENT, NAME, instant_param
 from dashtam.presentation.cli.resolve import list_all, resolve_account, resolve_user
@@ -25,6 +29,7 @@ from dashtam.presentation.routers.api.v1.accounts import AccountList, AccountSha
 from dashtam.presentation.schemas.snapshots import snapshot_shape
 
 _TYPE: Final = click.Choice([str(known) for known in AccountType])
+_PLAIN: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 # A debt such as -500 is an amount, not an option.
 _TAKES_AMOUNTS: Final = {"ignore_unknown_options": True}
 _AT: Final = "The balance's instant, or its day as a bare date. Now by default."
@@ -64,7 +69,7 @@ def list_accounts(context: CommandContext) -> None:
 
 @accounts.command(context_settings=_TAKES_AMOUNTS)
 @click.argument("name", type=NAME)
-@click.argument("balance", type=AMOUNT)
+@click.argument("balance")
 @click.option("--currency", type=CURRENCY, required=True, help="A code such as USD.")
 @click.option("--type", "account_type", type=_TYPE, default="other", show_default=True)
 @click.option("--at", type=MOMENT, help=_AT)
@@ -72,7 +77,7 @@ def list_accounts(context: CommandContext) -> None:
 def add(
     context: CommandContext,
     name: str,
-    balance: Decimal,
+    balance: str,
     *,
     currency: Currency,
     account_type: str,
@@ -80,19 +85,20 @@ def add(
 ) -> None:
     """Make an account kept by hand, with its first balance.
 
-    A debt is negative.
+    A debt is negative. Write 1250.50, 1,250.50, 1.250,50 or $1250.50.
     """
     account = ManualAccount(name, AccountType(account_type), currency)
+    amount = _parse_balance(context, balance, currency, at)
     with context.services.database.write() as work:
         user = resolve_user(context, work)
-        reading = _reading(work, at, balance)
+        reading = _reading(work, at, amount)
         shape = account_shape(typed_balances.create_manual(work, user.id, account, reading))
     answer(context, shape, lambda: f"{name}: {shape.id}")
 
 
 @accounts.command(context_settings=_TAKES_AMOUNTS)
 @click.argument("account")
-@click.argument("balance", type=AMOUNT)
+@click.argument("balance")
 @click.option("--at", type=MOMENT, help=_AT)
 @click.option("--available", "available_balance", type=AMOUNT, help="The part that can be spent.")
 @click.option("--holdings", "holdings_value", type=AMOUNT, help="The value of the positions.")
@@ -102,17 +108,20 @@ def record(
     context: CommandContext,
     /,
     account: str,
-    balance: Decimal,
+    balance: str,
     at: Moment | None,
     **parts: Any,  # noqa: ANN401 - fields of Reading
 ) -> None:
     """Record a balance of an account kept by hand or by files.
 
-    A debt is negative.
+    A debt is negative. Write 1250.50, 1,250.50, 1.250,50 or $1250.50.
     """
+    with context.services.database.read() as work:
+        currency = resolve_account(context, work, account).currency
+    amount = _parse_balance(context, balance, currency, at)
     with context.services.database.write() as work:
         mine = resolve_account(context, work, account)
-        reading = _reading(work, at, balance, **parts)
+        reading = _reading(work, at, amount, **parts)
         typed = typed_balances.type_balance(work, mine, reading)
     shape = snapshot_shape(typed.snapshot)
     notify(f"Recorded. `dashtam retract {typed.sync_id}` takes it back.")
@@ -151,6 +160,21 @@ def change(context: CommandContext, /, account: str, *, reopen: bool, **options:
             changes["closed_at"] = until_now(closed_at, work.now, today)
         shape = account_shape(owned.load_balance(work, owned.change(work, mine, changes)))
     answer(context, shape, lambda: f"{shape.name}: {shape.account_type}, {_state(shape)}")
+
+
+def _parse_balance(
+    context: CommandContext, text: str, currency: Currency, at: Moment | None
+) -> Decimal:
+    """Return the typed balance, repeated to the user unless a program wrote it in plain digits."""
+    try:
+        amount = parse_typed_amount(text, currency)
+    except Invalid as error:
+        raise click.BadParameter(str(error), param_hint="BALANCE") from None
+    if sys.stdin.isatty() or not _PLAIN.fullmatch(text):
+        shown = f"{Decimal(str(Money(amount, currency))):,f} {currency.code}"
+        day = "now" if at is None else at.at.date().isoformat()
+        context.confirm(f"You typed {shown} for {day}. Record it?")
+    return amount
 
 
 def _reading(work: UnitOfWork, at: Moment | None, balance: Decimal, **parts: Any) -> Reading:  # noqa: ANN401 - fields of Reading
