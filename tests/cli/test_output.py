@@ -145,3 +145,15 @@ def test_an_account_can_be_closed_today(filled: CommandLine) -> None:
     assert "not blanks alone" in filled.refused(
         "accounts", "add", " ", "5", "--currency", "USD", status=2
     )
+
+
+def test_a_row_says_its_origin_in_words(terminal: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "giro.csv"
+    file.write_text("Date,Balance,Account,Currency\n2025-03-05,1,Giro,EUR\n")
+    terminal("import", file)
+    terminal("accounts", "record", "giro", "2", "--at", "2025-03-06T10:00:00Z")
+    _, imported, typed, *_ = terminal("history", "giro").splitlines()
+    assert imported.split()[0] == "2025-03-05"
+    assert imported.endswith("  imported from a CSV file")
+    assert typed.startswith("2025-03-06 10:00Z")
+    assert typed.endswith("  typed")

@@ -25,6 +25,11 @@ export function formatDateTime(instant: Date | string): string {
   return formats.dateTime.format(new Date(instant));
 }
 
+/** Return the time of day of an instant. */
+export function formatTime(instant: string): string {
+  return formats.time.format(new Date(instant));
+}
+
 /** Return the day of a balance. */
 export function formatSnapshotDay(snapshot: TimedSnapshot): string {
   return formatDate(placeOf(snapshot));

@@ -5,7 +5,7 @@ import { useMemo, useState } from "preact/hooks";
 
 import { get } from "../api/client";
 import { fetchAccountHistory, fetchConnections } from "../api/queries";
-import type { Account, Snapshot } from "../api/types";
+import type { Account, Connection, Snapshot } from "../api/types";
 import { useResource } from "../api/use-resource";
 import { BalanceHistory } from "../chart/balance-history";
 import { shiftPoints, toPoints } from "../chart/points";
@@ -24,7 +24,7 @@ import { isManual, isSyncedByProvider } from "../domain/connections";
 import { presetRange, yearEarlier, type TimeRange } from "../domain/time-range";
 import { historyToCsv } from "../format/csv";
 import { formatSnapshotAge } from "../format/dates";
-import { SOURCE_LABELS, describeAccount } from "../format/labels";
+import { SOURCE_LABELS, describeAccount, describeOrigin } from "../format/labels";
 import { Link } from "../router";
 import { saveFile } from "../save-file";
 import { BalanceOnDay } from "./balance-on-day";
@@ -85,6 +85,7 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
       <CurrentBalance
         account={account.data}
         latest={lastSnapshot}
+        connection={connection}
         onAddBalance={isSyncedByProvider(connection) ? undefined : () => setIsAddingBalance(true)}
       />
       <ErrorNotice error={history.error} retry={history.reload} />
@@ -141,6 +142,7 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
       {history.data && history.data.total_count > 0 && (
         <SnapshotTable
           history={complete.data ?? history.data}
+          connection={connection}
           isComplete={complete.data !== undefined}
           isLoading={complete.isLoading}
           error={complete.error}
@@ -153,7 +155,12 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
         />
       )}
       {selected && (
-        <SnapshotDetailsDialog account={account.data} snapshot={selected} onClose={() => setSelected(null)} />
+        <SnapshotDetailsDialog
+          account={account.data}
+          snapshot={selected}
+          connection={connection}
+          onClose={() => setSelected(null)}
+        />
       )}
       {isAddingBalance && <AddBalanceDialog account={account.data} onClose={() => setIsAddingBalance(false)} />}
     </>
@@ -171,10 +178,12 @@ function BackLink(): JSX.Element {
 function CurrentBalance({
   account,
   latest,
+  connection,
   onAddBalance,
 }: {
   account: Account;
   latest: Snapshot | undefined;
+  connection: Connection | undefined;
   onAddBalance: (() => void) | undefined;
 }): JSX.Element {
   return (
@@ -189,7 +198,7 @@ function CurrentBalance({
           <p class="current-balance-details">
             <SnapshotChange snapshot={latest} />
             <span>
-              {formatSnapshotAge(latest)} · {SOURCE_LABELS[latest.source]}
+              {formatSnapshotAge(latest)} · {describeOrigin(latest, connection)}
             </span>
             {isStale(latest) && <Badge tone="warn">Stale</Badge>}
             {account.closed_at && <Badge>Closed</Badge>}

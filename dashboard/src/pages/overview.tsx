@@ -20,7 +20,7 @@ import { isLiability, isStale } from "../domain/accounts";
 import { overallChange, sum } from "../domain/decimal";
 import { presetRange, yearEarlier, type TimeRange } from "../domain/time-range";
 import { formatSnapshotAge, formatSnapshotTime } from "../format/dates";
-import { SOURCE_LABELS, describeAccount } from "../format/labels";
+import { describeAccount, describeOrigin } from "../format/labels";
 import { formatCount } from "../format/numbers";
 import { Link } from "../router";
 
@@ -226,9 +226,9 @@ function AccountRow({
       <td class="account-balance">
         <Amount text={snapshot.balance} currency={snapshot.currency} />
         <span class="account-date">
-          <span title={`${SOURCE_LABELS[snapshot.source]}, ${formatSnapshotTime(snapshot)}`}>
+          <span title={`${describeOrigin(snapshot)}, ${formatSnapshotTime(snapshot)}`}>
             {formatSnapshotAge(snapshot)}
-            <span class="wide-only"> · {SOURCE_LABELS[snapshot.source]}</span>
+            <span class="wide-only"> · {describeOrigin(snapshot)}</span>
           </span>
           {isStale(snapshot) && <Badge tone="warn">Stale</Badge>}
         </span>

@@ -9,10 +9,13 @@ from typing import Final
 import click
 
 from dashtam.application.history import accounts, balance_snapshots
+from dashtam.database.unit_of_work import UnitOfWork
+from dashtam.domain.account import Account
 from dashtam.domain.history.balance_history import BalanceHistory
 from dashtam.domain.period import MAX_INSTANT, MIN_INSTANT, Period
 from dashtam.domain.sync import SnapshotSource
 from dashtam.presentation.cli.context import Command, CommandContext, with_context
+from dashtam.presentation.cli.origin import origin_text
 from dashtam.presentation.cli.parameters import SOURCE, instant_param
 from dashtam.presentation.cli.resolve import list_all, resolve_account, resolve_user
 from dashtam.presentation.cli.tables import answer, answer_table, captured_text, count_text, table
@@ -73,7 +76,8 @@ def history(
     with context.services.database.read() as work:
         mine = resolve_account(context, work, account)
         found = balance_snapshots.load_history(work, mine.user_id, mine.id, period, _source(source))
-    _answer_history(context, mine.name, found, has_chart=sys.stdout.isatty())
+        origins = _origins(work, mine, found)
+    _answer_history(context, mine.name, found, origins, has_chart=sys.stdout.isatty())
 
 
 @click.command(cls=Command)
@@ -89,31 +93,44 @@ def snapshots(context: CommandContext, account: str, limit: int, source: str | N
     with context.services.database.read() as work:
         mine = resolve_account(context, work, account)
         found = balance_snapshots.load_recent(work, mine.user_id, mine.id, limit, _source(source))
-    _answer_history(context, mine.name, found, has_chart=False)
+        origins = _origins(work, mine, found)
+    _answer_history(context, mine.name, found, origins, has_chart=False)
 
 
 def _source(text: str | None) -> SnapshotSource | None:
     return None if text is None else SnapshotSource(text)
 
 
+def _origins(work: UnitOfWork, account: Account, found: BalanceHistory) -> Sequence[str]:
+    connection = work.connections.get(account.connection_id)
+    return [origin_text(changed.snapshot, connection) for changed in found.snapshots]
+
+
 def _answer_history(
-    context: CommandContext, name: str, found: BalanceHistory, *, has_chart: bool
+    context: CommandContext,
+    name: str,
+    found: BalanceHistory,
+    origins: Sequence[str],
+    *,
+    has_chart: bool,
 ) -> None:
     history = history_shape(found)
     times = [captured_text(changed.snapshot) for changed in found.snapshots]
-    answer(context, history, lambda: _history_text(name, history, times, has_chart=has_chart))
+    ends = list(zip(times, origins, strict=True))
+    answer(context, history, lambda: _history_text(name, history, ends, has_chart=has_chart))
 
 
 def _history_text(
-    name: str, history: SnapshotHistory, times: Sequence[str], *, has_chart: bool
+    name: str, history: SnapshotHistory, ends: Sequence[tuple[str, str]], *, has_chart: bool
 ) -> str:
+    """Return the table and its summary; ``ends`` are the first and the last cell of each row."""
     if not history.snapshots:
         return f"{name}: no snapshots."
     rows = [
-        (time, *_change_cells(one), one.source)
-        for time, one in zip(times, history.snapshots, strict=True)
+        (time, *_change_cells(one), origin)
+        for (time, origin), one in zip(ends, history.snapshots, strict=True)
     ]
-    headings = ("CAPTURED", "BALANCE", "", "CHANGE", "%", "SOURCE")
+    headings = ("CAPTURED", "BALANCE", "", "CHANGE", "%", "ORIGIN")
     # The summary comes last: a long table scrolls away.
     parts = [table(headings, rows, numbers=_NUMBERS)]
     if has_chart:
