@@ -186,18 +186,24 @@ def test_it_can_be_installed(opening: Opening, served: Served) -> None:
 def test_a_refused_form_keeps_its_text(opening: Opening, served: Served) -> None:
     served.register()
     person = opening()
-    person.expected.append("422")
     page = person.page
     person.sign_in()
     person.visit("Connections")
     page.get_by_role("button", name="Add an account by hand").click()
     yesterday = (TODAY - timedelta(days=1)).isoformat()
-    typed = {"Name": "House", "Currency": "EUR", "Balance": "12x", "On": yesterday}
+    typed = {"Name": "House", "Currency": "EUR", "Balance": "1,250", "On": yesterday}
     dialog = page.get_by_role("dialog")
     for label, text in typed.items():
         dialog.get_by_label(label, exact=True).fill(text)
     dialog.get_by_role("button", name="Add").click()
-    expect(dialog.get_by_text("An amount is plain digits")).to_be_visible()
+    expect(dialog.get_by_text("can be read in two ways: type 1250, or 1.25.")).to_be_visible()
     for label, text in typed.items():
         expect(dialog.get_by_label(label, exact=True)).to_have_value(text)
     assert person.field_errors() == []
+    dialog.get_by_label("Balance", exact=True).fill("1.250,50")
+    dialog.get_by_role("button", name="Add").click()
+    expect(dialog.get_by_text("You typed €1,250.50 (EUR) for ")).to_be_visible()
+    assert served.ask("GET", "/accounts")["total_count"] == 0
+    dialog.get_by_role("button", name="Yes, add it").click()
+    page.get_by_role("heading", name="House").wait_for()
+    assert served.ask("GET", "/accounts")["accounts"][0]["balance"] == "1250.50"

@@ -2,7 +2,9 @@
 
 import uPlot from "uplot";
 
+import type { Snapshot } from "../api/types";
 import { DAY_S, shiftYears } from "../domain/calendar";
+import { isDay, placeOf } from "../domain/snapshot-time";
 import type { TimeRange } from "../domain/time-range";
 
 /** About one for every other pixel of a wide screen. */
@@ -14,6 +16,8 @@ const GAP_FACTOR = 3.5;
 
 export interface Point {
   readonly at: string;
+  /** Whether the balance is of a day without a time. */
+  readonly isDay: boolean;
   /** Seconds of the epoch. */
   readonly time: number;
   readonly balance: string;
@@ -31,10 +35,17 @@ export type BalancePoint = Pick<Point, "at" | "balance">;
 export function toPoint(
   at: string,
   balance: string,
-  extra: { cash?: string | null; holdings?: string | null; accounts?: number; carried?: number } = {},
+  extra: {
+    isDay?: boolean;
+    cash?: string | null;
+    holdings?: string | null;
+    accounts?: number;
+    carried?: number;
+  } = {},
 ): Point {
   return {
     at,
+    isDay: extra.isDay ?? false,
     time: Date.parse(at) / 1000,
     balance,
     value: Number(balance),
@@ -43,6 +54,19 @@ export function toPoint(
     holdingsText: extra.holdings ?? null,
     ...(extra.accounts === undefined ? {} : { accounts: extra.accounts, carried: extra.carried ?? 0 }),
   };
+}
+
+/** Return an account's points in the order of time. */
+export function toPoints(snapshots: readonly Snapshot[]): Point[] {
+  const points = snapshots.map((snapshot) =>
+    toPoint(placeOf(snapshot).toISOString(), snapshot.balance, {
+      isDay: isDay(snapshot),
+      cash: snapshot.cash_value,
+      holdings: snapshot.holdings_value,
+    }),
+  );
+  // A day's balance can stand before an earlier instant of the next day.
+  return points.sort((a, b) => a.time - b.time);
 }
 
 /** Return the index of the last point not after a time, or of the nearest on either side. */
@@ -78,13 +102,13 @@ export function shiftPoints(points: readonly Point[], years: number): Point[] {
   }));
 }
 
-/** Return the part of the range that has points: an hour at the least, and nothing after now. */
+/** Return the part of the range that has points: an hour at the least, and nothing after now but points. */
 export function visibleRange(points: readonly Point[], { start, end }: TimeRange): { start: Date; end: Date } {
   const first = points[0]?.time;
   if (first === undefined) return { start, end };
   const last = points.at(-1)!.time;
   const from = Math.max(start.getTime() / 1000, first - (last === first ? DAY_S : 0));
-  const to = Math.max(from + DAY_S / 24, Math.min(end.getTime() / 1000, Date.now() / 1000));
+  const to = Math.max(from + DAY_S / 24, last, Math.min(end.getTime() / 1000, Date.now() / 1000));
   return { start: new Date(from * 1000), end: new Date(to * 1000) };
 }
 

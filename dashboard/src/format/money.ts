@@ -67,11 +67,6 @@ export function formatTick(value: number, currency: string, locale: string = rea
     .replace("-", MINUS);
 }
 
-/** Return a typed amount as the API takes it: a plain minus sign and no spaces. */
-export function normalizeAmount(typed: string): string {
-  return typed.replace(/\u2212/g, "-").replace(/\s/g, "");
-}
-
 function isZero(text: string): boolean {
   return !/[1-9]/.test(text);
 }

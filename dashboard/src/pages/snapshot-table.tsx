@@ -4,15 +4,15 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
 import type { RequestError } from "../api/http";
-import type { Snapshot, SnapshotHistory } from "../api/types";
+import type { Connection, Snapshot, SnapshotHistory } from "../api/types";
 import { useAction } from "../api/use-action";
 import { MAX_POINTS } from "../chart/points";
 import { Amount, SnapshotChange } from "../components/amount";
 import { ErrorNotice } from "../components/error-notice";
 import { Icon } from "../components/icon";
 import { Section } from "../components/section";
-import { formatDate, formatDateTime } from "../format/dates";
-import { SOURCE_LABELS } from "../format/labels";
+import { formatSnapshotDay, formatSnapshotTime } from "../format/dates";
+import { describeOrigin } from "../format/labels";
 import { formatCount } from "../format/numbers";
 
 const INITIAL_ROWS = 20;
@@ -23,6 +23,7 @@ const COMPLETE_BELOW = 80;
 
 export function SnapshotTable({
   history,
+  connection,
   isComplete,
   isLoading,
   error,
@@ -31,6 +32,8 @@ export function SnapshotTable({
   onSaveAll,
 }: {
   history: SnapshotHistory;
+  /** Of the account; undefined while it loads. */
+  connection: Connection | undefined;
   /** Whether the history has every balance of its range, not only those that shape its line. */
   isComplete: boolean;
   isLoading: boolean;
@@ -73,7 +76,7 @@ export function SnapshotTable({
             <th scope="col">Day</th>
             <th scope="col" class="number">Balance</th>
             <th scope="col" class="number">Change</th>
-            <th scope="col" class="wide-only">Source</th>
+            <th scope="col" class="wide-only">Origin</th>
             <th scope="col"><span class="visually-hidden">Details</span></th>
           </tr>
         </thead>
@@ -81,8 +84,8 @@ export function SnapshotTable({
           {newestFirst.slice(0, rowCount).map((snapshot) => (
             <tr key={snapshot.id}>
               <th scope="row">
-                <time dateTime={snapshot.captured_at} title={formatDateTime(snapshot.captured_at)}>
-                  {formatDate(snapshot.captured_at)}
+                <time dateTime={snapshot.captured_at} title={formatSnapshotTime(snapshot)}>
+                  {formatSnapshotDay(snapshot)}
                 </time>
               </th>
               <td class="number">
@@ -91,12 +94,12 @@ export function SnapshotTable({
               <td class="number">
                 <SnapshotChange snapshot={snapshot} />
               </td>
-              <td class="wide-only muted">{SOURCE_LABELS[snapshot.source]}</td>
+              <td class="wide-only muted">{describeOrigin(snapshot, connection)}</td>
               <td class="row-action">
                 <button
                   type="button"
                   class="ghost"
-                  aria-label={`Which sync recorded ${formatDate(snapshot.captured_at)}`}
+                  aria-label={`Which sync recorded ${formatSnapshotDay(snapshot)}`}
                   onClick={() => onSelect(snapshot)}
                 >
                   <Icon name="forward" />

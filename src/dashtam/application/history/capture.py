@@ -13,7 +13,7 @@ from dashtam.database.history_cache.chunk_rows import ChunkDraft
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.errors import DashtamError
-from dashtam.domain.history.balance_snapshot import BalanceSnapshot, SnapshotId
+from dashtam.domain.history.balance_snapshot import BalanceSnapshot, Basis, SnapshotId
 from dashtam.domain.history.hash_chain import Chain, Link, Record, link_records
 from dashtam.domain.period import MIN_INSTANT
 from dashtam.domain.statement import Position, Reading
@@ -67,7 +67,7 @@ class Capture:
 
     def record_typed(self, account: Account, source: SnapshotSource, reading: Reading) -> None:
         """Record a reading that the owner typed; it is never skipped."""
-        self._insert([(AccountReadings(account, source), [reading])])
+        self._insert([(AccountReadings(account, source), [reading])], Basis.ENTERED)
         self.work.account_heads.mark_synced([account], self.work.now)
 
     def record(self, batch: Sequence[AccountReadings], at: datetime) -> list[CaptureResult]:
@@ -93,7 +93,7 @@ class Capture:
                 # The provider's own instant is kept beside it, in ``as_of``.
                 live.append((readings, [replace(readings.current, captured_at=captured_at)]))
                 result.recorded += 1
-        self._insert(live)
+        self._insert(live, Basis.OBSERVED)
         synced = [
             readings.account
             for readings, result in zip(batch, results, strict=True)
@@ -183,7 +183,7 @@ class Capture:
             result.recorded = len(recorded)
             results.append(result)
             new.append((readings, recorded))
-        self._insert(new)
+        self._insert(new, Basis.REPORTED)
         return results
 
     def _live_instant(self, head: AccountHead, at: datetime) -> datetime:
@@ -215,7 +215,9 @@ class Capture:
         if replaced:
             self.work.holdings.replace(replaced)
 
-    def _insert(self, new: Iterable[tuple[AccountReadings, Sequence[Reading]]]) -> None:
+    def _insert(
+        self, new: Iterable[tuple[AccountReadings, Sequence[Reading]]], basis: Basis
+    ) -> None:
         """Append the readings to their accounts' chains, and insert them in one statement."""
         work = self.work
         recorded = [(readings, of_account) for readings, of_account in new if of_account]
@@ -231,6 +233,7 @@ class Capture:
                     sequence=sequence,
                     sync_id=self.sync_id,
                     source=readings.source,
+                    basis=basis,
                     currency=readings.account.currency,
                     reading=reading,
                     created_at=work.now,

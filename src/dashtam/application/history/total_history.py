@@ -1,9 +1,10 @@
 """Reading the balances of all a user's accounts at the end of each day, week or month."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import islice
 from operator import attrgetter
 from typing import Final
@@ -20,7 +21,7 @@ from dashtam.domain.history.total_history import (
     sum_balances,
 )
 from dashtam.domain.money import Currency
-from dashtam.domain.period import MAX_INSTANT, Calendar, Period
+from dashtam.domain.period import MAX_INSTANT, Calendar, Period, Precision
 from dashtam.domain.user import UserId
 
 MOST_POINTS: Final = 50_000
@@ -39,6 +40,10 @@ _TOO_MANY_POINTS: Final = (
     " max_points, or for a shorter range."
 )
 
+# The most hours by which a day's balance is captured after the end of its day: in UTC+14, and in
+# zones of the nineteenth century a little more.
+_LATEST_NOON: Final = timedelta(hours=4)
+
 
 @dataclass(frozen=True, slots=True)
 class Range:
@@ -54,11 +59,16 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The accounts that count, the last instant to read (None: no end), and the grid of points."""
+    """The accounts that count, the last instant to read (None: no end), and the grid of points.
+
+    ``moves_days`` where a day's balance may count at another instant than that of its capture.
+    """
 
     work: UnitOfWork
     spans: Sequence[RecordedSpan]
     until: datetime | None
+    calendar: Calendar
+    moves_days: bool
     grid: TimeGrid
 
     def series_of(self, span: RecordedSpan) -> BalanceSeries:
@@ -67,12 +77,25 @@ class _Plan:
             # The last interval takes every later balance.
             balances = snapshots.balances_at(span.account, [*ends[:-1], self.until or MAX_INSTANT])
         else:
-            balances = snapshots.balances(span.account, self.grid.start, self.until)
+            balances = self._placed(span)
         return BalanceSeries(balances, self.closed_at(span))
+
+    def _placed(self, span: RecordedSpan) -> Iterator[tuple[datetime, Decimal]]:
+        """Yield the balances by the instants at which they count, up to the last one to read."""
+        until, place = self.until, self.calendar.place
+        read_until = until if until is None or not self.moves_days else until + _LATEST_NOON
+        for at, precision, amount in self.work.balance_snapshots.balances(
+            span.account, self.grid.start, read_until
+        ):
+            counts_at = at
+            if self.moves_days and precision is Precision.DAY:
+                counts_at = place(at, precision)
+            if until is None or counts_at <= until:
+                yield counts_at, amount
 
     def _is_dense(self, span: RecordedSpan) -> bool:
         """Tell whether the account has so many balances that each interval's last is looked up."""
-        return span.recorded > 4 * len(self.grid.ends) > 0
+        return not self.moves_days and span.recorded > 4 * len(self.grid.ends) > 0
 
     def closed_at(self, span: RecordedSpan) -> datetime | None:
         closed_at = span.account.closed_at
@@ -162,7 +185,9 @@ def _plan(work: UnitOfWork, user_id: UserId, asked: Range) -> _Plan:
     spans = [span for span in work.balance_snapshots.spans(user_id) if not span.account.is_hidden]
     period, calendar = asked.period, asked.calendar
     reaches_present = period.end >= work.now
-    start = max([period.start, min((span.first_at for span in spans), default=period.start)])
+    # A day's balance counts before its noon (UTC) where that is the next day.
+    first = (calendar.place(span.first_at, Precision.DAY) for span in spans)
+    start = max(period.start, min(first, default=period.start))
     end = period.end
     if reaches_present:
         # Intervals of the future have no balance.
@@ -171,6 +196,8 @@ def _plan(work: UnitOfWork, user_id: UserId, asked: Range) -> _Plan:
     ends = list(islice(calendar.ends(start, end), MOST_POINTS + 1)) if start <= end else []
     if len(ends) > MOST_POINTS:
         raise InvalidDateRange(_TOO_MANY_INTERVALS)
-    plan = _Plan(work, spans, None if reaches_present else end, TimeGrid(start, ends))
+    until = None if reaches_present else end
+    moves_days = calendar.moves_days(start, end)
+    plan = _Plan(work, spans, until, calendar, moves_days, TimeGrid(start, ends))
     plan.refuse_more_balances()
     return plan

@@ -13,6 +13,7 @@ from typing import BinaryIO, Final
 from dashtam.application.connections import connections
 from dashtam.application.history import accounts
 from dashtam.application.history.capture import AccountReadings, Capture
+from dashtam.application.people import users
 from dashtam.application.ports import Services, StatementFile
 from dashtam.application.syncs import syncs
 from dashtam.application.syncs.syncs import ImportRunning
@@ -189,13 +190,16 @@ def import_file(
     with services.database.read() as work:
         # A wrong choice is refused before the file is read.
         account = _load_destination(work, sent, "").account
+        zone = users.load(work, sent.user_id).zone
     mapping = dict(sent.mapping)
     if account is not None:
         # For a file that names no account.
         mapping.setdefault("default_account_name", account.name)
         mapping.setdefault("default_currency_code", account.currency.code)
     files = services.statement_files
-    with files.read(sent.file, sent.file_format, mapping, services.clock()) as read:
+    with files.read(
+        sent.file, sent.file_format, mapping, services.clock().astimezone(zone)
+    ) as read:
         pieces = _pieces(_report_progress(read, sent.progress))
         if sent.is_dry:
             return _preview(services, sent, read.file_format, pieces, on_commit)

@@ -41,7 +41,7 @@ from dashtam.domain.account import Account, AccountId
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot, SnapshotId
 from dashtam.domain.history.hash_chain import Link, Record
 from dashtam.domain.money import Currency, Money
-from dashtam.domain.period import ALL_TIME, MIN_INSTANT, Period
+from dashtam.domain.period import ALL_TIME, MIN_INSTANT, Period, Precision
 from dashtam.domain.statement import Reading
 from dashtam.domain.sync import SnapshotSource, SyncId
 from dashtam.domain.user import UserId
@@ -52,12 +52,13 @@ _OLDEST_FIRST = (_s.captured_at, _s.sequence)
 _NEWEST_FIRST = (_s.captured_at.desc(), _s.sequence.desc())
 
 _AMOUNTS = (_s.balance, _s.available_balance, _s.holdings_value, _s.cash_value)
-_READING = (_s.captured_at, *_AMOUNTS, _s.as_of)
+_READING = (_s.captured_at, _s.precision, *_AMOUNTS, _s.as_of)
 
 # The sign belongs to the account: ``Account`` says how it applies.
 _SNAPSHOT = (
     accounts.c.balance_sign,
     *(_s.id, _s.account_id, *_AMOUNTS, _s.currency, _s.source, _s.captured_at, _s.created_at),
+    *(_s.sync_id, _s.basis, _s.precision, _s.as_of),
 )
 
 _COUNTS = and_(
@@ -302,7 +303,7 @@ class BalanceSnapshots(Repository):
 
     def balances(
         self, account: Account, since: datetime, until: datetime | None
-    ) -> Iterator[tuple[datetime, Decimal]]:
+    ) -> Iterator[tuple[datetime, Precision, Decimal]]:
         """Yield instants and balances, oldest first, from the last balance before ``since`` on.
 
         ``until`` is included; None reads to the last balance.
@@ -310,14 +311,15 @@ class BalanceSnapshots(Repository):
         before = _captured_at(account.id, _NEWEST_FIRST, _s.captured_at < since)
         start = func.coalesce(before, literal(since, Instant))
         statement = (
-            select(_s.captured_at, _s.balance)
+            select(_s.captured_at, _s.precision, _s.balance)
             .where(_s.account_id == account.id, _COUNTS, _s.captured_at >= start)
             .order_by(*_OLDEST_FIRST)
         )
         if until is not None:
             statement = statement.where(_s.captured_at <= until)
-        for captured_at, balance in self._stream_rows(statement):
-            yield captured_at, balance if account.balance_sign == 1 else balance.copy_negate()
+        for captured_at, precision, balance in self._stream_rows(statement):
+            signed = balance if account.balance_sign == 1 else balance.copy_negate()
+            yield captured_at, precision, signed
 
     def balances_at(
         self, account: Account, instants: Sequence[datetime]
@@ -366,6 +368,7 @@ class BalanceSnapshots(Repository):
                 sequence=row.sequence,
                 sync_id=row.sync_id,
                 source=row.source,
+                basis=row.basis,
                 currency=Currency.of(row.currency),
                 reading=_reading_from_row(row),
                 created_at=row.created_at,
@@ -426,6 +429,7 @@ def _reading_from_row(row: AnyRow) -> Reading:
         holdings_value=row.holdings_value,
         cash_value=row.cash_value,
         as_of=row.as_of,
+        precision=row.precision,
     )
 
 
@@ -442,6 +446,10 @@ def _snapshot_from_row(row: AnyRow) -> BalanceSnapshot:
         source=row.source,
         captured_at=row.captured_at,
         created_at=row.created_at,
+        sync_id=row.sync_id,
+        basis=row.basis,
+        precision=row.precision,
+        as_of=row.as_of,
     )
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar
 from dashtam.domain.account import AccountId
 from dashtam.domain.history.thinning import thin
 from dashtam.domain.money import EXACT, Currency, Money
+from dashtam.domain.period import MIN_INSTANT
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,9 @@ P = TypeVar("P", TotalPoint, BalancePoint)
 class BalanceSeries:
     """The recorded balances of one account, in its own currency.
 
-    ``balances`` are instants and amounts, oldest first, from the balance on that is carried into
-    the range. The account does not count from ``closed_at`` on; None while it is open.
+    ``balances`` are the instants at which they count (see ``Calendar.place``) and the amounts, in
+    the order of the account's history, from the balance on that is carried into the range. The
+    account does not count from ``closed_at`` on; None while it is open.
     """
 
     balances: Iterable[tuple[datetime, Decimal]]
@@ -73,7 +75,7 @@ class BalanceSeries:
 class TimeGrid:
     """The instants at which balances are sampled: the last instant of each interval, in order.
 
-    A balance captured before ``start`` is a carried one, even in the first interval. The last
+    A balance that counts before ``start`` is a carried one, even in the first interval. The last
     interval takes every later balance.
     """
 
@@ -183,22 +185,25 @@ def _thin(points: list[P], limit: int | None) -> list[P]:
 
 def _iter_changes(series: BalanceSeries, grid: TimeGrid) -> Iterator[_Change]:
     """Yield the account's balance of each interval in which it changes, and its closing."""
-    ends, start, closed_at = grid.ends, grid.start, series.closed_at
-    last = len(ends) - 1
+    ends, closed_at = grid.ends, series.closed_at
     stop = len(ends) if closed_at is None else bisect_left(ends, closed_at)
-    index, amount, is_carried = 0, None, True
-    for captured_at, following in series.balances if stop else ():
-        # The last interval takes every later balance.
-        if index < last and captured_at > ends[index]:
-            if amount is not None:
-                yield _Change(index, amount, is_carried)
-            index = min(bisect_left(ends, captured_at, lo=index), last)
-            if index >= stop:
-                amount = None
-                break
-        amount, is_carried = following, captured_at < start
-    else:
-        if amount is not None:
-            yield _Change(index, amount, is_carried)
+    # The place in the history and the amount of the last balance of each interval; of those before
+    # the first interval at -1. A day's balance can follow balances of the next interval.
+    last: dict[int, tuple[int, Decimal]] = {}
+    index, begin, end = -1, MIN_INSTANT, grid.start
+    for place, (at, amount) in enumerate(series.balances if stop else ()):
+        if not begin <= at < end:
+            # The last interval takes every later balance.
+            index = -1 if at < grid.start else min(bisect_left(ends, at), len(ends) - 1)
+            begin, end = at, at if index < 0 else ends[index]
+        last[index] = place, amount
+    newest = last.pop(-1, None)
+    if newest is not None and 0 not in last:
+        yield _Change(0, newest[1], is_carried=True)
+    for index in sorted(last):
+        if index >= stop:
+            break
+        newest = last[index] if newest is None else max(newest, last[index])
+        yield _Change(index, newest[1], is_carried=False)
     if stop < len(ends):
         yield _Change(stop, None, is_carried=True)

@@ -3,10 +3,18 @@
 import sqlalchemy as sa
 from alembic import op
 
-from dashtam.database.column_types import NAME, Amount, Id, Instant, Source
+from dashtam.database.column_types import (
+    NAME,
+    Amount,
+    Id,
+    Instant,
+    Source,
+    StoredBasis,
+    StoredPrecision,
+)
 
 # The earlier numbers belong to development versions; their databases are not upgraded.
-revision = "0004"
+revision = "0005"
 down_revision = None
 
 # Append-only tables, each with the query for a row's owner. Only an erasure of that owner, written
@@ -105,6 +113,7 @@ def _create_tables() -> None:
         sa.Column("email", sa.Text(), nullable=False),
         sa.Column("email_key", NAME, nullable=False),
         sa.Column("password_hash", sa.Text(), nullable=False),
+        sa.Column("time_zone", sa.Text(), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("updated_at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("users_pk")),
@@ -289,6 +298,8 @@ def _create_tables() -> None:
         sa.Column("id", Id(), nullable=False),
         sa.Column("sync_id", Id(), nullable=False),
         sa.Column("source", Source(), nullable=False),
+        sa.Column("basis", StoredBasis(), nullable=False),
+        sa.Column("precision", StoredPrecision(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("balance", Amount(), nullable=False),
         sa.Column("available_balance", Amount(), nullable=True),
@@ -299,6 +310,10 @@ def _create_tables() -> None:
         sa.Column("link", sa.LargeBinary(length=32), nullable=False),
         sa.CheckConstraint("sequence > 0", name=op.f("balance_snapshots_sequence_check")),
         sa.CheckConstraint("source BETWEEN 1 AND 5", name=op.f("balance_snapshots_source_check")),
+        sa.CheckConstraint("basis BETWEEN 1 AND 3", name=op.f("balance_snapshots_basis_check")),
+        sa.CheckConstraint(
+            "precision BETWEEN 1 AND 2", name=op.f("balance_snapshots_precision_check")
+        ),
         sa.ForeignKeyConstraint(
             ["account_id"], ["accounts.id"], name=op.f("balance_snapshots_account_id_fk")
         ),
