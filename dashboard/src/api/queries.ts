@@ -1,6 +1,6 @@
 /** The requests that several pages share, or that need more than one call. */
 
-import { MAX_POINTS, toPoint, type BalancePoint, type Point } from "../chart/points";
+import { toPoint, type BalancePoint, type Point } from "../chart/points";
 import { EARLIEST, endOfDay, toIsoInstant } from "../domain/calendar";
 import { lengthInDays, type TimeRange } from "../domain/time-range";
 import { timeZone } from "../format/locale";
@@ -77,18 +77,18 @@ export async function fetchSparklines(
   return new Map((accounts ?? []).map(({ account_id, points }) => [account_id, points]));
 }
 
-/** Return an account's balances: the few that shape its line, or all of them. */
+/** Return an account's balances: at most so many that shape its line, or without a limit all of them. */
 export function fetchAccountHistory(
   id: string,
   range: TimeRange,
-  { source, isComplete = false }: { source: string; isComplete?: boolean },
+  { source, limit }: { source: string; limit?: number },
   signal?: AbortSignal,
 ): Promise<SnapshotHistory> {
   return get("/api/v1/accounts/{id}/balance-history", {
     path: { id },
     query: {
       ...rangeParameters(range),
-      max_points: isComplete ? undefined : MAX_POINTS,
+      max_points: limit,
       source: (source || undefined) as SnapshotSource | undefined,
     },
     ...(signal ? { signal } : {}),

@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
 import { get } from "../api/client";
-import type { Account, Snapshot } from "../api/types";
+import type { Account, Connection, Snapshot } from "../api/types";
 import { useResource } from "../api/use-resource";
 import { Amount } from "../components/amount";
 import { Dialog } from "../components/dialog";
@@ -18,9 +18,11 @@ import { RetractSyncDialog } from "./retract-sync";
 export function SnapshotDetailsDialog({
   account,
   snapshot,
+  connection,
   onClose,
 }: {
   account: Account;
+  connection: Connection | undefined;
   snapshot: Snapshot;
   onClose: () => void;
 }): JSX.Element {
@@ -31,7 +33,9 @@ export function SnapshotDetailsDialog({
       signal,
     }),
   );
-  if (isRetracting && sync.data) return <RetractSyncDialog sync={sync.data} onClose={onClose} />;
+  if (isRetracting && sync.data) {
+    return <RetractSyncDialog sync={sync.data} connection={connection} onClose={onClose} />;
+  }
   return (
     <Dialog title={formatDate(snapshot.captured_at)} onClose={onClose}>
       <dl class="facts">
@@ -73,7 +77,7 @@ export function SnapshotDetailsDialog({
             <dt>Accounts</dt>
             <dd>{sync.data.accounts.length}</dd>
           </dl>
-          {isRetractable(sync.data) && (
+          {isRetractable(sync.data, connection) && (
             <p class="actions">
               <button type="button" class="button is-danger" onClick={() => setIsRetracting(true)}>
                 Retract this sync …
