@@ -46,6 +46,7 @@ handle_starttag
 # click, of a command group
 command_class
 format_commands
+format_epilog
 get_command
 list_commands
 show

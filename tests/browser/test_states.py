@@ -6,7 +6,16 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Route, expect
 
-from browser.driver import LOOKS, TODAY, Opening, Served, balance_in, payload, statement
+from browser.driver import (
+    EMAIL,
+    LOOKS,
+    TODAY,
+    Opening,
+    Served,
+    balance_in,
+    payload,
+    statement,
+)
 
 
 @pytest.fixture
@@ -181,6 +190,51 @@ def test_it_can_be_installed(opening: Opening, served: Served) -> None:
     assert person.page.evaluate("navigator.serviceWorker.ready.then((one) => one.scope)") == (
         f"{served.url}/"
     )
+
+
+def test_an_unknown_address_has_a_page(opening: Opening, history: bytes) -> None:
+    person = opening()
+    person.expected.append("404")
+    page = person.page
+    person.sign_in()
+    for path in ("/nowhere", "/settings/", "/accounts/xyz"):
+        person.open(path)
+        expect(page.get_by_role("heading", name="Nothing is here")).to_be_visible()
+    person.open("/accounts/123e4567-e89b-42d3-a456-426614174000")
+    expect(page.get_by_role("alert")).to_have_text("Account not found")
+    assert person.field_errors() == []
+    assert history
+
+
+def test_a_wrong_password_is_told_in_one_sentence(opening: Opening, served: Served) -> None:
+    served.register()
+    person = opening()
+    person.expected.append("401")
+    page = person.page
+    person.open()
+    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Password").fill("a heron under nine bridges")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_have_text("The e-mail or the password is not right.")
+
+
+def test_a_connection_refreshes_again_after_a_while(opening: Opening, served: Served) -> None:
+    served.register()
+    served.ask("POST", "/connections", {"provider": "demo", "credentials": {"seed": "heron"}})
+    served.account("House", "EUR", "1.00")
+    person = opening()
+    person.expected.append("429")
+    page = person.page
+    person.sign_in()
+    person.visit("Connections")
+    live = page.get_by_role("region", name="Demonstration")
+    for text in ("7 balances recorded", "Refresh again after"):
+        live.get_by_role("button", name="Refresh").click()
+        expect(live.get_by_text(text, exact=False).first).to_be_visible()
+    expect(live.get_by_role("button", name="Retract")).to_have_count(0)
+    page.get_by_role("button", name="Retract the sync").click()
+    expect(page.get_by_role("dialog")).to_contain_text("the balance can be typed again")
+    assert person.field_errors() == []
 
 
 def test_a_refused_form_keeps_its_text(opening: Opening, served: Served) -> None:

@@ -1,6 +1,6 @@
 /** The requests that several pages share, or that need more than one call. */
 
-import { MAX_POINTS, toPoint, type BalancePoint, type Point } from "../chart/points";
+import { toPoint, type BalancePoint, type Point } from "../chart/points";
 import { DAY_MS, EARLIEST, endOfDay, toIsoInstant } from "../domain/calendar";
 import { placeOf } from "../domain/snapshot-time";
 import { lengthInDays, type TimeRange } from "../domain/time-range";
@@ -80,11 +80,11 @@ export async function fetchSparklines(
   return new Map((accounts ?? []).map(({ account_id, points }) => [account_id, points]));
 }
 
-/** Return an account's balances: the few that shape its line, or all of them. */
+/** Return an account's balances: at most so many that shape its line, or without a limit all of them. */
 export async function fetchAccountHistory(
   id: string,
   range: TimeRange,
-  { source, isComplete = false }: { source: string; isComplete?: boolean },
+  { source, limit }: { source: string; limit?: number },
   signal?: AbortSignal,
 ): Promise<SnapshotHistory> {
   // Of the present all is shown: a balance of today, or of the next booking day, has its noon to come.
@@ -94,7 +94,7 @@ export async function fetchAccountHistory(
     query: {
       ...rangeParameters({ start: range.start, end: new Date(Math.min(last, Date.now()) + MARGIN_MS) }),
       detail: "evidence",
-      max_points: isComplete ? undefined : MAX_POINTS,
+      max_points: limit,
       source: (source || undefined) as SnapshotSource | undefined,
     },
     ...(signal ? { signal } : {}),

@@ -9,8 +9,11 @@ import type { TimeRange } from "../domain/time-range";
 
 /** About one for every other pixel of a wide screen. */
 export const MAX_POINTS = 700;
-// Of each bucket of time the API sends the first, the last, the lowest and the highest balance.
-const BUCKETS = MAX_POINTS / 4;
+/** Of a longer history fewer than these remain only where nearly all lie within a few days of years. */
+export const COMPLETE_BELOW = 80;
+/** Of each bucket of time the API sends the first, the last, the lowest and the highest balance. */
+export const POINTS_PER_BUCKET = 4;
+const BUCKETS = MAX_POINTS / POINTS_PER_BUCKET;
 const MIN_GAP_S = 4 * DAY_S;
 const GAP_FACTOR = 3.5;
 
@@ -18,7 +21,7 @@ export interface Point {
   readonly at: string;
   /** Whether the balance is of a day without a time. */
   readonly isDay: boolean;
-  /** Seconds of the epoch. */
+  /** Seconds of the epoch. The total of a day is dated at its end; that of today lies at the present. */
   readonly time: number;
   readonly balance: string;
   readonly value: number;
@@ -46,7 +49,7 @@ export function toPoint(
   return {
     at,
     isDay: extra.isDay ?? false,
-    time: Date.parse(at) / 1000,
+    time: Math.min(Date.parse(at), Date.now()) / 1000,
     balance,
     value: Number(balance),
     cash: extra.cash == null ? null : Number(extra.cash),
@@ -107,9 +110,9 @@ export function visibleRange(points: readonly Point[], { start, end }: TimeRange
   const first = points[0]?.time;
   if (first === undefined) return { start, end };
   const last = points.at(-1)!.time;
+  const to = Math.min(end.getTime(), Date.now()) / 1000;
   const from = Math.max(start.getTime() / 1000, first - (last === first ? DAY_S : 0));
-  const to = Math.max(from + DAY_S / 24, last, Math.min(end.getTime() / 1000, Date.now() / 1000));
-  return { start: new Date(from * 1000), end: new Date(to * 1000) };
+  return { start: new Date(Math.min(from, to - DAY_S / 24) * 1000), end: new Date(to * 1000) };
 }
 
 /** Return the chart's columns: times, balances, cash where it is stacked, and the earlier balances. */

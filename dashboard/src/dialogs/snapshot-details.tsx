@@ -34,7 +34,9 @@ export function SnapshotDetailsDialog({
       signal,
     }),
   );
-  if (isRetracting && sync.data) return <RetractSyncDialog sync={sync.data} onClose={onClose} />;
+  if (isRetracting && sync.data) {
+    return <RetractSyncDialog sync={sync.data} connection={connection} onClose={onClose} />;
+  }
   return (
     <Dialog title={formatSnapshotDay(snapshot)} onClose={onClose}>
       <dl class="facts">
@@ -76,7 +78,7 @@ export function SnapshotDetailsDialog({
             <dt>Accounts</dt>
             <dd>{sync.data.accounts.length}</dd>
           </dl>
-          {isRetractable(sync.data) && (
+          {isRetractable(sync.data, connection) && (
             <p class="actions">
               <button type="button" class="button is-danger" onClick={() => setIsRetracting(true)}>
                 Retract this sync …

@@ -85,6 +85,11 @@ export function describeOrigin(snapshot: Snapshot, connection?: Connection): str
   return isDay(snapshot) ? `Imported from statement of ${formatSnapshotDay(snapshot)}` : "Imported from a statement";
 }
 
+/** Return the label of a connection to none of the live providers; its files can have several formats. */
+export function connectionLabel(provider: string): string {
+  return provider !== "manual" && provider in LOCAL_PROVIDER_LABELS ? "Statement files" : providerLabel(provider);
+}
+
 /** Spoken in place of the presets' short names. */
 export const RANGE_LABELS: Record<RangePreset, string> = {
   "1D": "one day",

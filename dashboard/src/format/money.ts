@@ -45,6 +45,12 @@ export function formatAmount(text: string, currency: string, options: AmountOpti
   return prefix + whole + fraction + suffix;
 }
 
+/** Return a quantity with every digit of its text. */
+export function formatQuantity(text: string, locale: string = readerLocale): string {
+  const { whole, fraction } = amountParts(text, "XXX", { locale });
+  return (text.startsWith("-") ? MINUS : "") + whole + fraction;
+}
+
 /** Return a percent of two decimals with its sign. */
 export function formatPercent(text: string, locale: string = readerLocale): string {
   const [whole = "0", fraction = ""] = text.replace("-", "").split(".");

@@ -5,10 +5,10 @@ import { useMemo, useState } from "preact/hooks";
 
 import { get } from "../api/client";
 import { fetchAccountHistory, fetchConnections } from "../api/queries";
-import type { Account, Connection, Snapshot } from "../api/types";
+import type { Account, Connection, Snapshot, SnapshotHistory } from "../api/types";
 import { useResource } from "../api/use-resource";
 import { BalanceHistory } from "../chart/balance-history";
-import { shiftPoints, toPoints } from "../chart/points";
+import { COMPLETE_BELOW, MAX_POINTS, POINTS_PER_BUCKET, shiftPoints, toPoints } from "../chart/points";
 import { Amount, SnapshotChange } from "../components/amount";
 import { Badge } from "../components/badge";
 import { ErrorNotice } from "../components/error-notice";
@@ -47,13 +47,21 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
     get("/api/v1/accounts/{id}/balance-snapshots", { path: { id }, query: { limit: 1, detail: "evidence" }, signal }),
   );
   const connections = useResource("connections", fetchConnections);
-  const history = useResource(`history/${key}`, (signal) => fetchAccountHistory(id, range, { source }, signal));
+  const history = useResource(`history/${key}`, (signal) =>
+    fetchAccountHistory(id, range, { source, limit: MAX_POINTS }, signal),
+  );
+  // The API does not tell whether it left any out: then another limit, of one more bucket, brings others.
+  const isCertain = history.isLoading || (history.data?.total_count ?? 0) < COMPLETE_BELOW;
+  const other = useResource(isCertain ? null : `history/other/${key}`, (signal) =>
+    fetchAccountHistory(id, range, { source, limit: MAX_POINTS + POINTS_PER_BUCKET }, signal),
+  );
+  const isThinned = !other.isLoading && other.data !== undefined && !areSame(history.data, other.data);
   const [completeKey, setCompleteKey] = useState("");
   const complete = useResource(completeKey === key ? `history/complete/${key}` : null, (signal) =>
-    fetchAccountHistory(id, range, { source, isComplete: true }, signal),
+    fetchAccountHistory(id, range, { source }, signal),
   );
   const earlier = useResource(isComparing ? `history/earlier/${key}` : null, (signal) =>
-    fetchAccountHistory(id, yearEarlier(range), { source }, signal),
+    fetchAccountHistory(id, yearEarlier(range), { source, limit: MAX_POINTS }, signal),
   );
   const holdings = useResource(`holdings/${id}`, (signal) =>
     get("/api/v1/accounts/{id}/holdings", { path: { id }, signal }),
@@ -143,13 +151,13 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
         <SnapshotTable
           history={complete.data ?? history.data}
           connection={connection}
-          isComplete={complete.data !== undefined}
+          isThinned={isThinned && complete.data === undefined}
           isLoading={complete.isLoading}
           error={complete.error}
           onLoadAll={() => (completeKey === key ? complete.reload() : setCompleteKey(key))}
           onSelect={setSelected}
           onSaveAll={async () => {
-            const all = complete.data ?? (await fetchAccountHistory(id, range, { source, isComplete: true }));
+            const all = complete.data ?? (await fetchAccountHistory(id, range, { source }));
             saveFile(historyToCsv(all), `${toFileName(name)}-${toIsoDate(new Date())}.csv`);
           }}
         />
@@ -157,8 +165,8 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
       {selected && (
         <SnapshotDetailsDialog
           account={account.data}
-          snapshot={selected}
           connection={connection}
+          snapshot={selected}
           onClose={() => setSelected(null)}
         />
       )}
@@ -218,6 +226,11 @@ function CurrentBalance({
       )}
     </div>
   );
+}
+
+function areSame(one: SnapshotHistory | undefined, other: SnapshotHistory): boolean {
+  const ids = new Set(one?.snapshots.map((snapshot) => snapshot.id));
+  return ids.size === other.total_count && other.snapshots.every((snapshot) => ids.has(snapshot.id));
 }
 
 function toFileName(name: string): string {

@@ -241,13 +241,13 @@ function EmptyState({ hasAccounts }: { hasAccounts: boolean }): JSX.Element {
   return (
     <div class="empty-state">
       <svg class="empty-state-line" viewBox="0 0 640 120" preserveAspectRatio="none" aria-hidden="true">
-        <path d="M0 96H70V84H140V90H210V66H290V58H350V70H420V44H490V36H560V18H640" />
+        <path d="M0 78H70V60H140V84H210V52H290V70H350V44H420V66H490V36H560V50H640" />
       </svg>
       <h2>{hasAccounts ? "No account is shown" : "Your history begins here"}</h2>
       <p>
         {hasAccounts
           ? "Every account is hidden, closed, or has no balance yet."
-          : "Import a statement, and every balance in it becomes a point on a line that only grows. Or keep an account by hand."}
+          : "Import a statement: every balance in it becomes a point of your history. Or keep an account by hand."}
       </p>
       <p class="actions">
         <Link to="/import" class="button is-primary">

@@ -17,14 +17,11 @@ import { formatCount } from "../format/numbers";
 
 const INITIAL_ROWS = 20;
 const MORE_ROWS = 200;
-// The API does not tell whether it left any out. Of more than MAX_POINTS, fewer than these remain
-// only where nearly all lie within a few days of a range of years.
-const COMPLETE_BELOW = 80;
 
 export function SnapshotTable({
   history,
   connection,
-  isComplete,
+  isThinned,
   isLoading,
   error,
   onLoadAll,
@@ -34,8 +31,8 @@ export function SnapshotTable({
   history: SnapshotHistory;
   /** Of the account; undefined while it loads. */
   connection: Connection | undefined;
-  /** Whether the history has every balance of its range, not only those that shape its line. */
-  isComplete: boolean;
+  /** Whether the history has only those balances of its range that shape its line. */
+  isThinned: boolean;
   isLoading: boolean;
   error: RequestError | undefined;
   onLoadAll: () => void;
@@ -56,14 +53,14 @@ export function SnapshotTable({
         </button>
       }
     >
-      {isComplete || newestFirst.length < COMPLETE_BELOW ? (
+      {!isThinned ? (
         <p class="muted">
           {formatCount(newestFirst.length, "balance")} in this range. Each change is since the row below.
         </p>
       ) : (
         <p class="muted">
-          {formatCount(newestFirst.length, "balance")}. Of more than {MAX_POINTS} in a range only those that
-          shape the line are shown. Each change is since the row below.{" "}
+          {formatCount(newestFirst.length, "balance")}, those that shape the line; this range has more
+          than {MAX_POINTS}. Each change is since the row below.{" "}
           <button type="button" class="button is-small" disabled={isLoading} onClick={onLoadAll}>
             {isLoading ? "Loading …" : "Load every balance"}
           </button>

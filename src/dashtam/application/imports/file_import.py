@@ -473,8 +473,11 @@ class _ImportRun:
             account = self._find_account(work, statement.identity)
             if account is None:
                 connection = self._connection_of(work, statement.identity)
-                account_id = AccountId(work.random_id())
-                account = Account.new(account_id, connection, statement.identity, work.now)
+                identity = statement.identity
+                if identity.institution == identity.institution_key:
+                    # The file has the bank's code alone; another file may have told its name.
+                    identity = replace(identity, institution=connection.name)
+                account = Account.new(AccountId(work.random_id()), connection, identity, work.now)
                 new.append(account)
             found[key] = account
         if new and self._mode is not _Mode.DRY:

@@ -102,6 +102,15 @@ class Accounts(Repository):
         """Store the fields that the owner can change, and ``updated_at``."""
         self._update(account.id, **{name: getattr(account, name) for name in _CHANGEABLE})
 
+    def name_institution(self, connection: Connection) -> None:
+        """Give the connection's name to its accounts that have only their institution's code."""
+        statement = update(accounts).where(
+            accounts.c.connection_id == connection.id,
+            accounts.c.institution == connection.institution,
+        )
+        values = {"institution": connection.name, "updated_at": connection.updated_at}
+        self._connection.execute(statement.values(values))
+
     def move(self, account_id: AccountId, connection_id: ConnectionId, at: datetime) -> None:
         """Hand the account over to another connection."""
         self._update(account_id, connection_id=connection_id, updated_at=at)

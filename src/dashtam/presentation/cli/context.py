@@ -117,9 +117,22 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A noun of the command line; its commands are the noun's verbs."""
+    """A noun of the command line; its commands are the noun's verbs. Without one, it lists."""
 
     command_class = Command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put ``list`` before the options where no command is named."""
+        is_bare = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
+        if "list" in self.commands and is_bare and not ctx.resilient_parsing:
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+    def format_epilog(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the command that a call without one runs."""
+        if "list" in self.commands:
+            formatter.write_paragraph()
+            formatter.write_text("Without a command: list.")
 
 
 with_context = click.make_pass_decorator(CommandContext)

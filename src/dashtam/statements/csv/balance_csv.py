@@ -201,12 +201,11 @@ class _BalanceFile:
                     detail="More than 1,000 accounts: is the account's column the right one?"
                 )
             institution = self._mapping.institution
-            default = "Monarch" if self._layout.is_monarch else "Balance file"
             identity = Identity(
                 institution_key=f"balance_csv/{parsing.clean(institution)}"
                 if institution
                 else "balance_csv",
-                institution=parsing.clean(institution or default),
+                institution=parsing.clean(institution or "Balance file"),
                 external_id=parsing.clean(name),
                 name=parsing.clean(name) or "No account",
                 currency=parsing.find_currency(code),

@@ -15,7 +15,7 @@ from dashtam.application.syncs.claims import SyncRequest
 from dashtam.application.syncs.syncs import SyncFollower
 from dashtam.database.pagination import PageRequest
 from dashtam.domain.connection import Connection, ConnectionState, ProviderKind
-from dashtam.domain.errors import DashtamError
+from dashtam.domain.errors import DashtamError, RateLimited
 from dashtam.domain.sync import SnapshotSource, Sync, SyncId, SyncState
 from dashtam.presentation.cli.context import (
     EXIT_PARTLY,
@@ -66,6 +66,8 @@ def sync(
             shapes.append(SyncShape.of(_sync(services, one, is_forced=is_forced, watch=watch)))
         except DashtamError as error:
             notify(f"{one.name}: {error}")
+            if isinstance(error, RateLimited) and not is_forced:
+                notify("--force does not wait, unless the provider asked for a pause.")
     answer(
         context,
         SyncList(syncs=shapes, total_count=len(shapes), next_cursor=None),
