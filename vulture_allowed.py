@@ -90,3 +90,6 @@ pytestmark
 __init_subclass__
 accounts_found
 n_steps  # a progress bar names it
+
+# A return type that is loaded for the type checker alone
+Ed25519PublicKey

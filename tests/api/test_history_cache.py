@@ -85,7 +85,7 @@ def fast_answers(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 def plain(applications: Applications) -> TestClient:
     """The same database, served from its rows alone."""
     without_cache = applications.installation(
-        lambda real: replace(real, history_cache=None), rate_limits=UNLIMITED
+        lambda real: replace(real, history_cache=lambda: None), rate_limits=UNLIMITED
     )
     return TestClient(without_cache.app(), raise_server_exceptions=False)
 

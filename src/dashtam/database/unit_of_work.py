@@ -13,7 +13,6 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from structlog import get_logger
 from uuid_utils.compat import uuid7
 
 from dashtam.database.engine import WRITES
@@ -34,13 +33,13 @@ from dashtam.domain.account import AccountId
 from dashtam.domain.audit import AuditLine
 from dashtam.domain.errors import Unavailable
 from dashtam.domain.user import UserId
+from dashtam.log import log
 
 Clock = Callable[[], datetime]
 """Returns the present instant, aware and in UTC."""
 
 R = TypeVar("R")
 
-_log = get_logger()
 
 _SNAPSHOTS_AT_ONCE: Final = 10_000
 
@@ -201,7 +200,7 @@ class Database:
             try:
                 self._write_chunks(work.dropped_histories)
             except Unavailable:
-                _log.warning("history_chunks_missing", accounts=len(work.dropped_histories))
+                log.warning("history_chunks_missing", accounts=len(work.dropped_histories))
 
     def _write_chunks(self, dropped: Mapping[AccountId, int]) -> None:
         """Write the chunks of accounts, in transactions that hold the writer for a moment only."""
@@ -245,5 +244,5 @@ def _translate_outages() -> Iterator[None]:
             is_outage = not isinstance(error, InterfaceError) or error.connection_invalidated
         if not is_outage:
             raise
-        _log.warning("database_unavailable", error=type(origin).__name__, code=code)
+        log.warning("database_unavailable", error=type(origin).__name__, code=code)
         raise Unavailable from error

@@ -52,7 +52,7 @@ def make_app(services: Services, options: AppOptions) -> ASGIApp:
     """Return the application, ready to be served."""
     problems = Problems(options.errors_url)
     token_usage = TokenUsage(services.database, services.background)
-    history_cache = services.history_cache
+    history_cache = services.history_cache()
 
     @cache
     def openapi() -> bytes:

@@ -11,7 +11,6 @@ from itertools import chain, islice
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
-from structlog import get_logger
 
 from dashtam.database.history.account_heads import AccountHead, AccountHeads
 from dashtam.database.history.balance_snapshots import BalanceSnapshots, SnapshotRange
@@ -37,6 +36,7 @@ from dashtam.domain.account import Account, AccountId
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot
 from dashtam.domain.money import Money
 from dashtam.domain.period import MIN_INSTANT
+from dashtam.log import log
 
 # The snapshots that one account collects before its chunks are written.
 _MOST_PENDING: Final = 64 * CHUNK_SIZE
@@ -45,7 +45,6 @@ _MOST_PENDING: Final = 64 * CHUNK_SIZE
 _MOST_REBUILT: Final = 2_000
 
 _c = history_chunks.c
-_log = get_logger()
 
 
 class CacheState(Enum):
@@ -455,7 +454,7 @@ class HistoryChunks:
             self._distrust(pending.head)
 
     def _distrust(self, head: AccountHead) -> None:
-        _log.error("history_chunks_forged", account_id=str(head.account_id))
+        log.error("history_chunks_forged", account_id=str(head.account_id))
         head.is_distrusted = True
 
 

@@ -14,6 +14,7 @@ from dashtam.presentation.cli.installation import InstallationOpener, Installati
 
 if TYPE_CHECKING:  # --help and version do without the modules that this loads
     from dashtam.application.ports import Services
+    from dashtam.database.unit_of_work import Database
 
 EXIT_REFUSED: Final = 1
 EXIT_PARTLY: Final = 3
@@ -37,6 +38,11 @@ class CommandContext:
         installation = self.open_installation(self.settings)
         click.get_current_context().find_root().call_on_close(installation.close)
         return installation
+
+    @property
+    def database(self) -> "Database":
+        """The database; its first use upgrades the schema."""
+        return self.installation.database
 
     @cached_property
     def services(self) -> "Services":

@@ -47,7 +47,7 @@ def list_accounts(context: CommandContext) -> None:
 
     Hidden and closed ones too.
     """
-    with context.services.database.read() as work:
+    with context.database.read() as work:
         found = list_all(work, resolve_user(context, work), owned.list_for_user)
     shapes = [account_shape(one) for one in found]
     rows = [
@@ -89,7 +89,7 @@ def add(
     """
     account = ManualAccount(name, AccountType(account_type), currency)
     amount = _parse_balance(context, balance, currency, at)
-    with context.services.database.write() as work:
+    with context.database.write() as work:
         user = resolve_user(context, work)
         reading = _reading(work, at, amount)
         shape = account_shape(typed_balances.create_manual(work, user.id, account, reading))
@@ -116,10 +116,10 @@ def record(
 
     A debt is negative. Write 1250.50, 1,250.50, 1.250,50 or $1250.50.
     """
-    with context.services.database.read() as work:
+    with context.database.read() as work:
         currency = resolve_account(context, work, account).currency
     amount = _parse_balance(context, balance, currency, at)
-    with context.services.database.write() as work:
+    with context.database.write() as work:
         mine = resolve_account(context, work, account)
         reading = _reading(work, at, amount, **parts)
         typed = typed_balances.type_balance(work, mine, reading)
@@ -153,7 +153,7 @@ def change(context: CommandContext, /, account: str, *, reopen: bool, **options:
         detail = "Give a change: --name, --type, --sign, --hide, --show, --close or --reopen."
         raise click.UsageError(detail)
     changes = msgspec.convert(given, AccountChanges, strict=False)
-    with context.services.database.write() as work:
+    with context.database.write() as work:
         mine = resolve_account(context, work, account)
         if closed_at := changes.get("closed_at"):
             today = people.load(work, mine.user_id).today(work.now)

@@ -38,7 +38,7 @@ _SOURCE_HELP: Final = "Only snapshots captured in this way."
 def balances(context: CommandContext, *, hidden: bool, closed: bool) -> None:
     """Show the latest balance of each account, and the totals by currency."""
     include = {name for name, wanted in (("hidden", hidden), ("closed", closed)) if wanted}
-    with context.services.database.read() as work:
+    with context.database.read() as work:
         user = resolve_user(context, work)
         found = balance_snapshots.load_latest(work, user.id, include)
         owned = list_all(work, user, accounts.list_for_user)
@@ -73,7 +73,7 @@ def history(
     compares to the line before.
     """
     period = Period(start, end)
-    with context.services.database.read() as work:
+    with context.database.read() as work:
         mine = resolve_account(context, work, account)
         found = balance_snapshots.load_history(work, mine.user_id, mine.id, period, _source(source))
         origins = _origins(work, mine, found)
@@ -90,7 +90,7 @@ def snapshots(context: CommandContext, account: str, limit: int, source: str | N
 
     Newest first. ACCOUNT is an id or the beginning of a name.
     """
-    with context.services.database.read() as work:
+    with context.database.read() as work:
         mine = resolve_account(context, work, account)
         found = balance_snapshots.load_recent(work, mine.user_id, mine.id, limit, _source(source))
         origins = _origins(work, mine, found)

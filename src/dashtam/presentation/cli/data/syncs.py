@@ -94,7 +94,7 @@ def syncs() -> None:
 @with_context
 def list_syncs(context: CommandContext, limit: int) -> None:
     """List syncs, imports and typed balances, newest first."""
-    with context.services.database.read() as work:
+    with context.database.read() as work:
         found = owned.list_for_user(work, resolve_user(context, work).id, PageRequest(limit))
     shape = SyncList(
         syncs=[SyncShape.of(one) for one in found.items],
@@ -125,7 +125,7 @@ def retract(context: CommandContext, sync_id: UUID) -> None:
     `dashtam syncs list` names the runs. The snapshots stay in the database, and no history shows
     them; the same file can be imported again.
     """
-    database = context.services.database
+    database = context.database
     with database.read() as work:
         user = resolve_user(context, work)
         found = owned.load(work, user.id, SyncId(sync_id))

@@ -22,7 +22,7 @@ def users() -> None:
 @with_context
 def list_users(context: CommandContext) -> None:
     """List all users."""
-    with context.services.database.read() as work:
+    with context.database.read() as work:
         shapes = [UserShape.of(user) for user in work.users.all()]
     rows = [(user.email, user.created_at, user.id) for user in shapes]
     shape = {"users": shapes, "total_count": len(shapes)}
@@ -59,7 +59,7 @@ def reset_password(context: CommandContext, email: str) -> None:
 
     It is typed, or read from standard input. Every session of the user ends.
     """
-    with context.services.database.read() as work:
+    with context.database.read() as work:
         user = find_user(work, email)
     people.reset_password(context.services, user, _read_password())
     notify(f"{user.email} has another password now, and is signed out everywhere.")
@@ -80,7 +80,7 @@ def time_zone(context: CommandContext, name: str | None) -> None:
         if not name:
             raise click.UsageError(message="Give the name of a zone, such as Europe/Berlin.")
         context.confirm(f"Use the zone of this machine, {name}?")
-    with context.services.database.write() as work:
+    with context.database.write() as work:
         user = people.set_time_zone(work, resolve_user(context, work).id, name)
     answer(context, UserShape.of(user), lambda: f"{user.email}: {user.time_zone}")
 
@@ -94,7 +94,7 @@ def erase(context: CommandContext, email: str) -> None:
     No other command removes snapshots; the law may demand this one. `db verify` reports every
     erasure. Backups still hold the data.
     """
-    database = context.services.database
+    database = context.database
     with database.read() as work:
         user = find_user(work, email)
     context.confirm(f"Remove {user.email} with every account and every snapshot, for ever?")
