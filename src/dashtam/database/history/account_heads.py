@@ -1,13 +1,13 @@
 """The statements on account heads: where the history of each account ends."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
-from dashtam.database.repository import Repository, from_row
+from dashtam.database.repository import Repository, from_row, to_row
 from dashtam.database.tables import account_heads, accounts
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.history.hash_chain import GENESIS, Chain
@@ -69,7 +69,7 @@ class AccountHeads(Repository):
         """Insert the heads of new accounts, which have no history."""
         heads = [AccountHead(account.user_id, account.id) for account in new]
         if heads:
-            self._connection.execute(insert(account_heads), list(map(asdict, heads)))
+            self._connection.execute(insert(account_heads), list(map(to_row, heads)))
         self._keep(heads)
 
     def lock(self, of: Collection[Account]) -> dict[AccountId, AccountHead]:
@@ -95,7 +95,7 @@ class AccountHeads(Repository):
         """Store the heads that changed since they were read."""
         changed = {}
         for account_id, head in self._locked.items():
-            values = asdict(head)
+            values = to_row(head)
             if values != self._stored[account_id]:
                 changed[account_id] = values
         if changed:
@@ -119,7 +119,7 @@ class AccountHeads(Repository):
     def _keep(self, heads: Collection[AccountHead]) -> None:
         for head in heads:
             self._locked[head.account_id] = head
-            self._stored[head.account_id] = asdict(head)
+            self._stored[head.account_id] = to_row(head)
 
 
 def _select_of(of: Collection[Account]) -> Select[Any]:
