@@ -46,6 +46,7 @@ handle_starttag
 # click, of a command group
 command_class
 format_commands
+format_epilog
 get_command
 list_commands
 show
@@ -89,3 +90,6 @@ pytestmark
 __init_subclass__
 accounts_found
 n_steps  # a progress bar names it
+
+# A return type that is loaded for the type checker alone
+Ed25519PublicKey

@@ -10,7 +10,7 @@ import click
 import msgspec
 from platformdirs import user_cache_path
 
-from benchmarks import picture, report
+from benchmarks import fairness, picture, report
 from benchmarks.databases import POSTGRESQL, SQLITE
 from benchmarks.dataset import LONG_DAYS, Size
 from benchmarks.processes import ROOT
@@ -25,6 +25,8 @@ _QUICK: Final = Plan(
     work_s=0.5,
     commits_s=0.5,
     file_days=30,
+    fairness=fairness.Size(accounts=20, balances=20, rows=5_000),
+    fairness_s=0.5,
     is_fresh=True,
     verifies=True,
 )
@@ -75,6 +77,8 @@ class Options(msgspec.Struct):
             work_s=self.work_s,
             commits_s=10 * self.seconds,
             file_days=LONG_DAYS,
+            fairness=fairness.Size(),
+            fairness_s=20 * self.seconds,
             log_level=self.log_level,
             is_fresh=self.fresh,
         )

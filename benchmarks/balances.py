@@ -28,8 +28,10 @@ _INVESTED: Final = frozenset({AccountType.BROKERAGE, AccountType.IRA})
 _WITH_AVAILABLE: Final = frozenset({AccountType.CHECKING, AccountType.CREDIT_CARD})
 
 
-def statements(place: int, days: int, last_on: date, random: Random) -> Iterator[Statement]:
-    """Yield the statement of a user's account by its place, in pieces, one reading for each day."""
+def statements(
+    place: int, count: int, last_on: date, random: Random, *, every_days: int = 1
+) -> Iterator[Statement]:
+    """Yield the statement of a user's account by its place, in pieces of some readings."""
     kind = _KINDS[place % len(_KINDS)]
     currency = Currency.of(_CURRENCIES[place % len(_CURRENCIES)])
     identity = Identity(
@@ -43,9 +45,10 @@ def statements(place: int, days: int, last_on: date, random: Random) -> Iterator
     )
     readings: list[Reading] = []
     amount = random.randrange(10_000, 9_000_000)
-    for day in range(days - 1, -1, -1):
+    for number in range(count - 1, -1, -1):
         amount += random.randrange(-90_000, 91_000)
-        readings.append(_reading(amount, kind, currency, last_on - timedelta(days=day)))
+        on = last_on - timedelta(days=number * every_days)
+        readings.append(_reading(amount, kind, currency, on))
         if len(readings) == _PIECE:
             yield Statement(identity, readings)
             readings = []

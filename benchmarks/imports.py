@@ -7,6 +7,7 @@ is from a bare INSERT of the same rows in one transaction. The database must be 
 import resource
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -29,15 +30,14 @@ _KEY: Final = "PRIMARY KEY (account_id, captured_at, sequence)"
 _KIB: Final = 1024
 
 
-def write_file(path: Path, rows: int) -> None:
-    """Write this many balances of eight accounts, all of an instant together."""
+def csv_lines(rows: int) -> Iterator[str]:
+    """Yield a file of this many balances of eight accounts, all of an instant together."""
     random = Random(1)  # noqa: S311 - it hides nothing
-    with path.open("w", encoding="ascii") as file:
-        file.write("Date,Balance,Account\n")
-        for row in range(rows):
-            at = _FIRST + timedelta(minutes=10 * (row // _ACCOUNTS))
-            cents = random.randrange(-10_000_000, 10_000_000)
-            file.write(f"{at:%Y-%m-%dT%H:%M:%SZ},{cents / 100:.2f},A {row % _ACCOUNTS}\n")
+    yield "Date,Balance,Account\n"
+    for row in range(rows):
+        at = _FIRST + timedelta(minutes=10 * (row // _ACCOUNTS))
+        cents = random.randrange(-10_000_000, 10_000_000)
+        yield f"{at:%Y-%m-%dT%H:%M:%SZ},{cents / 100:.2f},A {row % _ACCOUNTS}\n"
 
 
 def bare_s(engine: Engine) -> float:
@@ -86,7 +86,8 @@ def main(rows: int, database: str | None) -> None:
     """Import one long file, and tell what it took."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "long.csv")
-        write_file(path, rows)
+        with path.open("w", encoding="ascii") as file:
+            file.writelines(csv_lines(rows))
         url = database or f"sqlite:///{Path(folder, 'dashtam.db')}"
         installation = Installation.open({"data": Path(folder), "database_url": url})
         _measure(installation, path, rows, url)

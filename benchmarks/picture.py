@@ -6,11 +6,11 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from benchmarks.growth import Grown
-from benchmarks.reading import HOT, Measured
+from benchmarks.reading import ANY, ANY_GZIP, Measured
 from benchmarks.results import Found, Results
 
 _WIDTH: Final = 860
-_LEFT: Final = 210
+_LEFT: Final = 280
 _BAR: Final = 14
 _GAP: Final = 8
 _PANEL: Final = 180
@@ -53,14 +53,25 @@ def _throughput(found: Found, y: int, parts: list[str]) -> int:
     title = f"{found.kind}: answers a second, as a share of a bare application's"
     parts.append(_text(16, y, title, "title"))
     y += 14
+    parts += _legend(y)
+    y += _BAR + _GAP
     for measured in found.reading:
         parts += _bar(measured, y)
         y += _BAR + _GAP
     return y + 24
 
 
+def _legend(y: int) -> Iterator[str]:
+    for x, kind, label in (
+        (_LEFT, "any", "any account: another each time"),
+        (_LEFT + 230, "hot", "hot account: the same each time"),
+    ):
+        yield f'<rect class="{kind}" x="{x}" y="{y}" width="{_BAR}" height="{_BAR}" rx="2"/>'
+        yield _text(x + _BAR + 6, y + _BAR - 3, label, "small")
+
+
 def _bar(measured: Measured, y: int) -> Iterator[str]:
-    kind = "hot" if measured.reader == HOT else "any"
+    kind = "any" if measured.reader in {ANY, ANY_GZIP} else "hot"
     width = min(1.0, measured.share) * (_WIDTH - _LEFT - 190)
     base = y + _BAR - 3
     yield _text(16, base, f"{measured.target}, {measured.reader}")

@@ -1,11 +1,13 @@
 """Everything that one run found, and the figures to reach."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
 from benchmarks.commands import Commands
 from benchmarks.databases import POSTGRESQL, SQLITE
+from benchmarks.fairness import Waits
 from benchmarks.footprint import Footprint
 from benchmarks.growth import Grown, ratio
 from benchmarks.ingest import Ingest
@@ -37,6 +39,8 @@ _COMMAND_S: Final = 3
 _FIRST_ANSWER_S: Final = 1
 _IDLE_MIB: Final = 110
 _WORKED_MIB: Final = 150
+_WAIT_MS: Final = 100
+_WRITER_MS: Final = 250
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -52,6 +56,7 @@ class Found(msgspec.Struct, frozen=True):
     footprint: Footprint
     syncs: Syncs
     commands: Commands
+    fairness: list[Waits]
     pgbench_per_second: float | None = None
 
 
@@ -77,7 +82,7 @@ class Line(msgspec.Struct, frozen=True):
 def lines(found: Found) -> list[Line]:
     """Return every figure of one database."""
     reading = [_reading(measured) for measured in found.reading if measured.reader != ANY_GZIP]
-    return [*reading, *_compressed(found), *_growth(found), *_rest(found)]
+    return [*reading, *_compressed(found), *_growth(found), *_rest(found), *_fairness(found)]
 
 
 def _reading(measured: Measured) -> Line:
@@ -164,6 +169,15 @@ def _bare_syncs(found: Found) -> Line:
     return Line(
         name, f"{line.found} ({rate:,.0f} of {bare:,.0f} a second)", line.reach, line.is_reached
     )
+
+
+def _fairness(found: Found) -> Iterator[Line]:
+    """Yield another user's waits under each load of one user."""
+    for waits in found.fairness:
+        under = f"under {waits.load}"
+        yield _most(f"p99 of a read {under}", waits.read_p99_ms, _WAIT_MS, "{:.0f} ms")
+        yield _most(f"p99 of a sign-in {under}", waits.sign_in_p99_ms, _WAIT_MS, "{:.0f} ms")
+        yield _most(f"longest typed balance {under}", waits.write_max_ms, _WRITER_MS, "{:.0f} ms")
 
 
 def _growth(found: Found) -> list[Line]:

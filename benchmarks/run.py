@@ -15,6 +15,7 @@ import psycopg
 from benchmarks import (
     commands,
     dataset,
+    fairness,
     footprint,
     growth,
     ingest,
@@ -53,6 +54,8 @@ class Plan:
     work_s: float
     commits_s: float
     file_days: int
+    fairness: fairness.Size
+    fairness_s: float
     databases: tuple[str, ...] = (SQLITE, POSTGRESQL)
     server: str = ""
     log_level: str = "warning"
@@ -124,6 +127,7 @@ def _database(plan: Plan, server: str, say: Say) -> Found:
         ingest=_ingest(plan, server, say),
         syncs=_syncs(plan, server, say),
         commands=commands.measure(home, plan.pace),
+        fairness=_fairness(plan, server, say),
         footprint=cost,
     )
 
@@ -146,6 +150,12 @@ def _ingest(plan: Plan, server: str, say: Say) -> ingest.Ingest:
     return ingest.measure(
         home, accounts=plan.size.accounts, days=plan.file_days, seconds=plan.commits_s
     )
+
+
+def _fairness(plan: Plan, server: str, say: Say) -> list[fairness.Waits]:
+    home = _home(plan, server, "fairness")
+    say(f"{home.kind}: one user's heavy requests, and another's waits.")
+    return fairness.measure(home, plan.fairness, plan.fairness_s)
 
 
 def _syncs(plan: Plan, server: str, say: Say) -> syncs.Syncs:

@@ -55,6 +55,16 @@ def post(target: str, token: str, body: bytes) -> bytes:
     return _head("POST", target, token, headers) + b"\r\n" + body
 
 
+def upload(target: str, token: str, file: bytes) -> bytes:
+    """Return the bytes of a request with a file in a form."""
+    border = b"a-border-that-no-file-has"
+    disposition = b'Content-Disposition: form-data; name="file"; filename="balances.csv"'
+    body = b"--%b\r\n%b\r\n\r\n%b\r\n--%b--\r\n" % (border, disposition, file, border)
+    media_type = f"multipart/form-data; boundary={border.decode()}"
+    headers = {"Content_Type": media_type, "Content_Length": str(len(body))}
+    return _head("POST", target, token, headers) + b"\r\n" + body
+
+
 def _head(method: str, target: str, token: str, headers: dict[str, str]) -> bytes:
     lines = [f"{method} {target} HTTP/1.1", "Host: 127.0.0.1", "Accept: application/json"]
     if token:

@@ -25,7 +25,7 @@ from dashtam.bootstrap import Installation
 from dashtam.database.engine import open_engine
 from dashtam.domain.account import AccountId
 from dashtam.domain.connection import Connection, ConnectionId
-from dashtam.domain.history.balance_snapshot import SnapshotId
+from dashtam.domain.history.balance_snapshot import Basis, SnapshotId
 from dashtam.domain.history.hash_chain import Chain, Record, link_records
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import Reading
@@ -304,6 +304,7 @@ def _record(
         sequence=sequence,
         sync_id=sync_id,
         source=SnapshotSource(row.get("source", "account_sync")),
+        basis=Basis.OBSERVED,
         currency=currency,
         reading=Reading(
             captured_at=captured_at,

@@ -114,7 +114,7 @@ function SignedInApp(): JSX.Element {
 }
 
 function CurrentPage({ currentPath }: { currentPath: string }): JSX.Element {
-  const account = /^\/accounts\/([^/]+)$/.exec(currentPath)?.[1];
+  const account = /^\/accounts\/([\da-f-]{36})$/i.exec(currentPath)?.[1];
   if (account) return <AccountPage id={account} />;
   switch (currentPath) {
     case "/":

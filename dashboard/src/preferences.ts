@@ -1,4 +1,4 @@
-/** The theme, and whether amounts are hidden; both are kept in this browser alone. */
+/** The theme, whether amounts are hidden, and whether a time zone is proposed; kept in this browser alone. */
 
 import { effect, signal } from "@preact/signals";
 
@@ -8,6 +8,7 @@ const darkScheme = matchMedia("(prefers-color-scheme: dark)");
 
 export const theme = signal<Theme>(read("theme", "system") as Theme);
 export const areAmountsHidden = signal(read("private", "") === "1");
+export const isZoneProposed = signal(read("zone", "") !== "kept");
 /** Whether the dark colours apply; a canvas is drawn again when they change. */
 export const isDark = signal(false);
 
@@ -17,6 +18,10 @@ export function prefersReducedMotion(): boolean {
 
 effect(() => {
   write("private", areAmountsHidden.value ? "1" : "");
+});
+
+effect(() => {
+  write("zone", isZoneProposed.value ? "" : "kept");
 });
 
 effect(() => {

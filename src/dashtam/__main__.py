@@ -1,5 +1,6 @@
 """The command ``dashtam``, also as ``python -m dashtam``."""
 
+import gc
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run the command line."""
+    # Modules are loaded in a tenth less time without a search for garbage, of which they make none.
+    gc.disable()
     from dashtam.presentation.cli.main import run  # noqa: PLC0415 - see below
 
     run(_open)
@@ -18,6 +21,8 @@ def _open(settings: Mapping[str, object]) -> "Installation":
     # Only commands that need the application load it: `--help` answers at once.
     from dashtam.bootstrap import Installation  # noqa: PLC0415 - see above
 
+    gc.freeze()
+    gc.enable()
     return Installation.open(settings)
 
 

@@ -21,7 +21,7 @@ SHOWN_BYTES = 60
 def open_plain(applications: Applications) -> TestClient:
     """Return a client of the same database that is served from the rows alone."""
     without_cache = applications.installation(
-        lambda real: replace(real, history_cache=None), rate_limits=UNLIMITED
+        lambda real: replace(real, history_cache=lambda: None), rate_limits=UNLIMITED
     )
     return TestClient(without_cache.app(), raise_server_exceptions=False)
 

@@ -13,6 +13,7 @@ import pytest
 from api.problem_assertions import assert_problem
 from api.snapshot_lists import column, upload
 from application import App, Person
+from dashtam.application.history import total_history
 
 EVER = {"start_date": "1900-01-01", "end_date": "9999-12-31"}
 DAY = timedelta(days=1)
@@ -281,6 +282,20 @@ def test_too_many_points_are_refused_with_the_way_out(ada: Person) -> None:
     assert len(points(totals(ada, max_points="1000"))) <= 1_000
 
 
+def test_totals_of_too_many_balances_are_refused_with_the_way_out(
+    ada: Person, daily: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(total_history, "_MOST_BALANCES", 300)
+    detail = assert_problem(ada.get("/balance-history", params=EVER), 400, "invalid_date_range")[
+        "detail"
+    ]
+    assert "longer interval" in detail
+    assert (
+        points(totals(ada, interval="month"))[-1][1]
+        == ada.history(daily)["snapshots"][-1]["balance"]
+    )
+
+
 def test_totals_are_tagged_and_not_sent_twice(ada: Person) -> None:
     ada.account()
     answer = ada.get("/balance-history", params=EVER)
@@ -301,9 +316,10 @@ def test_totals_are_the_sums_of_the_histories_of_the_accounts(app: App, ada: Per
     chance = random.Random(2)  # noqa: S311 - nothing secret
     start, end = datetime(2024, 9, 20, 12, tzinfo=UTC), datetime(2024, 12, 3, 18, tzinfo=UTC)
     closings: dict[str, datetime | None] = {}
-    for number in range(5):
+    # The last two have far more snapshots than the range has days.
+    for number, snapshots in enumerate((0, 7, 30, 60, 400, 700)):
         account_id = ada.account("3.5", captured_at="2024-09-01T00:00:00Z", name=f"A{number}")
-        hours = sorted(chance.randint(0, 24 * 110) for _ in range(chance.randint(0, 60)))
+        hours = sorted(chance.randint(0, 24 * 110) for _ in range(snapshots))
         record(
             app, ada, account_id,
             *((str(instant("2024-09-01T06:00:00Z") + timedelta(hours=hour)),

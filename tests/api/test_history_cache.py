@@ -41,9 +41,9 @@ from dashtam.database.tables import account_heads, history_chunks
 from dashtam.database.unit_of_work import Database
 from dashtam.domain.account import AccountId
 from dashtam.domain.history.balance_history import with_change
-from dashtam.domain.history.balance_snapshot import BalanceSnapshot, SnapshotId
+from dashtam.domain.history.balance_snapshot import BalanceSnapshot, Basis, SnapshotId
 from dashtam.domain.money import Currency, Money
-from dashtam.domain.sync import SnapshotSource
+from dashtam.domain.sync import SnapshotSource, SyncId
 from dashtam.domain.user import Principal, User, UserId
 from dashtam.presentation.http.content_coding import encode_body
 from dashtam.presentation.routers.api.v1.routes.fast_path import (
@@ -255,6 +255,8 @@ def test_snapshots_are_rendered_as_those_stored_before() -> None:
         source=SnapshotSource.MANUAL_SYNC,
         captured_at=START,
         created_at=START + timedelta(microseconds=1),
+        sync_id=SyncId(UUID(int=3)),
+        basis=Basis.ENTERED,
     )
     before = replace(snapshot, balance=Money(Decimal(10), usd))
     assert render_snapshot(with_change(before, snapshot)) == EXPECTED

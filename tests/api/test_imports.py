@@ -381,6 +381,41 @@ def test_a_destination_that_does_not_fit_is_refused(app: App, ada: Person) -> No
     assert refused(ada, YEAR, connection_id=of_files)["errors"][0]["code"] == "not_of_files"
 
 
+def test_a_file_that_names_the_bank_names_it_for_files_with_its_code(ada: Person) -> None:
+    named = CAMT.replace("</BICFI>", "</BICFI><Nm>Harbour Bank</Nm>")
+    statement = MT940.format(balance="10,").replace("DE89370400440532013000", "DE1234")
+    imported(ada, statement)
+    assert institutions(ada) == (["HARBDEFF"], ["HARBDEFF"])
+    imported(ada, named)
+    assert institutions(ada) == (["Harbour Bank"], ["Harbour Bank", "Harbour Bank"])
+    imported(ada, statement.replace("DE1234", "DE5678"))
+    assert institutions(ada) == (["Harbour Bank"], ["Harbour Bank"] * 3)
+
+
+def test_a_name_that_the_user_gave_a_bank_stays(ada: Person) -> None:
+    imported(ada, MT940.format(balance="10,"))
+    connection_id = ada.get("/connections").json()["connections"][0]["id"]
+    ada.patch(f"/connections/{connection_id}", json={"name": "Harbour, joint"})
+    imported(ada, CAMT.replace("</BICFI>", "</BICFI><Nm>Harbour Bank</Nm>"))
+    assert institutions(ada)[0] == ["Harbour, joint"]
+
+
+def institutions(person: Person) -> tuple[list[str], list[str]]:
+    """Return the names of the connections, and the institutions of the accounts."""
+    connections = person.get("/connections").json()["connections"]
+    accounts = person.get("/accounts").json()["accounts"]
+    return [one["name"] for one in connections], [one["institution"] for one in accounts]
+
+
+def test_a_table_without_an_institution_is_named_for_its_kind(ada: Person) -> None:
+    imported(ada, YEAR)
+    assert institutions(ada) == (["Balance file"], ["Balance file"])
+    connection_id = ada.get("/connections").json()["connections"][0]["id"]
+    ada.patch(f"/connections/{connection_id}", json={"name": "Monarch"})
+    assert counts(imported(ada, YEAR)) == (0, 12, 0)
+    assert institutions(ada) == (["Monarch"], ["Balance file"])
+
+
 def make_live(app: App, connection_id: str) -> None:
     """Have the connection be one that a provider feeds; no route makes such a one yet."""
     engine = open_engine(app.installation.settings.database)

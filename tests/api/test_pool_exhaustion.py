@@ -31,7 +31,7 @@ def small(applications: Applications, monkeypatch: pytest.MonkeyPatch) -> App:
     """The application with few connections, for which requests wait a moment instead of seconds."""
     app = applications.open(database_pool=POOL, rate_limits=UNLIMITED)
     monkeypatch.setattr(engine_of(app).pool, "_timeout", 0.5)
-    monkeypatch.setattr(mount, "_READ_WITHIN_S", 1.0)
+    monkeypatch.setattr(mount, "_WITHIN_S", 1.0)
     return app
 
 

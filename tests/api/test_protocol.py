@@ -278,6 +278,24 @@ def test_a_files_name_means_nothing(ada: Person, subtests: pytest.Subtests) -> N
                 assert_problem(answer, answer.status_code)
 
 
+def test_a_browser_at_an_unknown_address_gets_the_page(ada: Person) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    page = ada.client.get("/", headers=browser)
+    for path in ("/nowhere", "/settings/", "/nowhere/at/all"):
+        answer = ada.client.get(path, headers=browser)
+        assert (answer.status_code, answer.content) == (404, page.content)
+        assert answer.headers["content-type"].startswith("text/html")
+        assert answer.headers["content-security-policy"] == page.headers["content-security-policy"]
+        assert ada.client.head(path, headers=browser).status_code == 404
+    for path, accept in (
+        ("/nowhere", "*/*"),
+        ("/nowhere", "application/json, text/html;q=0"),
+        ("/api/v1/nowhere", browser["Accept"]),
+    ):
+        assert_problem(ada.client.get(path, headers={"Accept": accept}), 404, limited=False)
+    assert_problem(ada.client.post("/nowhere", headers=browser), 404, limited=False)
+
+
 def test_401_comes_before_429_before_400_before_404_before_422(
     applications: Applications,
 ) -> None:

@@ -1,6 +1,6 @@
 """Photographs the dashboard for the documentation: ``screenshots.py FOLDER``.
 
-What stands there is the demonstration's: three years of one invented household.
+What stands there is the demonstration's: one invented household.
 """
 
 import json

@@ -6,7 +6,16 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Route, expect
 
-from browser.driver import LOOKS, TODAY, Opening, Served, balance_in, payload, statement
+from browser.driver import (
+    EMAIL,
+    LOOKS,
+    TODAY,
+    Opening,
+    Served,
+    balance_in,
+    payload,
+    statement,
+)
 
 
 @pytest.fixture
@@ -183,21 +192,72 @@ def test_it_can_be_installed(opening: Opening, served: Served) -> None:
     )
 
 
+def test_an_unknown_address_has_a_page(opening: Opening, history: bytes) -> None:
+    person = opening()
+    person.expected.append("404")
+    page = person.page
+    person.sign_in()
+    for path in ("/nowhere", "/settings/", "/accounts/xyz"):
+        person.open(path)
+        expect(page.get_by_role("heading", name="Nothing is here")).to_be_visible()
+    person.open("/accounts/123e4567-e89b-42d3-a456-426614174000")
+    expect(page.get_by_role("alert")).to_have_text("Account not found")
+    assert person.field_errors() == []
+    assert history
+
+
+def test_a_wrong_password_is_told_in_one_sentence(opening: Opening, served: Served) -> None:
+    served.register()
+    person = opening()
+    person.expected.append("401")
+    page = person.page
+    person.open()
+    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Password").fill("a heron under nine bridges")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_have_text("The e-mail or the password is not right.")
+
+
+def test_a_connection_refreshes_again_after_a_while(opening: Opening, served: Served) -> None:
+    served.register()
+    served.ask("POST", "/connections", {"provider": "demo", "credentials": {"seed": "heron"}})
+    served.account("House", "EUR", "1.00")
+    person = opening()
+    person.expected.append("429")
+    page = person.page
+    person.sign_in()
+    person.visit("Connections")
+    live = page.get_by_role("region", name="Demonstration")
+    for text in ("7 balances recorded", "Refresh again after"):
+        live.get_by_role("button", name="Refresh").click()
+        expect(live.get_by_text(text, exact=False).first).to_be_visible()
+    expect(live.get_by_role("button", name="Retract")).to_have_count(0)
+    page.get_by_role("button", name="Retract the sync").click()
+    expect(page.get_by_role("dialog")).to_contain_text("the balance can be typed again")
+    assert person.field_errors() == []
+
+
 def test_a_refused_form_keeps_its_text(opening: Opening, served: Served) -> None:
     served.register()
     person = opening()
-    person.expected.append("422")
     page = person.page
     person.sign_in()
     person.visit("Connections")
     page.get_by_role("button", name="Add an account by hand").click()
     yesterday = (TODAY - timedelta(days=1)).isoformat()
-    typed = {"Name": "House", "Currency": "EUR", "Balance": "12x", "On": yesterday}
+    typed = {"Name": "House", "Currency": "EUR", "Balance": "1,250", "On": yesterday}
     dialog = page.get_by_role("dialog")
     for label, text in typed.items():
         dialog.get_by_label(label, exact=True).fill(text)
     dialog.get_by_role("button", name="Add").click()
-    expect(dialog.get_by_text("An amount is plain digits")).to_be_visible()
+    expect(dialog.get_by_text("can be read in two ways: type 1250, or 1.25.")).to_be_visible()
     for label, text in typed.items():
         expect(dialog.get_by_label(label, exact=True)).to_have_value(text)
     assert person.field_errors() == []
+    dialog.get_by_label("Balance", exact=True).fill("1.250,50")
+    dialog.get_by_role("button", name="Add").click()
+    expect(dialog.get_by_text("You typed €1,250.50 (EUR) for ")).to_be_visible()
+    assert served.ask("GET", "/accounts")["total_count"] == 0
+    dialog.get_by_role("button", name="Yes, add it").click()
+    page.get_by_role("heading", name="House").wait_for()
+    assert served.ask("GET", "/accounts")["accounts"][0]["balance"] == "1250.50"

@@ -50,9 +50,17 @@ def test_the_overview_has_the_help_of_every_command(offline: CommandLine) -> Non
 
 def test_every_verb_has_a_sentence(offline: CommandLine) -> None:
     for name in ("accounts", "syncs", "users", "tokens", "keys", "db"):
-        verbs = offline(name, "--help").split("Commands:\n")[1].splitlines()
+        verbs = offline(name, "--help").split("Commands:\n")[1].split("\n\n")[0].splitlines()
         assert all(len(verb.split()) > 2 and verb.endswith(".") for verb in verbs), verbs
         assert not any(verb.endswith("...") for verb in verbs), verbs
+
+
+def test_a_noun_alone_lists(terminal: CommandLine) -> None:
+    for noun in ("accounts", "connections", "keys", "providers", "syncs", "tokens", "users"):
+        assert terminal(noun) == terminal(noun, "list")
+        assert terminal(noun, "--json") == terminal(noun, "list", "--json")
+        assert terminal(noun, "--help").endswith("Without a command: list.\n")
+    assert "backup" in terminal.refused("db", status=2)
 
 
 def test_misuse_is_status_2(offline: CommandLine) -> None:

@@ -140,10 +140,11 @@ def test_a_taken_port_is_refused_in_a_sentence_before_anything_is_written(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert offline.refused("demo", "--port", port) == (
-            f"Port {port} of 127.0.0.1 cannot be had (Address already in use)."
-            " Choose another one with --port.\n"
-        )
+        for command in ("demo", "serve"):
+            assert offline.refused(command, "--port", port) == (
+                f"Port {port} of 127.0.0.1 cannot be had (Address already in use)."
+                " Choose another one with --port.\n"
+            )
     assert not offline.data.exists()
 
 

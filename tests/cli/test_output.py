@@ -86,7 +86,7 @@ def test_an_export_leaves_out_retracted_snapshots_and_other_users(filled: Comman
 def test_balances_show_every_account_and_the_totals(filled: CommandLine) -> None:
     assert [line.split() for line in filled("balances").splitlines()] == [
         ["ACCOUNT", "BALANCE", "CHANGE", "%", "AS", "OF"],
-        ["Checking", "0.00", "USD", "-90.10", "-100.00", "2025-03-01", "12:00Z"],
+        ["Checking", "0.00", "USD", "-90.10", "-100.00", "2025-03-01"],
         ["Villa", "-1.50", "EUR", "-350001.50", "-100.00", "2025-06-01", "10:00Z"],
         ["Total", "-1.50", "EUR"],
         ["Total", "0.00", "USD"],
@@ -145,3 +145,15 @@ def test_an_account_can_be_closed_today(filled: CommandLine) -> None:
     assert "not blanks alone" in filled.refused(
         "accounts", "add", " ", "5", "--currency", "USD", status=2
     )
+
+
+def test_a_row_says_its_origin_in_words(terminal: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "giro.csv"
+    file.write_text("Date,Balance,Account,Currency\n2025-03-05,1,Giro,EUR\n")
+    terminal("import", file)
+    terminal("accounts", "record", "giro", "2", "--at", "2025-03-06T10:00:00Z")
+    _, imported, typed, *_ = terminal("history", "giro").splitlines()
+    assert imported.split()[0] == "2025-03-05"
+    assert imported.endswith("  imported from a CSV file")
+    assert typed.startswith("2025-03-06 10:00Z")
+    assert typed.endswith("  typed")

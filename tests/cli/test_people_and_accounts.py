@@ -19,6 +19,8 @@ def test_passwords_break_no_rule_and_e_mails_are_taken_once(terminal: CommandLin
     assert "easy to guess" in terminal.refused("users", "create", BOB, typed="password1234\n")
     again = terminal.refused("users", "create", EMAIL.upper(), typed=f"{PASSWORD}\n")
     assert "already" in again
+    assert "no time zone" in terminal.refused("users", "time-zone", "Mars/Olympus")
+    assert terminal("users", "time-zone", "Pacific/Auckland") == f"{EMAIL}: Pacific/Auckland\n"
     assert "12 to 256" in terminal.refused("users", "reset-password", EMAIL, typed="short\n")
     assert terminal("users", "reset-password", EMAIL, typed=f"{PASSWORD} more\n") == ""
 
@@ -76,11 +78,23 @@ def test_an_account_is_hidden_closed_renamed_and_shown_again(terminal: CommandLi
     assert "Give a change: --name" in terminal.refused("accounts", "change", "lorry", status=2)
 
 
-def test_an_amount_is_plain_digits(terminal: CommandLine) -> None:
-    for amount in ("1e5", "1,000", "--5", "0x1", "\u0661", "1.1234567890123456789"):
+def test_a_doubtful_amount_is_refused(terminal: CommandLine) -> None:
+    for amount in ("1e5", "1,000", "--5", "0x1", "\u0661", "1.1234567890123456789", "5 EUR"):
         message = terminal.refused("accounts", "add", "Car", amount, "--currency", "USD", status=2)
-        assert "plain digits" in message
+        assert " type " in message.lower()
     assert terminal.json("accounts", "list")["total_count"] == 0
+
+
+def test_an_amount_as_people_write_it_is_repeated_before_it_is_recorded(
+    terminal: CommandLine,
+) -> None:
+    add = ("accounts", "add", "Car", "1.250,50", "--currency", "EUR", "--at", "2025-03-05")
+    repeated = terminal.refused(*add)
+    assert repeated.startswith("You typed 1,250.50 EUR for 2025-03-05. Record it?")
+    assert "Car: " in terminal(*add, "--yes")
+    record = ("accounts", "record", "car", "(12.30)")
+    assert "You typed -12.30 EUR for now." in terminal.refused(*record)
+    assert terminal(*record, "--yes") == "Car: -12.30 EUR\n"
 
 
 def test_a_balance_of_the_future_is_refused(terminal: CommandLine) -> None:

@@ -18,13 +18,19 @@ from dashtam.database.pagination import PageRequest
 from dashtam.domain.sync import SyncState
 from server_process import Server, serving
 
-ROWS = 2_000
-LIMITS = {"RATE_LIMIT_SYNC": "100000/100000", "RATE_LIMIT_API_READ": "100000/100000"}
+# Of several transactions.
+ROWS = 7_000
+LIMITS = {
+    "RATE_LIMIT_SYNC": "100000/100000",
+    "RATE_LIMIT_API_READ": "100000/100000",
+    # The next import waits for a killed one until its lease ends.
+    "SYNC_LEASE_S": "3",
+}
 
 
 def file_of(name: str) -> bytes:
     """A file with a balance for each of many days, and an account that no other file has."""
-    first = date(2016, 1, 1)
+    first = date(2005, 1, 1)
     rows = (f"{first + timedelta(number)},{number}.25,{name}\n" for number in range(ROWS))
     return ("Date,Balance,Account\n" + "".join(rows)).encode()
 
@@ -55,12 +61,12 @@ def stored(app: App, person: Person) -> dict[str, int]:
 
 
 def assert_sound(app: App, person: Person) -> None:
-    """Assert that every chain verifies, and that no run seems to go on."""
+    """Assert that every chain verifies, and that each run is complete or retracted."""
     report = verify(app.services.database)
     assert (report.findings, report.outdated_chunks) == ([], [])
     with app.services.database.read() as work:
         runs = work.syncs.of_user(person.id, PageRequest(1000)).items
-    assert {run.state for run in runs} <= {SyncState.SUCCEEDED}
+    assert {run.state for run in runs if run.retracted_at is None} <= {SyncState.SUCCEEDED}
     assert len({UUID(str(run.id)) for run in runs}) == len(runs)
 
 
@@ -95,5 +101,9 @@ def test_a_killed_import_is_whole_or_nothing_and_can_be_sent_again(
         found = stored(app, person).get(name, 0)
         cut += acked is None
         assert found in ({0, ROWS} if acked is None else {ROWS})
-        assert_sound(app, person)
+        report = verify(app.services.database)
+        assert report.findings == []
+    with serving(tmp_path / "data", database_url, **LIMITS) as server:
+        send(server, person, name)
+    assert_sound(app, person)
     assert cut, "not one import was under way when its process was killed"

@@ -37,6 +37,7 @@ def with_everything(app: App, email: str) -> Account:
         made = typed_balances.create_manual(work, user.id, described, reading(app, "1.00"))
         typed = typed_balances.type_balance(work, made.account, reading(app, "2.00"))
         syncs.retract(work, user.id, typed.sync_id)
+        work.syncs.hide(syncs.load(work, user.id, typed.sync_id))
         position = Position(
             symbol="X", name="X", asset_type="stock", quantity=Decimal(1), price=None,
             market_value=None, cost_basis=None, currency=USD, as_of=now,

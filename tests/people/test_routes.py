@@ -36,7 +36,7 @@ def sign_in(client: TestClient) -> dict[str, Any]:
 def test_a_user_registers_and_signs_in(client: TestClient) -> None:
     answer = post(client, "/users", email=EMAIL, password=PASSWORD)
     assert answer.status_code == 201
-    assert list(answer.json()) == ["id", "email", "created_at"]
+    assert list(answer.json()) == ["id", "email", "created_at", "time_zone"]
     assert answer.json()["created_at"] == "2026-11-22T12:00:00.250000Z"
     pair = sign_in(client)
     assert list(pair) == ["access_token", "refresh_token", "token_type", "expires_in"]

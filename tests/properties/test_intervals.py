@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashtam.domain.period import Calendar, Interval
+from dashtam.domain.period import Calendar, Interval, Moment, Precision
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -18,6 +18,9 @@ ODD = [
     "America/Sao_Paulo", "America/St_Johns", "America/Toronto", "Africa/Cairo", "Asia/Beirut",
     "America/Havana", "Pacific/Apia", "Pacific/Kwajalein", "America/Goose_Bay", "Asia/Manila",
 ]  # fmt: skip
+
+# Noon in UTC is another day or the very beginning of the day.
+ZONES_AT_THE_ENDS = ["Pacific/Auckland", "Pacific/Chatham", "Pacific/Kiritimati", "Etc/GMT+12"]
 
 intervals = st.sampled_from(Interval)
 instants = st.datetimes(datetime(1900, 1, 1), datetime(2037, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001 - Hypothesis wants them so
@@ -90,6 +93,16 @@ def test_a_day_ends_when_the_next_one_begins(name: str, at: str, end: str) -> No
     assert calendar.last_instant(datetime.fromisoformat(at)) == datetime.fromisoformat(end)
 
 
+@given(st.sampled_from(PLAIN + ZONES_AT_THE_ENDS), st.dates(date(1900, 1, 1), date(2037, 12, 31)))
+def test_a_days_balance_counts_on_its_day_in_every_zone(name: str, day: date) -> None:
+    zone, noon = ZoneInfo(name), Moment.of_day(day)
+    placed = Calendar(Interval.DAY, zone).place(noon.at, noon.precision)
+    assert placed.astimezone(zone).date() == day
+    assert noon.at - timedelta(hours=4) < placed <= noon.at
+    instant = Calendar(Interval.DAY, zone).place(noon.at, Precision.INSTANT)
+    assert instant == noon.at
+
+
 @pytest.mark.parametrize("name", ["Etc/GMT+12", "Pacific/Kiritimati"])
 @pytest.mark.parametrize("interval", Interval)
 def test_the_calendar_has_two_ends(name: str, interval: Interval) -> None:
@@ -98,3 +111,5 @@ def test_the_calendar_has_two_ends(name: str, interval: Interval) -> None:
     assert calendar.last_instant(datetime.min.replace(tzinfo=UTC)).year == 1
     assert calendar.last_instant(last) == last
     assert list(calendar.ends(last - timedelta(days=1), last)) == [last]
+    for end in (datetime.min.replace(tzinfo=UTC), last):
+        assert calendar.place(end, Precision.DAY) == end

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from dashtam.domain.account import AccountId
 from dashtam.domain.history import balance_history
-from dashtam.domain.history.balance_snapshot import BalanceSnapshot, SnapshotId
+from dashtam.domain.history.balance_snapshot import BalanceSnapshot, Basis, SnapshotId
 from dashtam.domain.money import Currency, Money, parse_amount, percent_change
-from dashtam.domain.sync import SnapshotSource
+from dashtam.domain.sync import SnapshotSource, SyncId
 
 CODES = ["USD", "JPY", "KWD", "CLF", "DEM", "XAU"]
 
@@ -53,6 +53,8 @@ def series(balances: Sequence[Decimal], currency: Currency) -> list[BalanceSnaps
             source=SnapshotSource.MANUAL_SYNC,
             captured_at=first + timedelta(days=number),
             created_at=first,
+            sync_id=SyncId(UUID(int=3)),
+            basis=Basis.ENTERED,
         )
         for number, balance in enumerate(balances)
     ]

@@ -1,6 +1,6 @@
 """Thinned values: a chart of them shows the same as one of all values."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashtam.domain.history.thinning import last_per_interval, thin
-from dashtam.domain.period import Calendar, Interval
+from dashtam.domain.period import Calendar, Interval, Precision
 
 Value = tuple[datetime, Decimal, int]
 
@@ -74,10 +74,42 @@ def test_each_bucket_keeps_its_first_last_smallest_and_largest(
         assert len(of_these) <= 4
 
 
+def never_a_day(_value: Value) -> Precision:
+    return Precision.INSTANT
+
+
 @given(series(), st.sampled_from(Interval), st.sampled_from(["UTC", "America/New_York"]))
 def test_the_last_of_each_interval_stays(
     values: list[Value], interval: Interval, name: str
 ) -> None:
     calendar = Calendar(interval, ZoneInfo(name))
     expected = {calendar.last_instant(value[0]): value for value in values}
-    assert list(last_per_interval(values, calendar, INSTANT)) == list(expected.values())
+    assert last_per_interval(values, calendar, INSTANT, never_a_day) == list(expected.values())
+
+
+@given(
+    st.lists(st.integers(0, 48) | st.just(12), max_size=40).map(sorted),
+    st.sampled_from(Interval),
+    st.sampled_from(
+        ["Pacific/Kiritimati", "Pacific/Auckland", "America/Los_Angeles", "Etc/GMT+12"]
+    ),
+)
+def test_a_days_value_is_one_of_its_own_day_in_every_zone(
+    hours: list[int], interval: Interval, name: str
+) -> None:
+    zone = ZoneInfo(name)
+    values = [(FIRST + timedelta(hours=hour), Decimal(hour), n) for n, hour in enumerate(hours)]
+
+    def precision(value: Value) -> Precision:
+        return Precision.DAY if value[0].hour == 12 and value[2] % 3 else Precision.INSTANT
+
+    def first_day(value: Value) -> date:
+        is_day = precision(value) is Precision.DAY
+        day = value[0].date() if is_day else value[0].astimezone(zone).date()
+        if interval is Interval.WEEK:
+            return day - timedelta(days=day.weekday())
+        return day.replace(day=1) if interval is Interval.MONTH else day
+
+    expected = {first_day(value): value for value in values}
+    kept = last_per_interval(values, Calendar(interval, zone), INSTANT, precision)
+    assert kept == sorted(expected.values(), key=itemgetter(2))

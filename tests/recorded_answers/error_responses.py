@@ -22,6 +22,7 @@ _BAD: Mapping[str, Mapping[str, str]] = {
     "interval": {"interval is not known": "decade"},
     "tz": {"tz is not known": "Mars/Olympus"},
     "max_points": {"max_points too small": "1", "max_points too large": "10001"},
+    "detail": {"detail is not known": "all"},
     "group_by": {"group_by is not known": "bank"},
 }
 _LARGEST_BYTES = {"application/json": 1024 * 1024, "multipart/form-data": 10 * 1024 * 1024}

@@ -65,6 +65,7 @@ def record_thinning(app: RecordedApp, ada: Caller, giro: str) -> None:
     ada("GET", f"{path}&max_points=2")
     ada("GET", f"{path}&max_points=4")
     ada("GET", f"{path}&max_points=4&interval=day")
+    ada("GET", f"{path}&interval=day&tz=Pacific/Kiritimati&detail=evidence")
     yen = ada.account("Yen", "500", currency="JPY")
     ada.type(yen, "1000", "2026-11-02")
     dinar = ada.account("Dinar", "1", currency="KWD")

@@ -56,6 +56,7 @@ def record_latest(app: RecordedApp, ada: Caller, giro: str) -> None:
     ada("HEAD", "/balance-snapshots")
     for include in ("hidden", "closed", "hidden,closed"):
         ada("GET", f"/balance-snapshots?include={include}")
+    ada("GET", "/balance-snapshots?detail=evidence")
     record_validators(ada, "/balance-snapshots")
     app.clock.advance(minutes=1)
     script = ada.quietly("POST", "/access-tokens", json={"name": "script"})["token"]
@@ -83,6 +84,7 @@ def record_recent(ada: Caller, giro: str) -> None:
     ada("GET", f"{path}?limit=100")
     ada("GET", f"{path}?source=manual_sync&limit=3")
     ada("GET", f"{path}?source=scheduled_sync")
+    ada("GET", f"{path}?limit=2&detail=evidence")
     record_validators(ada, f"{path}?limit=1")
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import BinaryIO
 
 from dashtam.domain.errors import DashtamError
+from dashtam.domain.period import Precision
 from dashtam.domain.statement import Statement
 from dashtam.statements.sandbox import decode_statement, read_responses
 
@@ -44,8 +45,9 @@ def _statement_lines(statement: Statement) -> Iterator[str]:
             "holdings": reading.holdings_value,
             "cash": reading.cash_value,
         }
+        is_day = " (day)" if reading.precision is Precision.DAY else ""
         rest = "".join(f" {name} {value}" for name, value in amounts.items() if value is not None)
-        yield f"  {reading.captured_at.isoformat()} {reading.balance}{rest}"
+        yield f"  {reading.captured_at.isoformat()}{is_day} {reading.balance}{rest}"
     if statement.positions is not None:
         yield f"  positions: {len(statement.positions)}"
     for position in statement.positions or ():

@@ -17,13 +17,19 @@ export class RequestError extends Error {
     readonly status: number,
     message: string,
     readonly problem?: Schemas["Problem"],
-    readonly retryAfterS?: number,
+    /** When the server takes the request again, in milliseconds of the epoch. */
+    readonly retryAt?: number,
   ) {
     super(message);
   }
 
   get isUnreachable(): boolean {
     return this.status === 0;
+  }
+
+  /** Whether the same request may succeed later. */
+  get isTemporary(): boolean {
+    return this.status <= 0 || this.status === 429 || this.status >= 500;
   }
 }
 
@@ -63,6 +69,6 @@ export async function send(
     response.status,
     problem?.detail ?? `The server answered ${response.status}.`,
     problem,
-    Number.isFinite(retryAfterS) ? retryAfterS : undefined,
+    Number.isFinite(retryAfterS) ? Date.now() + retryAfterS * 1000 : undefined,
   );
 }

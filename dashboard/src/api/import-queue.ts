@@ -81,7 +81,7 @@ async function sendUntilAccepted(id: number, queued: QueuedFile, isDryRun: boole
       return (await response.json()) as Import;
     } catch (error) {
       if (!(error instanceof RequestError) || error.status !== 429) throw error;
-      const retryAt = Date.now() + (error.retryAfterS ?? 5) * 1000;
+      const retryAt = error.retryAt ?? Date.now() + 5000;
       update(id, { retryAt });
       await new Promise((resolve) => setTimeout(resolve, retryAt - Date.now()));
       update(id, { retryAt: undefined });

@@ -1,7 +1,8 @@
 /** The requests that several pages share, or that need more than one call. */
 
-import { MAX_POINTS, toPoint, type BalancePoint, type Point } from "../chart/points";
-import { EARLIEST, endOfDay, toIsoInstant } from "../domain/calendar";
+import { toPoint, type BalancePoint, type Point } from "../chart/points";
+import { DAY_MS, EARLIEST, endOfDay, toIsoInstant } from "../domain/calendar";
+import { placeOf } from "../domain/snapshot-time";
 import { lengthInDays, type TimeRange } from "../domain/time-range";
 import { timeZone } from "../format/locale";
 import { get } from "./client";
@@ -9,6 +10,8 @@ import type { Account, Connection, Snapshot, SnapshotHistory, SnapshotSource, Sy
 
 const SPARKLINE_POINTS = 32;
 const MAX_PAGE_SIZE = 100;
+// Beyond the end of a range: a day's balance is at noon in UTC, and can be of the next booking day.
+const MARGIN_MS = 2 * DAY_MS;
 
 export function fetchAccounts(signal: AbortSignal): Promise<Account[]> {
   return fetchPages(
@@ -61,7 +64,7 @@ export async function fetchTotals(range: TimeRange, signal: AbortSignal): Promis
   });
   return (series ?? []).map(({ currency, points }) => ({
     currency,
-    points: points.map(({ at, balance, accounts, carried }) => toPoint(at, balance, { accounts, carried })),
+    points: points.map(({ at, balance, accounts, carried }) => toPoint(at, balance, { isDay: true, accounts, carried })),
   }));
 }
 
@@ -71,38 +74,63 @@ export async function fetchSparklines(
   signal: AbortSignal,
 ): Promise<Map<string, readonly BalancePoint[]>> {
   const { accounts } = await get("/api/v1/balance-history", {
-    query: { ...rangeParameters(range), group_by: "account", max_points: SPARKLINE_POINTS },
+    query: { ...rangeParameters(range), tz: timeZone, group_by: "account", max_points: SPARKLINE_POINTS },
     signal,
   });
   return new Map((accounts ?? []).map(({ account_id, points }) => [account_id, points]));
 }
 
-/** Return an account's balances: the few that shape its line, or all of them. */
-export function fetchAccountHistory(
+/** Return an account's balances: at most so many that shape its line, or without a limit all of them. */
+export async function fetchAccountHistory(
   id: string,
   range: TimeRange,
-  { source, isComplete = false }: { source: string; isComplete?: boolean },
+  { source, limit }: { source: string; limit?: number },
   signal?: AbortSignal,
 ): Promise<SnapshotHistory> {
-  return get("/api/v1/accounts/{id}/balance-history", {
+  // Of the present all is shown: a balance of today, or of the next booking day, has its noon to come.
+  const last = range.end.getTime() >= Date.now() ? Number.POSITIVE_INFINITY : range.end.getTime();
+  const history = await get("/api/v1/accounts/{id}/balance-history", {
     path: { id },
     query: {
-      ...rangeParameters(range),
-      max_points: isComplete ? undefined : MAX_POINTS,
+      ...rangeParameters({ start: range.start, end: new Date(Math.min(last, Date.now()) + MARGIN_MS) }),
+      detail: "evidence",
+      max_points: limit,
       source: (source || undefined) as SnapshotSource | undefined,
     },
     ...(signal ? { signal } : {}),
   });
+  // The API compares instants; a balance of a day belongs to the range of its day.
+  const snapshots = history.snapshots.filter((snapshot) => {
+    const place = placeOf(snapshot).getTime();
+    return range.start.getTime() <= place && place <= last;
+  });
+  if (snapshots.length === history.snapshots.length) return history;
+  const [first, ...others] = snapshots;
+  const shown = first ? [{ ...first, change_amount: null, change_percent: null }, ...others] : [];
+  return { ...history, snapshots: shown, total_count: shown.length };
 }
 
 /** Return the last balance recorded by the end of a day, or null where there is none. */
 export async function fetchBalanceOn(id: string, day: string, signal: AbortSignal): Promise<Snapshot | null> {
-  const { snapshots } = await get("/api/v1/accounts/{id}/balance-history", {
-    path: { id },
-    query: { start_date: toIsoInstant(EARLIEST), end_date: toIsoInstant(endOfDay(day)), max_points: 4 },
-    signal,
-  });
-  return snapshots.at(-1) ?? null;
+  const fetchLast = async (end: Date): Promise<Snapshot | null> => {
+    const { snapshots } = await get("/api/v1/accounts/{id}/balance-history", {
+      path: { id },
+      query: {
+        start_date: toIsoInstant(EARLIEST),
+        end_date: toIsoInstant(end),
+        max_points: 4,
+        detail: "evidence",
+      },
+      signal,
+    });
+    return snapshots.at(-1) ?? null;
+  };
+  const end = endOfDay(day);
+  const noon = new Date(`${day}T12:00:00Z`);
+  if (noon <= end) return fetchLast(end);
+  // Where clocks are far ahead, the day's own balance has a later instant than the day's end.
+  const last = await fetchLast(noon);
+  return last && placeOf(last) > end ? fetchLast(end) : last;
 }
 
 function interval(range: TimeRange): "day" | "week" | "month" {
@@ -111,6 +139,6 @@ function interval(range: TimeRange): "day" | "week" | "month" {
   return days <= 12_000 ? "week" : "month";
 }
 
-function rangeParameters({ start, end }: TimeRange): { start_date: string; end_date: string } {
+function rangeParameters({ start, end }: Pick<TimeRange, "start" | "end">): { start_date: string; end_date: string } {
   return { start_date: toIsoInstant(start), end_date: toIsoInstant(end) };
 }

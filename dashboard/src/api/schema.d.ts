@@ -434,8 +434,9 @@ export interface paths {
         /**
          * Import a statement file
          * @description OFX or QFX, MT940, camt.053 or a CSV of balances, recognised by content. Every line that can be
-         *     used is recorded in one transaction, and every other is listed with its reason; known readings
-         *     are skipped. Accounts are found again by their identity and made on first sight.
+         *     used is recorded, all of them or none, and every other is listed with its reason; known readings
+         *     are skipped. A long file counts once all of it is recorded; until then its run is `running`.
+         *     Accounts are found again by their identity and made on first sight.
          */
         post: operations["import_file"];
         delete?: never;
@@ -541,8 +542,9 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Change the password
-         * @description Every other session of the user ends.
+         * Change the password or the time zone
+         * @description With a new password every other session of the user ends. The time zone is the default of `tz`,
+         *     and decides the day that is today.
          */
         patch: operations["change_user"];
         trace?: never;
@@ -892,6 +894,12 @@ export interface components {
             balance: string;
         };
         /**
+         * Basis
+         * @description The origin of a balance: a live sync, a file or a provider's older balances, or its owner.
+         * @enum {unknown}
+         */
+        Basis: "entered" | "observed" | "reported";
+        /**
          * ConnectRequest
          * @description A provider to connect to; without a name the connection has the provider's.
          */
@@ -992,6 +1000,22 @@ export interface components {
             name: string;
             title: string;
             secret: boolean;
+        };
+        /**
+         * Evidence
+         * @description The origin of a balance, and how exactly its time is known.
+         *
+         *         `basis`: observed by a live sync, reported by a file or as a provider's older balance, or
+         *         entered by the owner. `precision` is day where only the calendar day is known: `captured_at` is
+         *         then its noon, and the balance belongs to that day in every time zone. `as_of` is the
+         *         provider's own instant, null without one. `sync_id` names the run.
+         */
+        Evidence: {
+            basis: components["schemas"]["Basis"];
+            precision: components["schemas"]["Precision"];
+            as_of: string | null;
+            /** Format: uuid */
+            sync_id: string;
         };
         /**
          * Export
@@ -1155,17 +1179,11 @@ export interface components {
             captured_at?: string | null;
         };
         /**
-         * PasswordChange
-         * @description The present password, and the new one.
+         * Precision
+         * @description Whether a balance was told for an instant, or for a day without a time of day.
+         * @enum {unknown}
          */
-        PasswordChange: {
-            password: string;
-            /**
-             * @description 12 to 256 characters, and not one that is easy to guess.
-             * @example a pelican under nine bridges
-             */
-            new_password: string;
-        };
+        Precision: "day" | "instant";
         /**
          * Problem
          * @description The body of every error (RFC 9457).
@@ -1291,6 +1309,8 @@ export interface components {
         /**
          * Snapshot
          * @description One recorded balance: the document's twelve fields, in its order.
+         *
+         *         `evidence` follows them with `detail=evidence`.
          */
         Snapshot: {
             /** Format: uuid */
@@ -1317,6 +1337,7 @@ export interface components {
             created_at: string;
             change_amount: string | null;
             change_percent: number | null;
+            evidence?: components["schemas"]["Evidence"];
         };
         /**
          * SnapshotHistory
@@ -1477,6 +1498,20 @@ export interface components {
             email: string;
             /** Format: date-time */
             created_at: string;
+            time_zone: string | null;
+        };
+        /**
+         * UserPatch
+         * @description Changes of the signed-in user (a merge patch); a new password goes with the present one.
+         */
+        UserPatch: {
+            password?: string;
+            /**
+             * @description 12 to 256 characters, and not one that is easy to guess.
+             * @example a pelican under nine bridges
+             */
+            new_password?: string;
+            time_zone?: string | null;
         };
     };
     responses: {
@@ -1690,6 +1725,11 @@ export interface operations {
                  * @example hidden,closed
                  */
                 include?: string;
+                /**
+                 * @description `evidence` adds the origin and the precision of each snapshot, behind its other fields.
+                 * @example evidence
+                 */
+                detail?: "evidence";
             };
             header?: {
                 /**
@@ -1780,12 +1820,12 @@ export interface operations {
                  */
                 source?: "account_sync" | "holdings_sync" | "manual_sync" | "scheduled_sync" | "initial_connection";
                 /**
-                 * @description Only the last snapshot of each day, week (ISO 8601, from Monday on) or month in `tz`.
+                 * @description Only the last snapshot of each day, week (ISO 8601, from Monday on) or month in `tz`. A day's balance is one of its own day in every `tz`.
                  * @example day
                  */
                 interval?: "day" | "week" | "month";
                 /**
-                 * @description The time zone in which an `interval` begins, by its IANA name. Bare dates stay UTC.
+                 * @description The time zone in which an `interval` begins, by its IANA name; by default the user's, or UTC. Bare dates stay UTC.
                  * @example Europe/Berlin
                  */
                 tz?: string;
@@ -1794,6 +1834,11 @@ export interface operations {
                  * @example 400
                  */
                 max_points?: number;
+                /**
+                 * @description `evidence` adds the origin and the precision of each snapshot, behind its other fields.
+                 * @example evidence
+                 */
+                detail?: "evidence";
             };
             header?: {
                 /**
@@ -1902,6 +1947,11 @@ export interface operations {
                  * @example manual_sync
                  */
                 source?: "account_sync" | "holdings_sync" | "manual_sync" | "scheduled_sync" | "initial_connection";
+                /**
+                 * @description `evidence` adds the origin and the precision of each snapshot, behind its other fields.
+                 * @example evidence
+                 */
+                detail?: "evidence";
             };
             header?: {
                 /**
@@ -2158,7 +2208,7 @@ export interface operations {
                  */
                 interval?: "day" | "week" | "month";
                 /**
-                 * @description The time zone in which an `interval` begins, by its IANA name. Bare dates stay UTC.
+                 * @description The time zone in which an `interval` begins, by its IANA name; by default the user's, or UTC. Bare dates stay UTC.
                  * @example Europe/Berlin
                  */
                 tz?: string;
@@ -3823,7 +3873,8 @@ export interface operations {
                      *       "user": {
                      *         "id": "3b7e1f64-90ad-4b0c-8d15-5a2c6e7f8091",
                      *         "email": "ann@example.org",
-                     *         "created_at": "2025-01-15T10:00:00Z"
+                     *         "created_at": "2025-01-15T10:00:00Z",
+                     *         "time_zone": "Europe/Berlin"
                      *       },
                      *       "connections": [
                      *         {
@@ -3957,7 +4008,8 @@ export interface operations {
                      * @example {
                      *       "id": "3b7e1f64-90ad-4b0c-8d15-5a2c6e7f8091",
                      *       "email": "ann@example.org",
-                     *       "created_at": "2025-01-15T10:00:00Z"
+                     *       "created_at": "2025-01-15T10:00:00Z",
+                     *       "time_zone": "Europe/Berlin"
                      *     }
                      */
                     "application/json": components["schemas"]["User"];
@@ -4034,7 +4086,8 @@ export interface operations {
                      * @example {
                      *       "id": "3b7e1f64-90ad-4b0c-8d15-5a2c6e7f8091",
                      *       "email": "ann@example.org",
-                     *       "created_at": "2025-01-15T10:00:00Z"
+                     *       "created_at": "2025-01-15T10:00:00Z",
+                     *       "time_zone": "Europe/Berlin"
                      *     }
                      */
                     "application/json": components["schemas"]["User"];
@@ -4060,10 +4113,11 @@ export interface operations {
                 /**
                  * @example {
                  *       "password": "a pelican under nine bridges",
-                 *       "new_password": "seven lamps and a slow canoe"
+                 *       "new_password": "seven lamps and a slow canoe",
+                 *       "time_zone": "Europe/Berlin"
                  *     }
                  */
-                "application/json": components["schemas"]["PasswordChange"];
+                "application/json": components["schemas"]["UserPatch"];
             };
         };
         responses: {
@@ -4081,7 +4135,8 @@ export interface operations {
                      * @example {
                      *       "id": "3b7e1f64-90ad-4b0c-8d15-5a2c6e7f8091",
                      *       "email": "ann@example.org",
-                     *       "created_at": "2025-01-15T10:00:00Z"
+                     *       "created_at": "2025-01-15T10:00:00Z",
+                     *       "time_zone": "Europe/Berlin"
                      *     }
                      */
                     "application/json": components["schemas"]["User"];

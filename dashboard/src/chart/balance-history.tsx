@@ -5,7 +5,7 @@ import { useState } from "preact/hooks";
 
 import { Amount, ChangeLabel } from "../components/amount";
 import { changeBetween, overallChange } from "../domain/decimal";
-import { formatDate, formatInstant } from "../format/dates";
+import { formatDate, formatDateTime } from "../format/dates";
 import { formatAmount, formatPercent } from "../format/money";
 import { areAmountsHidden } from "../preferences";
 import { Chart } from "./chart";
@@ -120,9 +120,8 @@ function Readout({
   );
 }
 
-// The point of a total is of a day, although it has a time.
 function formatPointTime(point: Point): string {
-  return point.accounts === undefined ? formatInstant(point.at) : formatDate(point.at);
+  return point.isDay ? formatDate(point.at) : formatDateTime(point.at);
 }
 
 function describePoint(points: readonly Point[], index: number, currency: string): string {

@@ -17,6 +17,9 @@ export interface ChartStyle {
 const MARKER_SPACING_PX = 14;
 // A range of values narrower than this part of the largest leaves zero out, to show its shape.
 const ZERO_RATIO = 0.35;
+// Half of a label of the time axis, the first of which can lie at the edge.
+const MIN_AXIS_WIDTH = 30;
+const RIGHT_PADDING = 4;
 
 export function chartOptions(
   root: HTMLElement,
@@ -57,7 +60,7 @@ export function chartOptions(
   };
   const axis: uPlot.Axis = { stroke: colorOf("text-muted"), font, gap: 8, ticks: { show: false } };
   return {
-    padding: [12, 4, 0, 0],
+    padding: [12, RIGHT_PADDING, 0, 0],
     legend: { show: false },
     cursor: {
       x: false,
@@ -76,7 +79,8 @@ export function chartOptions(
         size: 30,
         space: 72,
         grid: { show: false },
-        values: (_plot, ticks, _axis, _space, increment) => formatTimeTicks(ticks, increment),
+        values: (plot, ticks, _axis, _space, increment) =>
+          formatTimeTicks(ticks, increment).map((label, index) => (isCut(plot, ticks[index]!, label, font) ? "" : label)),
       },
       {
         ...axis,
@@ -132,8 +136,15 @@ function colorBySign(plot: uPlot, above: string, below: string): CanvasGradient 
 
 const measureContext = document.createElement("canvas").getContext("2d")!;
 
+/** Whether a label of the time axis would pass the chart's right edge. */
+function isCut(plot: uPlot, tick: number, label: string, font: string): boolean {
+  measureContext.font = font;
+  const { min = 0, max = 1 } = plot.scales.x as { min?: number; max?: number };
+  return measureContext.measureText(label).width / 2 > ((max - tick) / (max - min)) * plot.width + RIGHT_PADDING;
+}
+
 function axisWidth(labels: readonly string[] | null, font: string): number {
   measureContext.font = font;
   const widest = Math.max(0, ...(labels ?? []).map((label) => measureContext.measureText(label).width));
-  return Math.ceil(widest) + (widest > 0 ? 14 : 4);
+  return Math.max(MIN_AXIS_WIDTH, Math.ceil(widest) + 14);
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { gapThreshold, toPoint } from "./points";
+import { customRange, presetRange } from "../domain/time-range";
+import { gapThreshold, toPoint, visibleRange } from "./points";
 
 const DAY_S = 86_400;
 
@@ -21,5 +22,28 @@ describe("a gap in the line", () => {
 
   it("is nowhere in a stepped line", () => {
     expect(gapThreshold(pointsOn([0, 1, 2, 300]), true)).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
+describe("the visible range", () => {
+  const minutesFromNow = (minutes: number): Date => new Date(Date.now() + minutes * 60_000);
+
+  it("shows the total of today, although its day has not ended", () => {
+    const points = [-2 * 1440, 300].map((minutes) => toPoint(minutesFromNow(minutes).toISOString(), "1.00"));
+    const { end } = visibleRange(points, presetRange("1Y"));
+    expect(points.at(-1)!.time * 1000).toBeLessThanOrEqual(end.getTime());
+    expect(end.getTime()).toBeLessThanOrEqual(Date.now());
+  });
+
+  it("is an hour long at the least, and ends before the future", () => {
+    const points = [-10, -5].map((minutes) => toPoint(minutesFromNow(minutes).toISOString(), "1.00"));
+    const { start, end } = visibleRange(points, presetRange("1D"));
+    expect(end.getTime() - start.getTime()).toBe(3_600_000);
+    expect(end.getTime()).toBeLessThanOrEqual(Date.now());
+  });
+
+  it("ends with the chosen range where that is past", () => {
+    const range = customRange("2022-01-01", "2022-01-31");
+    expect(visibleRange(pointsOn([0, 1, 2]), range).end).toEqual(range.end);
   });
 });

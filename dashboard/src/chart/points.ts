@@ -2,19 +2,26 @@
 
 import uPlot from "uplot";
 
+import type { Snapshot } from "../api/types";
 import { DAY_S, shiftYears } from "../domain/calendar";
+import { isDay, placeOf } from "../domain/snapshot-time";
 import type { TimeRange } from "../domain/time-range";
 
 /** About one for every other pixel of a wide screen. */
 export const MAX_POINTS = 700;
-// Of each bucket of time the API sends the first, the last, the lowest and the highest balance.
-const BUCKETS = MAX_POINTS / 4;
+/** Of a longer history fewer than these remain only where nearly all lie within a few days of years. */
+export const COMPLETE_BELOW = 80;
+/** Of each bucket of time the API sends the first, the last, the lowest and the highest balance. */
+export const POINTS_PER_BUCKET = 4;
+const BUCKETS = MAX_POINTS / POINTS_PER_BUCKET;
 const MIN_GAP_S = 4 * DAY_S;
 const GAP_FACTOR = 3.5;
 
 export interface Point {
   readonly at: string;
-  /** Seconds of the epoch. */
+  /** Whether the balance is of a day without a time. */
+  readonly isDay: boolean;
+  /** Seconds of the epoch. The total of a day is dated at its end; that of today lies at the present. */
   readonly time: number;
   readonly balance: string;
   readonly value: number;
@@ -31,11 +38,18 @@ export type BalancePoint = Pick<Point, "at" | "balance">;
 export function toPoint(
   at: string,
   balance: string,
-  extra: { cash?: string | null; holdings?: string | null; accounts?: number; carried?: number } = {},
+  extra: {
+    isDay?: boolean;
+    cash?: string | null;
+    holdings?: string | null;
+    accounts?: number;
+    carried?: number;
+  } = {},
 ): Point {
   return {
     at,
-    time: Date.parse(at) / 1000,
+    isDay: extra.isDay ?? false,
+    time: Math.min(Date.parse(at), Date.now()) / 1000,
     balance,
     value: Number(balance),
     cash: extra.cash == null ? null : Number(extra.cash),
@@ -43,6 +57,19 @@ export function toPoint(
     holdingsText: extra.holdings ?? null,
     ...(extra.accounts === undefined ? {} : { accounts: extra.accounts, carried: extra.carried ?? 0 }),
   };
+}
+
+/** Return an account's points in the order of time. */
+export function toPoints(snapshots: readonly Snapshot[]): Point[] {
+  const points = snapshots.map((snapshot) =>
+    toPoint(placeOf(snapshot).toISOString(), snapshot.balance, {
+      isDay: isDay(snapshot),
+      cash: snapshot.cash_value,
+      holdings: snapshot.holdings_value,
+    }),
+  );
+  // A day's balance can stand before an earlier instant of the next day.
+  return points.sort((a, b) => a.time - b.time);
 }
 
 /** Return the index of the last point not after a time, or of the nearest on either side. */
@@ -78,14 +105,14 @@ export function shiftPoints(points: readonly Point[], years: number): Point[] {
   }));
 }
 
-/** Return the part of the range that has points: an hour at the least, and nothing after now. */
+/** Return the part of the range that has points: an hour at the least, and nothing after now but points. */
 export function visibleRange(points: readonly Point[], { start, end }: TimeRange): { start: Date; end: Date } {
   const first = points[0]?.time;
   if (first === undefined) return { start, end };
   const last = points.at(-1)!.time;
+  const to = Math.min(end.getTime(), Date.now()) / 1000;
   const from = Math.max(start.getTime() / 1000, first - (last === first ? DAY_S : 0));
-  const to = Math.max(from + DAY_S / 24, Math.min(end.getTime() / 1000, Date.now() / 1000));
-  return { start: new Date(from * 1000), end: new Date(to * 1000) };
+  return { start: new Date(Math.min(from, to - DAY_S / 24) * 1000), end: new Date(to * 1000) };
 }
 
 /** Return the chart's columns: times, balances, cash where it is stacked, and the earlier balances. */

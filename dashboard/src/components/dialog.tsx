@@ -47,7 +47,10 @@ export function Dialog({
   );
 }
 
-/** A dialog with one form; it closes, and every page loads again, when the API has accepted the form. */
+/**
+ * A dialog with one form; it closes, and every page loads again, when the API has accepted the form.
+ * It stays open where `onSubmit` returns `"unconfirmed"`.
+ */
 export function FormDialog({
   title,
   submitLabel,
@@ -67,7 +70,7 @@ export function FormDialog({
     <Dialog title={title} onClose={onClose}>
       <Form
         onSubmit={async (fields) => {
-          await onSubmit(fields);
+          if ((await onSubmit(fields)) === "unconfirmed") return;
           invalidateAll();
           onClose();
         }}

@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 
 import type { RequestError } from "../api/http";
 
-/** An error with a way to retry, or nothing without an error. */
+/** An error with a way to retry, where that can help; nothing without an error. */
 export function ErrorNotice({
   error,
   retry,
@@ -16,16 +16,15 @@ export function ErrorNotice({
     <div class="notice is-bad" role="alert">
       <div>
         <strong>{error.isUnreachable ? "You are offline." : error.message}</strong>
-        <p>
-          {error.isUnreachable
-            ? "Dashtam cannot be reached at the moment. Loaded data stays here."
-            : error.status >= 500
-              ? "It was logged, and your data is safe. Trying again often helps."
-              : "Nothing was changed."}
-          {traceId && error.status >= 500 && <code class="trace-id">Trace {traceId}</code>}
-        </p>
+        {error.isUnreachable && <p>Dashtam cannot be reached at the moment. Loaded data stays here.</p>}
+        {error.status >= 500 && (
+          <p>
+            It was logged, and your data is safe. Trying again often helps.
+            {traceId && <code class="trace-id">Trace {traceId}</code>}
+          </p>
+        )}
       </div>
-      {retry && (
+      {retry && error.isTemporary && (
         <button type="button" class="button" onClick={retry}>
           Try again
         </button>

@@ -2,36 +2,44 @@
 
 import type { JSX } from "preact";
 
-import { idempotencyHeader, post } from "../api/client";
+import { get, idempotencyHeader, post } from "../api/client";
 import type { Account } from "../api/types";
+import { useResource } from "../api/use-resource";
 import { FormDialog } from "../components/dialog";
 import { Field, Options } from "../components/form";
+import { SaidBack, useConfirmation } from "../components/typed-balance";
 import { toIsoDate } from "../domain/calendar";
+import { typedTime } from "../format/dates";
 import { ACCOUNT_TYPE_LABELS } from "../format/labels";
-import { normalizeAmount } from "../format/money";
 import { navigate } from "../router";
 
 const COMMON_CURRENCIES = ["USD", "EUR", "GBP", "JPY", "CHF", "CAD", "AUD", "KWD"];
 
 export function AddAccountDialog({ onClose }: { onClose: () => void }): JSX.Element {
+  const user = useResource("user", (signal) => get("/api/v1/users/me", { signal }));
   const today = toIsoDate(new Date());
-  const createAccount = async (fields: FormData): Promise<void> => {
+  const confirmation = useConfirmation();
+  const createAccount = async (fields: FormData): Promise<unknown> => {
     const text = (name: string): string => String(fields.get(name)).trim();
+    const currency = text("currency").toUpperCase();
+    const balance = confirmation.confirm(text("balance"), currency, text("day"));
+    if (balance === null) return "unconfirmed";
     const created = await post(
       "/api/v1/accounts",
       {
         name: text("name"),
         account_type: text("account_type") as Account["account_type"],
-        currency: text("currency").toUpperCase(),
-        balance: normalizeAmount(text("balance")),
-        ...(text("day") === today ? {} : { captured_at: text("day") }),
+        currency,
+        balance,
+        ...typedTime(text("day"), user.data?.time_zone),
       },
       { headers: idempotencyHeader() },
     );
     navigate(`/accounts/${created.id}`);
+    return created;
   };
   return (
-    <FormDialog title="Add an account by hand" submitLabel="Add" onSubmit={createAccount} onClose={onClose}>
+    <FormDialog title="Add an account by hand" submitLabel={confirmation.sentence ? "Yes, add it" : "Add"} onSubmit={createAccount} onClose={onClose}>
       {(errorOf) => (
         <>
           <Field label="Name" error={errorOf("/name")}>
@@ -66,6 +74,7 @@ export function AddAccountDialog({ onClose }: { onClose: () => void }): JSX.Elem
               {(ids) => <input {...ids} type="date" name="day" defaultValue={today} max={today} required />}
             </Field>
           </div>
+          <SaidBack {...confirmation} />
         </>
       )}
     </FormDialog>

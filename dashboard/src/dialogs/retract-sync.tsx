@@ -3,15 +3,24 @@
 import type { JSX } from "preact";
 
 import { remove } from "../api/client";
-import type { Sync } from "../api/types";
+import type { Connection, Sync } from "../api/types";
 import { useAction } from "../api/use-action";
 import { invalidateAll } from "../api/use-resource";
 import { Dialog } from "../components/dialog";
 import { ErrorNotice } from "../components/error-notice";
+import { isTyped } from "../domain/connections";
 import { formatDateTime } from "../format/dates";
 import { formatCount } from "../format/numbers";
 
-export function RetractSyncDialog({ sync, onClose }: { sync: Sync; onClose: () => void }): JSX.Element {
+export function RetractSyncDialog({
+  sync,
+  connection,
+  onClose,
+}: {
+  sync: Sync;
+  connection: Connection | undefined;
+  onClose: () => void;
+}): JSX.Element {
   const { error, isBusy, run } = useAction(async () => {
     await remove("/api/v1/syncs/{id}", { path: { id: sync.id } });
     invalidateAll();
@@ -21,8 +30,8 @@ export function RetractSyncDialog({ sync, onClose }: { sync: Sync; onClose: () =
     <Dialog title="Retract this sync?" onClose={onClose}>
       <p>
         {formatCount(sync.recorded, "balance")} recorded on {formatDateTime(sync.started_at)} will be left out of
-        every chart and total. Nothing is destroyed: the audit log keeps the retraction, and the same
-        file can be imported again.
+        every chart and total. Nothing is destroyed: the audit log keeps the retraction, and{" "}
+        {isTyped(sync, connection) ? "the balance can be typed again" : "the same file can be imported again"}.
       </p>
       <ErrorNotice error={error} />
       <p class="actions">

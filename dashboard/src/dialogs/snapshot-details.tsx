@@ -4,24 +4,27 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
 import { get } from "../api/client";
-import type { Account, Snapshot } from "../api/types";
+import type { Account, Connection, Snapshot } from "../api/types";
 import { useResource } from "../api/use-resource";
 import { Amount } from "../components/amount";
 import { Dialog } from "../components/dialog";
 import { ResourceStatus } from "../components/resource-status";
 import { isRetractable } from "../domain/connections";
-import { formatDate, formatDateTime } from "../format/dates";
-import { SOURCE_LABELS, SYNC_STATE_LABELS } from "../format/labels";
+import { isDay } from "../domain/snapshot-time";
+import { formatDateTime, formatSnapshotDay, formatSnapshotTime } from "../format/dates";
+import { SYNC_STATE_LABELS, describeOrigin } from "../format/labels";
 import { formatCount } from "../format/numbers";
 import { RetractSyncDialog } from "./retract-sync";
 
 export function SnapshotDetailsDialog({
   account,
   snapshot,
+  connection,
   onClose,
 }: {
   account: Account;
   snapshot: Snapshot;
+  connection: Connection | undefined;
   onClose: () => void;
 }): JSX.Element {
   const [isRetracting, setIsRetracting] = useState(false);
@@ -31,9 +34,11 @@ export function SnapshotDetailsDialog({
       signal,
     }),
   );
-  if (isRetracting && sync.data) return <RetractSyncDialog sync={sync.data} onClose={onClose} />;
+  if (isRetracting && sync.data) {
+    return <RetractSyncDialog sync={sync.data} connection={connection} onClose={onClose} />;
+  }
   return (
-    <Dialog title={formatDate(snapshot.captured_at)} onClose={onClose}>
+    <Dialog title={formatSnapshotDay(snapshot)} onClose={onClose}>
       <dl class="facts">
         <dt>Balance</dt>
         <dd>
@@ -47,12 +52,12 @@ export function SnapshotDetailsDialog({
             </dd>
           </>
         )}
-        <dt>Of the instant</dt>
-        <dd>{formatDateTime(snapshot.captured_at)}</dd>
+        <dt>{isDay(snapshot) ? "Of the day" : "Of the instant"}</dt>
+        <dd>{formatSnapshotTime(snapshot)}</dd>
         <dt>Recorded</dt>
         <dd>{formatDateTime(snapshot.created_at)}</dd>
-        <dt>Source</dt>
-        <dd>{SOURCE_LABELS[snapshot.source]}</dd>
+        <dt>Origin</dt>
+        <dd>{describeOrigin(snapshot, connection)}</dd>
       </dl>
       <h3>The sync that recorded it</h3>
       <ResourceStatus resource={sync} lines={2} />
@@ -73,7 +78,7 @@ export function SnapshotDetailsDialog({
             <dt>Accounts</dt>
             <dd>{sync.data.accounts.length}</dd>
           </dl>
-          {isRetractable(sync.data) && (
+          {isRetractable(sync.data, connection) && (
             <p class="actions">
               <button type="button" class="button is-danger" onClick={() => setIsRetracting(true)}>
                 Retract this sync …

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 
+import { typedTime } from "../format/dates";
 import { toIsoDate } from "./calendar";
 import { adjacentRange, customRange, lengthInDays, presetRange, yearEarlier, type RangePreset } from "./time-range";
 
@@ -36,5 +37,18 @@ describe("a range of dates", () => {
 
   test("lies after the range before it", () => {
     expect(adjacentRange(february, -1).end).toEqual(february.start);
+  });
+});
+
+describe("the time of a typed balance", () => {
+  const now = new Date("2026-03-05T21:00:00Z");
+
+  test("is its day, also where UTC is not there yet", () => {
+    expect(typedTime("2026-03-05", null, now)).toEqual({ captured_at: "2026-03-05" });
+    expect(typedTime("2026-03-06", "Australia/Sydney", now)).toEqual({ captured_at: "2026-03-06" });
+  });
+
+  test("is the present where the API knows no zone in which the day has begun", () => {
+    expect(typedTime("2026-03-06", null, now)).toEqual({});
   });
 });

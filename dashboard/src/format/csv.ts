@@ -1,6 +1,7 @@
 /** A history as CSV, with every digit of the API's text. */
 
-import type { SnapshotHistory } from "../api/types";
+import type { Snapshot, SnapshotHistory } from "../api/types";
+import { isDay } from "../domain/snapshot-time";
 
 const COLUMNS = [
   "captured_at",
@@ -17,7 +18,12 @@ const COLUMNS = [
 
 export function historyToCsv(history: SnapshotHistory): Blob {
   const rows = history.snapshots.map((snapshot) =>
-    COLUMNS.map((column) => snapshot[column] ?? "").join(","),
+    COLUMNS.map((column) => (column === "captured_at" ? timeText(snapshot) : (snapshot[column] ?? ""))).join(","),
   );
   return new Blob([[COLUMNS.join(","), ...rows, ""].join("\r\n")], { type: "text/csv" });
+}
+
+// An import of the file finds days as days.
+function timeText(snapshot: Snapshot): string {
+  return isDay(snapshot) ? snapshot.captured_at.slice(0, 10) : snapshot.captured_at;
 }

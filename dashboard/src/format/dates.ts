@@ -1,6 +1,7 @@
 /** Dates and times in the reader's language and time zone. */
 
 import { DAY_MS, DAY_S, startOfDay, toIsoDate } from "../domain/calendar";
+import { isDay, placeOf, type TimedSnapshot } from "../domain/snapshot-time";
 import { locale } from "./locale";
 
 const format = (options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
@@ -24,24 +25,56 @@ export function formatDateTime(instant: Date | string): string {
   return formats.dateTime.format(new Date(instant));
 }
 
-/** Return the date of an instant, with the time where the instant has one. */
-export function formatInstant(instant: string): string {
-  // The API records a day without a time at noon UTC.
-  return instant.endsWith("T12:00:00Z") ? formatDate(instant) : formatDateTime(instant);
+/** Return the time of day of an instant. */
+export function formatTime(instant: string): string {
+  return formats.time.format(new Date(instant));
+}
+
+/** Return the day of a balance. */
+export function formatSnapshotDay(snapshot: TimedSnapshot): string {
+  return formatDate(placeOf(snapshot));
+}
+
+/** Return the day of a balance, with the time where it has one. */
+export function formatSnapshotTime(snapshot: TimedSnapshot): string {
+  return isDay(snapshot) ? formatSnapshotDay(snapshot) : formatDateTime(snapshot.captured_at);
+}
+
+/** Return the age of a balance; that of a day's balance is in days. */
+export function formatSnapshotAge(snapshot: TimedSnapshot, now: Date = new Date()): string {
+  const place = placeOf(snapshot);
+  return isDay(snapshot) ? formatDays(daysBetween(now, place)) : formatRelative(place, now);
 }
 
 export function formatRelative(instant: Date | string, now: Date = new Date()): string {
   const then = new Date(instant);
   const seconds = (then.getTime() - now.getTime()) / 1000;
-  const days = Math.round(
-    (startOfDay(toIsoDate(then)).getTime() - startOfDay(toIsoDate(now)).getTime()) / DAY_MS,
-  );
+  const days = daysBetween(now, then);
   if (Math.abs(seconds) < 90) return relative.format(0, "second");
   if (Math.abs(seconds) < 5400) return relative.format(Math.round(seconds / 60), "minute");
-  if (days === 0) return relative.format(Math.round(seconds / 3600), "hour");
+  return days === 0 ? relative.format(Math.round(seconds / 3600), "hour") : formatDays(days);
+}
+
+function daysBetween(from: Date, to: Date): number {
+  return Math.round((startOfDay(toIsoDate(to)).getTime() - startOfDay(toIsoDate(from)).getTime()) / DAY_MS);
+}
+
+function formatDays(days: number): string {
   if (Math.abs(days) < 45) return relative.format(days, "day");
   if (Math.abs(days) < 548) return relative.format(Math.round(days / 30.44), "month");
   return relative.format(Math.round(days / 365.25), "year");
+}
+
+/** Return the time of a typed balance as the API takes it: its day, nothing where the API's today is earlier. */
+export function typedTime(
+  day: string,
+  userZone: string | null | undefined,
+  now: Date = new Date(),
+): { captured_at?: string } {
+  const zones = ["UTC", userZone ?? "UTC"];
+  // This locale writes YYYY-MM-DD.
+  const isToday = zones.some((timeZone) => day <= new Intl.DateTimeFormat("en-CA", { timeZone }).format(now));
+  return isToday ? { captured_at: day } : {};
 }
 
 /** Return the labels of a time axis: its ticks in seconds of the epoch, and the seconds between them. */

@@ -1,7 +1,9 @@
 /** The API's terms as the reader sees them. */
 
-import type { Account, Connection, SnapshotSource, Sync } from "../api/types";
+import type { Account, Connection, Snapshot, SnapshotSource, Sync } from "../api/types";
+import { isDay } from "../domain/snapshot-time";
 import type { RangePreset } from "../domain/time-range";
+import { formatSnapshotDay, formatTime } from "./dates";
 
 export const SOURCE_LABELS: Record<SnapshotSource, string> = {
   initial_connection: "First sync",
@@ -63,8 +65,29 @@ export const LOCAL_PROVIDER_LABELS: Record<string, string> = {
   manual: "Kept by hand",
 };
 
+const CSV_PROVIDERS: readonly string[] = ["csv", "balance_csv"];
+
 export function providerLabel(provider: string): string {
   return LOCAL_PROVIDER_LABELS[provider] ?? provider;
+}
+
+/** Return the origin of a balance; without its account's connection the words are more general. */
+export function describeOrigin(snapshot: Snapshot, connection?: Connection): string {
+  const { evidence, source } = snapshot;
+  if (!evidence) return SOURCE_LABELS[source];
+  if (evidence.basis === "entered") return "Typed";
+  if (evidence.basis === "observed") {
+    return `${source === "initial_connection" ? "First sync" : "Synced"} ${formatTime(snapshot.captured_at)}`;
+  }
+  if (!connection) return "Imported";
+  if (!(connection.provider in LOCAL_PROVIDER_LABELS)) return "From the provider's history";
+  if (CSV_PROVIDERS.includes(connection.provider)) return "Imported from a CSV file";
+  return isDay(snapshot) ? `Imported from statement of ${formatSnapshotDay(snapshot)}` : "Imported from a statement";
+}
+
+/** Return the label of a connection to none of the live providers; its files can have several formats. */
+export function connectionLabel(provider: string): string {
+  return provider !== "manual" && provider in LOCAL_PROVIDER_LABELS ? "Statement files" : providerLabel(provider);
 }
 
 /** Spoken in place of the presets' short names. */

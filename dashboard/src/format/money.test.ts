@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { changeBetween, formatDecimal, parseDecimal, sum } from "../domain/decimal";
-import { amountParts, formatAmount, formatPercent } from "./money";
+import { amountParts, formatAmount, formatPercent, formatQuantity } from "./money";
 
 const english = { locale: "en-US" };
 
@@ -49,6 +49,18 @@ describe("an amount", () => {
       fraction: ".56",
       suffix: "",
     });
+  });
+});
+
+describe("a quantity", () => {
+  test.each([
+    ["1452.306", "en-US", "1,452.306"],
+    ["1452.306", "de-DE", "1.452,306"],
+    ["-12345678.000000000000000001", "en-IN", "\u22121,23,45,678.000000000000000001"],
+    ["0.5", "de-DE", "0,5"],
+    ["7", "en-US", "7"],
+  ])("of %s in %s keeps every digit", (text, locale, shown) => {
+    expect(formatQuantity(text, locale)).toBe(shown);
   });
 });
 

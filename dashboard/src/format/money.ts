@@ -45,6 +45,12 @@ export function formatAmount(text: string, currency: string, options: AmountOpti
   return prefix + whole + fraction + suffix;
 }
 
+/** Return a quantity with every digit of its text. */
+export function formatQuantity(text: string, locale: string = readerLocale): string {
+  const { whole, fraction } = amountParts(text, "XXX", { locale });
+  return (text.startsWith("-") ? MINUS : "") + whole + fraction;
+}
+
 /** Return a percent of two decimals with its sign. */
 export function formatPercent(text: string, locale: string = readerLocale): string {
   const [whole = "0", fraction = ""] = text.replace("-", "").split(".");
@@ -65,11 +71,6 @@ export function formatTick(value: number, currency: string, locale: string = rea
   })
     .format(value)
     .replace("-", MINUS);
-}
-
-/** Return a typed amount as the API takes it: a plain minus sign and no spaces. */
-export function normalizeAmount(typed: string): string {
-  return typed.replace(/\u2212/g, "-").replace(/\s/g, "");
 }
 
 function isZero(text: string): boolean {

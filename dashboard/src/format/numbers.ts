@@ -10,8 +10,9 @@ export function formatCount(n: number, singular: string, plural: string = `${sin
 }
 
 export function formatFileSize(bytes: number): string {
+  if (bytes < 1024) return formatCount(bytes, "byte");
   const kibibytes = bytes / 1024;
   return kibibytes < 1024
-    ? `${Math.max(1, Math.round(kibibytes))} KiB`
+    ? `${Math.round(kibibytes)} KiB`
     : `${(kibibytes / 1024).toFixed(1)} MiB`;
 }

@@ -5,10 +5,10 @@ import { useMemo, useState } from "preact/hooks";
 
 import { get } from "../api/client";
 import { fetchAccountHistory, fetchConnections } from "../api/queries";
-import type { Account, Snapshot, SnapshotHistory } from "../api/types";
+import type { Account, Connection, Snapshot, SnapshotHistory } from "../api/types";
 import { useResource } from "../api/use-resource";
 import { BalanceHistory } from "../chart/balance-history";
-import { shiftPoints, toPoint, type Point } from "../chart/points";
+import { COMPLETE_BELOW, MAX_POINTS, POINTS_PER_BUCKET, shiftPoints, toPoints } from "../chart/points";
 import { Amount, SnapshotChange } from "../components/amount";
 import { Badge } from "../components/badge";
 import { ErrorNotice } from "../components/error-notice";
@@ -23,8 +23,8 @@ import { toIsoDate } from "../domain/calendar";
 import { isManual, isSyncedByProvider } from "../domain/connections";
 import { presetRange, yearEarlier, type TimeRange } from "../domain/time-range";
 import { historyToCsv } from "../format/csv";
-import { formatRelative } from "../format/dates";
-import { SOURCE_LABELS, describeAccount } from "../format/labels";
+import { formatSnapshotAge } from "../format/dates";
+import { SOURCE_LABELS, describeAccount, describeOrigin } from "../format/labels";
 import { Link } from "../router";
 import { saveFile } from "../save-file";
 import { BalanceOnDay } from "./balance-on-day";
@@ -44,24 +44,32 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
     get("/api/v1/accounts/{id}", { path: { id }, signal }),
   );
   const latest = useResource(`latest/${id}`, (signal) =>
-    get("/api/v1/accounts/{id}/balance-snapshots", { path: { id }, query: { limit: 1 }, signal }),
+    get("/api/v1/accounts/{id}/balance-snapshots", { path: { id }, query: { limit: 1, detail: "evidence" }, signal }),
   );
   const connections = useResource("connections", fetchConnections);
-  const history = useResource(`history/${key}`, (signal) => fetchAccountHistory(id, range, { source }, signal));
+  const history = useResource(`history/${key}`, (signal) =>
+    fetchAccountHistory(id, range, { source, limit: MAX_POINTS }, signal),
+  );
+  // The API does not tell whether it left any out: then another limit, of one more bucket, brings others.
+  const isCertain = history.isLoading || (history.data?.total_count ?? 0) < COMPLETE_BELOW;
+  const other = useResource(isCertain ? null : `history/other/${key}`, (signal) =>
+    fetchAccountHistory(id, range, { source, limit: MAX_POINTS + POINTS_PER_BUCKET }, signal),
+  );
+  const isThinned = !other.isLoading && other.data !== undefined && !areSame(history.data, other.data);
   const [completeKey, setCompleteKey] = useState("");
   const complete = useResource(completeKey === key ? `history/complete/${key}` : null, (signal) =>
-    fetchAccountHistory(id, range, { source, isComplete: true }, signal),
+    fetchAccountHistory(id, range, { source }, signal),
   );
   const earlier = useResource(isComparing ? `history/earlier/${key}` : null, (signal) =>
-    fetchAccountHistory(id, yearEarlier(range), { source }, signal),
+    fetchAccountHistory(id, yearEarlier(range), { source, limit: MAX_POINTS }, signal),
   );
   const holdings = useResource(`holdings/${id}`, (signal) =>
     get("/api/v1/accounts/{id}/holdings", { path: { id }, signal }),
   );
 
-  const points = useMemo(() => toPoints(history.data), [history.data]);
+  const points = useMemo(() => toPoints(history.data?.snapshots ?? []), [history.data]);
   const earlierPoints = useMemo(
-    () => (isComparing ? shiftPoints(toPoints(earlier.data), 1) : undefined),
+    () => (isComparing ? shiftPoints(toPoints(earlier.data?.snapshots ?? []), 1) : undefined),
     [isComparing, earlier.data],
   );
   const connection = connections.data?.find((one) => one.id === account.data?.connection_id);
@@ -85,6 +93,7 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
       <CurrentBalance
         account={account.data}
         latest={lastSnapshot}
+        connection={connection}
         onAddBalance={isSyncedByProvider(connection) ? undefined : () => setIsAddingBalance(true)}
       />
       <ErrorNotice error={history.error} retry={history.reload} />
@@ -141,19 +150,25 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
       {history.data && history.data.total_count > 0 && (
         <SnapshotTable
           history={complete.data ?? history.data}
-          isComplete={complete.data !== undefined}
+          connection={connection}
+          isThinned={isThinned && complete.data === undefined}
           isLoading={complete.isLoading}
           error={complete.error}
           onLoadAll={() => (completeKey === key ? complete.reload() : setCompleteKey(key))}
           onSelect={setSelected}
           onSaveAll={async () => {
-            const all = complete.data ?? (await fetchAccountHistory(id, range, { source, isComplete: true }));
+            const all = complete.data ?? (await fetchAccountHistory(id, range, { source }));
             saveFile(historyToCsv(all), `${toFileName(name)}-${toIsoDate(new Date())}.csv`);
           }}
         />
       )}
       {selected && (
-        <SnapshotDetailsDialog account={account.data} snapshot={selected} onClose={() => setSelected(null)} />
+        <SnapshotDetailsDialog
+          account={account.data}
+          connection={connection}
+          snapshot={selected}
+          onClose={() => setSelected(null)}
+        />
       )}
       {isAddingBalance && <AddBalanceDialog account={account.data} onClose={() => setIsAddingBalance(false)} />}
     </>
@@ -171,10 +186,12 @@ function BackLink(): JSX.Element {
 function CurrentBalance({
   account,
   latest,
+  connection,
   onAddBalance,
 }: {
   account: Account;
   latest: Snapshot | undefined;
+  connection: Connection | undefined;
   onAddBalance: (() => void) | undefined;
 }): JSX.Element {
   return (
@@ -189,7 +206,7 @@ function CurrentBalance({
           <p class="current-balance-details">
             <SnapshotChange snapshot={latest} />
             <span>
-              {formatRelative(latest.captured_at)} · {SOURCE_LABELS[latest.source]}
+              {formatSnapshotAge(latest)} · {describeOrigin(latest, connection)}
             </span>
             {isStale(latest) && <Badge tone="warn">Stale</Badge>}
             {account.closed_at && <Badge>Closed</Badge>}
@@ -211,13 +228,9 @@ function CurrentBalance({
   );
 }
 
-function toPoints(history: SnapshotHistory | undefined): Point[] {
-  return (history?.snapshots ?? []).map((snapshot) =>
-    toPoint(snapshot.captured_at, snapshot.balance, {
-      cash: snapshot.cash_value,
-      holdings: snapshot.holdings_value,
-    }),
-  );
+function areSame(one: SnapshotHistory | undefined, other: SnapshotHistory): boolean {
+  const ids = new Set(one?.snapshots.map((snapshot) => snapshot.id));
+  return ids.size === other.total_count && other.snapshots.every((snapshot) => ids.has(snapshot.id));
 }
 
 function toFileName(name: string): string {

@@ -10,7 +10,8 @@ import { Amount } from "../components/amount";
 import { ErrorNotice } from "../components/error-notice";
 import { Icon } from "../components/icon";
 import { toIsoDate } from "../domain/calendar";
-import { formatDate } from "../format/dates";
+import { placeOf } from "../domain/snapshot-time";
+import { formatSnapshotDay } from "../format/dates";
 
 export function BalanceOnDay({
   accountId,
@@ -40,9 +41,9 @@ export function BalanceOnDay({
           <>
             <Amount text={snapshot.balance} currency={snapshot.currency} />
             <span class="muted">
-              {toIsoDate(new Date(snapshot.captured_at)) === day
+              {toIsoDate(placeOf(snapshot)) === day
                 ? "recorded on that day"
-                : `as of ${formatDate(snapshot.captured_at)}, the last before`}
+                : `as of ${formatSnapshotDay(snapshot)}, the last before`}
             </span>
             <button type="button" class="ghost has-label" onClick={() => onSelect(snapshot)}>
               Which sync recorded it <Icon name="forward" />

@@ -18,7 +18,7 @@ import { ConnectDialog } from "../dialogs/connect";
 import { RetractSyncDialog } from "../dialogs/retract-sync";
 import { isRetractable } from "../domain/connections";
 import { formatDateTime, formatRelative } from "../format/dates";
-import { CONNECTION_STATE_LABELS, SOURCE_LABELS, SYNC_STATE_LABELS, providerLabel } from "../format/labels";
+import { CONNECTION_STATE_LABELS, SOURCE_LABELS, SYNC_STATE_LABELS, connectionLabel } from "../format/labels";
 import { formatCount, formatNumber } from "../format/numbers";
 import { Link } from "../router";
 
@@ -78,7 +78,13 @@ export function ConnectionsPage(): JSX.Element {
       <ErrorNotice error={syncs.error} retry={syncs.reload} />
       {isAdding && <AddAccountDialog onClose={() => setIsAdding(false)} />}
       {isConnecting && <ConnectDialog providers={providers.data ?? []} onClose={() => setIsConnecting(false)} />}
-      {retractedSync && <RetractSyncDialog sync={retractedSync} onClose={() => setRetractedSync(null)} />}
+      {retractedSync && (
+        <RetractSyncDialog
+          sync={retractedSync}
+          connection={connections.data?.find((one) => one.id === retractedSync.connection_id)}
+          onClose={() => setRetractedSync(null)}
+        />
+      )}
     </>
   );
 }
@@ -107,7 +113,7 @@ function ConnectionCard({
         <div>
           <h2>{connection.name}</h2>
           <p class="muted">
-            {liveProviderName ?? providerLabel(connection.provider)}
+            {liveProviderName ?? connectionLabel(connection.provider)}
             {accounts && ` · ${formatCount(accounts.length, "account")}`}
             {connection.last_synced_at && ` · last synced ${formatRelative(connection.last_synced_at)}`}
             {connection.next_sync_at && ` · next sync ${formatRelative(connection.next_sync_at)}`}
@@ -141,7 +147,13 @@ function ConnectionCard({
       {visible && visible.length > 0 && (
         <ul class="syncs" aria-label={`Runs of ${connection.name}`}>
           {visible.map((sync) => (
-            <SyncItem key={sync.id} sync={sync} accountNames={accountNames} onRetract={onRetract} />
+            <SyncItem
+              key={sync.id}
+              sync={sync}
+              isRetractable={isRetractable(sync, connection)}
+              accountNames={accountNames}
+              onRetract={onRetract}
+            />
           ))}
         </ul>
       )}
@@ -166,10 +178,12 @@ function isNoteworthy(sync: Sync): boolean {
 
 function SyncItem({
   sync,
+  isRetractable,
   accountNames,
   onRetract,
 }: {
   sync: Sync;
+  isRetractable: boolean;
   accountNames: ReadonlyMap<string, string>;
   onRetract: (sync: Sync) => void;
 }): JSX.Element {
@@ -200,7 +214,7 @@ function SyncItem({
           </p>
         ))}
       </div>
-      {isRetractable(sync) && (
+      {isRetractable && (
         <button
           type="button"
           class="ghost has-label"
@@ -226,14 +240,15 @@ function RefreshButton({ connection }: { connection: Connection }): JSX.Element 
   });
   const finishedCount = sync?.accounts.filter((outcome) => outcome.state !== "running").length;
   return (
-    <div class="refresh">
+    <>
       <button type="button" class="button is-small" disabled={sync !== null} onClick={() => void refresh()}>
         <Icon name="refresh" /> {sync ? "Refreshing …" : "Refresh"}
       </button>
-      <span role="status" class="muted">
+      <p role="status" class="refresh-status muted">
         {sync && (sync.detail ?? `${finishedCount} of ${sync.accounts.length} accounts`)}
         {error?.message}
-      </span>
-    </div>
+        {error?.retryAt && ` Refresh again after ${formatDateTime(new Date(error.retryAt))}.`}
+      </p>
+    </>
   );
 }

@@ -6,7 +6,7 @@ import type { Holding } from "../api/types";
 import { Amount } from "../components/amount";
 import { Section } from "../components/section";
 import { formatDate } from "../format/dates";
-import { HIDDEN_DIGITS } from "../format/money";
+import { HIDDEN_DIGITS, formatQuantity } from "../format/money";
 import { areAmountsHidden } from "../preferences";
 
 export function HoldingsTable({ holdings }: { holdings: readonly Holding[] }): JSX.Element {
@@ -29,7 +29,7 @@ export function HoldingsTable({ holdings }: { holdings: readonly Holding[] }): J
                 {holding.symbol}
                 <span class="subtext">{holding.name}</span>
               </th>
-              <td class="number wide-only">{isHidden ? HIDDEN_DIGITS : holding.quantity}</td>
+              <td class="number wide-only">{isHidden ? HIDDEN_DIGITS : formatQuantity(holding.quantity)}</td>
               <td class="number wide-only">
                 {holding.price !== null && <Amount text={holding.price} currency={holding.currency} />}
               </td>

@@ -140,7 +140,7 @@ function FileCard({ queued, accounts }: { queued: QueuedFile; accounts: readonly
   const isBusy = state === "previewing" || state === "importing";
   const isTable = /\.(csv|tsv|txt)$/i.test(file.name);
   return (
-    <section class="card" aria-label={file.name}>
+    <section class="card is-file" aria-label={file.name}>
       <header>
         <div>
           <h2 class="file-name">{file.name}</h2>

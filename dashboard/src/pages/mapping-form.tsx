@@ -6,8 +6,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Mapping } from "../api/import-queue";
 import type { Account } from "../api/types";
 import { Field, Options } from "../components/form";
-
-const HEAD_BYTES = 4096;
+import { HEAD_BYTES, decodeHead } from "../domain/encoding";
 
 interface MappingField {
   readonly name: string;
@@ -54,8 +53,8 @@ export function MappingForm({
   useEffect(() => {
     void file
       .slice(0, HEAD_BYTES)
-      .text()
-      .then((text) => setFirstLines(text.split(/\r?\n/).slice(0, 3).join("\n")));
+      .arrayBuffer()
+      .then((head) => setFirstLines(decodeHead(new Uint8Array(head)).split(/\r?\n/, 3).join("\n")));
   }, [file]);
   const datalistId = `columns-of-${file.lastModified}`;
   return (
@@ -102,7 +101,7 @@ export function MappingForm({
         <Field label="Record into" hint="For a file of one account">
           {(ids) => (
             <select {...ids} name="account_id" value={accountId}>
-              <option value="">The account named in the file</option>
+              <option value="">As named in the file</option>
               <Options of={accounts.map((account) => [account.id, account.name])} />
             </select>
           )}

@@ -15,11 +15,12 @@ import { Badge } from "../components/badge";
 import { ErrorNotice } from "../components/error-notice";
 import { PageHeading } from "../components/page-heading";
 import { Skeleton } from "../components/resource-status";
+import { TimeZoneProposal } from "../components/time-zone";
 import { isLiability, isStale } from "../domain/accounts";
 import { overallChange, sum } from "../domain/decimal";
 import { presetRange, yearEarlier, type TimeRange } from "../domain/time-range";
-import { formatDateTime, formatRelative } from "../format/dates";
-import { SOURCE_LABELS, describeAccount } from "../format/labels";
+import { formatSnapshotAge, formatSnapshotTime } from "../format/dates";
+import { describeAccount, describeOrigin } from "../format/labels";
 import { formatCount } from "../format/numbers";
 import { Link } from "../router";
 
@@ -29,6 +30,7 @@ export function OverviewPage(): JSX.Element {
   return (
     <>
       <PageHeading title="Overview" />
+      <TimeZoneProposal />
       <Overview />
     </>
   );
@@ -39,7 +41,9 @@ function Overview(): JSX.Element {
   const [currency, setCurrency] = useState<string | null>(null);
   const [isComparing, setIsComparing] = useState(false);
   const key = `${range.start.getTime()}/${range.end.getTime()}`;
-  const latest = useResource("latest", (signal) => get("/api/v1/balance-snapshots", { signal }));
+  const latest = useResource("latest", (signal) =>
+    get("/api/v1/balance-snapshots", { query: { detail: "evidence" }, signal }),
+  );
   const accounts = useResource("accounts", fetchAccounts);
   const history = useResource(`totals/${key}`, (signal) => fetchTotals(range, signal));
   const earlier = useResource(isComparing ? `totals/earlier/${key}` : null, (signal) =>
@@ -222,9 +226,9 @@ function AccountRow({
       <td class="account-balance">
         <Amount text={snapshot.balance} currency={snapshot.currency} />
         <span class="account-date">
-          <span title={`${SOURCE_LABELS[snapshot.source]}, ${formatDateTime(snapshot.captured_at)}`}>
-            {formatRelative(snapshot.captured_at)}
-            <span class="wide-only"> · {SOURCE_LABELS[snapshot.source]}</span>
+          <span title={`${describeOrigin(snapshot)}, ${formatSnapshotTime(snapshot)}`}>
+            {formatSnapshotAge(snapshot)}
+            <span class="wide-only"> · {describeOrigin(snapshot)}</span>
           </span>
           {isStale(snapshot) && <Badge tone="warn">Stale</Badge>}
         </span>
@@ -237,13 +241,13 @@ function EmptyState({ hasAccounts }: { hasAccounts: boolean }): JSX.Element {
   return (
     <div class="empty-state">
       <svg class="empty-state-line" viewBox="0 0 640 120" preserveAspectRatio="none" aria-hidden="true">
-        <path d="M0 96H70V84H140V90H210V66H290V58H350V70H420V44H490V36H560V18H640" />
+        <path d="M0 78H70V60H140V84H210V52H290V70H350V44H420V66H490V36H560V50H640" />
       </svg>
       <h2>{hasAccounts ? "No account is shown" : "Your history begins here"}</h2>
       <p>
         {hasAccounts
           ? "Every account is hidden, closed, or has no balance yet."
-          : "Import a statement, and every balance in it becomes a point on a line that only grows. Or keep an account by hand."}
+          : "Import a statement: every balance in it becomes a point of your history. Or keep an account by hand."}
       </p>
       <p class="actions">
         <Link to="/import" class="button is-primary">

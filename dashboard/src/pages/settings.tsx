@@ -18,6 +18,7 @@ import { PageHeading } from "../components/page-heading";
 import { ResourceStatus } from "../components/resource-status";
 import { Section } from "../components/section";
 import { SegmentedControl } from "../components/segmented-control";
+import { TimeZoneSetting } from "../components/time-zone";
 import { EditAccountDialog } from "../dialogs/edit-account";
 import { formatRelative } from "../format/dates";
 import { describeAccount } from "../format/labels";
@@ -66,6 +67,7 @@ function AppearanceSection(): JSX.Element {
           onChange={(event) => (areAmountsHidden.value = event.currentTarget.checked)}
         />
       </div>
+      <TimeZoneSetting />
     </Section>
   );
 }

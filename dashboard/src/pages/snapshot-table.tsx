@@ -4,26 +4,24 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
 import type { RequestError } from "../api/http";
-import type { Snapshot, SnapshotHistory } from "../api/types";
+import type { Connection, Snapshot, SnapshotHistory } from "../api/types";
 import { useAction } from "../api/use-action";
 import { MAX_POINTS } from "../chart/points";
 import { Amount, SnapshotChange } from "../components/amount";
 import { ErrorNotice } from "../components/error-notice";
 import { Icon } from "../components/icon";
 import { Section } from "../components/section";
-import { formatDate, formatDateTime } from "../format/dates";
-import { SOURCE_LABELS } from "../format/labels";
+import { formatSnapshotDay, formatSnapshotTime } from "../format/dates";
+import { describeOrigin } from "../format/labels";
 import { formatCount } from "../format/numbers";
 
 const INITIAL_ROWS = 20;
 const MORE_ROWS = 200;
-// The API does not tell whether it left any out. Of more than MAX_POINTS, fewer than these remain
-// only where nearly all lie within a few days of a range of years.
-const COMPLETE_BELOW = 80;
 
 export function SnapshotTable({
   history,
-  isComplete,
+  connection,
+  isThinned,
   isLoading,
   error,
   onLoadAll,
@@ -31,8 +29,10 @@ export function SnapshotTable({
   onSaveAll,
 }: {
   history: SnapshotHistory;
-  /** Whether the history has every balance of its range, not only those that shape its line. */
-  isComplete: boolean;
+  /** Of the account; undefined while it loads. */
+  connection: Connection | undefined;
+  /** Whether the history has only those balances of its range that shape its line. */
+  isThinned: boolean;
   isLoading: boolean;
   error: RequestError | undefined;
   onLoadAll: () => void;
@@ -53,14 +53,14 @@ export function SnapshotTable({
         </button>
       }
     >
-      {isComplete || newestFirst.length < COMPLETE_BELOW ? (
+      {!isThinned ? (
         <p class="muted">
           {formatCount(newestFirst.length, "balance")} in this range. Each change is since the row below.
         </p>
       ) : (
         <p class="muted">
-          {formatCount(newestFirst.length, "balance")}. Of more than {MAX_POINTS} in a range only those that
-          shape the line are shown. Each change is since the row below.{" "}
+          {formatCount(newestFirst.length, "balance")}, those that shape the line; this range has more
+          than {MAX_POINTS}. Each change is since the row below.{" "}
           <button type="button" class="button is-small" disabled={isLoading} onClick={onLoadAll}>
             {isLoading ? "Loading …" : "Load every balance"}
           </button>
@@ -73,7 +73,7 @@ export function SnapshotTable({
             <th scope="col">Day</th>
             <th scope="col" class="number">Balance</th>
             <th scope="col" class="number">Change</th>
-            <th scope="col" class="wide-only">Source</th>
+            <th scope="col" class="wide-only">Origin</th>
             <th scope="col"><span class="visually-hidden">Details</span></th>
           </tr>
         </thead>
@@ -81,8 +81,8 @@ export function SnapshotTable({
           {newestFirst.slice(0, rowCount).map((snapshot) => (
             <tr key={snapshot.id}>
               <th scope="row">
-                <time dateTime={snapshot.captured_at} title={formatDateTime(snapshot.captured_at)}>
-                  {formatDate(snapshot.captured_at)}
+                <time dateTime={snapshot.captured_at} title={formatSnapshotTime(snapshot)}>
+                  {formatSnapshotDay(snapshot)}
                 </time>
               </th>
               <td class="number">
@@ -91,12 +91,12 @@ export function SnapshotTable({
               <td class="number">
                 <SnapshotChange snapshot={snapshot} />
               </td>
-              <td class="wide-only muted">{SOURCE_LABELS[snapshot.source]}</td>
+              <td class="wide-only muted">{describeOrigin(snapshot, connection)}</td>
               <td class="row-action">
                 <button
                   type="button"
                   class="ghost"
-                  aria-label={`Which sync recorded ${formatDate(snapshot.captured_at)}`}
+                  aria-label={`Which sync recorded ${formatSnapshotDay(snapshot)}`}
                   onClick={() => onSelect(snapshot)}
                 >
                   <Icon name="forward" />

@@ -119,8 +119,8 @@ class Services:
     """Everything that use cases need.
 
     ``providers`` are the live ones by slug. ``http_for`` returns the guarded client for them,
-    which calls its argument before each request, repeated ones too. ``history_cache`` is None
-    where there is no cache.
+    which calls its argument before each request, repeated ones too. ``history_cache`` returns
+    None where there is no cache.
     """
 
     database: Database
@@ -135,4 +135,4 @@ class Services:
     http_for: Callable[[CountRequest], Http]
     background: Background
     options: ServiceOptions
-    history_cache: HistoryCache | None = None
+    history_cache: Callable[[], HistoryCache | None] = lambda: None

@@ -3,9 +3,10 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from structlog.typing import FilteringBoundLogger
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 SHUTDOWN_TIMEOUT_S: Final = 20.0
 
@@ -13,7 +14,7 @@ SHUTDOWN_TIMEOUT_S: Final = 20.0
 class BackgroundTasks:
     """Tasks of this process, each in a thread of its own."""
 
-    def __init__(self, log: FilteringBoundLogger) -> None:
+    def __init__(self, log: "FilteringBoundLogger") -> None:
         self._log = log
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Self
 from uuid import UUID
 
-import structlog
 from sqlalchemy import Engine
 
 from dashtam.application.ports import CountRequest, ServiceOptions, Services
@@ -24,18 +23,12 @@ from dashtam.database.history_cache.history_cache import HistoryCache
 from dashtam.database.unit_of_work import Clock, Database
 from dashtam.domain.account import AccountId
 from dashtam.domain.errors import DashtamError
+from dashtam.log import log
 from dashtam.presentation.http.client_ip import is_loopback
 from dashtam.presentation.schemas.snapshots import parse_balance, render_snapshot
-from dashtam.providers.registry import load_providers
-from dashtam.rate_limit.redis import RedisBuckets
-from dashtam.rate_limit.token_bucket import MemoryBuckets
 from dashtam.security import key_ring
-from dashtam.security.cipher import KeyRingCipher
-from dashtam.security.jwt import JwtSigner
 from dashtam.security.key_ring import KeyRing, KeyRingSecrets, KeyRingUnreadable, LiveKeyRing
-from dashtam.security.passwords import Argon2Passwords
 from dashtam.settings import Settings, read_settings
-from dashtam.statements.sandbox import SandboxedStatementFiles
 
 
 def now() -> datetime:
@@ -127,7 +120,7 @@ class Container:
     @cached_property
     def background(self) -> BackgroundTasks:
         """The tasks that continue after a response."""
-        return BackgroundTasks(structlog.get_logger())
+        return BackgroundTasks(log)
 
     @cached_property
     def http_client_for(self) -> Callable[[CountRequest], Http]:
@@ -146,6 +139,15 @@ class Container:
         """Return the same services until ``close``."""
         if self._services is not None:
             return self._services
+        # Commands that only read the database load none of these.
+        from dashtam.providers.registry import load_providers  # noqa: PLC0415 - see above
+        from dashtam.rate_limit.redis import RedisBuckets  # noqa: PLC0415 - see above
+        from dashtam.rate_limit.token_bucket import MemoryBuckets  # noqa: PLC0415 - see above
+        from dashtam.security.cipher import KeyRingCipher  # noqa: PLC0415 - see above
+        from dashtam.security.jwt import JwtSigner  # noqa: PLC0415 - see above
+        from dashtam.security.passwords import Argon2Passwords  # noqa: PLC0415 - see above
+        from dashtam.statements.sandbox import SandboxedStatementFiles  # noqa: PLC0415 - see above
+
         settings, database = self.settings, self.database
         if settings.redis_url:
             buckets: MemoryBuckets | RedisBuckets = RedisBuckets(settings.redis_url)
@@ -153,7 +155,6 @@ class Container:
             buckets = MemoryBuckets()
         else:
             buckets = MemoryBuckets.timed_by(self.clock)
-        driver = create_driver(self.engine, connections=max(1, settings.database_pool // 2))
         self._services = Services(
             database=database,
             clock=self.clock,
@@ -166,9 +167,7 @@ class Container:
             cipher=KeyRingCipher(self.ring),
             http_for=lambda spend: self.http_client_for(spend),  # noqa: PLW0108 - loaded when called
             background=self.background,
-            history_cache=None
-            if driver is None
-            else HistoryCache(driver, self.chunk_format, self._rebuild_history),
+            history_cache=self._open_history_cache,
             options=ServiceOptions(
                 registration=settings.registration,
                 setup_code=self.setup_code,
@@ -182,6 +181,13 @@ class Container:
             ),
         )
         return self._services
+
+    def _open_history_cache(self) -> HistoryCache | None:
+        connections = max(1, self.settings.database_pool // 2)
+        driver = create_driver(self.engine, connections=connections)
+        if driver is None:
+            return None
+        return HistoryCache(driver, self.chunk_format, self._rebuild_history)
 
     def close(self) -> None:
         """Wait for background tasks, and close the connections to the database."""

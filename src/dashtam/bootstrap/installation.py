@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-import structlog
 from starlette.types import ASGIApp
 from typing_extensions import override
 
 from dashtam import __version__
-from dashtam.bootstrap import doctor, logs
+from dashtam.bootstrap import doctor
 from dashtam.bootstrap.container import Container, key_ring_error
 from dashtam.bootstrap.key_rotation import reseal_credentials
 from dashtam.database import backups, health
@@ -39,6 +38,7 @@ class Installation(Container, InstallationPort):
         self, metrics: "Metrics | None" = None, close: Callable[[], None] | None = None
     ) -> ASGIApp:
         """Return the ASGI application; at its end it calls ``close``, by default this one's."""
+        from dashtam.bootstrap import logs  # noqa: PLC0415 - see above
         from dashtam.bootstrap.metrics import Metrics  # noqa: PLC0415 - see above
         from dashtam.presentation.app import AppOptions, make_app  # noqa: PLC0415 - see above
 
@@ -57,12 +57,13 @@ class Installation(Container, InstallationPort):
                 observe=metrics.observe if settings.metrics else None,
                 metrics=metrics.render if settings.metrics else None,
                 close=close or self.close,
-                log=structlog.get_logger(),
+                log=logs.get_logger(),
             ),
         )
 
     @override
     def serve(self, started: Callable[[Mapping[str, str]], None]) -> None:
+        from dashtam.bootstrap import logs  # noqa: PLC0415 - see above
         from dashtam.bootstrap.worker import Worker  # noqa: PLC0415 - see above
 
         settings = self.settings
@@ -73,7 +74,7 @@ class Installation(Container, InstallationPort):
         with services.database.read() as work:
             if settings.registration == "first_user" and not work.users.any():
                 address["setup_code"] = self.setup_code
-        worker = Worker(services, structlog.get_logger())
+        worker = Worker(services, logs.get_logger())
         # The worker uses the database until the server has stopped, so this closes it.
         with closing(self), worker.running() if settings.worker else nullcontext():
             if settings.processes == 1:
@@ -87,6 +88,7 @@ class Installation(Container, InstallationPort):
     def _serve_in_processes(self, started: Callable[[], None]) -> None:
         """Serve in other processes; this one runs only the worker."""
         settings = self.settings
+        from dashtam.bootstrap import logs  # noqa: PLC0415 - see above
         from dashtam.bootstrap.metrics import shared_metrics  # noqa: PLC0415 - see above
         from dashtam.presentation.http import processes  # noqa: PLC0415 - see above
 
@@ -96,17 +98,18 @@ class Installation(Container, InstallationPort):
                 at=(settings.host, settings.port),
                 processes=settings.processes,
                 started=started,
-                log=structlog.get_logger(),
+                log=logs.get_logger(),
             )
 
     @override
     def work(self, started: Callable[[], None]) -> None:
+        from dashtam.bootstrap import logs  # noqa: PLC0415 - see above
         from dashtam.bootstrap.worker import Worker  # noqa: PLC0415 - see above
 
         logs.configure(self.settings.log_level)
         # Loaded now, since syncs are all that this process does.
         services = replace(self.services(), http_for=self.http_client_for)
-        worker = Worker(services, structlog.get_logger())
+        worker = Worker(services, logs.get_logger())
         started()
         with closing(self):
             worker.run_until_signalled()
@@ -206,6 +209,7 @@ class AppFactory:
 
     def __call__(self) -> ASGIApp:
         """Return the application of this process, which ends with its parent."""
+        from dashtam.bootstrap import logs  # noqa: PLC0415 - as above
         from dashtam.bootstrap.metrics import Metrics  # noqa: PLC0415 - as above
         from dashtam.presentation.http.processes import end_with_parent  # noqa: PLC0415 - as above
 

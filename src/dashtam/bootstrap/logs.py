@@ -7,6 +7,8 @@ import traceback
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+get_logger = structlog.get_logger
+
 
 def configure(level: str, *, debug: bool = False) -> None:
     """Log events from ``level`` (such as ``info``) up, with tracebacks if ``debug``.

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-
-from structlog.typing import FilteringBoundLogger
+from typing import TYPE_CHECKING
 
 from dashtam.application.ports import Services
 from dashtam.application.syncs import claims, sync_run
@@ -17,6 +16,9 @@ from dashtam.application.syncs.claims import SyncClaim
 from dashtam.application.syncs.schedule import CATCH_UP_AFTER
 from dashtam.bootstrap.background_tasks import SHUTDOWN_TIMEOUT_S
 from dashtam.domain.errors import DashtamError
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Worker:
     """
 
     services: Services
-    log: FilteringBoundLogger
+    log: "FilteringBoundLogger"
     options: WorkerOptions = field(default_factory=WorkerOptions)
     last_poll_at: datetime | None = None
     _stopping: threading.Event = field(default_factory=threading.Event)

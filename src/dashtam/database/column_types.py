@@ -12,8 +12,9 @@ from sqlalchemy import BigInteger, DateTime, Dialect, LargeBinary, Numeric, Smal
 from sqlalchemy import Uuid as SqlUuid
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from dashtam.domain.history.balance_snapshot import Basis
 from dashtam.domain.money import to_digits
-from dashtam.domain.period import to_microseconds
+from dashtam.domain.period import Precision, to_microseconds
 from dashtam.domain.sync import SnapshotSource
 
 V = TypeVar("V")
@@ -119,6 +120,12 @@ SOURCE_CODES: Final = {
 }
 _SOURCES = {code: source for source, code in SOURCE_CODES.items()}
 
+BASIS_CODES: Final = {Basis.OBSERVED: 1, Basis.REPORTED: 2, Basis.ENTERED: 3}
+_BASES = {code: basis for basis, code in BASIS_CODES.items()}
+
+PRECISION_CODES: Final = {Precision.INSTANT: 1, Precision.DAY: 2}
+_PRECISIONS = {code: precision for precision, code in PRECISION_CODES.items()}
+
 
 class Source(_Converted[SnapshotSource]):
     """A snapshot's source as a small number: there are very many snapshots."""
@@ -128,6 +135,26 @@ class Source(_Converted[SnapshotSource]):
     in_postgresql = in_sqlite = SmallInteger()
     to_postgresql = to_sqlite = staticmethod(SOURCE_CODES.__getitem__)
     from_postgresql = from_sqlite = staticmethod(_SOURCES.__getitem__)
+
+
+class StoredBasis(_Converted[Basis]):
+    """A snapshot's basis as a small number."""
+
+    impl = SmallInteger
+    cache_ok = True
+    in_postgresql = in_sqlite = SmallInteger()
+    to_postgresql = to_sqlite = staticmethod(BASIS_CODES.__getitem__)
+    from_postgresql = from_sqlite = staticmethod(_BASES.__getitem__)
+
+
+class StoredPrecision(_Converted[Precision]):
+    """The precision of a snapshot's instant as a small number."""
+
+    impl = SmallInteger
+    cache_ok = True
+    in_postgresql = in_sqlite = SmallInteger()
+    to_postgresql = to_sqlite = staticmethod(PRECISION_CODES.__getitem__)
+    from_postgresql = from_sqlite = staticmethod(_PRECISIONS.__getitem__)
 
 
 # Names sort by code point in both databases: SQLite compares the bytes of UTF-8 by itself.

@@ -68,6 +68,11 @@ class Repository:
         return ListPage([build(row) for row in rows[: page.limit]], total or 0, last)
 
 
+def to_row(record: _Dataclass) -> dict[str, Any]:
+    """Return the values of a record's fields by their names; nothing is copied."""
+    return {name: getattr(record, name) for name in record.__dataclass_fields__}
+
+
 def from_row(record: type[D], row: AnyRow, **converted: object) -> D:
     """Build a record from the columns with its fields' names, and from converted values."""
     names = record.__dataclass_fields__.keys() - converted.keys()

@@ -17,7 +17,15 @@ from sqlalchemy import (
     text,
 )
 
-from dashtam.database.column_types import NAME, Amount, Id, Instant, Source
+from dashtam.database.column_types import (
+    NAME,
+    Amount,
+    Id,
+    Instant,
+    Source,
+    StoredBasis,
+    StoredPrecision,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -38,6 +46,7 @@ users = Table(
     Column("email", Text, nullable=False),
     Column("email_key", NAME, nullable=False, unique=True),
     Column("password_hash", Text, nullable=False),
+    Column("time_zone", Text),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
 )
@@ -138,6 +147,7 @@ account_heads = Table(
     Column("chunked_until", Instant),
     Column("latest", LargeBinary),
     Column("is_distrusted", Boolean, nullable=False),
+    Column("cache_drops", BigInteger, nullable=False),
     Index(None, "account_id"),
     sqlite_with_rowid=False,
 )
@@ -203,6 +213,8 @@ balance_snapshots = Table(
     # that has the sync, and ``db verify`` reports any snapshot without one.
     Column("sync_id", Id, nullable=False),
     Column("source", Source, nullable=False),
+    Column("basis", StoredBasis, nullable=False),
+    Column("precision", StoredPrecision, nullable=False),
     Column("currency", Text, nullable=False),
     Column("balance", Amount, nullable=False),
     Column("available_balance", Amount),
@@ -212,6 +224,8 @@ balance_snapshots = Table(
     Column("created_at", Instant, nullable=False),
     Column("link", LargeBinary(32), nullable=False),
     CheckConstraint("source BETWEEN 1 AND 5", name="source"),
+    CheckConstraint("basis BETWEEN 1 AND 3", name="basis"),
+    CheckConstraint("precision BETWEEN 1 AND 2", name="precision"),
     CheckConstraint("sequence > 0", name="sequence"),
     # Stored in the order of the key, which is the order of every query.
     sqlite_with_rowid=False,
@@ -235,6 +249,14 @@ retractions = Table(
     metadata,
     Column("sync_id", Id, ForeignKey("syncs.id"), primary_key=True),
     Column("retracted_at", Instant, nullable=False),
+)
+
+# Imports in several transactions that are not complete: none of their snapshots counts yet.
+unfinished_imports = Table(
+    "unfinished_imports",
+    metadata,
+    Column("sync_id", Id, ForeignKey("syncs.id"), primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id"), nullable=False, unique=True),
 )
 
 # The triggers of the append-only tables allow a DELETE of these users' rows only.

@@ -1,7 +1,7 @@
 """Transactions: the only module that commits."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from copy import copy
 from datetime import datetime
@@ -13,7 +13,6 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from structlog import get_logger
 from uuid_utils.compat import uuid7
 
 from dashtam.database.engine import WRITES
@@ -30,16 +29,22 @@ from dashtam.database.people.sessions import Sessions
 from dashtam.database.people.users import Users
 from dashtam.database.syncs.connections import Connections
 from dashtam.database.syncs.syncs import Syncs
+from dashtam.domain.account import AccountId
 from dashtam.domain.audit import AuditLine
 from dashtam.domain.errors import Unavailable
 from dashtam.domain.user import UserId
+from dashtam.log import log
 
 Clock = Callable[[], datetime]
 """Returns the present instant, aware and in UTC."""
 
 R = TypeVar("R")
 
-_log = get_logger()
+
+_SNAPSHOTS_AT_ONCE: Final = 10_000
+
+# Another transaction may change the history in between.
+_ATTEMPTS: Final = 3
 
 _SQLITE_OUTAGES: Final = tuple(
     "SQLITE_BUSY SQLITE_LOCKED SQLITE_FULL SQLITE_IOERR SQLITE_CANTOPEN SQLITE_READONLY"
@@ -87,6 +92,11 @@ class UnitOfWork:
     def history_chunks(self) -> HistoryChunks:
         """The chunks of the history cache; their changes are written before the commit."""
         return HistoryChunks(self._connection, self.account_heads, self._format)
+
+    @property
+    def dropped_histories(self) -> Mapping[AccountId, int]:
+        """The accounts whose chunks are to be written after the commit: see ``HistoryChunks``."""
+        return self.history_chunks.dropped if "history_chunks" in vars(self) else {}
 
     def flush(self) -> None:
         """Write the changes that were collected for several accounts at once."""
@@ -186,6 +196,37 @@ class Database:
             work = UnitOfWork(connection, self._clock(), address or self._address, self._format)
             yield work
             work.flush()
+        if work.dropped_histories:
+            try:
+                self._write_chunks(work.dropped_histories)
+            except Unavailable:
+                log.warning("history_chunks_missing", accounts=len(work.dropped_histories))
+
+    def _write_chunks(self, dropped: Mapping[AccountId, int]) -> None:
+        """Write the chunks of accounts, in transactions that hold the writer for a moment only."""
+        for group in _groups(dropped):
+            missing = group
+            for _ in range(_ATTEMPTS):
+                with self.read() as work:
+                    rebuilt = work.history_chunks.prepare(work.accounts.of_ids(missing))
+                with self.write() as work:
+                    missing = work.history_chunks.store(rebuilt)
+                if not missing:
+                    break
+
+
+def _groups(dropped: Mapping[AccountId, int]) -> Iterator[Sequence[AccountId]]:
+    """Yield the accounts in groups with some thousand snapshots each."""
+    group: list[AccountId] = []
+    snapshots = 0
+    for account_id, count in dropped.items():
+        group.append(account_id)
+        snapshots += count
+        if snapshots >= _SNAPSHOTS_AT_ONCE:
+            yield group
+            group, snapshots = [], 0
+    if group:
+        yield group
 
 
 @contextmanager
@@ -203,5 +244,5 @@ def _translate_outages() -> Iterator[None]:
             is_outage = not isinstance(error, InterfaceError) or error.connection_invalidated
         if not is_outage:
             raise
-        _log.warning("database_unavailable", error=type(origin).__name__, code=code)
+        log.warning("database_unavailable", error=type(origin).__name__, code=code)
         raise Unavailable from error

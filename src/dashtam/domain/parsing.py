@@ -1,12 +1,13 @@
 """Fields of statements: amounts, instants, currencies, and the error of an unusable one."""
 
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
 from dashtam.domain.errors import InvalidAmount, UnknownCurrency
 from dashtam.domain.money import Currency, parse_amount
+from dashtam.domain.period import Moment
 from dashtam.domain.statement import RowError
 
 # ISO 4217's own code for "no currency". A statement with this currency has problems and no
@@ -113,26 +114,44 @@ def require_account(field: str, identifier: str) -> None:
         raise UnusableField(code="missing_account", detail=detail)
 
 
-def noon(day: date) -> datetime:
-    """Return 12:00:00Z of the day: the instant of every balance without a time."""
-    return datetime.combine(day, time(12), UTC)
-
-
-def require_past(field: str, instant: datetime, now: datetime) -> datetime:
-    """Return the instant in UTC.
+def require_past(field: str, moment: Moment, now: datetime) -> Moment:
+    """Return the moment in UTC.
 
     Raises:
         UnusableField: ``invalid_date`` before 1900, ``future_date`` after the end of today (UTC).
     """
     try:
-        instant = instant.astimezone(UTC)
+        at = moment.at.astimezone(UTC)
     except OverflowError:
         raise invalid_date(field) from None
-    if instant.year < _EARLIEST_YEAR:
+    if at.year < _EARLIEST_YEAR:
         raise UnusableField(code="invalid_date", detail=f"{field} lies before 1900.")
-    if instant.date() > now.astimezone(UTC).date():
+    if at.date() > now.astimezone(UTC).date():
         raise UnusableField(code="future_date", detail=f"{field} lies in the future.")
-    return instant
+    return Moment(at, moment.precision)
+
+
+def require_booked(field: str, moment: Moment, now: datetime) -> Moment:
+    """Return the moment of a statement in UTC; one after today (UTC) as its day.
+
+    Banks date a statement by its booking day, which can be tomorrow. Nobody observed a balance of
+    the future, so that its time means nothing. ``now`` is in the time zone of the owner.
+
+    Raises:
+        UnusableField: ``invalid_date`` before 1900, ``future_date`` after the day behind today,
+            in UTC or in the owner's time zone.
+    """
+    today = now.astimezone(UTC)
+    try:
+        is_booked_ahead = moment.at.astimezone(UTC).date() > today.date()
+    except OverflowError:
+        raise invalid_date(field) from None
+    if not is_booked_ahead:
+        return require_past(field, moment, now)
+    day = moment.at.date()
+    if day > max(now.date(), today.date()) + timedelta(days=1):
+        raise UnusableField(code="future_date", detail=f"{field} lies in the future.")
+    return Moment.of_day(day)
 
 
 def invalid_date(field: str) -> UnusableField:

@@ -1,12 +1,14 @@
 """Periods, and calendars that divide time into days, ISO weeks or months of a time zone."""
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
 
-from dashtam.domain.errors import InvalidDateRange
+from dashtam.domain.errors import Invalid, InvalidDateRange
 
 MIN_INSTANT = datetime.min.replace(tzinfo=UTC)
 MAX_INSTANT = datetime.max.replace(tzinfo=UTC)
@@ -16,6 +18,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 # Time zones have no dates near the ends of Python's calendar. Instants beyond these belong to the
 # first and to the last interval.
+_HALF_DAY = timedelta(hours=12)
 _EARLIEST = datetime(1, 3, 1, tzinfo=UTC)
 _LATEST = datetime(9999, 11, 1, tzinfo=UTC)
 
@@ -23,6 +26,52 @@ _LATEST = datetime(9999, 11, 1, tzinfo=UTC)
 def to_microseconds(instant: datetime) -> int:
     """Return the whole microseconds since 1970."""
     return (instant - _EPOCH) // _MICROSECOND
+
+
+class UnknownTimeZone(Invalid):
+    """The name is none of a time zone."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name[:64]!r} is no time zone. Write the name of one, like Europe/Berlin."
+        )
+
+
+@cache
+def _zone_names() -> AbstractSet[str]:
+    # These two mean another zone on every machine.
+    return available_timezones() - {"localtime", "Factory"}
+
+
+def find_zone(name: str) -> ZoneInfo:
+    """Return the time zone with this IANA name.
+
+    Raises:
+        UnknownTimeZone: there is none.
+    """
+    if name not in _zone_names():
+        raise UnknownTimeZone(name)
+    return ZoneInfo(name)
+
+
+class Precision(StrEnum):
+    """Whether a balance was told for an instant, or for a day without a time of day."""
+
+    INSTANT = "instant"
+    DAY = "day"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The time of a balance: an instant, or a day as its noon (UTC)."""
+
+    at: datetime
+    precision: Precision = Precision.INSTANT
+
+    @classmethod
+    def of_day(cls, day: date) -> "Moment":
+        """Return the moment of a balance without a time."""
+        return cls(datetime.combine(day, time(12), UTC), Precision.DAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +126,27 @@ class Calendar:
             else:
                 first_day += timedelta(days=1 if self.interval is Interval.DAY else 7)
         return start - _MICROSECOND if start < _LATEST else MAX_INSTANT
+
+    def place(self, at: datetime, precision: Precision) -> datetime:
+        """Return the instant at which a balance counts; a day's counts on its own day.
+
+        Noon in UTC is the next day where clocks are twelve hours or more ahead: there a day's
+        balance counts at the end of its day. Everything else counts when it was captured.
+        """
+        if precision is Precision.INSTANT or not _EARLIEST <= at < _LATEST:
+            return at
+        local_day = at.astimezone(self.zone).date()
+        if local_day <= at.date():
+            return at
+        return datetime.combine(local_day, time(), self.zone).astimezone(UTC) - _MICROSECOND
+
+    def moves_days(self, start: datetime, end: datetime) -> bool:
+        """Tell whether noon in UTC is ever the next day between these instants: see ``place``."""
+        return any(
+            (datetime(year, month, 1, tzinfo=self.zone).utcoffset() or timedelta()) >= _HALF_DAY
+            for year in range(start.year, end.year + 1)
+            for month in (1, 7)
+        )
 
     def ends(self, start: datetime, end: datetime) -> Iterator[datetime]:
         """Yield the last instant of each interval from ``start`` on; the last one is ``end``."""

@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from dashtam.domain.account import Identity
 from dashtam.domain.errors import FieldError, InvalidAmount
 from dashtam.domain.money import EXACT, Currency, parse_amount
+from dashtam.domain.period import Moment, Precision
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """The account's balances at one instant, as reported: no sign applied, nothing invented.
 
-    ``as_of`` is the source's own instant where that is not ``captured_at``.
+    ``as_of`` is the source's own instant where that is not ``captured_at``. With the precision of a
+    day ``captured_at`` is noon (UTC) of that day, and no instant is known.
     """
 
     captured_at: datetime
@@ -23,6 +25,13 @@ class Reading:
     holdings_value: Decimal | None = None
     cash_value: Decimal | None = None
     as_of: datetime | None = None
+    precision: Precision = Precision.INSTANT
+
+    @classmethod
+    def of_day(cls, day: date, balance: Decimal) -> "Reading":
+        """Return the reading of a day without a time."""
+        moment = Moment.of_day(day)
+        return cls(moment.at, balance, precision=moment.precision)
 
     def with_opposite_sign(self) -> "Reading":
         """Return the reading as a source with the opposite sign for debts reports it."""

@@ -1,10 +1,11 @@
 """Users, their sessions and their API tokens."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import NewType
 from unicodedata import normalize
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 UserId = NewType("UserId", UUID)
 SessionId = NewType("SessionId", UUID)
@@ -13,11 +14,24 @@ ApiTokenId = NewType("ApiTokenId", UUID)
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user; ``email`` is as typed, and compared without case."""
+    """A user; ``email`` is as typed, and compared without case.
+
+    ``time_zone`` is the IANA name of the zone of the user's days; None is UTC.
+    """
 
     id: UserId
     email: str
     created_at: datetime
+    time_zone: str | None = None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of the user's days."""
+        return ZoneInfo(self.time_zone or "UTC")
+
+    def today(self, now: datetime) -> date:
+        """Return the user's day, or the day in UTC where that is later."""
+        return max(now.astimezone(self.zone).date(), now.astimezone(UTC).date())
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from functools import cache, partial
 from typing import Any
 
 import msgspec
+from starlette.requests import Request
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
@@ -51,7 +52,7 @@ def make_app(services: Services, options: AppOptions) -> ASGIApp:
     """Return the application, ready to be served."""
     problems = Problems(options.errors_url)
     token_usage = TokenUsage(services.database, services.background)
-    history_cache = services.history_cache
+    history_cache = services.history_cache()
 
     @cache
     def openapi() -> bytes:
@@ -63,9 +64,12 @@ def make_app(services: Services, options: AppOptions) -> ASGIApp:
         )
         return msgspec.json.encode(document)
 
+    dashboard = Dashboard(problems, services.options.base_path)
+
     async def answer_not_found(scope: Scope, receive: Receive, send: Send) -> None:
-        response = problems.scope_response(scope, NOT_FOUND, "There is nothing at this path.")
-        await response(scope, receive, send)
+        page = await dashboard.not_found(Request(scope))
+        problem = problems.scope_response(scope, NOT_FOUND, "There is nothing at this path.")
+        await (page or problem)(scope, receive, send)
 
     @asynccontextmanager
     async def lifespan(_app: object) -> AsyncIterator[None]:
@@ -87,7 +91,7 @@ def make_app(services: Services, options: AppOptions) -> ASGIApp:
         ),
         *SystemRoutes(problems, options.is_ready, options.jwks, openapi, options.metrics).routes(),
         # Where the dashboard is built, it answers at / before the plain page does.
-        *Dashboard(problems, services.options.base_path).routes(),
+        *dashboard.routes(),
         *Pages(problems, openapi).routes(),
     ]
     app: ASGIApp = Router(

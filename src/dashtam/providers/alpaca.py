@@ -177,4 +177,4 @@ def _parse_history(answer: HttpAnswer, now: datetime, problems: list[RowError]) 
         if is_funded and day < now.astimezone(UTC).date():
             values.append((day, amount))
     days, _ = http_json.split_disputed_days(values)
-    return [Reading(parsing.noon(day), amount) for day, amount in days.items()]
+    return [Reading.of_day(day, amount) for day, amount in days.items()]

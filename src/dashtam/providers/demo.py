@@ -22,7 +22,8 @@ from dashtam.application.provider import (
 )
 from dashtam.domain.account import AccountType, Identity
 from dashtam.domain.money import Currency
-from dashtam.domain.parsing import clean, noon
+from dashtam.domain.parsing import clean
+from dashtam.domain.period import Moment
 from dashtam.domain.statement import Position, Reading
 
 BEGINS_ON: Final = date(2022, 1, 3)
@@ -110,7 +111,7 @@ class DemoProvider:
             history: list[Reading] = []
             for day in days[1:]:
                 if backfill:
-                    history.append(Reading(noon(day - timedelta(days=1)), _money(cents)))
+                    history.append(Reading.of_day(day - timedelta(days=1), _money(cents)))
                 cents += ledger.change(day, cents, chance)
             reports.append(AccountReport(ledger.identity(), Reading(now, _money(cents)), history))
         reports.append(_report_brokerage(chance, days, now, backfill=backfill))
@@ -175,7 +176,8 @@ def _report_brokerage(
     history: list[Reading] = []
     for day in days[1:]:
         if backfill:
-            history.append(_value_portfolio(noon(day - timedelta(days=1)), prices))
+            day_before = Moment.of_day(day - timedelta(days=1))
+            history.append(_value_portfolio(day_before, prices))
         prices = [
             _move(price, chance.between(-security.swing_millionths, security.swing_millionths,
                                         security.symbol, day) + security.daily_drift_millionths)
@@ -200,19 +202,27 @@ def _report_brokerage(
         )
         for price, security in zip(prices, _SECURITIES, strict=True)
     )
-    return AccountReport(_BROKERAGE.identity(), _value_portfolio(now, prices), history, positions)
+    return AccountReport(
+        _BROKERAGE.identity(), _value_portfolio(Moment(now), prices), history, positions
+    )
 
 
 def _move(cents: int, millionths: int) -> int:
     return max(1, cents + cents * millionths // 1_000_000)
 
 
-def _value_portfolio(at: datetime, prices: Sequence[int]) -> Reading:
+def _value_portfolio(moment: Moment, prices: Sequence[int]) -> Reading:
     values = (
         _market_value(security, price) for price, security in zip(prices, _SECURITIES, strict=True)
     )
     value, cash = sum(values, Decimal()), _money(_CASH_CENTS)
-    return Reading(at, value + cash, holdings_value=value, cash_value=cash)
+    return Reading(
+        moment.at,
+        value + cash,
+        holdings_value=value,
+        cash_value=cash,
+        precision=moment.precision,
+    )
 
 
 def _market_value(security: _Security, cents: int) -> Decimal:

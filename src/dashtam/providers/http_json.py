@@ -22,6 +22,7 @@ from dashtam.application.provider import (
 from dashtam.domain.errors import InvalidAmount
 from dashtam.domain.money import Currency, parse_amount
 from dashtam.domain.parsing import UnusableField, clean, require_past
+from dashtam.domain.period import Moment
 from dashtam.domain.statement import Position, RowError
 
 Record = Mapping[str, object]
@@ -183,7 +184,7 @@ def parse_unix_time(seconds: str, now: datetime) -> datetime | None:
     if not re.fullmatch(r"[0-9]{1,12}", seconds) or not int(seconds):
         return None
     try:
-        return require_past("", datetime.fromtimestamp(int(seconds), UTC), now)
+        return require_past("", Moment(datetime.fromtimestamp(int(seconds), UTC)), now).at
     except (ValueError, OverflowError, OSError, UnusableField):
         return None
 

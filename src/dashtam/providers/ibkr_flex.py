@@ -32,6 +32,7 @@ from dashtam.domain.account import AccountType, Identity
 from dashtam.domain.account_types import guess_account_type
 from dashtam.domain.money import Currency
 from dashtam.domain.parsing import NO_CURRENCY, UnusableField
+from dashtam.domain.period import Moment
 from dashtam.domain.statement import Position, Reading, RowError, sum_market_values
 from dashtam.providers import http_json
 
@@ -157,7 +158,7 @@ class _FlexStatement:
             current: Reading | None = None
             if not days:
                 own_problems.append(parsing.missing_balance(field="total").to_row_error())
-            elif self._now - parsing.noon(max(days)) > _STALE_AFTER:
+            elif self._now - Moment.of_day(max(days)).at > _STALE_AFTER:
                 detail = (
                     "The Flex query's period ends in the past: let it end with the last business"
                     " day."
@@ -167,9 +168,9 @@ class _FlexStatement:
                 day = max(days)
                 value = sum_market_values(positions, currency)
                 current = Reading(
-                    self._now, days[day], holdings_value=value, as_of=parsing.noon(day)
+                    self._now, days[day], holdings_value=value, as_of=Moment.of_day(day).at
                 )
-            history = [Reading(parsing.noon(day), days[day]) for day in days if backfill]
+            history = [Reading.of_day(day, days[day]) for day in days if backfill]
             identity = self.identity(currency)
             yield AccountReport(identity, current, history, positions, tuple(own_problems))
 
@@ -215,7 +216,7 @@ class _FlexStatement:
                     _POSITION,
                     _ASSET_TYPES.get(row.get("assetCategory", ""), "other"),
                     parsing.parse_currency_field("currency", row.get("currency", "")),
-                    parsing.noon(self.parse_day(day))
+                    Moment.of_day(self.parse_day(day)).at
                     if (day := row.get("reportDate"))
                     else self._now,
                 )
@@ -251,5 +252,5 @@ class _FlexStatement:
             day = None
         if day is None:
             raise parsing.invalid_date(field="reportDate")
-        parsing.require_past("reportDate", parsing.noon(day), self._now)
+        parsing.require_past("reportDate", Moment.of_day(day), self._now)
         return day

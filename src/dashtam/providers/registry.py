@@ -5,16 +5,13 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from structlog import get_logger
-
 from dashtam.application.provider import Provider
+from dashtam.log import log
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "dashtam.providers"
-
-_log = get_logger()
 
 
 def load_providers(entries: "Iterable[EntryPoint] | None" = None) -> Mapping[str, Provider]:
@@ -34,7 +31,7 @@ def load_providers(entries: "Iterable[EntryPoint] | None" = None) -> Mapping[str
     found = {provider.slug: provider for provider in ours}
     for entry in entry_points(group=GROUP) if entries is None else entries:
         if entry.name in found:
-            _log.error("provider_left_out", entry=entry.name, reason="Its name is taken.")
+            log.error("provider_left_out", entry=entry.name, reason="Its name is taken.")
             continue
         try:
             from dashtam.providers.conformance import shape_faults
@@ -48,5 +45,5 @@ def load_providers(entries: "Iterable[EntryPoint] | None" = None) -> Mapping[str
         except Exception as error:  # noqa: BLE001 - any error of another's code leaves it out
             reason = type(error).__name__
         if reason:
-            _log.error("provider_left_out", entry=entry.name, reason=reason)
+            log.error("provider_left_out", entry=entry.name, reason=reason)
     return found

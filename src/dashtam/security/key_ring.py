@@ -14,16 +14,20 @@ from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from jwt.utils import base64url_encode
 from msgspec import Meta
 from msgspec.structs import replace
-from structlog import get_logger
 
 from dashtam.application.people.sessions import ACCESS_TOKEN_S
+from dashtam.log import log
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+        Ed25519PrivateKey,
+        Ed25519PublicKey,
+    )
 
 SECRET_BYTES: Final = 32
 SEALING_ID_BYTES: Final = 8
@@ -36,8 +40,6 @@ _SEALING_KEYS_STAY_FOR: Final = timedelta(days=1)
 _VERIFIES_FOR: Final = timedelta(seconds=ACCESS_TOKEN_S + 60)
 
 Secret = Annotated[bytes, Meta(min_length=SECRET_BYTES, max_length=SECRET_BYTES)]
-
-_log = get_logger()
 
 
 class KeyRingUnreadable(Exception):
@@ -55,18 +57,25 @@ class SigningKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=T
         return f"SigningKey({self.kid}, made_at={self.made_at}, retired_at={self.retired_at})"
 
     @cached_property
-    def private_key(self) -> Ed25519PrivateKey:
+    def private_key(self) -> "Ed25519PrivateKey":
         """The key that signs."""
+        # Its library is loaded by the first signature, not by every command.
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
+            Ed25519PrivateKey,
+        )
+
         return Ed25519PrivateKey.from_private_bytes(self.private)
 
     @cached_property
-    def public_key(self) -> Ed25519PublicKey:
+    def public_key(self) -> "Ed25519PublicKey":
         """The key that verifies."""
         return self.private_key.public_key()
 
     @cached_property
     def jwk(self) -> dict[str, str]:
         """The public key as a JSON Web Key (RFC 8037); its ``kid`` is its thumbprint (RFC 7638)."""
+        from jwt.utils import base64url_encode  # noqa: PLC0415 - as above
+
         x = base64url_encode(self.public_key.public_bytes_raw()).decode()
         members = f'{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}'
         kid = base64url_encode(sha256(members.encode()).digest()).decode()
@@ -259,7 +268,7 @@ class LiveKeyRing:
                 try:
                     self._ring = KeyRing.load(self._path)
                 except (OSError, KeyRingUnreadable) as error:
-                    _log.error("key_ring_unreadable", reason=type(error).__name__)
+                    log.error("key_ring_unreadable", reason=type(error).__name__)
         return self._ring
 
     def _file_state(self) -> tuple[int, int, int] | None:

@@ -20,6 +20,7 @@ from dashtam.domain.account import AccountType, Identity
 from dashtam.domain.errors import UnreadableFile
 from dashtam.domain.money import Currency
 from dashtam.domain.parsing import NO_CURRENCY, UnusableField
+from dashtam.domain.period import Moment
 from dashtam.domain.statement import Reading, RowError, Statement
 from dashtam.statements.accounts import ClosingBalances, account_key, build_identity, find_bic
 
@@ -116,7 +117,7 @@ class _CamtBalance:
         """
         parsing.require_account("Acct.Id", statement.number)
         parsing.parse_currency_field("Bal CLBD Amt.Ccy", self.currency_code)
-        balance, captured_at = self.parse_amount(), self.parse_instant(now)
+        balance, moment = self.parse_amount(), self.parse_moment(now)
         available: Decimal | None = None
         others = [
             other
@@ -128,7 +129,7 @@ class _CamtBalance:
                 available = min(others, key=lambda other: other.day != self.day).parse_amount()
             except UnusableField as error:
                 problems.append(error.to_row_error())
-        return Reading(captured_at, balance, available)
+        return Reading(moment.at, balance, available, precision=moment.precision)
 
     def parse_amount(self) -> Decimal:
         """Return the amount with the sign of ``CdtDbtInd``, or raise UnusableField."""
@@ -140,22 +141,21 @@ class _CamtBalance:
             )
         return -amount if self._sign == "DBIT" and amount else amount
 
-    def parse_instant(self, now: datetime) -> datetime:
-        """Return the instant, noon without a time, or raise UnusableField."""
+    def parse_moment(self, now: datetime) -> Moment:
+        """Return the instant, UTC without a zone, or the day; or raise UnusableField."""
         field = f"Bal {self.kind} Dt"
         day = _DAY.fullmatch(self.day)
         try:
             if day:
-                instant = parsing.noon(date.fromisoformat(day[1]))
+                moment = Moment.of_day(date.fromisoformat(day[1]))
             elif _INSTANT.fullmatch(self.day):
                 instant = datetime.fromisoformat(self.day)
+                moment = Moment(instant if instant.tzinfo else instant.replace(tzinfo=UTC))
             else:
                 raise parsing.invalid_date(field)
         except ValueError:
             raise parsing.invalid_date(field) from None
-        if instant.tzinfo is None:
-            instant = instant.replace(tzinfo=UTC)
-        return parsing.require_past(field, instant, now)
+        return parsing.require_booked(field, moment, now)
 
 
 def _iter_statements(file: BinaryIO) -> Iterator[_CamtStatement]:

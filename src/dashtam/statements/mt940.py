@@ -17,6 +17,7 @@ from dashtam.domain.account import Identity
 from dashtam.domain.errors import UnreadableFile
 from dashtam.domain.money import Currency
 from dashtam.domain.parsing import NO_CURRENCY, UnusableField
+from dashtam.domain.period import Moment
 from dashtam.domain.statement import Reading, RowError, Statement
 from dashtam.statements.accounts import ClosingBalances, account_key, build_identity, find_bic
 from dashtam.statements.encodings import decode_document, read_document
@@ -113,7 +114,7 @@ class _Closing:
         """
         parsing.require_account(":25:", identity.external_id)
         currency, day, balance = self.line.parse_balance()
-        captured_at = parsing.require_past(f":{self.line.tag}:", parsing.noon(day), now)
+        moment = parsing.require_booked(f":{self.line.tag}:", Moment.of_day(day), now)
         available: Decimal | None = None
         if self.available:
             try:
@@ -121,7 +122,7 @@ class _Closing:
                 available = amount if own_currency == currency else None
             except UnusableField as error:
                 problems.append(error.to_row_error(self.available.number))
-        return Reading(captured_at, balance, available)
+        return Reading(moment.at, balance, available, precision=moment.precision)
 
 
 @dataclass(slots=True)

@@ -59,13 +59,29 @@ def load_writable(work: UnitOfWork, account: Account) -> Connection:
 
 
 def find_or_create(work: UnitOfWork, user_id: UserId, institution: Institution) -> Connection:
-    """Return the user's one connection to the institution, created at its first use."""
+    """Return the user's one connection to the institution, created at its first use.
+
+    One that was named by a bank's code, since its first file had no name, takes the name here.
+    """
     connection = work.connections.find(user_id, institution.kind, institution.key)
     if connection is None:
-        connection = Connection.new(ConnectionId(work.new_id()), user_id, institution, work.now)
+        connection = find_or_begin(work, user_id, institution)
         work.connections.add(connection)
         work.record_event("connection_created", user_id, connection.id)
+    elif (
+        institution.kind is ProviderKind.FILE
+        and connection.name == institution.key != institution.name
+    ):
+        connection = rename(work, connection, institution.name)
+        work.accounts.name_institution(connection)
     return connection
+
+
+def find_or_begin(work: UnitOfWork, user_id: UserId, institution: Institution) -> Connection:
+    """Return the user's one connection to the institution, or a new one that is not stored."""
+    found = work.connections.find(user_id, institution.kind, institution.key)
+    new_id = ConnectionId(work.new_id())
+    return found or Connection.new(new_id, user_id, institution, work.now)
 
 
 def rename(work: UnitOfWork, connection: Connection, name: str) -> Connection:

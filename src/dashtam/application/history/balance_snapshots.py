@@ -22,6 +22,7 @@ from dashtam.domain.user import UserId
 MOST_ROWS: Final = 50_000
 
 _INSTANT: Final = attrgetter("captured_at")
+_PRECISION: Final = attrgetter("precision")
 _AMOUNT: Final = attrgetter("balance.amount")
 
 
@@ -96,7 +97,7 @@ def load_history(
     newest = _check_owner(snapshots.newest(account_id, source, 1, period.end), user_id)
     values = snapshots.stream(account_id, period, source)
     if thinning.calendar is not None:
-        values = last_per_interval(values, thinning.calendar, _INSTANT)
+        values = iter(last_per_interval(values, thinning.calendar, _INSTANT, _PRECISION))
     if thinning.most is not None and newest.snapshots:
         shown = thin(
             values, thinning.most, newest.snapshots[0].captured_at, instant=_INSTANT, amount=_AMOUNT

@@ -1,6 +1,6 @@
 """The only writer of snapshots."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain
@@ -9,10 +9,11 @@ from typing import Final
 
 from dashtam.database.history.account_heads import AccountHead
 from dashtam.database.history.balance_snapshots import RecordedReading
+from dashtam.database.history_cache.chunk_rows import ChunkDraft
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.errors import DashtamError
-from dashtam.domain.history.balance_snapshot import SnapshotId
+from dashtam.domain.history.balance_snapshot import BalanceSnapshot, Basis, SnapshotId
 from dashtam.domain.history.hash_chain import Chain, Link, Record, link_records
 from dashtam.domain.period import MIN_INSTANT
 from dashtam.domain.statement import Position, Reading
@@ -54,14 +55,19 @@ class CaptureResult:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """One run's right to record readings, of all its accounts in the same few statements."""
+    """One run's right to record readings, of all its accounts in the same few statements.
+
+    ``drafts`` are those of a hidden run, None for others: its snapshots count for nothing before
+    ``reveal``, and meanwhile the chunks of accounts without a history are made there.
+    """
 
     work: UnitOfWork
     sync_id: SyncId
+    drafts: dict[AccountId, ChunkDraft] | None = None
 
     def record_typed(self, account: Account, source: SnapshotSource, reading: Reading) -> None:
         """Record a reading that the owner typed; it is never skipped."""
-        self._insert([(AccountReadings(account, source), [reading])])
+        self._insert([(AccountReadings(account, source), [reading])], Basis.ENTERED)
         self.work.account_heads.mark_synced([account], self.work.now)
 
     def record(self, batch: Sequence[AccountReadings], at: datetime) -> list[CaptureResult]:
@@ -87,30 +93,81 @@ class Capture:
                 # The provider's own instant is kept beside it, in ``as_of``.
                 live.append((readings, [replace(readings.current, captured_at=captured_at)]))
                 result.recorded += 1
-        self._insert(live)
-        self._replace_positions(batch, heads, at)
+        self._insert(live, Basis.OBSERVED)
         synced = [
             readings.account
             for readings, result in zip(batch, results, strict=True)
             if result.recorded or result.skipped
         ]
-        self.work.account_heads.mark_synced(synced, at)
+        if self.drafts is None:
+            self._replace_positions(batch, heads, at)
+            self.work.account_heads.mark_synced(synced, at)
         return results
+
+    def reveal(
+        self, accounts: Collection[Account], positions: Sequence[AccountReadings], at: datetime
+    ) -> None:
+        """Let the snapshots of a hidden run count; the accounts are those that it synced.
+
+        ``positions`` are the readings that came with positions, which are stored now.
+        """
+        self.work.syncs.reveal(self.sync_id)
+        heads = self.work.account_heads.lock(accounts)
+        self._replace_positions(positions, heads, at)
+        self.work.account_heads.mark_synced(accounts, at)
+        self.work.history_chunks.adopt(self.drafts or {}, accounts)
+
+    def compare(
+        self, batch: Sequence[AccountReadings], earlier: dict[int, int]
+    ) -> list[CaptureResult]:
+        """Return the result that ``record`` would have for histories; lock and change nothing.
+
+        ``earlier`` holds the readings of the run so far, each by the hash of its place: a preview
+        of a long file fits into memory. This adds those of the batch.
+        """
+        results = []
+        known = self._known(batch, self.work.account_heads.get([one.account for one in batch]))
+        for readings in batch:
+            result = CaptureResult()
+            for reading in readings.history:
+                place = readings.account.id, reading.captured_at
+                key, amounts = hash(place), hash(_AMOUNTS(reading))
+                if key in earlier:
+                    is_same = earlier[key] == amounts
+                    if not is_same:
+                        result.conflicts.append(reading)
+                else:
+                    recorded = known.get(place)
+                    is_same = recorded is not None and _AMOUNTS(recorded.reading) == _AMOUNTS(
+                        reading
+                    )
+                    if not is_same:
+                        earlier[key] = amounts
+                        result.recorded += 1
+                result.skipped += is_same
+            results.append(result)
+        return results
+
+    def _known(
+        self, batch: Sequence[AccountReadings], heads: Mapping[AccountId, AccountHead]
+    ) -> dict[tuple[AccountId, datetime], RecordedReading]:
+        """Return the recorded readings at the instants of the histories."""
+        # Only instants up to the newest one can have a snapshot already.
+        places = {
+            (readings.account.id, reading.captured_at)
+            for readings in batch
+            if (head := heads.get(readings.account.id)) is not None and head.newest_at is not None
+            for reading in readings.history
+            if reading.captured_at <= head.newest_at
+        }
+        return self.work.balance_snapshots.readings_at(places, self.sync_id)
 
     def _record_histories(
         self, batch: Sequence[AccountReadings], heads: Mapping[AccountId, AccountHead]
     ) -> list[CaptureResult]:
         results = []
         new: list[tuple[AccountReadings, list[Reading]]] = []
-        # Only instants up to the newest one can have a snapshot already.
-        places = {
-            (readings.account.id, reading.captured_at)
-            for readings in batch
-            if (newest_at := heads[readings.account.id].newest_at) is not None
-            for reading in readings.history
-            if reading.captured_at <= newest_at
-        }
-        known = self.work.balance_snapshots.readings_at(places)
+        known = self._known(batch, heads)
         for readings in batch:
             result, recorded = CaptureResult(), []
             for reading in readings.history:
@@ -126,7 +183,7 @@ class Capture:
             result.recorded = len(recorded)
             results.append(result)
             new.append((readings, recorded))
-        self._insert(new)
+        self._insert(new, Basis.REPORTED)
         return results
 
     def _live_instant(self, head: AccountHead, at: datetime) -> datetime:
@@ -158,7 +215,9 @@ class Capture:
         if replaced:
             self.work.holdings.replace(replaced)
 
-    def _insert(self, new: Iterable[tuple[AccountReadings, Sequence[Reading]]]) -> None:
+    def _insert(
+        self, new: Iterable[tuple[AccountReadings, Sequence[Reading]]], basis: Basis
+    ) -> None:
         """Append the readings to their accounts' chains, and insert them in one statement."""
         work = self.work
         recorded = [(readings, of_account) for readings, of_account in new if of_account]
@@ -174,6 +233,7 @@ class Capture:
                     sequence=sequence,
                     sync_id=self.sync_id,
                     source=readings.source,
+                    basis=basis,
                     currency=readings.account.currency,
                     reading=reading,
                     created_at=work.now,
@@ -192,4 +252,21 @@ class Capture:
         for account_id, its_links in links.items():
             account = accounts[account_id]
             snapshots = [link.record.to_snapshot(account.balance_sign) for link in its_links]
-            work.history_chunks.record(account, snapshots)
+            if self.drafts is None:
+                work.history_chunks.record(account, snapshots)
+            else:
+                self._add_to_draft(self.drafts, account, snapshots)
+
+    def _add_to_draft(
+        self,
+        drafts: dict[AccountId, ChunkDraft],
+        account: Account,
+        snapshots: Sequence[BalanceSnapshot],
+    ) -> None:
+        draft = drafts.pop(account.id, None)
+        if draft is None and self.work.account_heads.lock([account])[
+            account.id
+        ].chain_length == len(snapshots):
+            draft = self.work.history_chunks.draft(account)
+        if draft is not None and draft.record(snapshots):
+            drafts[account.id] = draft

@@ -1,11 +1,13 @@
 """Reading the balances of all a user's accounts at the end of each day, week or month."""
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import groupby, islice
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import islice
 from operator import attrgetter
-from typing import Final, TypeVar
+from typing import Final
 
 from dashtam.database.history.balance_snapshots import RecordedSpan
 from dashtam.database.unit_of_work import UnitOfWork
@@ -18,13 +20,19 @@ from dashtam.domain.history.total_history import (
     sample_balances,
     sum_balances,
 )
-from dashtam.domain.period import Calendar, Period
+from dashtam.domain.money import Currency
+from dashtam.domain.period import MAX_INSTANT, Calendar, Period, Precision
 from dashtam.domain.user import UserId
 
 MOST_POINTS: Final = 50_000
+_MOST_BALANCES: Final = 300_000
 
 _TOO_MANY_INTERVALS: Final = (
     f"This range holds more than {MOST_POINTS} intervals: ask for a longer interval or for a"
+    " shorter range."
+)
+_TOO_MANY_BALANCES: Final = (
+    f"This range holds more than {_MOST_BALANCES} balances: ask for a longer interval or for a"
     " shorter range."
 )
 _TOO_MANY_POINTS: Final = (
@@ -32,7 +40,9 @@ _TOO_MANY_POINTS: Final = (
     " max_points, or for a shorter range."
 )
 
-S = TypeVar("S", TotalSeries, AccountSeries)
+# The most hours by which a day's balance is captured after the end of its day: in UTC+14, and in
+# zones of the nineteenth century a little more.
+_LATEST_NOON: Final = timedelta(hours=4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +59,82 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The accounts that count, the last instant to read (None: no end), and the grid of points."""
+    """The accounts that count, the last instant to read (None: no end), and the grid of points.
+
+    ``moves_days`` where a day's balance may count at another instant than that of its capture.
+    """
 
     work: UnitOfWork
     spans: Sequence[RecordedSpan]
     until: datetime | None
+    calendar: Calendar
+    moves_days: bool
     grid: TimeGrid
 
     def series_of(self, span: RecordedSpan) -> BalanceSeries:
-        balances = self.work.balance_snapshots.balances(span.account, self.grid.start, self.until)
+        ends, snapshots = self.grid.ends, self.work.balance_snapshots
+        if self._is_dense(span):
+            # The last interval takes every later balance.
+            balances = snapshots.balances_at(span.account, [*ends[:-1], self.until or MAX_INSTANT])
+        else:
+            balances = self._placed(span)
+        return BalanceSeries(balances, self.closed_at(span))
+
+    def _placed(self, span: RecordedSpan) -> Iterator[tuple[datetime, Decimal]]:
+        """Yield the balances by the instants at which they count, up to the last one to read."""
+        until, place = self.until, self.calendar.place
+        read_until = until if until is None or not self.moves_days else until + _LATEST_NOON
+        for at, precision, amount in self.work.balance_snapshots.balances(
+            span.account, self.grid.start, read_until
+        ):
+            counts_at = at
+            if self.moves_days and precision is Precision.DAY:
+                counts_at = place(at, precision)
+            if until is None or counts_at <= until:
+                yield counts_at, amount
+
+    def _is_dense(self, span: RecordedSpan) -> bool:
+        """Tell whether the account has so many balances that each interval's last is looked up."""
+        return not self.moves_days and span.recorded > 4 * len(self.grid.ends) > 0
+
+    def closed_at(self, span: RecordedSpan) -> datetime | None:
         closed_at = span.account.closed_at
         # A range up to the present shows a closed account as closed, even if the clock went back.
         if closed_at is not None and self.until is None:
             closed_at = min(closed_at, self.work.now)
-        return BalanceSeries(balances, closed_at)
+        return closed_at
+
+    def refuse_more_balances(self) -> None:
+        """Refuse to read too many balances.
+
+        Raises:
+            InvalidDateRange: there are more than 300,000.
+        """
+        most_of_one = 4 * len(self.grid.ends)
+        if sum(min(span.recorded, most_of_one) for span in self.spans) > _MOST_BALANCES:
+            raise InvalidDateRange(_TOO_MANY_BALANCES)
+
+    def refuse_more_points(
+        self, most: int | None, groups: Iterable[Iterable[RecordedSpan]]
+    ) -> None:
+        """Refuse series of these accounts together that have too many points.
+
+        Raises:
+            InvalidDateRange: they have more than 50,000.
+        """
+        ends, count = self.grid.ends, 0
+        for group in groups:
+            spans = list(group)
+            first = bisect_left(ends, min(span.first_at for span in spans))
+            closings = [self.closed_at(span) for span in spans]
+            stop = max(
+                len(ends) if closed_at is None else bisect_left(ends, closed_at)
+                for closed_at in closings
+            )
+            points = max(0, stop - first)
+            count += points if most is None else min(points, most)
+        if count > MOST_POINTS:
+            raise InvalidDateRange(_TOO_MANY_POINTS)
 
 
 def load_totals(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[TotalSeries]:
@@ -75,13 +147,17 @@ def load_totals(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[Tot
         InvalidDateRange: these would be more than 50,000 intervals or points.
     """
     plan = _plan(work, user_id, asked)
-    spans = sorted(plan.spans, key=attrgetter("account.currency.code"))
-    return _refuse_too_many(
+    by_currency: dict[Currency, list[RecordedSpan]] = {}
+    for span in sorted(plan.spans, key=attrgetter("account.currency.code")):
+        by_currency.setdefault(span.account.currency, []).append(span)
+    plan.refuse_more_points(asked.most, by_currency.values())
+    found = [
         TotalSeries(
-            currency, sum_balances(map(plan.series_of, held), plan.grid, currency, asked.most)
+            currency, sum_balances(map(plan.series_of, spans), plan.grid, currency, asked.most)
         )
-        for currency, held in groupby(spans, attrgetter("account.currency"))
-    )
+        for currency, spans in by_currency.items()
+    ]
+    return [series for series in found if series.points]
 
 
 def load_accounts(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[AccountSeries]:
@@ -93,21 +169,25 @@ def load_accounts(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[A
         InvalidDateRange: these would be more than 50,000 intervals or points.
     """
     plan = _plan(work, user_id, asked)
-    return _refuse_too_many(
+    plan.refuse_more_points(asked.most, ([span] for span in plan.spans))
+    found = [
         AccountSeries(
             span.account.id,
             span.account.currency,
             sample_balances(plan.series_of(span), plan.grid, span.account.currency, asked.most),
         )
         for span in sorted(plan.spans, key=attrgetter("account.name", "account.id.hex"))
-    )
+    ]
+    return [series for series in found if series.points]
 
 
 def _plan(work: UnitOfWork, user_id: UserId, asked: Range) -> _Plan:
     spans = [span for span in work.balance_snapshots.spans(user_id) if not span.account.is_hidden]
     period, calendar = asked.period, asked.calendar
     reaches_present = period.end >= work.now
-    start = max([period.start, min((span.first_at for span in spans), default=period.start)])
+    # A day's balance counts before its noon (UTC) where that is the next day.
+    first = (calendar.place(span.first_at, Precision.DAY) for span in spans)
+    start = max(period.start, min(first, default=period.start))
     end = period.end
     if reaches_present:
         # Intervals of the future have no balance.
@@ -116,16 +196,8 @@ def _plan(work: UnitOfWork, user_id: UserId, asked: Range) -> _Plan:
     ends = list(islice(calendar.ends(start, end), MOST_POINTS + 1)) if start <= end else []
     if len(ends) > MOST_POINTS:
         raise InvalidDateRange(_TOO_MANY_INTERVALS)
-    return _Plan(work, spans, None if reaches_present else end, TimeGrid(start, ends))
-
-
-def _refuse_too_many(found: Iterable[S]) -> Sequence[S]:
-    shown: list[S] = []
-    count = 0
-    for series in found:
-        count += len(series.points)
-        if count > MOST_POINTS:
-            raise InvalidDateRange(_TOO_MANY_POINTS)
-        if series.points:
-            shown.append(series)
-    return shown
+    until = None if reaches_present else end
+    moves_days = calendar.moves_days(start, end)
+    plan = _Plan(work, spans, until, calendar, moves_days, TimeGrid(start, ends))
+    plan.refuse_more_balances()
+    return plan

@@ -1,18 +1,33 @@
 """Imports of statement files, and their results."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from enum import Enum, auto
+from itertools import chain
+from operator import attrgetter
 from typing import BinaryIO, Final
 
 from dashtam.application.connections import connections
 from dashtam.application.history import accounts
 from dashtam.application.history.capture import AccountReadings, Capture
+from dashtam.application.people import users
 from dashtam.application.ports import Services, StatementFile
+from dashtam.application.syncs import syncs
+from dashtam.application.syncs.syncs import ImportRunning
+from dashtam.database.history_cache.chunk_rows import ChunkDraft
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId, Identity
 from dashtam.domain.connection import Connection, ConnectionId, Institution, ProviderKind
-from dashtam.domain.errors import AccountNotFound, FieldError, Unprocessable
+from dashtam.domain.errors import (
+    AccountNotFound,
+    FieldError,
+    Unauthorized,
+    Unavailable,
+    Unprocessable,
+)
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import RowError, Statement
 from dashtam.domain.sync import (
@@ -28,10 +43,18 @@ from dashtam.domain.user import UserId
 Progress = Callable[[int, int], None]
 """Called with the number of statements that are recorded, and the number in the file."""
 
+OnCommit = Callable[[UnitOfWork, "Import"], None]
+"""Called with the result in the transaction that completes it."""
+
 _Key = tuple[str, str, Currency]
 
 _MOST_PROBLEMS: Final = 100
-_BATCH: Final = 4_000
+# The readings of one transaction: it keeps other writers waiting for a moment only.
+_PIECE: Final = 2_000
+
+# An import waits so long for a long one of the same user to end.
+_ATTEMPTS: Final = 100
+_POLL_S: Final = 0.2
 
 _CONFLICT: Final = RowError(
     line=None,
@@ -52,6 +75,12 @@ class WrongAccount(Unprocessable):
     """The file does not fit the account that it was sent to."""
 
     detail = "This file holds several accounts, or another currency: do not name an account for it."
+
+
+class ImportInterrupted(Unavailable):
+    """The import was ended before it was complete."""
+
+    detail = "The import was interrupted, and recorded nothing. Import the file again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +174,15 @@ class Import:
 def import_file(
     services: Services,
     sent: SentFile,
-    on_commit: Callable[[UnitOfWork, Import], None] = lambda _work, _done: None,
+    on_commit: OnCommit = lambda _work, _done: None,
 ) -> Import:
     """Read a file and record its balances, all of them or none; none in a dry run.
 
-    ``on_commit`` is called in the same transaction with the result, in a dry run too.
+    ``on_commit`` is called with the result, in a dry run too.
 
     Raises:
+        ImportRunning: a long import of the user's does not end.
+        ImportInterrupted: the run was ended meanwhile, by its user or for its lease.
         AccountNotFound, ConnectionNotFound: the choice does not exist, or is not the sender's.
         Conflict: a live connection feeds the account.
         Unprocessable: the file cannot be used, or does not fit the choice.
@@ -159,23 +190,115 @@ def import_file(
     with services.database.read() as work:
         # A wrong choice is refused before the file is read.
         account = _load_destination(work, sent, "").account
+        zone = users.load(work, sent.user_id).zone
     mapping = dict(sent.mapping)
     if account is not None:
         # For a file that names no account.
         mapping.setdefault("default_account_name", account.name)
         mapping.setdefault("default_currency_code", account.currency.code)
     files = services.statement_files
-    reading = files.read(sent.file, sent.file_format, mapping, services.clock())
-    with reading as read, services.database.write(sent.address) as work:
-        # Of two imports at once each would miss the other's accounts and balances.
-        work.users.lock_for_recording(sent.user_id)
-        with work.dry_run() if sent.is_dry else nullcontext():
-            # The choice may have been closed or disconnected while the file was read.
-            destination = _load_destination(work, sent, read.file_format)
-            statements = _report_progress(read, sent.progress)
-            done = record_statements(work, destination, statements)
+    with files.read(
+        sent.file, sent.file_format, mapping, services.clock().astimezone(zone)
+    ) as read:
+        pieces = _pieces(_report_progress(read, sent.progress))
+        if sent.is_dry:
+            return _preview(services, sent, read.file_format, pieces, on_commit)
+        first, second = next(pieces, []), next(pieces, None)
+        if second is None:
+            with _recording(services, sent) as work:
+                destination = _load_destination(work, sent, read.file_format)
+                done = record_statements(work, destination, first)
+                on_commit(work, done)
+            return done
+        return _LongImport(services, sent, read.file_format).record(
+            chain([first, second], pieces), on_commit
+        )
+
+
+def _preview(
+    services: Services,
+    sent: SentFile,
+    file_format: str,
+    pieces: Iterable[Sequence[Statement]],
+    on_commit: OnCommit,
+) -> Import:
+    """Return the result that an import would have, and keep nobody from writing meanwhile."""
+    with services.database.read() as work:
+        destination = _load_destination(work, sent, file_format)
+        run = _ImportRun(destination, SyncId(work.new_id()), _Mode.DRY)
+        for piece in pieces:
+            run.record(work, piece)
+        done = run.finish(work)
+    with services.database.write(sent.address) as work:
         on_commit(work, done)
     return done
+
+
+@contextmanager
+def _recording(services: Services, sent: SentFile) -> Iterator[UnitOfWork]:
+    """Begin a transaction of the user's only import.
+
+    Raises:
+        ImportRunning: a long import of the user's does not end.
+    """
+    for attempt in range(_ATTEMPTS):
+        with services.database.write(sent.address) as work:
+            # Of two imports at once each would miss the other's accounts and balances.
+            work.users.lock_for_recording(sent.user_id)
+            running = syncs.find_unfinished_import(work, sent.user_id)
+            if running is None:
+                yield work
+                return
+        if attempt == _ATTEMPTS - 1:
+            raise ImportRunning(running.id)
+        time.sleep(_POLL_S)
+
+
+class _LongImport:
+    """An import in pieces, each in a transaction of its own, so that others write in between.
+
+    Its snapshots count once all are recorded.
+    """
+
+    def __init__(self, services: Services, sent: SentFile, file_format: str) -> None:
+        self._services = services
+        self._sent = sent
+        self._format = file_format
+
+    def record(self, pieces: Iterable[Sequence[Statement]], on_commit: OnCommit) -> Import:
+        """Record every piece, or retract those that were recorded."""
+        pieces = iter(pieces)
+        with _recording(self._services, self._sent) as work:
+            destination = _load_destination(work, self._sent, self._format)
+            lease = self._services.options.sync_lease
+            run = _ImportRun(destination, SyncId(work.new_id()), _Mode.HIDDEN, lease)
+            self._record(work, run, next(pieces))
+        try:
+            for piece in pieces:
+                with self._continuing() as work:
+                    self._record(work, run, piece)
+            with self._continuing() as work:
+                self._record(work, run, [])
+                done = run.finish(work)
+                on_commit(work, done)
+        except BaseException:
+            with suppress(Unauthorized), self._continuing() as work:
+                running = syncs.find_unfinished_import(work, self._sent.user_id)
+                if running is not None:
+                    syncs.interrupt(work, running)
+            raise
+        return done
+
+    def _record(self, work: UnitOfWork, run: "_ImportRun", piece: Sequence[Statement]) -> None:
+        run.record(work, piece)
+        if not run.keep_running(work):
+            raise ImportInterrupted
+
+    @contextmanager
+    def _continuing(self) -> Iterator[UnitOfWork]:
+        with self._services.database.write(self._sent.address) as work:
+            work.users.lock_for_recording(self._sent.user_id)
+            yield work
 
 
 def _load_destination(work: UnitOfWork, sent: SentFile, file_format: str) -> Destination:
@@ -207,47 +330,67 @@ def record_statements(
         NothingUsable: not one balance can be recorded; with the reasons.
         WrongAccount: an account was named, and the file is not of that account alone.
     """
-    run = _ImportRun(work, destination)
-    for batch in _batches(statements):
-        run.record(batch)
-    return run.finish()
+    run = _ImportRun(destination, SyncId(work.new_id()), _Mode.PLAIN)
+    for piece in _pieces(statements):
+        run.record(work, piece)
+    return run.finish(work)
 
 
-def _batches(statements: Iterable[Statement]) -> Iterator[Sequence[Statement]]:
+def _pieces(statements: Iterable[Statement]) -> Iterator[Sequence[Statement]]:
     """Yield statements together until they have some thousand readings."""
-    batch: list[Statement] = []
+    piece: list[Statement] = []
     readings = 0
     for statement in statements:
-        batch.append(statement)
+        piece.append(statement)
         readings += len(statement.readings)
-        if readings >= _BATCH:
-            yield batch
-            batch, readings = [], 0
-    if batch:
-        yield batch
+        if readings >= _PIECE:
+            yield piece
+            piece, readings = [], 0
+    if piece:
+        yield piece
 
 
 def _key_of(identity: Identity) -> _Key:
     return identity.institution_key, identity.external_id, identity.currency
 
 
-class _ImportRun:
-    """One import until its end."""
+class _Mode(Enum):
+    """The way in which a run records: at once, hidden until it is complete, or not at all."""
 
-    def __init__(self, work: UnitOfWork, destination: Destination) -> None:
-        self._work = work
+    PLAIN = auto()
+    HIDDEN = auto()
+    DRY = auto()
+
+
+class _ImportRun:
+    """One import until its end, over one or several units of work."""
+
+    def __init__(
+        self,
+        destination: Destination,
+        sync_id: SyncId,
+        mode: _Mode,
+        lease: timedelta = timedelta(),
+    ) -> None:
+        self.sync_id = sync_id
+        self._lease = lease
         self._destination = destination
-        self._sync_id = SyncId(work.new_id())
+        self._mode = mode
         self._sync: Sync | None = None
         self._imports: dict[_Key, AccountImport] = {}
         self._connections: dict[str, Connection] = {}
         self._known: dict[ConnectionId, Mapping[tuple[str, Currency], Account]] = {}
         # The problems of an account before its first balance.
         self._waiting: dict[_Key, list[RowError]] = {}
+        # Of a hidden run: its chunks, and the last reading of each statement with positions.
+        self._drafts: dict[AccountId, ChunkDraft] = {}
+        self._positions: list[AccountReadings] = []
+        # Of a dry run: see ``Capture.compare``.
+        self._earlier: dict[int, int] = {}
 
-    def record(self, statements: Sequence[Statement]) -> None:
+    def record(self, work: UnitOfWork, statements: Sequence[Statement]) -> None:
         """Record some statements, or pieces of them, in few statements of the database."""
-        self._begin_accounts(statements)
+        self._begin_accounts(work, statements)
         batch: list[tuple[AccountImport, AccountReadings]] = []
         for statement in statements:
             imported = self._imports.get(_key_of(statement.identity))
@@ -268,13 +411,38 @@ class _ImportRun:
             reported = AccountReadings(account, imported.source, readings, positions=positions)
             batch.append((imported, reported))
         readings_only = [reported for _, reported in batch]
-        results = Capture(self._work, self._sync_id).record(readings_only, self._work.now)
+        capture = self._capture(work)
+        if self._mode is _Mode.DRY:
+            results = capture.compare(readings_only, self._earlier)
+        else:
+            results = capture.record(readings_only, work.now)
+        if self._mode is _Mode.HIDDEN:
+            self._positions += [
+                replace(reported, history=[max(reported.history, key=attrgetter("captured_at"))])
+                for reported in readings_only
+                if reported.positions is not None and reported.history
+            ]
         for (imported, _), captured in zip(batch, results, strict=True):
             imported.recorded += captured.recorded
             imported.skipped += captured.skipped
             imported.refuse(_CONFLICT for _ in captured.conflicts)
 
-    def _begin_accounts(self, statements: Iterable[Statement]) -> None:
+    def _capture(self, work: UnitOfWork) -> Capture:
+        return Capture(work, self.sync_id, self._drafts if self._mode is _Mode.HIDDEN else None)
+
+    def keep_running(self, work: UnitOfWork) -> bool:
+        """Store the progress of a hidden run; False if it has been ended."""
+        if self._sync is None:
+            return True
+        until = work.now + self._lease
+        counts = {
+            name: sum(getattr(one, name) for one in self._imports.values())
+            for name in ("recorded", "skipped")
+        }
+        self._sync = replace(self._sync, lease_until=until, **counts)
+        return work.syncs.keep_running(self._sync, work.now)
+
+    def _begin_accounts(self, work: UnitOfWork, statements: Iterable[Statement]) -> None:
         """Find or create the accounts of statements with a balance; the first begins the run."""
         begun: dict[_Key, Statement] = {}
         for statement in statements:
@@ -285,8 +453,8 @@ class _ImportRun:
             return
         if self._destination.account is not None and len(self._imports) + len(begun) > 1:
             raise WrongAccount
-        found, new = self._find_or_create(begun)
-        with_any = self._work.balance_snapshots.with_any([one.id for one in found.values()])
+        found, new = self._find_or_create(work, begun)
+        with_any = work.balance_snapshots.with_any([one.id for one in found.values()])
         for key, account in found.items():
             source = SnapshotSource.ACCOUNT_SYNC
             if begun[key].positions is not None:
@@ -296,69 +464,83 @@ class _ImportRun:
             self._imports[key] = AccountImport(account, is_new=account in new, source=source)
 
     def _find_or_create(
-        self, begun: Mapping[_Key, Statement]
+        self, work: UnitOfWork, begun: Mapping[_Key, Statement]
     ) -> tuple[Mapping[_Key, Account], Sequence[Account]]:
         """Return the accounts of the statements, and those among them that are new."""
-        work = self._work
         found: dict[_Key, Account] = {}
         new: list[Account] = []
         for key, statement in begun.items():
-            account = self._find_account(statement.identity)
+            account = self._find_account(work, statement.identity)
             if account is None:
-                connection = self._connection_of(statement.identity)
-                account_id = AccountId(work.random_id())
-                account = Account.new(account_id, connection, statement.identity, work.now)
+                connection = self._connection_of(work, statement.identity)
+                identity = statement.identity
+                if identity.institution == identity.institution_key:
+                    # The file has the bank's code alone; another file may have told its name.
+                    identity = replace(identity, institution=connection.name)
+                account = Account.new(AccountId(work.random_id()), connection, identity, work.now)
                 new.append(account)
             found[key] = account
-        if new:
+        if new and self._mode is not _Mode.DRY:
             accounts.create(work, new)
         return found, new
 
-    def _find_account(self, identity: Identity) -> Account | None:
-        account, connection = self._destination.account, self._connection_of(identity)
+    def _find_account(self, work: UnitOfWork, identity: Identity) -> Account | None:
+        account, connection = self._destination.account, self._connection_of(work, identity)
         if account is not None:
             if account.currency != identity.currency:
                 raise WrongAccount
             return account
         by_identity = self._known.get(connection.id)
         if by_identity is None:
-            of_connection = self._work.accounts.of_connection(connection.id)
+            of_connection = work.accounts.of_connection(connection.id)
             by_identity = {(one.external_id, one.currency): one for one in of_connection}
             self._known[connection.id] = by_identity
         return by_identity.get((identity.external_id, identity.currency))
 
-    def _connection_of(self, identity: Identity) -> Connection:
+    def _connection_of(self, work: UnitOfWork, identity: Identity) -> Connection:
         """Return the connection of an account in the file; the first one begins the run."""
         destination = self._destination
         connection = destination.connection or self._connections.get(identity.institution_key)
         if connection is None:
             names = identity.institution_key, identity.institution
             institution = Institution(*names, destination.file_format, ProviderKind.FILE)
-            connection = connections.find_or_create(self._work, destination.user_id, institution)
+            find = connections.find_or_create
+            if self._mode is _Mode.DRY:
+                find = connections.find_or_begin
+            connection = find(work, destination.user_id, institution)
             self._connections[identity.institution_key] = connection
         if self._sync is None:
             initial = SnapshotSource.INITIAL_CONNECTION
             kind = SyncKind.IMPORT
-            self._sync = Sync.begin(self._sync_id, connection, kind, initial, self._work.now)
-            self._work.syncs.add(self._sync)
+            self._sync = Sync.begin(self.sync_id, connection, kind, initial, work.now)
+            if self._mode is _Mode.HIDDEN:
+                self._sync = replace(self._sync, lease_until=work.now + self._lease)
+            if self._mode is not _Mode.DRY:
+                work.syncs.add(self._sync)
+            if self._mode is _Mode.HIDDEN:
+                work.syncs.hide(self._sync)
         return connection
 
-    def finish(self) -> Import:
+    def finish(self, work: UnitOfWork) -> Import:
         """End the run, and return its result."""
-        work = self._work
         imports = list(self._imports.values())
-        done = Import(self._sync_id, self._destination.file_format, imports)
+        done = Import(self.sync_id, self._destination.file_format, imports)
         unplaced = [problem for problems in self._waiting.values() for problem in problems]
         if self._sync is None or not done.recorded + done.skipped:
             raise NothingUsable(field_errors=_field_errors(unplaced, imports))
         # The problems of accounts without a balance go to the first account.
         imports[0].refuse(unplaced)
+        if self._mode is _Mode.DRY:
+            return done
+        if self._mode is _Mode.HIDDEN:
+            synced = [one.account for one in imports if one.recorded or one.skipped]
+            self._capture(work).reveal(synced, self._positions, work.now)
         sync = replace(self._sync, source=imports[0].source)
         state = SyncState.PARTIAL if done.refused else SyncState.SUCCEEDED
         outcomes = [imported.outcome for imported in imports]
         work.syncs.finish(sync.finish(state, work.now, accounts=outcomes))
         work.connections.mark_synced({one.account.connection_id for one in imports}, work.now)
-        work.record_event("file_imported", self._destination.user_id, self._sync_id)
+        work.record_event("file_imported", self._destination.user_id, self.sync_id)
         return done
 
 

@@ -6,12 +6,14 @@ from dashtam.application.connections import connections
 from dashtam.application.history import accounts
 from dashtam.application.history.accounts import AccountBalance
 from dashtam.application.history.capture import Capture
+from dashtam.application.people import users
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId, AccountType, Identity
 from dashtam.domain.connection import Connection
 from dashtam.domain.errors import FieldError, Unprocessable
 from dashtam.domain.history.balance_history import ChangedSnapshot, with_change
 from dashtam.domain.money import Currency
+from dashtam.domain.period import Precision
 from dashtam.domain.statement import Reading
 from dashtam.domain.sync import AccountOutcome, SnapshotSource, Sync, SyncId, SyncKind, SyncState
 from dashtam.domain.user import UserId
@@ -87,7 +89,11 @@ def _record(
     reading: Reading,
     source: SnapshotSource,
 ) -> SyncId:
-    if reading.captured_at > work.now:
+    today = users.load(work, account.user_id).today(work.now)
+    is_day = reading.precision is Precision.DAY
+    # Today's balance can be typed before today's noon (UTC).
+    is_future = reading.captured_at > work.now
+    if reading.captured_at.date() > today if is_day else is_future:
         detail = "A balance cannot have been captured in the future."
         raise Unprocessable(detail, (FieldError("/captured_at", "future", detail),))
     sync = Sync.begin(SyncId(work.new_id()), connection, SyncKind.TYPED, source, work.now)

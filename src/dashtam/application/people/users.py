@@ -8,6 +8,7 @@ from dashtam.application.people import login_throttle
 from dashtam.application.ports import Services
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.errors import Conflict, FieldError, Forbidden, Unauthorized, Unprocessable
+from dashtam.domain.period import UnknownTimeZone, find_zone
 from dashtam.domain.user import Principal, User, UserId
 
 SHORTEST_PASSWORD: Final = 12
@@ -104,6 +105,22 @@ def load(work: UnitOfWork, user_id: UserId) -> User:
     if user is None:
         raise Unauthorized
     return user
+
+
+def set_time_zone(work: UnitOfWork, user_id: UserId, name: str | None) -> User:
+    """Set the zone of the user's days by its IANA name; None is UTC.
+
+    Raises:
+        Unprocessable: there is no such zone.
+        Unauthorized: the user does not exist any more.
+    """
+    if name is not None:
+        try:
+            find_zone(name)
+        except UnknownTimeZone as error:
+            _refuse([FieldError("/time_zone", "unknown_time_zone", str(error))])
+    work.users.set_time_zone(user_id, name, work.now)
+    return load(work, user_id)
 
 
 def change_password(

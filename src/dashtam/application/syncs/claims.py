@@ -142,7 +142,7 @@ def _iter_pauses(
     if not (request.is_due or request.is_forced):
         last = work.syncs.last_success_at(live.connection.id, request.source, request.account_id)
         if last is not None:
-            detail = "This was synced a moment ago. Wait a little, or force it."
+            detail = "This was synced a moment ago."
             yield last + services.options.sync_spacing, detail
     if live.paused_until is not None:
         yield live.paused_until, f"{provider.name} asked for a pause that has not ended."

@@ -39,6 +39,12 @@ class SyncRunning(Conflict):
         self.sync_id = sync_id
 
 
+class ImportRunning(SyncRunning):
+    """The user's long import ``sync_id`` has not ended."""
+
+    detail = "One of your files is being imported. Try again once that has ended."
+
+
 class SyncFailed(DashtamError):
     """A run failed; it is stored as ``sync_id``."""
 
@@ -104,12 +110,32 @@ def _end_if_expired(work: UnitOfWork, sync: Sync) -> Sync:
 
 
 def interrupt(work: UnitOfWork, sync: Sync) -> Sync:
-    """End a run that its process does not complete, and return it."""
+    """End a run that its process does not complete, and return it.
+
+    An import in pieces is retracted: the rows that it recorded stay, and never count.
+    """
     code = SyncFailureCode.INTERRUPTED
     ended = sync.finish(SyncState.FAILED, work.now, code=code, detail=_INTERRUPTED)
+    if sync.kind is SyncKind.IMPORT:
+        ended = replace(ended, recorded=sync.recorded, skipped=sync.skipped)
+        work.syncs.retract(sync, work.now)
+        work.syncs.reveal(sync.id)
+        work.record_event("sync_retracted", sync.user_id, sync.id)
     work.syncs.finish(ended)
     work.record_event("sync_interrupted", sync.user_id, sync.id)
     return ended
+
+
+def find_unfinished_import(work: UnitOfWork, user_id: UserId) -> Sync | None:
+    """Return the user's import that other processes may still record; the caller locks the user.
+
+    One that lost its lease ends here.
+    """
+    running = work.syncs.find_unfinished(user_id)
+    if running is not None and running.lease_until is not None and running.lease_until <= work.now:
+        interrupt(work, running)
+        return None
+    return running
 
 
 def retract(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> None:
@@ -125,7 +151,13 @@ def retract(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> None:
     sync = load(work, user_id, sync_id)
     if sync.kind is SyncKind.LIVE:
         raise Conflict(detail="Only imports and typed balances can be retracted, not live syncs.")
-    if sync.retracted_at is None:
+    running = find_unfinished_import(work, user_id)
+    if running is not None and running.id == sync.id:
+        interrupt(work, running)
+    elif running is not None:
+        # It may have skipped a balance because this run recorded it.
+        raise ImportRunning(running.id)
+    elif sync.retracted_at is None:
         work.syncs.retract(sync, work.now)
         accounts = work.accounts.of_ids({outcome.account_id for outcome in sync.accounts})
         heads = work.account_heads.lock(accounts)

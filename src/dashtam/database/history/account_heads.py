@@ -1,13 +1,13 @@
 """The statements on account heads: where the history of each account ends."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
-from dashtam.database.repository import Repository, from_row
+from dashtam.database.repository import Repository, from_row, to_row
 from dashtam.database.tables import account_heads, accounts
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.history.hash_chain import GENESIS, Chain
@@ -25,8 +25,9 @@ class AccountHead:
     ``newest_at`` is the latest instant of any snapshot, also a retracted one, and ``last_live_at``
     that of a live one. ``holdings_as_of`` is the instant of the stored positions, even of none.
     ``chunked_until`` is the end of the last chunk of the history cache, and ``latest`` the newest
-    snapshot as the cache stores it: both None where the account has no snapshot that counts. The
-    cache of an account that ``is_distrusted`` is neither read nor written.
+    snapshot as the cache stores it: both None where the account has no snapshot that counts, or
+    where the cache was dropped; ``cache_drops`` counts how often that happened. The cache of
+    an account that ``is_distrusted`` is neither read nor written.
     """
 
     user_id: UserId
@@ -41,6 +42,7 @@ class AccountHead:
     chunked_until: datetime | None = None
     latest: bytes | None = None
     is_distrusted: bool = False
+    cache_drops: int = 0
 
     @property
     def chain(self) -> Chain:
@@ -67,23 +69,22 @@ class AccountHeads(Repository):
         """Insert the heads of new accounts, which have no history."""
         heads = [AccountHead(account.user_id, account.id) for account in new]
         if heads:
-            self._connection.execute(insert(account_heads), list(map(asdict, heads)))
+            self._connection.execute(insert(account_heads), list(map(to_row, heads)))
         self._keep(heads)
 
     def lock(self, of: Collection[Account]) -> dict[AccountId, AccountHead]:
         """Return the heads of the accounts, which are locked until the commit."""
-        missing = {account.id: account.user_id for account in of}
-        missing = {id_: user_id for id_, user_id in missing.items() if id_ not in self._locked}
+        missing = [account for account in of if account.id not in self._locked]
         if missing:
-            statement = (
-                select(account_heads)
-                .where(_h.user_id.in_(set(missing.values())), _h.account_id.in_(missing))
-                .order_by(_h.user_id, _h.account_id)
-                .with_for_update()
-            )
-            rows = self._connection.execute(statement)
+            ordered = _select_of(missing).order_by(_h.user_id, _h.account_id)
+            rows = self._connection.execute(ordered.with_for_update())
             self._keep([from_row(AccountHead, row) for row in rows])
         return {account.id: self._locked[account.id] for account in of}
+
+    def get(self, of: Collection[Account]) -> dict[AccountId, AccountHead]:
+        """Return the heads of the accounts; lock nothing."""
+        heads = [from_row(AccountHead, row) for row in self._connection.execute(_select_of(of))]
+        return {head.account_id: head for head in heads}
 
     def mark_synced(self, of: Collection[Account], at: datetime) -> None:
         """Have the time of the accounts' last sync stored."""
@@ -94,7 +95,7 @@ class AccountHeads(Repository):
         """Store the heads that changed since they were read."""
         changed = {}
         for account_id, head in self._locked.items():
-            values = asdict(head)
+            values = to_row(head)
             if values != self._stored[account_id]:
                 changed[account_id] = values
         if changed:
@@ -118,7 +119,13 @@ class AccountHeads(Repository):
     def _keep(self, heads: Collection[AccountHead]) -> None:
         for head in heads:
             self._locked[head.account_id] = head
-            self._stored[head.account_id] = asdict(head)
+            self._stored[head.account_id] = to_row(head)
+
+
+def _select_of(of: Collection[Account]) -> Select[Any]:
+    user_ids = {account.user_id for account in of}
+    account_ids = [account.id for account in of]
+    return select(account_heads).where(_h.user_id.in_(user_ids), _h.account_id.in_(account_ids))
 
 
 _UPDATE: Final = (

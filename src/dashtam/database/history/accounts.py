@@ -1,13 +1,12 @@
 """The statements on accounts."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import and_, insert, select, update
 
 from dashtam.database.pagination import ListPage, PageRequest
-from dashtam.database.repository import AnyRow, Repository, from_row
+from dashtam.database.repository import AnyRow, Repository, from_row, to_row
 from dashtam.database.syncs.connections import connection_from_row
 from dashtam.database.tables import account_heads, accounts, connections
 from dashtam.domain.account import Account, AccountId, AccountType
@@ -91,7 +90,7 @@ class Accounts(Repository):
 
     def add(self, new: Collection[Account]) -> None:
         """Insert accounts, which need heads too (``AccountHeads.add``)."""
-        rows = [asdict(account) | {"currency": account.currency.code} for account in new]
+        rows = [to_row(account) | {"currency": account.currency.code} for account in new]
         for row in rows:
             # The head has it.
             del row["last_synced_at"]
@@ -101,6 +100,15 @@ class Accounts(Repository):
     def update(self, account: Account) -> None:
         """Store the fields that the owner can change, and ``updated_at``."""
         self._update(account.id, **{name: getattr(account, name) for name in _CHANGEABLE})
+
+    def name_institution(self, connection: Connection) -> None:
+        """Give the connection's name to its accounts that have only their institution's code."""
+        statement = update(accounts).where(
+            accounts.c.connection_id == connection.id,
+            accounts.c.institution == connection.institution,
+        )
+        values = {"institution": connection.name, "updated_at": connection.updated_at}
+        self._connection.execute(statement.values(values))
 
     def move(self, account_id: AccountId, connection_id: ConnectionId, at: datetime) -> None:
         """Hand the account over to another connection."""

@@ -1,5 +1,6 @@
 """The statements on balance snapshots."""
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -8,10 +9,15 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
+    DateTime,
     ScalarSelect,
     Select,
+    TableValuedAlias,
     and_,
+    cast,
+    column,
     exists,
     func,
     literal,
@@ -24,12 +30,18 @@ from dashtam.database.column_types import Instant
 from dashtam.database.history.accounts import ACCOUNTS, account_from_row
 from dashtam.database.history.bulk_insert import insert_links
 from dashtam.database.repository import AnyRow, Repository
-from dashtam.database.tables import accounts, balance_snapshots, retractions
+from dashtam.database.tables import (
+    account_heads,
+    accounts,
+    balance_snapshots,
+    retractions,
+    unfinished_imports,
+)
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot, SnapshotId
 from dashtam.domain.history.hash_chain import Link, Record
 from dashtam.domain.money import Currency, Money
-from dashtam.domain.period import ALL_TIME, MIN_INSTANT, Period
+from dashtam.domain.period import ALL_TIME, MIN_INSTANT, Period, Precision
 from dashtam.domain.statement import Reading
 from dashtam.domain.sync import SnapshotSource, SyncId
 from dashtam.domain.user import UserId
@@ -40,15 +52,19 @@ _OLDEST_FIRST = (_s.captured_at, _s.sequence)
 _NEWEST_FIRST = (_s.captured_at.desc(), _s.sequence.desc())
 
 _AMOUNTS = (_s.balance, _s.available_balance, _s.holdings_value, _s.cash_value)
-_READING = (_s.captured_at, *_AMOUNTS, _s.as_of)
+_READING = (_s.captured_at, _s.precision, *_AMOUNTS, _s.as_of)
 
 # The sign belongs to the account: ``Account`` says how it applies.
 _SNAPSHOT = (
     accounts.c.balance_sign,
     *(_s.id, _s.account_id, *_AMOUNTS, _s.currency, _s.source, _s.captured_at, _s.created_at),
+    *(_s.sync_id, _s.basis, _s.precision, _s.as_of),
 )
 
-_NOT_RETRACTED = ~exists().where(retractions.c.sync_id == _s.sync_id)
+_COUNTS = and_(
+    ~exists().where(retractions.c.sync_id == _s.sync_id),
+    ~exists().where(unfinished_imports.c.sync_id == _s.sync_id),
+)
 
 _BATCH = 1_000
 _RANGES = 100
@@ -74,11 +90,15 @@ class LatestBalance:
 
 @dataclass(frozen=True, slots=True)
 class RecordedSpan:
-    """An account, and when the first and the last of its snapshots were captured."""
+    """An account, and when the first and the last of its snapshots were captured.
+
+    ``recorded`` is the number of its snapshots, with the retracted ones.
+    """
 
     account: Account
     first_at: datetime
     last_at: datetime
+    recorded: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +126,8 @@ class RecordedReading:
 class BalanceSnapshots(Repository):
     """The statements on ``balance_snapshots``.
 
-    Only ``links`` and ``find_sync_id`` find retracted snapshots.
+    Only ``links`` and ``find_sync_id`` find snapshots that do not count: the retracted ones, and
+    those of an import that is not complete.
     """
 
     def latest(self, user_id: UserId) -> Sequence[LatestBalance]:
@@ -131,7 +152,7 @@ class BalanceSnapshots(Repository):
         second = _captured_at(accounts.c.id, _NEWEST_FIRST, offset=1)
         first = _captured_at(accounts.c.id, _NEWEST_FIRST)
         statement = _select_snapshots(
-            condition, _NOT_RETRACTED, _s.captured_at >= func.coalesce(second, first)
+            condition, _COUNTS, _s.captured_at >= func.coalesce(second, first)
         ).order_by(_s.account_id, *_OLDEST_FIRST)
         found: dict[AccountId, list[BalanceSnapshot]] = {}
         for row in self._connection.execute(statement):
@@ -205,7 +226,7 @@ class BalanceSnapshots(Repository):
         Unlike ``stream`` this keeps no cursor open: the same transaction writes between batches.
         """
         statement = (
-            _select_snapshots(_s.account_id == account_id, _NOT_RETRACTED)
+            _select_snapshots(_s.account_id == account_id, _COUNTS)
             .add_columns(_s.sequence)
             .order_by(*_OLDEST_FIRST)
             .limit(_BATCH)
@@ -223,7 +244,7 @@ class BalanceSnapshots(Repository):
         for first in range(0, len(ranges), _RANGES):
             batch = range(first, min(first + _RANGES, len(ranges)))
             rows = self._connection.execute(
-                _select_snapshots(or_(*(_is_in(ranges[at]) for at in batch)), _NOT_RETRACTED)
+                _select_snapshots(or_(*(_is_in(ranges[at]) for at in batch)), _COUNTS)
                 .add_columns(_s.sequence)
                 .order_by(_s.account_id, *_OLDEST_FIRST)
             )
@@ -235,15 +256,18 @@ class BalanceSnapshots(Repository):
         return found
 
     def readings_at(
-        self, places: Collection[tuple[AccountId, datetime]]
+        self, places: Collection[tuple[AccountId, datetime]], sync_id: SyncId
     ) -> dict[tuple[AccountId, datetime], RecordedReading]:
-        """Return the newest reading of each account and instant that has any; maybe of others."""
+        """Return the newest reading of each account and instant that has any; maybe of others.
+
+        Those of this sync are among them, even if they do not count yet.
+        """
         if not places:
             return {}
         account_ids, instants = ({place[at] for place in places} for at in (0, 1))
         statement = (
             select(*_READING, _s.account_id, _s.sync_id)
-            .where(_s.account_id.in_(account_ids), _NOT_RETRACTED)
+            .where(_s.account_id.in_(account_ids), or_(_s.sync_id == sync_id, _COUNTS))
             .order_by(_s.account_id, *_OLDEST_FIRST)
         )
         # Most files are in order of time, so that their range has about as many readings as
@@ -261,7 +285,7 @@ class BalanceSnapshots(Repository):
 
     def with_any(self, account_ids: Collection[AccountId]) -> set[AccountId]:
         """Return those of the accounts that have a snapshot."""
-        is_any = exists().where(_s.account_id == accounts.c.id, _NOT_RETRACTED)
+        is_any = exists().where(_s.account_id == accounts.c.id, _COUNTS)
         statement = select(accounts.c.id).where(accounts.c.id.in_(account_ids), is_any)
         return set(self._connection.scalars(statement))
 
@@ -269,16 +293,17 @@ class BalanceSnapshots(Repository):
         """Return each of the user's accounts that has a snapshot, in no order."""
         first = _captured_at(accounts.c.id, _OLDEST_FIRST).label("first_at")
         last = _captured_at(accounts.c.id, _NEWEST_FIRST).label("last_at")
-        statement = ACCOUNTS.add_columns(first, last).where(accounts.c.user_id == user_id)
+        statement = ACCOUNTS.add_columns(first, last, account_heads.c.chain_length)
+        statement = statement.where(accounts.c.user_id == user_id)
         return [
-            RecordedSpan(account_from_row(row), row.first_at, row.last_at)
+            RecordedSpan(account_from_row(row), row.first_at, row.last_at, row.chain_length)
             for row in self._connection.execute(statement)
             if row.first_at is not None
         ]
 
     def balances(
         self, account: Account, since: datetime, until: datetime | None
-    ) -> Iterator[tuple[datetime, Decimal]]:
+    ) -> Iterator[tuple[datetime, Precision, Decimal]]:
         """Yield instants and balances, oldest first, from the last balance before ``since`` on.
 
         ``until`` is included; None reads to the last balance.
@@ -286,14 +311,44 @@ class BalanceSnapshots(Repository):
         before = _captured_at(account.id, _NEWEST_FIRST, _s.captured_at < since)
         start = func.coalesce(before, literal(since, Instant))
         statement = (
-            select(_s.captured_at, _s.balance)
-            .where(_s.account_id == account.id, _NOT_RETRACTED, _s.captured_at >= start)
+            select(_s.captured_at, _s.precision, _s.balance)
+            .where(_s.account_id == account.id, _COUNTS, _s.captured_at >= start)
             .order_by(*_OLDEST_FIRST)
         )
         if until is not None:
             statement = statement.where(_s.captured_at <= until)
-        for captured_at, balance in self._stream_rows(statement):
-            yield captured_at, balance if account.balance_sign == 1 else balance.copy_negate()
+        for captured_at, precision, balance in self._stream_rows(statement):
+            signed = balance if account.balance_sign == 1 else balance.copy_negate()
+            yield captured_at, precision, signed
+
+    def balances_at(
+        self, account: Account, instants: Sequence[datetime]
+    ) -> Iterator[tuple[datetime, Decimal]]:
+        """Yield the last balance at each instant, with its own; nothing where there is none yet."""
+        points = self._each(instants)
+        at = points.c.value
+        captured_at, balance = (
+            select(column)
+            .where(_s.account_id == account.id, _COUNTS, _s.captured_at <= at)
+            .order_by(*_NEWEST_FIRST)
+            .limit(1)
+            .correlate(points)
+            .scalar_subquery()
+            for column in (_s.captured_at, _s.balance)
+        )
+        statement = select(captured_at, balance).select_from(points).order_by(at)
+        for instant, amount in self._stream_rows(statement):
+            if instant is not None:
+                yield instant, amount if account.balance_sign == 1 else amount.copy_negate()
+
+    def _each(self, instants: Sequence[datetime]) -> TableValuedAlias:
+        """Return a table of these instants, in its column ``value``."""
+        if self._connection.dialect.name == "sqlite":
+            to_stored, _ = Instant.conversions(self._connection.dialect)
+            stored = json.dumps([to_stored(instant) for instant in instants])
+            return func.json_each(stored).table_valued(column("value", Instant))
+        array = cast(list(instants), ARRAY(DateTime(timezone=True)))
+        return func.unnest(array).table_valued(column("value", Instant)).render_derived()
 
     def find_sync_id(self, account_id: AccountId, snapshot_id: SnapshotId) -> SyncId | None:
         """Return the sync that recorded a snapshot of the account, also a retracted one.
@@ -313,6 +368,7 @@ class BalanceSnapshots(Repository):
                 sequence=row.sequence,
                 sync_id=row.sync_id,
                 source=row.source,
+                basis=row.basis,
                 currency=Currency.of(row.currency),
                 reading=_reading_from_row(row),
                 created_at=row.created_at,
@@ -333,7 +389,7 @@ def _is_in(bounds: SnapshotRange) -> ColumnElement[bool]:
 def _conditions(
     source: SnapshotSource | None, period: Period | None = None
 ) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [_NOT_RETRACTED]
+    conditions: list[ColumnElement[bool]] = [_COUNTS]
     if period is not None:
         conditions.append(_s.captured_at.between(period.start, period.end))
     if source is not None:
@@ -355,7 +411,7 @@ def _captured_at(
     """Select the instant of the snapshot at this offset of the account's, in this order."""
     return (
         select(_s.captured_at)
-        .where(_s.account_id == account_id, _NOT_RETRACTED, *conditions)
+        .where(_s.account_id == account_id, _COUNTS, *conditions)
         .order_by(*order)
         .limit(1)
         .offset(offset)
@@ -373,6 +429,7 @@ def _reading_from_row(row: AnyRow) -> Reading:
         holdings_value=row.holdings_value,
         cash_value=row.cash_value,
         as_of=row.as_of,
+        precision=row.precision,
     )
 
 
@@ -389,6 +446,10 @@ def _snapshot_from_row(row: AnyRow) -> BalanceSnapshot:
         source=row.source,
         captured_at=row.captured_at,
         created_at=row.created_at,
+        sync_id=row.sync_id,
+        basis=row.basis,
+        precision=row.precision,
+        as_of=row.as_of,
     )
 
 

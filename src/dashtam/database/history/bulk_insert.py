@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from dashtam.database.column_types import SOURCE_CODES
+from dashtam.database.column_types import BASIS_CODES, PRECISION_CODES, SOURCE_CODES
 from dashtam.database.tables import balance_snapshots
 from dashtam.domain.history.hash_chain import Link
 from dashtam.domain.money import to_digits
@@ -25,6 +25,8 @@ _ARRAY_TYPES: Final = {
     "id": "uuid[]",
     "sync_id": "uuid[]",
     "source": "smallint[]",
+    "basis": "smallint[]",
+    "precision": "smallint[]",
     "currency": "text[]",
     "balance": "numeric[]",
     "available_balance": "numeric[]",
@@ -71,6 +73,8 @@ def _row_of(
         convert_id(record.id),
         convert_id(record.sync_id),
         SOURCE_CODES[record.source],
+        BASIS_CODES[record.basis],
+        PRECISION_CODES[reading.precision],
         record.currency.code,
         to_digits(reading.balance),
         None if reading.available_balance is None else to_digits(reading.available_balance),

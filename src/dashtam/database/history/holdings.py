@@ -1,13 +1,12 @@
 """The statements on holdings."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 
 from sqlalchemy import delete, insert, select
 from uuid_utils.compat import uuid7
 
 from dashtam.database.pagination import ListPage, PageRequest
-from dashtam.database.repository import AnyRow, Repository, from_row
+from dashtam.database.repository import AnyRow, Repository, from_row, to_row
 from dashtam.database.tables import accounts, holdings
 from dashtam.domain.account import AccountId
 from dashtam.domain.history.holding import Holding
@@ -37,7 +36,7 @@ class Holdings(Repository):
         statement = delete(holdings).where(holdings.c.account_id.in_(positions))
         self._connection.execute(statement)
         rows = [
-            asdict(position)
+            to_row(position)
             | {"id": uuid7(), "account_id": account_id, "currency": position.currency.code}
             for account_id, of_account in positions.items()
             for position in of_account

@@ -71,6 +71,50 @@ def split_chunk(chunk: Chunk, *, is_last: bool = True) -> Iterator[Chunk]:
         chunk = Chunk(snapshots[cut - 1].at, snapshots[cut:])
 
 
+class ChunkDraft:
+    """All chunks of one account, before they are stored: as ``split_chunk`` cuts them.
+
+    ``count`` is the number of snapshots, ``until`` the instant of the last one.
+    """
+
+    def __init__(self, account_id: AccountId, chunk_format: ChunkFormat) -> None:
+        self.count = 0
+        self.until: datetime | None = None
+        self._account_id = account_id
+        self._format = chunk_format
+        self._rows: list[dict[str, object]] = []
+        self._after_at: datetime | None = None
+        self._last: list[RenderedSnapshot] = []
+        self._newest: Money | None = None
+
+    def record(self, snapshots: Iterable[BalanceSnapshot]) -> bool:
+        """Add snapshots in order of capture; False where one is earlier than the one before."""
+        for snapshot in snapshots:
+            at = snapshot.captured_at
+            if self.until is not None and at < self.until:
+                return False
+            if len(self._last) >= CHUNK_SIZE and at != self.until:
+                self._rows.append(self._last_row())
+                self._after_at, self._last = self.until, []
+            self._last.append(render_snapshot(self._format, self._newest, snapshot))
+            self._newest, self.until = snapshot.balance, at
+            self.count += 1
+        return True
+
+    def rows(self) -> list[dict[str, object]]:
+        """Return the rows of ``history_chunks``."""
+        return [*self._rows, self._last_row()] if self._last else []
+
+    def latest(self) -> bytes | None:
+        """Return the newest snapshot, sealed; None where there is none."""
+        if not self._last:
+            return None
+        return self._format.seal_latest(self._last[-1].content[:-1], self._account_id)
+
+    def _last_row(self) -> dict[str, object]:
+        return Chunk(self._after_at, self._last).row_of(self._account_id, self._format)
+
+
 def render_after(
     chunk_format: ChunkFormat, after_at: datetime | None, snapshots: Iterable[BalanceSnapshot]
 ) -> Iterator[RenderedSnapshot]:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sqlalchemy import URL, Dialect, Engine, Select
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
-from structlog import get_logger
 
 from dashtam.database.engine import sqlite_path
+from dashtam.log import log
 
 if TYPE_CHECKING:
     import asyncpg
@@ -30,8 +30,6 @@ _CLOSE_TIMEOUT_S: Final = 2.0
 _CACHE_KIB: Final = 32 * 1024
 # After a failure every read is a miss for this long, so that one request alone waits for a timeout.
 _PAUSE_S: Final = 1.0
-
-_log = get_logger()
 
 
 class CacheMissError(Exception):
@@ -225,5 +223,5 @@ class PostgresqlDriver:
 
 
 def _unavailable(error: Exception) -> CacheMissError:
-    _log.warning("history_cache_unavailable", error=type(error).__name__)
+    log.warning("history_cache_unavailable", error=type(error).__name__)
     return CacheMissError()

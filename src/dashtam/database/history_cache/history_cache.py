@@ -22,7 +22,6 @@ from sqlalchemy import (
     or_,
     select,
 )
-from structlog import get_logger
 
 from dashtam.database.column_types import Id, Instant
 from dashtam.database.history_cache.chunk_format import (
@@ -45,6 +44,7 @@ from dashtam.database.tables import (
 from dashtam.domain.account import AccountId
 from dashtam.domain.period import Period, to_microseconds
 from dashtam.domain.user import ApiTokenId, SessionId, UserId
+from dashtam.log import log
 
 MAX_CHUNKS: Final = 160
 """The most chunks that one request reads: on SQLite they are read in the event loop."""
@@ -52,7 +52,6 @@ MAX_CHUNKS: Final = 160
 _a = accounts.c
 _c = history_chunks.c
 _h = account_heads.c
-_log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +220,9 @@ class HistoryCache:
     def _unusable(self, account_id: UUID, error: DamagedError | ForgedError) -> CacheMissError:
         if isinstance(error, ForgedError):
             # It is evidence: `dashtam db verify` reports it, and nothing writes over it.
-            _log.error("history_chunks_forged", account_id=str(account_id))
+            log.error("history_chunks_forged", account_id=str(account_id))
         else:
-            _log.warning("history_chunks_damaged", account_id=str(account_id))
+            log.warning("history_chunks_damaged", account_id=str(account_id))
             self._rebuild(account_id)
         return CacheMissError()
 

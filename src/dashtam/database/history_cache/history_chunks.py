@@ -1,16 +1,16 @@
 """Writes the chunks of history that ``history_cache`` reads."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
+from functools import partial
 from itertools import chain, islice
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
-from structlog import get_logger
 
 from dashtam.database.history.account_heads import AccountHead, AccountHeads
 from dashtam.database.history.balance_snapshots import BalanceSnapshots, SnapshotRange
@@ -23,6 +23,7 @@ from dashtam.database.history_cache.chunk_format import (
 from dashtam.database.history_cache.chunk_rows import (
     CHUNK_SIZE,
     Chunk,
+    ChunkDraft,
     RenderedSnapshot,
     place_of,
     render_after,
@@ -35,12 +36,15 @@ from dashtam.domain.account import Account, AccountId
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot
 from dashtam.domain.money import Money
 from dashtam.domain.period import MIN_INSTANT
+from dashtam.log import log
 
 # The snapshots that one account collects before its chunks are written.
 _MOST_PENDING: Final = 64 * CHUNK_SIZE
 
+# The chunks of a longer history are written again after the transaction that changes it.
+_MOST_REBUILT: Final = 2_000
+
 _c = history_chunks.c
-_log = get_logger()
 
 
 class CacheState(Enum):
@@ -67,10 +71,23 @@ class _Pending:
     appended: list[RenderedSnapshot] = field(default_factory=list)
     inserted: set[datetime] = field(default_factory=set)
     is_rebuilt: bool = False
+    is_dropped: bool = False
 
     def is_usable(self) -> bool:
         """Tell whether the stored chunks can be continued."""
         return not (self.is_rebuilt or self.head.is_distrusted)
+
+
+@dataclass(frozen=True, slots=True)
+class RebuiltHistory:
+    """The chunks of an account as they follow from its snapshots, while it had this head.
+
+    Without a draft they are deleted.
+    """
+
+    account: Account
+    head: AccountHead
+    draft: ChunkDraft | None
 
 
 class HistoryChunks:
@@ -78,7 +95,8 @@ class HistoryChunks:
 
     Changes are collected, and written for all accounts together by ``flush`` before the commit.
     A value that was not written with the key is evidence: it stays as it is, and the account's
-    cache is distrusted from then on.
+    cache is distrusted from then on. ``dropped`` are the accounts whose chunks were deleted, and
+    are to be written again after the commit, each with its number of snapshots.
     """
 
     def __init__(
@@ -89,6 +107,7 @@ class HistoryChunks:
         self._snapshots = BalanceSnapshots(connection)
         self._format = chunk_format
         self._pending: dict[AccountId, _Pending] = {}
+        self.dropped: dict[AccountId, int] = {}
 
     def record(self, account: Account, snapshots: Sequence[BalanceSnapshot]) -> None:
         """Add new snapshots of an account, in order of recording; its head has them already."""
@@ -116,9 +135,49 @@ class HistoryChunks:
         if len(pending.appended) >= _MOST_PENDING:
             self._append(self._format, [pending])
 
-    def rebuild(self, account: Account) -> None:
-        """Have all chunks of the account written again from its snapshots."""
-        self._pending_of(account).is_rebuilt = True
+    def rebuild(self, account: Account, *, later: bool = False) -> None:
+        """Have all chunks of the account written again from its snapshots.
+
+        If it has many, or ``later``, they are deleted now and written after the commit.
+        """
+        pending = self._pending_of(account)
+        pending.is_rebuilt = True
+        pending.is_dropped |= later
+
+    def draft(self, account: Account) -> ChunkDraft | None:
+        """Return a draft of the account's chunks, None where no chunks are written."""
+        return None if self._format is None else ChunkDraft(account.id, self._format)
+
+    def adopt(self, drafts: Mapping[AccountId, ChunkDraft], accounts: Collection[Account]) -> None:
+        """Store the drafts of accounts that had no history; have the chunks of others rebuilt."""
+        heads = self._heads.lock(accounts)
+        adopted = []
+        for account in accounts:
+            draft, head = drafts.get(account.id), heads[account.id]
+            if draft is None or draft.count != head.chain_length or head.is_distrusted:
+                self.rebuild(account, later=True)
+            else:
+                adopted.append(RebuiltHistory(account, head, draft))
+        self._replace_all(adopted, heads)
+
+    def prepare(self, accounts: Collection[Account]) -> list[RebuiltHistory]:
+        """Return the chunks of accounts, without those whose cache is distrusted; lock nothing."""
+        if self._format is None:
+            return []
+        heads = self._heads.get(accounts)
+        return [
+            self._rebuilt(self._format, account, heads[account.id])
+            for account in accounts
+            if account.id in heads and not heads[account.id].is_distrusted
+        ]
+
+    def store(self, rebuilt: Collection[RebuiltHistory]) -> list[AccountId]:
+        """Replace the chunks of accounts; return those whose history has changed meanwhile."""
+        heads = self._heads.lock([one.account for one in rebuilt])
+        fitting = [one for one in rebuilt if _state(heads[one.account.id]) == _state(one.head)]
+        self._replace_all(fitting, heads)
+        stored = {one.account.id for one in fitting}
+        return [one.account.id for one in rebuilt if one.account.id not in stored]
 
     def accept(self, account: Account) -> None:
         """Trust the account's cache again, and have it written again from its snapshots."""
@@ -137,20 +196,19 @@ class HistoryChunks:
             return
         self._append(self._format, [one for one in pending if one.appended])
         self._insert(self._format, [one for one in pending if one.inserted])
-        for one in pending:
-            if one.is_rebuilt and not one.head.is_distrusted:
-                self._rebuild(self._format, one)
+        self._drop_or_rebuild(self._format, [one for one in pending if one.is_rebuilt])
 
     def forget(self) -> None:
         """Forget the changes: they were rolled back."""
         self._pending.clear()
+        self.dropped.clear()
 
     def compare(self, head: AccountHead) -> CacheState:
         """Compare an account's chunks with those that a rebuild would write."""
         account_id = head.account_id
         if self._format is None:
             return CacheState.SOUND
-        if head.is_distrusted or self._is_forged(self._format, head):
+        if head.is_distrusted or self._forged(self._format, [head]):
             return CacheState.FORGED
         rendered = self._render_all(self._format, account_id)
         until, newest = None, b""
@@ -254,19 +312,50 @@ class HistoryChunks:
                 one.head.latest = chunk_format.seal_latest(latest, one.account.id)
         self._replace(deleted, rows)
 
-    def _rebuild(self, chunk_format: ChunkFormat, pending: _Pending) -> None:
-        """Write all chunks of an account from its snapshots, unless there is evidence to keep."""
-        account_id, head = pending.account.id, pending.head
-        if self._is_forged(chunk_format, head):
-            self._distrust(head)
-            return
-        self._delete_all(account_id)
-        head.chunked_until = head.latest = None
-        rendered = self._render_all(chunk_format, account_id)
-        while part := list(islice(rendered, _MOST_PENDING)):
-            again = _Pending(pending.account, head, head.chunked_until, appended=part)
-            head.chunked_until = part[-1].at
-            self._append(chunk_format, [again])
+    def _drop_or_rebuild(self, chunk_format: ChunkFormat, pending: Collection[_Pending]) -> None:
+        """Delete all chunks of the accounts, unless there is evidence to keep.
+
+        Those of short histories are written again.
+        """
+        heads = {one.account.id: one.head for one in pending if not one.head.is_distrusted}
+        forged = self._forged(chunk_format, heads.values())
+        for head in heads.values():
+            if head.account_id in forged:
+                self._distrust(head)
+        usable = [one for one in pending if not one.head.is_distrusted]
+        short = []
+        for one in usable:
+            if one.is_dropped or one.head.chain_length > _MOST_REBUILT:
+                one.head.cache_drops += 1
+                self.dropped[one.account.id] = one.head.chain_length
+                short.append(RebuiltHistory(one.account, one.head, None))
+            else:
+                short.append(self._rebuilt(chunk_format, one.account, one.head))
+        self._replace_all(short, heads)
+
+    def _rebuilt(
+        self, chunk_format: ChunkFormat, account: Account, head: AccountHead
+    ) -> RebuiltHistory:
+        draft = ChunkDraft(account.id, chunk_format)
+        draft.record(self._snapshots.since(account.id, MIN_INSTANT))
+        return RebuiltHistory(account, head, draft)
+
+    def _replace_all(
+        self, rebuilt: Collection[RebuiltHistory], heads: Mapping[AccountId, AccountHead]
+    ) -> None:
+        account_ids = [one.account.id for one in rebuilt]
+        if account_ids:
+            is_any = _c.account_id.in_(account_ids)
+            self._connection.execute(delete(history_chunks).where(is_any))
+        drafts = {one.account.id: one.draft for one in rebuilt}
+        rows = [row for draft in drafts.values() if draft is not None for row in draft.rows()]
+        if rows:
+            self._connection.execute(insert(history_chunks), rows)
+        for account_id, draft in drafts.items():
+            head = heads[account_id]
+            head.chunked_until = head.latest = None
+            if draft is not None:
+                head.chunked_until, head.latest = draft.until, draft.latest()
 
     def _last_chunks(self, pending: Iterable[_Pending]) -> dict[AccountId, AnyRow]:
         until = {one.account.id: one.written_until for one in pending}
@@ -316,18 +405,29 @@ class HistoryChunks:
         statement = select(history_chunks).where(_c.account_id == account_id)
         return self._connection.execute(statement.order_by(_c.last_at)).all()
 
-    def _is_forged(self, chunk_format: ChunkFormat, head: AccountHead) -> bool:
-        """Tell whether any of the account's cache was not written with the key."""
-        try:
-            for row in self._all_chunks(head.account_id):
-                with suppress(DamagedError):
-                    self._open(chunk_format, row)
-            if head.latest is not None:
-                with suppress(DamagedError):
-                    chunk_format.open_latest(head.latest, head.account_id)
-        except ForgedError:
-            return True
-        return False
+    def _forged(self, chunk_format: ChunkFormat, heads: Collection[AccountHead]) -> set[AccountId]:
+        """Return the accounts of which any cached value was not written with the key."""
+
+        def is_forged(open_value: Callable[[], object]) -> bool:
+            try:
+                open_value()
+            except DamagedError:
+                return False
+            except ForgedError:
+                return True
+            return False
+
+        forged = {
+            head.account_id
+            for head in heads
+            if head.latest is not None
+            and is_forged(partial(chunk_format.open_latest, head.latest, head.account_id))
+        }
+        of_these = _c.account_id.in_([head.account_id for head in heads])
+        for row in self._connection.execute(select(history_chunks).where(of_these)):
+            if is_forged(partial(self._open, chunk_format, row)):
+                forged.add(row.account_id)
+        return forged
 
     def _open(self, chunk_format: ChunkFormat, row: AnyRow) -> Segment:
         place = place_of(row.account_id, row.after_at, row.last_at, row.snapshots)
@@ -354,8 +454,13 @@ class HistoryChunks:
             self._distrust(pending.head)
 
     def _distrust(self, head: AccountHead) -> None:
-        _log.error("history_chunks_forged", account_id=str(head.account_id))
+        log.error("history_chunks_forged", account_id=str(head.account_id))
         head.is_distrusted = True
+
+
+def _state(head: AccountHead) -> tuple[object, ...]:
+    """Return what changes with the account's snapshots and chunks."""
+    return head.chain, head.cache_drops, head.chunked_until, head.is_distrusted
 
 
 _EXTEND: Final[Any] = (

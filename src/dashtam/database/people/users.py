@@ -29,7 +29,7 @@ from dashtam.database.tables import (
 from dashtam.domain.errors import Unauthorized
 from dashtam.domain.user import Erasure, User, UserId, email_key
 
-_USER = select(users.c.id, users.c.email, users.c.created_at)
+_USER = select(users.c.id, users.c.email, users.c.created_at, users.c.time_zone)
 
 
 class Users(Repository):
@@ -87,6 +87,11 @@ class Users(Repository):
             lock = int.from_bytes(user_id.bytes[8:], signed=True)
             self._connection.execute(select(func.pg_advisory_xact_lock(lock)))
         self.block_erasure(user_id)
+
+    def set_time_zone(self, user_id: UserId, name: str | None, now: datetime) -> None:
+        """Store the zone of the user's days."""
+        statement = update(users).where(users.c.id == user_id)
+        self._connection.execute(statement.values(time_zone=name, updated_at=now))
 
     def add(self, user: User, password_hash: str) -> bool:
         """Insert a user; False if the e-mail is taken."""

@@ -1,14 +1,14 @@
 """The statements on connections."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, case, delete, exists, insert, or_, select, update
 
 from dashtam.database.pagination import ListPage, PageRequest
-from dashtam.database.repository import AnyRow, Repository, from_row
+from dashtam.database.repository import AnyRow, Repository, from_row, to_row
 from dashtam.database.tables import connections, syncs
 from dashtam.domain.connection import Connection, ConnectionId, ConnectionState, ProviderKind
 from dashtam.domain.user import UserId
@@ -58,7 +58,7 @@ class Connections(Repository):
 
     def add(self, connection: Connection) -> None:
         """Insert a connection."""
-        self._connection.execute(insert(connections), asdict(connection))
+        self._connection.execute(insert(connections), to_row(connection))
 
     def lock(self, connection_id: ConnectionId) -> LiveConnection | None:
         """Return the connection, and lock it until the commit."""

@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, and_, func, insert, select, update
+from sqlalchemy import Select, and_, delete, func, insert, select, update
 
 from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.repository import AnyRow, Repository, from_row
-from dashtam.database.tables import balance_snapshots, retractions, syncs
+from dashtam.database.tables import balance_snapshots, retractions, syncs, unfinished_imports
 from dashtam.domain.account import AccountId
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.sync import AccountOutcome, SnapshotSource, Sync, SyncId, SyncKind, SyncState
@@ -19,14 +19,14 @@ _SYNC = select(syncs, retractions.c.retracted_at).outerjoin(
     retractions, retractions.c.sync_id == syncs.c.id
 )
 
-_IS_RUNNING = and_(syncs.c.state == SyncState.RUNNING, syncs.c.kind == SyncKind.LIVE)
+_IS_RUNNING = syncs.c.state == SyncState.RUNNING
 _IS_SUCCESS = and_(
     syncs.c.kind == SyncKind.LIVE, syncs.c.state.in_([SyncState.SUCCEEDED, SyncState.PARTIAL])
 )
 
 
 class Syncs(Repository):
-    """The statements on ``syncs`` and ``retractions``."""
+    """The statements on ``syncs``, ``unfinished_imports`` and ``retractions``."""
 
     def get(self, sync_id: SyncId) -> Sync | None:
         """Return the sync of any user."""
@@ -54,11 +54,12 @@ class Syncs(Repository):
 
     def find_running(self, connection_id: ConnectionId) -> Sync | None:
         """Return the connection's live sync that has not ended, also one with an expired lease."""
-        statement = _SYNC.where(syncs.c.connection_id == connection_id, _IS_RUNNING)
+        is_live = syncs.c.kind == SyncKind.LIVE
+        statement = _SYNC.where(syncs.c.connection_id == connection_id, _IS_RUNNING, is_live)
         return self._fetch_one(statement, _sync_from_row)
 
     def expired(self, now: datetime, limit: int) -> Sequence[Sync]:
-        """Return running live syncs with an expired lease."""
+        """Return running syncs with an expired lease."""
         statement = _SYNC.where(_IS_RUNNING, syncs.c.lease_until <= now)
         rows = self._connection.execute(statement.order_by(syncs.c.connection_id).limit(limit))
         return [_sync_from_row(row) for row in rows]
@@ -78,6 +79,15 @@ class Syncs(Repository):
         )
         return renewed.rowcount == 1
 
+    def keep_running(self, sync: Sync, now: datetime) -> bool:
+        """Store a running import's lease and counts; False if it expired or has ended."""
+        stored = self._connection.execute(
+            update(syncs)
+            .where(syncs.c.id == sync.id, _IS_RUNNING, syncs.c.lease_until > now)
+            .values(lease_until=sync.lease_until, recorded=sync.recorded, skipped=sync.skipped)
+        )
+        return stored.rowcount == 1
+
     def last_success_at(
         self, connection_id: ConnectionId, source: SnapshotSource, account_id: AccountId | None
     ) -> datetime | None:
@@ -94,6 +104,24 @@ class Syncs(Repository):
         )
         finished_at: datetime | None = self._connection.scalar(statement.limit(1))
         return finished_at
+
+    def hide(self, sync: Sync) -> None:
+        """Let none of the import's snapshots count until it is complete."""
+        row = {"sync_id": sync.id, "user_id": sync.user_id}
+        self._connection.execute(insert(unfinished_imports), row)
+
+    def reveal(self, sync_id: SyncId) -> None:
+        """Let the import's snapshots count."""
+        is_it = unfinished_imports.c.sync_id == sync_id
+        self._connection.execute(delete(unfinished_imports).where(is_it))
+
+    def find_unfinished(self, user_id: UserId) -> Sync | None:
+        """Return the user's import that is not complete."""
+        is_it = unfinished_imports.c.sync_id == syncs.c.id
+        statement = _SYNC.join(unfinished_imports, is_it)
+        return self._fetch_one(
+            statement.where(unfinished_imports.c.user_id == user_id), _sync_from_row
+        )
 
     def retract(self, sync: Sync, at: datetime) -> None:
         """Append a retraction of the sync."""

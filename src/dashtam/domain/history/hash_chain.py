@@ -8,7 +8,7 @@ from hashlib import sha256
 from operator import attrgetter
 
 from dashtam.domain.account import AccountId
-from dashtam.domain.history.balance_snapshot import BalanceSnapshot, SnapshotId
+from dashtam.domain.history.balance_snapshot import BalanceSnapshot, Basis, SnapshotId
 from dashtam.domain.money import Currency, Money
 from dashtam.domain.period import to_microseconds
 from dashtam.domain.statement import Reading
@@ -21,7 +21,7 @@ GENESIS = bytes(32)
 _MAX_ENDS = 16
 
 # The fields that the records of one sync have in common, so that they are formatted once.
-_SHARED = attrgetter("account_id", "sync_id", "source", "currency", "created_at")
+_SHARED = attrgetter("account_id", "sync_id", "source", "basis", "currency", "created_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class Record:
     sequence: int
     sync_id: SyncId
     source: SnapshotSource
+    basis: Basis
     currency: Currency
     reading: Reading
     created_at: datetime
@@ -58,6 +59,10 @@ class Record:
             source=self.source,
             captured_at=reading.captured_at,
             created_at=self.created_at,
+            sync_id=self.sync_id,
+            basis=self.basis,
+            precision=reading.precision,
+            as_of=reading.as_of,
         )
 
 
@@ -119,7 +124,7 @@ def find_breaks(chain: Chain, links: Iterable[Link]) -> Iterator[int]:
 
 
 def _format_shared(record: Record) -> tuple[str, str, str]:
-    sync = f"{record.sync_id.hex}\n{record.source}\n{record.currency.code}"
+    sync = f"{record.sync_id.hex}\n{record.source}\n{record.basis}\n{record.currency.code}"
     return record.account_id.hex, sync, _instant(record.created_at)
 
 
@@ -131,7 +136,7 @@ def _digest(previous: bytes, record: Record, shared: tuple[str, str, str]) -> by
         f"{record.id.hex}\n{account}\n{record.sequence}\n{sync}\n"
         f"{_amount(reading.balance)}\n{_amount(reading.available_balance)}\n"
         f"{_amount(reading.holdings_value)}\n{_amount(reading.cash_value)}\n"
-        f"{_instant(reading.captured_at)}\n{_instant(reading.as_of)}\n{created_at}"
+        f"{_instant(reading.captured_at)}\n{reading.precision}\n{_instant(reading.as_of)}\n{created_at}"
     )
     return sha256(previous + text.encode("ascii")).digest()
 

@@ -1,12 +1,13 @@
 """Reduces a series to the values that a chart of the whole series would show."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import chain, islice
+from operator import itemgetter
 from typing import Generic, TypeVar
 
-from dashtam.domain.period import MAX_INSTANT, Calendar
+from dashtam.domain.period import MAX_INSTANT, MIN_INSTANT, Calendar, Precision
 
 T = TypeVar("T")
 
@@ -16,20 +17,24 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def last_per_interval(
-    values: Iterable[T], calendar: Calendar, instant: Callable[[T], datetime]
-) -> Iterator[T]:
-    """Yield the last value of each interval that has any; the values are in order of time."""
-    last: T | None = None
-    interval_end: datetime | None = None
-    for value in values:
-        at = instant(value)
-        if interval_end is None or at > interval_end:
-            if last is not None:
-                yield last
-            interval_end = calendar.last_instant(at)
-        last = value
-    if last is not None:
-        yield last
+    values: Iterable[T],
+    calendar: Calendar,
+    instant: Callable[[T], datetime],
+    precision: Callable[[T], Precision],
+) -> list[T]:
+    """Return the last value of each interval that has any, in the order of the values.
+
+    The values are in order of time. A day's value belongs to the interval of its day, so that it
+    can follow values of the next interval.
+    """
+    last: dict[datetime, tuple[int, T]] = {}
+    begin, end = MAX_INSTANT, MIN_INSTANT
+    for index, value in enumerate(values):
+        at = calendar.place(instant(value), precision(value))
+        if not begin <= at <= end:
+            begin, end = at, calendar.last_instant(at)
+        last[end] = index, value
+    return [value for _, value in sorted(last.values(), key=itemgetter(0))]
 
 
 def thin(

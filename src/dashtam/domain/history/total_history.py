@@ -1,18 +1,19 @@
 """Balances at the end of each interval, of one account and of several together."""
 
-from collections import defaultdict
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from itertools import chain, repeat
+from itertools import pairwise
 from operator import attrgetter
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from dashtam.domain.account import AccountId
 from dashtam.domain.history.thinning import thin
 from dashtam.domain.money import EXACT, Currency, Money
-from dashtam.domain.period import MAX_INSTANT
+from dashtam.domain.period import MIN_INSTANT
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,9 @@ P = TypeVar("P", TotalPoint, BalancePoint)
 class BalanceSeries:
     """The recorded balances of one account, in its own currency.
 
-    ``balances`` are instants and amounts, oldest first, from the balance on that is carried into
-    the range. The account does not count from ``closed_at`` on; None while it is open.
+    ``balances`` are the instants at which they count (see ``Calendar.place``) and the amounts, in
+    the order of the account's history, from the balance on that is carried into the range. The
+    account does not count from ``closed_at`` on; None while it is open.
     """
 
     balances: Iterable[tuple[datetime, Decimal]]
@@ -73,7 +75,7 @@ class BalanceSeries:
 class TimeGrid:
     """The instants at which balances are sampled: the last instant of each interval, in order.
 
-    A balance captured before ``start`` is a carried one, even in the first interval. The last
+    A balance that counts before ``start`` is a carried one, even in the first interval. The last
     interval takes every later balance.
     """
 
@@ -81,20 +83,80 @@ class TimeGrid:
     ends: Sequence[datetime]
 
 
-@dataclass(slots=True)
+class _Change(NamedTuple):
+    """An account's balance from an interval on, None where it counts no more.
+
+    Intervals are counted from 0.
+    """
+
+    interval: int
+    amount: Decimal | None
+    is_carried: bool
+
+
 class _Total:
-    amount: Decimal = Decimal(0)
-    accounts: int = 0
-    carried: int = 0
+    """A total while accounts are added: how it differs from that of the interval before.
+
+    ``counts`` are those of the accounts. ``exponents`` are those of the amounts that begin to count
+    in an interval, less of those that end: a total has as many digits as the finest amount in it.
+    """
+
+    def __init__(self, intervals: int) -> None:
+        self._amounts = [Decimal(0)] * (intervals + 1)
+        self._counts = [0] * (intervals + 1)
+        self._recorded = [0] * (intervals + 1)
+        self._exponents: defaultdict[int, Counter[int]] = defaultdict(Counter)
+
+    def add(self, changes: Iterable[_Change]) -> None:
+        """Add an account's balances."""
+        before: Decimal | None = None
+        for index, amount, is_carried in changes:
+            change = self._amounts[index]
+            if before is not None:
+                change = EXACT.subtract(change, before)
+            if amount is not None:
+                change = EXACT.add(change, amount)
+                self._recorded[index] += not is_carried
+            self._amounts[index] = change
+            if before is None or amount is None or not before.same_quantum(amount):
+                for one, count in ((before, -1), (amount, 1)):
+                    if one is not None:
+                        self._counts[index] += count
+                        self._exponents[index][_exponent(one)] += count
+            before = amount
+
+    def points(self, ends: Sequence[datetime], currency: Currency) -> Iterator[TotalPoint]:
+        """Yield the total of each interval in which an account counts."""
+        balance, accounts, exponents, digits = Decimal(0), 0, Counter[int](), Decimal(1)
+        for index, at in enumerate(ends):
+            accounts += self._counts[index]
+            if index in self._exponents:
+                exponents.update(self._exponents[index])
+                finest = min((one for one, count in exponents.items() if count), default=0)
+                digits = Decimal((0, (1,), finest))
+            balance = EXACT.add(balance, self._amounts[index])
+            if accounts:
+                balance = EXACT.quantize(balance, digits)
+                carried = accounts - self._recorded[index]
+                yield TotalPoint(at, Money(balance, currency), accounts, carried)
+
+
+def _exponent(amount: Decimal) -> int:
+    exponent = amount.as_tuple().exponent
+    assert isinstance(exponent, int), "a balance is finite"
+    return exponent
 
 
 def sample_balances(
     series: BalanceSeries, grid: TimeGrid, currency: Currency, limit: int | None = None
 ) -> list[BalancePoint]:
     """Return the account's balance at the end of each interval, thinned to ``limit`` points."""
+    changes = [*_iter_changes(series, grid), _Change(len(grid.ends), None, is_carried=True)]
     points = [
-        BalancePoint(grid.ends[index], Money(amount, currency))
-        for index, amount, _ in _sample(series, grid)
+        BalancePoint(grid.ends[index], Money(change.amount, currency))
+        for change, following in pairwise(changes)
+        if change.amount is not None
+        for index in range(change.interval, following.interval)
     ]
     return _thin(points, limit)
 
@@ -106,20 +168,12 @@ def sum_balances(
 
     An account counts with its last balance from its first snapshot to its closing. An interval in
     which no account counts has no point. The series are read one after the other, so that only the
-    sums are in memory. The points are thinned to ``limit``.
+    changes of the total are in memory. The points are thinned to ``limit``.
     """
-    totals: defaultdict[int, _Total] = defaultdict(_Total)
+    total = _Total(len(grid.ends))
     for one in series:
-        for index, amount, is_carried in _sample(one, grid):
-            total = totals[index]
-            total.amount = EXACT.add(total.amount, amount)
-            total.accounts += 1
-            total.carried += is_carried
-    points = [
-        TotalPoint(grid.ends[index], Money(total.amount, currency), total.accounts, total.carried)
-        for index, total in sorted(totals.items())
-    ]
-    return _thin(points, limit)
+        total.add(_iter_changes(one, grid))
+    return _thin(list(total.points(grid.ends, currency)), limit)
 
 
 def _thin(points: list[P], limit: int | None) -> list[P]:
@@ -129,18 +183,27 @@ def _thin(points: list[P], limit: int | None) -> list[P]:
     return thin(points, limit, points[-1].at, instant=attrgetter("at"), amount=amount)
 
 
-def _sample(series: BalanceSeries, grid: TimeGrid) -> Iterator[tuple[int, Decimal, bool]]:
-    """Yield the index of each interval, the balance at its end, and if the balance is carried."""
-    balances = chain(series.balances, repeat((MAX_INSTANT, None)))
-    captured_at, following = next(balances)
-    amount: Decimal | None = None
-    last = len(grid.ends) - 1
-    for index, end in enumerate(grid.ends):
-        if series.closed_at is not None and end >= series.closed_at:
-            return
-        is_carried = True
-        while following is not None and (captured_at <= end or index == last):
-            amount, is_carried = following, captured_at < grid.start
-            captured_at, following = next(balances)
-        if amount is not None:
-            yield index, amount, is_carried
+def _iter_changes(series: BalanceSeries, grid: TimeGrid) -> Iterator[_Change]:
+    """Yield the account's balance of each interval in which it changes, and its closing."""
+    ends, closed_at = grid.ends, series.closed_at
+    stop = len(ends) if closed_at is None else bisect_left(ends, closed_at)
+    # The place in the history and the amount of the last balance of each interval; of those before
+    # the first interval at -1. A day's balance can follow balances of the next interval.
+    last: dict[int, tuple[int, Decimal]] = {}
+    index, begin, end = -1, MIN_INSTANT, grid.start
+    for place, (at, amount) in enumerate(series.balances if stop else ()):
+        if not begin <= at < end:
+            # The last interval takes every later balance.
+            index = -1 if at < grid.start else min(bisect_left(ends, at), len(ends) - 1)
+            begin, end = at, at if index < 0 else ends[index]
+        last[index] = place, amount
+    newest = last.pop(-1, None)
+    if newest is not None and 0 not in last:
+        yield _Change(0, newest[1], is_carried=True)
+    for index in sorted(last):
+        if index >= stop:
+            break
+        newest = last[index] if newest is None else max(newest, last[index])
+        yield _Change(index, newest[1], is_carried=False)
+    if stop < len(ends):
+        yield _Change(stop, None, is_carried=True)

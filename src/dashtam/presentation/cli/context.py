@@ -14,6 +14,7 @@ from dashtam.presentation.cli.installation import InstallationOpener, Installati
 
 if TYPE_CHECKING:  # --help and version do without the modules that this loads
     from dashtam.application.ports import Services
+    from dashtam.database.unit_of_work import Database
 
 EXIT_REFUSED: Final = 1
 EXIT_PARTLY: Final = 3
@@ -37,6 +38,11 @@ class CommandContext:
         installation = self.open_installation(self.settings)
         click.get_current_context().find_root().call_on_close(installation.close)
         return installation
+
+    @property
+    def database(self) -> "Database":
+        """The database; its first use upgrades the schema."""
+        return self.installation.database
 
     @cached_property
     def services(self) -> "Services":
@@ -117,9 +123,22 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A noun of the command line; its commands are the noun's verbs."""
+    """A noun of the command line; its commands are the noun's verbs. Without one, it lists."""
 
     command_class = Command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put ``list`` before the options where no command is named."""
+        is_bare = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
+        if "list" in self.commands and is_bare and not ctx.resilient_parsing:
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+    def format_epilog(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the command that a call without one runs."""
+        if "list" in self.commands:
+            formatter.write_paragraph()
+            formatter.write_text("Without a command: list.")
 
 
 with_context = click.make_pass_decorator(CommandContext)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # --help and version do without the modules that this loads
     from dashtam.application.ports import Services
+    from dashtam.database.unit_of_work import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,10 @@ class Key:
 
 class InstallationPort(Protocol):
     """One installation of Dashtam with its settings."""
+
+    @property
+    def database(self) -> "Database":
+        """The database; its first use upgrades the schema."""
 
     def services(self) -> "Services":
         """Return the services of the use cases; the first call upgrades the schema."""

@@ -25,7 +25,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "serve": ("operate.serve", "Serve the API and the dashboard, until interrupted."),
     "demo": (
         "operate.demo",
-        "Serve sample data: three years of a household's accounts, with a user to sign in as.",
+        "Serve sample data: a household's accounts since 2022, with a user to sign in as.",
     ),
     "import": ("data.imports", "Record the balances in statement files."),
     "balances": (

@@ -12,8 +12,9 @@ import msgspec
 
 from dashtam.domain.errors import DashtamError, Invalid
 from dashtam.domain.money import Currency, parse_amount
+from dashtam.domain.period import Moment
 from dashtam.domain.sync import SnapshotSource
-from dashtam.presentation.http.instants import parse_instant
+from dashtam.presentation.http.instants import parse_instant, parse_moment
 from dashtam.presentation.schemas.base import Name
 
 T = TypeVar("T")
@@ -63,6 +64,7 @@ CURRENCY: Final[ParsedParam[Currency]] = ParsedParam(
     "currency", lambda text: Currency.of(text.upper())
 )
 NAME: Final[ParsedParam[str]] = ParsedParam("text", parse_name)
+MOMENT: Final[ParsedParam[Moment]] = ParsedParam("instant", parse_moment)
 JSON_OBJECT: Final[ParsedParam[Mapping[str, Any]]] = ParsedParam("json", parse_json_object)
 
 

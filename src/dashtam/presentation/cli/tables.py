@@ -7,6 +7,8 @@ from unicodedata import east_asian_width
 import click
 import msgspec
 
+from dashtam.domain.history.balance_snapshot import BalanceSnapshot
+from dashtam.domain.period import Precision
 from dashtam.presentation.cli.context import CommandContext, printable
 
 
@@ -47,6 +49,13 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, numbers:
 def instant_text(instant: datetime) -> str:
     """Return the instant for people, in UTC."""
     return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%MZ")
+
+
+def captured_text(snapshot: BalanceSnapshot) -> str:
+    """Return the time of a snapshot for people: the instant, or the day without a time."""
+    if snapshot.precision is Precision.DAY:
+        return snapshot.captured_at.date().isoformat()
+    return instant_text(snapshot.captured_at)
 
 
 def count_text(count: int, noun: str) -> str:

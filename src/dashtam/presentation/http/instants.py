@@ -1,9 +1,10 @@
 """Instants as they are written in requests (RFC 3339)."""
 
 import re
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from dashtam.domain.errors import Invalid
+from dashtam.domain.period import Moment, Precision
 
 _INSTANT = re.compile(
     r"(?P<day>\d{4}-\d{2}-\d{2})"
@@ -48,17 +49,21 @@ def parse_instant(text: str, *, day_means: time) -> datetime:
         raise InvalidInstant from error
 
 
+def parse_moment(text: str) -> Moment:
+    """Return the instant in UTC, or the day of a bare date.
+
+    Raises:
+        InvalidInstant: as ``parse_instant``.
+    """
+    at = parse_instant(text, day_means=NOON)
+    return Moment(at, Precision.DAY if is_bare_date(text) else Precision.INSTANT)
+
+
 def is_bare_date(text: str) -> bool:
     """Tell whether the text of an instant has no time of day."""
     return "T" not in text.upper()
 
 
-def until_now(at: datetime | None, now: datetime, *, is_date: bool = True) -> datetime:
-    """Return the instant that a user gave, or the present in whole seconds where they gave none.
-
-    Before noon today's date is the present, since its noon is still to come.
-    """
-    now = now.replace(microsecond=0)
-    if at is None:
-        return now
-    return min(at, now) if is_date and at.date() == now.date() else at
+def until_now(at: datetime, now: datetime, today: date) -> datetime:
+    """Return the instant, and for noon of today the present where noon is still to come."""
+    return min(at, now.replace(microsecond=0)) if at.date() <= today else at

@@ -4,9 +4,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final, Generic, TypeAlias, TypeVar
+from zoneinfo import ZoneInfo
 
 import msgspec
 
+from dashtam.application.people import users
 from dashtam.application.ports import Services
 from dashtam.database.history_cache.chunk_format import Segment
 from dashtam.database.history_cache.history_cache import Credential, HistoryCache, Viewer
@@ -14,7 +16,13 @@ from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.errors import FieldError, Unprocessable, pointer_to
 from dashtam.domain.user import Principal, UserId
-from dashtam.presentation.http.parameters import CURSOR, PAGE_LIMIT, ParameterValues, write_cursor
+from dashtam.presentation.http.parameters import (
+    CURSOR,
+    PAGE_LIMIT,
+    TZ,
+    ParameterValues,
+    write_cursor,
+)
 from dashtam.presentation.schemas.base import PATTERN_HINTS, Shape
 
 T = TypeVar("T")
@@ -126,6 +134,11 @@ class RequestContext(ParameterValues):
     def user_id(self) -> UserId:
         """The caller's id."""
         return self.principal.user_id
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The requested time zone (``TZ`` among the route's parameters), by default the user's."""
+        return self.optional(TZ) or users.load(self.work, self.user_id).zone
 
     def page(self) -> PageRequest:
         """Return the requested page of a list (``PAGE`` among the route's parameters)."""

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Final, cast
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from dashtam.application.history.balance_snapshots import LatestBalances
 from dashtam.database.history_cache.chunk_format import Segment
@@ -23,8 +23,9 @@ from dashtam.domain.history.balance_history import (
     ChangedSnapshot,
     totals_by_currency,
 )
+from dashtam.domain.history.balance_snapshot import BalanceSnapshot, Basis
 from dashtam.domain.money import Change, Currency, Money, amount_text
-from dashtam.domain.period import Period
+from dashtam.domain.period import Period, Precision
 from dashtam.domain.sync import SnapshotSource
 from dashtam.presentation.schemas import examples
 from dashtam.presentation.schemas.base import AmountText, CurrencyCode, Instant, Shape, SumText
@@ -71,8 +72,33 @@ _DECEMBER = _JUNE | {
 }
 
 
+class Evidence(Shape):
+    """The origin of a balance, and how exactly its time is known.
+
+    `basis`: observed by a live sync, reported by a file or as a provider's older balance, or
+    entered by the owner. `precision` is day where only the calendar day is known: `captured_at` is
+    then its noon, and the balance belongs to that day in every time zone. `as_of` is the
+    provider's own instant, null without one. `sync_id` names the run.
+    """
+
+    basis: Basis
+    precision: Precision
+    as_of: Instant | None
+    sync_id: UUID
+
+    example: ClassVar = {
+        "basis": "observed",
+        "precision": "instant",
+        "as_of": None,
+        "sync_id": examples.SYNC_ID,
+    }
+
+
 class Snapshot(Shape):
-    """One recorded balance: the document's twelve fields, in its order."""
+    """One recorded balance: the document's twelve fields, in its order.
+
+    `evidence` follows them with `detail=evidence`.
+    """
 
     id: UUID
     account_id: UUID
@@ -86,6 +112,7 @@ class Snapshot(Shape):
     created_at: Instant
     change_amount: SumText | None
     change_percent: Percent | None
+    evidence: Evidence | UnsetType = UNSET
 
     example: ClassVar = _DECEMBER | {"source": "manual_sync"}
 
@@ -126,7 +153,7 @@ class SnapshotHistory(Shape):
     }
 
 
-def snapshot_shape(changed: ChangedSnapshot) -> Snapshot:
+def snapshot_shape(changed: ChangedSnapshot, *, evidence: bool = False) -> Snapshot:
     """Return a snapshot as it is sent."""
     snapshot, change = changed.snapshot, changed.change
     # Field by field: this is called 50,000 times for one long history.
@@ -143,12 +170,17 @@ def snapshot_shape(changed: ChangedSnapshot) -> Snapshot:
         created_at=snapshot.created_at,
         change_amount=None if change is None else str(change.amount),
         change_percent=None if change is None else change.percent,
+        evidence=_evidence_shape(snapshot) if evidence else UNSET,
     )
 
 
-def latest_shape(latest: LatestBalances) -> LatestSnapshots:
+def _evidence_shape(snapshot: BalanceSnapshot) -> Evidence:
+    return Evidence(snapshot.basis, snapshot.precision, snapshot.as_of, snapshot.sync_id)
+
+
+def latest_shape(latest: LatestBalances, *, evidence: bool = False) -> LatestSnapshots:
     """Return the latest balances as they are sent."""
-    shapes = [snapshot_shape(changed) for changed in latest.snapshots]
+    shapes = [snapshot_shape(changed, evidence=evidence) for changed in latest.snapshots]
     return build_latest(shapes, len(shapes), latest.totals)
 
 
@@ -160,9 +192,9 @@ def build_latest(
     return LatestSnapshots(snapshots, count, sums)
 
 
-def history_shape(history: BalanceHistory) -> SnapshotHistory:
+def history_shape(history: BalanceHistory, *, evidence: bool = False) -> SnapshotHistory:
     """Return a history as it is sent."""
-    shapes = [snapshot_shape(changed) for changed in history.snapshots]
+    shapes = [snapshot_shape(changed, evidence=evidence) for changed in history.snapshots]
     return build_history(shapes, len(shapes), history)
 
 

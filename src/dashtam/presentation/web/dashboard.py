@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from html import escape
+from http import HTTPStatus
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dashtam.presentation.http.content_coding import accepts_gzip
+from dashtam.presentation.http.content_coding import accepts_gzip, parse_accept
 from dashtam.presentation.http.problems import Problems
 from dashtam.presentation.routers.system import GetEndpoint
 
@@ -60,6 +61,19 @@ class Dashboard:
             Route(path, GetEndpoint(partial(self._respond, name), self.problems))
             for path, name in names.items()
         ]
+
+    async def not_found(self, request: Request) -> Response | None:
+        """Return the page, with the status 404, to a browser that opens an unknown address.
+
+        None for a path of the API, for all other clients, and where the dashboard is not built.
+        """
+        accepted = dict(parse_accept(request.headers.get("accept", "")))
+        takes_page = request.method in {"GET", "HEAD"} and accepted.get("text/html", False)
+        if not takes_page or request.url.path.startswith("/api/") or _INDEX not in self._contents:
+            return None
+        response = await self._respond(_INDEX, request)
+        response.status_code = HTTPStatus.NOT_FOUND
+        return response
 
     async def _respond(self, name: str, request: Request) -> Response:
         caching = _IMMUTABLE if name.startswith(_HASHED) else _REVALIDATE

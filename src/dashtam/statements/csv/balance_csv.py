@@ -23,6 +23,7 @@ from dashtam.domain import parsing
 from dashtam.domain.account import Identity
 from dashtam.domain.errors import FieldError, MappingNeeded, UnreadableFile
 from dashtam.domain.parsing import NO_CURRENCY, Separator, UnusableField
+from dashtam.domain.period import Moment
 from dashtam.domain.statement import Reading, RowError, Statement
 from dashtam.statements.accounts import MAX_READINGS, split_statement
 from dashtam.statements.csv.dates import DATES_REMEMBERED, DateEvidence, DateReader
@@ -91,7 +92,7 @@ class _RowParser:
     separator: Separator
     read_date: DateReader
 
-    def parse_reading(self, row: list[str], instant: datetime) -> Reading:
+    def parse_reading(self, row: list[str], moment: Moment) -> Reading:
         """Return the reading of a row, or raise UnusableField."""
         layout = self.layout
         balance = self._parse_amount("Balance", row[layout.balance])
@@ -100,13 +101,14 @@ class _RowParser:
         if self.mapping.sign < 0 and balance:
             balance = -balance
         if layout.available is layout.holdings is layout.cash is None:
-            return Reading(instant, balance)
+            return Reading(moment.at, balance, precision=moment.precision)
         return Reading(
-            instant,
+            moment.at,
             balance,
             self._parse_amount("Available", get_cell(row, layout.available)),
             self._parse_amount("Holdings", get_cell(row, layout.holdings)),
             self._parse_amount("Cash", get_cell(row, layout.cash)),
+            precision=moment.precision,
         )
 
     def _parse_amount(self, field: str, text: str | None) -> Decimal | None:
@@ -137,19 +139,19 @@ class _BalanceFile:
         parser = self._read_evidence()
         for count, (line, row) in enumerate(self._rows, start=1):
             account = self._find_account(row)
-            instant: datetime | None = None
+            moment: Moment | None = None
             reading: Reading | None = None
             try:
                 self._require_usable(row, account)
-                instant = parser.read_date(row[self._layout.date])
-                reading = parser.parse_reading(row, instant)
+                moment = parser.read_date(row[self._layout.date])
+                reading = parser.parse_reading(row, moment)
             except UnusableField as error:
                 self._add_problems(account, [error.to_row_error(line)])
                 # An empty cell is no balance; any other may have been the closing balance.
                 if error.code == "missing_balance":
-                    instant = None
-            if instant is not None:
-                reading = account.orders[parser.read_date].add(line, instant, reading)
+                    moment = None
+            if moment is not None:
+                reading = account.orders[parser.read_date].add(line, moment.at, reading)
                 account.readings += [] if reading is None else [reading]
             if len(account.readings) + len(account.problems) >= MAX_READINGS:
                 yield from account.take()
@@ -169,14 +171,14 @@ class _BalanceFile:
         amounts = AmountEvidence(self._mapping.decimal, self._mapping.thousands)
         see_date = lru_cache(DATES_REMEMBERED)(dates.see)
         for _, row in self._rows:
-            instants = see_date(get_cell(row, self._layout.date) or "")
+            moments = see_date(get_cell(row, self._layout.date) or "")
             amounts.see(get_cell(row, self._layout.balance) or "")
             account = self._find_account(row)
             with suppress(UnusableField):
                 self._require_usable(row, account)
                 # Until a cell settles the layout of the dates, each layout has its own order.
-                for read_date, instant in instants:
-                    account.orders[read_date].see(instant)
+                for read_date, moment in moments:
+                    account.orders[read_date].see(moment.at)
         return _RowParser(self._layout, self._mapping, amounts.choose(), dates.choose())
 
     def _find_account(self, row: list[str]) -> _AccountRows:
@@ -199,12 +201,11 @@ class _BalanceFile:
                     detail="More than 1,000 accounts: is the account's column the right one?"
                 )
             institution = self._mapping.institution
-            default = "Monarch" if self._layout.is_monarch else "Balance file"
             identity = Identity(
                 institution_key=f"balance_csv/{parsing.clean(institution)}"
                 if institution
                 else "balance_csv",
-                institution=parsing.clean(institution or default),
+                institution=parsing.clean(institution or "Balance file"),
                 external_id=parsing.clean(name),
                 name=parsing.clean(name) or "No account",
                 currency=parsing.find_currency(code),

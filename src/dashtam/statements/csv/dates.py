@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache, partial
 
 from dashtam.domain.errors import FieldError, MappingNeeded
-from dashtam.domain.parsing import UnusableField, invalid_date, noon, require_past
+from dashtam.domain.parsing import UnusableField, invalid_date, require_booked
+from dashtam.domain.period import Moment
 
 _TIME = (
     r"(?:[T ](?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.][0-9]+)?)?"
@@ -46,7 +47,7 @@ _LAST_MONTH = 12
 _CENTURY_TURNS = 70
 DATES_REMEMBERED = 8_192
 
-DateReader = Callable[[str], datetime]
+DateReader = Callable[[str], Moment]
 
 
 class DateEvidence:
@@ -65,8 +66,8 @@ class DateEvidence:
         self._is_day_first = False
         self._is_month_first = False
 
-    def see(self, text: str) -> list[tuple[DateReader, datetime]]:
-        """Return the instants of a cell by reader, after it ruled out the layouts it disproves."""
+    def see(self, text: str) -> list[tuple[DateReader, Moment]]:
+        """Return the moments of a cell by reader, after it ruled out the layouts it disproves."""
         match = _DAY_FIRST.fullmatch(text)
         if match:
             first, second = int(match["day"]), int(match["month"])
@@ -75,11 +76,11 @@ class DateEvidence:
         for layout in (_ISO, _COMPACT):
             if len(self.readers) > 1 and layout.fullmatch(text):
                 self.readers = {layout: self.readers[layout]}
-        instants: list[tuple[DateReader, datetime]] = []
+        moments: list[tuple[DateReader, Moment]] = []
         for read_date in self.readers.values():
             with suppress(UnusableField):
-                instants.append((read_date, read_date(text)))
-        return instants
+                moments.append((read_date, read_date(text)))
+        return moments
 
     def choose(self) -> DateReader:
         """Return the reader of the column.
@@ -124,8 +125,8 @@ def compile_format(date_format: str) -> re.Pattern[str]:
     return layout
 
 
-def parse_date(layout: re.Pattern[str], now: datetime, text: str) -> datetime:
-    """Return the instant: noon without a time, UTC without a zone.
+def parse_date(layout: re.Pattern[str], now: datetime, text: str) -> Moment:
+    """Return the instant, UTC without a zone, or the day where there is no time.
 
     Raises:
         UnusableField: ``invalid_date`` or ``future_date``.
@@ -134,8 +135,10 @@ def parse_date(layout: re.Pattern[str], now: datetime, text: str) -> datetime:
     try:
         if layout is _ISO and _PLAIN.fullmatch(text):
             instant = datetime.fromisoformat(text).replace(tzinfo=UTC)
-            instant = noon(instant) if len(text) == len("YYYY-MM-DD") else instant
-            return require_past("Date", instant, now)
+            is_day = len(text) == len("YYYY-MM-DD")
+            return require_booked(
+                "Date", Moment.of_day(instant) if is_day else Moment(instant), now
+            )
         match = layout.fullmatch(text)
         if match is None:
             raise invalid_date(field="Date")
@@ -145,7 +148,7 @@ def parse_date(layout: re.Pattern[str], now: datetime, text: str) -> datetime:
         month = int(parts.get("month") or _MONTHS[(parts.get("name") or "").lower()])
         day = datetime(year, month, int(parts["day"]), tzinfo=UTC)
         if not parts.get("hour"):
-            return require_past("Date", noon(day), now)
+            return require_booked("Date", Moment.of_day(day), now)
         hour, minute, second = (int(parts.get(name) or 0) for name in ("hour", "minute", "second"))
         zone = (parts.get("zone") or "Z").replace("Z", "+0000").replace(":", "")
         ahead = timedelta(hours=int(zone[1:3]), minutes=int(zone[3:5]))
@@ -154,4 +157,4 @@ def parse_date(layout: re.Pattern[str], now: datetime, text: str) -> datetime:
         instant = day.replace(hour=hour, minute=minute, second=second, tzinfo=local)
     except (ValueError, KeyError, OverflowError):
         raise invalid_date(field="Date") from None
-    return require_past("Date", instant, now)
+    return require_booked("Date", Moment(instant), now)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from dashtam.domain import parsing
 from dashtam.domain.money import Currency
 from dashtam.domain.parsing import UnusableField
+from dashtam.domain.period import Moment
 
 _INSTANT = re.compile(
     r"(?P<day>[0-9]{8})(?:(?P<time>[0-9]{4}(?:[0-9]{2})?)(?:[.:](?P<fraction>[0-9]*))?)?"
@@ -32,8 +33,8 @@ def parse_amount(field: str, text: str, currency: Currency) -> Decimal:
     return parsing.parse_amount_field(field, text, separator or ("," if "," in text else "."))
 
 
-def parse_instant(field: str, text: str) -> datetime:
-    """Return the instant in UTC: noon without a time, UTC without a zone.
+def parse_moment(field: str, text: str) -> Moment:
+    """Return the instant, UTC without a zone, or the day where there is no time.
 
     Raises:
         UnusableField: ``invalid_date``.
@@ -44,7 +45,7 @@ def parse_instant(field: str, text: str) -> datetime:
     try:
         day = datetime.strptime(match["day"], "%Y%m%d").replace(tzinfo=UTC)
         if match["time"] is None:
-            return parsing.noon(day)
+            return Moment.of_day(day)
         layout = "%H%M%S"[: len(match["time"])]
         clock = datetime.strptime(match["time"], layout).replace(tzinfo=UTC)
         hours = match["hours"]
@@ -54,17 +55,17 @@ def parse_instant(field: str, text: str) -> datetime:
             offset = timedelta(minutes=60 * abs(int(hours)) + _MINUTES[match["part"] or ""])
             offset = -offset if hours.startswith("-") else offset
         instant = datetime.combine(day, clock.time(), timezone(offset)).astimezone(UTC)
-        return instant.replace(microsecond=int((match["fraction"] or "").ljust(6, "0")[:6]))
+        return Moment(instant.replace(microsecond=int((match["fraction"] or "").ljust(6, "0")[:6])))
     except (ValueError, KeyError, OverflowError):
         raise parsing.invalid_date(field) from None
 
 
-def require_past_instant(field: str, text: str, now: datetime) -> datetime:
-    """Return the instant in UTC, at most the end of today.
+def require_booked_moment(field: str, text: str, now: datetime) -> Moment:
+    """Return the moment in UTC, at most the booking day after today.
 
     Raises:
         UnusableField: ``missing_date``, ``invalid_date`` or ``future_date``.
     """
     if not text:
         raise UnusableField(code="missing_date", detail=f"{field} is missing: no day is given.")
-    return parsing.require_past(field, parse_instant(field, text), now)
+    return parsing.require_booked(field, parse_moment(field, text), now)

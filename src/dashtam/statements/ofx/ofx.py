@@ -24,7 +24,7 @@ from dashtam.statements.accounts import account_key, build_identity, split_state
 from dashtam.statements.encodings import decode_document, read_document
 from dashtam.statements.ofx.account_types import find_account_type
 from dashtam.statements.ofx.document import AccountStatement, Document, Status, parse
-from dashtam.statements.ofx.fields import parse_amount, parse_instant, require_past_instant
+from dashtam.statements.ofx.fields import parse_amount, parse_moment, require_booked_moment
 
 _LONG_NUMBER = re.compile(r"[0-9]{5,}")
 
@@ -110,7 +110,7 @@ def _read_cash(
     if balance is None:
         raise parsing.missing_balance(field=f"{aggregate}.BALAMT")
     as_of = source.get(aggregate, "DTASOF")
-    captured_at = require_past_instant(f"{aggregate}.DTASOF", as_of, now)
+    moment = require_booked_moment(f"{aggregate}.DTASOF", as_of, now)
     try:
         available = _find_amount(source, "AVAILBAL", "BALAMT", currency)
     except UnusableField as error:
@@ -119,7 +119,7 @@ def _read_cash(
     # Of a card it is the remaining credit at some banks and the debt at others.
     if available is not None and available <= 0 and source.is_card:
         available = None
-    return Reading(captured_at, balance, available)
+    return Reading(moment.at, balance, available, precision=moment.precision)
 
 
 def _read_investment(
@@ -143,8 +143,10 @@ def _read_investment(
         holdings = Decimal(0)
     if total is None:
         raise parsing.missing_balance(field="INVBAL")
-    captured_at = require_past_instant("INVSTMTRS.DTASOF", source.get("INVSTMTRS", "DTASOF"), now)
-    return Reading(captured_at, total, holdings_value=holdings, cash_value=cash)
+    moment = require_booked_moment("INVSTMTRS.DTASOF", source.get("INVSTMTRS", "DTASOF"), now)
+    return Reading(
+        moment.at, total, holdings_value=holdings, cash_value=cash, precision=moment.precision
+    )
 
 
 def _read_positions(
@@ -153,7 +155,7 @@ def _read_positions(
     """Return the positions, None where the file has no list of them."""
     if "INVPOSLIST" not in source.aggregates:
         return None
-    captured_at = require_past_instant("INVSTMTRS.DTASOF", source.get("INVSTMTRS", "DTASOF"), now)
+    moment = require_booked_moment("INVSTMTRS.DTASOF", source.get("INVSTMTRS", "DTASOF"), now)
     positions: list[Position] = []
     for holding in source.holdings:
         values = holding.values
@@ -177,7 +179,7 @@ def _read_positions(
             currency=parsing.parse_currency_field(
                 "INVPOS.CURSYM", values.get("CURSYM", ""), currency
             ),
-            as_of=parse_instant("INVPOS.DTPRICEASOF", priced) if priced else captured_at,
+            as_of=(parse_moment("INVPOS.DTPRICEASOF", priced) if priced else moment).at,
         )
         positions.append(position)
     return positions

@@ -1,6 +1,7 @@
 """``dashtam accounts``: listing them, keeping them by hand, changing them."""
 
-from datetime import datetime
+import re
+import sys
 from decimal import Decimal
 from typing import Any, Final
 
@@ -11,21 +12,27 @@ from dashtam.application.history import accounts as owned
 from dashtam.application.history.accounts import AccountChanges
 from dashtam.application.imports import typed_balances
 from dashtam.application.imports.typed_balances import ManualAccount
+from dashtam.application.people import users as people
+from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import AccountType
-from dashtam.domain.money import Currency
+from dashtam.domain.errors import Invalid
+from dashtam.domain.money import Currency, Money
+from dashtam.domain.period import Moment
 from dashtam.domain.statement import Reading
+from dashtam.domain.typed_amount import parse_typed_amount
 from dashtam.presentation.cli.context import CommandContext, Group, notify, with_context
-from dashtam.presentation.cli.parameters import AMOUNT, CURRENCY, NAME, instant_param
+from dashtam.presentation.cli.parameters import AMOUNT, CURRENCY, MOMENT, NAME, instant_param
 from dashtam.presentation.cli.resolve import list_all, resolve_account, resolve_user
-from dashtam.presentation.cli.tables import answer, answer_table
+from dashtam.presentation.cli.tables import answer, answer_table, captured_text
 from dashtam.presentation.http.instants import NOON, until_now
 from dashtam.presentation.routers.api.v1.accounts import AccountList, AccountShape, account_shape
 from dashtam.presentation.schemas.snapshots import snapshot_shape
 
 _TYPE: Final = click.Choice([str(known) for known in AccountType])
+_PLAIN: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 # A debt such as -500 is an amount, not an option.
 _TAKES_AMOUNTS: Final = {"ignore_unknown_options": True}
-_AT: Final = "The balance's instant; a bare date is noon of that day (UTC). Now by default."
+_AT: Final = "The balance's instant, or its day as a bare date. Now by default."
 
 
 @click.group(cls=Group)
@@ -40,7 +47,7 @@ def list_accounts(context: CommandContext) -> None:
 
     Hidden and closed ones too.
     """
-    with context.services.database.read() as work:
+    with context.database.read() as work:
         found = list_all(work, resolve_user(context, work), owned.list_for_user)
     shapes = [account_shape(one) for one in found]
     rows = [
@@ -49,7 +56,7 @@ def list_accounts(context: CommandContext) -> None:
             one.account_type,
             one.balance,
             one.currency,
-            None if newest is None else newest.captured_at,
+            None if newest is None else captured_text(newest),
             _state(one),
             one.id,
         )
@@ -62,36 +69,37 @@ def list_accounts(context: CommandContext) -> None:
 
 @accounts.command(context_settings=_TAKES_AMOUNTS)
 @click.argument("name", type=NAME)
-@click.argument("balance", type=AMOUNT)
+@click.argument("balance")
 @click.option("--currency", type=CURRENCY, required=True, help="A code such as USD.")
 @click.option("--type", "account_type", type=_TYPE, default="other", show_default=True)
-@click.option("--at", type=instant_param(NOON), help=_AT)
+@click.option("--at", type=MOMENT, help=_AT)
 @with_context
 def add(
     context: CommandContext,
     name: str,
-    balance: Decimal,
+    balance: str,
     *,
     currency: Currency,
     account_type: str,
-    at: datetime | None,
+    at: Moment | None,
 ) -> None:
     """Make an account kept by hand, with its first balance.
 
-    A debt is negative.
+    A debt is negative. Write 1250.50, 1,250.50, 1.250,50 or $1250.50.
     """
     account = ManualAccount(name, AccountType(account_type), currency)
-    with context.services.database.write() as work:
+    amount = _parse_balance(context, balance, currency, at)
+    with context.database.write() as work:
         user = resolve_user(context, work)
-        reading = Reading(until_now(at, work.now), balance)
+        reading = _reading(work, at, amount)
         shape = account_shape(typed_balances.create_manual(work, user.id, account, reading))
     answer(context, shape, lambda: f"{name}: {shape.id}")
 
 
 @accounts.command(context_settings=_TAKES_AMOUNTS)
 @click.argument("account")
-@click.argument("balance", type=AMOUNT)
-@click.option("--at", type=instant_param(NOON), help=_AT)
+@click.argument("balance")
+@click.option("--at", type=MOMENT, help=_AT)
 @click.option("--available", "available_balance", type=AMOUNT, help="The part that can be spent.")
 @click.option("--holdings", "holdings_value", type=AMOUNT, help="The value of the positions.")
 @click.option("--cash", "cash_value", type=AMOUNT, help="The part that is not invested.")
@@ -100,17 +108,20 @@ def record(
     context: CommandContext,
     /,
     account: str,
-    balance: Decimal,
-    at: datetime | None,
+    balance: str,
+    at: Moment | None,
     **parts: Any,  # noqa: ANN401 - fields of Reading
 ) -> None:
     """Record a balance of an account kept by hand or by files.
 
-    A debt is negative.
+    A debt is negative. Write 1250.50, 1,250.50, 1.250,50 or $1250.50.
     """
-    with context.services.database.write() as work:
+    with context.database.read() as work:
+        currency = resolve_account(context, work, account).currency
+    amount = _parse_balance(context, balance, currency, at)
+    with context.database.write() as work:
         mine = resolve_account(context, work, account)
-        reading = Reading(until_now(at, work.now), balance, **parts)
+        reading = _reading(work, at, amount, **parts)
         typed = typed_balances.type_balance(work, mine, reading)
     shape = snapshot_shape(typed.snapshot)
     notify(f"Recorded. `dashtam retract {typed.sync_id}` takes it back.")
@@ -142,12 +153,33 @@ def change(context: CommandContext, /, account: str, *, reopen: bool, **options:
         detail = "Give a change: --name, --type, --sign, --hide, --show, --close or --reopen."
         raise click.UsageError(detail)
     changes = msgspec.convert(given, AccountChanges, strict=False)
-    with context.services.database.write() as work:
+    with context.database.write() as work:
         mine = resolve_account(context, work, account)
         if closed_at := changes.get("closed_at"):
-            changes["closed_at"] = until_now(closed_at, work.now)
+            today = people.load(work, mine.user_id).today(work.now)
+            changes["closed_at"] = until_now(closed_at, work.now, today)
         shape = account_shape(owned.load_balance(work, owned.change(work, mine, changes)))
     answer(context, shape, lambda: f"{shape.name}: {shape.account_type}, {_state(shape)}")
+
+
+def _parse_balance(
+    context: CommandContext, text: str, currency: Currency, at: Moment | None
+) -> Decimal:
+    """Return the typed balance, repeated to the user unless a program wrote it in plain digits."""
+    try:
+        amount = parse_typed_amount(text, currency)
+    except Invalid as error:
+        raise click.BadParameter(str(error), param_hint="BALANCE") from None
+    if sys.stdin.isatty() or not _PLAIN.fullmatch(text):
+        shown = f"{Decimal(str(Money(amount, currency))):,f} {currency.code}"
+        day = "now" if at is None else at.at.date().isoformat()
+        context.confirm(f"You typed {shown} for {day}. Record it?")
+    return amount
+
+
+def _reading(work: UnitOfWork, at: Moment | None, balance: Decimal, **parts: Any) -> Reading:  # noqa: ANN401 - fields of Reading
+    moment = at or Moment(work.now.replace(microsecond=0))
+    return Reading(moment.at, balance, precision=moment.precision, **parts)
 
 
 def _state(account: AccountShape) -> str:

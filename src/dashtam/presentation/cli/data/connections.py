@@ -48,7 +48,7 @@ def connections() -> None:
 @with_context
 def list_connections(context: CommandContext) -> None:
     """List the sources of the accounts, each with its fault, if any."""
-    with context.services.database.read() as work:
+    with context.database.read() as work:
         found = list_all(work, resolve_user(context, work), owned.list_for_user)
     shapes = [ConnectionShape.of(one) for one in found]
     rows = [
@@ -87,7 +87,7 @@ def reconnect(context: CommandContext, connection: str) -> None:
 
     Its accounts keep their history.
     """
-    with context.services.database.read() as work:
+    with context.database.read() as work:
         mine = resolve_connection(context, work, connection)
     credentials = _read_credentials(context, mine.provider)
     _answer_connected(context, connect.reconnect(context.services, mine, credentials))
@@ -99,7 +99,7 @@ def reconnect(context: CommandContext, connection: str) -> None:
 @with_context
 def rename(context: CommandContext, connection: str, name: str) -> None:
     """Give a connection another name."""
-    with context.services.database.write() as work:
+    with context.database.write() as work:
         renamed = owned.rename(work, resolve_connection(context, work, connection), name)
     answer(context, ConnectionShape.of(renamed), lambda: f"It is called {renamed.name!r} now.")
 
@@ -112,7 +112,7 @@ def disconnect(context: CommandContext, connection: str) -> None:
 
     Its accounts and their history stay.
     """
-    database = context.services.database
+    database = context.database
     with database.read() as work:
         mine = resolve_connection(context, work, connection)
     context.confirm(f"Destroy the credentials of {mine.name!r}?")

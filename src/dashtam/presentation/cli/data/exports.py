@@ -18,7 +18,7 @@ def export(context: CommandContext, output: Path | None) -> None:
 
     The same as `GET /export`.
     """
-    with context.services.database.read() as work:
+    with context.database.read() as work:
         pieces = export_pieces(work, resolve_user(context, work).id)
         if output is None:
             sys.stdout.buffer.writelines(pieces)

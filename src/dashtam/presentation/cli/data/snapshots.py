@@ -1,6 +1,7 @@
 """``dashtam balances``, ``dashtam history`` and ``dashtam snapshots``."""
 
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -8,13 +9,16 @@ from typing import Final
 import click
 
 from dashtam.application.history import accounts, balance_snapshots
-from dashtam.domain.account import AccountId
+from dashtam.database.unit_of_work import UnitOfWork
+from dashtam.domain.account import Account
+from dashtam.domain.history.balance_history import BalanceHistory
 from dashtam.domain.period import MAX_INSTANT, MIN_INSTANT, Period
 from dashtam.domain.sync import SnapshotSource
 from dashtam.presentation.cli.context import Command, CommandContext, with_context
+from dashtam.presentation.cli.origin import origin_text
 from dashtam.presentation.cli.parameters import SOURCE, instant_param
 from dashtam.presentation.cli.resolve import list_all, resolve_account, resolve_user
-from dashtam.presentation.cli.tables import answer, answer_table, count_text, instant_text, table
+from dashtam.presentation.cli.tables import answer, answer_table, captured_text, count_text, table
 from dashtam.presentation.http.instants import END_OF_DAY, START_OF_DAY
 from dashtam.presentation.schemas.snapshots import (
     Snapshot,
@@ -34,14 +38,15 @@ _SOURCE_HELP: Final = "Only snapshots captured in this way."
 def balances(context: CommandContext, *, hidden: bool, closed: bool) -> None:
     """Show the latest balance of each account, and the totals by currency."""
     include = {name for name, wanted in (("hidden", hidden), ("closed", closed)) if wanted}
-    with context.services.database.read() as work:
+    with context.database.read() as work:
         user = resolve_user(context, work)
-        latest = latest_shape(balance_snapshots.load_latest(work, user.id, include))
+        found = balance_snapshots.load_latest(work, user.id, include)
         owned = list_all(work, user, accounts.list_for_user)
     names = {one.account.id: one.account.name for one in owned}
+    latest = latest_shape(found)
     rows = [
-        (names[AccountId(one.account_id)], *_change_cells(one), instant_text(one.captured_at))
-        for one in latest.snapshots
+        (names[changed.snapshot.account_id], *_change_cells(one), captured_text(changed.snapshot))
+        for one, changed in zip(latest.snapshots, found.snapshots, strict=True)
     ]
     totals = latest.total_balance_by_currency.items()
     rows += [("Total", total, code, "", "", "") for code, total in totals]
@@ -68,11 +73,11 @@ def history(
     compares to the line before.
     """
     period = Period(start, end)
-    with context.services.database.read() as work:
+    with context.database.read() as work:
         mine = resolve_account(context, work, account)
         found = balance_snapshots.load_history(work, mine.user_id, mine.id, period, _source(source))
-    shape = history_shape(found)
-    answer(context, shape, lambda: _history_text(mine.name, shape, has_chart=sys.stdout.isatty()))
+        origins = _origins(work, mine, found)
+    _answer_history(context, mine.name, found, origins, has_chart=sys.stdout.isatty())
 
 
 @click.command(cls=Command)
@@ -85,22 +90,47 @@ def snapshots(context: CommandContext, account: str, limit: int, source: str | N
 
     Newest first. ACCOUNT is an id or the beginning of a name.
     """
-    with context.services.database.read() as work:
+    with context.database.read() as work:
         mine = resolve_account(context, work, account)
         found = balance_snapshots.load_recent(work, mine.user_id, mine.id, limit, _source(source))
-    shape = history_shape(found)
-    answer(context, shape, lambda: _history_text(mine.name, shape, has_chart=False))
+        origins = _origins(work, mine, found)
+    _answer_history(context, mine.name, found, origins, has_chart=False)
 
 
 def _source(text: str | None) -> SnapshotSource | None:
     return None if text is None else SnapshotSource(text)
 
 
-def _history_text(name: str, history: SnapshotHistory, *, has_chart: bool) -> str:
+def _origins(work: UnitOfWork, account: Account, found: BalanceHistory) -> Sequence[str]:
+    connection = work.connections.get(account.connection_id)
+    return [origin_text(changed.snapshot, connection) for changed in found.snapshots]
+
+
+def _answer_history(
+    context: CommandContext,
+    name: str,
+    found: BalanceHistory,
+    origins: Sequence[str],
+    *,
+    has_chart: bool,
+) -> None:
+    history = history_shape(found)
+    times = [captured_text(changed.snapshot) for changed in found.snapshots]
+    ends = list(zip(times, origins, strict=True))
+    answer(context, history, lambda: _history_text(name, history, ends, has_chart=has_chart))
+
+
+def _history_text(
+    name: str, history: SnapshotHistory, ends: Sequence[tuple[str, str]], *, has_chart: bool
+) -> str:
+    """Return the table and its summary; ``ends`` are the first and the last cell of each row."""
     if not history.snapshots:
         return f"{name}: no snapshots."
-    rows = [(one.captured_at, *_change_cells(one), one.source) for one in history.snapshots]
-    headings = ("CAPTURED", "BALANCE", "", "CHANGE", "%", "SOURCE")
+    rows = [
+        (time, *_change_cells(one), origin)
+        for (time, origin), one in zip(ends, history.snapshots, strict=True)
+    ]
+    headings = ("CAPTURED", "BALANCE", "", "CHANGE", "%", "ORIGIN")
     # The summary comes last: a long table scrolls away.
     parts = [table(headings, rows, numbers=_NUMBERS)]
     if has_chart:

@@ -15,7 +15,7 @@ from dashtam.application.syncs.claims import SyncRequest
 from dashtam.application.syncs.syncs import SyncFollower
 from dashtam.database.pagination import PageRequest
 from dashtam.domain.connection import Connection, ConnectionState, ProviderKind
-from dashtam.domain.errors import DashtamError
+from dashtam.domain.errors import DashtamError, RateLimited
 from dashtam.domain.sync import SnapshotSource, Sync, SyncId, SyncState
 from dashtam.presentation.cli.context import (
     EXIT_PARTLY,
@@ -66,6 +66,8 @@ def sync(
             shapes.append(SyncShape.of(_sync(services, one, is_forced=is_forced, watch=watch)))
         except DashtamError as error:
             notify(f"{one.name}: {error}")
+            if isinstance(error, RateLimited) and not is_forced:
+                notify("--force does not wait, unless the provider asked for a pause.")
     answer(
         context,
         SyncList(syncs=shapes, total_count=len(shapes), next_cursor=None),
@@ -92,7 +94,7 @@ def syncs() -> None:
 @with_context
 def list_syncs(context: CommandContext, limit: int) -> None:
     """List syncs, imports and typed balances, newest first."""
-    with context.services.database.read() as work:
+    with context.database.read() as work:
         found = owned.list_for_user(work, resolve_user(context, work).id, PageRequest(limit))
     shape = SyncList(
         syncs=[SyncShape.of(one) for one in found.items],
@@ -123,7 +125,7 @@ def retract(context: CommandContext, sync_id: UUID) -> None:
     `dashtam syncs list` names the runs. The snapshots stay in the database, and no history shows
     them; the same file can be imported again.
     """
-    database = context.services.database
+    database = context.database
     with database.read() as work:
         user = resolve_user(context, work)
         found = owned.load(work, user.id, SyncId(sync_id))

@@ -15,7 +15,7 @@ def audit(context: CommandContext, limit: int) -> None:
 
     Of everyone, or of --user alone.
     """
-    with context.services.database.read() as work:
+    with context.database.read() as work:
         user_id = None if context.email is None else find_user(work, context.email).id
         lines = work.audit_log.newest(limit, user_id)
         emails = {user.id: user.email for user in work.users.all()}

@@ -84,7 +84,7 @@ def verify_database(context: CommandContext) -> None:
     Follows each account's hash chain from the first snapshot to the last, and compares the count of
     each run with its snapshots, so that none can be missing. Exit status 1 for any difference.
     """
-    report = verify(context.services.database)
+    report = verify(context.database)
     shape = ReportShape.of(report)
     answer(context, shape, lambda: _report_text(shape))
     if report.found:
@@ -99,7 +99,7 @@ def rebuild(context: CommandContext) -> None:
     The snapshots stay as they are. It is for a database with another key ring than before, and for
     a cache that `verify` reports, once you have kept a copy of the database.
     """
-    accounts = rebuild_cache(context.services.database)
+    accounts = rebuild_cache(context.database)
     click.echo(f"The cached history of {count_text(accounts, 'account')} was written again.")
 
 

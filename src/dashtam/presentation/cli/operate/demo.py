@@ -13,7 +13,7 @@ import msgspec
 from dashtam.application.demo import EMAIL, Demo, Sample, prepare
 from dashtam.domain.errors import DashtamError
 from dashtam.presentation.cli.context import Command, CommandContext, notify, with_context
-from dashtam.presentation.http.server import listen
+from dashtam.presentation.cli.operate.serve import require_free_port
 
 _STATEMENTS: Final = (".csv", ".ofx", ".qfx", ".sta", ".xml")
 _PASSWORD: Final = "demo_password"  # noqa: S105 - a file's name
@@ -24,7 +24,7 @@ _FOLDER: Final = "dashtam-demo"
 @click.option("--port", type=click.IntRange(1, 65_535), help="The port; 8000 by default.")
 @with_context
 def demo(context: CommandContext, port: int | None) -> None:
-    """Serve sample data: three years of a household's accounts, with a user to sign in as.
+    """Serve sample data: a household's accounts since 2022, with a user to sign in as.
 
     The data has a folder of its own, unless --data names one. Another run shows the same data.
     """
@@ -38,7 +38,7 @@ def demo(context: CommandContext, port: int | None) -> None:
     if options["DASHTAM_ENVIRONMENT"].value == "production":
         detail = "This installation is for production, and the demonstration is not."
         raise DashtamError(detail)
-    _require_free_port(options["DASHTAM_HOST"].value, int(options["DASHTAM_PORT"].value))
+    require_free_port(installation)
     notify("Reading the sample statements …")
     password = _read_or_make_password(data)
     prepared = prepare(installation.services(), password, samples())
@@ -85,19 +85,6 @@ def samples() -> Iterator[Sample]:
             mapping = folder / f"{file.name}.mapping.json"
             columns = msgspec.json.decode(mapping.read_bytes()) if mapping.is_file() else {}
             yield Sample(file.name, file.read_bytes(), columns)
-
-
-def _require_free_port(host: str, port: int) -> None:
-    """Refuse a taken port before anything is written; the server itself opens it at the end."""
-    try:
-        for listener in listen(host, port):
-            listener.close()
-    except OSError as error:
-        detail = (
-            f"Port {port} of {host} cannot be had ({os.strerror(error.errno or 0)})."
-            " Choose another one with --port."
-        )
-        raise DashtamError(detail) from None
 
 
 def _read_or_make_password(data: Path) -> str:

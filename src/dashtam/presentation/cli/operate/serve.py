@@ -1,10 +1,14 @@
 """``dashtam serve`` and ``dashtam worker``."""
 
+import os
 from collections.abc import Mapping
 
 import click
 
+from dashtam.domain.errors import DashtamError
 from dashtam.presentation.cli.context import Command, CommandContext, notify, with_context
+from dashtam.presentation.cli.installation import InstallationPort
+from dashtam.presentation.http.server import listen
 
 
 @click.command(cls=Command)
@@ -26,9 +30,27 @@ def serve(context: CommandContext, /, **settings: object) -> None:
         if code := facts.get("setup_code"):
             notify(f"The first user registers there, from another machine with the code {code}")
 
+    require_free_port(context.installation)
     for warning in context.installation.warnings():
         notify(f"Note: {warning}")
     context.installation.serve(report_start)
+
+
+def require_free_port(installation: InstallationPort) -> None:
+    """Refuse a taken port before anything is written; the server itself opens it at the end.
+
+    Raises:
+        DashtamError: the address or the port is not available.
+    """
+    options = {option.variable: option.value for option in installation.options()}
+    host, port = options["DASHTAM_HOST"], options["DASHTAM_PORT"]
+    try:
+        for listener in listen(host, int(port)):
+            listener.close()
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        detail = f"Port {port} of {host} cannot be had ({reason}). Choose another one with --port."
+        raise DashtamError(detail) from None
 
 
 @click.command(cls=Command)

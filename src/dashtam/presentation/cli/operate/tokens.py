@@ -26,7 +26,7 @@ def tokens() -> None:
 def create(context: CommandContext, name: str, days: int | None, *, read_only: bool) -> None:
     """Make a token, and print it this once."""
     del read_only
-    with context.services.database.write() as work:
+    with context.database.write() as work:
         user = resolve_user(context, work)
         token, text = api_tokens.create(work, context.services.secrets, user.id, name, days)
     notify(f"A read-only token of {user.email}, shown this once:")
@@ -37,7 +37,7 @@ def create(context: CommandContext, name: str, days: int | None, *, read_only: b
 @with_context
 def list_tokens(context: CommandContext) -> None:
     """List the tokens that are good, newest first."""
-    with context.services.database.read() as work:
+    with context.database.read() as work:
         found = list_all(work, resolve_user(context, work), api_tokens.list_for_user)
     shapes = [AccessTokenShape.of(token) for token in found]
     rows = [(one.name, one.created_at, one.expires_at, one.last_used_at, one.id) for one in shapes]
@@ -50,7 +50,7 @@ def list_tokens(context: CommandContext) -> None:
 @with_context
 def revoke(context: CommandContext, token: str) -> None:
     """End a token, named by its id or the beginning of its name."""
-    database = context.services.database
+    database = context.database
     with database.read() as work:
         user = resolve_user(context, work)
         found = resolve_record("token", token, list_all(work, user, api_tokens.list_for_user))

@@ -14,11 +14,19 @@ from dashtam.application.history import accounts
 from dashtam.application.history.accounts import AccountBalance, AccountChanges
 from dashtam.application.imports import typed_balances
 from dashtam.application.imports.typed_balances import ManualAccount
+from dashtam.application.people import users
 from dashtam.domain.account import Account, AccountType
 from dashtam.domain.errors import DashtamError, FieldError, Unprocessable
 from dashtam.domain.money import Currency, amount_text, parse_amount
+from dashtam.domain.period import Moment
 from dashtam.domain.statement import Reading
-from dashtam.presentation.http.instants import NOON, is_bare_date, parse_instant, until_now
+from dashtam.presentation.http.instants import (
+    NOON,
+    is_bare_date,
+    parse_instant,
+    parse_moment,
+    until_now,
+)
 from dashtam.presentation.http.parameters import ACCOUNT_ID
 from dashtam.presentation.http.request_context import RequestContext, Response
 from dashtam.presentation.schemas import examples
@@ -145,8 +153,9 @@ def create_account(context: RequestContext) -> Response[AccountShape]:
     For assets without a provider: a house, a pension, cash. Its first balance is recorded with it.
     """
     body = context.body(NewAccount)
-    captured_at = _parse_past(context, body.captured_at, "/captured_at")
-    reading = Reading(captured_at, _parse(parse_amount, body.balance, "/balance"))
+    moment = _parse_moment(context, body.captured_at)
+    balance = _parse(parse_amount, body.balance, "/balance")
+    reading = Reading(moment.at, balance, precision=moment.precision)
     currency = _parse(Currency.of, body.currency, "/currency")
     described = ManualAccount(body.name, body.account_type, currency)
     created = typed_balances.create_manual(context.work, context.user_id, described, reading)
@@ -164,7 +173,7 @@ def change_account(context: RequestContext) -> Response[AccountShape]:
     given = msgspec.structs.asdict(patch)
     given = {name: value for name, value in given.items() if value is not UNSET}
     if isinstance(patch.closed_at, str):
-        given["closed_at"] = _parse_past(context, patch.closed_at, "/closed_at")
+        given["closed_at"] = _parse_closing(context, patch.closed_at)
     changes = msgspec.convert(given, AccountChanges)
     changed = accounts.change(context.work, account, changes)
     return Response(account_shape(accounts.load_balance(context.work, changed)))
@@ -178,12 +187,14 @@ def type_balance(context: RequestContext) -> Response[Snapshot]:
     """
     account = _owned(context)
     body = context.body(TypedSnapshot)
+    moment = _parse_moment(context, body.captured_at)
     reading = Reading(
-        captured_at=_parse_past(context, body.captured_at, "/captured_at"),
+        captured_at=moment.at,
         balance=_parse(parse_amount, body.balance, "/balance"),
         available_balance=_parse_optional(body.available_balance, "/available_balance"),
         holdings_value=_parse_optional(body.holdings_value, "/holdings_value"),
         cash_value=_parse_optional(body.cash_value, "/cash_value"),
+        precision=moment.precision,
     )
     typed = typed_balances.type_balance(context.work, account, reading)
     return Response(snapshot_shape(typed.snapshot), location=f"/syncs/{typed.sync_id}")
@@ -205,12 +216,19 @@ def _owned(context: RequestContext) -> Account:
     return accounts.load(context.work, context.user_id, context.value(ACCOUNT_ID))
 
 
-def _parse_past(context: RequestContext, text: str | None, pointer: str) -> datetime:
-    now = context.work.now
+def _parse_moment(context: RequestContext, text: str | None) -> Moment:
+    """Return the moment of a typed balance, the present in whole seconds where none is given."""
     if text is None:
-        return until_now(None, now)
-    instant = _parse(partial(parse_instant, day_means=NOON), text, pointer)
-    return until_now(instant, now, is_date=is_bare_date(text))
+        return Moment(context.work.now.replace(microsecond=0))
+    return _parse(parse_moment, text, "/captured_at")
+
+
+def _parse_closing(context: RequestContext, text: str) -> datetime:
+    instant = _parse(partial(parse_instant, day_means=NOON), text, "/closed_at")
+    if not is_bare_date(text):
+        return instant
+    now = context.work.now
+    return until_now(instant, now, users.load(context.work, context.user_id).today(now))
 
 
 def _parse_optional(text: str | None, pointer: str) -> Decimal | None:

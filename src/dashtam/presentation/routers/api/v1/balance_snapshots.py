@@ -1,6 +1,7 @@
 """Balance snapshots on the wire: the latest, a history, the most recent."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from dashtam.application.history import balance_snapshots
 from dashtam.application.history.balance_snapshots import Thinning
@@ -8,13 +9,15 @@ from dashtam.database.history_cache.drivers import CacheMissError
 from dashtam.domain.period import Calendar, Period
 from dashtam.presentation.http.parameters import (
     ACCOUNT_ID,
+    DETAIL,
     END_DATE,
     INCLUDE,
     INTERVAL,
     MAX_POINTS,
     SOURCE,
     START_DATE,
-    TZ,
+    Detail,
+    Parameter,
     limit,
 )
 from dashtam.presentation.http.request_context import (
@@ -48,7 +51,7 @@ def get_latest_snapshots(context: RequestContext) -> Response[LatestSnapshots]:
     Accounts that are hidden or closed are left out unless `include` names them.
     """
     latest = balance_snapshots.load_latest(context.work, context.user_id, context.value(INCLUDE))
-    return Response(latest_shape(latest))
+    return Response(latest_shape(latest, evidence=_has_evidence(context)))
 
 
 def get_balance_history(context: RequestContext) -> Response[SnapshotHistory]:
@@ -62,7 +65,7 @@ def get_balance_history(context: RequestContext) -> Response[SnapshotHistory]:
     are those between the snapshots that are shown.
     """
     interval = context.optional(INTERVAL)
-    calendar = None if interval is None else Calendar(interval, context.value(TZ))
+    calendar = None if interval is None else Calendar(interval, context.zone)
     history = balance_snapshots.load_history(
         context.work,
         context.user_id,
@@ -71,7 +74,7 @@ def get_balance_history(context: RequestContext) -> Response[SnapshotHistory]:
         context.optional(SOURCE),
         Thinning(calendar, context.optional(MAX_POINTS)),
     )
-    return Response(history_shape(history))
+    return Response(history_shape(history, evidence=_has_evidence(context)))
 
 
 def list_balance_snapshots(context: RequestContext) -> Response[SnapshotHistory]:
@@ -84,11 +87,13 @@ def list_balance_snapshots(context: RequestContext) -> Response[SnapshotHistory]
     history = balance_snapshots.load_recent(
         context.work, context.user_id, account_id, limit, context.optional(SOURCE)
     )
-    return Response(history_shape(history))
+    return Response(history_shape(history, evidence=_has_evidence(context)))
 
 
 async def fast_latest(context: FastRequest) -> FastAnswer:
-    """Return the latest snapshots from the cache."""
+    """Return the latest snapshots from the cache, which has no evidence."""
+    if context.optional(DETAIL):
+        raise CacheMissError
     viewer, balances = await context.cache.latest(context.credential)
     include = context.value(INCLUDE)
     shown = [
@@ -101,7 +106,8 @@ async def fast_latest(context: FastRequest) -> FastAnswer:
 
 async def fast_history(context: FastRequest) -> FastAnswer:
     """Return a history from the cache, which has every snapshot of every source."""
-    if context.optional(SOURCE) or context.optional(INTERVAL) or context.optional(MAX_POINTS):
+    chosen: Sequence[Parameter[Any]] = (SOURCE, INTERVAL, MAX_POINTS, DETAIL)
+    if any(context.optional(parameter) is not None for parameter in chosen):
         raise CacheMissError
     period = Period(context.value(START_DATE), context.value(END_DATE))
     account_id = context.value(ACCOUNT_ID)
@@ -113,8 +119,12 @@ async def fast_history(context: FastRequest) -> FastAnswer:
 
 async def fast_recent(context: FastRequest) -> FastAnswer:
     """Return the most recent snapshots of every source from the cache."""
-    if context.optional(SOURCE):
+    if context.optional(SOURCE) or context.optional(DETAIL):
         raise CacheMissError
     account_id, limit = context.value(ACCOUNT_ID), context.value(LIMIT)
     cached = await context.cache.newest(context.credential, account_id, limit)
     return cached.viewer, recent_parts(cached, limit)
+
+
+def _has_evidence(context: RequestContext) -> bool:
+    return context.optional(DETAIL) is Detail.EVIDENCE

@@ -1,6 +1,7 @@
 """The export on the wire: all of a user's data as one document, written piece by piece."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain
 from tempfile import SpooledTemporaryFile
 from typing import ClassVar, Final, Literal, TypeVar
@@ -88,7 +89,8 @@ def export_pieces(work: UnitOfWork, user_id: UserId) -> Iterator[bytes]:
     yield from _list("accounts", everything.accounts, account_shape)
     yield from _list("holdings", everything.holdings, holding_shape)
     yield from _list("syncs", everything.syncs, SyncShape.of)
-    yield from _list("balance_snapshots", everything.balance_snapshots, snapshot_shape)
+    evidence = partial(snapshot_shape, evidence=True)
+    yield from _list("balance_snapshots", everything.balance_snapshots, evidence)
     yield b"}\n"
 
 

@@ -147,8 +147,9 @@ def import_file(context: RequestContext) -> Response[ImportShape]:
     """Import a statement file.
 
     OFX or QFX, MT940, camt.053 or a CSV of balances, recognised by content. Every line that can be
-    used is recorded in one transaction, and every other is listed with its reason; known readings
-    are skipped. Accounts are found again by their identity and made on first sight.
+    used is recorded, all of them or none, and every other is listed with its reason; known readings
+    are skipped. A long file counts once all of it is recorded; until then its run is `running`.
+    Accounts are found again by their identity and made on first sight.
     """
     upload: Upload = context.request.body
     unknown = sorted(set(upload.texts) - set(FORM.fields))

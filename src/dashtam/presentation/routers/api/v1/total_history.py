@@ -15,7 +15,6 @@ from dashtam.presentation.http.parameters import (
     INTERVAL,
     MAX_POINTS,
     START_DATE,
-    TZ,
     GroupBy,
     Parameter,
 )
@@ -112,7 +111,7 @@ def get_total_history(context: RequestContext) -> Response[TotalHistory]:
 
     With `group_by=account` there is a series of each account instead, by account name.
     """
-    calendar = Calendar(context.value(EVERY), context.value(TZ))
+    calendar = Calendar(context.value(EVERY), context.zone)
     period = Period(context.value(START_DATE), context.value(END_DATE))
     requested = Range(period, calendar, context.optional(MAX_POINTS))
     history = TotalHistory(

@@ -3,9 +3,10 @@
 from typing import Annotated, ClassVar
 from uuid import UUID
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from dashtam.application.people import users
+from dashtam.domain.errors import FieldError, Unprocessable
 from dashtam.presentation.http.request_context import RequestContext, Response
 from dashtam.presentation.schemas import examples
 from dashtam.presentation.schemas.base import Input, Instant, Shape
@@ -28,15 +29,27 @@ class Registration(Input):
     example: ClassVar = {"email": "ann@example.org", "password": examples.PASSWORD}
 
 
-class PasswordChange(Input):
-    """The present password, and the new one."""
+TimeZone = Annotated[
+    str,
+    Meta(
+        description="The IANA name of the zone of the user's days; null is UTC.",
+        max_length=64,
+        examples=["Europe/Berlin"],
+    ),
+]
 
-    password: str
-    new_password: Password
+
+class UserPatch(Input):
+    """Changes of the signed-in user (a merge patch); a new password goes with the present one."""
+
+    password: str | UnsetType = UNSET
+    new_password: Password | UnsetType = UNSET
+    time_zone: TimeZone | UnsetType | None = UNSET
 
     example: ClassVar = {
         "password": examples.PASSWORD,
         "new_password": "seven lamps and a slow canoe",
+        "time_zone": "Europe/Berlin",
     }
 
 
@@ -55,11 +68,13 @@ class UserShape(Shape):
     id: UUID
     email: str
     created_at: Instant
+    time_zone: TimeZone | None
 
     example: ClassVar = {
         "id": "3b7e1f64-90ad-4b0c-8d15-5a2c6e7f8091",
         "email": "ann@example.org",
         "created_at": examples.CREATED_AT,
+        "time_zone": "Europe/Berlin",
     }
 
 
@@ -96,15 +111,25 @@ def get_user(context: RequestContext) -> Response[UserShape]:
 
 
 def change_user(context: RequestContext) -> Response[UserShape]:
-    """Change the password.
+    """Change the password or the time zone.
 
-    Every other session of the user ends.
+    With a new password every other session of the user ends. The time zone is the default of `tz`,
+    and decides the day that is today.
     """
-    body = context.body(PasswordChange)
-    address = context.request.address
-    user = users.change_password(
-        context.services, context.principal, body.password, body.new_password, address
-    )
+    body = context.body(UserPatch)
+    services, address = context.services, context.request.address
+    for name, other in (("password", body.new_password), ("new_password", body.password)):
+        if getattr(body, name) is UNSET and other is not UNSET:
+            detail = "A new password goes with the present one."
+            raise Unprocessable(detail, (FieldError(f"/{name}", "required", detail),))
+    with services.database.write(address) as work:
+        user = users.load(work, context.user_id)
+        if body.time_zone is not UNSET:
+            user = users.set_time_zone(work, user.id, body.time_zone)
+    if body.password is not UNSET and body.new_password is not UNSET:
+        user = users.change_password(
+            services, context.principal, body.password, body.new_password, address
+        )
     return Response(UserShape.of(user))
 
 

@@ -34,9 +34,9 @@ from dashtam.presentation.routers.api.v1.routes.route import Route, Transaction
 
 T = TypeVar("T")
 
-# How long a request waits for a thread. Behind a long import, those that write wait longer.
-_READ_WITHIN_S: Final = 10.0
-_WRITE_WITHIN_S: Final = 30.0
+# How long a request waits for a thread; one that writes, or waits for others of its user, longer.
+_WITHIN_S: Final = 10.0
+_LONG_WITHIN_S: Final = 30.0
 
 
 class Busy(Unavailable):
@@ -59,7 +59,8 @@ def mount(
     At most ``threads`` requests are worked on at once, one for each connection to the database: of
     ten, four read, three write, and two sign in, which is slow on purpose. No kind keeps another
     waiting; with fewer than five threads each kind still has one. One user has at most half of the
-    threads of a kind, so that many requests of one user wait for each other alone.
+    threads of a kind, and one for heavy requests, so that many requests of one user wait for each
+    other alone.
     """
     by_path: dict[str, dict[str, Route]] = {}
     for route in routes:
@@ -99,9 +100,8 @@ class Workers:
     """The threads in which requests are worked on."""
 
     def __init__(self, threads: int) -> None:
-        # Requests that write wait for each other, for many seconds behind a long import: they
-        # never take every thread, nor every connection to the database. One connection is left
-        # for background tasks.
+        # Requests that write wait for each other: they never take every thread, nor every
+        # connection to the database. One connection is left for background tasks.
         writing = max(1, threads * 3 // 10)
         signing_in = max(1, threads // 5)
         self._reading = anyio.CapacityLimiter(max(1, threads - writing - signing_in - 1))
@@ -111,7 +111,7 @@ class Workers:
         # These hold no connection while they wait for a provider, which may take a minute.
         self._asking_providers = anyio.CapacityLimiter(max(4, threads // 2))
         self._unlimited = anyio.CapacityLimiter(math.inf)
-        self._shares: WeakValueDictionary[tuple[int, str], anyio.CapacityLimiter] = (
+        self._shares: WeakValueDictionary[tuple[int, str, bool], anyio.CapacityLimiter] = (
             WeakValueDictionary()
         )
 
@@ -141,21 +141,23 @@ class Workers:
             limiter = self._signing_in
         if route.asks_providers and writes:
             limiter = self._asking_providers
-        share = self._share_of(caller, limiter)
-        within_s = _WRITE_WITHIN_S if writes else _READ_WITHIN_S
+        share = self._share_of(caller, limiter, is_heavy=route.is_heavy)
+        within_s = _LONG_WITHIN_S if writes or route.is_heavy else _WITHIN_S
         until = anyio.current_time() + within_s
         async with _taken(share, until), _taken(limiter, until):
             return await anyio.to_thread.run_sync(step, *args, limiter=self._unlimited)
 
-    def _share_of(self, caller: str, limiter: anyio.CapacityLimiter) -> anyio.CapacityLimiter:
+    def _share_of(
+        self, caller: str, limiter: anyio.CapacityLimiter, *, is_heavy: bool
+    ) -> anyio.CapacityLimiter:
         """Return the caller's share of the threads of one kind."""
         if not caller:
             return self._unlimited
-        key = id(limiter), caller
+        most = 1 if is_heavy else (int(limiter.total_tokens) + 1) // 2
+        key = id(limiter), caller, is_heavy
         share = self._shares.get(key)
         if share is None:
-            share = anyio.CapacityLimiter((int(limiter.total_tokens) + 1) // 2)
-            self._shares[key] = share
+            share = self._shares[key] = anyio.CapacityLimiter(most)
         return share
 
 

@@ -10,6 +10,7 @@ from dashtam.presentation.http import problems
 from dashtam.presentation.http.parameters import (
     ACCOUNT_ID,
     CONNECTION_ID,
+    DETAIL,
     END_DATE,
     GROUP_BY,
     INCLUDE,
@@ -57,14 +58,16 @@ ROUTES: Final = (
         read(
             "/balance-snapshots",
             balance_snapshots.get_latest_snapshots,
-            parameters=(INCLUDE,),
+            parameters=(INCLUDE, DETAIL),
             conditional=True,
             fast_handler=balance_snapshots.fast_latest,
         ),
         read(
             "/accounts/{id}/balance-history",
             balance_snapshots.get_balance_history,
-            parameters=(ACCOUNT_ID, START_DATE, END_DATE, SOURCE, INTERVAL, TZ, MAX_POINTS),
+            parameters=(
+                *(ACCOUNT_ID, START_DATE, END_DATE, SOURCE, INTERVAL, TZ, MAX_POINTS, DETAIL),
+            ),
             errors=(problems.INVALID_DATE_RANGE,),
             conditional=True,
             fast_handler=balance_snapshots.fast_history,
@@ -72,7 +75,7 @@ ROUTES: Final = (
         read(
             "/accounts/{id}/balance-snapshots",
             balance_snapshots.list_balance_snapshots,
-            parameters=(ACCOUNT_ID, balance_snapshots.LIMIT, SOURCE),
+            parameters=(ACCOUNT_ID, balance_snapshots.LIMIT, SOURCE, DETAIL),
             example=balance_snapshots.RECENT_EXAMPLE,
             conditional=True,
             fast_handler=balance_snapshots.fast_recent,
@@ -88,6 +91,7 @@ ROUTES: Final = (
             parameters=(START_DATE, END_DATE, total_history.EVERY, TZ, GROUP_BY, MAX_POINTS),
             errors=(problems.INVALID_DATE_RANGE,),
             conditional=True,
+            is_heavy=True,
         ),
         write(
             "POST",
@@ -204,7 +208,7 @@ ROUTES: Final = (
             errors=(problems.NOT_FOUND,),
         ),
         read("/imports/formats", imports.list_import_formats),
-        read("/export", exports.export_data),
+        read("/export", exports.export_data, is_heavy=True),
     ),
     *tagged(
         "Users and sessions",
@@ -221,7 +225,7 @@ ROUTES: Final = (
             "PATCH",
             "/users/me",
             users.change_user,
-            body=users.PasswordChange,
+            body=users.UserPatch,
             transaction=Transaction.OWN,
         ),
         public(

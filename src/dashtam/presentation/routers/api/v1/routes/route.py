@@ -49,6 +49,7 @@ class Route:
     do not follow from the other fields. ``location`` describes the header of that name;
     ``example`` replaces that of the answer's shape. ``responds_async`` where
     `Prefer: respond-async` is honoured, ``asks_providers`` where a provider may be slow.
+    Requests of a route that ``is_heavy`` are worked on one at a time for each user.
     ``fast_handler`` returns the same bytes as the handler, sooner, from the history cache.
     """
 
@@ -72,6 +73,7 @@ class Route:
     shows_secret: bool = False
     responds_async: bool = False
     asks_providers: bool = False
+    is_heavy: bool = False
     fast_handler: FastHandler | None = None
 
     @property

@@ -3,10 +3,18 @@
 import sqlalchemy as sa
 from alembic import op
 
-from dashtam.database.column_types import NAME, Amount, Id, Instant, Source
+from dashtam.database.column_types import (
+    NAME,
+    Amount,
+    Id,
+    Instant,
+    Source,
+    StoredBasis,
+    StoredPrecision,
+)
 
 # The earlier numbers belong to development versions; their databases are not upgraded.
-revision = "0004"
+revision = "0005"
 down_revision = None
 
 # Append-only tables, each with the query for a row's owner. Only an erasure of that owner, written
@@ -105,6 +113,7 @@ def _create_tables() -> None:
         sa.Column("email", sa.Text(), nullable=False),
         sa.Column("email_key", NAME, nullable=False),
         sa.Column("password_hash", sa.Text(), nullable=False),
+        sa.Column("time_zone", sa.Text(), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("updated_at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("users_pk")),
@@ -234,6 +243,7 @@ def _create_tables() -> None:
         sa.Column("chunked_until", Instant(), nullable=True),
         sa.Column("latest", sa.LargeBinary(), nullable=True),
         sa.Column("is_distrusted", sa.Boolean(), nullable=False),
+        sa.Column("cache_drops", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["account_id"], ["accounts.id"], name=op.f("account_heads_account_id_fk")
         ),
@@ -288,6 +298,8 @@ def _create_tables() -> None:
         sa.Column("id", Id(), nullable=False),
         sa.Column("sync_id", Id(), nullable=False),
         sa.Column("source", Source(), nullable=False),
+        sa.Column("basis", StoredBasis(), nullable=False),
+        sa.Column("precision", StoredPrecision(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("balance", Amount(), nullable=False),
         sa.Column("available_balance", Amount(), nullable=True),
@@ -298,6 +310,10 @@ def _create_tables() -> None:
         sa.Column("link", sa.LargeBinary(length=32), nullable=False),
         sa.CheckConstraint("sequence > 0", name=op.f("balance_snapshots_sequence_check")),
         sa.CheckConstraint("source BETWEEN 1 AND 5", name=op.f("balance_snapshots_source_check")),
+        sa.CheckConstraint("basis BETWEEN 1 AND 3", name=op.f("balance_snapshots_basis_check")),
+        sa.CheckConstraint(
+            "precision BETWEEN 1 AND 2", name=op.f("balance_snapshots_precision_check")
+        ),
         sa.ForeignKeyConstraint(
             ["account_id"], ["accounts.id"], name=op.f("balance_snapshots_account_id_fk")
         ),
@@ -341,6 +357,19 @@ def _create_tables() -> None:
         "holdings",
         ["account_id", "symbol", "id"],
         unique=False,
+    )
+    op.create_table(
+        "unfinished_imports",
+        sa.Column("sync_id", Id(), nullable=False),
+        sa.Column("user_id", Id(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["sync_id"], ["syncs.id"], name=op.f("unfinished_imports_sync_id_fk")
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("unfinished_imports_user_id_fk")
+        ),
+        sa.PrimaryKeyConstraint("sync_id", name=op.f("unfinished_imports_pk")),
+        sa.UniqueConstraint("user_id", name=op.f("unfinished_imports_user_id_key")),
     )
     op.create_table(
         "retractions",
