@@ -34,14 +34,6 @@ def test_retracted_rows_are_in_no_answer_and_can_be_imported_again(app: App, ada
         assert retracted.retracted_at is not None
 
 
-def test_a_live_sync_cannot_be_retracted(app: App, ada: Person) -> None:
-    account_id = ada.account("1")
-    app.record(ada, account_id, {"balance": "2", "captured_at": AT})
-    live = ada.get("/syncs").json()["syncs"]
-    run = next(row for row in live if row["source"] == "account_sync")
-    assert_problem(ada.delete(f"/syncs/{run['id']}"), 409, "conflict")
-
-
 def test_a_backdated_balance_stands_in_its_place(ada: Person) -> None:
     account_id = ada.account("10", captured_at="2025-03-01")
     typed = ada.type(account_id, "4", "2025-01-01")

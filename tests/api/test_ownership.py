@@ -23,6 +23,9 @@ OFX = (
 # How each route is called: a route that is not here fails the tests, so that nobody forgets it.
 BODIES: dict[str, dict[str, Any]] = {
     "POST /accounts/{id}/balance-snapshots": {"json": {"balance": "1"}},
+    "POST /accounts/{id}/balance-snapshots/{snapshot_id}/correction": {
+        "json": {"balance": "1", "reason": "mistyped"}
+    },
     "POST /accounts": {"json": {"name": "a", "account_type": "cash", "currency": "USD",
                                 "balance": "1"}},
     "PATCH /accounts/{id}": {"json": {"name": "Renamed"}},

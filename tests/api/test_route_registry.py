@@ -9,6 +9,8 @@ GET /accounts/{id}/balance-snapshots READER API_READ READ
 GET /accounts/{id}/balance-snapshots/{snapshot_id}/sync READER API_READ READ
 GET /balance-history READER API_READ READ
 POST /accounts/{id}/balance-snapshots SESSION API_WRITE WRITE
+DELETE /accounts/{id}/balance-snapshots/{snapshot_id} SESSION API_WRITE WRITE
+POST /accounts/{id}/balance-snapshots/{snapshot_id}/correction SESSION API_WRITE WRITE
 GET /accounts READER API_READ READ
 POST /accounts SESSION API_WRITE WRITE
 GET /accounts/{id} READER API_READ READ

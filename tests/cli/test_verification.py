@@ -14,7 +14,7 @@ from sqlalchemy import Connection, and_, delete, insert, select, text, update
 from cli.conftest import CommandLine, Filling, register
 from dashtam.application.history import accounts
 from dashtam.application.history.verification import VerificationReport, verify
-from dashtam.application.imports import file_import, typed_balances
+from dashtam.application.imports import corrections, file_import, typed_balances
 from dashtam.application.imports.file_import import Destination
 from dashtam.application.imports.typed_balances import ManualAccount
 from dashtam.application.ports import Services
@@ -100,7 +100,13 @@ def forger(database_url: str, terminal: CommandLine) -> Iterator[Forger]:
     @contextmanager
     def at_work() -> Iterator[Connection]:
         with engine.begin() as connection:
-            for name in ("balance_snapshots", "retractions", "audit_log", "erasures"):
+            for name in (
+                "balance_snapshots",
+                "account_events",
+                "retractions",
+                "audit_log",
+                "erasures",
+            ):
                 drop_triggers(connection, name)
             yield connection
 
@@ -243,6 +249,36 @@ def test_a_change_without_a_line_in_the_log_is_found(
         "retraction_missing",
         "retraction_unexplained",
     ]
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ("UPDATE account_events SET content = '{}' WHERE number = 2",
+         ["event_broken", "event_missing", "event_without_snapshot"]),
+        ("UPDATE account_events SET counts = NULL WHERE number = 2", ["event_broken"]),
+        ("UPDATE account_events SET sequence = 99 WHERE number = 2",
+         ["event_broken", "event_missing", "event_without_snapshot"]),
+        ("UPDATE account_events SET kind = 'no kind' WHERE number = 2", ["event_unreadable"]),
+        ("DELETE FROM account_events WHERE number = 2", ["event_broken", "event_missing"]),
+        (("DELETE FROM account_events WHERE number = 1 AND account_id IN"
+          " (SELECT account_id FROM account_events WHERE number = 2)"), ["event_broken"]),
+    ],
+)  # fmt: skip
+def test_an_event_that_is_changed_or_removed_is_found(
+    services: Services, forger: Forger, change: str, found: list[str]
+) -> None:
+    with services.database.write() as work:
+        account_id = next(iter(work.account_heads.all())).account_id
+        (account,) = work.accounts.of_ids([account_id])
+        link = next(iter(work.balance_snapshots.links(account_id)))
+        snapshot_id = link.record.id
+        corrections.retract(work, account.user_id, account_id, snapshot_id, None)
+    assert verify(services.database).found == 0
+    with forger() as connection:
+        connection.execute(text(change))
+    report = verify(services.database)
+    assert sorted(finding.code for finding in report.findings) == found
 
 
 def test_a_clock_that_went_back_is_a_remark_and_nothing_wrong(services: Services) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from application import App, Person
 
-APPEND_ONLY = ("balance_snapshots", "retractions", "audit_log")
+APPEND_ONLY = ("balance_snapshots", "account_events", "retractions", "audit_log")
 
 
 @contextmanager

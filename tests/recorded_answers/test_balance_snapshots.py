@@ -13,6 +13,7 @@ def test_balance_snapshots_are_answered_as_recorded(recorded: Recorded) -> None:
         record_latest(app, ada, giro)
         record_recent(ada, giro)
         record_runs(ada, giro)
+        record_corrections(ada, giro)
         record_foreign(app, giro)
         record_errors(app, "balance-snapshots")
 
@@ -99,9 +100,36 @@ def record_runs(ada: Caller, giro: str) -> None:
     ada("GET", f"{path}?limit=1", "without the retracted one")
 
 
+def record_corrections(ada: Caller, giro: str) -> None:
+    path = f"/accounts/{giro}/balance-snapshots"
+    newest = f"{path}/{ada.quietly('GET', f'{path}?limit=1')['snapshots'][0]['id']}"
+    for note, body in {
+        "all fields": {"balance": "30000.50", "available_balance": "1", "cash_value": "2",
+                       "holdings_value": "3.5", "reason": "The bank reported cents."},
+        "of one that is superseded": {"balance": "1", "reason": "again"},
+        "without a reason": {"balance": "1"},
+        "a reason that is none": {"balance": "1", "reason": " "},
+        "an amount that is none": {"balance": "1,50", "reason": "why"},
+    }.items():  # fmt: skip
+        ada("POST", f"{newest}/correction", note, json=body)
+    ada("GET", f"{path}?limit=1", "corrected")
+    newest = f"{path}/{ada.quietly('GET', f'{path}?limit=1')['snapshots'][0]['id']}"
+    ada("DELETE", newest, "a reason that is none", json={"reason": ""})
+    ada("DELETE", newest, json={"reason": "It was right before."})
+    ada("DELETE", newest, "again")
+    ada("GET", f"{path}?limit=1", "without the retracted correction")
+    nobodys = f"{path}/{NOBODYS_ID}"
+    ada("DELETE", nobodys, "no snapshot of the account")
+    body = {"balance": "1", "reason": "why"}
+    ada("POST", f"{nobodys}/correction", "no snapshot of the account", json=body)
+
+
 def record_foreign(app: RecordedApp, giro: str) -> None:
     eve = app.person("eve@example.org")
     path = f"/accounts/{giro}/balance-snapshots"
     eve("GET", path, "another's")
     eve("GET", f"{path}/{NOBODYS_ID}/sync", "another's")
     eve("POST", path, "another's", json={"balance": "1"})
+    eve("DELETE", f"{path}/{NOBODYS_ID}", "another's")
+    body = {"balance": "1", "reason": "why"}
+    eve("POST", f"{path}/{NOBODYS_ID}/correction", "another's", json=body)

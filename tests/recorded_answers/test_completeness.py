@@ -12,6 +12,9 @@ NOT_PROVOKED: Mapping[str, Mapping[int, str]] = {
         409: "Only while the first request with the idempotency key runs, and on SQLite the second"
         " waits for the first."
     },
+    "DELETE /api/v1/accounts/{id}/balance-snapshots/{snapshot_id}": {
+        409: "Only while a long import of the user's is recorded."
+    },
     "GET /livez": {500: OF_NOTHING, 503: OF_NOTHING},
     "GET /readyz": {500: "A database of any condition is either ready or 503."},
     "GET /openapi.json": {500: OF_NOTHING, 503: OF_NOTHING},

@@ -110,6 +110,7 @@ def record_events(app: RecordedApp, connection: str) -> None:
     ada, path = app.sign_in(), f"/connections/{connection}/syncs"
     run, let_go = start_slowly(app, ada, path, {}, "one to follow")
     ada("GET", f"/syncs/{run}", "running")
+    ada("DELETE", f"/syncs/{run}", "running")
     ada("HEAD", f"/syncs/{run}/events", "of one that runs")
     events = f"/syncs/{run}/events"
 
@@ -128,6 +129,7 @@ def record_retracting(app: RecordedApp) -> None:
     ada = app.sign_in()
     live = ada.quietly("GET", "/syncs?limit=1")["syncs"][0]["id"]
     ada("DELETE", f"/syncs/{live}", "a live sync")
+    ada("GET", f"/syncs/{live}", "a live sync that was retracted")
     ada.account("House", "1.00")
     typed = ada.quietly("GET", "/syncs?limit=1")["syncs"][0]
     ada("DELETE", f"/syncs/{typed['id']}")

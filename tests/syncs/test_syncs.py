@@ -430,11 +430,6 @@ def test_a_run_reports_its_progress(app: App, ada: Person, bank: dict[str, Any])
     ]
 
 
-def test_a_live_sync_cannot_be_retracted(ada: Person, bank: dict[str, Any]) -> None:
-    run = ada.post(f"/connections/{bank['id']}/syncs").json()
-    assert ada.delete(f"/syncs/{run['id']}").status_code == 409
-
-
 def test_the_audit_log_lists_connecting_and_syncs(
     app: App, ada: Person, bank: dict[str, Any]
 ) -> None:

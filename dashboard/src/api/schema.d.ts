@@ -127,6 +127,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/accounts/{id}/balance-snapshots/{snapshot_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Retract a snapshot
+         * @description Takes back one snapshot of any source: no answer shows it any more. It stays in the database,
+         *     with the reason. A retracted correction does not bring back the snapshot that it superseded.
+         */
+        delete: operations["retract_snapshot"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{id}/balance-snapshots/{snapshot_id}/correction": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Correct a snapshot
+         * @description Records a snapshot with the right amounts at the same instant; from then on no answer shows the
+         *     old one, which stays in the database. A correction can be corrected again. `Location` names the
+         *     run that recorded the new snapshot.
+         */
+        post: operations["correct_snapshot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/accounts": {
         parameters: {
             query?: never;
@@ -413,8 +456,9 @@ export interface paths {
         post?: never;
         /**
          * Retract a sync
-         * @description Takes back the snapshots of an import or a typed balance: no answer shows them any more, and
-         *     the same file can be imported again. They stay in the database, and in the audit log.
+         * @description Takes back the snapshots of a run, be it a sync, an import or a typed balance: no answer shows
+         *     them any more, and the same file can be imported again. They stay in the database, and in the
+         *     audit log.
          */
         delete: operations["retract_sync"];
         options?: never;
@@ -475,7 +519,8 @@ export interface paths {
         /**
          * Export all data
          * @description All of the user's data as one document: connections, accounts, holdings, syncs and every
-         *     snapshot that is not retracted, account by account, oldest first.
+         *     snapshot that is not retracted, account by account, oldest first; and each account's events,
+         *     such as corrections and changes of its settings.
          */
         get: operations["export_data"];
         put?: never;
@@ -812,6 +857,25 @@ export interface components {
             updated_at: string;
         };
         /**
+         * AccountEvent
+         * @description An event of an account, and its place among them from 1 on.
+         *
+         *         `sequence` is the place of the snapshot that it is about among those of the account, in order of
+         *         recording; `counts` whether that snapshot counts from then on. `content` depends on the kind.
+         */
+        AccountEvent: {
+            /** Format: uuid */
+            account_id: string;
+            number: number;
+            kind: components["schemas"]["EventKind"];
+            /** Format: date-time */
+            recorded_at: string;
+            sync_id: string | null;
+            sequence: number | null;
+            counts: boolean | null;
+            content: Record<string, never>;
+        };
+        /**
          * AccountList
          * @description A page of accounts, by name.
          */
@@ -979,6 +1043,28 @@ export interface components {
          */
         ConnectionState: "active" | "disconnected" | "failing" | "needs_reauthentication" | "rate_limited";
         /**
+         * Correction
+         * @description The right amounts of a snapshot; those that are left out are unknown.
+         */
+        Correction: {
+            /**
+             * @description An exact amount in plain digits, at least the currency's own fraction digits.
+             * @example 25000.00
+             */
+            balance: string;
+            /** @default null */
+            available_balance?: string | null;
+            /** @default null */
+            holdings_value?: string | null;
+            /** @default null */
+            cash_value?: string | null;
+            /**
+             * @description Why, in the owner's words.
+             * @example The bank reported cents.
+             */
+            reason: string;
+        };
+        /**
          * CreatedAccessToken
          * @description A new token with its text, which is shown this once.
          */
@@ -1001,6 +1087,14 @@ export interface components {
             title: string;
             secret: boolean;
         };
+        /**
+         * EventKind
+         * @description The kind of an event.
+         *
+         *         Of a retraction and a correction the event is about one snapshot, which counts no more.
+         * @enum {unknown}
+         */
+        EventKind: "correction" | "retraction" | "settings";
         /**
          * Evidence
          * @description The origin of a balance, and how exactly its time is known.
@@ -1034,6 +1128,7 @@ export interface components {
             holdings: components["schemas"]["Holding"][];
             syncs: components["schemas"]["Sync"][];
             balance_snapshots: components["schemas"]["Snapshot"][];
+            account_events: components["schemas"]["AccountEvent"][];
         };
         /**
          * Format
@@ -1267,6 +1362,14 @@ export interface components {
             is_open: boolean;
             has_users: boolean;
             needs_setup_code: boolean;
+        };
+        /**
+         * Retraction
+         * @description Why a snapshot is retracted.
+         */
+        Retraction: {
+            /** @default null */
+            reason?: string | null;
         };
         /**
          * Session
@@ -2291,6 +2394,141 @@ export interface operations {
             400: components["responses"]["InvalidDateRangeOrValidationFailed"];
             401: components["responses"]["Unauthorized"];
             406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    retract_snapshot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Account unique identifier.
+                 * @example 123e4567-e89b-12d3-a456-426614174000
+                 */
+                id: string;
+                /**
+                 * @description Snapshot unique identifier.
+                 * @example 123e4567-e89b-12d3-a456-426614174000
+                 */
+                snapshot_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "The bank reported another account's balance."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Retraction"];
+            };
+        };
+        responses: {
+            /** @description Done; the answer is empty */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["ValidationFailed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    correct_snapshot: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A repeat with the same key within 24 hours gets the first answer, and nothing is done again.
+                 * @example 8f14e45f-ceea-467a-9575-1d1f1f1a3c11
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /**
+                 * @description Account unique identifier.
+                 * @example 123e4567-e89b-12d3-a456-426614174000
+                 */
+                id: string;
+                /**
+                 * @description Snapshot unique identifier.
+                 * @example 123e4567-e89b-12d3-a456-426614174000
+                 */
+                snapshot_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "balance": "25000.00",
+                 *       "reason": "The bank reported cents."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Correction"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    /** @description Where the run is that recorded the new snapshot. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "550e8400-e29b-41d4-a716-446655440000",
+                     *       "account_id": "123e4567-e89b-12d3-a456-426614174000",
+                     *       "balance": "25000.00",
+                     *       "available_balance": "24500.00",
+                     *       "holdings_value": "22000.00",
+                     *       "cash_value": "3000.00",
+                     *       "currency": "USD",
+                     *       "source": "manual_sync",
+                     *       "captured_at": "2025-12-26T10:00:00Z",
+                     *       "created_at": "2025-12-26T10:00:00Z",
+                     *       "change_amount": "500.00",
+                     *       "change_percent": 2.04
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Snapshot"];
+                };
+            };
+            400: components["responses"]["ValidationFailed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];
@@ -3960,6 +4198,22 @@ export interface operations {
                      *           "created_at": "2025-12-26T10:00:00Z",
                      *           "change_amount": "500.00",
                      *           "change_percent": 2.04
+                     *         }
+                     *       ],
+                     *       "account_events": [
+                     *         {
+                     *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
+                     *           "number": 2,
+                     *           "kind": "retraction",
+                     *           "recorded_at": "2025-12-26T10:00:00Z",
+                     *           "sync_id": null,
+                     *           "sequence": 7,
+                     *           "counts": false,
+                     *           "content": {
+                     *             "snapshot_id": "550e8400-e29b-41d4-a716-446655440003",
+                     *             "captured_at": "2025-12-26T10:00:00Z",
+                     *             "reason": "The bank reported another account's balance."
+                     *           }
                      *         }
                      *       ]
                      *     }

@@ -12,6 +12,7 @@ from dashtam.application.syncs import syncs
 from dashtam.database.pagination import iterate_all
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.connection import Connection
+from dashtam.domain.history.account_event import AccountEvent
 from dashtam.domain.history.balance_history import ChangedSnapshot, with_change
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot
 from dashtam.domain.history.holding import Holding
@@ -25,7 +26,7 @@ class Export:
 
     ``syncs`` are newest first, retracted ones among them. ``balance_snapshots`` are ordered by
     account, each account's oldest first with the change since the one before; retracted ones are
-    left out.
+    left out. ``account_events`` are ordered by account, each account's oldest first.
     """
 
     at: datetime
@@ -35,6 +36,7 @@ class Export:
     holdings: Iterator[Holding]
     syncs: Iterator[Sync]
     balance_snapshots: Iterator[ChangedSnapshot]
+    account_events: Iterator[AccountEvent]
 
 
 def export(work: UnitOfWork, user_id: UserId) -> Export:
@@ -51,6 +53,11 @@ def export(work: UnitOfWork, user_id: UserId) -> Export:
                 yield with_change(previous, snapshot)
                 previous = snapshot
 
+    def account_events() -> Iterator[AccountEvent]:
+        for account in iterate_all(lambda page: work.accounts.of_user(user_id, page)):
+            for link in work.account_events.links(account.id):
+                yield link.event
+
     return Export(
         at=work.now,
         user=users.load(work, user_id),
@@ -59,4 +66,5 @@ def export(work: UnitOfWork, user_id: UserId) -> Export:
         holdings=iterate_all(lambda page: work.holdings.of_user(user_id, page)),
         syncs=iterate_all(lambda page: syncs.list_for_user(work, user_id, page)),
         balance_snapshots=changed_snapshots(),
+        account_events=account_events(),
     )

@@ -8,7 +8,7 @@ from sqlalchemy.sql import column, table
 from dashtam.database.engine import WRITES, open_engine
 from dashtam.domain.errors import DashtamError
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision. A database at this revision starts without loading Alembic."""
 
 _REVISIONS = (None, HEAD)

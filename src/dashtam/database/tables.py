@@ -38,6 +38,7 @@ metadata = MetaData(
 )
 
 _RUNNING = text("state = 'running' AND kind = 'live'")
+_IS_ABOUT_ONE = text("sequence IS NOT NULL")
 
 users = Table(
     "users",
@@ -138,6 +139,8 @@ account_heads = Table(
     Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True),
     Column("chain_length", BigInteger, nullable=False),
     Column("chain_head", LargeBinary(32), nullable=False),
+    Column("events_length", BigInteger, nullable=False),
+    Column("events_head", LargeBinary(32), nullable=False),
     Column("newest_at", Instant),
     Column("last_live_at", Instant),
     Column("last_synced_at", Instant),
@@ -231,7 +234,35 @@ balance_snapshots = Table(
     sqlite_with_rowid=False,
 )
 
-# An account's snapshots as JSON, oldest first, without the retracted ones. Derived from the rows.
+# Changes of an account and of single snapshots. ``sequence`` is that of the snapshot that an event
+# is about, and ``counts`` whether that one counts from then on.
+account_events = Table(
+    "account_events",
+    metadata,
+    Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    # No foreign key, as in ``balance_snapshots``.
+    Column("sync_id", Id),
+    Column("sequence", BigInteger),
+    Column("counts", Boolean),
+    Column("content", Text, nullable=False),
+    Column("link", LargeBinary(32), nullable=False),
+    CheckConstraint("number > 0", name="number"),
+    # Probed for every snapshot that is read; few accounts have such an event.
+    Index(
+        None,
+        "account_id",
+        "sequence",
+        sqlite_where=_IS_ABOUT_ONE,
+        postgresql_where=_IS_ABOUT_ONE,
+    ),
+    sqlite_with_rowid=False,
+)
+
+# An account's snapshots as JSON, oldest first, without those that do not count. Derived from the
+# rows.
 # Each chunk holds the snapshots captured after ``after_at``, NULL in the first one, and up to
 # ``last_at``.
 history_chunks = Table(

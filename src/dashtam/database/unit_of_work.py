@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from uuid_utils.compat import uuid7
 
 from dashtam.database.engine import WRITES
+from dashtam.database.history.account_events import AccountEvents
 from dashtam.database.history.account_heads import AccountHeads
 from dashtam.database.history.accounts import Accounts
 from dashtam.database.history.balance_snapshots import BalanceSnapshots
@@ -67,6 +68,7 @@ class UnitOfWork:
     balance_snapshots = _repository(BalanceSnapshots)
     accounts = _repository(Accounts)
     account_heads = _repository(AccountHeads)
+    account_events = _repository(AccountEvents)
     holdings = _repository(Holdings)
     connections = _repository(Connections)
     syncs = _repository(Syncs)

@@ -1,6 +1,7 @@
 """Accounts, and the identity by which a source's account is found again."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal, NewType, Self
@@ -63,6 +64,23 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountSettings:
+    """The values of an account of which every change is kept, since its readings depend on them."""
+
+    name: str
+    account_type: AccountType
+    currency: Currency
+    balance_sign: BalanceSign
+    is_hidden: bool
+    closed_at: datetime | None
+
+    def to_content(self) -> Mapping[str, str | int | bool | None]:
+        """Return the values as plain JSON."""
+        closed_at = None if self.closed_at is None else self.closed_at.isoformat()
+        return asdict(self) | {"currency": self.currency.code, "closed_at": closed_at}
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """One account of one user, found again by (connection, external id, currency).
 
@@ -85,6 +103,12 @@ class Account:
     is_hidden: bool = False
     closed_at: datetime | None = None
     last_synced_at: datetime | None = None
+
+    @property
+    def settings(self) -> AccountSettings:
+        """The account's present settings."""
+        names = (field.name for field in fields(AccountSettings))
+        return AccountSettings(**{name: getattr(self, name) for name in names})
 
     @classmethod
     def new(

@@ -25,7 +25,7 @@ class SnapshotSource(StrEnum):
 
 
 class SyncKind(StrEnum):
-    """The origin of a run. Imports and typed balances can be retracted, live syncs not."""
+    """The origin of a run."""
 
     LIVE = "live"
     IMPORT = "import"

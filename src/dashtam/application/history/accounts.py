@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypedDict
 
+from dashtam.application.history.capture import record_settings
 from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId, AccountType, BalanceSign
@@ -36,6 +37,7 @@ def create(work: UnitOfWork, new: Collection[Account]) -> None:
     """Store new accounts of one user, with their lines in the audit log."""
     work.accounts.add(new)
     work.account_heads.add(new)
+    record_settings(work, new)
     for user_id in {account.user_id for account in new}:
         work.record_events("account_created", user_id, [account.id for account in new])
 
@@ -89,6 +91,8 @@ def change(work: UnitOfWork, account: Account, changes: AccountChanges) -> Accou
     changes = {**changes, "name": changes.get("name", account.name).strip()}
     changed = replace(account, **changes, updated_at=work.now)
     work.accounts.update(changed)
+    if changed.settings != account.settings:
+        record_settings(work, [changed])
     if changed.balance_sign != account.balance_sign:
         work.history_chunks.rebuild(changed)
     work.record_event("account_changed", account.user_id, account.id)

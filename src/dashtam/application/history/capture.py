@@ -1,4 +1,4 @@
-"""The only writer of snapshots."""
+"""The only writer of snapshots and of account events."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +13,7 @@ from dashtam.database.history_cache.chunk_rows import ChunkDraft
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.errors import DashtamError
+from dashtam.domain.history.account_event import EventKind, EventLink, NewEvent, link_events
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot, Basis, SnapshotId
 from dashtam.domain.history.hash_chain import Chain, Link, Record, link_records
 from dashtam.domain.period import MIN_INSTANT
@@ -53,6 +54,45 @@ class CaptureResult:
     conflicts: list[Reading] = field(default_factory=list)
 
 
+def record_events(work: UnitOfWork, new: Mapping[Account, Sequence[NewEvent]]) -> None:
+    """Append events to their accounts' chains, all of them in one statement."""
+    heads = work.account_heads.lock(new)
+    links: list[EventLink] = []
+    for account, events in new.items():
+        head = heads[account.id]
+        links += link_events(head.events_chain, account.id, work.now, events)
+        if events:
+            head.events_chain = Chain(links[-1].number, links[-1].digest)
+    work.account_events.add(links)
+
+
+def record_settings(work: UnitOfWork, of: Collection[Account]) -> None:
+    """Append the accounts' settings as they are from now on."""
+    events = {
+        account: [NewEvent(EventKind.SETTINGS, account.settings.to_content())] for account in of
+    }
+    record_events(work, events)
+
+
+def retract(work: UnitOfWork, account: Account, snapshot: Record, reason: str | None) -> None:
+    """Let a snapshot of the account count no more."""
+    content = _content_of(snapshot) | {"reason": reason}
+    event = NewEvent(EventKind.RETRACTION, content, sequence=snapshot.sequence, counts=False)
+    record_events(work, {account: [event]})
+    work.history_chunks.rebuild(account)
+
+
+def _content_of(snapshot: Record) -> dict[str, object]:
+    captured_at = snapshot.reading.captured_at.isoformat()
+    return {"snapshot_id": str(snapshot.id), "captured_at": captured_at}
+
+
+def _is_known(earlier: RecordedReading, reading: Reading) -> bool:
+    """Tell whether a reading equals the recorded one, or one that its owner corrected."""
+    known = (earlier.reading, *earlier.superseded)
+    return _AMOUNTS(reading) in map(_AMOUNTS, known)
+
+
 @dataclass(frozen=True, slots=True)
 class Capture:
     """One run's right to record readings, of all its accounts in the same few statements.
@@ -69,6 +109,17 @@ class Capture:
         """Record a reading that the owner typed; it is never skipped."""
         self._insert([(AccountReadings(account, source), [reading])], Basis.ENTERED)
         self.work.account_heads.mark_synced([account], self.work.now)
+
+    def correct(self, account: Account, wrong: Record, reading: Reading, reason: str) -> None:
+        """Record the reading that its owner typed in place of a snapshot, which counts no more."""
+        work = self.work
+        # Before the new snapshot, which is then not added to chunks that are written again.
+        work.history_chunks.rebuild(account)
+        typed = AccountReadings(account, SnapshotSource.MANUAL_SYNC)
+        (corrected,) = self._insert([(typed, [reading])], Basis.ENTERED)
+        content = _content_of(wrong) | {"superseded_by": str(corrected.id), "reason": reason}
+        event = NewEvent(EventKind.CORRECTION, content, self.sync_id, wrong.sequence, counts=False)
+        record_events(work, {account: [event]})
 
     def record(self, batch: Sequence[AccountReadings], at: datetime) -> list[CaptureResult]:
         """Record the readings of accounts that are synced as of an instant.
@@ -138,9 +189,7 @@ class Capture:
                         result.conflicts.append(reading)
                 else:
                     recorded = known.get(place)
-                    is_same = recorded is not None and _AMOUNTS(recorded.reading) == _AMOUNTS(
-                        reading
-                    )
+                    is_same = recorded is not None and _is_known(recorded, reading)
                     if not is_same:
                         earlier[key] = amounts
                         result.recorded += 1
@@ -173,7 +222,7 @@ class Capture:
             for reading in readings.history:
                 place = readings.account.id, reading.captured_at
                 earlier = known.get(place)
-                if earlier and _AMOUNTS(earlier.reading) == _AMOUNTS(reading):
+                if earlier and _is_known(earlier, reading):
                     result.skipped += 1
                 elif earlier and earlier.sync_id == self.sync_id:
                     result.conflicts.append(reading)
@@ -217,7 +266,7 @@ class Capture:
 
     def _insert(
         self, new: Iterable[tuple[AccountReadings, Sequence[Reading]]], basis: Basis
-    ) -> None:
+    ) -> Sequence[Record]:
         """Append the readings to their accounts' chains, and insert them in one statement."""
         work = self.work
         recorded = [(readings, of_account) for readings, of_account in new if of_account]
@@ -256,6 +305,7 @@ class Capture:
                 work.history_chunks.record(account, snapshots)
             else:
                 self._add_to_draft(self.drafts, account, snapshots)
+        return [link.record for its_links in links.values() for link in its_links]
 
     def _add_to_draft(
         self,

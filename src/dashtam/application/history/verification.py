@@ -12,6 +12,7 @@ from dashtam.database.history_cache.history_chunks import CacheState
 from dashtam.database.unit_of_work import Database, UnitOfWork
 from dashtam.domain.account import AccountId
 from dashtam.domain.errors import DashtamError
+from dashtam.domain.history.account_event import EventLink
 from dashtam.domain.history.hash_chain import Link, find_breaks
 from dashtam.domain.user import Erasure
 
@@ -68,11 +69,17 @@ def verify(database: Database) -> VerificationReport:
     leaves no trace here: that takes a backup to compare with.
     """
     report = VerificationReport()
+    subjects: set[UUID] = set()
     with database.read() as work:
         for head in work.account_heads.all():
             _verify_account(work, report, head)
+            subjects |= _verify_events(work, report, head)
         _verify_runs(work, report)
         _verify_audit_log(work, report)
+        for event in ("snapshot_retracted", "snapshot_corrected"):
+            for snapshot_id in sorted(set(work.audit_log.subjects_of(event)) - subjects):
+                detail = f"The audit log lists {event} of {snapshot_id}, and there is no event."
+                report.add_finding("event_missing", detail, snapshot_id)
     for account_id in report.outdated_chunks:
         with database.write() as work:
             for account in work.accounts.of_ids([account_id]):
@@ -139,6 +146,33 @@ def _verify_account(work: UnitOfWork, report: VerificationReport, head: AccountH
                 " stays as it is, and is not used. `dashtam db rebuild` writes it again."
             )
             report.add_finding("cache_forged", detail, account_id)
+
+
+def _verify_events(work: UnitOfWork, report: VerificationReport, head: AccountHead) -> set[UUID]:
+    """Verify an account's events, and return the snapshots that they are about."""
+    account_id, read = head.account_id, 0
+
+    def count_links() -> Iterator[EventLink]:
+        nonlocal read
+        for link in work.account_events.links(account_id):
+            read += 1
+            yield link
+
+    try:
+        for number in find_breaks(head.events_chain, count_links()):
+            detail = f"Event {number} of account {account_id} is not as it was recorded."
+            report.add_finding("event_broken", detail, account_id, number)
+    except _UNREADABLE:
+        detail = f"Event {read + 1} of account {account_id}, or one after it, cannot be read."
+        report.add_finding("event_unreadable", detail, account_id, read + 1)
+    subjects: set[UUID] = set()
+    for number, snapshot_id in work.account_events.subjects(account_id):
+        if snapshot_id is None:
+            detail = f"Event {number} of account {account_id} is about a snapshot that is missing."
+            report.add_finding("event_without_snapshot", detail, account_id, number)
+        else:
+            subjects.add(snapshot_id)
+    return subjects
 
 
 def _verify_runs(work: UnitOfWork, report: VerificationReport) -> None:

@@ -1,6 +1,7 @@
 """Accounts kept by hand, and the balances that their owners type."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from dashtam.application.connections import connections
 from dashtam.application.history import accounts
@@ -76,10 +77,32 @@ def type_balance(work: UnitOfWork, account: Account, reading: Reading) -> TypedB
     is_first = not work.balance_snapshots.with_any([account.id])
     source = SnapshotSource.INITIAL_CONNECTION if is_first else SnapshotSource.MANUAL_SYNC
     sync_id = _record(work, account, connection, reading, source)
-    newest = work.balance_snapshots.newest(account.id, None, 2, until=reading.captured_at)
+    return load_typed(work, account, reading.captured_at, sync_id)
+
+
+def load_typed(
+    work: UnitOfWork, account: Account, captured_at: datetime, sync_id: SyncId
+) -> TypedBalance:
+    """Return the snapshot that this run has just recorded at this instant."""
+    newest = work.balance_snapshots.newest(account.id, None, 2, until=captured_at)
     assert newest is not None, "the account exists"
     *previous, snapshot = newest.snapshots
     return TypedBalance(with_change(previous[0] if previous else None, snapshot), sync_id)
+
+
+def add_run(
+    work: UnitOfWork, account: Account, connection: Connection, source: SnapshotSource
+) -> SyncId:
+    """Store a run, ended already, that records one typed balance of the account."""
+    sync = Sync.begin(SyncId(work.new_id()), connection, SyncKind.TYPED, source, work.now)
+    outcome = AccountOutcome(account.id, SyncState.SUCCEEDED, recorded=1)
+    work.syncs.add(sync.finish(SyncState.SUCCEEDED, work.now, accounts=[outcome]))
+    return sync.id
+
+
+def to_reported(account: Account, typed: Reading) -> Reading:
+    """Return a typed reading as the account's source would report it: it reads back as typed."""
+    return typed.with_opposite_sign() if account.balance_sign == -1 else typed
 
 
 def _record(
@@ -96,12 +119,8 @@ def _record(
     if reading.captured_at.date() > today if is_day else is_future:
         detail = "A balance cannot have been captured in the future."
         raise Unprocessable(detail, (FieldError("/captured_at", "future", detail),))
-    sync = Sync.begin(SyncId(work.new_id()), connection, SyncKind.TYPED, source, work.now)
-    outcome = AccountOutcome(account.id, SyncState.SUCCEEDED, recorded=1)
-    work.syncs.add(sync.finish(SyncState.SUCCEEDED, work.now, accounts=[outcome]))
-    # Stored as the account's source would report it, so that it reads back as it was typed.
-    reported = reading.with_opposite_sign() if account.balance_sign == -1 else reading
-    Capture(work, sync.id).record_typed(account, source, reported)
+    sync_id = add_run(work, account, connection, source)
+    Capture(work, sync_id).record_typed(account, source, to_reported(account, reading))
     work.connections.mark_synced({connection.id}, work.now)
-    work.record_event("balance_typed", account.user_id, sync.id)
-    return sync.id
+    work.record_event("balance_typed", account.user_id, sync_id)
+    return sync_id

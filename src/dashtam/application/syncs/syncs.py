@@ -139,18 +139,19 @@ def find_unfinished_import(work: UnitOfWork, user_id: UserId) -> Sync | None:
 
 
 def retract(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> None:
-    """Take back the snapshots of an import or a typed balance: no query of readers returns them.
+    """Take back the snapshots of a run: no query of readers returns them.
 
-    The rows stay. Retracting twice is the same as once.
+    The rows stay. Retracting twice is the same as once. A running import ends.
 
     Raises:
         SyncNotFound: there is none with this id, or it is another user's.
-        Conflict: the run was a live sync.
+        SyncRunning: the run is a live sync that has not ended.
+        ImportRunning: another run, a long import of the user's, has not ended.
     """
     work.users.lock_for_recording(user_id)
     sync = load(work, user_id, sync_id)
-    if sync.kind is SyncKind.LIVE:
-        raise Conflict(detail="Only imports and typed balances can be retracted, not live syncs.")
+    if sync.kind is SyncKind.LIVE and sync.state is SyncState.RUNNING:
+        raise SyncRunning(sync.id)
     running = find_unfinished_import(work, user_id)
     if running is not None and running.id == sync.id:
         interrupt(work, running)

@@ -34,6 +34,8 @@ class AccountHead:
     account_id: AccountId
     chain_length: int = 0
     chain_head: bytes = GENESIS
+    events_length: int = 0
+    events_head: bytes = GENESIS
     newest_at: datetime | None = None
     last_live_at: datetime | None = None
     last_synced_at: datetime | None = None
@@ -46,12 +48,21 @@ class AccountHead:
 
     @property
     def chain(self) -> Chain:
-        """The end of the account's hash chain."""
+        """The end of the hash chain of the account's snapshots."""
         return Chain(self.chain_length, self.chain_head)
 
     @chain.setter
     def chain(self, chain: Chain) -> None:
         self.chain_length, self.chain_head = chain.length, chain.head
+
+    @property
+    def events_chain(self) -> Chain:
+        """The end of the hash chain of the account's events."""
+        return Chain(self.events_length, self.events_head)
+
+    @events_chain.setter
+    def events_chain(self, chain: Chain) -> None:
+        self.events_length, self.events_head = chain.length, chain.head
 
 
 class AccountHeads(Repository):

@@ -19,10 +19,12 @@ from sqlalchemy import (
     cast,
     column,
     exists,
+    false,
     func,
     literal,
     or_,
     select,
+    true,
     tuple_,
 )
 
@@ -31,6 +33,7 @@ from dashtam.database.history.accounts import ACCOUNTS, account_from_row
 from dashtam.database.history.bulk_insert import insert_links
 from dashtam.database.repository import AnyRow, Repository
 from dashtam.database.tables import (
+    account_events,
     account_heads,
     accounts,
     balance_snapshots,
@@ -38,6 +41,7 @@ from dashtam.database.tables import (
     unfinished_imports,
 )
 from dashtam.domain.account import Account, AccountId
+from dashtam.domain.history.account_event import EventKind
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot, SnapshotId
 from dashtam.domain.history.hash_chain import Link, Record
 from dashtam.domain.money import Currency, Money
@@ -61,10 +65,29 @@ _SNAPSHOT = (
     *(_s.sync_id, _s.basis, _s.precision, _s.as_of),
 )
 
+_event = account_events.c
+_later = account_events.alias("later").c
+
+_IS_EVENT_OF = and_(_event.account_id == _s.account_id, _event.sequence == _s.sequence)
+
+# Of the events about a snapshot the last one decides. Written so that PostgreSQL reads the events
+# once for many snapshots, and SQLite probes the index once for each.
 _COUNTS = and_(
     ~exists().where(retractions.c.sync_id == _s.sync_id),
     ~exists().where(unfinished_imports.c.sync_id == _s.sync_id),
+    ~exists().where(
+        _IS_EVENT_OF,
+        _event.counts == false(),
+        ~exists().where(
+            _later.account_id == _event.account_id,
+            _later.sequence == _event.sequence,
+            _later.number > _event.number,
+            _later.counts == true(),
+        ),
+    ),
 )
+
+_IS_SUPERSEDED = exists().where(_IS_EVENT_OF, _event.kind == EventKind.CORRECTION)
 
 _BATCH = 1_000
 _RANGES = 100
@@ -117,17 +140,29 @@ class SnapshotRange:
 
 @dataclass(frozen=True, slots=True)
 class RecordedReading:
-    """The newest reading of an instant, and the sync that recorded it."""
+    """The newest reading of an instant, and the sync that recorded it.
+
+    ``superseded`` are the readings of that instant that its owner corrected.
+    """
 
     reading: Reading
     sync_id: SyncId
+    superseded: Sequence[Reading] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSnapshot:
+    """A snapshot as it is stored, and whether it counts."""
+
+    record: Record
+    counts: bool
 
 
 class BalanceSnapshots(Repository):
     """The statements on ``balance_snapshots``.
 
-    Only ``links`` and ``find_sync_id`` find snapshots that do not count: the retracted ones, and
-    those of an import that is not complete.
+    Only ``links``, ``find`` and ``find_sync_id`` find snapshots that do not count:
+    retracted and superseded ones, and those of an import that is not complete.
     """
 
     def latest(self, user_id: UserId) -> Sequence[LatestBalance]:
@@ -265,9 +300,10 @@ class BalanceSnapshots(Repository):
         if not places:
             return {}
         account_ids, instants = ({place[at] for place in places} for at in (0, 1))
+        known = or_(_s.sync_id == sync_id, _COUNTS, _IS_SUPERSEDED)
         statement = (
-            select(*_READING, _s.account_id, _s.sync_id)
-            .where(_s.account_id.in_(account_ids), or_(_s.sync_id == sync_id, _COUNTS))
+            select(*_READING, _s.account_id, _s.sync_id, _IS_SUPERSEDED.label("is_superseded"))
+            .where(_s.account_id.in_(account_ids), known)
             .order_by(_s.account_id, *_OLDEST_FIRST)
         )
         # Most files are in order of time, so that their range has about as many readings as
@@ -278,10 +314,17 @@ class BalanceSnapshots(Repository):
         if len(rows) > limit:
             at_instants = _s.captured_at.in_(instants)
             rows = self._connection.execute(statement.where(at_instants)).all()
-        return {
-            (row.account_id, row.captured_at): RecordedReading(_reading_from_row(row), row.sync_id)
-            for row in rows
-        }
+        superseded: dict[tuple[AccountId, datetime], list[Reading]] = {}
+        newest: dict[tuple[AccountId, datetime], RecordedReading] = {}
+        for row in rows:
+            place, reading = (row.account_id, row.captured_at), _reading_from_row(row)
+            if row.is_superseded:
+                superseded.setdefault(place, []).append(reading)
+            else:
+                newest[place] = RecordedReading(reading, row.sync_id)
+        for place in superseded.keys() & newest.keys():
+            newest[place] = replace(newest[place], superseded=superseded[place])
+        return newest
 
     def with_any(self, account_ids: Collection[AccountId]) -> set[AccountId]:
         """Return those of the accounts that have a snapshot."""
@@ -350,6 +393,17 @@ class BalanceSnapshots(Repository):
         array = cast(list(instants), ARRAY(DateTime(timezone=True)))
         return func.unnest(array).table_valued(column("value", Instant)).render_derived()
 
+    def find(self, account_id: AccountId, snapshot_id: SnapshotId) -> StoredSnapshot | None:
+        """Return a snapshot of the account, also one that does not count.
+
+        No index finds a snapshot by its id: this reads the snapshots of the one account.
+        """
+        statement = select(balance_snapshots, _COUNTS.label("counts")).where(
+            _s.account_id == account_id, _s.id == snapshot_id
+        )
+        row = self._connection.execute(statement.limit(1)).one_or_none()
+        return None if row is None else StoredSnapshot(_record_from_row(row), row.counts)
+
     def find_sync_id(self, account_id: AccountId, snapshot_id: SnapshotId) -> SyncId | None:
         """Return the sync that recorded a snapshot of the account, also a retracted one.
 
@@ -362,18 +416,7 @@ class BalanceSnapshots(Repository):
         """Yield the account's chain in order of recording, with the retracted snapshots."""
         statement = select(balance_snapshots).where(_s.account_id == account_id)
         for row in self._stream_rows(statement.order_by(_s.sequence)):
-            record = Record(
-                id=row.id,
-                account_id=row.account_id,
-                sequence=row.sequence,
-                sync_id=row.sync_id,
-                source=row.source,
-                basis=row.basis,
-                currency=Currency.of(row.currency),
-                reading=_reading_from_row(row),
-                created_at=row.created_at,
-            )
-            yield Link(record, row.link)
+            yield Link(_record_from_row(row), row.link)
 
     def add(self, links: Iterable[Link]) -> None:
         """Record the snapshots."""
@@ -417,6 +460,20 @@ def _captured_at(
         .offset(offset)
         .correlate(accounts)
         .scalar_subquery()
+    )
+
+
+def _record_from_row(row: AnyRow) -> Record:
+    return Record(
+        id=row.id,
+        account_id=row.account_id,
+        sequence=row.sequence,
+        sync_id=row.sync_id,
+        source=row.source,
+        basis=row.basis,
+        currency=Currency.of(row.currency),
+        reading=_reading_from_row(row),
+        created_at=row.created_at,
     )
 
 

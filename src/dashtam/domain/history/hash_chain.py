@@ -1,4 +1,4 @@
-"""The hash chain over an account's snapshots, in order of recording."""
+"""Hash chains, and the one over an account's snapshots in order of recording."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
 from operator import attrgetter
+from typing import Protocol
 
 from dashtam.domain.account import AccountId
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot, Basis, SnapshotId
@@ -73,6 +74,33 @@ class Link:
     record: Record
     digest: bytes
 
+    @property
+    def number(self) -> int:
+        """The record's place in the chain, from 1 on."""
+        return self.record.sequence
+
+    def digest_after(self, previous: bytes) -> bytes:
+        """Return the digest that follows from the one before."""
+        return _digest(previous, self.record, _format_shared(self.record))
+
+
+class StoredLink(Protocol):
+    """A link of any chain as it is stored; a digest has 32 bytes."""
+
+    @property
+    def number(self) -> int:
+        """The place in the chain, from 1 on."""
+        ...
+
+    @property
+    def digest(self) -> bytes:
+        """The stored digest."""
+        ...
+
+    def digest_after(self, previous: bytes) -> bytes:
+        """Return the digest that follows from the one before."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Chain:
@@ -93,8 +121,8 @@ def link_records(chain: Chain, records: Iterable[Record]) -> Iterator[Link]:
         yield Link(record, previous)
 
 
-def find_breaks(chain: Chain, links: Iterable[Link]) -> Iterator[int]:
-    """Yield the sequence numbers of links that differ from the recorded ones.
+def find_breaks(chain: Chain, links: Iterable[StoredLink]) -> Iterator[int]:
+    """Yield the numbers of links that differ from the recorded ones.
 
     A link is sound if its digest follows from a link before it, even from a wrong one, but for the
     first links behind a long run of wrong ones. Of consecutive missing links only the first is
@@ -103,22 +131,21 @@ def find_breaks(chain: Chain, links: Iterable[Link]) -> Iterator[int]:
     """
     expected, ends = 1, {GENESIS}
     for stored in links:
-        record = stored.record
-        if record.sequence > expected:
+        number = stored.number
+        if number > expected:
             yield expected
             # The link before this one is missing, so that its digest cannot be checked.
-            expected, ends = record.sequence + 1, {stored.digest}
+            expected, ends = number + 1, {stored.digest}
             continue
-        texts = _format_shared(record)
-        digests = {_digest(end, record, texts) for end in ends}
-        if record.sequence == expected and stored.digest in digests:
+        digests = {stored.digest_after(end) for end in ends}
+        if number == expected and stored.digest in digests:
             ends = {stored.digest}
         else:
-            yield record.sequence
+            yield number
             # Either the record or the digest is wrong; the next link may follow from both.
-            ends = {stored.digest} | digests | (ends if record.sequence < expected else set())
+            ends = {stored.digest} | digests | (ends if number < expected else set())
             ends = ends if len(ends) <= _MAX_ENDS else {stored.digest}
-        expected = max(expected, record.sequence + 1)
+        expected = max(expected, number + 1)
     if expected != chain.length + 1 or chain.head not in ends:
         yield expected
 

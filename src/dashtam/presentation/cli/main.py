@@ -40,7 +40,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "sync": ("data.syncs", "Record the balances that a provider reports now."),
     "worker": ("operate.serve", "Sync every connection when it is due."),
     "syncs": ("data.syncs", "List the runs that recorded balances."),
-    "retract": ("data.syncs", "Take back the snapshots of an import or of a typed balance."),
+    "retract": ("data.syncs", "Take back the snapshots of a sync, an import or a typed balance."),
     "export": ("data.exports", "Write all data of a user as one JSON document."),
     "users": ("operate.users", "Add, list and erase the people who keep accounts here."),
     "tokens": ("operate.tokens", "Manage read-only tokens for scripts and dashboards."),

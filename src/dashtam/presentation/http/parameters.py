@@ -18,6 +18,7 @@ from dashtam.database.pagination import Cursor
 from dashtam.domain.account import AccountId
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.errors import DashtamError, FieldError, Invalid
+from dashtam.domain.history.balance_snapshot import SnapshotId
 from dashtam.domain.period import Interval, find_zone
 from dashtam.domain.sync import SnapshotSource
 from dashtam.presentation.http.instants import END_OF_DAY, START_OF_DAY, parse_instant
@@ -203,6 +204,7 @@ def parse_cursor(text: str) -> Cursor:
 
 ACCOUNT_ID: Final = path_id(AccountId, "Account unique identifier.")
 CONNECTION_ID: Final = path_id(ConnectionId, "Connection unique identifier.")
+SNAPSHOT_ID: Final = path_id(SnapshotId, "Snapshot unique identifier.", name="snapshot_id")
 
 _INSTANT_SCHEMA: Final = {"type": "string", "format": "date-time"}
 

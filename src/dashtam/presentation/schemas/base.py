@@ -42,6 +42,17 @@ Name = Annotated[
     str, Meta(min_length=1, max_length=200, pattern=NAME_PATTERN, examples=["Checking"])
 ]
 
+Reason = Annotated[
+    str,
+    Meta(
+        description="Why, in the owner's words.",
+        min_length=1,
+        max_length=500,
+        pattern=NAME_PATTERN,
+        examples=["The bank reported cents."],
+    ),
+]
+
 Instant = Annotated[datetime, Meta(tz=True)]
 
 InstantText = Annotated[
@@ -56,7 +67,7 @@ InstantText = Annotated[
 PATTERN_HINTS: Final[Mapping[str, str]] = {
     AMOUNT_PATTERN: "An amount is plain digits with a point, such as 1250.00 or -1200.00",
     CURRENCY_PATTERN: "A currency is its three capital letters, such as USD",
-    NAME_PATTERN: "A name is not blanks alone and has no control characters",
+    NAME_PATTERN: "A name or a reason is not blanks alone and has no control characters",
 }
 """The rule behind each pattern, in words."""
 

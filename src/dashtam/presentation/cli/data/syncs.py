@@ -120,7 +120,7 @@ def list_syncs(context: CommandContext, limit: int) -> None:
 @click.argument("sync_id", type=click.UUID)
 @with_context
 def retract(context: CommandContext, sync_id: UUID) -> None:
-    """Take back the snapshots of an import or of a typed balance.
+    """Take back the snapshots of a sync, an import or a typed balance.
 
     `dashtam syncs list` names the runs. The snapshots stay in the database, and no history shows
     them; the same file can be imported again.

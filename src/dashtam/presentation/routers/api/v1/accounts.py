@@ -1,10 +1,8 @@
 """Accounts on the wire, and the balances that their owners type."""
 
-from collections.abc import Callable
 from datetime import datetime
-from decimal import Decimal
 from functools import partial
-from typing import Annotated, ClassVar, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 import msgspec
@@ -16,7 +14,6 @@ from dashtam.application.imports import typed_balances
 from dashtam.application.imports.typed_balances import ManualAccount
 from dashtam.application.people import users
 from dashtam.domain.account import Account, AccountType
-from dashtam.domain.errors import DashtamError, FieldError, Unprocessable
 from dashtam.domain.money import Currency, amount_text, parse_amount
 from dashtam.domain.period import Moment
 from dashtam.domain.statement import Reading
@@ -41,8 +38,7 @@ from dashtam.presentation.schemas.base import (
     Shape,
 )
 from dashtam.presentation.schemas.snapshots import Snapshot, snapshot_shape
-
-T = TypeVar("T")
+from dashtam.presentation.schemas.typed_amounts import TypedAmounts, parse_field
 
 Sign = Annotated[
     Literal[1, -1], Meta(description="-1 where the source reports debts as positive numbers.")
@@ -122,13 +118,9 @@ class AccountPatch(Input):
     example: ClassVar = {"name": "Retirement", "account_type": "ira", "is_hidden": False}
 
 
-class TypedSnapshot(Input):
+class TypedSnapshot(TypedAmounts):
     """A balance that the owner types; it may be of the past, not of the future."""
 
-    balance: AmountText
-    available_balance: AmountText | None = None
-    holdings_value: AmountText | None = None
-    cash_value: AmountText | None = None
     captured_at: InstantText | None = None
     example: ClassVar = {"balance": "25000.00", "captured_at": examples.CAPTURED_AT}
 
@@ -154,9 +146,9 @@ def create_account(context: RequestContext) -> Response[AccountShape]:
     """
     body = context.body(NewAccount)
     moment = _parse_moment(context, body.captured_at)
-    balance = _parse(parse_amount, body.balance, "/balance")
+    balance = parse_field(parse_amount, body.balance, "/balance")
     reading = Reading(moment.at, balance, precision=moment.precision)
-    currency = _parse(Currency.of, body.currency, "/currency")
+    currency = parse_field(Currency.of, body.currency, "/currency")
     described = ManualAccount(body.name, body.account_type, currency)
     created = typed_balances.create_manual(context.work, context.user_id, described, reading)
     return Response(account_shape(created), location=f"/accounts/{created.account.id}")
@@ -187,15 +179,7 @@ def type_balance(context: RequestContext) -> Response[Snapshot]:
     """
     account = _owned(context)
     body = context.body(TypedSnapshot)
-    moment = _parse_moment(context, body.captured_at)
-    reading = Reading(
-        captured_at=moment.at,
-        balance=_parse(parse_amount, body.balance, "/balance"),
-        available_balance=_parse_optional(body.available_balance, "/available_balance"),
-        holdings_value=_parse_optional(body.holdings_value, "/holdings_value"),
-        cash_value=_parse_optional(body.cash_value, "/cash_value"),
-        precision=moment.precision,
-    )
+    reading = body.reading_at(_parse_moment(context, body.captured_at))
     typed = typed_balances.type_balance(context.work, account, reading)
     return Response(snapshot_shape(typed.snapshot), location=f"/syncs/{typed.sync_id}")
 
@@ -220,24 +204,12 @@ def _parse_moment(context: RequestContext, text: str | None) -> Moment:
     """Return the moment of a typed balance, the present in whole seconds where none is given."""
     if text is None:
         return Moment(context.work.now.replace(microsecond=0))
-    return _parse(parse_moment, text, "/captured_at")
+    return parse_field(parse_moment, text, "/captured_at")
 
 
 def _parse_closing(context: RequestContext, text: str) -> datetime:
-    instant = _parse(partial(parse_instant, day_means=NOON), text, "/closed_at")
+    instant = parse_field(partial(parse_instant, day_means=NOON), text, "/closed_at")
     if not is_bare_date(text):
         return instant
     now = context.work.now
     return until_now(instant, now, users.load(context.work, context.user_id).today(now))
-
-
-def _parse_optional(text: str | None, pointer: str) -> Decimal | None:
-    return None if text is None else _parse(parse_amount, text, pointer)
-
-
-def _parse(parse: Callable[[str], T], text: str, pointer: str) -> T:
-    try:
-        return parse(text)
-    except DashtamError as error:
-        field_error = FieldError(pointer, "invalid", str(error))
-        raise Unprocessable(str(error), (field_error,)) from None

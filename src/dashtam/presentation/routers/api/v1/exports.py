@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain
 from tempfile import SpooledTemporaryFile
-from typing import ClassVar, Final, Literal, TypeVar
+from typing import Any, ClassVar, Final, Literal, TypeVar
+from uuid import UUID
 
 import msgspec
 
 from dashtam.application.export import export
 from dashtam.database.unit_of_work import UnitOfWork
+from dashtam.domain.history.account_event import AccountEvent, EventKind
 from dashtam.domain.user import UserId
 from dashtam.presentation.http.request_context import RequestContext, Response
 from dashtam.presentation.routers.api.v1.accounts import AccountShape, account_shape
@@ -29,6 +31,38 @@ _CHUNK_BYTES: Final = 64 * 1024
 _encode: Final = msgspec.json.Encoder().encode
 
 
+class AccountEventShape(Shape):
+    """An event of an account, and its place among them from 1 on.
+
+    `sequence` is the place of the snapshot that it is about among those of the account, in order of
+    recording; `counts` whether that snapshot counts from then on. `content` depends on the kind.
+    """
+
+    account_id: UUID
+    number: int
+    kind: EventKind
+    recorded_at: Instant
+    sync_id: UUID | None
+    sequence: int | None
+    counts: bool | None
+    content: dict[str, Any]
+
+    example: ClassVar = {
+        "account_id": examples.ACCOUNT_ID,
+        "number": 2,
+        "kind": "retraction",
+        "recorded_at": examples.CAPTURED_AT,
+        "sync_id": None,
+        "sequence": 7,
+        "counts": False,
+        "content": {
+            "snapshot_id": "550e8400-e29b-41d4-a716-446655440003",
+            "captured_at": examples.CAPTURED_AT,
+            "reason": "The bank reported another account's balance.",
+        },
+    }
+
+
 class ExportShape(Shape):
     """All of one user's data; retracted runs are listed, their snapshots are not."""
 
@@ -41,6 +75,7 @@ class ExportShape(Shape):
     holdings: list[HoldingShape]
     syncs: list[SyncShape]
     balance_snapshots: list[Snapshot]
+    account_events: list[AccountEventShape]
 
     example: ClassVar = {
         "format": "dashtam_export",
@@ -52,6 +87,7 @@ class ExportShape(Shape):
         "holdings": [HoldingShape.example],
         "syncs": [SyncShape.example],
         "balance_snapshots": LatestSnapshots.example["snapshots"],
+        "account_events": [AccountEventShape.example],
     }
 
 
@@ -59,7 +95,8 @@ def export_data(context: RequestContext) -> Response[ExportShape]:
     """Export all data.
 
     All of the user's data as one document: connections, accounts, holdings, syncs and every
-    snapshot that is not retracted, account by account, oldest first.
+    snapshot that is not retracted, account by account, oldest first; and each account's events,
+    such as corrections and changes of its settings.
     """
     # A slow client reads from here, long after the transaction has ended.
     spool = SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed with the last chunk
@@ -91,7 +128,12 @@ def export_pieces(work: UnitOfWork, user_id: UserId) -> Iterator[bytes]:
     yield from _list("syncs", everything.syncs, SyncShape.of)
     evidence = partial(snapshot_shape, evidence=True)
     yield from _list("balance_snapshots", everything.balance_snapshots, evidence)
+    yield from _list("account_events", everything.account_events, _event_shape)
     yield b"}\n"
+
+
+def _event_shape(event: AccountEvent) -> AccountEventShape:
+    return AccountEventShape.of(event, content=event.values)
 
 
 def _list(name: str, items: Iterable[T], to_shape: Callable[[T], Shape]) -> Iterator[bytes]:

@@ -16,15 +16,13 @@ from dashtam.application.syncs.syncs import SyncFollower
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.errors import DashtamError
-from dashtam.domain.history.balance_snapshot import SnapshotId
 from dashtam.domain.sync import SnapshotSource, Sync, SyncId, SyncState
-from dashtam.presentation.http.parameters import ACCOUNT_ID, CONNECTION_ID, path_id
+from dashtam.presentation.http.parameters import ACCOUNT_ID, CONNECTION_ID, SNAPSHOT_ID, path_id
 from dashtam.presentation.http.request_context import NO_CONTENT, RequestContext, Response
 from dashtam.presentation.schemas import examples
 from dashtam.presentation.schemas.base import Input, Instant, PageShape, Shape
 
 SYNC_ID = path_id(SyncId, "Sync unique identifier.")
-SNAPSHOT_ID = path_id(SnapshotId, "Snapshot unique identifier.", name="snapshot_id")
 
 EVENT_STREAM: Final = "text/event-stream"
 
@@ -233,8 +231,9 @@ def get_snapshot_sync(context: RequestContext) -> Response[SyncShape]:
 def retract_sync(context: RequestContext) -> Response[None]:
     """Retract a sync.
 
-    Takes back the snapshots of an import or a typed balance: no answer shows them any more, and
-    the same file can be imported again. They stay in the database, and in the audit log.
+    Takes back the snapshots of a run, be it a sync, an import or a typed balance: no answer shows
+    them any more, and the same file can be imported again. They stay in the database, and in the
+    audit log.
     """
     syncs.retract(context.work, context.user_id, context.value(SYNC_ID))
     return NO_CONTENT

@@ -17,6 +17,7 @@ from dashtam.presentation.http.parameters import (
     INTERVAL,
     MAX_POINTS,
     PAGE,
+    SNAPSHOT_ID,
     SOURCE,
     START_DATE,
     TZ,
@@ -26,6 +27,7 @@ from dashtam.presentation.routers.api.v1 import (
     api_tokens,
     balance_snapshots,
     connections,
+    corrections,
     exports,
     holdings,
     imports,
@@ -83,7 +85,7 @@ ROUTES: Final = (
         read(
             "/accounts/{id}/balance-snapshots/{snapshot_id}/sync",
             syncs.get_snapshot_sync,
-            parameters=(ACCOUNT_ID, syncs.SNAPSHOT_ID),
+            parameters=(ACCOUNT_ID, SNAPSHOT_ID),
         ),
         read(
             "/balance-history",
@@ -100,6 +102,23 @@ ROUTES: Final = (
             parameters=(ACCOUNT_ID,),
             body=accounts.TypedSnapshot,
             location="Where the run is by which the balance can be retracted.",
+        ),
+        write(
+            "DELETE",
+            "/accounts/{id}/balance-snapshots/{snapshot_id}",
+            corrections.retract_snapshot,
+            parameters=(ACCOUNT_ID, SNAPSHOT_ID),
+            body=corrections.Retraction,
+            body_is_optional=True,
+            errors=(problems.CONFLICT,),
+        ),
+        write(
+            "POST",
+            "/accounts/{id}/balance-snapshots/{snapshot_id}/correction",
+            corrections.correct_snapshot,
+            parameters=(ACCOUNT_ID, SNAPSHOT_ID),
+            body=corrections.Correction,
+            location="Where the run is that recorded the new snapshot.",
         ),
     ),
     *tagged(

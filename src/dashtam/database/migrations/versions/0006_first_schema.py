@@ -14,13 +14,14 @@ from dashtam.database.column_types import (
 )
 
 # The earlier numbers belong to development versions; their databases are not upgraded.
-revision = "0005"
+revision = "0006"
 down_revision = None
 
 # Append-only tables, each with the query for a row's owner. Only an erasure of that owner, written
 # in the same transaction, allows a DELETE.
 _APPEND_ONLY = {
     "balance_snapshots": "SELECT user_id FROM accounts WHERE id = OLD.account_id",
+    "account_events": "SELECT user_id FROM accounts WHERE id = OLD.account_id",
     "retractions": "SELECT user_id FROM syncs WHERE id = OLD.sync_id",
     "audit_log": "SELECT OLD.user_id",
     "erasures": "SELECT CAST(NULL AS uuid)",
@@ -28,6 +29,7 @@ _APPEND_ONLY = {
 
 _KEYS = {
     "balance_snapshots": ("account_id", "captured_at", "sequence"),
+    "account_events": ("account_id", "number"),
     "retractions": ("sync_id",),
     "audit_log": ("id",),
     "erasures": ("user_id",),
@@ -235,6 +237,8 @@ def _create_tables() -> None:
         sa.Column("account_id", Id(), nullable=False),
         sa.Column("chain_length", sa.BigInteger(), nullable=False),
         sa.Column("chain_head", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("events_length", sa.BigInteger(), nullable=False),
+        sa.Column("events_head", sa.LargeBinary(length=32), nullable=False),
         sa.Column("newest_at", Instant(), nullable=True),
         sa.Column("last_live_at", Instant(), nullable=True),
         sa.Column("last_synced_at", Instant(), nullable=True),
@@ -321,6 +325,32 @@ def _create_tables() -> None:
             "account_id", "captured_at", "sequence", name=op.f("balance_snapshots_pk")
         ),
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "account_events",
+        sa.Column("account_id", Id(), nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("recorded_at", Instant(), nullable=False),
+        sa.Column("sync_id", Id(), nullable=True),
+        sa.Column("sequence", sa.BigInteger(), nullable=True),
+        sa.Column("counts", sa.Boolean(), nullable=True),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("link", sa.LargeBinary(length=32), nullable=False),
+        sa.CheckConstraint("number > 0", name=op.f("account_events_number_check")),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("account_events_account_id_fk")
+        ),
+        sa.PrimaryKeyConstraint("account_id", "number", name=op.f("account_events_pk")),
+        sqlite_with_rowid=False,
+    )
+    is_about_one = sa.text("sequence IS NOT NULL")
+    op.create_index(
+        op.f("account_events_account_id_sequence_ix"),
+        "account_events",
+        ["account_id", "sequence"],
+        sqlite_where=is_about_one,
+        postgresql_where=is_about_one,
     )
     op.create_table(
         "history_chunks",

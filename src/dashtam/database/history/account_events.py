@@ -1,0 +1,49 @@
+"""The statements on account events."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from uuid import UUID
+
+from sqlalchemy import and_, insert, select
+
+from dashtam.database.repository import AnyRow, Repository, from_row
+from dashtam.database.tables import account_events, balance_snapshots
+from dashtam.domain.account import AccountId
+from dashtam.domain.history.account_event import AccountEvent, EventKind, EventLink
+
+_e, _s = account_events.c, balance_snapshots.c
+
+
+class AccountEvents(Repository):
+    """The statements on ``account_events``; only ``capture`` adds any."""
+
+    def add(self, links: Iterable[EventLink]) -> None:
+        """Append events."""
+        rows = [asdict(link.event) | {"link": link.digest} for link in links]
+        if rows:
+            self._connection.execute(insert(account_events), rows)
+
+    def links(self, account_id: AccountId) -> Iterator[EventLink]:
+        """Yield the account's chain in order of recording."""
+        statement = select(account_events).where(_e.account_id == account_id)
+        for row in self._stream_rows(statement.order_by(_e.number)):
+            yield EventLink(_event_from_row(row), row.link)
+
+    def subjects(self, account_id: AccountId) -> Iterator[tuple[int, UUID | None]]:
+        """Yield the numbers of events about a snapshot, each with its id; None where it is missing.
+
+        A snapshot whose id the event does not have is another one.
+        """
+        is_subject = and_(_s.account_id == _e.account_id, _s.sequence == _e.sequence)
+        statement = (
+            select(_e.number, _e.content, _s.id)
+            .outerjoin_from(account_events, balance_snapshots, is_subject)
+            .where(_e.account_id == account_id, _e.sequence.is_not(None))
+            .order_by(_e.number)
+        )
+        for number, content, snapshot_id in self._connection.execute(statement):
+            yield number, snapshot_id if str(snapshot_id) in content else None
+
+
+def _event_from_row(row: AnyRow) -> AccountEvent:
+    return from_row(AccountEvent, row, kind=EventKind(row.kind))
