@@ -21,7 +21,7 @@ from dashtam.domain.history.total_history import (
     sum_balances,
 )
 from dashtam.domain.money import Currency
-from dashtam.domain.period import MAX_INSTANT, Calendar, Period, Precision
+from dashtam.domain.period import MAX_INSTANT, MIN_INSTANT, Calendar, Period, Precision
 from dashtam.domain.user import UserId
 
 MOST_POINTS: Final = 50_000
@@ -43,6 +43,7 @@ _TOO_MANY_POINTS: Final = (
 # The most hours by which a day's balance is captured after the end of its day: in UTC+14, and in
 # zones of the nineteenth century a little more.
 _LATEST_NOON: Final = timedelta(hours=4)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +73,24 @@ class _Plan:
     grid: TimeGrid
 
     def series_of(self, span: RecordedSpan) -> BalanceSeries:
-        ends, snapshots = self.grid.ends, self.work.balance_snapshots
         if self._is_dense(span):
-            # The last interval takes every later balance.
-            balances = snapshots.balances_at(span.account, [*ends[:-1], self.until or MAX_INSTANT])
+            balances = self.work.balance_snapshots.balances_at(span.account, self._instants(span))
         else:
             balances = self._placed(span)
-        return BalanceSeries(balances, self.closed_at(span))
+        return BalanceSeries(span.account.id, balances, self.closed_at(span))
+
+    def _instants(self, span: RecordedSpan) -> list[datetime]:
+        """Return the ends of the intervals, and the instants at which the range's change begins.
+
+        Before the range, of the first balance, and before the closing.
+        """
+        closed_at = self.closed_at(span)
+        # The last interval takes every later balance.
+        found = {*self.grid.ends[:-1], self.until or MAX_INSTANT, span.first_at}
+        for at in (self.grid.start, closed_at):
+            if at is not None and at > MIN_INSTANT:
+                found.add(at - _MICROSECOND)
+        return sorted(at for at in found if at <= (self.until or MAX_INSTANT))
 
     def _placed(self, span: RecordedSpan) -> Iterator[tuple[datetime, Decimal]]:
         """Yield the balances by the instants at which they count, up to the last one to read."""
@@ -152,9 +164,7 @@ def load_totals(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[Tot
         by_currency.setdefault(span.account.currency, []).append(span)
     plan.refuse_more_points(asked.most, by_currency.values())
     found = [
-        TotalSeries(
-            currency, sum_balances(map(plan.series_of, spans), plan.grid, currency, asked.most)
-        )
+        sum_balances(map(plan.series_of, spans), plan.grid, currency, asked.most)
         for currency, spans in by_currency.items()
     ]
     return [series for series in found if series.points]
@@ -171,11 +181,7 @@ def load_accounts(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[A
     plan = _plan(work, user_id, asked)
     plan.refuse_more_points(asked.most, ([span] for span in plan.spans))
     found = [
-        AccountSeries(
-            span.account.id,
-            span.account.currency,
-            sample_balances(plan.series_of(span), plan.grid, span.account.currency, asked.most),
-        )
+        sample_balances(plan.series_of(span), plan.grid, span.account.currency, asked.most)
         for span in sorted(plan.spans, key=attrgetter("account.name", "account.id.hex"))
     ]
     return [series for series in found if series.points]
