@@ -296,6 +296,42 @@ def test_a_percent_that_would_mislead_is_left_out_with_its_reason(
     assert own["change"] == expected
 
 
+def test_one_account_is_answered_alone_even_if_it_is_hidden(app: App, ada: Person) -> None:
+    giro = ada.account("10.00", name="Giro")
+    hidden = ada.account("5.00", name="Hidden")
+    record(app, ada, hidden, ("2025-02-02T10:00:00Z", "6.00"))
+    ada.patch(f"/accounts/{hidden}", json={"is_hidden": True})
+    query = {"group_by": "account", "start_date": "2025-02-01", "end_date": "2025-02-28"}
+    for account_id, change in ((giro, "0.00"), (hidden, "1.00")):
+        [own] = totals(ada, account_id=account_id, **query)["accounts"]
+        assert (own["account_id"], own["change"]["change_amount"]) == (account_id, change)
+    total = usd(totals(ada, account_id=hidden, start_date="2025-02-01"))
+    assert total["change"]["closing"] == "6.00"
+
+    bad = ada.get("/balance-history", params=EVER | {"account_id": "x"})
+    problem = assert_problem(bad, 400, "validation_failed")
+    assert [one["parameter"] for one in problem["errors"]] == ["account_id"]
+    eve = app.person("eve@example.com")
+    for stranger in (giro, str(uuid4())):
+        answer = eve.get("/balance-history", params=EVER | {"account_id": stranger})
+        assert assert_problem(answer, 404, "not_found")["detail"] == "Account not found"
+
+
+def test_an_account_that_is_closed_before_the_first_point_has_its_change(ada: Person) -> None:
+    card = ada.account("-50.00")
+    ada.patch(f"/accounts/{card}", json={"closed_at": "2025-03-20T12:00:00Z"})
+    march = {"start_date": "2025-03-01", "end_date": "2025-03-31", "interval": "month"}
+    for series in (
+        usd(totals(ada, **march)),
+        *totals(ada, group_by="account", **march)["accounts"],
+    ):
+        assert series["points"] == []
+        assert (series["change"]["opening"], series["change"]["closed_amount"]) == (
+            "-50.00",
+            "50.00",
+        )
+
+
 def test_a_percent_of_mostly_other_accounts_is_left_out(app: App, ada: Person) -> None:
     giro = ada.account("1000.00")
     record(app, ada, giro, ("2025-02-02T10:00:00Z", "1010.00"))

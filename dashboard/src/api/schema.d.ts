@@ -2287,6 +2287,11 @@ export interface operations {
                  */
                 group_by?: "currency" | "account";
                 /**
+                 * @description Only this account, even if it is hidden.
+                 * @example 123e4567-e89b-12d3-a456-426614174000
+                 */
+                account_id?: string;
+                /**
                  * @description At most this many points, each as it was recorded: of a longer series, cut into stretches of equal length, the first, the last, the smallest and the largest point of each stretch stay (below 4: the first and the last of all).
                  * @example 400
                  */
@@ -2380,6 +2385,7 @@ export interface operations {
             };
             400: components["responses"]["InvalidDateRangeOrValidationFailed"];
             401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];

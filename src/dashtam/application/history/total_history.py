@@ -11,7 +11,8 @@ from typing import Final
 
 from dashtam.database.history.balance_snapshots import RecordedSpan
 from dashtam.database.unit_of_work import UnitOfWork
-from dashtam.domain.errors import InvalidDateRange
+from dashtam.domain.account import AccountId
+from dashtam.domain.errors import AccountNotFound, InvalidDateRange
 from dashtam.domain.history.total_history import (
     AccountSeries,
     BalanceSeries,
@@ -50,12 +51,14 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 class Range:
     """A period, and the calendar by which it is cut into intervals.
 
-    ``most`` is the largest number of points of a series, None for no limit.
+    ``most`` is the largest number of points of a series, None for no limit. ``account_id`` is the
+    only account that counts, even if it is hidden; None where all count that are not hidden.
     """
 
     period: Period
     calendar: Calendar
     most: int | None = None
+    account_id: AccountId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,7 @@ def load_totals(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[Tot
     present, the last total is that of the latest balances, whenever they were captured.
 
     Raises:
+        AccountNotFound: the user has no account with the given id.
         InvalidDateRange: these would be more than 50,000 intervals or points.
     """
     plan = _plan(work, user_id, asked)
@@ -167,7 +171,7 @@ def load_totals(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[Tot
         sum_balances(map(plan.series_of, spans), plan.grid, currency, asked.most)
         for currency, spans in by_currency.items()
     ]
-    return [series for series in found if series.points]
+    return [series for series in found if series.points or series.coverage_events]
 
 
 def load_accounts(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[AccountSeries]:
@@ -176,6 +180,7 @@ def load_accounts(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[A
     The accounts that count are those of ``load_totals``.
 
     Raises:
+        AccountNotFound: the user has no account with the given id.
         InvalidDateRange: these would be more than 50,000 intervals or points.
     """
     plan = _plan(work, user_id, asked)
@@ -184,11 +189,18 @@ def load_accounts(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[A
         sample_balances(plan.series_of(span), plan.grid, span.account.currency, asked.most)
         for span in sorted(plan.spans, key=attrgetter("account.name", "account.id.hex"))
     ]
-    return [series for series in found if series.points]
+    return [series for series in found if series.points or series.coverage_events]
 
 
 def _plan(work: UnitOfWork, user_id: UserId, asked: Range) -> _Plan:
-    spans = [span for span in work.balance_snapshots.spans(user_id) if not span.account.is_hidden]
+    spans = work.balance_snapshots.spans(user_id)
+    if asked.account_id is None:
+        spans = [span for span in spans if not span.account.is_hidden]
+    else:
+        account = work.accounts.get(asked.account_id)
+        if account is None or account.user_id != user_id:
+            raise AccountNotFound
+        spans = [span for span in spans if span.account.id == account.id]
     period, calendar = asked.period, asked.calendar
     reaches_present = period.end >= work.now
     # A day's balance counts before its noon (UTC) where that is the next day.

@@ -23,6 +23,7 @@ from dashtam.presentation.http.parameters import (
     GROUP_BY,
     INTERVAL,
     MAX_POINTS,
+    ONLY_ACCOUNT,
     START_DATE,
     GroupBy,
     Parameter,
@@ -186,7 +187,8 @@ def get_total_history(context: RequestContext) -> Response[TotalHistory]:
     """
     calendar = Calendar(context.value(EVERY), context.zone)
     period = Period(context.value(START_DATE), context.value(END_DATE))
-    requested = Range(period, calendar, context.optional(MAX_POINTS))
+    account_id = context.optional(ONLY_ACCOUNT)
+    requested = Range(period, calendar, context.optional(MAX_POINTS), account_id)
     history = TotalHistory(
         start_date=period.start,
         end_date=period.end,
