@@ -65,9 +65,12 @@ NEEDS_REAUTHENTICATION
 # The claims of a token, and the fields of answers, which msgspec writes
 access_tokens
 account_number_masked
+added_amount
 audit_lines
 change_amount
 change_percent
+change_percent_reason
+closed_amount
 dry_run
 end_balance
 end_date

@@ -36,7 +36,33 @@ def totals(person: Person, **query: str) -> Any:  # noqa: ANN401 - JSON
 
 def points(answer: Any, currency: str = "USD") -> list[tuple[str, str, int, int]]:  # noqa: ANN401 - JSON
     [series] = [one for one in answer["series"] if one["currency"] == currency]
-    return [tuple(point.values()) for point in series["points"]]
+    names = ("at", "balance", "accounts", "carried")
+    return [tuple(point[name] for name in names) for point in series["points"]]
+
+
+def change_of(*, percent: float | str, **parts: str | int) -> dict[str, Any]:
+    """The change of a series; ``percent`` is the reason where there is none."""
+    has_percent = isinstance(percent, float)
+    return {
+        "opening": None,
+        "closing": None,
+        "change_amount": "0.00",
+        "change_percent": percent if has_percent else None,
+        "change_percent_reason": None if has_percent else percent,
+        "added_amount": "0.00",
+        "added_accounts": 0,
+        "closed_amount": "0.00",
+        "closed_accounts": 0,
+    } | parts
+
+
+def begins(account_id: str, at: str, balance: str, kind: str = "begins") -> dict[str, str]:
+    return {"at": at, "account_id": account_id, "kind": kind, "balance": balance}
+
+
+def usd(answer: Any) -> Any:  # noqa: ANN401 - JSON
+    [series] = [one for one in answer["series"] if one["currency"] == "USD"]
+    return series
 
 
 @pytest.fixture
@@ -157,7 +183,9 @@ def test_totals_carry_each_accounts_last_balance_forward(app: App, ada: Person) 
     assert answer["end_date"] == "2025-01-05T23:59:59.999999Z"
     assert (answer["interval"], answer["tz"]) == ("day", "UTC")
     assert [series["currency"] for series in answer["series"]] == ["JPY", "USD"]
-    assert list(answer["series"][0]["points"][0]) == ["at", "balance", "accounts", "carried"]
+    series = answer["series"][0]
+    assert list(series) == ["currency", "points", "change", "coverage_events"]
+    assert list(series["points"][0]) == ["at", "balance", "accounts", "carried", "missing"]
     assert points(answer) == [
         ("2025-01-01T23:59:59.999999Z", "10.00", 1, 0),
         ("2025-01-02T23:59:59.999999Z", "10.00", 1, 1),
@@ -190,6 +218,155 @@ def test_a_closed_account_counts_until_it_was_closed(ada: Person) -> None:
     assert [series["currency"] for series in totals(ada, start_date="2025-02-01")["series"]] == [
         "USD"
     ]
+
+
+def test_an_account_that_begins_or_ends_is_told_apart_from_the_change(
+    app: App, ada: Person
+) -> None:
+    giro = ada.account("1000.00", captured_at="2025-01-01T10:00:00Z")
+    record(app, ada, giro, ("2025-03-10T10:00:00Z", "1100.00"))
+    card = ada.account("-200.00", captured_at="2025-01-01T10:00:00Z")
+    record(app, ada, card, ("2025-03-05T10:00:00Z", "-150.00"))
+    ada.patch(f"/accounts/{card}", json={"closed_at": "2025-03-20T12:00:00Z"})
+    depot = ada.account("25000.00", captured_at="2025-03-15T10:00:00Z")
+    record(app, ada, depot, ("2025-03-20T10:00:00Z", "25030.50"))
+    ada.account("7.00", captured_at="2025-04-15T10:00:00Z")
+
+    march = {"start_date": "2025-03-01", "end_date": "2025-03-31"}
+    series = usd(totals(ada, **march))
+    assert series["change"] == change_of(
+        opening="800.00", closing="26130.50", change_amount="180.50", percent=18.75,
+        added_amount="25000.00", added_accounts=1, closed_amount="150.00", closed_accounts=1,
+    )  # fmt: skip
+    assert series["coverage_events"] == [
+        begins(depot, "2025-03-15T10:00:00Z", "25000.00"),
+        begins(card, "2025-03-20T12:00:00Z", "-150.00", "ends"),
+    ]
+    missing = {point["at"][:10]: point["missing"] for point in series["points"]}
+    assert (missing["2025-03-14"], missing["2025-03-15"], missing["2025-03-31"]) == (2, 1, 1)
+    # The interval decides on the points alone.
+    for query in ({"interval": "month"}, {"interval": "week", "tz": "America/New_York"}):
+        other = usd(totals(ada, **march, **query))
+        assert other["change"] == series["change"]
+        assert other["coverage_events"] == series["coverage_events"]
+
+    own = {one["account_id"]: one for one in totals(ada, group_by="account", **march)["accounts"]}
+    assert own[giro]["change"] == change_of(
+        opening="1000.00", closing="1100.00", change_amount="100.00", percent=10.0
+    )
+    assert own[card]["change"] == change_of(
+        opening="-200.00",
+        change_amount="50.00",
+        percent=25.0,
+        closed_amount="150.00",
+        closed_accounts=1,
+    )
+    assert own[depot]["change"] == change_of(
+        closing="25030.50",
+        change_amount="30.50",
+        percent=0.12,
+        added_amount="25000.00",
+        added_accounts=1,
+    )
+    ever = usd(totals(ada))["change"]
+    assert (ever["opening"], ever["change_percent_reason"]) == (None, "no_opening")
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing", "percent"),
+    [
+        ("0.00", "10.00", "zero_opening"),
+        ("-100.00", "50.00", "crosses_zero"),
+        ("9.99", "1000.00", "tiny_opening"),
+        ("10.00", "1000.00", 9900.0),
+        ("-1000.00", "-9.00", 99.1),
+        ("-100.00", "0.00", 100.0),
+    ],
+)
+def test_a_percent_that_would_mislead_is_left_out_with_its_reason(
+    app: App, ada: Person, opening: str, closing: str, percent: float | str
+) -> None:
+    account_id = ada.account(opening)
+    record(app, ada, account_id, ("2025-02-02T10:00:00Z", closing))
+    february = {"start_date": "2025-02-01", "end_date": "2025-02-28"}
+    change = str(Decimal(closing) - Decimal(opening))
+    expected = change_of(opening=opening, closing=closing, change_amount=change, percent=percent)
+    assert usd(totals(ada, **february))["change"] == expected
+    [own] = totals(ada, group_by="account", **february)["accounts"]
+    assert own["change"] == expected
+
+
+def test_one_account_is_answered_alone_even_if_it_is_hidden(app: App, ada: Person) -> None:
+    giro = ada.account("10.00", name="Giro")
+    hidden = ada.account("5.00", name="Hidden")
+    record(app, ada, hidden, ("2025-02-02T10:00:00Z", "6.00"))
+    ada.patch(f"/accounts/{hidden}", json={"is_hidden": True})
+    query = {"group_by": "account", "start_date": "2025-02-01", "end_date": "2025-02-28"}
+    for account_id, change in ((giro, "0.00"), (hidden, "1.00")):
+        [own] = totals(ada, account_id=account_id, **query)["accounts"]
+        assert (own["account_id"], own["change"]["change_amount"]) == (account_id, change)
+    total = usd(totals(ada, account_id=hidden, start_date="2025-02-01"))
+    assert total["change"]["closing"] == "6.00"
+
+    bad = ada.get("/balance-history", params=EVER | {"account_id": "x"})
+    problem = assert_problem(bad, 400, "validation_failed")
+    assert [one["parameter"] for one in problem["errors"]] == ["account_id"]
+    eve = app.person("eve@example.com")
+    for stranger in (giro, str(uuid4())):
+        answer = eve.get("/balance-history", params=EVER | {"account_id": stranger})
+        assert assert_problem(answer, 404, "not_found")["detail"] == "Account not found"
+
+
+def test_an_account_that_is_closed_before_the_first_point_has_its_change(ada: Person) -> None:
+    card = ada.account("-50.00")
+    ada.patch(f"/accounts/{card}", json={"closed_at": "2025-03-20T12:00:00Z"})
+    march = {"start_date": "2025-03-01", "end_date": "2025-03-31", "interval": "month"}
+    for series in (
+        usd(totals(ada, **march)),
+        *totals(ada, group_by="account", **march)["accounts"],
+    ):
+        assert series["points"] == []
+        assert (series["change"]["opening"], series["change"]["closed_amount"]) == (
+            "-50.00",
+            "50.00",
+        )
+
+
+def test_a_percent_of_mostly_other_accounts_is_left_out(app: App, ada: Person) -> None:
+    giro = ada.account("1000.00")
+    record(app, ada, giro, ("2025-02-02T10:00:00Z", "1010.00"))
+    depot = ada.account("500.00", captured_at="2025-02-03T10:00:00Z")
+    record(app, ada, depot, ("2025-02-04T10:00:00Z", "480.00"))
+    change = usd(totals(ada, start_date="2025-02-01"))["change"]
+    assert (change["change_amount"], change["change_percent_reason"]) == ("-10.00", "mostly_added")
+
+
+def test_a_series_with_many_snapshots_has_the_change_of_all_of_them(
+    app: App, ada: Person, daily: str
+) -> None:
+    # Two of the first instant: the last one stands.
+    start = instant("2023-01-01T00:00:00Z")
+    dense = ada.account("1.00", captured_at="2022-12-01T10:00:00Z")
+    rows = [(str(start + hour * timedelta(hours=1)), f"{hour}.00") for hour in range(1, 600)]
+    record(app, ada, dense, ("2022-12-01T10:00:00Z", "2.00"), *rows)
+    ada.patch(f"/accounts/{dense}", json={"closed_at": "2023-01-20T12:30:00Z"})
+    for query in ({"start_date": "2022-11-01", "end_date": "2023-02-01"},
+                  {"start_date": "2023-01-01T12:30:00Z", "end_date": "2023-01-25"}):  # fmt: skip
+        found = [
+            {
+                one["account_id"]: (one["change"], one["coverage_events"])
+                for one in totals(ada, group_by="account", interval=interval, **query)["accounts"]
+            }
+            for interval in ("day", "week", "month")
+        ]
+        known = [one.get(dense) for one in found if dense in one]
+        assert len(known) >= 2
+        assert all(one == known[0] for one in known)
+        assert all(one[daily] == found[0][daily] for one in found)
+    last = usd(totals(ada, start_date="2023-01-01T12:30:00Z", end_date="2023-01-25"))
+    assert ("ends", "468.00") in [(one["kind"], one["balance"]) for one in last["coverage_events"]]
+    first = usd(totals(ada, start_date="2022-11-01", end_date="2023-02-01"))["coverage_events"][0]
+    assert first == begins(dense, "2022-12-01T10:00:00Z", "2.00")
 
 
 def test_the_last_point_is_the_headline_total(app: App, ada: Person) -> None:
@@ -249,6 +426,14 @@ def test_every_account_has_a_series_of_its_own(app: App, ada: Person) -> None:
                 {"at": "2025-01-03T23:59:59.999999Z", "balance": "12.00"},
                 {"at": "2025-01-04T12:00:00Z", "balance": "12.00"},
             ],
+            "change": change_of(
+                closing="12.00",
+                change_amount="2.00",
+                percent=20.0,
+                added_amount="10.00",
+                added_accounts=1,
+            ),
+            "coverage_events": [begins(first, "2025-01-01T10:00:00Z", "10.00")],
         },
         {
             "account_id": second,
@@ -257,6 +442,15 @@ def test_every_account_has_a_series_of_its_own(app: App, ada: Person) -> None:
                 {"at": "2025-01-03T23:59:59.999999Z", "balance": "5"},
                 {"at": "2025-01-04T12:00:00Z", "balance": "5"},
             ],
+            "change": change_of(
+                closing="5",
+                change_amount="0",
+                percent=0.0,
+                added_amount="5",
+                added_accounts=1,
+                closed_amount="0",
+            ),
+            "coverage_events": [begins(second, "2025-01-03T10:00:00Z", "5")],
         },
     ]
     few = totals(ada, group_by="account", end_date="2025-01-04T12:00:00Z", max_points="2")

@@ -96,7 +96,36 @@ def test_balances_show_every_account_and_the_totals(filled: CommandLine) -> None
 def test_a_history_for_people_has_a_line_each_and_a_sum(filled: CommandLine) -> None:
     lines = filled("history", "check").splitlines()
     assert len(lines) == 6
-    assert lines[-1] == "Checking: 3 snapshots, 100.00 to 0.00 USD, change -100.00 (-100.00%)"
+    summary = "Checking: 3 snapshots, 100.00 to 0.00 USD, change -100.00 (-100.00%)"
+    assert lines[-1] == f"{summary} since 2025-01-01"
+    of_source = filled("history", "check", "--source", "initial_connection").splitlines()
+    assert of_source[-1] == summary
+
+
+def test_a_history_begins_at_the_balance_that_stood_when_its_range_began(
+    filled: CommandLine,
+) -> None:
+    def summary(*words: str) -> str:
+        return filled("history", *words).splitlines()[-1].partition(": ")[2]
+
+    february = ("--from", "2025-01-15", "--to", "2025-02-15")
+    expected = "1 snapshot, 100.00 to 90.10 USD, change -9.90 (-9.90%)"
+    assert summary("check", *february) == expected
+    account_id = filled.json("accounts", "list")["accounts"][0]["id"]
+    query = "start_date=2025-01-15&end_date=2025-02-15&group_by=account&interval=month"
+    [own] = from_api(filled, f"/balance-history?{query}&account_id={account_id}")["accounts"]
+    assert (own["change"]["change_amount"], own["change"]["change_percent"]) == ("-9.90", -9.9)
+
+    later = ("--from", "2025-02-10", "--to", "2025-02-15")
+    expected = "no snapshots, 90.10 to 90.10 USD, change 0.00 (+0.00%)"
+    assert summary("check", *later) == expected
+    assert summary("villa", "--from", "2025-05-01") == (
+        "1 snapshot, 350000.00 to -1.50 EUR, change -350001.50 (no percent: it crosses zero)"
+    )
+    filled("accounts", "change", "check", "--close", "2025-02-20")
+    assert summary("check", "--from", "2025-02-10") == (
+        "1 snapshot, 90.10 to 90.10 USD, change 0.00 (+0.00%), closed on 2025-02-20"
+    )
 
 
 def test_an_account_can_be_empty(filled: CommandLine) -> None:

@@ -13,6 +13,7 @@ from recorded_answers.routes import DocumentedRoute, documented_routes
 _BAD: Mapping[str, Mapping[str, str]] = {
     "id": {"id is none": "not-an-id"},
     "snapshot_id": {"snapshot_id is none": "not-an-id"},
+    "account_id": {"account_id is none": "not-an-id"},
     "limit": {"limit too small": "0", "limit too large": "101", "limit is no number": "ten"},
     "cursor": {"cursor is none": "nonsense!"},
     "start_date": {"start_date is none": "yesterday", "start_date is a number": "1735689600"},

@@ -107,6 +107,8 @@ def record_totals(app: RecordedApp, ada: Caller) -> None:
         "reversed": "start_date=2026-12-31&end_date=2026-01-01",
     }.items():
         ada("GET", f"{path}?{query}", note)
+    ada("GET", f"{path}?{WHOLE}&interval=month&account_id={hidden}", "one account")
+    ada("GET", f"{path}?{WHOLE}&account_id=00000000-0000-4000-8000-000000000000", "no account")
     ada("HEAD", f"{path}?{november}")
     record_validators(ada, f"{path}?{WHOLE}&interval=month")
 

@@ -116,6 +116,9 @@ export interface paths {
          *     `end_date` is now or later, the last point is the total of `GET /balance-snapshots`, and the
          *     present interval is the last one.
          *
+         *     `change` tells the accounts' own changes apart from accounts that begin or are closed within the
+         *     range. `coverage_events` lists these.
+         *
          *     With `group_by=account` there is a series of each account instead, by account name.
          */
         get: operations["get_total_history"];
@@ -913,7 +916,7 @@ export interface components {
         };
         /**
          * AccountSeries
-         * @description The balances of one account, oldest first.
+         * @description The balances of one account, oldest first, and their change over the range.
          */
         AccountSeries: {
             /** Format: uuid */
@@ -924,6 +927,8 @@ export interface components {
              */
             currency: string;
             points: components["schemas"]["BalancePoint"][];
+            change: components["schemas"]["RangeChange"];
+            coverage_events: components["schemas"]["CoverageEvent"][];
         };
         /**
          * AccountSyncOrder
@@ -1064,6 +1069,28 @@ export interface components {
              */
             reason: string;
         };
+        /**
+         * CoverageEvent
+         * @description An account that begins with its first balance, or ends with its last.
+         */
+        CoverageEvent: {
+            /** Format: date-time */
+            at: string;
+            /** Format: uuid */
+            account_id: string;
+            kind: components["schemas"]["CoverageKind"];
+            /**
+             * @description An exact amount in plain digits, at least the currency's own fraction digits.
+             * @example 25000.00
+             */
+            balance: string;
+        };
+        /**
+         * CoverageKind
+         * @description Whether an account begins to count, or ends.
+         * @enum {unknown}
+         */
+        CoverageKind: "begins" | "ends";
         /**
          * CreatedAccessToken
          * @description A new token with its text, which is shown this once.
@@ -1274,6 +1301,12 @@ export interface components {
             captured_at?: string | null;
         };
         /**
+         * PercentReason
+         * @description Why a change has no percent.
+         * @enum {unknown}
+         */
+        PercentReason: "crosses_zero" | "mostly_added" | "no_opening" | "tiny_opening" | "zero_opening";
+        /**
          * Precision
          * @description Whether a balance was told for an instant, or for a day without a time of day.
          * @enum {unknown}
@@ -1330,6 +1363,37 @@ export interface components {
         ProviderList: {
             providers: components["schemas"]["Provider"][];
             total_count: number;
+        };
+        /**
+         * RangeChange
+         * @description The change over the range: opening + change + added + closed = closing, null as zero.
+         *
+         *         `change_amount` adds up the accounts' own changes, each from the balance that is carried into
+         *         the range, or from its first balance within it. `added_amount` is the sum of those first
+         *         balances, `closed_amount` that of the last balances of accounts that were closed, negated.
+         */
+        RangeChange: {
+            opening: string | null;
+            closing: string | null;
+            /**
+             * @description An exact sum or difference in plain digits.
+             * @example 25000.00
+             */
+            change_amount: string;
+            change_percent: number | null;
+            change_percent_reason: components["schemas"]["PercentReason"] | null;
+            /**
+             * @description An exact sum or difference in plain digits.
+             * @example 25000.00
+             */
+            added_amount: string;
+            added_accounts: number;
+            /**
+             * @description An exact sum or difference in plain digits.
+             * @example 25000.00
+             */
+            closed_amount: string;
+            closed_accounts: number;
         };
         /**
          * Refresh
@@ -1547,7 +1611,9 @@ export interface components {
         };
         /**
          * TotalPoint
-         * @description The total of `accounts` at an instant; `carried` of them had no new snapshot.
+         * @description The total of `accounts` at an instant.
+         *
+         *         `carried` of them had no new snapshot; `missing` others were first observed later.
          */
         TotalPoint: {
             /** Format: date-time */
@@ -1559,10 +1625,11 @@ export interface components {
             balance: string;
             accounts: number;
             carried: number;
+            missing: number;
         };
         /**
          * TotalSeries
-         * @description The totals of one currency, oldest first.
+         * @description The totals of one currency, oldest first, and their change over the range.
          */
         TotalSeries: {
             /**
@@ -1571,6 +1638,8 @@ export interface components {
              */
             currency: string;
             points: components["schemas"]["TotalPoint"][];
+            change: components["schemas"]["RangeChange"];
+            coverage_events: components["schemas"]["CoverageEvent"][];
         };
         /**
          * TypedSnapshot
@@ -2321,6 +2390,11 @@ export interface operations {
                  */
                 group_by?: "currency" | "account";
                 /**
+                 * @description Only this account, even if it is hidden.
+                 * @example 123e4567-e89b-12d3-a456-426614174000
+                 */
+                account_id?: string;
+                /**
                  * @description At most this many points, each as it was recorded: of a longer series, cut into stretches of equal length, the first, the last, the smallest and the largest point of each stretch stay (below 4: the first and the last of all).
                  * @example 400
                  */
@@ -2359,13 +2433,34 @@ export interface operations {
                      *               "at": "2025-12-25T22:59:59.999999Z",
                      *               "balance": "24500.00",
                      *               "accounts": 1,
-                     *               "carried": 1
+                     *               "carried": 1,
+                     *               "missing": 1
                      *             },
                      *             {
                      *               "at": "2025-12-26T22:59:59.999999Z",
-                     *               "balance": "25000.00",
-                     *               "accounts": 1,
-                     *               "carried": 0
+                     *               "balance": "65000.00",
+                     *               "accounts": 2,
+                     *               "carried": 0,
+                     *               "missing": 0
+                     *             }
+                     *           ],
+                     *           "change": {
+                     *             "opening": "24500.00",
+                     *             "closing": "65000.00",
+                     *             "change_amount": "500.00",
+                     *             "change_percent": 2.04,
+                     *             "change_percent_reason": null,
+                     *             "added_amount": "40000.00",
+                     *             "added_accounts": 1,
+                     *             "closed_amount": "0.00",
+                     *             "closed_accounts": 0
+                     *           },
+                     *           "coverage_events": [
+                     *             {
+                     *               "at": "2025-12-26T10:00:00Z",
+                     *               "account_id": "123e4567-e89b-12d3-a456-426614174000",
+                     *               "kind": "begins",
+                     *               "balance": "40000.00"
                      *             }
                      *           ]
                      *         }
@@ -2393,6 +2488,7 @@ export interface operations {
             };
             400: components["responses"]["InvalidDateRangeOrValidationFailed"];
             401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];

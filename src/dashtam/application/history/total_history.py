@@ -11,7 +11,8 @@ from typing import Final
 
 from dashtam.database.history.balance_snapshots import RecordedSpan
 from dashtam.database.unit_of_work import UnitOfWork
-from dashtam.domain.errors import InvalidDateRange
+from dashtam.domain.account import AccountId
+from dashtam.domain.errors import AccountNotFound, InvalidDateRange
 from dashtam.domain.history.total_history import (
     AccountSeries,
     BalanceSeries,
@@ -21,7 +22,7 @@ from dashtam.domain.history.total_history import (
     sum_balances,
 )
 from dashtam.domain.money import Currency
-from dashtam.domain.period import MAX_INSTANT, Calendar, Period, Precision
+from dashtam.domain.period import MAX_INSTANT, MIN_INSTANT, Calendar, Period, Precision
 from dashtam.domain.user import UserId
 
 MOST_POINTS: Final = 50_000
@@ -43,18 +44,21 @@ _TOO_MANY_POINTS: Final = (
 # The most hours by which a day's balance is captured after the end of its day: in UTC+14, and in
 # zones of the nineteenth century a little more.
 _LATEST_NOON: Final = timedelta(hours=4)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
     """A period, and the calendar by which it is cut into intervals.
 
-    ``most`` is the largest number of points of a series, None for no limit.
+    ``most`` is the largest number of points of a series, None for no limit. ``account_id`` is the
+    only account that counts, even if it is hidden; None where all count that are not hidden.
     """
 
     period: Period
     calendar: Calendar
     most: int | None = None
+    account_id: AccountId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +76,24 @@ class _Plan:
     grid: TimeGrid
 
     def series_of(self, span: RecordedSpan) -> BalanceSeries:
-        ends, snapshots = self.grid.ends, self.work.balance_snapshots
         if self._is_dense(span):
-            # The last interval takes every later balance.
-            balances = snapshots.balances_at(span.account, [*ends[:-1], self.until or MAX_INSTANT])
+            balances = self.work.balance_snapshots.balances_at(span.account, self._instants(span))
         else:
             balances = self._placed(span)
-        return BalanceSeries(balances, self.closed_at(span))
+        return BalanceSeries(span.account.id, balances, self.closed_at(span))
+
+    def _instants(self, span: RecordedSpan) -> list[datetime]:
+        """Return the ends of the intervals, and the instants at which the range's change begins.
+
+        Before the range, of the first balance, and before the closing.
+        """
+        closed_at = self.closed_at(span)
+        # The last interval takes every later balance.
+        found = {*self.grid.ends[:-1], self.until or MAX_INSTANT, span.first_at}
+        for at in (self.grid.start, closed_at):
+            if at is not None and at > MIN_INSTANT:
+                found.add(at - _MICROSECOND)
+        return sorted(at for at in found if at <= (self.until or MAX_INSTANT))
 
     def _placed(self, span: RecordedSpan) -> Iterator[tuple[datetime, Decimal]]:
         """Yield the balances by the instants at which they count, up to the last one to read."""
@@ -144,6 +159,7 @@ def load_totals(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[Tot
     present, the last total is that of the latest balances, whenever they were captured.
 
     Raises:
+        AccountNotFound: the user has no account with the given id.
         InvalidDateRange: these would be more than 50,000 intervals or points.
     """
     plan = _plan(work, user_id, asked)
@@ -152,12 +168,10 @@ def load_totals(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[Tot
         by_currency.setdefault(span.account.currency, []).append(span)
     plan.refuse_more_points(asked.most, by_currency.values())
     found = [
-        TotalSeries(
-            currency, sum_balances(map(plan.series_of, spans), plan.grid, currency, asked.most)
-        )
+        sum_balances(map(plan.series_of, spans), plan.grid, currency, asked.most)
         for currency, spans in by_currency.items()
     ]
-    return [series for series in found if series.points]
+    return [series for series in found if series.points or series.coverage_events]
 
 
 def load_accounts(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[AccountSeries]:
@@ -166,23 +180,27 @@ def load_accounts(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[A
     The accounts that count are those of ``load_totals``.
 
     Raises:
+        AccountNotFound: the user has no account with the given id.
         InvalidDateRange: these would be more than 50,000 intervals or points.
     """
     plan = _plan(work, user_id, asked)
     plan.refuse_more_points(asked.most, ([span] for span in plan.spans))
     found = [
-        AccountSeries(
-            span.account.id,
-            span.account.currency,
-            sample_balances(plan.series_of(span), plan.grid, span.account.currency, asked.most),
-        )
+        sample_balances(plan.series_of(span), plan.grid, span.account.currency, asked.most)
         for span in sorted(plan.spans, key=attrgetter("account.name", "account.id.hex"))
     ]
-    return [series for series in found if series.points]
+    return [series for series in found if series.points or series.coverage_events]
 
 
 def _plan(work: UnitOfWork, user_id: UserId, asked: Range) -> _Plan:
-    spans = [span for span in work.balance_snapshots.spans(user_id) if not span.account.is_hidden]
+    spans = work.balance_snapshots.spans(user_id)
+    if asked.account_id is None:
+        spans = [span for span in spans if not span.account.is_hidden]
+    else:
+        account = work.accounts.get(asked.account_id)
+        if account is None or account.user_id != user_id:
+            raise AccountNotFound
+        spans = [span for span in spans if span.account.id == account.id]
     period, calendar = asked.period, asked.calendar
     reaches_present = period.end >= work.now
     # A day's balance counts before its noon (UTC) where that is the next day.

@@ -144,20 +144,20 @@ def _parse(
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
+def _parse_id(text: str, *, kind: Callable[[UUID], Identifier]) -> Identifier:
+    if not _UUID.fullmatch(text):
+        raise Invalid(detail="An id is a UUID like 123e4567-e89b-12d3-a456-426614174000.")
+    return kind(UUID(text))
+
+
 def path_id(
     kind: Callable[[UUID], Identifier], description: str, name: str = "id"
 ) -> Parameter[Identifier]:
     """Return a parameter of a path that is an id of this kind."""
-
-    def parse(text: str) -> Identifier:
-        if not _UUID.fullmatch(text):
-            raise Invalid(detail="An id is a UUID like 123e4567-e89b-12d3-a456-426614174000.")
-        return kind(UUID(text))
-
     return Parameter(
         name=name,
         place="path",
-        parse=parse,
+        parse=partial(_parse_id, kind=kind),
         schema={"type": "string", "format": "uuid"},
         description=description,
         example=examples.ACCOUNT_ID,
@@ -283,6 +283,14 @@ GROUP_BY: Final[Parameter[GroupBy]] = Parameter(
     description="Whether there is a series of each currency, or of each account.",
     example="currency",
     default=GroupBy.CURRENCY,
+)
+
+ONLY_ACCOUNT: Final[Parameter[AccountId]] = Parameter(
+    name="account_id",
+    parse=partial(_parse_id, kind=AccountId),
+    schema={"type": "string", "format": "uuid"},
+    description="Only this account, even if it is hidden.",
+    example=examples.ACCOUNT_ID,
 )
 
 DETAIL: Final[Parameter[Detail]] = Parameter(

@@ -3,17 +3,19 @@
 import sys
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Final
 
 import click
 
-from dashtam.application.history import accounts, balance_snapshots
+from dashtam.application.history import accounts, balance_snapshots, total_history
+from dashtam.application.history.total_history import Range
+from dashtam.application.people import users
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account
 from dashtam.domain.history.balance_history import BalanceHistory
-from dashtam.domain.period import MAX_INSTANT, MIN_INSTANT, Period
+from dashtam.domain.period import MAX_INSTANT, MIN_INSTANT, Calendar, Interval, Period
 from dashtam.domain.sync import SnapshotSource
+from dashtam.presentation.cli.changes import account_change_text, percent_text, signed
 from dashtam.presentation.cli.context import Command, CommandContext, with_context
 from dashtam.presentation.cli.origin import origin_text
 from dashtam.presentation.cli.parameters import SOURCE, instant_param
@@ -70,14 +72,18 @@ def history(
     """Show the history of an account's balance.
 
     A table, oldest first, and a chart. ACCOUNT is an id or the beginning of a name. Each change
-    compares to the line before.
+    compares to the line before. The last line has the change over the whole range, from the balance
+    that stood when it began.
     """
     period = Period(start, end)
     with context.database.read() as work:
         mine = resolve_account(context, work, account)
         found = balance_snapshots.load_history(work, mine.user_id, mine.id, period, _source(source))
         origins = _origins(work, mine, found)
-    _answer_history(context, mine.name, found, origins, has_chart=sys.stdout.isatty())
+        # The sources of a carried balance are not those of the rows.
+        change = None if source else _change_text(work, mine, period)
+    has_chart = sys.stdout.isatty()
+    _answer_history(context, mine.name, found, origins, change=change, has_chart=has_chart)
 
 
 @click.command(cls=Command)
@@ -94,7 +100,7 @@ def snapshots(context: CommandContext, account: str, limit: int, source: str | N
         mine = resolve_account(context, work, account)
         found = balance_snapshots.load_recent(work, mine.user_id, mine.id, limit, _source(source))
         origins = _origins(work, mine, found)
-    _answer_history(context, mine.name, found, origins, has_chart=False)
+    _answer_history(context, mine.name, found, origins)
 
 
 def _source(text: str | None) -> SnapshotSource | None:
@@ -106,56 +112,68 @@ def _origins(work: UnitOfWork, account: Account, found: BalanceHistory) -> Seque
     return [origin_text(changed.snapshot, connection) for changed in found.snapshots]
 
 
+def _change_text(work: UnitOfWork, account: Account, period: Period) -> str | None:
+    """Return the change over the period, None where no balance stood in it."""
+    # The change is the same by every interval, and months are the fewest points.
+    calendar = Calendar(Interval.MONTH, users.load(work, account.user_id).zone)
+    requested = Range(period, calendar, account_id=account.id)
+    found = total_history.load_accounts(work, account.user_id, requested)
+    return account_change_text(found[0]) if found else None
+
+
 def _answer_history(
     context: CommandContext,
     name: str,
     found: BalanceHistory,
     origins: Sequence[str],
     *,
-    has_chart: bool,
+    change: str | None = None,
+    has_chart: bool = False,
 ) -> None:
     history = history_shape(found)
     times = [captured_text(changed.snapshot) for changed in found.snapshots]
     ends = list(zip(times, origins, strict=True))
-    answer(context, history, lambda: _history_text(name, history, ends, has_chart=has_chart))
+
+    def text() -> str:
+        summary = change or _summary(history)
+        count = count_text(len(ends), "snapshot") if ends else "no snapshots"
+        # The summary comes last: a long table scrolls away.
+        last = f"{name}: {count}{', ' if summary else '.'}{summary}"
+        return "\n\n".join([*_history_parts(history, ends, has_chart=has_chart), last])
+
+    answer(context, history, text)
 
 
-def _history_text(
-    name: str, history: SnapshotHistory, ends: Sequence[tuple[str, str]], *, has_chart: bool
-) -> str:
-    """Return the table and its summary; ``ends`` are the first and the last cell of each row."""
+def _history_parts(
+    history: SnapshotHistory, ends: Sequence[tuple[str, str]], *, has_chart: bool
+) -> list[str]:
+    """Return the table and the chart; ``ends`` are the first and the last cell of each row."""
     if not history.snapshots:
-        return f"{name}: no snapshots."
+        return []
     rows = [
         (time, *_change_cells(one), origin)
         for (time, origin), one in zip(ends, history.snapshots, strict=True)
     ]
     headings = ("CAPTURED", "BALANCE", "", "CHANGE", "%", "ORIGIN")
-    # The summary comes last: a long table scrolls away.
     parts = [table(headings, rows, numbers=_NUMBERS)]
     if has_chart:
         # Loading it takes longer than the rest of the command, and programs read no chart.
         from dashtam.presentation.cli.chart import chart  # noqa: PLC0415 - see above
 
         parts.append(chart(history.snapshots))
-    change = _signed(history.total_change_amount) or "unknown"
-    percent = _percent(history.total_change_percent)
-    parts.append(
-        f"{name}: {count_text(len(rows), 'snapshot')}, {history.start_balance} to"
-        f" {history.end_balance} {history.currency}, change {change}"
-        + (f" ({percent}%)" if percent else "")
-    )
-    return "\n\n".join(part for part in parts if part)
+    return [part for part in parts if part]
+
+
+def _summary(history: SnapshotHistory) -> str:
+    """Return the change between the snapshots that are shown, nothing without any."""
+    if not history.snapshots:
+        return ""
+    change = signed(history.total_change_amount) or "unknown"
+    percent = percent_text(history.total_change_percent)
+    balances = f"{history.start_balance} to {history.end_balance} {history.currency}"
+    return f"{balances}, change {change}" + (f" ({percent}%)" if percent else "")
 
 
 def _change_cells(snapshot: Snapshot) -> tuple[str, str, str, str]:
-    change, percent = _signed(snapshot.change_amount), _percent(snapshot.change_percent)
+    change, percent = signed(snapshot.change_amount), percent_text(snapshot.change_percent)
     return snapshot.balance, snapshot.currency, change, percent
-
-
-def _signed(amount: str | None) -> str:
-    return "" if amount is None else f"+{amount}" if Decimal(amount) > 0 else amount
-
-
-def _percent(percent: float | None) -> str:
-    return "" if percent is None else f"{percent:+.2f}"

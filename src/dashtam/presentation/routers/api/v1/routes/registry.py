@@ -16,6 +16,7 @@ from dashtam.presentation.http.parameters import (
     INCLUDE,
     INTERVAL,
     MAX_POINTS,
+    ONLY_ACCOUNT,
     PAGE,
     SNAPSHOT_ID,
     SOURCE,
@@ -90,8 +91,11 @@ ROUTES: Final = (
         read(
             "/balance-history",
             total_history.get_total_history,
-            parameters=(START_DATE, END_DATE, total_history.EVERY, TZ, GROUP_BY, MAX_POINTS),
-            errors=(problems.INVALID_DATE_RANGE,),
+            parameters=(
+                *(START_DATE, END_DATE, total_history.EVERY, TZ),
+                *(GROUP_BY, ONLY_ACCOUNT, MAX_POINTS),
+            ),
+            errors=(problems.INVALID_DATE_RANGE, problems.NOT_FOUND),
             conditional=True,
             is_heavy=True,
         ),
