@@ -1,8 +1,9 @@
 """Imports in several transactions: nothing counts before all of it does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from io import BytesIO
+from threading import Event, Thread
 from typing import Any
 from uuid import UUID
 
@@ -19,9 +20,11 @@ from dashtam.application.imports.file_import import (
     WrongAccount,
 )
 from dashtam.application.people import users
+from dashtam.application.syncs import syncs
 from dashtam.database.history_cache import history_chunks
 from dashtam.domain.account import AccountId
 from dashtam.domain.errors import Unauthorized
+from dashtam.domain.sync import SyncId
 from dashtam.presentation.routers.api.v1.imports import import_shape
 
 ACCOUNTS = 5
@@ -257,3 +260,108 @@ def test_chunks_of_long_histories_are_written_after_the_commit(
     assert ada.history(second["id"])["snapshots"][-1]["balance"] == f"{DAYS - 1}0.50"
     chunks = app.query("SELECT COUNT(*) FROM history_chunks")
     assert chunks[0][0] == 2
+
+
+def test_the_end_of_one_import_does_not_end_the_next(app: App, ada: Person) -> None:
+    first = _in_steps(app, ada)
+    next(first)
+    [run] = ada.get("/syncs").json()["syncs"]
+    assert ada.delete(f"/syncs/{run['id']}").status_code == 204
+
+    def end_first(recorded: int) -> None:
+        if recorded == 3:
+            with pytest.raises(ImportInterrupted):
+                next(first)
+
+    done = send(app, ada, file_of(), end_first)
+    assert done.recorded == ACCOUNTS * DAYS
+    assert_sound(app)
+
+
+def test_a_sign_that_changes_between_the_pieces_is_that_of_every_answer(
+    app: App, ada: Person
+) -> None:
+    def turn(recorded: int) -> None:
+        if recorded == 3:
+            [first, *_] = accounts(ada)
+            assert ada.patch(f"/accounts/{first['id']}", json={"balance_sign": -1}).is_success
+
+    send(app, ada, file_of(), turn)
+    [first, *_] = accounts(ada)
+    assert ada.history(first["id"])["snapshots"][-1]["balance"] == f"-{10 * (DAYS - 1)}.50"
+    latest = ada.get("/balance-snapshots").json()["snapshots"]
+    assert {row["balance"] for row in latest if row["account_id"] == first["id"]} == {
+        f"-{10 * (DAYS - 1)}.50"
+    }
+    assert_sound(app)
+
+
+def test_chunks_that_were_prepared_before_a_retraction_are_not_stored(
+    app: App, ada: Person
+) -> None:
+    done = send(app, ada, file_of(2))
+    database = app.services.database
+    with database.write() as work:
+        for account in work.accounts.of_ids([one.account.id for one in done.accounts]):
+            work.history_chunks.rebuild(account, later=True)
+    with database.read() as work:
+        found = work.accounts.of_ids([one.account.id for one in done.accounts])
+        prepared = work.history_chunks.prepare(found)
+    assert ada.delete(f"/syncs/{done.sync_id}").status_code == 204
+    with database.write() as work:
+        assert len(work.history_chunks.store(prepared)) == 2
+    assert_nothing_counts(ada)
+
+
+def test_a_run_whose_lease_has_ended_can_be_retracted(app: App, ada: Person) -> None:
+    def vanish(recorded: int) -> None:
+        if recorded == 3:
+            [run] = ada.get("/syncs").json()["syncs"]
+            app.clock.advance(hours=1)
+            for _ in range(2):
+                with app.services.database.write() as work:
+                    syncs.retract(work, ada.id, SyncId(UUID(run["id"])))
+
+    with pytest.raises(ImportInterrupted):
+        send(app, ada, file_of(), vanish)
+    assert_sound(app)
+
+
+def test_a_file_that_changes_nothing_leaves_the_chunks_alone(app: App, ada: Person) -> None:
+    send(app, ada, file_of())
+    before = app.query("SELECT cache_rebuilds FROM account_heads")
+    assert send(app, ada, file_of()).recorded == 0
+    assert app.query("SELECT cache_rebuilds FROM account_heads") == before
+
+
+def test_a_preview_tells_amounts_apart_whose_hashes_are_equal(app: App, ada: Person) -> None:
+    file = file_of(2) + f"{FIRST},-1,Account 9,USD\n{FIRST},-2,Account 9,USD\n".encode()
+    shapes = [
+        import_shape(send(app, ada, file, is_dry=is_dry), is_dry=True) for is_dry in (True, False)
+    ]
+    assert shapes[0] == shapes[1]
+
+
+def _in_steps(app: App, person: Person) -> Iterator[None]:
+    """Import a file in a thread that stops after two pieces until this is advanced again."""
+    reached, go_on = Event(), Event()
+    failed: list[BaseException] = []
+
+    def pause(recorded: int) -> None:
+        if recorded == 3:
+            reached.set()
+            assert go_on.wait(20)
+
+    def run() -> None:
+        try:
+            send(app, person, file_of(), pause)
+        except ImportInterrupted as error:
+            failed.append(error)
+
+    thread = Thread(target=run)
+    thread.start()
+    assert reached.wait(20)
+    yield
+    go_on.set()
+    thread.join(20)
+    raise failed[0]

@@ -150,7 +150,7 @@ account_heads = Table(
     Column("chunked_until", Instant),
     Column("latest", LargeBinary),
     Column("is_distrusted", Boolean, nullable=False),
-    Column("cache_drops", BigInteger, nullable=False),
+    Column("cache_rebuilds", BigInteger, nullable=False),
     Index(None, "account_id"),
     sqlite_with_rowid=False,
 )

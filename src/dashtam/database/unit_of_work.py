@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from uuid_utils.compat import uuid7
 
@@ -32,7 +32,7 @@ from dashtam.database.syncs.connections import Connections
 from dashtam.database.syncs.syncs import Syncs
 from dashtam.domain.account import AccountId
 from dashtam.domain.audit import AuditLine
-from dashtam.domain.errors import Unavailable
+from dashtam.domain.errors import DashtamError, Unavailable
 from dashtam.domain.user import UserId
 from dashtam.log import log
 
@@ -107,16 +107,6 @@ class UnitOfWork:
             self.history_chunks.flush()
         if "account_heads" in used:
             self.account_heads.flush()
-
-    @contextmanager
-    def dry_run(self) -> Iterator[None]:
-        """Execute the ``with`` block, and roll it back at its end."""
-        self.flush()
-        with self._connection.begin_nested() as nested:
-            yield
-            nested.rollback()
-        for collecting in (self.history_chunks, self.account_heads):
-            collecting.forget()
 
     def record_event(self, event: str, user_id: UserId | None, subject: UUID | None = None) -> None:
         """Append a line to the audit log: as of now, from the client's address."""
@@ -201,7 +191,8 @@ class Database:
         if work.dropped_histories:
             try:
                 self._write_chunks(work.dropped_histories)
-            except Unavailable:
+            except (DashtamError, SQLAlchemyError):
+                # What was asked for is committed; the next recording writes the chunks.
                 log.warning("history_chunks_missing", accounts=len(work.dropped_histories))
 
     def _write_chunks(self, dropped: Mapping[AccountId, int]) -> None:

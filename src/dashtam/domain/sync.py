@@ -70,9 +70,10 @@ class AccountOutcome:
 class Sync:
     """One run. ``retracted_at`` is None unless its owner took its snapshots back.
 
-    The fields after it are None but for live runs. A running one is lost once ``lease_until`` is
-    past; ``fence`` is the number of its claim on the connection. ``account_id`` is the account
-    of a holdings sync, ``due_at`` the slot of the schedule that the run serves.
+    The fields after it are None but for live runs; an import in pieces has ``lease_until`` too. A
+    running one is lost once ``lease_until`` is past; ``fence`` is the number of its claim on the
+    connection. ``account_id`` is the account of a holdings sync, ``due_at`` the slot of the
+    schedule that the run serves.
     """
 
     id: SyncId

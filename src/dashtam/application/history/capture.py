@@ -16,6 +16,7 @@ from dashtam.domain.errors import DashtamError
 from dashtam.domain.history.account_event import EventKind, EventLink, NewEvent, link_events
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot, Basis, SnapshotId
 from dashtam.domain.history.hash_chain import Chain, Link, Record, link_records
+from dashtam.domain.money import EXACT
 from dashtam.domain.period import MIN_INSTANT
 from dashtam.domain.statement import Position, Reading
 from dashtam.domain.sync import SnapshotSource, SyncId
@@ -93,6 +94,15 @@ def _is_known(earlier: RecordedReading, reading: Reading) -> bool:
     return _AMOUNTS(reading) in map(_AMOUNTS, known)
 
 
+def _hash_amounts(reading: Reading) -> int:
+    """Return a hash that equal amounts share; the hash of -1 and of -2 is the same in Python."""
+    return hash(
+        tuple(
+            None if amount is None else str(EXACT.normalize(amount)) for amount in _AMOUNTS(reading)
+        )
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Capture:
     """One run's right to record readings, of all its accounts in the same few statements.
@@ -156,17 +166,31 @@ class Capture:
         return results
 
     def reveal(
-        self, accounts: Collection[Account], positions: Sequence[AccountReadings], at: datetime
+        self,
+        accounts: Collection[Account],
+        changed: Collection[AccountId],
+        positions: Sequence[AccountReadings],
+        at: datetime,
     ) -> None:
-        """Let the snapshots of a hidden run count; the accounts are those that it synced.
+        """Let the snapshots of a hidden run count.
 
-        ``positions`` are the readings that came with positions, which are stored now.
+        ``accounts`` are those that it synced, as they were when it began; ``changed`` are those
+        with new snapshots. ``positions`` are the readings that came with positions.
         """
         self.work.syncs.reveal(self.sync_id)
         heads = self.work.account_heads.lock(accounts)
         self._replace_positions(positions, heads, at)
         self.work.account_heads.mark_synced(accounts, at)
-        self.work.history_chunks.adopt(self.drafts or {}, accounts)
+        signs = {account.id: account.balance_sign for account in accounts}
+        present = self.work.accounts.of_ids(changed)
+        # Its owner may have changed an account's sign since its draft was begun.
+        drafts = {
+            account.id: self.drafts[account.id]
+            for account in present
+            if self.drafts and account.id in self.drafts
+            if account.balance_sign == signs[account.id]
+        }
+        self.work.history_chunks.adopt(drafts, present)
 
     def compare(
         self, batch: Sequence[AccountReadings], earlier: dict[int, int]
@@ -182,7 +206,7 @@ class Capture:
             result = CaptureResult()
             for reading in readings.history:
                 place = readings.account.id, reading.captured_at
-                key, amounts = hash(place), hash(_AMOUNTS(reading))
+                key, amounts = hash(place), _hash_amounts(reading)
                 if key in earlier:
                     is_same = earlier[key] == amounts
                     if not is_same:

@@ -28,6 +28,9 @@ from dashtam.domain.user import UserId
 MOST_POINTS: Final = 50_000
 _MOST_BALANCES: Final = 300_000
 
+# An account with so many balances for each interval has each interval's last one looked up.
+_DENSE_FROM: Final = 4
+
 _TOO_MANY_INTERVALS: Final = (
     f"This range holds more than {MOST_POINTS} intervals: ask for a longer interval or for a"
     " shorter range."
@@ -110,7 +113,7 @@ class _Plan:
 
     def _is_dense(self, span: RecordedSpan) -> bool:
         """Tell whether the account has so many balances that each interval's last is looked up."""
-        return not self.moves_days and span.recorded > 4 * len(self.grid.ends) > 0
+        return not self.moves_days and span.recorded > _DENSE_FROM * len(self.grid.ends) > 0
 
     def closed_at(self, span: RecordedSpan) -> datetime | None:
         closed_at = span.account.closed_at
@@ -125,8 +128,19 @@ class _Plan:
         Raises:
             InvalidDateRange: there are more than 300,000.
         """
-        most_of_one = 4 * len(self.grid.ends)
-        if sum(min(span.recorded, most_of_one) for span in self.spans) > _MOST_BALANCES:
+        dense = [span for span in self.spans if self._is_dense(span)]
+        count = _DENSE_FROM * len(self.grid.ends) * len(dense)
+        others = [span for span in self.spans if not self._is_dense(span)]
+        if count + sum(span.recorded for span in others) <= _MOST_BALANCES:
+            return
+        # The accounts may have most of their balances outside the range.
+        start, end = self.grid.start, self.until or MAX_INSTANT
+        period = Period(min(start, end - timedelta(microseconds=1)), end)
+        for span in others:
+            count += self.work.balance_snapshots.count_within(span.account.id, period, None)
+            if count > _MOST_BALANCES:
+                raise InvalidDateRange(_TOO_MANY_BALANCES)
+        if count > _MOST_BALANCES:
             raise InvalidDateRange(_TOO_MANY_BALANCES)
 
     def refuse_more_points(

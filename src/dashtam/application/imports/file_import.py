@@ -23,8 +23,8 @@ from dashtam.domain.account import Account, AccountId, Identity
 from dashtam.domain.connection import Connection, ConnectionId, Institution, ProviderKind
 from dashtam.domain.errors import (
     AccountNotFound,
+    DashtamError,
     FieldError,
-    Unauthorized,
     Unavailable,
     Unprocessable,
 )
@@ -174,7 +174,7 @@ class Import:
 def import_file(
     services: Services,
     sent: SentFile,
-    on_commit: OnCommit = lambda _work, _done: None,
+    on_commit: OnCommit | None = None,
 ) -> Import:
     """Read a file and record its balances, all of them or none; none in a dry run.
 
@@ -208,7 +208,8 @@ def import_file(
             with _recording(services, sent) as work:
                 destination = _load_destination(work, sent, read.file_format)
                 done = record_statements(work, destination, first)
-                on_commit(work, done)
+                if on_commit is not None:
+                    on_commit(work, done)
             return done
         return _LongImport(services, sent, read.file_format).record(
             chain([first, second], pieces), on_commit
@@ -220,7 +221,7 @@ def _preview(
     sent: SentFile,
     file_format: str,
     pieces: Iterable[Sequence[Statement]],
-    on_commit: OnCommit,
+    on_commit: OnCommit | None,
 ) -> Import:
     """Return the result that an import would have, and keep nobody from writing meanwhile."""
     with services.database.read() as work:
@@ -229,8 +230,9 @@ def _preview(
         for piece in pieces:
             run.record(work, piece)
         done = run.finish(work)
-    with services.database.write(sent.address) as work:
-        on_commit(work, done)
+    if on_commit is not None:
+        with services.database.write(sent.address) as work:
+            on_commit(work, done)
     return done
 
 
@@ -265,7 +267,7 @@ class _LongImport:
         self._sent = sent
         self._format = file_format
 
-    def record(self, pieces: Iterable[Sequence[Statement]], on_commit: OnCommit) -> Import:
+    def record(self, pieces: Iterable[Sequence[Statement]], on_commit: OnCommit | None) -> Import:
         """Record every piece, or retract those that were recorded."""
         pieces = iter(pieces)
         with _recording(self._services, self._sent) as work:
@@ -280,11 +282,12 @@ class _LongImport:
             with self._continuing() as work:
                 self._record(work, run, [])
                 done = run.finish(work)
-                on_commit(work, done)
+                if on_commit is not None:
+                    on_commit(work, done)
         except BaseException:
-            with suppress(Unauthorized), self._continuing() as work:
+            with suppress(DashtamError), self._continuing() as work:
                 running = syncs.find_unfinished_import(work, self._sent.user_id)
-                if running is not None:
+                if running is not None and running.id == run.sync_id:
                     syncs.interrupt(work, running)
             raise
         return done
@@ -454,6 +457,7 @@ class _ImportRun:
         if self._destination.account is not None and len(self._imports) + len(begun) > 1:
             raise WrongAccount
         found, new = self._find_or_create(work, begun)
+        new_ids = {account.id for account in new}
         with_any = work.balance_snapshots.with_any([one.id for one in found.values()])
         for key, account in found.items():
             source = SnapshotSource.ACCOUNT_SYNC
@@ -461,7 +465,7 @@ class _ImportRun:
                 source = SnapshotSource.HOLDINGS_SYNC
             if account.id not in with_any:
                 source = SnapshotSource.INITIAL_CONNECTION
-            self._imports[key] = AccountImport(account, is_new=account in new, source=source)
+            self._imports[key] = AccountImport(account, is_new=account.id in new_ids, source=source)
 
     def _find_or_create(
         self, work: UnitOfWork, begun: Mapping[_Key, Statement]
@@ -534,7 +538,8 @@ class _ImportRun:
             return done
         if self._mode is _Mode.HIDDEN:
             synced = [one.account for one in imports if one.recorded or one.skipped]
-            self._capture(work).reveal(synced, self._positions, work.now)
+            changed = {one.account.id for one in imports if one.recorded}
+            self._capture(work).reveal(synced, changed, self._positions, work.now)
         sync = replace(self._sync, source=imports[0].source)
         state = SyncState.PARTIAL if done.refused else SyncState.SUCCEEDED
         outcomes = [imported.outcome for imported in imports]

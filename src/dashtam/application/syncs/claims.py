@@ -1,6 +1,7 @@
 """Claims: which connection is synced next, and the right to sync it."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,7 +14,7 @@ from dashtam.database.syncs.connections import LiveConnection
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import AccountId
 from dashtam.domain.connection import Connection, ConnectionState, ProviderKind
-from dashtam.domain.errors import Conflict, RateLimited
+from dashtam.domain.errors import Conflict, RateLimited, Unauthorized
 from dashtam.domain.sync import SnapshotSource, Sync, SyncId, SyncKind, SyncState
 
 _EXPIRED_AT_ONCE: Final = 100
@@ -163,6 +164,10 @@ def end_expired(work: UnitOfWork, services: Services) -> int:
     """End the runs with an expired lease, and return their number."""
     ended = 0
     for expired in work.syncs.expired(work.now, _EXPIRED_AT_ONCE):
+        if expired.kind is SyncKind.IMPORT:
+            # Its pieces hold this lock; the last one may have been recorded meanwhile.
+            with suppress(Unauthorized):
+                work.users.lock_for_recording(expired.user_id)
         work.connections.lock(expired.connection_id)
         sync = work.syncs.get(expired.id)
         if sync is None or sync.state is not SyncState.RUNNING:

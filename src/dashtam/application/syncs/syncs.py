@@ -15,6 +15,9 @@ from dashtam.domain.sync import Sync, SyncFailureCode, SyncId, SyncKind, SyncSta
 from dashtam.domain.user import UserId
 
 _INTERRUPTED: Final = "It was interrupted before its end, and recorded nothing."
+_IMPORT_INTERRUPTED: Final = (
+    "It was interrupted before its end: nothing of it counts. Import the file again."
+)
 
 
 class SyncNotFound(NotFound):
@@ -117,7 +120,9 @@ def interrupt(work: UnitOfWork, sync: Sync) -> Sync:
     code = SyncFailureCode.INTERRUPTED
     ended = sync.finish(SyncState.FAILED, work.now, code=code, detail=_INTERRUPTED)
     if sync.kind is SyncKind.IMPORT:
-        ended = replace(ended, recorded=sync.recorded, skipped=sync.skipped)
+        ended = replace(
+            ended, recorded=sync.recorded, skipped=sync.skipped, detail=_IMPORT_INTERRUPTED
+        )
         work.syncs.retract(sync, work.now)
         work.syncs.reveal(sync.id)
         work.record_event("sync_retracted", sync.user_id, sync.id)
@@ -153,6 +158,8 @@ def retract(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> None:
     if sync.kind is SyncKind.LIVE and sync.state is SyncState.RUNNING:
         raise SyncRunning(sync.id)
     running = find_unfinished_import(work, user_id)
+    # One that has lost its lease was ended a moment ago, and retracted by that.
+    sync = load(work, user_id, sync_id)
     if running is not None and running.id == sync.id:
         interrupt(work, running)
     elif running is not None:

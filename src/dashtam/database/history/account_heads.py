@@ -26,7 +26,7 @@ class AccountHead:
     that of a live one. ``holdings_as_of`` is the instant of the stored positions, even of none.
     ``chunked_until`` is the end of the last chunk of the history cache, and ``latest`` the newest
     snapshot as the cache stores it: both None where the account has no snapshot that counts, or
-    where the cache was dropped; ``cache_drops`` counts how often that happened. The cache of
+    where the cache was dropped; ``cache_rebuilds`` counts how often that happened. The cache of
     an account that ``is_distrusted`` is neither read nor written.
     """
 
@@ -44,7 +44,7 @@ class AccountHead:
     chunked_until: datetime | None = None
     latest: bytes | None = None
     is_distrusted: bool = False
-    cache_drops: int = 0
+    cache_rebuilds: int = 0
 
     @property
     def chain(self) -> Chain:
@@ -115,11 +115,6 @@ class AccountHeads(Repository):
             ]
             self._connection.execute(_UPDATE, rows)
             self._stored |= changed
-
-    def forget(self) -> None:
-        """Forget the heads: their stored changes were rolled back."""
-        self._locked.clear()
-        self._stored.clear()
 
     def all(self) -> Iterator[AccountHead]:
         """Yield the heads of every user's accounts, by account id; lock nothing."""

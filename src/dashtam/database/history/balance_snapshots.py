@@ -367,12 +367,18 @@ class BalanceSnapshots(Repository):
     def balances_at(
         self, account: Account, instants: Sequence[datetime]
     ) -> Iterator[tuple[datetime, Decimal]]:
-        """Yield the last balance at each instant, with its own; nothing where there is none yet."""
-        points = self._each(instants)
-        at = points.c.value
+        """Yield the last balance between each two instants, with its own; the first from ever.
+
+        Each row is looked at once at most, also those that do not count.
+        """
+        given = self._each(instants).c.value
+        before = func.lag(given, type_=Instant).over(order_by=given).label("before")
+        points = select(given.label("at"), before).subquery()
+        at = points.c.at
+        is_new = or_(points.c.before.is_(None), _s.captured_at > points.c.before)
         captured_at, balance = (
             select(column)
-            .where(_s.account_id == account.id, _COUNTS, _s.captured_at <= at)
+            .where(_s.account_id == account.id, _COUNTS, _s.captured_at <= at, is_new)
             .order_by(*_NEWEST_FIRST)
             .limit(1)
             .correlate(points)

@@ -173,6 +173,9 @@ class HistoryChunks:
 
     def store(self, rebuilt: Collection[RebuiltHistory]) -> list[AccountId]:
         """Replace the chunks of accounts; return those whose history has changed meanwhile."""
+        # An account may have been erased with its owner meanwhile.
+        existing = self._heads.get([one.account for one in rebuilt])
+        rebuilt = [one for one in rebuilt if one.account.id in existing]
         heads = self._heads.lock([one.account for one in rebuilt])
         fitting = [one for one in rebuilt if _state(heads[one.account.id]) == _state(one.head)]
         self._replace_all(fitting, heads)
@@ -197,11 +200,6 @@ class HistoryChunks:
         self._append(self._format, [one for one in pending if one.appended])
         self._insert(self._format, [one for one in pending if one.inserted])
         self._drop_or_rebuild(self._format, [one for one in pending if one.is_rebuilt])
-
-    def forget(self) -> None:
-        """Forget the changes: they were rolled back."""
-        self._pending.clear()
-        self.dropped.clear()
 
     def compare(self, head: AccountHead) -> CacheState:
         """Compare an account's chunks with those that a rebuild would write."""
@@ -323,15 +321,15 @@ class HistoryChunks:
             if head.account_id in forged:
                 self._distrust(head)
         usable = [one for one in pending if not one.head.is_distrusted]
-        short = []
+        replaced = []
         for one in usable:
+            one.head.cache_rebuilds += 1
             if one.is_dropped or one.head.chain_length > _MOST_REBUILT:
-                one.head.cache_drops += 1
                 self.dropped[one.account.id] = one.head.chain_length
-                short.append(RebuiltHistory(one.account, one.head, None))
+                replaced.append(RebuiltHistory(one.account, one.head, None))
             else:
-                short.append(self._rebuilt(chunk_format, one.account, one.head))
-        self._replace_all(short, heads)
+                replaced.append(self._rebuilt(chunk_format, one.account, one.head))
+        self._replace_all(replaced, heads)
 
     def _rebuilt(
         self, chunk_format: ChunkFormat, account: Account, head: AccountHead
@@ -460,7 +458,7 @@ class HistoryChunks:
 
 def _state(head: AccountHead) -> tuple[object, ...]:
     """Return what changes with the account's snapshots and chunks."""
-    return head.chain, head.cache_drops, head.chunked_until, head.is_distrusted
+    return head.chain, head.cache_rebuilds, head.chunked_until, head.is_distrusted
 
 
 _EXTEND: Final[Any] = (

@@ -247,7 +247,7 @@ def _create_tables() -> None:
         sa.Column("chunked_until", Instant(), nullable=True),
         sa.Column("latest", sa.LargeBinary(), nullable=True),
         sa.Column("is_distrusted", sa.Boolean(), nullable=False),
-        sa.Column("cache_drops", sa.BigInteger(), nullable=False),
+        sa.Column("cache_rebuilds", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["account_id"], ["accounts.id"], name=op.f("account_heads_account_id_fk")
         ),

@@ -58,9 +58,9 @@ def mount(
 
     At most ``threads`` requests are worked on at once, one for each connection to the database: of
     ten, four read, three write, and two sign in, which is slow on purpose. No kind keeps another
-    waiting; with fewer than five threads each kind still has one. One user has at most half of the
-    threads of a kind, and one for heavy requests, so that many requests of one user wait for each
-    other alone.
+    waiting; with fewer than five threads each kind still has one. One user, and one API token, has
+    at most half of the threads of a kind, and one for heavy requests, so that many requests of one
+    user wait for each other alone.
     """
     by_path: dict[str, dict[str, Route]] = {}
     for route in routes:

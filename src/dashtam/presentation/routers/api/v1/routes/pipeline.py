@@ -15,7 +15,7 @@ from dashtam.application.people import api_tokens, sessions
 from dashtam.application.people.api_tokens import TokenUsage
 from dashtam.application.ports import Services
 from dashtam.application.rate_limits import UNAUTHENTICATED, RateLimitResult, bucket_address
-from dashtam.application.syncs.syncs import SyncFailed, SyncInterrupted, SyncRunning
+from dashtam.application.syncs.syncs import ImportRunning, SyncFailed, SyncInterrupted, SyncRunning
 from dashtam.database.people.idempotency_keys import StoredResponse
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.errors import Conflict, DashtamError, Forbidden, RateLimited, Unauthorized
@@ -183,7 +183,10 @@ class Pipeline:
             return self._respond(self._call_handler(claim))
         except DashtamError as error:
             # A repeat may succeed later.
-            is_temporary = isinstance(error, RateLimited) or problem_type_of(error).is_server_error
+            is_temporary = (
+                isinstance(error, RateLimited | ImportRunning)
+                or problem_type_of(error).is_server_error
+            )
             # If the lease expired, another request owns the key; this response does not change.
             with suppress(LeaseExpired), self._services.database.write() as work:
                 if is_temporary:
