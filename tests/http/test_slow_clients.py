@@ -91,7 +91,7 @@ def test_an_unfinished_body_is_waited_for_half_a_second(port: int, sent: bytes) 
 def test_a_body_that_keeps_coming_may_take_long(port: int) -> None:
     with connect(port, POST) as wire:
         for _ in range(10):
-            time.sleep(0.2)
+            time.sleep(0.1)
             wire.sendall(b"x")
         assert read_answer(wire) == b"10"
 
