@@ -183,12 +183,18 @@ class BalanceSnapshots(Repository):
 
     def _newest_two(self, condition: ColumnElement[bool]) -> dict[AccountId, list[BalanceSnapshot]]:
         # From its second newest instant on an account has two rows, or a few more if several share
-        # that instant.
+        # that instant. Without statistics, as in its first minutes, PostgreSQL would search for
+        # that instant once for each snapshot.
         second = _captured_at(accounts.c.id, _NEWEST_FIRST, offset=1)
         first = _captured_at(accounts.c.id, _NEWEST_FIRST)
-        statement = _select_snapshots(
-            condition, _COUNTS, _s.captured_at >= func.coalesce(second, first)
-        ).order_by(_s.account_id, *_OLDEST_FIRST)
+        since = func.coalesce(second, first).label("since")
+        starts = select(accounts.c.id, since).where(condition).cte("starts")
+        starts = starts.prefix_with("MATERIALIZED", dialect="postgresql")
+        statement = (
+            _select_snapshots(_COUNTS, _s.captured_at >= starts.c.since)
+            .join(starts, starts.c.id == accounts.c.id)
+            .order_by(_s.account_id, *_OLDEST_FIRST)
+        )
         found: dict[AccountId, list[BalanceSnapshot]] = {}
         for row in self._connection.execute(statement):
             found.setdefault(AccountId(row.account_id), []).append(_snapshot_from_row(row))
