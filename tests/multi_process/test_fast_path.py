@@ -24,7 +24,7 @@ from dashtam.application.history.verification import verify
 from multi_process.history_writer import CHANGES, Order, writing
 from servers import Servers
 
-CASES = {"sqlite": 20_000, "postgresql": 100}
+CASES = {"sqlite": 20_000, "postgresql": 5_000}
 WRITERS = 2
 CURRENCIES = ("USD", "JPY", "KWD")
 ROWS = 300
