@@ -127,7 +127,9 @@ def get_total_history(context: RequestContext) -> Response[TotalHistory]:
                 series.currency.code,
                 [BalancePointShape(point.at, str(point.balance)) for point in series.points],
             )
-            for series in total_history.load_accounts(context.work, context.user_id, requested)
+            for series in total_history.load_accounts(
+                context.known_work, context.user_id, requested
+            )
         ]
     else:
         history.series = [
@@ -138,6 +140,6 @@ def get_total_history(context: RequestContext) -> Response[TotalHistory]:
                     for point in series.points
                 ],
             )
-            for series in total_history.load_totals(context.work, context.user_id, requested)
+            for series in total_history.load_totals(context.known_work, context.user_id, requested)
         ]
     return Response(history)
