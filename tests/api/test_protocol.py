@@ -170,7 +170,7 @@ def test_a_body_that_is_no_json_is_400_and_one_that_breaks_a_rule_422(
                 ("POST", "/tokens"),
             ]:
                 answer = ada.request(method, path, content=content, headers=JSON)
-                if (method, content) == ("PATCH", b"{}") and path == account:
+                if (method, content) == ("PATCH", b"{}"):
                     assert answer.status_code == 200
                 elif content == b"{}" and path == "/tokens":
                     assert_problem(answer, 401)

@@ -1,3 +1,6 @@
+import json
+from datetime import timedelta
+
 from cli.conftest import EMAIL, PASSWORD, CommandLine
 
 BOB = "bob@example.org"
@@ -101,3 +104,26 @@ def test_a_balance_of_the_future_is_refused(terminal: CommandLine) -> None:
     words = ("accounts", "add", "Car", "1", "--currency", "USD", "--at", "9999-01-01")
     assert "future" in terminal.refused(*words)
     assert "Write an instant like" in terminal.refused(*words[:-1], "yesterday", status=2)
+
+
+def test_a_reading_is_as_it_was_known_at_an_instant(terminal: CommandLine) -> None:
+    terminal("accounts", "add", "House", "1", "--currency", "USD", "--at", "2025-01-01")
+    then = terminal.clock().isoformat()
+    now = terminal.clock
+    terminal.clock = lambda: now() + timedelta(hours=1)
+    before = {
+        words: terminal.json(*words)
+        for words in (("balances",), ("history", "House"), ("snapshots", "House"))
+    }
+    terminal("accounts", "record", "House", "2", "--at", "2025-02-01")
+    terminal("accounts", "change", "House", "--name", "Cottage")
+    for (verb, *_), answer in before.items():
+        words = (verb,) if verb == "balances" else (verb, "Cottage")
+        assert terminal.json(*words, "--known-at", then) == answer
+        assert terminal.json(*words) != answer
+        message = terminal.refused(*words, "--known-at", "9999-01-01")
+        assert "the future is not known" in message
+    exported = json.loads(terminal("export", "--known-at", then))
+    assert [one["name"] for one in exported["accounts"]] == ["House"]
+    assert len(exported["balance_snapshots"]) == len(exported["account_events"]) == 1
+    assert "holdings" not in exported

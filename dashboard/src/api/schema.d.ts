@@ -524,6 +524,10 @@ export interface paths {
          * @description All of the user's data as one document: connections, accounts, holdings, syncs and every
          *     snapshot that is not retracted, account by account, oldest first; and each account's events,
          *     such as corrections and changes of its settings.
+         *
+         *     With `known_at` the accounts, their snapshots and events, and the runs are those of then. There
+         *     are no `holdings`, since only the present ones are stored; the user and the connections are as
+         *     they are now.
          */
         get: operations["export_data"];
         put?: never;
@@ -1152,7 +1156,7 @@ export interface components {
             user: components["schemas"]["User"];
             connections: components["schemas"]["Connection"][];
             accounts: components["schemas"]["Account"][];
-            holdings: components["schemas"]["Holding"][];
+            holdings?: components["schemas"]["Holding"][];
             syncs: components["schemas"]["Sync"][];
             balance_snapshots: components["schemas"]["Snapshot"][];
             account_events: components["schemas"]["AccountEvent"][];
@@ -1902,6 +1906,11 @@ export interface operations {
                  * @example evidence
                  */
                 detail?: "evidence";
+                /**
+                 * @description The answer that was given at this instant (RFC 3339), not in the future: without later recordings, corrections, retractions and settings. A bare date is its last instant.
+                 * @example 2025-12-31T23:59:59Z
+                 */
+                known_at?: string;
             };
             header?: {
                 /**
@@ -2011,6 +2020,11 @@ export interface operations {
                  * @example evidence
                  */
                 detail?: "evidence";
+                /**
+                 * @description The answer that was given at this instant (RFC 3339), not in the future: without later recordings, corrections, retractions and settings. A bare date is its last instant.
+                 * @example 2025-12-31T23:59:59Z
+                 */
+                known_at?: string;
             };
             header?: {
                 /**
@@ -2124,6 +2138,11 @@ export interface operations {
                  * @example evidence
                  */
                 detail?: "evidence";
+                /**
+                 * @description The answer that was given at this instant (RFC 3339), not in the future: without later recordings, corrections, retractions and settings. A bare date is its last instant.
+                 * @example 2025-12-31T23:59:59Z
+                 */
+                known_at?: string;
             };
             header?: {
                 /**
@@ -2399,6 +2418,11 @@ export interface operations {
                  * @example 400
                  */
                 max_points?: number;
+                /**
+                 * @description The answer that was given at this instant (RFC 3339), not in the future: without later recordings, corrections, retractions and settings. A bare date is its last instant.
+                 * @example 2025-12-31T23:59:59Z
+                 */
+                known_at?: string;
             };
             header?: {
                 /**
@@ -4182,7 +4206,13 @@ export interface operations {
     };
     export_data: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description The answer that was given at this instant (RFC 3339), not in the future: without later recordings, corrections, retractions and settings. A bare date is its last instant.
+                 * @example 2025-12-31T23:59:59Z
+                 */
+                known_at?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;

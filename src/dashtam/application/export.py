@@ -7,6 +7,7 @@ from datetime import datetime
 from dashtam.application.connections import connections
 from dashtam.application.history import accounts
 from dashtam.application.history.accounts import AccountBalance
+from dashtam.application.history.known_at import as_known_at
 from dashtam.application.people import users
 from dashtam.application.syncs import syncs
 from dashtam.database.pagination import iterate_all
@@ -16,6 +17,7 @@ from dashtam.domain.history.account_event import AccountEvent
 from dashtam.domain.history.balance_history import ChangedSnapshot, with_change
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot
 from dashtam.domain.history.holding import Holding
+from dashtam.domain.period import MAX_INSTANT
 from dashtam.domain.sync import Sync
 from dashtam.domain.user import User, UserId
 
@@ -27,24 +29,30 @@ class Export:
     ``syncs`` are newest first, retracted ones among them. ``balance_snapshots`` are ordered by
     account, each account's oldest first with the change since the one before; retracted ones are
     left out. ``account_events`` are ordered by account, each account's oldest first.
+    ``holdings`` are None of an earlier instant, since only the present ones are stored.
     """
 
     at: datetime
     user: User
     connections: Iterator[Connection]
     accounts: Iterator[AccountBalance]
-    holdings: Iterator[Holding]
+    holdings: Iterator[Holding] | None
     syncs: Iterator[Sync]
     balance_snapshots: Iterator[ChangedSnapshot]
     account_events: Iterator[AccountEvent]
 
 
-def export(work: UnitOfWork, user_id: UserId) -> Export:
-    """Return all of the user's data.
+def export(work: UnitOfWork, user_id: UserId, known_at: datetime | None = None) -> Export:
+    """Return all of the user's data, or those that were recorded until an instant.
+
+    Of an earlier instant the accounts have their settings of then; the user, the connections and
+    the other fields of the accounts are as they are now.
 
     Raises:
+        Invalid: the instant is in the future.
         Unauthorized: the user does not exist any more.
     """
+    work, until = as_known_at(work, known_at), known_at or MAX_INSTANT
 
     def changed_snapshots() -> Iterator[ChangedSnapshot]:
         for account in iterate_all(lambda page: work.accounts.of_user(user_id, page)):
@@ -56,15 +64,19 @@ def export(work: UnitOfWork, user_id: UserId) -> Export:
     def account_events() -> Iterator[AccountEvent]:
         for account in iterate_all(lambda page: work.accounts.of_user(user_id, page)):
             for link in work.account_events.links(account.id):
-                yield link.event
+                if link.event.recorded_at <= until:
+                    yield link.event
 
+    owned = iterate_all(lambda page: connections.list_for_user(work, user_id, page))
+    runs = iterate_all(lambda page: syncs.list_for_user(work, user_id, page))
+    holdings = iterate_all(lambda page: work.holdings.of_user(user_id, page))
     return Export(
         at=work.now,
         user=users.load(work, user_id),
-        connections=iterate_all(lambda page: connections.list_for_user(work, user_id, page)),
+        connections=(one for one in owned if one.created_at <= until),
         accounts=iterate_all(lambda page: accounts.list_for_user(work, user_id, page)),
-        holdings=iterate_all(lambda page: work.holdings.of_user(user_id, page)),
-        syncs=iterate_all(lambda page: syncs.list_for_user(work, user_id, page)),
+        holdings=holdings if known_at is None else None,
+        syncs=(run.as_known_at(until) for run in runs if run.started_at <= until),
         balance_snapshots=changed_snapshots(),
         account_events=account_events(),
     )

@@ -65,8 +65,6 @@ class UnitOfWork:
     line and the worker.
     """
 
-    balance_snapshots = _repository(BalanceSnapshots)
-    accounts = _repository(Accounts)
     account_heads = _repository(AccountHeads)
     account_events = _repository(AccountEvents)
     holdings = _repository(Holdings)
@@ -89,6 +87,26 @@ class UnitOfWork:
         self.address = address
         self._connection = connection
         self._format = chunk_format
+        self._known_at: datetime | None = None
+
+    def as_known_at(self, at: datetime) -> "UnitOfWork":
+        """Return a unit of work in the same transaction that reads as one at this instant did.
+
+        Its accounts and their snapshots are those of then. Everything else is the present.
+        """
+        past = UnitOfWork(self._connection, at, self.address)
+        past._known_at = at
+        return past
+
+    @cached_property
+    def balance_snapshots(self) -> BalanceSnapshots:
+        """The statements on snapshots."""
+        return BalanceSnapshots(self._connection, self._known_at)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """The statements on accounts."""
+        return Accounts(self._connection, self._known_at)
 
     @cached_property
     def history_chunks(self) -> HistoryChunks:

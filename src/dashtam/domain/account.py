@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, NewType, Self
+from typing import Any, Literal, NewType, Self
 from uuid import UUID
 
 from dashtam.domain.connection import Connection, ConnectionId
@@ -78,6 +78,19 @@ class AccountSettings:
         """Return the values as plain JSON."""
         closed_at = None if self.closed_at is None else self.closed_at.isoformat()
         return asdict(self) | {"currency": self.currency.code, "closed_at": closed_at}
+
+    @classmethod
+    def from_content(cls, content: Mapping[str, Any]) -> Self:
+        """Return the values of ``to_content``."""
+        closed_at = content["closed_at"]
+        return cls(
+            name=content["name"],
+            account_type=AccountType(content["account_type"]),
+            currency=Currency.of(content["currency"]),
+            balance_sign=content["balance_sign"],
+            is_hidden=content["is_hidden"],
+            closed_at=None if closed_at is None else datetime.fromisoformat(closed_at),
+        )
 
 
 @dataclass(frozen=True, slots=True)

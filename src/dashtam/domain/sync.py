@@ -115,6 +115,24 @@ class Sync:
             started_at=now,
         )
 
+    def as_known_at(self, at: datetime) -> Self:
+        """Return the run as it was at an instant after its start: not retracted, or not ended."""
+        known = self
+        if self.retracted_at is not None and self.retracted_at > at:
+            known = replace(known, retracted_at=None)
+        if self.finished_at is not None and self.finished_at > at:
+            known = replace(
+                known,
+                state=SyncState.RUNNING,
+                finished_at=None,
+                recorded=0,
+                skipped=0,
+                accounts=(),
+                code=None,
+                detail=None,
+            )
+        return known
+
     def finish(
         self,
         state: SyncState,

@@ -2,9 +2,12 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from operator import attrgetter
 
+from sqlalchemy import Connection as DatabaseConnection
 from sqlalchemy import and_, insert, select, update
 
+from dashtam.database.history.past_settings import PastSettings
 from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.repository import AnyRow, Repository, from_row, to_row
 from dashtam.database.syncs.connections import connection_from_row
@@ -26,7 +29,15 @@ ACCOUNTS = select(accounts, account_heads.c.last_synced_at).join(
 
 
 class Accounts(Repository):
-    """The statements on ``accounts``."""
+    """The statements on ``accounts``.
+
+    With ``known_at`` the accounts of a user are those that existed at that instant, with their
+    settings of then.
+    """
+
+    def __init__(self, connection: DatabaseConnection, known_at: datetime | None = None) -> None:
+        super().__init__(connection)
+        self._past = None if known_at is None else PastSettings(connection, known_at)
 
     def get(self, account_id: AccountId) -> Account | None:
         """Return the account of any user."""
@@ -41,6 +52,12 @@ class Accounts(Repository):
     def of_user(self, user_id: UserId, page: PageRequest) -> ListPage[Account]:
         """Return the user's accounts by name (code points), then id."""
         statement = ACCOUNTS.where(accounts.c.user_id == user_id)
+        if self._past is not None:
+            rows = self._connection.execute(statement)
+            found = self._past.apply([account_from_row(row) for row in rows])
+            found.sort(key=attrgetter("name", "id.hex"))
+            # One page: an account's name may have been another one.
+            return ListPage(found, len(found), None)
         order = (accounts.c.name, accounts.c.id)
         return self._fetch_page(statement, page, account_from_row, order=order)
 

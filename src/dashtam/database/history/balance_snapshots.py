@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
+    Connection,
     DateTime,
     ScalarSelect,
     Select,
@@ -31,6 +32,7 @@ from sqlalchemy import (
 from dashtam.database.column_types import Instant
 from dashtam.database.history.accounts import ACCOUNTS, account_from_row
 from dashtam.database.history.bulk_insert import insert_links
+from dashtam.database.history.past_settings import PastSettings
 from dashtam.database.repository import AnyRow, Repository
 from dashtam.database.tables import (
     account_events,
@@ -38,6 +40,7 @@ from dashtam.database.tables import (
     accounts,
     balance_snapshots,
     retractions,
+    syncs,
     unfinished_imports,
 )
 from dashtam.domain.account import Account, AccountId
@@ -70,23 +73,41 @@ _later = account_events.alias("later").c
 
 _IS_EVENT_OF = and_(_event.account_id == _s.account_id, _event.sequence == _s.sequence)
 
-# Of the events about a snapshot the last one decides. Written so that PostgreSQL reads the events
-# once for many snapshots, and SQLite probes the index once for each.
-_COUNTS = and_(
-    ~exists().where(retractions.c.sync_id == _s.sync_id),
-    ~exists().where(unfinished_imports.c.sync_id == _s.sync_id),
-    ~exists().where(
-        _IS_EVENT_OF,
-        _event.counts == false(),
-        ~exists().where(
-            _later.account_id == _event.account_id,
-            _later.sequence == _event.sequence,
-            _later.number > _event.number,
-            _later.counts == true(),
-        ),
-    ),
-)
 
+def _counts(known_at: datetime | None = None) -> ColumnElement[bool]:
+    """Return the condition of the snapshots that count, or that counted at an instant.
+
+    Of the events about a snapshot the last one decides. The condition is written so that PostgreSQL
+    reads the events once for many snapshots, and SQLite probes their index once for each.
+    """
+    if known_at is None:
+        is_known = ~exists().where(unfinished_imports.c.sync_id == _s.sync_id)
+        retracted = event = later = []
+    else:
+        # The snapshots of an import in pieces count from its end on.
+        has_ended = exists().where(syncs.c.id == _s.sync_id, syncs.c.finished_at <= known_at)
+        is_known = and_(_s.created_at <= known_at, has_ended)
+        retracted = [retractions.c.retracted_at <= known_at]
+        event, later = [_event.recorded_at <= known_at], [_later.recorded_at <= known_at]
+    return and_(
+        ~exists().where(retractions.c.sync_id == _s.sync_id, *retracted),
+        is_known,
+        ~exists().where(
+            _IS_EVENT_OF,
+            _event.counts == false(),
+            *event,
+            ~exists().where(
+                _later.account_id == _event.account_id,
+                _later.sequence == _event.sequence,
+                _later.number > _event.number,
+                _later.counts == true(),
+                *later,
+            ),
+        ),
+    )
+
+
+_COUNTS = _counts()
 _IS_SUPERSEDED = exists().where(_IS_EVENT_OF, _event.kind == EventKind.CORRECTION)
 
 _BATCH = 1_000
@@ -163,15 +184,23 @@ class BalanceSnapshots(Repository):
 
     Only ``links``, ``find`` and ``find_sync_id`` find snapshots that do not count:
     retracted and superseded ones, and those of an import that is not complete.
+
+    With ``known_at`` the others find the snapshots that counted at that instant, with the settings
+    of then of their accounts.
     """
+
+    def __init__(self, connection: Connection, known_at: datetime | None = None) -> None:
+        super().__init__(connection)
+        self._past = None if known_at is None else PastSettings(connection, known_at)
+        self._counts = _COUNTS if known_at is None else _counts(known_at)
 
     def latest(self, user_id: UserId) -> Sequence[LatestBalance]:
         """Return each of the user's accounts with its newest two snapshots, in no order."""
         is_owned = accounts.c.user_id == user_id
         newest = self._newest_two(is_owned)
         found = []
-        for row in self._connection.execute(ACCOUNTS.where(is_owned)):
-            account = account_from_row(row)
+        rows = self._connection.execute(ACCOUNTS.where(is_owned))
+        for account in self._as_known([account_from_row(row) for row in rows]):
             previous, last = [None, None, *newest.get(account.id, [])][-2:]
             found.append(LatestBalance(account, last, previous))
         return found
@@ -185,26 +214,26 @@ class BalanceSnapshots(Repository):
         # From its second newest instant on an account has two rows, or a few more if several share
         # that instant. Without statistics, as in its first minutes, PostgreSQL would search for
         # that instant once for each snapshot.
-        second = _captured_at(accounts.c.id, _NEWEST_FIRST, offset=1)
-        first = _captured_at(accounts.c.id, _NEWEST_FIRST)
+        second = self._captured_at(accounts.c.id, _NEWEST_FIRST, offset=1)
+        first = self._captured_at(accounts.c.id, _NEWEST_FIRST)
         since = func.coalesce(second, first).label("since")
         starts = select(accounts.c.id, since).where(condition).cte("starts")
         starts = starts.prefix_with("MATERIALIZED", dialect="postgresql")
         statement = (
-            _select_snapshots(_COUNTS, _s.captured_at >= starts.c.since)
+            _select_snapshots(self._counts, _s.captured_at >= starts.c.since)
             .join(starts, starts.c.id == accounts.c.id)
             .order_by(_s.account_id, *_OLDEST_FIRST)
         )
         found: dict[AccountId, list[BalanceSnapshot]] = {}
         for row in self._connection.execute(statement):
-            found.setdefault(AccountId(row.account_id), []).append(_snapshot_from_row(row))
+            found.setdefault(AccountId(row.account_id), []).append(self._build(row))
         return found
 
     def within(
         self, account_id: AccountId, period: Period, source: SnapshotSource | None, limit: int
     ) -> OwnedSnapshots | None:
         """Return the first ``limit`` snapshots of the period, None if there is no such account."""
-        return self._load_owned(account_id, _conditions(source, period), _OLDEST_FIRST, limit)
+        return self._load_owned(account_id, self._conditions(source, period), _OLDEST_FIRST, limit)
 
     def newest(
         self,
@@ -214,7 +243,7 @@ class BalanceSnapshots(Repository):
         until: datetime | None = None,
     ) -> OwnedSnapshots | None:
         """Return the newest ``limit`` snapshots up to an instant, None if there is no account."""
-        conditions = _conditions(source)
+        conditions = self._conditions(source)
         if until is not None:
             conditions.append(_s.captured_at <= until)
         found = self._load_owned(account_id, conditions, _NEWEST_FIRST, limit)
@@ -228,7 +257,12 @@ class BalanceSnapshots(Repository):
         limit: int,
     ) -> OwnedSnapshots | None:
         statement = (
-            select(accounts.c.user_id, accounts.c.currency.label("account_currency"), *_SNAPSHOT)
+            select(
+                accounts.c.user_id,
+                accounts.c.currency.label("account_currency"),
+                accounts.c.created_at.label("account_created_at"),
+                *_SNAPSHOT,
+            )
             .select_from(accounts)
             .outerjoin(balance_snapshots, and_(_s.account_id == accounts.c.id, *conditions))
             .where(accounts.c.id == account_id)
@@ -238,11 +272,13 @@ class BalanceSnapshots(Repository):
         rows = self._connection.execute(statement).all()
         if not rows:
             return None
+        if self._past is not None and rows[0].account_created_at > self._past.known_at:
+            return None
         return OwnedSnapshots(
             owner=rows[0].user_id,
             currency=Currency.of(rows[0].account_currency),
             # An account without a snapshot gives one row of the account's columns alone.
-            snapshots=[_snapshot_from_row(row) for row in rows if row.id is not None],
+            snapshots=[self._build(row) for row in rows if row.id is not None],
         )
 
     def count_within(
@@ -250,7 +286,7 @@ class BalanceSnapshots(Repository):
     ) -> int:
         """Return the number of the account's snapshots in the period."""
         statement = select(func.count()).where(
-            _s.account_id == account_id, *_conditions(source, period)
+            _s.account_id == account_id, *self._conditions(source, period)
         )
         return self._connection.scalar(statement) or 0
 
@@ -258,8 +294,10 @@ class BalanceSnapshots(Repository):
         self, account_id: AccountId, period: Period = ALL_TIME, source: SnapshotSource | None = None
     ) -> Iterator[BalanceSnapshot]:
         """Yield the account's snapshots of the period, oldest first."""
-        statement = _select_snapshots(_s.account_id == account_id, *_conditions(source, period))
-        yield from map(_snapshot_from_row, self._stream_rows(statement.order_by(*_OLDEST_FIRST)))
+        statement = _select_snapshots(
+            _s.account_id == account_id, *self._conditions(source, period)
+        )
+        yield from map(self._build, self._stream_rows(statement.order_by(*_OLDEST_FIRST)))
 
     def since(self, account_id: AccountId, start: datetime) -> Iterator[BalanceSnapshot]:
         """Yield the account's snapshots from an instant on, oldest first.
@@ -267,17 +305,17 @@ class BalanceSnapshots(Repository):
         Unlike ``stream`` this keeps no cursor open: the same transaction writes between batches.
         """
         statement = (
-            _select_snapshots(_s.account_id == account_id, _COUNTS)
+            _select_snapshots(_s.account_id == account_id, self._counts)
             .add_columns(_s.sequence)
             .order_by(*_OLDEST_FIRST)
             .limit(_BATCH)
         )
         rows = self._connection.execute(statement.where(_s.captured_at >= start)).all()
-        yield from map(_snapshot_from_row, rows)
+        yield from map(self._build, rows)
         while len(rows) == _BATCH:
             last = rows[-1].captured_at, rows[-1].sequence
             rows = self._connection.execute(statement.where(tuple_(*_OLDEST_FIRST) > last)).all()
-            yield from map(_snapshot_from_row, rows)
+            yield from map(self._build, rows)
 
     def in_ranges(self, ranges: Sequence[SnapshotRange]) -> Sequence[Sequence[BalanceSnapshot]]:
         """Return the snapshots of each range, oldest first; no two ranges overlap."""
@@ -285,7 +323,7 @@ class BalanceSnapshots(Repository):
         for first in range(0, len(ranges), _RANGES):
             batch = range(first, min(first + _RANGES, len(ranges)))
             rows = self._connection.execute(
-                _select_snapshots(or_(*(_is_in(ranges[at]) for at in batch)), _COUNTS)
+                _select_snapshots(or_(*(_is_in(ranges[at]) for at in batch)), self._counts)
                 .add_columns(_s.sequence)
                 .order_by(_s.account_id, *_OLDEST_FIRST)
             )
@@ -293,7 +331,7 @@ class BalanceSnapshots(Repository):
                 at = next(
                     at for at in batch if ranges[at].contains(row.account_id, row.captured_at)
                 )
-                found[at].append(_snapshot_from_row(row))
+                found[at].append(self._build(row))
         return found
 
     def readings_at(
@@ -306,7 +344,7 @@ class BalanceSnapshots(Repository):
         if not places:
             return {}
         account_ids, instants = ({place[at] for place in places} for at in (0, 1))
-        known = or_(_s.sync_id == sync_id, _COUNTS, _IS_SUPERSEDED)
+        known = or_(_s.sync_id == sync_id, self._counts, _IS_SUPERSEDED)
         statement = (
             select(*_READING, _s.account_id, _s.sync_id, _IS_SUPERSEDED.label("is_superseded"))
             .where(_s.account_id.in_(account_ids), known)
@@ -334,20 +372,22 @@ class BalanceSnapshots(Repository):
 
     def with_any(self, account_ids: Collection[AccountId]) -> set[AccountId]:
         """Return those of the accounts that have a snapshot."""
-        is_any = exists().where(_s.account_id == accounts.c.id, _COUNTS)
+        is_any = exists().where(_s.account_id == accounts.c.id, self._counts)
         statement = select(accounts.c.id).where(accounts.c.id.in_(account_ids), is_any)
         return set(self._connection.scalars(statement))
 
     def spans(self, user_id: UserId) -> Sequence[RecordedSpan]:
         """Return each of the user's accounts that has a snapshot, in no order."""
-        first = _captured_at(accounts.c.id, _OLDEST_FIRST).label("first_at")
-        last = _captured_at(accounts.c.id, _NEWEST_FIRST).label("last_at")
+        first = self._captured_at(accounts.c.id, _OLDEST_FIRST).label("first_at")
+        last = self._captured_at(accounts.c.id, _NEWEST_FIRST).label("last_at")
         statement = ACCOUNTS.add_columns(first, last, account_heads.c.chain_length)
         statement = statement.where(accounts.c.user_id == user_id)
+        rows = [row for row in self._connection.execute(statement) if row.first_at is not None]
+        of_account = {row.id: row for row in rows}
         return [
-            RecordedSpan(account_from_row(row), row.first_at, row.last_at, row.chain_length)
-            for row in self._connection.execute(statement)
-            if row.first_at is not None
+            RecordedSpan(account, row.first_at, row.last_at, row.chain_length)
+            for account in self._as_known([account_from_row(row) for row in rows])
+            if (row := of_account[account.id])
         ]
 
     def balances(
@@ -357,11 +397,11 @@ class BalanceSnapshots(Repository):
 
         ``until`` is included; None reads to the last balance.
         """
-        before = _captured_at(account.id, _NEWEST_FIRST, _s.captured_at < since)
+        before = self._captured_at(account.id, _NEWEST_FIRST, _s.captured_at < since)
         start = func.coalesce(before, literal(since, Instant))
         statement = (
             select(_s.captured_at, _s.precision, _s.balance)
-            .where(_s.account_id == account.id, _COUNTS, _s.captured_at >= start)
+            .where(_s.account_id == account.id, self._counts, _s.captured_at >= start)
             .order_by(*_OLDEST_FIRST)
         )
         if until is not None:
@@ -384,7 +424,7 @@ class BalanceSnapshots(Repository):
         is_new = or_(points.c.before.is_(None), _s.captured_at > points.c.before)
         captured_at, balance = (
             select(column)
-            .where(_s.account_id == account.id, _COUNTS, _s.captured_at <= at, is_new)
+            .where(_s.account_id == account.id, self._counts, _s.captured_at <= at, is_new)
             .order_by(*_NEWEST_FIRST)
             .limit(1)
             .correlate(points)
@@ -410,7 +450,7 @@ class BalanceSnapshots(Repository):
 
         No index finds a snapshot by its id: this reads the snapshots of the one account.
         """
-        statement = select(balance_snapshots, _COUNTS.label("counts")).where(
+        statement = select(balance_snapshots, self._counts.label("counts")).where(
             _s.account_id == account_id, _s.id == snapshot_id
         )
         row = self._connection.execute(statement.limit(1)).one_or_none()
@@ -434,6 +474,43 @@ class BalanceSnapshots(Repository):
         """Record the snapshots."""
         insert_links(self._connection, links)
 
+    def _conditions(
+        self, source: SnapshotSource | None, period: Period | None = None
+    ) -> list[ColumnElement[bool]]:
+        conditions: list[ColumnElement[bool]] = [self._counts]
+        if period is not None:
+            conditions.append(_s.captured_at.between(period.start, period.end))
+        if source is not None:
+            conditions.append(_s.source == source)
+        return conditions
+
+    def _captured_at(
+        self,
+        account_id: AccountId | ColumnElement[UUID],
+        order: Sequence[ColumnElement[Any]],
+        *conditions: ColumnElement[bool],
+        offset: int = 0,
+    ) -> ScalarSelect[datetime]:
+        """Select the instant of the snapshot at this offset of the account's, in this order."""
+        return (
+            select(_s.captured_at)
+            .where(_s.account_id == account_id, self._counts, *conditions)
+            .order_by(*order)
+            .limit(1)
+            .offset(offset)
+            .correlate(accounts)
+            .scalar_subquery()
+        )
+
+    def _build(self, row: AnyRow) -> BalanceSnapshot:
+        sign = row.balance_sign
+        if self._past is not None:
+            sign = self._past.of(row.account_id).balance_sign
+        return _snapshot_from_row(row, sign)
+
+    def _as_known(self, present: Sequence[Account]) -> Sequence[Account]:
+        return present if self._past is None else self._past.apply(present)
+
 
 def _is_in(bounds: SnapshotRange) -> ColumnElement[bool]:
     start = MIN_INSTANT if bounds.after_at is None else bounds.after_at
@@ -441,38 +518,9 @@ def _is_in(bounds: SnapshotRange) -> ColumnElement[bool]:
     return and_(_s.account_id == bounds.account_id, in_range)
 
 
-def _conditions(
-    source: SnapshotSource | None, period: Period | None = None
-) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [_COUNTS]
-    if period is not None:
-        conditions.append(_s.captured_at.between(period.start, period.end))
-    if source is not None:
-        conditions.append(_s.source == source)
-    return conditions
-
-
 def _select_snapshots(*conditions: ColumnElement[bool]) -> Select[Any]:
     joined = accounts.join(balance_snapshots, _s.account_id == accounts.c.id)
     return select(*_SNAPSHOT).select_from(joined).where(*conditions)
-
-
-def _captured_at(
-    account_id: AccountId | ColumnElement[UUID],
-    order: Sequence[ColumnElement[Any]],
-    *conditions: ColumnElement[bool],
-    offset: int = 0,
-) -> ScalarSelect[datetime]:
-    """Select the instant of the snapshot at this offset of the account's, in this order."""
-    return (
-        select(_s.captured_at)
-        .where(_s.account_id == account_id, _COUNTS, *conditions)
-        .order_by(*order)
-        .limit(1)
-        .offset(offset)
-        .correlate(accounts)
-        .scalar_subquery()
-    )
 
 
 def _record_from_row(row: AnyRow) -> Record:
@@ -502,13 +550,13 @@ def _reading_from_row(row: AnyRow) -> Reading:
     )
 
 
-def _snapshot_from_row(row: AnyRow) -> BalanceSnapshot:
+def _snapshot_from_row(row: AnyRow, balance_sign: int) -> BalanceSnapshot:
     currency = Currency.of(row.currency)
     balance = Money(row.balance, currency)
     return BalanceSnapshot(
         id=row.id,
         account_id=row.account_id,
-        balance=balance if row.balance_sign == 1 else -balance,
+        balance=balance if balance_sign == 1 else -balance,
         available_balance=_money(row.available_balance, currency),
         holdings_value=_money(row.holdings_value, currency),
         cash_value=_money(row.cash_value, currency),

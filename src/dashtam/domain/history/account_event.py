@@ -60,8 +60,7 @@ class AccountEvent:
     @property
     def values(self) -> Mapping[str, Any]:
         """The values of the content."""
-        values: Mapping[str, Any] = json.loads(self.content)
-        return values
+        return parse_content(self.content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +78,12 @@ class EventLink:
     def digest_after(self, previous: bytes) -> bytes:
         """Return the digest that follows from the one before."""
         return _digest(previous, self.event)
+
+
+def parse_content(content: str) -> Mapping[str, Any]:
+    """Return the values of an event's content."""
+    values: Mapping[str, Any] = json.loads(content)
+    return values
 
 
 def link_events(

@@ -14,7 +14,7 @@ from dashtam.domain.errors import DashtamError, Invalid
 from dashtam.domain.money import Currency, parse_amount
 from dashtam.domain.period import Moment
 from dashtam.domain.sync import SnapshotSource
-from dashtam.presentation.http.instants import parse_instant, parse_moment
+from dashtam.presentation.http.instants import END_OF_DAY, parse_instant, parse_moment
 from dashtam.presentation.schemas.base import Name
 
 T = TypeVar("T")
@@ -71,3 +71,10 @@ JSON_OBJECT: Final[ParsedParam[Mapping[str, Any]]] = ParsedParam("json", parse_j
 def instant_param(day_means: time) -> ParsedParam[datetime]:
     """Return the type of an instant as the API reads it; a bare date is ``day_means`` in UTC."""
     return ParsedParam("instant", partial(parse_instant, day_means=day_means))
+
+
+KNOWN_AT: Final = click.option(
+    "--known-at",
+    type=instant_param(END_OF_DAY),
+    help="As it was known at this instant.",
+)

@@ -302,6 +302,15 @@ DETAIL: Final[Parameter[Detail]] = Parameter(
     example="evidence",
 )
 
+KNOWN_AT: Final[Parameter[datetime]] = Parameter(
+    name="known_at",
+    parse=partial(parse_instant, day_means=END_OF_DAY),
+    schema=_INSTANT_SCHEMA,
+    description="The answer that was given at this instant (RFC 3339), not in the future: without"
+    " later recordings, corrections, retractions and settings. A bare date is its last instant.",
+    example="2025-12-31T23:59:59Z",
+)
+
 CURSOR: Final[Parameter[Cursor]] = Parameter(
     name="cursor",
     parse=parse_cursor,

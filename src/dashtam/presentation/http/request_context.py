@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from dashtam.application.history.known_at import as_known_at
 from dashtam.application.people import users
 from dashtam.application.ports import Services
 from dashtam.database.history_cache.chunk_format import Segment
@@ -18,6 +19,7 @@ from dashtam.domain.errors import FieldError, Unprocessable, pointer_to
 from dashtam.domain.user import Principal, UserId
 from dashtam.presentation.http.parameters import (
     CURSOR,
+    KNOWN_AT,
     PAGE_LIMIT,
     TZ,
     ParameterValues,
@@ -123,6 +125,16 @@ class RequestContext(ParameterValues):
         """The unit of work that the pipeline opened."""
         assert self.unit_of_work is not None, "a route with Transaction.OWN opens its own"
         return self.unit_of_work
+
+    @property
+    def known_work(self) -> UnitOfWork:
+        """The unit of work as of the requested instant (``KNOWN_AT`` among the parameters).
+
+        Raises:
+            Invalid: it is in the future.
+        """
+        at = self.optional(KNOWN_AT)
+        return self.work if at is None else as_known_at(self.work, at)
 
     @property
     def principal(self) -> Principal:

@@ -42,13 +42,16 @@ Name = Annotated[
     str, Meta(min_length=1, max_length=200, pattern=NAME_PATTERN, examples=["Checking"])
 ]
 
+# The same rule under a hint of its own.
+REASON_PATTERN = f"^(?:{NAME_PATTERN[1:-1]})$"
+
 Reason = Annotated[
     str,
     Meta(
         description="Why, in the owner's words.",
         min_length=1,
         max_length=500,
-        pattern=NAME_PATTERN,
+        pattern=REASON_PATTERN,
         examples=["The bank reported cents."],
     ),
 ]
@@ -67,7 +70,8 @@ InstantText = Annotated[
 PATTERN_HINTS: Final[Mapping[str, str]] = {
     AMOUNT_PATTERN: "An amount is plain digits with a point, such as 1250.00 or -1200.00",
     CURRENCY_PATTERN: "A currency is its three capital letters, such as USD",
-    NAME_PATTERN: "A name or a reason is not blanks alone and has no control characters",
+    REASON_PATTERN: "A reason is not blanks alone and has no control characters",
+    NAME_PATTERN: "A name is not blanks alone and has no control characters",
 }
 """The rule behind each pattern, in words."""
 

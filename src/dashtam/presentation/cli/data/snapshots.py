@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from dashtam.application.history import accounts, balance_snapshots, total_history
+from dashtam.application.history.known_at import as_known_at
 from dashtam.application.history.total_history import Range
 from dashtam.application.people import users
 from dashtam.database.unit_of_work import UnitOfWork
@@ -18,7 +19,7 @@ from dashtam.domain.sync import SnapshotSource
 from dashtam.presentation.cli.changes import account_change_text, percent_text, signed
 from dashtam.presentation.cli.context import Command, CommandContext, with_context
 from dashtam.presentation.cli.origin import origin_text
-from dashtam.presentation.cli.parameters import SOURCE, instant_param
+from dashtam.presentation.cli.parameters import KNOWN_AT, SOURCE, instant_param
 from dashtam.presentation.cli.resolve import list_all, resolve_account, resolve_user
 from dashtam.presentation.cli.tables import answer, answer_table, captured_text, count_text, table
 from dashtam.presentation.http.instants import END_OF_DAY, START_OF_DAY
@@ -36,14 +37,18 @@ _SOURCE_HELP: Final = "Only snapshots captured in this way."
 @click.command(cls=Command)
 @click.option("--hidden", is_flag=True, help="Hidden accounts too.")
 @click.option("--closed", is_flag=True, help="Closed accounts too.")
+@KNOWN_AT
 @with_context
-def balances(context: CommandContext, *, hidden: bool, closed: bool) -> None:
+def balances(
+    context: CommandContext, *, hidden: bool, closed: bool, known_at: datetime | None
+) -> None:
     """Show the latest balance of each account, and the totals by currency."""
     include = {name for name, wanted in (("hidden", hidden), ("closed", closed)) if wanted}
     with context.database.read() as work:
         user = resolve_user(context, work)
-        found = balance_snapshots.load_latest(work, user.id, include)
-        owned = list_all(work, user, accounts.list_for_user)
+        past = as_known_at(work, known_at)
+        found = balance_snapshots.load_latest(past, user.id, include)
+        owned = list_all(past, user, accounts.list_for_user)
     names = {one.account.id: one.account.name for one in owned}
     latest = latest_shape(found)
     rows = [
@@ -65,9 +70,16 @@ def balances(context: CommandContext, *, hidden: bool, closed: bool) -> None:
     "--to", "end", type=instant_param(END_OF_DAY), default=MAX_INSTANT, help="Up to then, included."
 )
 @click.option("--source", type=SOURCE, help=_SOURCE_HELP)
+@KNOWN_AT
 @with_context
 def history(
-    context: CommandContext, account: str, start: datetime, end: datetime, source: str | None
+    context: CommandContext,
+    /,
+    account: str,
+    start: datetime,
+    end: datetime,
+    source: str | None,
+    known_at: datetime | None,
 ) -> None:
     """Show the history of an account's balance.
 
@@ -78,10 +90,11 @@ def history(
     period = Period(start, end)
     with context.database.read() as work:
         mine = resolve_account(context, work, account)
-        found = balance_snapshots.load_history(work, mine.user_id, mine.id, period, _source(source))
+        past = as_known_at(work, known_at)
+        found = balance_snapshots.load_history(past, mine.user_id, mine.id, period, _source(source))
         origins = _origins(work, mine, found)
         # The sources of a carried balance are not those of the rows.
-        change = None if source else _change_text(work, mine, period)
+        change = None if source else _change_text(past, mine, period)
     has_chart = sys.stdout.isatty()
     _answer_history(context, mine.name, found, origins, change=change, has_chart=has_chart)
 
@@ -90,15 +103,23 @@ def history(
 @click.argument("account")
 @click.option("--limit", type=click.IntRange(1, 100), default=30, show_default=True)
 @click.option("--source", type=SOURCE, help=_SOURCE_HELP)
+@KNOWN_AT
 @with_context
-def snapshots(context: CommandContext, account: str, limit: int, source: str | None) -> None:
+def snapshots(
+    context: CommandContext,
+    account: str,
+    limit: int,
+    source: str | None,
+    known_at: datetime | None,
+) -> None:
     """Show the most recent snapshots of an account.
 
     Newest first. ACCOUNT is an id or the beginning of a name.
     """
     with context.database.read() as work:
         mine = resolve_account(context, work, account)
-        found = balance_snapshots.load_recent(work, mine.user_id, mine.id, limit, _source(source))
+        past = as_known_at(work, known_at)
+        found = balance_snapshots.load_recent(past, mine.user_id, mine.id, limit, _source(source))
         origins = _origins(work, mine, found)
     _answer_history(context, mine.name, found, origins)
 

@@ -13,6 +13,7 @@ from dashtam.presentation.http.parameters import (
     END_DATE,
     INCLUDE,
     INTERVAL,
+    KNOWN_AT,
     MAX_POINTS,
     SOURCE,
     START_DATE,
@@ -50,7 +51,9 @@ def get_latest_snapshots(context: RequestContext) -> Response[LatestSnapshots]:
     exact totals by currency. The changes compare to the previous snapshot of the same account.
     Accounts that are hidden or closed are left out unless `include` names them.
     """
-    latest = balance_snapshots.load_latest(context.work, context.user_id, context.value(INCLUDE))
+    latest = balance_snapshots.load_latest(
+        context.known_work, context.user_id, context.value(INCLUDE)
+    )
     return Response(latest_shape(latest, evidence=_has_evidence(context)))
 
 
@@ -67,7 +70,7 @@ def get_balance_history(context: RequestContext) -> Response[SnapshotHistory]:
     interval = context.optional(INTERVAL)
     calendar = None if interval is None else Calendar(interval, context.zone)
     history = balance_snapshots.load_history(
-        context.work,
+        context.known_work,
         context.user_id,
         context.value(ACCOUNT_ID),
         Period(context.value(START_DATE), context.value(END_DATE)),
@@ -85,14 +88,14 @@ def list_balance_snapshots(context: RequestContext) -> Response[SnapshotHistory]
     """
     account_id, limit = context.value(ACCOUNT_ID), context.value(LIMIT)
     history = balance_snapshots.load_recent(
-        context.work, context.user_id, account_id, limit, context.optional(SOURCE)
+        context.known_work, context.user_id, account_id, limit, context.optional(SOURCE)
     )
     return Response(history_shape(history, evidence=_has_evidence(context)))
 
 
 async def fast_latest(context: FastRequest) -> FastAnswer:
-    """Return the latest snapshots from the cache, which has no evidence."""
-    if context.optional(DETAIL):
+    """Return the latest snapshots from the cache, which has no evidence and no past."""
+    if context.optional(DETAIL) or context.optional(KNOWN_AT):
         raise CacheMissError
     viewer, balances = await context.cache.latest(context.credential)
     include = context.value(INCLUDE)
@@ -106,7 +109,7 @@ async def fast_latest(context: FastRequest) -> FastAnswer:
 
 async def fast_history(context: FastRequest) -> FastAnswer:
     """Return a history from the cache, which has every snapshot of every source."""
-    chosen: Sequence[Parameter[Any]] = (SOURCE, INTERVAL, MAX_POINTS, DETAIL)
+    chosen: Sequence[Parameter[Any]] = (SOURCE, INTERVAL, MAX_POINTS, DETAIL, KNOWN_AT)
     if any(context.optional(parameter) is not None for parameter in chosen):
         raise CacheMissError
     period = Period(context.value(START_DATE), context.value(END_DATE))
@@ -119,7 +122,8 @@ async def fast_history(context: FastRequest) -> FastAnswer:
 
 async def fast_recent(context: FastRequest) -> FastAnswer:
     """Return the most recent snapshots of every source from the cache."""
-    if context.optional(SOURCE) or context.optional(DETAIL):
+    chosen: Sequence[Parameter[Any]] = (SOURCE, DETAIL, KNOWN_AT)
+    if any(context.optional(parameter) is not None for parameter in chosen):
         raise CacheMissError
     account_id, limit = context.value(ACCOUNT_ID), context.value(LIMIT)
     cached = await context.cache.newest(context.credential, account_id, limit)

@@ -1,6 +1,7 @@
 """The export on the wire: all of a user's data as one document, written piece by piece."""
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from functools import partial
 from itertools import chain
 from tempfile import SpooledTemporaryFile
@@ -8,11 +9,13 @@ from typing import Any, ClassVar, Final, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from dashtam.application.export import export
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.history.account_event import AccountEvent, EventKind
 from dashtam.domain.user import UserId
+from dashtam.presentation.http.parameters import KNOWN_AT
 from dashtam.presentation.http.request_context import RequestContext, Response
 from dashtam.presentation.routers.api.v1.accounts import AccountShape, account_shape
 from dashtam.presentation.routers.api.v1.connections import ConnectionShape
@@ -63,7 +66,7 @@ class AccountEventShape(Shape):
     }
 
 
-class ExportShape(Shape):
+class ExportShape(Shape, kw_only=True):
     """All of one user's data; retracted runs are listed, their snapshots are not."""
 
     format: Literal["dashtam_export"]
@@ -72,7 +75,7 @@ class ExportShape(Shape):
     user: UserShape
     connections: list[ConnectionShape]
     accounts: list[AccountShape]
-    holdings: list[HoldingShape]
+    holdings: list[HoldingShape] | UnsetType = UNSET
     syncs: list[SyncShape]
     balance_snapshots: list[Snapshot]
     account_events: list[AccountEventShape]
@@ -97,11 +100,15 @@ def export_data(context: RequestContext) -> Response[ExportShape]:
     All of the user's data as one document: connections, accounts, holdings, syncs and every
     snapshot that is not retracted, account by account, oldest first; and each account's events,
     such as corrections and changes of its settings.
+
+    With `known_at` the accounts, their snapshots and events, and the runs are those of then. There
+    are no `holdings`, since only the present ones are stored; the user and the connections are as
+    they are now.
     """
     # A slow client reads from here, long after the transaction has ended.
     spool = SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed with the last chunk
     try:
-        for piece in export_pieces(context.work, context.user_id):
+        for piece in export_pieces(context.work, context.user_id, context.optional(KNOWN_AT)):
             spool.write(piece)
         spool.seek(0)
     except BaseException:
@@ -117,14 +124,17 @@ def export_data(context: RequestContext) -> Response[ExportShape]:
     return Response(chunks=read_chunks(), headers={"Content-Disposition": disposition})
 
 
-def export_pieces(work: UnitOfWork, user_id: UserId) -> Iterator[bytes]:
+def export_pieces(
+    work: UnitOfWork, user_id: UserId, known_at: datetime | None = None
+) -> Iterator[bytes]:
     """Yield the document piece by piece, each item on a line, while the work is open."""
-    everything = export(work, user_id)
+    everything = export(work, user_id, known_at)
     yield b'{"format":"dashtam_export","version":1,"exported_at":' + _encode(everything.at)
     yield b',\n"user":' + _encode(UserShape.of(everything.user))
     yield from _list("connections", everything.connections, ConnectionShape.of)
     yield from _list("accounts", everything.accounts, account_shape)
-    yield from _list("holdings", everything.holdings, holding_shape)
+    if everything.holdings is not None:
+        yield from _list("holdings", everything.holdings, holding_shape)
     yield from _list("syncs", everything.syncs, SyncShape.of)
     evidence = partial(snapshot_shape, evidence=True)
     yield from _list("balance_snapshots", everything.balance_snapshots, evidence)

@@ -198,12 +198,14 @@ def get_total_history(context: RequestContext) -> Response[TotalHistory]:
     if context.value(GROUP_BY) is GroupBy.ACCOUNT:
         history.accounts = [
             account_series_shape(series)
-            for series in total_history.load_accounts(context.work, context.user_id, requested)
+            for series in total_history.load_accounts(
+                context.known_work, context.user_id, requested
+            )
         ]
     else:
         history.series = [
             total_series_shape(series)
-            for series in total_history.load_totals(context.work, context.user_id, requested)
+            for series in total_history.load_totals(context.known_work, context.user_id, requested)
         ]
     return Response(history)
 

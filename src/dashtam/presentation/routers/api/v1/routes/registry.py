@@ -15,6 +15,7 @@ from dashtam.presentation.http.parameters import (
     GROUP_BY,
     INCLUDE,
     INTERVAL,
+    KNOWN_AT,
     MAX_POINTS,
     ONLY_ACCOUNT,
     PAGE,
@@ -61,7 +62,7 @@ ROUTES: Final = (
         read(
             "/balance-snapshots",
             balance_snapshots.get_latest_snapshots,
-            parameters=(INCLUDE, DETAIL),
+            parameters=(INCLUDE, DETAIL, KNOWN_AT),
             conditional=True,
             fast_handler=balance_snapshots.fast_latest,
         ),
@@ -69,7 +70,17 @@ ROUTES: Final = (
             "/accounts/{id}/balance-history",
             balance_snapshots.get_balance_history,
             parameters=(
-                *(ACCOUNT_ID, START_DATE, END_DATE, SOURCE, INTERVAL, TZ, MAX_POINTS, DETAIL),
+                *(
+                    ACCOUNT_ID,
+                    START_DATE,
+                    END_DATE,
+                    SOURCE,
+                    INTERVAL,
+                    TZ,
+                    MAX_POINTS,
+                    DETAIL,
+                    KNOWN_AT,
+                ),
             ),
             errors=(problems.INVALID_DATE_RANGE,),
             conditional=True,
@@ -78,7 +89,7 @@ ROUTES: Final = (
         read(
             "/accounts/{id}/balance-snapshots",
             balance_snapshots.list_balance_snapshots,
-            parameters=(ACCOUNT_ID, balance_snapshots.LIMIT, SOURCE, DETAIL),
+            parameters=(ACCOUNT_ID, balance_snapshots.LIMIT, SOURCE, DETAIL, KNOWN_AT),
             example=balance_snapshots.RECENT_EXAMPLE,
             conditional=True,
             fast_handler=balance_snapshots.fast_recent,
@@ -93,7 +104,7 @@ ROUTES: Final = (
             total_history.get_total_history,
             parameters=(
                 *(START_DATE, END_DATE, total_history.EVERY, TZ),
-                *(GROUP_BY, ONLY_ACCOUNT, MAX_POINTS),
+                *(GROUP_BY, ONLY_ACCOUNT, MAX_POINTS, KNOWN_AT),
             ),
             errors=(problems.INVALID_DATE_RANGE, problems.NOT_FOUND),
             conditional=True,
@@ -231,7 +242,7 @@ ROUTES: Final = (
             errors=(problems.NOT_FOUND,),
         ),
         read("/imports/formats", imports.list_import_formats),
-        read("/export", exports.export_data, is_heavy=True),
+        read("/export", exports.export_data, parameters=(KNOWN_AT,), is_heavy=True),
     ),
     *tagged(
         "Users and sessions",
