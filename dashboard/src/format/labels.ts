@@ -1,6 +1,6 @@
 /** The API's terms as the reader sees them. */
 
-import type { Account, Connection, Snapshot, SnapshotSource, Sync } from "../api/types";
+import type { Account, Connection, RangeChange, Snapshot, SnapshotSource, Sync } from "../api/types";
 import { isDay } from "../domain/snapshot-time";
 import type { RangePreset } from "../domain/time-range";
 import { formatSnapshotDay, formatTime } from "./dates";
@@ -52,6 +52,15 @@ export const SYNC_STATE_LABELS: Record<Sync["state"], string> = {
   succeeded: "Done",
   partial: "Partly done",
   failed: "Failed",
+};
+
+/** Why a change has no percent. */
+export const PERCENT_REASON_LABELS: Record<NonNullable<RangeChange["change_percent_reason"]>, string> = {
+  no_opening: "several accounts begin in this range",
+  zero_opening: "it began at zero",
+  tiny_opening: "it began close to zero",
+  crosses_zero: "it crossed zero",
+  mostly_added: "most of the change is of accounts that begin in this range",
 };
 
 /** The providers that Dashtam reads itself: statement files and typed balances. */

@@ -4,11 +4,11 @@ import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 
 import { get } from "../api/client";
-import { fetchAccountHistory, fetchConnections } from "../api/queries";
+import { fetchAccountChange, fetchAccountHistory, fetchConnections } from "../api/queries";
 import type { Account, Connection, Snapshot, SnapshotHistory } from "../api/types";
 import { useResource } from "../api/use-resource";
 import { BalanceHistory } from "../chart/balance-history";
-import { COMPLETE_BELOW, MAX_POINTS, POINTS_PER_BUCKET, shiftPoints, toPoints } from "../chart/points";
+import { COMPLETE_BELOW, MAX_POINTS, POINTS_PER_BUCKET, shiftPoints, toPoints, withCarried } from "../chart/points";
 import { Amount, SnapshotChange } from "../components/amount";
 import { Badge } from "../components/badge";
 import { ErrorNotice } from "../components/error-notice";
@@ -47,9 +47,16 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
     get("/api/v1/accounts/{id}/balance-snapshots", { path: { id }, query: { limit: 1, detail: "evidence" }, signal }),
   );
   const connections = useResource("connections", fetchConnections);
-  const history = useResource(`history/${key}`, (signal) =>
-    fetchAccountHistory(id, range, { source, limit: MAX_POINTS }, signal),
-  );
+  // One resource, so that the change is always that of the points' own range.
+  const ranged = useResource(`history/${key}`, async (signal) => {
+    const [history, series] = await Promise.all([
+      fetchAccountHistory(id, range, { source, limit: MAX_POINTS }, signal),
+      // The sources of a carried balance are not those of the points.
+      source ? null : fetchAccountChange(id, range, signal),
+    ]);
+    return { history, series, range };
+  });
+  const history = { ...ranged, data: ranged.data?.history };
   // The API does not tell whether it left any out: then another limit, of one more bucket, brings others.
   const isCertain = history.isLoading || (history.data?.total_count ?? 0) < COMPLETE_BELOW;
   const other = useResource(isCertain ? null : `history/other/${key}`, (signal) =>
@@ -67,7 +74,15 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
     get("/api/v1/accounts/{id}/holdings", { path: { id }, signal }),
   );
 
-  const points = useMemo(() => toPoints(history.data?.snapshots ?? []), [history.data]);
+  const change = ranged.data?.series?.change;
+  const points = useMemo(() => {
+    const recorded = toPoints(ranged.data?.history.snapshots ?? []);
+    return ranged.data && change ? withCarried(recorded, change, ranged.data.range) : recorded;
+  }, [ranged.data]);
+  const events = useMemo(
+    () => (ranged.data?.series?.coverage_events ?? []).map((event) => ({ ...event, name: account.data?.name ?? "" })),
+    [ranged.data, account.data],
+  );
   const earlierPoints = useMemo(
     () => (isComparing ? shiftPoints(toPoints(earlier.data?.snapshots ?? []), 1) : undefined),
     [isComparing, earlier.data],
@@ -102,6 +117,8 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
         points={points}
         earlier={earlierPoints}
         currency={history.data?.currency ?? currency}
+        change={change}
+        events={events}
         range={range}
         onRangeChange={setRange}
         isComparing={isComparing}
