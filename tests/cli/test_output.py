@@ -176,6 +176,21 @@ def test_an_account_can_be_closed_today(filled: CommandLine) -> None:
     )
 
 
+def test_an_account_shows_its_observations(filled: CommandLine) -> None:
+    lines = [line.split("  ", 1) for line in filled("accounts", "show", "check").splitlines()]
+    shown = {name: text.strip() for name, text in lines[1:]}
+    assert shown == {
+        "Balance": "0.00 USD",
+        "State": "stale",
+        "Observed at": "2025-03-01 12:00Z",
+        "As of, by its provider": "-",
+        "Covered since": "2025-01-01 12:00Z",
+        "Usual interval": "30 days",
+        "Longest gap": "31 days",
+    }
+    assert "stale" in filled("accounts", "list")
+
+
 def test_a_row_says_its_origin_in_words(terminal: CommandLine, tmp_path: Path) -> None:
     file = tmp_path / "giro.csv"
     file.write_text("Date,Balance,Account,Currency\n2025-03-05,1,Giro,EUR\n")

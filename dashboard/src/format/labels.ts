@@ -3,7 +3,7 @@
 import type { Account, Connection, RangeChange, Snapshot, SnapshotSource, Sync } from "../api/types";
 import { isDay } from "../domain/snapshot-time";
 import type { RangePreset } from "../domain/time-range";
-import { formatSnapshotDay, formatTime } from "./dates";
+import { formatSnapshotAge, formatSnapshotDay, formatTime } from "./dates";
 
 export const SOURCE_LABELS: Record<SnapshotSource, string> = {
   initial_connection: "First sync",
@@ -110,6 +110,20 @@ export const RANGE_LABELS: Record<RangePreset, string> = {
   "5Y": "five years",
   ALL: "everything",
 };
+
+/** Return the usual time between an account's balances: "daily", "every 10 days". */
+export function describeRhythm(days: number): string {
+  if (days === 0) return "several times a day";
+  if (days === 1) return "daily";
+  if (days === 7) return "weekly";
+  return days >= 28 && days <= 31 ? "monthly" : `every ${days} days`;
+}
+
+/** Return the age of a stale account's balance, and its rhythm where it has one. */
+export function describeStaleness({ coverage }: Account, snapshot: Snapshot): string {
+  const days = coverage?.usual_interval_days ?? null;
+  return `last heard ${formatSnapshotAge(snapshot)}${days === null ? "" : `; usually ${describeRhythm(days)}`}`;
+}
 
 /** Return the account's institution, its type, and more details, on one line. */
 export function describeAccount(account: Account, ...more: (string | null)[]): string {

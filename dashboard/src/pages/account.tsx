@@ -18,13 +18,13 @@ import { PageHeading } from "../components/page-heading";
 import { ResourceStatus, Skeleton } from "../components/resource-status";
 import { AddBalanceDialog } from "../dialogs/add-balance";
 import { SnapshotDetailsDialog } from "../dialogs/snapshot-details";
-import { isStale } from "../domain/accounts";
 import { toIsoDate } from "../domain/calendar";
 import { isManual, isSyncedByProvider } from "../domain/connections";
 import { presetRange, yearEarlier, type TimeRange } from "../domain/time-range";
 import { historyToCsv } from "../format/csv";
-import { formatSnapshotAge } from "../format/dates";
-import { SOURCE_LABELS, describeAccount, describeOrigin } from "../format/labels";
+import { formatDate, formatDateTime, formatSnapshotAge } from "../format/dates";
+import { SOURCE_LABELS, describeAccount, describeOrigin, describeRhythm, describeStaleness } from "../format/labels";
+import { formatCount } from "../format/numbers";
 import { Link } from "../router";
 import { saveFile } from "../save-file";
 import { BalanceOnDay } from "./balance-on-day";
@@ -225,9 +225,19 @@ function CurrentBalance({
             <span>
               {formatSnapshotAge(latest)} · {describeOrigin(latest, connection)}
             </span>
-            {isStale(latest) && <Badge tone="warn">Stale</Badge>}
+            {account.is_stale && <Badge tone="warn">{describeStaleness(account, latest)}</Badge>}
             {account.closed_at && <Badge>Closed</Badge>}
             {account.is_hidden && <Badge>Hidden</Badge>}
+          </p>
+        )}
+        {account.as_of && <p class="muted">By its provider as of {formatDateTime(account.as_of)}</p>}
+        {account.coverage && (
+          <p class="muted">
+            Since {formatDate(account.coverage.since)}
+            {account.coverage.usual_interval_days !== null &&
+              `, usually ${describeRhythm(account.coverage.usual_interval_days)}`}
+            {Boolean(account.coverage.longest_gap_days) &&
+              `, at most ${formatCount(account.coverage.longest_gap_days!, "day")} apart`}
           </p>
         )}
         {account.available_balance !== null && (

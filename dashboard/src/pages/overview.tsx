@@ -16,12 +16,12 @@ import { ErrorNotice } from "../components/error-notice";
 import { PageHeading } from "../components/page-heading";
 import { Skeleton } from "../components/resource-status";
 import { TimeZoneProposal } from "../components/time-zone";
-import { isLiability, isStale } from "../domain/accounts";
+import { isLiability } from "../domain/accounts";
 import { sum } from "../domain/decimal";
 import type { NamedEvent } from "../domain/range-change";
 import { presetRange, yearEarlier, type TimeRange } from "../domain/time-range";
 import { formatDate, formatSnapshotAge, formatSnapshotTime } from "../format/dates";
-import { describeAccount, describeOrigin } from "../format/labels";
+import { describeAccount, describeOrigin, describeStaleness } from "../format/labels";
 import { formatCount } from "../format/numbers";
 import { Link } from "../router";
 
@@ -259,10 +259,15 @@ function AccountRow({
         <Amount text={snapshot.balance} currency={snapshot.currency} />
         <span class="account-date">
           <span title={`${describeOrigin(snapshot)}, ${formatSnapshotTime(snapshot)}`}>
-            {formatSnapshotAge(snapshot)}
-            <span class="wide-only"> · {describeOrigin(snapshot)}</span>
+            {account.is_stale ? (
+              <Badge tone="warn">{describeStaleness(account, snapshot)}</Badge>
+            ) : (
+              <>
+                {formatSnapshotAge(snapshot)}
+                <span class="wide-only"> · {describeOrigin(snapshot)}</span>
+              </>
+            )}
           </span>
-          {isStale(snapshot) && <Badge tone="warn">Stale</Badge>}
         </span>
       </td>
     </tr>

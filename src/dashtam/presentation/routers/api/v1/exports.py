@@ -12,7 +12,7 @@ from dashtam.application.export import export
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.user import UserId
 from dashtam.presentation.http.request_context import RequestContext, Response
-from dashtam.presentation.routers.api.v1.accounts import AccountShape, account_shape
+from dashtam.presentation.routers.api.v1.accounts import AccountShape, listed_account_shape
 from dashtam.presentation.routers.api.v1.connections import ConnectionShape
 from dashtam.presentation.routers.api.v1.holdings import HoldingShape, holding_shape
 from dashtam.presentation.routers.api.v1.syncs import SyncShape
@@ -86,7 +86,7 @@ def export_pieces(work: UnitOfWork, user_id: UserId) -> Iterator[bytes]:
     yield b'{"format":"dashtam_export","version":1,"exported_at":' + _encode(everything.at)
     yield b',\n"user":' + _encode(UserShape.of(everything.user))
     yield from _list("connections", everything.connections, ConnectionShape.of)
-    yield from _list("accounts", everything.accounts, account_shape)
+    yield from _list("accounts", everything.accounts, listed_account_shape)
     yield from _list("holdings", everything.holdings, holding_shape)
     yield from _list("syncs", everything.syncs, SyncShape.of)
     evidence = partial(snapshot_shape, evidence=True)
