@@ -143,7 +143,7 @@ def test_old_news_is_called_stale(opening: Opening, served: Served) -> None:
     served.import_file("old.csv", statement(90, TODAY - timedelta(days=60)))
     person = opening()
     person.sign_in()
-    expect(person.page.get_by_text("Stale")).to_be_visible()
+    expect(person.page.get_by_text("last heard")).to_be_visible()
     assert person.field_errors() == []
 
 

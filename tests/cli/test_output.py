@@ -93,6 +93,31 @@ def test_balances_show_every_account_and_the_totals(filled: CommandLine) -> None
     ]
 
 
+def test_balances_show_the_changes_since_a_day(filled: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "depot.csv"
+    file.write_text(BALANCES.format("Depot").replace("01-01,100.00", "01-20,500.00"))
+    filled("import", file)
+    filled("accounts", "change", "Villa", "--close", "2025-07-01")
+    lines = [line.split() for line in filled("balances", "--from", "2025-01-15").splitlines()]
+    assert lines == [
+        ["ACCOUNT", "BALANCE", "CHANGE", "%", "NOTE"],
+        ["Checking", "0.00", "USD", "-100.00", "-100.00"],
+        ["Depot", "0.00", "USD", "-500.00", "-100.00"],
+        ["Villa", "-", "EUR", "-350001.50", *"no percent: it crosses zero".split()],
+        ["Total", "-", "EUR", "-350001.50", *"no percent: it crosses zero".split()],
+        ["Closed", "EUR", "+1.50", "1", "account"],
+        ["Total", "0.00", "USD", "-600.00",
+         *"no percent: most of it is of accounts that begin in this range".split()],
+        ["Added", "USD", "+500.00", "1", "account"],
+    ]  # fmt: skip
+    query = "/balance-history?start_date=2025-01-15&end_date=9999-12-31&interval=month"
+    assert filled.json("balances", "--from", "2025-01-15") == {
+        "accounts": from_api(filled, f"{query}&group_by=account")["accounts"],
+        "series": from_api(filled, query)["series"],
+    }
+    assert "--from" in filled.refused("balances", "--from", "2025-01-15", "--hidden", status=2)
+
+
 def test_a_history_for_people_has_a_line_each_and_a_sum(filled: CommandLine) -> None:
     lines = filled("history", "check").splitlines()
     assert len(lines) == 6
@@ -174,6 +199,21 @@ def test_an_account_can_be_closed_today(filled: CommandLine) -> None:
     assert "not blanks alone" in filled.refused(
         "accounts", "add", " ", "5", "--currency", "USD", status=2
     )
+
+
+def test_an_account_shows_its_observations(filled: CommandLine) -> None:
+    lines = [line.split("  ", 1) for line in filled("accounts", "show", "check").splitlines()]
+    shown = {name: text.strip() for name, text in lines[1:]}
+    assert shown == {
+        "Balance": "0.00 USD",
+        "State": "stale",
+        "Observed at": "2025-03-01 12:00Z",
+        "As of, by its provider": "-",
+        "Covered since": "2025-01-01 12:00Z",
+        "Usual interval": "30 days",
+        "Longest gap": "31 days",
+    }
+    assert "stale" in filled("accounts", "list")
 
 
 def test_a_row_says_its_origin_in_words(terminal: CommandLine, tmp_path: Path) -> None:

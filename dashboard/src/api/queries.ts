@@ -1,12 +1,22 @@
 /** The requests that several pages share, or that need more than one call. */
 
-import { toPoint, type BalancePoint, type Point } from "../chart/points";
+import { toPoint, type Point } from "../chart/points";
 import { DAY_MS, EARLIEST, endOfDay, toIsoInstant } from "../domain/calendar";
 import { placeOf } from "../domain/snapshot-time";
 import { lengthInDays, type TimeRange } from "../domain/time-range";
 import { timeZone } from "../format/locale";
 import { get } from "./client";
-import type { Account, Connection, Snapshot, SnapshotHistory, SnapshotSource, Sync } from "./types";
+import type {
+  Account,
+  Connection,
+  CoverageEvent,
+  RangeChange,
+  Schemas,
+  Snapshot,
+  SnapshotHistory,
+  SnapshotSource,
+  Sync,
+} from "./types";
 
 const SPARKLINE_POINTS = 32;
 const MAX_PAGE_SIZE = 100;
@@ -54,6 +64,8 @@ async function fetchPages<Page extends { next_cursor?: string | null }, Item>(
 export interface TotalSeries {
   readonly currency: string;
   readonly points: readonly Point[];
+  readonly change: RangeChange;
+  readonly events: readonly CoverageEvent[];
 }
 
 /** Return the user's total over time, one series for each currency. */
@@ -62,22 +74,43 @@ export async function fetchTotals(range: TimeRange, signal: AbortSignal): Promis
     query: { ...rangeParameters(range), interval: interval(range), tz: timeZone },
     signal,
   });
-  return (series ?? []).map(({ currency, points }) => ({
+  return (series ?? []).map(({ currency, points, change, coverage_events: events }) => ({
     currency,
-    points: points.map(({ at, balance, accounts, carried }) => toPoint(at, balance, { isDay: true, accounts, carried })),
+    change,
+    events,
+    points: points.map(({ at, balance, ...counts }) => toPoint(at, balance, { isDay: true, ...counts })),
   }));
 }
 
-/** Return a few balances of each account, by the account's id. */
-export async function fetchSparklines(
-  range: TimeRange,
-  signal: AbortSignal,
-): Promise<Map<string, readonly BalancePoint[]>> {
+export type AccountSeries = Schemas["AccountSeries"];
+
+/** Return a few balances of each account and its change, by the account's id. */
+export async function fetchSparklines(range: TimeRange, signal: AbortSignal): Promise<Map<string, AccountSeries>> {
   const { accounts } = await get("/api/v1/balance-history", {
     query: { ...rangeParameters(range), tz: timeZone, group_by: "account", max_points: SPARKLINE_POINTS },
     signal,
   });
-  return new Map((accounts ?? []).map(({ account_id, points }) => [account_id, points]));
+  return new Map((accounts ?? []).map((series) => [series.account_id, series]));
+}
+
+/** Return the change of an account, hidden ones too, or null where no balance stood in the range. */
+export async function fetchAccountChange(
+  id: string,
+  range: TimeRange,
+  signal: AbortSignal,
+): Promise<AccountSeries | null> {
+  const { accounts } = await get("/api/v1/balance-history", {
+    query: {
+      ...rangeParameters(range),
+      tz: timeZone,
+      group_by: "account",
+      account_id: id,
+      // The change is the same by every interval.
+      interval: "month",
+    },
+    signal,
+  });
+  return accounts?.[0] ?? null;
 }
 
 /** Return an account's balances: at most so many that shape its line, or without a limit all of them. */

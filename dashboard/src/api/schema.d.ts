@@ -862,6 +862,13 @@ export interface components {
             created_at: string;
             /** Format: date-time */
             updated_at: string;
+            /** @description When the newest snapshot was captured. */
+            observed_at: string | null;
+            /** @description The provider's own instant of the newest snapshot, null without one. */
+            as_of: string | null;
+            /** @description Whether the newest snapshot is older than three times the median of the last ten intervals, and three days; than 90 days where the owner types the balances or there is no interval yet. Never of a hidden or closed account. */
+            is_stale: boolean;
+            coverage: components["schemas"]["Coverage"] | null;
         };
         /**
          * AccountEvent
@@ -1072,6 +1079,22 @@ export interface components {
              * @example The bank reported cents.
              */
             reason: string;
+        };
+        /**
+         * Coverage
+         * @description Since when and until when an account was observed, and how often.
+         *
+         *         `usual_interval_days` is the median of its last ten intervals, null without any.
+         *         `longest_gap_days`, between two snapshots, is in the answers of one account alone: it takes a
+         *         look at all of them.
+         */
+        Coverage: {
+            /** Format: date-time */
+            since: string;
+            /** Format: date-time */
+            until: string;
+            usual_interval_days: number | null;
+            longest_gap_days?: number | null;
         };
         /**
          * CoverageEvent
@@ -2702,7 +2725,16 @@ export interface operations {
                      *           "closed_at": null,
                      *           "last_synced_at": "2025-12-26T10:00:00Z",
                      *           "created_at": "2025-01-15T10:00:00Z",
-                     *           "updated_at": "2025-12-26T10:00:00Z"
+                     *           "updated_at": "2025-12-26T10:00:00Z",
+                     *           "observed_at": "2025-12-26T10:00:00Z",
+                     *           "as_of": null,
+                     *           "is_stale": false,
+                     *           "coverage": {
+                     *             "since": "2025-01-15T10:00:00Z",
+                     *             "until": "2025-12-26T10:00:00Z",
+                     *             "usual_interval_days": 30,
+                     *             "longest_gap_days": 62
+                     *           }
                      *         }
                      *       ],
                      *       "total_count": 1,
@@ -2776,7 +2808,16 @@ export interface operations {
                      *       "closed_at": null,
                      *       "last_synced_at": "2025-12-26T10:00:00Z",
                      *       "created_at": "2025-01-15T10:00:00Z",
-                     *       "updated_at": "2025-12-26T10:00:00Z"
+                     *       "updated_at": "2025-12-26T10:00:00Z",
+                     *       "observed_at": "2025-12-26T10:00:00Z",
+                     *       "as_of": null,
+                     *       "is_stale": false,
+                     *       "coverage": {
+                     *         "since": "2025-01-15T10:00:00Z",
+                     *         "until": "2025-12-26T10:00:00Z",
+                     *         "usual_interval_days": 30,
+                     *         "longest_gap_days": 62
+                     *       }
                      *     }
                      */
                     "application/json": components["schemas"]["Account"];
@@ -2836,7 +2877,16 @@ export interface operations {
                      *       "closed_at": null,
                      *       "last_synced_at": "2025-12-26T10:00:00Z",
                      *       "created_at": "2025-01-15T10:00:00Z",
-                     *       "updated_at": "2025-12-26T10:00:00Z"
+                     *       "updated_at": "2025-12-26T10:00:00Z",
+                     *       "observed_at": "2025-12-26T10:00:00Z",
+                     *       "as_of": null,
+                     *       "is_stale": false,
+                     *       "coverage": {
+                     *         "since": "2025-01-15T10:00:00Z",
+                     *         "until": "2025-12-26T10:00:00Z",
+                     *         "usual_interval_days": 30,
+                     *         "longest_gap_days": 62
+                     *       }
                      *     }
                      */
                     "application/json": components["schemas"]["Account"];
@@ -2904,7 +2954,16 @@ export interface operations {
                      *       "closed_at": null,
                      *       "last_synced_at": "2025-12-26T10:00:00Z",
                      *       "created_at": "2025-01-15T10:00:00Z",
-                     *       "updated_at": "2025-12-26T10:00:00Z"
+                     *       "updated_at": "2025-12-26T10:00:00Z",
+                     *       "observed_at": "2025-12-26T10:00:00Z",
+                     *       "as_of": null,
+                     *       "is_stale": false,
+                     *       "coverage": {
+                     *         "since": "2025-01-15T10:00:00Z",
+                     *         "until": "2025-12-26T10:00:00Z",
+                     *         "usual_interval_days": 30,
+                     *         "longest_gap_days": 62
+                     *       }
                      *     }
                      */
                     "application/json": components["schemas"]["Account"];
@@ -4269,7 +4328,16 @@ export interface operations {
                      *           "closed_at": null,
                      *           "last_synced_at": "2025-12-26T10:00:00Z",
                      *           "created_at": "2025-01-15T10:00:00Z",
-                     *           "updated_at": "2025-12-26T10:00:00Z"
+                     *           "updated_at": "2025-12-26T10:00:00Z",
+                     *           "observed_at": "2025-12-26T10:00:00Z",
+                     *           "as_of": null,
+                     *           "is_stale": false,
+                     *           "coverage": {
+                     *             "since": "2025-01-15T10:00:00Z",
+                     *             "until": "2025-12-26T10:00:00Z",
+                     *             "usual_interval_days": 30,
+                     *             "longest_gap_days": 62
+                     *           }
                      *         }
                      *       ],
                      *       "holdings": [

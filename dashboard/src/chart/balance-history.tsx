@@ -3,21 +3,30 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import { Amount, ChangeLabel } from "../components/amount";
-import { changeBetween, overallChange } from "../domain/decimal";
+import type { RangeChange } from "../api/types";
+import { Amount, ChangeLabel, RangeChangeLabel } from "../components/amount";
+import { changeBetween, overallChange, type Change } from "../domain/decimal";
+import { changeWithout, eventsBetween, type NamedEvent } from "../domain/range-change";
 import { formatDate, formatDateTime } from "../format/dates";
 import { formatAmount, formatPercent } from "../format/money";
+import { formatCount } from "../format/numbers";
 import { areAmountsHidden } from "../preferences";
 import { Chart } from "./chart";
 import { PointTable } from "./point-table";
 import { nearestIndex, visibleRange, type Point } from "./points";
 import { RangeControls, type RangeControlsProps } from "./range-controls";
 
+const MAX_NAMED_EVENTS = 2;
+
 export interface BalanceHistoryProps extends RangeControlsProps {
   readonly name: string;
   /** The points of a year earlier; undefined without a comparison. */
   readonly earlier: readonly Point[] | undefined;
   readonly currency: string;
+  /** The change over the range; undefined where it is that of the points. */
+  readonly change: RangeChange | undefined;
+  /** The accounts that begin or end within the range. */
+  readonly events: readonly NamedEvent[];
   readonly isStepped?: boolean;
   readonly isStacked?: boolean;
   readonly isLoading: boolean;
@@ -40,6 +49,7 @@ export function BalanceHistory(props: BalanceHistoryProps): JSX.Element {
           <Chart
             points={points}
             earlier={earlier}
+            events={props.events}
             currency={currency}
             start={visible.start}
             end={visible.end}
@@ -48,29 +58,22 @@ export function BalanceHistory(props: BalanceHistoryProps): JSX.Element {
             cursor={cursorIndex}
             onCursorChange={setCursor}
             onRangeSelect={(start, end) => onRangeChange({ preset: null, start, end })}
-            summary={summarize(props.name, points, currency)}
-            describePoint={(index) => describePoint(points, index, currency)}
+            summary={summarize(props, points)}
+            describePoint={(index) => describePoint(props, index)}
           />
         ) : (
           <div class="chart-empty">{props.empty}</div>
         )}
       </div>
       <RangeControls {...props} />
-      {props.isOfTotal && points.length > 0 && <PointTable points={points} currency={currency} />}
+      {props.isOfTotal && points.length > 0 && <PointTable points={points} events={props.events} currency={currency} />}
     </section>
   );
 }
 
 /** The balance at the cursor, or without a cursor the change over the whole line. */
-function Readout({
-  points,
-  earlier,
-  currency,
-  cursor,
-  isComparing,
-  isStacked,
-  isOfTotal,
-}: BalanceHistoryProps & { cursor: number | null }): JSX.Element {
+function Readout(props: BalanceHistoryProps & { cursor: number | null }): JSX.Element {
+  const { points, earlier, currency, cursor, change, isComparing, isStacked, isOfTotal } = props;
   const first = points[0];
   const current = points[cursor ?? points.length - 1];
   if (!first || !current) return <div class="readout" />;
@@ -79,18 +82,29 @@ function Readout({
     <div class="readout">
       <div>
         <span class="muted">
-          {cursor === null ? `${formatDate(first.at)} – ${formatDate(current.at)}` : formatPointTime(current)}
+          {cursor !== null
+            ? formatPointTime(current)
+            : change && !isOfTotal && change.opening === null
+              ? `Since ${formatDate(first.at)}`
+              : `${formatDate(first.at)} – ${formatDate(current.at)}`}
         </span>
         <span class="readout-value">
           {cursor !== null && <Amount text={current.balance} currency={currency} />}
-          {!(isOfTotal && cursor === null) && (
-            <ChangeLabel change={changeBetween(first.balance, current.balance)} currency={currency} />
+          {cursor !== null || !change ? (
+            <ChangeLabel change={changeUpTo(props, current)} currency={currency} />
+          ) : (
+            !isOfTotal && <RangeChangeLabel change={change} currency={currency} />
           )}
         </span>
+        {cursor !== null && current.isCarried && <span class="muted">nothing new was recorded</span>}
+        {cursor !== null && <Events events={eventsAt(props, cursor)} currency={currency} />}
         {cursor !== null && (current.carried ?? 0) > 0 && (
           <span class="muted wide-only">
             {current.carried} of {current.accounts} accounts without news that day
           </span>
+        )}
+        {cursor !== null && (current.missing ?? 0) > 0 && (
+          <span class="muted wide-only">{formatCount(current.missing!, "account begins", "accounts begin")} later</span>
         )}
       </div>
       {isStacked && current.cashText !== null && current.holdingsText !== null && (
@@ -124,23 +138,63 @@ function formatPointTime(point: Point): string {
   return point.isDay ? formatDate(point.at) : formatDateTime(point.at);
 }
 
-function describePoint(points: readonly Point[], index: number, currency: string): string {
+/** The accounts that begin or end at a point: by name, or only their number, so that the readout stays small. */
+function Events({ events, currency }: { events: readonly NamedEvent[]; currency: string }): JSX.Element {
+  if (events.length > MAX_NAMED_EVENTS) {
+    const begins = events.filter(({ kind }) => kind === "begins").length;
+    const ends = events.length - begins;
+    return (
+      <span>
+        {[begins && formatCount(begins, "account begins", "accounts begin"), ends && formatCount(ends, "account ends", "accounts end")]
+          .filter(Boolean)
+          .join(", ")}
+      </span>
+    );
+  }
+  return (
+    <>
+      {events.map((event) => (
+        <span key={event.account_id + event.kind}>
+          {event.name} {event.kind} with <Amount text={event.balance} currency={currency} />
+        </span>
+      ))}
+    </>
+  );
+}
+
+/** Return the change of the accounts up to a point, from the beginning of the range. */
+function changeUpTo({ points, events, change, isOfTotal }: BalanceHistoryProps, point: Point): Change {
+  if (!change || !isOfTotal) return changeBetween(points[0]!.balance, point.balance);
+  const upTo = changeWithout(eventsBetween(events, undefined, point.at), change.opening ?? "0", point.balance);
+  return change.change_percent === null ? { ...upTo, percent: null } : upTo;
+}
+
+/** Return the accounts that begin or end between the point before and this one. */
+function eventsAt({ points, events }: BalanceHistoryProps, index: number): NamedEvent[] {
+  return eventsBetween(events, points[index - 1]?.at, points[index]!.at);
+}
+
+function describePoint(props: BalanceHistoryProps, index: number): string {
+  const { points, currency } = props;
   const first = points[0];
   const point = points[index];
   if (!first || !point) return "";
-  const change = changeBetween(first.balance, point.balance);
+  const change = changeUpTo(props, point);
   const balance = areAmountsHidden.peek() ? "amount hidden" : formatAmount(point.balance, currency);
   const since =
     index === 0 || change.percent === null
       ? ""
       : `, ${formatPercent(change.percent)} since ${formatDate(first.at)}`;
-  return `${formatPointTime(point)}: ${balance}${since}`;
+  const events = eventsAt(props, index).map((event) => `; ${event.name} ${event.kind}`);
+  return `${formatPointTime(point)}: ${balance}${since}${events.join("")}`;
 }
 
-function summarize(name: string, points: readonly Point[], currency: string): string {
+function summarize({ name, currency, change: ofRange }: BalanceHistoryProps, points: readonly Point[]): string {
   const first = points[0]!;
   const last = points.at(-1)!;
-  const change = overallChange(points)!;
+  const change = ofRange
+    ? { amount: ofRange.change_amount, percent: ofRange.change_percent?.toFixed(2) ?? null }
+    : overallChange(points)!;
   const percent = change.percent === null ? "" : ` (${formatPercent(change.percent)})`;
   const period = `${name} from ${formatDate(first.at)} to ${formatDate(last.at)}`;
   if (areAmountsHidden.peek()) return `${period}: amounts are hidden${percent}.`;

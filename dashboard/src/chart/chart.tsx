@@ -4,14 +4,16 @@ import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 
+import type { CoverageEvent } from "../api/types";
 import { areAmountsHidden, isDark, prefersReducedMotion } from "../preferences";
-import { chartOptions, type ChartStyle } from "./options";
-import { nearestIndex, toPlotData, type Point } from "./points";
+import { chartOptions, drawEvents, type ChartStyle } from "./options";
+import { hasCarried, nearestIndex, toPlotData, type Point } from "./points";
 
 export interface ChartProps {
   readonly points: readonly Point[];
   /** The points of a year earlier, shifted to the times of this range. */
   readonly earlier?: readonly Point[] | undefined;
+  readonly events: readonly CoverageEvent[];
   readonly currency: string;
   readonly start: Date;
   readonly end: Date;
@@ -38,10 +40,11 @@ export function Chart(props: ChartProps): JSX.Element {
   const latest = useRef(props);
   latest.current = props;
   const hasEarlier = Boolean(earlier?.length);
+  const isCarried = hasCarried(points);
 
   useLayoutEffect(() => {
     const element = container.current!;
-    const style: ChartStyle = { currency, isStepped, isStacked, hasEarlier, isHidden };
+    const style: ChartStyle = { currency, isStepped, isStacked, hasCarried: isCarried, hasEarlier, isHidden };
     const initial = latest.current;
     const created = new uPlot(
       {
@@ -50,7 +53,10 @@ export function Chart(props: ChartProps): JSX.Element {
         height: element.clientHeight,
         hooks: {
           setSelect: [(chart) => onSelect(chart, latest.current.onRangeSelect)],
-          draw: [() => positionCursor(element, plot.current, latest.current)],
+          draw: [
+            (chart) => drawEvents(chart, element, latest.current.points, latest.current.events),
+            () => positionCursor(element, plot.current, latest.current),
+          ],
         },
       },
       toPlotData(initial.points, initial.earlier, { isStepped, isStacked }),
@@ -69,7 +75,7 @@ export function Chart(props: ChartProps): JSX.Element {
       created.destroy();
       plot.current = null;
     };
-  }, [currency, isStepped, isStacked, hasEarlier, isHidden, isDarkTheme]);
+  }, [currency, isStepped, isStacked, isCarried, hasEarlier, isHidden, isDarkTheme]);
 
   useEffect(() => {
     const chart = plot.current;

@@ -2,6 +2,7 @@
 
 import uPlot from "uplot";
 
+import type { CoverageEvent } from "../api/types";
 import { formatTimeTicks } from "../format/dates";
 import { formatTick } from "../format/money";
 import type { Point } from "./points";
@@ -10,6 +11,7 @@ export interface ChartStyle {
   readonly currency: string;
   readonly isStepped: boolean;
   readonly isStacked: boolean;
+  readonly hasCarried: boolean;
   readonly hasEarlier: boolean;
   readonly isHidden: boolean;
 }
@@ -23,7 +25,7 @@ const RIGHT_PADDING = 4;
 
 export function chartOptions(
   root: HTMLElement,
-  { currency, isStepped, isStacked, hasEarlier, isHidden }: ChartStyle,
+  { currency, isStepped, isStacked, hasCarried, hasEarlier, isHidden }: ChartStyle,
   points: () => readonly Point[],
 ): Omit<uPlot.Options, "width" | "height"> {
   const colorOf = readColors(root);
@@ -52,6 +54,14 @@ export function chartOptions(
     fill: colorOf("accent-fill-strong"),
     fillTo: 0,
   };
+  const carried: uPlot.Series = {
+    ...base,
+    // It holds until the next balance.
+    paths: uPlot.paths.stepped!({ align: 1 }),
+    width: 1.5,
+    dash: [3, 5],
+    stroke: (plot) => colorBySign(plot, colorOf("accent"), colorOf("loss")),
+  };
   const earlier: uPlot.Series = {
     ...base,
     width: 1.5,
@@ -72,7 +82,13 @@ export function chartOptions(
       x: { time: true },
       y: { range: (_plot, min, max) => valueRange(min, max, isStacked) },
     },
-    series: [{}, line, ...(isStacked ? [cash] : []), ...(hasEarlier ? [earlier] : [])],
+    series: [
+      {},
+      line,
+      ...(isStacked ? [cash] : []),
+      ...(hasCarried ? [carried] : []),
+      ...(hasEarlier ? [earlier] : []),
+    ],
     axes: [
       {
         ...axis,
@@ -93,10 +109,48 @@ export function chartOptions(
   };
 }
 
+const MARK_RADIUS_PX = 6;
+
+/** Draw a plus in a circle on the line where an account begins, and a minus where one ends. */
+export function drawEvents(
+  plot: uPlot,
+  root: HTMLElement,
+  points: readonly Point[],
+  events: readonly CoverageEvent[],
+): void {
+  if (events.length === 0) return;
+  const colorOf = readColors(root);
+  const { ctx } = plot;
+  const radius = MARK_RADIUS_PX * devicePixelRatio;
+  const arm = radius / 2;
+  ctx.save();
+  ctx.lineWidth = 1.5 * devicePixelRatio;
+  ctx.strokeStyle = colorOf("accent");
+  ctx.fillStyle = colorOf("background");
+  for (const { at, kind } of events) {
+    const point = points.find((one) => Date.parse(one.at) >= Date.parse(at)) ?? points.at(-1);
+    if (!point) continue;
+    const x = plot.valToPos(point.time, "x", true);
+    const y = plot.valToPos(point.value, "y", true);
+    if (x < plot.bbox.left || x > plot.bbox.left + plot.bbox.width) continue;
+    ctx.beginPath();
+    ctx.arc(x, y, radius, 0, 2 * Math.PI);
+    ctx.fill();
+    ctx.moveTo(x - arm, y);
+    ctx.lineTo(x + arm, y);
+    if (kind === "begins") {
+      ctx.moveTo(x, y - arm);
+      ctx.lineTo(x, y + arm);
+    }
+    ctx.stroke();
+  }
+  ctx.restore();
+}
+
 /** Return a lookup of the page's colours; a canvas cannot read custom properties. */
 function readColors(root: HTMLElement): (name: string) => string {
   const probe = root.appendChild(document.createElement("b"));
-  const pairs = ["accent", "accent-fill", "accent-fill-strong", "loss", "loss-fill", "text-muted", "border-subtle"].map(
+  const pairs = ["accent", "accent-fill", "accent-fill-strong", "background", "loss", "loss-fill", "text-muted", "border-subtle"].map(
     (name) => {
       probe.style.color = `var(--${name})`;
       return [name, getComputedStyle(probe).color] as const;

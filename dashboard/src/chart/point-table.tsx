@@ -3,12 +3,21 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
+import type { CoverageEvent } from "../api/types";
 import { Amount, ChangeLabel } from "../components/amount";
-import { changeBetween } from "../domain/decimal";
+import { changeWithout, eventsBetween } from "../domain/range-change";
 import { formatDate } from "../format/dates";
 import type { Point } from "./points";
 
-export function PointTable({ points, currency }: { points: readonly Point[]; currency: string }): JSX.Element {
+export function PointTable({
+  points,
+  events,
+  currency,
+}: {
+  points: readonly Point[];
+  events: readonly CoverageEvent[];
+  currency: string;
+}): JSX.Element {
   const [isOpen, setIsOpen] = useState(false);
   return (
     <details class="table-toggle" onToggle={(event) => setIsOpen(event.currentTarget.open)}>
@@ -35,7 +44,14 @@ export function PointTable({ points, currency }: { points: readonly Point[]; cur
                     </td>
                     <td class="number">
                       {previous && (
-                        <ChangeLabel change={changeBetween(previous.balance, point.balance)} currency={currency} />
+                        <ChangeLabel
+                          change={changeWithout(
+                            eventsBetween(events, previous.at, point.at),
+                            previous.balance,
+                            point.balance,
+                          )}
+                          currency={currency}
+                        />
                       )}
                     </td>
                     <td class="number wide-only">{point.accounts}</td>

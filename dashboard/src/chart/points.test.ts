@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { customRange, presetRange } from "../domain/time-range";
-import { gapThreshold, toPoint, visibleRange } from "./points";
+import { gapThreshold, toPlotData, toPoint, visibleRange, withCarried } from "./points";
 
 const DAY_S = 86_400;
 
@@ -22,6 +22,35 @@ describe("a gap in the line", () => {
 
   it("is nowhere in a stepped line", () => {
     expect(gapThreshold(pointsOn([0, 1, 2, 300]), true)).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
+describe("a carried balance", () => {
+  const range = customRange("2022-01-03", "2022-01-09");
+  const style = { isStepped: false, isStacked: false };
+
+  it("is the line of a range in which nothing was recorded", () => {
+    const points = withCarried([], { opening: "5.00", closing: "5.00" }, range);
+    expect(points.map((point) => [point.time, point.balance])).toEqual([
+      [range.start.getTime() / 1000, "5.00"],
+      [Math.floor(range.end.getTime()) / 1000, "5.00"],
+    ]);
+    expect(toPlotData(points, undefined, style).at(-1)).toEqual([5, 5]);
+  });
+
+  it("leads to the first recorded one, and from the last", () => {
+    const points = withCarried(pointsOn([3, 4]), { opening: "7.00", closing: "1.00" }, range);
+    expect(points.map((point) => point.isCarried)).toEqual([true, false, false, true]);
+    const [times, recorded, carried] = toPlotData(points, undefined, style);
+    const shown = (values: ArrayLike<unknown> | undefined): unknown[] =>
+      Array.from(times!, (_, index) => values?.[index] ?? null);
+    expect(shown(recorded)).toEqual([null, 1, null, 1, null]);
+    expect(shown(carried)).toEqual([7, 1, null, 1, 1]);
+  });
+
+  it("is none before the first of all, nor after a closing", () => {
+    const recorded = pointsOn([3, 4]);
+    expect(withCarried(recorded, { opening: null, closing: null }, range)).toEqual(recorded);
   });
 });
 

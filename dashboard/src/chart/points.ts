@@ -2,7 +2,7 @@
 
 import uPlot from "uplot";
 
-import type { Snapshot } from "../api/types";
+import type { RangeChange, Snapshot } from "../api/types";
 import { DAY_S, shiftYears } from "../domain/calendar";
 import { isDay, placeOf } from "../domain/snapshot-time";
 import type { TimeRange } from "../domain/time-range";
@@ -16,11 +16,15 @@ export const POINTS_PER_BUCKET = 4;
 const BUCKETS = MAX_POINTS / POINTS_PER_BUCKET;
 const MIN_GAP_S = 4 * DAY_S;
 const GAP_FACTOR = 3.5;
+// A shorter part of the range would be a dot.
+const CARRIED_RATIO = 0.01;
 
 export interface Point {
   readonly at: string;
   /** Whether the balance is of a day without a time. */
   readonly isDay: boolean;
+  /** Whether nothing was recorded then, and the last balance before it stands. */
+  readonly isCarried: boolean;
   /** Seconds of the epoch. The total of a day is dated at its end; that of today lies at the present. */
   readonly time: number;
   readonly balance: string;
@@ -31,6 +35,8 @@ export interface Point {
   /** Of a total: the number of its accounts, and of those without a balance of that day. */
   readonly accounts?: number;
   readonly carried?: number;
+  /** Of a total: the number of accounts that begin later. */
+  readonly missing?: number;
 }
 
 export type BalancePoint = Pick<Point, "at" | "balance">;
@@ -40,22 +46,25 @@ export function toPoint(
   balance: string,
   extra: {
     isDay?: boolean;
+    isCarried?: boolean;
     cash?: string | null;
     holdings?: string | null;
     accounts?: number;
     carried?: number;
+    missing?: number;
   } = {},
 ): Point {
   return {
     at,
     isDay: extra.isDay ?? false,
+    isCarried: extra.isCarried ?? false,
     time: Math.min(Date.parse(at), Date.now()) / 1000,
     balance,
     value: Number(balance),
     cash: extra.cash == null ? null : Number(extra.cash),
     cashText: extra.cash ?? null,
     holdingsText: extra.holdings ?? null,
-    ...(extra.accounts === undefined ? {} : { accounts: extra.accounts, carried: extra.carried ?? 0 }),
+    ...(extra.accounts === undefined ? {} : { accounts: extra.accounts, carried: extra.carried ?? 0, missing: extra.missing ?? 0 }),
   };
 }
 
@@ -70,6 +79,25 @@ export function toPoints(snapshots: readonly Snapshot[]): Point[] {
   );
   // A day's balance can stand before an earlier instant of the next day.
   return points.sort((a, b) => a.time - b.time);
+}
+
+/** Return the points with those of the balance that stands at either end of the range. */
+export function withCarried(
+  points: readonly Point[],
+  { opening, closing }: Pick<RangeChange, "opening" | "closing">,
+  { preset, start, end }: TimeRange,
+): Point[] {
+  const carry = (time: number, balance: string): Point =>
+    toPoint(new Date(time).toISOString(), balance, { isDay: true, isCarried: true });
+  const from = preset === "ALL" ? (points[0]?.time ?? 0) * 1000 : start.getTime();
+  const to = Math.min(end.getTime(), Date.now());
+  const isShortOf = (time: number, point: Point | undefined): boolean =>
+    !point || Math.abs(time - point.time * 1000) > (to - from) * CARRIED_RATIO;
+  return [
+    ...(opening !== null && isShortOf(from, points[0]) ? [carry(from, opening)] : []),
+    ...points,
+    ...(closing !== null && isShortOf(to, points.at(-1)) ? [carry(to, closing)] : []),
+  ];
 }
 
 /** Return the index of the last point not after a time, or of the nearest on either side. */
@@ -115,15 +143,40 @@ export function visibleRange(points: readonly Point[], { start, end }: TimeRange
   return { start: new Date(Math.min(from, to - DAY_S / 24) * 1000), end: new Date(to * 1000) };
 }
 
-/** Return the chart's columns: times, balances, cash where it is stacked, and the earlier balances. */
+/** Return the chart's columns: times, balances, cash where it is stacked, carried and earlier balances. */
 export function toPlotData(
   points: readonly Point[],
   earlier: readonly Point[] | undefined,
   { isStepped, isStacked }: { isStepped: boolean; isStacked: boolean },
 ): uPlot.AlignedData {
-  const current = toColumns(points, isStepped, isStacked);
-  if (!earlier?.length) return current;
-  return uPlot.join([current, toColumns(earlier, isStepped, false)]);
+  const tables = [toColumns(points.filter((point) => !point.isCarried), isStepped, isStacked)];
+  if (hasCarried(points)) tables.push(toCarriedColumns(points));
+  if (earlier?.length) tables.push(toColumns(earlier, isStepped, false));
+  return tables.length === 1 ? tables[0]! : uPlot.join(tables);
+}
+
+/** Whether a balance is carried to an end of the range. */
+export function hasCarried(points: readonly Point[]): boolean {
+  return points.some((point) => point.isCarried);
+}
+
+/** Return the stretches of a carried balance: before the first recorded one, and after the last. */
+function toCarriedColumns(points: readonly Point[]): uPlot.AlignedData {
+  const times: number[] = [];
+  const values: (number | null)[] = [];
+  points.forEach((point, index) => {
+    const isCarriedTo = Boolean(points[index - 1]?.isCarried || point.isCarried);
+    const isCarriedFrom = Boolean(points[index + 1]?.isCarried || point.isCarried);
+    if (!isCarriedTo && isCarriedFrom && index > 0) {
+      times.push((points[index - 1]!.time + point.time) / 2);
+      values.push(null);
+    }
+    if (isCarriedTo || isCarriedFrom) {
+      times.push(point.time);
+      values.push(point.value);
+    }
+  });
+  return [times, values];
 }
 
 function toColumns(points: readonly Point[], isStepped: boolean, isStacked: boolean): uPlot.AlignedData {

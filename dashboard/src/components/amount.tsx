@@ -2,8 +2,9 @@
 
 import type { JSX } from "preact";
 
-import type { Snapshot } from "../api/types";
+import type { RangeChange, Snapshot } from "../api/types";
 import { signOf, type Change } from "../domain/decimal";
+import { PERCENT_REASON_LABELS } from "../format/labels";
 import { amountParts, formatPercent } from "../format/money";
 import { areAmountsHidden } from "../preferences";
 
@@ -42,13 +43,15 @@ export function Amount({
   );
 }
 
-/** A change and its percent, or nothing where there is no earlier balance. */
+/** A change and its percent or why there is none, or nothing where there is no earlier balance. */
 export function ChangeLabel({
   change,
   currency,
+  reason,
 }: {
   change: Change | null;
   currency: string;
+  reason?: string | undefined;
 }): JSX.Element | null {
   if (!change) return null;
   const direction = ["is-down", "is-level", "is-up"][signOf(change.amount) + 1]!;
@@ -58,7 +61,23 @@ export function ChangeLabel({
       {change.percent !== null && signOf(change.amount) !== 0 && (
         <span class="percent">{formatPercent(change.percent)}</span>
       )}
+      {reason && signOf(change.amount) !== 0 && (
+        <span class="percent no-percent" title={`No percent: ${reason}`}>
+          no %<span class="visually-hidden">: {reason}</span>
+        </span>
+      )}
     </span>
+  );
+}
+
+export function RangeChangeLabel({ change, currency }: { change: RangeChange; currency: string }): JSX.Element {
+  const { change_amount: amount, change_percent: percent, change_percent_reason: reason } = change;
+  return (
+    <ChangeLabel
+      change={{ amount, percent: percent?.toFixed(2) ?? null }}
+      currency={currency}
+      reason={reason ? PERCENT_REASON_LABELS[reason] : undefined}
+    />
   );
 }
 

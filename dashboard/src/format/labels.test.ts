@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import type { Connection, Snapshot } from "../api/types";
-import { describeOrigin } from "./labels";
+import { describeOrigin, describeRhythm } from "./labels";
 
 type Evidence = NonNullable<Snapshot["evidence"]>;
 
@@ -13,6 +13,16 @@ function snapshot(basis: Evidence["basis"], precision: Evidence["precision"], so
   } as Snapshot;
 }
 const from = (provider: string): Connection => ({ provider }) as Connection;
+
+test("a rhythm has its usual words", () => {
+  expect([0, 1, 7, 10, 30].map(describeRhythm)).toEqual([
+    "several times a day",
+    "daily",
+    "weekly",
+    "every 10 days",
+    "monthly",
+  ]);
+});
 
 describe("the origin of a balance", () => {
   const statement = snapshot("reported", "day", "initial_connection");

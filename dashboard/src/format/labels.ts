@@ -1,9 +1,9 @@
 /** The API's terms as the reader sees them. */
 
-import type { Account, Connection, Snapshot, SnapshotSource, Sync } from "../api/types";
+import type { Account, Connection, RangeChange, Snapshot, SnapshotSource, Sync } from "../api/types";
 import { isDay } from "../domain/snapshot-time";
 import type { RangePreset } from "../domain/time-range";
-import { formatSnapshotDay, formatTime } from "./dates";
+import { formatSnapshotAge, formatSnapshotDay, formatTime } from "./dates";
 
 export const SOURCE_LABELS: Record<SnapshotSource, string> = {
   initial_connection: "First sync",
@@ -54,6 +54,15 @@ export const SYNC_STATE_LABELS: Record<Sync["state"], string> = {
   failed: "Failed",
 };
 
+/** Why a change has no percent. */
+export const PERCENT_REASON_LABELS: Record<NonNullable<RangeChange["change_percent_reason"]>, string> = {
+  no_opening: "several accounts begin in this range",
+  zero_opening: "it began at zero",
+  tiny_opening: "it began close to zero",
+  crosses_zero: "it crossed zero",
+  mostly_added: "most of the change is of accounts that begin in this range",
+};
+
 /** The providers that Dashtam reads itself: statement files and typed balances. */
 export const LOCAL_PROVIDER_LABELS: Record<string, string> = {
   ofx: "OFX files",
@@ -101,6 +110,20 @@ export const RANGE_LABELS: Record<RangePreset, string> = {
   "5Y": "five years",
   ALL: "everything",
 };
+
+/** Return the usual time between an account's balances: "daily", "every 10 days". */
+export function describeRhythm(days: number): string {
+  if (days === 0) return "several times a day";
+  if (days === 1) return "daily";
+  if (days === 7) return "weekly";
+  return days >= 28 && days <= 31 ? "monthly" : `every ${days} days`;
+}
+
+/** Return the age of a stale account's balance, and its rhythm where it has one. */
+export function describeStaleness({ coverage }: Account, snapshot: Snapshot): string {
+  const days = coverage?.usual_interval_days ?? null;
+  return `last heard ${formatSnapshotAge(snapshot)}${days === null ? "" : `; usually ${describeRhythm(days)}`}`;
+}
 
 /** Return the account's institution, its type, and more details, on one line. */
 export function describeAccount(account: Account, ...more: (string | null)[]): string {

@@ -4,11 +4,11 @@ import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 
 import { get } from "../api/client";
-import { fetchAccountHistory, fetchConnections } from "../api/queries";
+import { fetchAccountChange, fetchAccountHistory, fetchConnections } from "../api/queries";
 import type { Account, Connection, Snapshot, SnapshotHistory } from "../api/types";
 import { useResource } from "../api/use-resource";
 import { BalanceHistory } from "../chart/balance-history";
-import { COMPLETE_BELOW, MAX_POINTS, POINTS_PER_BUCKET, shiftPoints, toPoints } from "../chart/points";
+import { COMPLETE_BELOW, MAX_POINTS, POINTS_PER_BUCKET, shiftPoints, toPoints, withCarried } from "../chart/points";
 import { Amount, SnapshotChange } from "../components/amount";
 import { Badge } from "../components/badge";
 import { ErrorNotice } from "../components/error-notice";
@@ -18,13 +18,13 @@ import { PageHeading } from "../components/page-heading";
 import { ResourceStatus, Skeleton } from "../components/resource-status";
 import { AddBalanceDialog } from "../dialogs/add-balance";
 import { SnapshotDetailsDialog } from "../dialogs/snapshot-details";
-import { isStale } from "../domain/accounts";
 import { toIsoDate } from "../domain/calendar";
 import { isManual, isSyncedByProvider } from "../domain/connections";
 import { presetRange, yearEarlier, type TimeRange } from "../domain/time-range";
 import { historyToCsv } from "../format/csv";
-import { formatSnapshotAge } from "../format/dates";
-import { SOURCE_LABELS, describeAccount, describeOrigin } from "../format/labels";
+import { formatDate, formatDateTime, formatSnapshotAge } from "../format/dates";
+import { SOURCE_LABELS, describeAccount, describeOrigin, describeRhythm, describeStaleness } from "../format/labels";
+import { formatCount } from "../format/numbers";
 import { Link } from "../router";
 import { saveFile } from "../save-file";
 import { BalanceOnDay } from "./balance-on-day";
@@ -47,9 +47,16 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
     get("/api/v1/accounts/{id}/balance-snapshots", { path: { id }, query: { limit: 1, detail: "evidence" }, signal }),
   );
   const connections = useResource("connections", fetchConnections);
-  const history = useResource(`history/${key}`, (signal) =>
-    fetchAccountHistory(id, range, { source, limit: MAX_POINTS }, signal),
-  );
+  // One resource, so that the change is always that of the points' own range.
+  const ranged = useResource(`history/${key}`, async (signal) => {
+    const [history, series] = await Promise.all([
+      fetchAccountHistory(id, range, { source, limit: MAX_POINTS }, signal),
+      // The sources of a carried balance are not those of the points.
+      source ? null : fetchAccountChange(id, range, signal),
+    ]);
+    return { history, series, range };
+  });
+  const history = { ...ranged, data: ranged.data?.history };
   // The API does not tell whether it left any out: then another limit, of one more bucket, brings others.
   const isCertain = history.isLoading || (history.data?.total_count ?? 0) < COMPLETE_BELOW;
   const other = useResource(isCertain ? null : `history/other/${key}`, (signal) =>
@@ -67,7 +74,15 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
     get("/api/v1/accounts/{id}/holdings", { path: { id }, signal }),
   );
 
-  const points = useMemo(() => toPoints(history.data?.snapshots ?? []), [history.data]);
+  const change = ranged.data?.series?.change;
+  const points = useMemo(() => {
+    const recorded = toPoints(ranged.data?.history.snapshots ?? []);
+    return ranged.data && change ? withCarried(recorded, change, ranged.data.range) : recorded;
+  }, [ranged.data]);
+  const events = useMemo(
+    () => (ranged.data?.series?.coverage_events ?? []).map((event) => ({ ...event, name: account.data?.name ?? "" })),
+    [ranged.data, account.data],
+  );
   const earlierPoints = useMemo(
     () => (isComparing ? shiftPoints(toPoints(earlier.data?.snapshots ?? []), 1) : undefined),
     [isComparing, earlier.data],
@@ -102,6 +117,8 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
         points={points}
         earlier={earlierPoints}
         currency={history.data?.currency ?? currency}
+        change={change}
+        events={events}
         range={range}
         onRangeChange={setRange}
         isComparing={isComparing}
@@ -208,9 +225,19 @@ function CurrentBalance({
             <span>
               {formatSnapshotAge(latest)} · {describeOrigin(latest, connection)}
             </span>
-            {isStale(latest) && <Badge tone="warn">Stale</Badge>}
+            {account.is_stale && <Badge tone="warn">{describeStaleness(account, latest)}</Badge>}
             {account.closed_at && <Badge>Closed</Badge>}
             {account.is_hidden && <Badge>Hidden</Badge>}
+          </p>
+        )}
+        {account.as_of && <p class="muted">By its provider as of {formatDateTime(account.as_of)}</p>}
+        {account.coverage && (
+          <p class="muted">
+            Since {formatDate(account.coverage.since)}
+            {account.coverage.usual_interval_days !== null &&
+              `, usually ${describeRhythm(account.coverage.usual_interval_days)}`}
+            {Boolean(account.coverage.longest_gap_days) &&
+              `, at most ${formatCount(account.coverage.longest_gap_days!, "day")} apart`}
           </p>
         )}
         {account.available_balance !== null && (

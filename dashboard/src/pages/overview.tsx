@@ -4,27 +4,29 @@ import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 
 import { get } from "../api/client";
-import { fetchAccounts, fetchSparklines, fetchTotals, type TotalSeries } from "../api/queries";
-import type { Account, Schemas, Snapshot } from "../api/types";
+import { fetchAccounts, fetchSparklines, fetchTotals, type AccountSeries, type TotalSeries } from "../api/queries";
+import type { Account, RangeChange, Schemas, Snapshot } from "../api/types";
 import { useResource } from "../api/use-resource";
 import { BalanceHistory } from "../chart/balance-history";
-import { shiftPoints, type BalancePoint, type Point } from "../chart/points";
+import { shiftPoints, type Point } from "../chart/points";
 import { Sparkline } from "../chart/sparkline";
-import { Amount, ChangeLabel } from "../components/amount";
+import { Amount, RangeChangeLabel } from "../components/amount";
 import { Badge } from "../components/badge";
 import { ErrorNotice } from "../components/error-notice";
 import { PageHeading } from "../components/page-heading";
 import { Skeleton } from "../components/resource-status";
 import { TimeZoneProposal } from "../components/time-zone";
-import { isLiability, isStale } from "../domain/accounts";
-import { overallChange, sum } from "../domain/decimal";
+import { isLiability } from "../domain/accounts";
+import { sum } from "../domain/decimal";
+import type { NamedEvent } from "../domain/range-change";
 import { presetRange, yearEarlier, type TimeRange } from "../domain/time-range";
-import { formatSnapshotAge, formatSnapshotTime } from "../format/dates";
-import { describeAccount, describeOrigin } from "../format/labels";
+import { formatDate, formatSnapshotAge, formatSnapshotTime } from "../format/dates";
+import { describeAccount, describeOrigin, describeStaleness } from "../format/labels";
 import { formatCount } from "../format/numbers";
 import { Link } from "../router";
 
 const NO_POINTS: readonly Point[] = [];
+const NO_EVENTS: readonly NamedEvent[] = [];
 
 export function OverviewPage(): JSX.Element {
   return (
@@ -55,10 +57,15 @@ function Overview(): JSX.Element {
     ? sortByUse(latest.data?.total_balance_by_currency ?? {}, accounts.data)
     : [];
   const chosenCurrency = totals.some(([code]) => code === currency) ? currency : (totals[0]?.[0] ?? null);
-  const pointsIn = (series: readonly TotalSeries[] | undefined): readonly Point[] =>
-    series?.find((one) => one.currency === chosenCurrency)?.points ?? NO_POINTS;
+  const seriesIn = (series: readonly TotalSeries[] | undefined): TotalSeries | undefined =>
+    series?.find((one) => one.currency === chosenCurrency);
+  const chosen = seriesIn(history.data);
+  const events = useMemo(() => {
+    const names = new Map(accounts.data?.map(({ id, name }) => [id, name]));
+    return chosen?.events.map((event) => ({ ...event, name: names.get(event.account_id) ?? "" })) ?? NO_EVENTS;
+  }, [chosen, accounts.data]);
   const earlierPoints = useMemo(
-    () => (isComparing ? shiftPoints(pointsIn(earlier.data), 1) : undefined),
+    () => (isComparing ? shiftPoints(seriesIn(earlier.data)?.points ?? NO_POINTS, 1) : undefined),
     [isComparing, earlier.data, chosenCurrency],
   );
 
@@ -80,7 +87,9 @@ function Overview(): JSX.Element {
       {chosenCurrency && (
         <BalanceHistory
           name="Net worth"
-          points={pointsIn(history.data)}
+          points={chosen?.points ?? NO_POINTS}
+          change={chosen?.change}
+          events={events}
           earlier={earlierPoints}
           currency={chosenCurrency}
           range={range}
@@ -121,7 +130,7 @@ function Totals({
   return (
     <ul class="totals" aria-label="Totals">
       {totals.map(([currency, total]) => {
-        const points = history?.find((series) => series.currency === currency)?.points;
+        const change = history?.find((series) => series.currency === currency)?.change;
         const isChosen = currency === chosenCurrency;
         return (
           <li key={currency} class={isChosen ? "total is-selected" : "total"}>
@@ -133,7 +142,8 @@ function Totals({
             >
               <span class="total-name">Net worth{totals.length > 1 && ` in ${currency}`}</span>
               <Amount text={total} currency={currency} isLarge />
-              {points && <ChangeLabel change={overallChange(points)} currency={currency} />}
+              {change && <RangeChangeLabel change={change} currency={currency} />}
+              {change && <CoverageChange change={change} currency={currency} />}
             </button>
           </li>
         );
@@ -142,14 +152,34 @@ function Totals({
   );
 }
 
+/** The balances of accounts that were added or closed within the range. */
+function CoverageChange({ change, currency }: { change: RangeChange; currency: string }): JSX.Element {
+  return (
+    <>
+      {change.added_accounts > 0 && (
+        <span class="subtext">
+          <Amount text={change.added_amount} currency={currency} isSigned /> by{" "}
+          {formatCount(change.added_accounts, "account", "accounts")} added
+        </span>
+      )}
+      {change.closed_accounts > 0 && (
+        <span class="subtext">
+          <Amount text={change.closed_amount} currency={currency} isSigned /> by{" "}
+          {formatCount(change.closed_accounts, "account", "accounts")} closed
+        </span>
+      )}
+    </>
+  );
+}
+
 function Accounts({
   accounts,
   latest,
-  sparklines: sparklines,
+  sparklines,
 }: {
   accounts: readonly Account[];
   latest: Schemas["LatestSnapshots"];
-  sparklines: Map<string, readonly BalancePoint[]> | undefined;
+  sparklines: Map<string, AccountSeries> | undefined;
 }): JSX.Element {
   const snapshots = new Map(latest.snapshots.map((snapshot) => [snapshot.account_id, snapshot]));
   const visible = accounts.filter((account) => snapshots.has(account.id));
@@ -185,7 +215,7 @@ function Accounts({
                   key={account.id}
                   account={account}
                   snapshot={snapshots.get(account.id)!}
-                  sparkline={sparklines?.get(account.id)}
+                  series={sparklines?.get(account.id)}
                 />
               ))}
             </tbody>
@@ -205,12 +235,13 @@ function Accounts({
 function AccountRow({
   account,
   snapshot,
-  sparkline,
+  series,
 }: {
   account: Account;
   snapshot: Snapshot;
-  sparkline: readonly BalancePoint[] | undefined;
+  series: AccountSeries | undefined;
 }): JSX.Element {
+  const begins = series?.coverage_events.find(({ kind }) => kind === "begins");
   return (
     <tr>
       <th scope="row">
@@ -219,18 +250,24 @@ function AccountRow({
         </Link>
         <span class="subtext">{describeAccount(account)}</span>
       </th>
-      <td class="account-sparkline">{sparkline && <Sparkline points={sparkline} />}</td>
+      <td class="account-sparkline">{series && <Sparkline points={series.points} />}</td>
       <td class="account-change">
-        {sparkline && <ChangeLabel change={overallChange(sparkline)} currency={account.currency} />}
+        {series && <RangeChangeLabel change={series.change} currency={account.currency} />}
+        {begins && <span class="subtext wide-only">since {formatDate(begins.at)}</span>}
       </td>
       <td class="account-balance">
         <Amount text={snapshot.balance} currency={snapshot.currency} />
         <span class="account-date">
           <span title={`${describeOrigin(snapshot)}, ${formatSnapshotTime(snapshot)}`}>
-            {formatSnapshotAge(snapshot)}
-            <span class="wide-only"> · {describeOrigin(snapshot)}</span>
+            {account.is_stale ? (
+              <Badge tone="warn">{describeStaleness(account, snapshot)}</Badge>
+            ) : (
+              <>
+                {formatSnapshotAge(snapshot)}
+                <span class="wide-only"> · {describeOrigin(snapshot)}</span>
+              </>
+            )}
           </span>
-          {isStale(snapshot) && <Badge tone="warn">Stale</Badge>}
         </span>
       </td>
     </tr>

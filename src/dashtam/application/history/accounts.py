@@ -1,6 +1,6 @@
 """Accounts: loading, listing and changing them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypedDict
@@ -12,15 +12,21 @@ from dashtam.domain.account import Account, AccountId, AccountType, BalanceSign
 from dashtam.domain.connection import ProviderKind
 from dashtam.domain.errors import AccountForbidden, AccountNotFound, FieldError, Unprocessable
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot
+from dashtam.domain.history.coverage import Coverage
 from dashtam.domain.user import UserId
 
 
 @dataclass(frozen=True, slots=True)
 class AccountBalance:
-    """An account with its newest snapshot, None before the first."""
+    """An account with its newest snapshot and its coverage, None before the first snapshot.
+
+    Closed and hidden accounts are never stale.
+    """
 
     account: Account
     newest: BalanceSnapshot | None
+    coverage: Coverage | None = None
+    is_stale: bool = False
 
 
 class AccountChanges(TypedDict, total=False):
@@ -58,16 +64,36 @@ def load(work: UnitOfWork, user_id: UserId, account_id: AccountId) -> Account:
 
 
 def load_balance(work: UnitOfWork, account: Account) -> AccountBalance:
-    """Return the account with its newest snapshot."""
-    return AccountBalance(account, work.balance_snapshots.latest_of([account.id]).get(account.id))
+    """Return the account with its newest snapshot, and its coverage with the longest gap."""
+    [balance] = _with_balances(work, [account])
+    if balance.coverage is None:
+        return balance
+    gap = work.balance_snapshots.longest_gap(account.id)
+    longest_gap_days = None if gap is None else gap.days
+    return replace(balance, coverage=replace(balance.coverage, longest_gap_days=longest_gap_days))
 
 
 def list_for_user(work: UnitOfWork, user_id: UserId, page: PageRequest) -> ListPage[AccountBalance]:
-    """Return the user's accounts with their newest snapshots, by name, then id."""
+    """Return the user's accounts with their newest snapshots, by name, then id.
+
+    Their coverage leaves the longest gaps out, which only all snapshots tell.
+    """
     found = work.accounts.of_user(user_id, page)
-    newest = work.balance_snapshots.latest_of([account.id for account in found.items])
-    items = [AccountBalance(account, newest.get(account.id)) for account in found.items]
-    return ListPage(items, found.total, found.last)
+    return ListPage(_with_balances(work, found.items), found.total, found.last)
+
+
+def _with_balances(work: UnitOfWork, found: Sequence[Account]) -> list[AccountBalance]:
+    account_ids = [account.id for account in found]
+    newest = work.balance_snapshots.latest_of(account_ids)
+    observations = work.balance_snapshots.recent_observations(account_ids)
+    balances = []
+    for account in found:
+        own = observations.get(account.id)
+        is_shown = not account.is_hidden and account.closed_at is None
+        is_stale = own is not None and is_shown and own.is_stale(work.now)
+        coverage = None if own is None else own.coverage()
+        balances.append(AccountBalance(account, newest.get(account.id), coverage, is_stale))
+    return balances
 
 
 def change(work: UnitOfWork, account: Account, changes: AccountChanges) -> Account:

@@ -3,8 +3,10 @@
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -39,13 +41,16 @@ from dashtam.database.tables import (
     account_heads,
     accounts,
     balance_snapshots,
+    connections,
     retractions,
     syncs,
     unfinished_imports,
 )
 from dashtam.domain.account import Account, AccountId
+from dashtam.domain.connection import ProviderKind
 from dashtam.domain.history.account_event import EventKind
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot, SnapshotId
+from dashtam.domain.history.coverage import RECENT_INTERVALS, RecentObservations
 from dashtam.domain.history.hash_chain import Link, Record
 from dashtam.domain.money import Currency, Money
 from dashtam.domain.period import ALL_TIME, MIN_INSTANT, Period, Precision
@@ -389,6 +394,55 @@ class BalanceSnapshots(Repository):
             for account in self._as_known([account_from_row(row) for row in rows])
             if (row := of_account[account.id])
         ]
+
+    def recent_observations(
+        self, account_ids: Collection[AccountId]
+    ) -> Mapping[AccountId, RecentObservations]:
+        """Return the newest observations of each account that has any."""
+        first = self._captured_at(accounts.c.id, _OLDEST_FIRST)
+        recent = self._captured_at(accounts.c.id, _NEWEST_FIRST, offset=RECENT_INTERVALS)
+        # PostgreSQL would otherwise look both instants up for each snapshot.
+        bounds = (
+            select(accounts.c.id, connections.c.kind, first.label("first_at"))
+            .add_columns(func.coalesce(recent, first).label("recent_at"))
+            .join_from(accounts, connections, connections.c.id == accounts.c.connection_id)
+            .where(accounts.c.id.in_(account_ids))
+            .cte()
+            .prefix_with("MATERIALIZED", dialect="postgresql")
+        )
+        statement = (
+            select(_s.account_id, _s.captured_at, bounds.c.kind, bounds.c.first_at)
+            .join_from(bounds, balance_snapshots, _s.account_id == bounds.c.id)
+            .where(_s.captured_at >= bounds.c.recent_at, self._counts)
+            .order_by(_s.account_id, *_OLDEST_FIRST)
+        )
+        found: dict[AccountId, RecentObservations] = {}
+        rows = self._connection.execute(statement)
+        for account_id, group in groupby(rows, key=attrgetter("account_id")):
+            own = list(group)
+            instants = [row.captured_at for row in own]
+            is_manual = own[0].kind == ProviderKind.MANUAL
+            found[account_id] = RecentObservations(own[0].first_at, instants, is_manual)
+        return found
+
+    def longest_gap(self, account_id: AccountId) -> timedelta | None:
+        """Return the longest time between two snapshots of the account, None without two.
+
+        This reads all of the account's snapshots.
+        """
+        before = func.lag(_s.captured_at, type_=Instant).over(order_by=_OLDEST_FIRST)
+        instants = (
+            select(_s.captured_at, before.label("before"))
+            .where(_s.account_id == account_id, self._counts)
+            .subquery()
+        )
+        row = self._connection.execute(
+            select(instants.c.before, instants.c.captured_at)
+            .where(instants.c.before.is_not(None))
+            .order_by((instants.c.captured_at - instants.c.before).desc(), instants.c.captured_at)
+            .limit(1)
+        ).one_or_none()
+        return None if row is None else row.captured_at - row.before
 
     def balances(
         self, account: Account, since: datetime, until: datetime | None

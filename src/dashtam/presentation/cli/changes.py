@@ -25,6 +25,11 @@ def percent_text(percent: float | None) -> str:
     return "" if percent is None else f"{percent:+.2f}"
 
 
+def no_percent_text(reason: PercentReason | None) -> str:
+    """Return why a change has no percent, nothing where it has one."""
+    return "" if reason is None else f"no percent: {_REASONS[reason]}"
+
+
 def account_change_text(series: AccountSeries) -> str:
     """Return the balances at both ends of the range, and the change between them."""
     change = series.change
@@ -34,7 +39,7 @@ def account_change_text(series: AccountSeries) -> str:
     if change.percent_reason is None:
         parts.append(f" ({percent_text(change.percent)}%)")
     else:
-        parts.append(f" (no percent: {_REASONS[change.percent_reason]})")
+        parts.append(f" ({no_percent_text(change.percent_reason)})")
     for event in series.coverage_events:
         words = " since" if event.kind is CoverageKind.BEGINS else ", closed on"
         parts.append(f"{words} {event.at.date().isoformat()}")

@@ -23,9 +23,14 @@ from dashtam.domain.typed_amount import parse_typed_amount
 from dashtam.presentation.cli.context import CommandContext, Group, notify, with_context
 from dashtam.presentation.cli.parameters import AMOUNT, CURRENCY, MOMENT, NAME, instant_param
 from dashtam.presentation.cli.resolve import list_all, resolve_account, resolve_user
-from dashtam.presentation.cli.tables import answer, answer_table, captured_text
+from dashtam.presentation.cli.tables import answer, answer_table, captured_text, count_text, table
 from dashtam.presentation.http.instants import NOON, until_now
-from dashtam.presentation.routers.api.v1.accounts import AccountList, AccountShape, account_shape
+from dashtam.presentation.routers.api.v1.accounts import (
+    AccountList,
+    AccountShape,
+    account_shape,
+    listed_account_shape,
+)
 from dashtam.presentation.schemas.snapshots import snapshot_shape
 
 _TYPE: Final = click.Choice([str(known) for known in AccountType])
@@ -49,7 +54,7 @@ def list_accounts(context: CommandContext) -> None:
     """
     with context.database.read() as work:
         found = list_all(work, resolve_user(context, work), owned.list_for_user)
-    shapes = [account_shape(one) for one in found]
+    shapes = [listed_account_shape(one) for one in found]
     rows = [
         (
             one.name,
@@ -65,6 +70,19 @@ def list_accounts(context: CommandContext) -> None:
     headings = ("NAME", "TYPE", "BALANCE", "", "AS OF", "STATE", "ID")
     shape = AccountList(accounts=shapes, total_count=len(shapes), next_cursor=None)
     answer_table(context, shape, headings, rows, numbers="BALANCE")
+
+
+@accounts.command()
+@click.argument("account")
+@with_context
+def show(context: CommandContext, account: str) -> None:
+    """Show an account: its balance, its time, its coverage.
+
+    ACCOUNT is an id or the beginning of a name.
+    """
+    with context.database.read() as work:
+        shape = account_shape(owned.load_balance(work, resolve_account(context, work, account)))
+    answer(context, shape, lambda: _account_text(shape))
 
 
 @accounts.command(context_settings=_TAKES_AMOUNTS)
@@ -162,6 +180,30 @@ def change(context: CommandContext, /, account: str, *, reopen: bool, **options:
     answer(context, shape, lambda: f"{shape.name}: {shape.account_type}, {_state(shape)}")
 
 
+def _account_text(account: AccountShape) -> str:
+    balance = "no balance yet"
+    if account.balance is not None:
+        balance = f"{account.balance} {account.currency}"
+    rows = [
+        ("Balance", balance),
+        ("State", _state(account)),
+        ("Observed at", account.observed_at),
+        ("As of, by its provider", account.as_of),
+    ]
+    if coverage := account.coverage:
+        gap = coverage.longest_gap_days
+        rows += [
+            ("Covered since", coverage.since),
+            ("Usual interval", _days_text(coverage.usual_interval_days)),
+            ("Longest gap", _days_text(gap if isinstance(gap, int) else None)),
+        ]
+    return table((account.name, account.institution), rows)
+
+
+def _days_text(days: int | None) -> str | None:
+    return None if days is None else count_text(days, "day")
+
+
 def _parse_balance(
     context: CommandContext, text: str, currency: Currency, at: Moment | None
 ) -> Decimal:
@@ -183,4 +225,6 @@ def _reading(work: UnitOfWork, at: Moment | None, balance: Decimal, **parts: Any
 
 
 def _state(account: AccountShape) -> str:
-    return "closed" if account.closed_at else "hidden" if account.is_hidden else "open"
+    if account.closed_at:
+        return "closed"
+    return "hidden" if account.is_hidden else "stale" if account.is_stale else "open"

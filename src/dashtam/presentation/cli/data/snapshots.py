@@ -12,17 +12,29 @@ from dashtam.application.history.known_at import as_known_at
 from dashtam.application.history.total_history import Range
 from dashtam.application.people import users
 from dashtam.database.unit_of_work import UnitOfWork
-from dashtam.domain.account import Account
+from dashtam.domain.account import Account, AccountId
 from dashtam.domain.history.balance_history import BalanceHistory
+from dashtam.domain.history.range_change import RangeChange
+from dashtam.domain.money import Currency, amount_text
 from dashtam.domain.period import MAX_INSTANT, MIN_INSTANT, Calendar, Interval, Period
 from dashtam.domain.sync import SnapshotSource
-from dashtam.presentation.cli.changes import account_change_text, percent_text, signed
+from dashtam.domain.user import User
+from dashtam.presentation.cli.changes import (
+    account_change_text,
+    no_percent_text,
+    percent_text,
+    signed,
+)
 from dashtam.presentation.cli.context import Command, CommandContext, with_context
 from dashtam.presentation.cli.origin import origin_text
 from dashtam.presentation.cli.parameters import KNOWN_AT, SOURCE, instant_param
 from dashtam.presentation.cli.resolve import list_all, resolve_account, resolve_user
 from dashtam.presentation.cli.tables import answer, answer_table, captured_text, count_text, table
 from dashtam.presentation.http.instants import END_OF_DAY, START_OF_DAY
+from dashtam.presentation.routers.api.v1.total_history import (
+    account_series_shape,
+    total_series_shape,
+)
 from dashtam.presentation.schemas.snapshots import (
     Snapshot,
     SnapshotHistory,
@@ -37,12 +49,29 @@ _SOURCE_HELP: Final = "Only snapshots captured in this way."
 @click.command(cls=Command)
 @click.option("--hidden", is_flag=True, help="Hidden accounts too.")
 @click.option("--closed", is_flag=True, help="Closed accounts too.")
+@click.option(
+    "--from",
+    "start",
+    type=instant_param(START_OF_DAY),
+    help="The changes since then, apart from accounts that were added or closed.",
+)
 @KNOWN_AT
 @with_context
 def balances(
-    context: CommandContext, *, hidden: bool, closed: bool, known_at: datetime | None
+    context: CommandContext,
+    *,
+    hidden: bool,
+    closed: bool,
+    start: datetime | None,
+    known_at: datetime | None,
 ) -> None:
     """Show the latest balance of each account, and the totals by currency."""
+    if start is not None:
+        if hidden or closed:
+            detail = "--from shows the accounts that count: leave --hidden and --closed out."
+            raise click.UsageError(detail)
+        _answer_changes(context, start, known_at)
+        return
     include = {name for name, wanted in (("hidden", hidden), ("closed", closed)) if wanted}
     with context.database.read() as work:
         user = resolve_user(context, work)
@@ -59,6 +88,45 @@ def balances(
     rows += [("Total", total, code, "", "", "") for code, total in totals]
     headings = ("ACCOUNT", "BALANCE", "", "CHANGE", "%", "AS OF")
     answer_table(context, latest, headings, rows, numbers=_NUMBERS)
+
+
+def _answer_changes(context: CommandContext, start: datetime, known_at: datetime | None) -> None:
+    """Write the change of each account since an instant, and of the totals by currency."""
+    with context.database.read() as work:
+        user = resolve_user(context, work)
+        past = as_known_at(work, known_at)
+        requested = _range_of(user, Period(start, MAX_INSTANT))
+        own = total_history.load_accounts(past, user.id, requested)
+        totals = total_history.load_totals(past, user.id, requested)
+        owned = list_all(past, user, accounts.list_for_user)
+    names = {one.account.id: one.account.name for one in owned}
+    rows = [_range_cells(names[one.account_id], one.currency, one.change) for one in own]
+    for total in totals:
+        change, code = total.change, total.currency.code
+        rows.append(_range_cells("Total", total.currency, change))
+        if change.added_accounts:
+            count = count_text(change.added_accounts, "account")
+            rows.append(("Added", "", code, signed(str(change.added)), "", count))
+        if change.closed_accounts:
+            count = count_text(change.closed_accounts, "account")
+            rows.append(("Closed", "", code, signed(str(change.closed)), "", count))
+    shapes = [account_series_shape(one) for one in own]
+    total_shapes = [total_series_shape(one) for one in totals]
+    headings = ("ACCOUNT", "BALANCE", "", "CHANGE", "%", "NOTE")
+    answer_table(
+        context, {"accounts": shapes, "series": total_shapes}, headings, rows, numbers=_NUMBERS
+    )
+
+
+def _range_cells(name: str, currency: Currency, change: RangeChange) -> tuple[str, ...]:
+    balance = amount_text(change.closing) or "-"
+    percent, note = percent_text(change.percent), no_percent_text(change.percent_reason)
+    return name, balance, currency.code, signed(str(change.change)), percent, note
+
+
+def _range_of(user: User, period: Period, account_id: AccountId | None = None) -> Range:
+    # The change is the same by every interval, and months are the fewest points.
+    return Range(period, Calendar(Interval.MONTH, user.zone), account_id=account_id)
 
 
 @click.command(cls=Command)
@@ -135,9 +203,7 @@ def _origins(work: UnitOfWork, account: Account, found: BalanceHistory) -> Seque
 
 def _change_text(work: UnitOfWork, account: Account, period: Period) -> str | None:
     """Return the change over the period, None where no balance stood in it."""
-    # The change is the same by every interval, and months are the fewest points.
-    calendar = Calendar(Interval.MONTH, users.load(work, account.user_id).zone)
-    requested = Range(period, calendar, account_id=account.id)
+    requested = _range_of(users.load(work, account.user_id), period, account.id)
     found = total_history.load_accounts(work, account.user_id, requested)
     return account_change_text(found[0]) if found else None
 

@@ -45,6 +45,20 @@ Sign = Annotated[
 ]
 
 
+class CoverageShape(Shape):
+    """Since when and until when an account was observed, and how often.
+
+    `usual_interval_days` is the median of its last ten intervals, null without any.
+    `longest_gap_days`, between two snapshots, is in the answers of one account alone: it takes a
+    look at all of them.
+    """
+
+    since: Instant
+    until: Instant
+    usual_interval_days: int | None
+    longest_gap_days: int | UnsetType | None = UNSET
+
+
 class AccountShape(Shape):
     """An account with its newest balance (null before the first snapshot)."""
 
@@ -63,6 +77,22 @@ class AccountShape(Shape):
     last_synced_at: Instant | None
     created_at: Instant
     updated_at: Instant
+    observed_at: Annotated[
+        Instant | None, Meta(description="When the newest snapshot was captured.")
+    ]
+    as_of: Annotated[
+        Instant | None,
+        Meta(description="The provider's own instant of the newest snapshot, null without one."),
+    ]
+    is_stale: Annotated[
+        bool,
+        Meta(
+            description="Whether the newest snapshot is older than three times the median of the"
+            " last ten intervals, and three days; than 90 days where the owner types the balances"
+            " or there is no interval yet. Never of a hidden or closed account."
+        ),
+    ]
+    coverage: CoverageShape | None
 
     example: ClassVar = {
         "id": examples.ACCOUNT_ID,
@@ -80,6 +110,15 @@ class AccountShape(Shape):
         "last_synced_at": examples.CAPTURED_AT,
         "created_at": examples.CREATED_AT,
         "updated_at": examples.CAPTURED_AT,
+        "observed_at": examples.CAPTURED_AT,
+        "as_of": None,
+        "is_stale": False,
+        "coverage": {
+            "since": "2025-01-15T10:00:00Z",
+            "until": examples.CAPTURED_AT,
+            "usual_interval_days": 30,
+            "longest_gap_days": 62,
+        },
     }
 
 
@@ -131,7 +170,7 @@ def list_accounts(context: RequestContext) -> Response[AccountList]:
     The user's accounts, by name, hidden and closed ones too, each with its newest balance.
     """
     found = accounts.list_for_user(context.work, context.user_id, context.page())
-    return Response.of_page(AccountList, found, account_shape)
+    return Response.of_page(AccountList, found, listed_account_shape)
 
 
 def get_account(context: RequestContext) -> Response[AccountShape]:
@@ -185,14 +224,27 @@ def type_balance(context: RequestContext) -> Response[Snapshot]:
 
 
 def account_shape(balance: AccountBalance) -> AccountShape:
-    """Return an account as it is sent."""
-    account, newest = balance.account, balance.newest
+    """Return an account as it is sent alone."""
+    shape = listed_account_shape(balance)
+    if shape.coverage is not None and balance.coverage is not None:
+        shape.coverage.longest_gap_days = balance.coverage.longest_gap_days
+    return shape
+
+
+def listed_account_shape(balance: AccountBalance) -> AccountShape:
+    """Return an account as it is sent in a list."""
+    account, newest, coverage = balance.account, balance.newest, balance.coverage
     return AccountShape.of(
         account,
         account_number_masked=account.number_masked,
         currency=account.currency.code,
         balance=amount_text(newest.balance if newest else None),
         available_balance=amount_text(newest.available_balance if newest else None),
+        observed_at=newest.captured_at if newest else None,
+        as_of=newest.as_of if newest else None,
+        is_stale=balance.is_stale,
+        coverage=coverage
+        and CoverageShape(coverage.since, coverage.until, coverage.usual_interval_days),
     )
 
 

@@ -17,7 +17,7 @@ from dashtam.domain.history.account_event import AccountEvent, EventKind
 from dashtam.domain.user import UserId
 from dashtam.presentation.http.parameters import KNOWN_AT
 from dashtam.presentation.http.request_context import RequestContext, Response
-from dashtam.presentation.routers.api.v1.accounts import AccountShape, account_shape
+from dashtam.presentation.routers.api.v1.accounts import AccountShape, listed_account_shape
 from dashtam.presentation.routers.api.v1.connections import ConnectionShape
 from dashtam.presentation.routers.api.v1.holdings import HoldingShape, holding_shape
 from dashtam.presentation.routers.api.v1.syncs import SyncShape
@@ -132,7 +132,7 @@ def export_pieces(
     yield b'{"format":"dashtam_export","version":1,"exported_at":' + _encode(everything.at)
     yield b',\n"user":' + _encode(UserShape.of(everything.user))
     yield from _list("connections", everything.connections, ConnectionShape.of)
-    yield from _list("accounts", everything.accounts, account_shape)
+    yield from _list("accounts", everything.accounts, listed_account_shape)
     if everything.holdings is not None:
         yield from _list("holdings", everything.holdings, holding_shape)
     yield from _list("syncs", everything.syncs, SyncShape.of)
