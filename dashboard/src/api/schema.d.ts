@@ -1145,10 +1145,11 @@ export interface components {
          * EventKind
          * @description The kind of an event.
          *
-         *         Of a retraction and a correction the event is about one snapshot, which counts no more.
+         *         All but the settings are about one snapshot. It counts no more after a retraction or a
+         *         correction, nor while it is held, nor after its rejection; it counts after its release.
          * @enum {unknown}
          */
-        EventKind: "correction" | "retraction" | "settings";
+        EventKind: "correction" | "hold" | "rejection" | "release" | "retraction" | "settings";
         /**
          * Evidence
          * @description The origin of a balance, and how exactly its time is known.

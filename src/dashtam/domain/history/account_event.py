@@ -17,12 +17,16 @@ from dashtam.domain.sync import SyncId
 class EventKind(StrEnum):
     """The kind of an event.
 
-    Of a retraction and a correction the event is about one snapshot, which counts no more.
+    All but the settings are about one snapshot. It counts no more after a retraction or a
+    correction, nor while it is held, nor after its rejection; it counts after its release.
     """
 
     SETTINGS = "settings"
     RETRACTION = "retraction"
     CORRECTION = "correction"
+    HOLD = "hold"
+    RELEASE = "release"
+    REJECTION = "rejection"
 
 
 @dataclass(frozen=True, slots=True)
