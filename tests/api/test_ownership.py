@@ -40,6 +40,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /sessions": {"json": {"email": "x@example.com", "password": "not one that counts"}},
     "POST /tokens": {"json": {"refresh_token": "x"}},
     "POST /access-tokens": {"json": {"name": "script"}},
+    "POST /holds/{id}/decision": {"json": {"decision": "release"}},
 }  # fmt: skip
 RANGE = {"start_date": "2020-01-01", "end_date": "2030-01-01"}
 QUERIES = {"GET /accounts/{id}/balance-history": RANGE, "GET /balance-history": RANGE}
@@ -199,7 +200,7 @@ def test_a_read_only_token_reads_and_is_403_wherever_a_session_is_needed(
     before = everything(person)
     for route in ROUTES:
         with subtests.test(route=name_of(route)):
-            number = ada_has.ids.get(kind_of(route), "")
+            number = ada_has.ids.get(kind_of(route), str(uuid4()))
             if route.auth is Auth.SESSION:
                 assert_problem(call(person, route, number, token), 403, "forbidden")
             elif route.auth is Auth.READER:

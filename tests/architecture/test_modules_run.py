@@ -14,7 +14,7 @@ MOST = {
     "history from the cache": 16,
     "kept answer": 8,
     "import": 46,
-    "scheduled sync": 30,
+    "scheduled sync": 32,
 }
 
 

@@ -9,7 +9,8 @@ from recorded_answers.caller import API
 from recorded_answers.recording import DOCUMENT
 
 _RESOURCES = {"me": "users", "current": "sessions", "formats": "imports", "events": "syncs",
-              "sync": "balance-snapshots", "correction": "balance-snapshots"}  # fmt: skip
+              "sync": "balance-snapshots", "correction": "balance-snapshots",
+              "decision": "holds"}  # fmt: skip
 
 
 @dataclass(frozen=True)

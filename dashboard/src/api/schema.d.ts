@@ -213,8 +213,9 @@ export interface paths {
         head?: never;
         /**
          * Change an account
-         * @description Rename it, set its type or the sign of its balances, hide it or close it. Changing the sign
-         *     turns the account's whole history on the next read, and rewrites nothing.
+         * @description Rename it, set its type or the sign of its balances, hide it or close it, or have its live
+         *     balances count however unlikely they are (`holds_unlikely: false`). Changing the sign turns the
+         *     account's whole history on the next read, and rewrites nothing.
          */
         patch: operations["change_account"];
         trace?: never;
@@ -253,6 +254,48 @@ export interface paths {
         get: operations["list_holdings"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/holds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List held balances
+         * @description Live balances that are likely wrong: they are recorded, and no other answer shows them. A sync
+         *     at least six hours later that says the same within 5 % releases one.
+         */
+        get: operations["list_holds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/holds/{id}/decision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide on a held balance
+         * @description Released, it counts at the instant of its capture; rejected, it never counts. The same decision
+         *     twice is the same as once.
+         */
+        post: operations["decide_hold"];
         delete?: never;
         options?: never;
         head?: never;
@@ -856,6 +899,8 @@ export interface components {
              */
             balance_sign: -1 | 1;
             is_hidden: boolean;
+            /** @description Whether live balances that are likely wrong are held: see `/holds`. */
+            holds_unlikely: boolean;
             closed_at: string | null;
             last_synced_at: string | null;
             /** Format: date-time */
@@ -912,6 +957,7 @@ export interface components {
              */
             balance_sign?: -1 | 1;
             is_hidden?: boolean;
+            holds_unlikely?: boolean;
             closed_at?: string | null;
         };
         /**
@@ -1203,6 +1249,65 @@ export interface components {
             formats: components["schemas"]["Format"][];
             total_count: number;
         };
+        /**
+         * Hold
+         * @description A live balance that is likely wrong; it counts once it is released.
+         *
+         *         `id` is that of the snapshot, and `detail` the rule in a sentence. `previous_balance` is the
+         *         newest balance that counted then. `decision` is null while the balance is held.
+         */
+        Hold: {
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            account_id: string;
+            rule: components["schemas"]["HoldRule"];
+            detail: string;
+            /**
+             * @description An exact amount in plain digits, at least the currency's own fraction digits.
+             * @example 25000.00
+             */
+            balance: string;
+            previous_balance: string | null;
+            /**
+             * @description ISO 4217 currency code.
+             * @example USD
+             */
+            currency: string;
+            /** Format: date-time */
+            captured_at: string;
+            /** Format: date-time */
+            held_at: string;
+            decision: components["schemas"]["HoldDecision"] | null;
+            decided_at: string | null;
+        };
+        /**
+         * HoldDecision
+         * @description The end of a hold: the balance counts, or it never does.
+         * @enum {unknown}
+         */
+        HoldDecision: "reject" | "release";
+        /**
+         * HoldList
+         * @description The balances that are held, the newest first.
+         */
+        HoldList: {
+            holds: components["schemas"]["Hold"][];
+            total_count: number;
+        };
+        /**
+         * HoldOrder
+         * @description The owner's decision: `release` lets the balance count, `reject` never.
+         */
+        HoldOrder: {
+            decision: components["schemas"]["HoldDecision"];
+        };
+        /**
+         * HoldRule
+         * @description Why a balance is held.
+         * @enum {unknown}
+         */
+        HoldRule: "currency_change" | "factor" | "positions_disagree" | "sign_flip" | "sudden_zero";
         /**
          * Holding
          * @description One current position; numbers are exact decimals in plain digits.
@@ -2723,6 +2828,7 @@ export interface operations {
                      *           "available_balance": "24500.00",
                      *           "balance_sign": 1,
                      *           "is_hidden": false,
+                     *           "holds_unlikely": true,
                      *           "closed_at": null,
                      *           "last_synced_at": "2025-12-26T10:00:00Z",
                      *           "created_at": "2025-01-15T10:00:00Z",
@@ -2806,6 +2912,7 @@ export interface operations {
                      *       "available_balance": "24500.00",
                      *       "balance_sign": 1,
                      *       "is_hidden": false,
+                     *       "holds_unlikely": true,
                      *       "closed_at": null,
                      *       "last_synced_at": "2025-12-26T10:00:00Z",
                      *       "created_at": "2025-01-15T10:00:00Z",
@@ -2875,6 +2982,7 @@ export interface operations {
                      *       "available_balance": "24500.00",
                      *       "balance_sign": 1,
                      *       "is_hidden": false,
+                     *       "holds_unlikely": true,
                      *       "closed_at": null,
                      *       "last_synced_at": "2025-12-26T10:00:00Z",
                      *       "created_at": "2025-01-15T10:00:00Z",
@@ -2952,6 +3060,7 @@ export interface operations {
                      *       "available_balance": "24500.00",
                      *       "balance_sign": 1,
                      *       "is_hidden": false,
+                     *       "holds_unlikely": true,
                      *       "closed_at": null,
                      *       "last_synced_at": "2025-12-26T10:00:00Z",
                      *       "created_at": "2025-01-15T10:00:00Z",
@@ -3110,6 +3219,109 @@ export interface operations {
             400: components["responses"]["ValidationFailed"];
             401: components["responses"]["Unauthorized"];
             406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_holds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example {} */
+                    "application/json": components["schemas"]["HoldList"];
+                };
+            };
+            400: components["responses"]["ValidationFailed"];
+            401: components["responses"]["Unauthorized"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    decide_hold: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A repeat with the same key within 24 hours gets the first answer, and nothing is done again.
+                 * @example 8f14e45f-ceea-467a-9575-1d1f1f1a3c11
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /**
+                 * @description Hold unique identifier: that of the held snapshot.
+                 * @example 123e4567-e89b-12d3-a456-426614174000
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "decision": "release"
+                 *     }
+                 */
+                "application/json": components["schemas"]["HoldOrder"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "550e8400-e29b-41d4-a716-446655440009",
+                     *       "account_id": "123e4567-e89b-12d3-a456-426614174000",
+                     *       "rule": "sudden_zero",
+                     *       "detail": "The balance is suddenly 0.",
+                     *       "balance": "0.00",
+                     *       "previous_balance": "25000.00",
+                     *       "currency": "USD",
+                     *       "captured_at": "2025-12-26T10:00:00Z",
+                     *       "held_at": "2025-12-26T10:00:00Z",
+                     *       "decision": null,
+                     *       "decided_at": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Hold"];
+                };
+            };
+            400: components["responses"]["ValidationFailed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];
@@ -4326,6 +4538,7 @@ export interface operations {
                      *           "available_balance": "24500.00",
                      *           "balance_sign": 1,
                      *           "is_hidden": false,
+                     *           "holds_unlikely": true,
                      *           "closed_at": null,
                      *           "last_synced_at": "2025-12-26T10:00:00Z",
                      *           "created_at": "2025-01-15T10:00:00Z",

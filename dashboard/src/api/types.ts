@@ -7,6 +7,7 @@ export type Account = Schemas["Account"];
 export type Connection = Schemas["Connection"];
 export type CoverageEvent = Schemas["CoverageEvent"];
 export type Holding = Schemas["Holding"];
+export type Hold = Schemas["Hold"];
 export type Import = Schemas["Import"];
 export type RangeChange = Schemas["RangeChange"];
 export type Session = Schemas["Session"];

@@ -13,6 +13,7 @@ import { Amount, SnapshotChange } from "../components/amount";
 import { Badge } from "../components/badge";
 import { ErrorNotice } from "../components/error-notice";
 import { Options } from "../components/form";
+import { Holds } from "../components/holds";
 import { Icon } from "../components/icon";
 import { PageHeading } from "../components/page-heading";
 import { ResourceStatus, Skeleton } from "../components/resource-status";
@@ -111,6 +112,7 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
         connection={connection}
         onAddBalance={isSyncedByProvider(connection) ? undefined : () => setIsAddingBalance(true)}
       />
+      <Holds names={new Map([[id, name]])} />
       <ErrorNotice error={history.error} retry={history.reload} />
       <BalanceHistory
         name={name}

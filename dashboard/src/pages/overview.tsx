@@ -13,6 +13,7 @@ import { Sparkline } from "../chart/sparkline";
 import { Amount, RangeChangeLabel } from "../components/amount";
 import { Badge } from "../components/badge";
 import { ErrorNotice } from "../components/error-notice";
+import { Holds } from "../components/holds";
 import { PageHeading } from "../components/page-heading";
 import { Skeleton } from "../components/resource-status";
 import { TimeZoneProposal } from "../components/time-zone";
@@ -60,10 +61,11 @@ function Overview(): JSX.Element {
   const seriesIn = (series: readonly TotalSeries[] | undefined): TotalSeries | undefined =>
     series?.find((one) => one.currency === chosenCurrency);
   const chosen = seriesIn(history.data);
-  const events = useMemo(() => {
-    const names = new Map(accounts.data?.map(({ id, name }) => [id, name]));
-    return chosen?.events.map((event) => ({ ...event, name: names.get(event.account_id) ?? "" })) ?? NO_EVENTS;
-  }, [chosen, accounts.data]);
+  const names = useMemo(() => new Map(accounts.data?.map(({ id, name }) => [id, name])), [accounts.data]);
+  const events = useMemo(
+    () => chosen?.events.map((event) => ({ ...event, name: names.get(event.account_id) ?? "" })) ?? NO_EVENTS,
+    [chosen, names],
+  );
   const earlierPoints = useMemo(
     () => (isComparing ? shiftPoints(seriesIn(earlier.data)?.points ?? NO_POINTS, 1) : undefined),
     [isComparing, earlier.data, chosenCurrency],
@@ -82,6 +84,7 @@ function Overview(): JSX.Element {
       ) : (
         <Skeleton lines={2} label="Loading the totals" />
       )}
+      <Holds names={names} />
       <ErrorNotice error={latest.error} retry={latest.reload} />
       <ErrorNotice error={history.error} retry={history.reload} />
       {chosenCurrency && (

@@ -122,6 +122,7 @@ accounts = Table(
     Column("currency", Text, nullable=False),
     Column("balance_sign", SmallInteger, nullable=False),
     Column("is_hidden", Boolean, nullable=False),
+    Column("holds_unlikely", Boolean, nullable=False),
     Column("closed_at", Instant),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
@@ -151,6 +152,7 @@ account_heads = Table(
     Column("latest", LargeBinary),
     Column("is_distrusted", Boolean, nullable=False),
     Column("cache_rebuilds", BigInteger, nullable=False),
+    Column("has_holds", Boolean, nullable=False),
     Index(None, "account_id"),
     sqlite_with_rowid=False,
 )

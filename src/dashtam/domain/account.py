@@ -98,7 +98,8 @@ class Account:
     """One account of one user, found again by (connection, external id, currency).
 
     ``balance_sign`` is -1 where its source reports debts as positive numbers; it applies to
-    ``balance`` alone, on every reading. ``last_synced_at`` is None before the first snapshot.
+    ``balance`` alone, on every reading. ``holds_unlikely`` tells whether live balances that are
+    likely wrong are held. ``last_synced_at`` is None before the first snapshot.
     """
 
     id: AccountId
@@ -114,6 +115,7 @@ class Account:
     created_at: datetime
     updated_at: datetime
     is_hidden: bool = False
+    holds_unlikely: bool = True
     closed_at: datetime | None = None
     last_synced_at: datetime | None = None
 

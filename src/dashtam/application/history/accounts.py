@@ -36,6 +36,7 @@ class AccountChanges(TypedDict, total=False):
     account_type: AccountType
     balance_sign: BalanceSign
     is_hidden: bool
+    holds_unlikely: bool
     closed_at: datetime | None
 
 

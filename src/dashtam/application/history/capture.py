@@ -1,8 +1,10 @@
 """The only writer of snapshots and of account events."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
 from itertools import chain
 from operator import attrgetter
 from typing import Final
@@ -16,9 +18,18 @@ from dashtam.domain.errors import DashtamError
 from dashtam.domain.history.account_event import EventKind, EventLink, NewEvent, link_events
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot, Basis, SnapshotId
 from dashtam.domain.history.hash_chain import Chain, Link, Record, link_records
+from dashtam.domain.history.hold import (
+    CONFIRMED_AFTER,
+    Hold,
+    HoldDecision,
+    HoldRule,
+    LiveBalance,
+    find_rule,
+    is_close,
+)
 from dashtam.domain.money import EXACT
 from dashtam.domain.period import MIN_INSTANT
-from dashtam.domain.statement import Position, Reading
+from dashtam.domain.statement import Position, Reading, sum_market_values
 from dashtam.domain.sync import SnapshotSource, SyncId
 
 _AHEAD_AT_MOST: Final = timedelta(minutes=5)
@@ -37,6 +48,8 @@ class AccountReadings:
 
     ``history`` are those of a file or a backfill: there is at most one snapshot for each instant.
     ``current`` is a provider's present reading. ``positions`` are None where none are reported.
+    ``is_warned`` tells whether the provider warns of the account, ``is_in_new_currency`` whether it
+    reported the account in another currency before.
     """
 
     account: Account
@@ -44,15 +57,21 @@ class AccountReadings:
     history: Sequence[Reading] = ()
     current: Reading | None = None
     positions: Sequence[Position] | None = None
+    is_warned: bool = False
+    is_in_new_currency: bool = False
 
 
 @dataclass(slots=True)
 class CaptureResult:
-    """Readings by their result: recorded, known already, or in conflict with this very run."""
+    """Readings by their result: recorded, known already, or in conflict with this very run.
+
+    ``held_by`` is the rule by which the present reading, recorded too, does not count yet.
+    """
 
     recorded: int = 0
     skipped: int = 0
     conflicts: list[Reading] = field(default_factory=list)
+    held_by: HoldRule | None = None
 
 
 def record_events(work: UnitOfWork, new: Mapping[Account, Sequence[NewEvent]]) -> None:
@@ -77,15 +96,47 @@ def record_settings(work: UnitOfWork, of: Collection[Account]) -> None:
 
 def retract(work: UnitOfWork, account: Account, snapshot: Record, reason: str | None) -> None:
     """Let a snapshot of the account count no more."""
-    content = _content_of(snapshot) | {"reason": reason}
+    content = _content_of(snapshot.id, snapshot.reading.captured_at) | {"reason": reason}
     event = NewEvent(EventKind.RETRACTION, content, sequence=snapshot.sequence, counts=False)
     record_events(work, {account: [event]})
     work.history_chunks.rebuild(account)
 
 
-def _content_of(snapshot: Record) -> dict[str, object]:
-    captured_at = snapshot.reading.captured_at.isoformat()
-    return {"snapshot_id": str(snapshot.id), "captured_at": captured_at}
+def release(
+    work: UnitOfWork, account: Account, holds: Sequence[Hold], sync_id: SyncId | None = None
+) -> None:
+    """Let held snapshots of the account count; ``sync_id`` is the run that says the same."""
+    _decide(work, account, holds, EventKind.RELEASE, sync_id)
+    work.history_chunks.record(account, [hold.snapshot for hold in holds])
+
+
+def reject(work: UnitOfWork, account: Account, hold: Hold) -> None:
+    """Let a held snapshot of the account never count."""
+    _decide(work, account, [hold], EventKind.REJECTION)
+
+
+def _decide(
+    work: UnitOfWork,
+    account: Account,
+    holds: Sequence[Hold],
+    kind: EventKind,
+    sync_id: SyncId | None = None,
+) -> None:
+    events = [
+        NewEvent(
+            kind,
+            _content_of(hold.snapshot.id, hold.snapshot.captured_at),
+            sync_id,
+            hold.sequence,
+            counts=kind is EventKind.RELEASE,
+        )
+        for hold in holds
+    ]
+    record_events(work, {account: events})
+
+
+def _content_of(snapshot_id: SnapshotId, captured_at: datetime) -> dict[str, object]:
+    return {"snapshot_id": str(snapshot_id), "captured_at": captured_at.isoformat()}
 
 
 def _is_known(earlier: RecordedReading, reading: Reading) -> bool:
@@ -101,6 +152,25 @@ def _hash_amounts(reading: Reading) -> int:
             None if amount is None else str(EXACT.normalize(amount)) for amount in _AMOUNTS(reading)
         )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Unlikely:
+    """The rule by which a reading is held, and the balance that counted before it."""
+
+    rule: HoldRule
+    previous: str | None
+
+
+def _signed(account: Account, balance: Decimal) -> Decimal:
+    return balance if account.balance_sign == 1 else balance.copy_negate()
+
+
+def _is_confirmed(same: Collection[Hold], at: datetime) -> bool:
+    """Tell whether readings that say the same are old enough, and none of them is rejected."""
+    is_rejected = any(hold.decision is HoldDecision.REJECT for hold in same)
+    first_at = min(hold.snapshot.captured_at for hold in same)
+    return not is_rejected and at - first_at >= CONFIRMED_AFTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +197,8 @@ class Capture:
         work.history_chunks.rebuild(account)
         typed = AccountReadings(account, SnapshotSource.MANUAL_SYNC)
         (corrected,) = self._insert([(typed, [reading])], Basis.ENTERED)
-        content = _content_of(wrong) | {"superseded_by": str(corrected.id), "reason": reason}
+        content = _content_of(wrong.id, wrong.reading.captured_at)
+        content |= {"superseded_by": str(corrected.id), "reason": reason}
         event = NewEvent(EventKind.CORRECTION, content, self.sync_id, wrong.sequence, counts=False)
         record_events(work, {account: [event]})
 
@@ -140,7 +211,8 @@ class Capture:
 
         A present reading is recorded as of the whole second of the request (``at``), and at least
         a second after the account's last live snapshot, even if the clock went back. Its positions
-        replace the stored ones, unless those are of a later instant.
+        replace the stored ones, unless those are of a later instant. One that is likely wrong is
+        held: it does not count before a later sync or its owner confirms it, nor do its positions.
 
         Raises:
             ClockBehind: a live snapshot is more than five minutes ahead of the clock.
@@ -154,14 +226,20 @@ class Capture:
                 # The provider's own instant is kept beside it, in ``as_of``.
                 live.append((readings, [replace(readings.current, captured_at=captured_at)]))
                 result.recorded += 1
-        self._insert(live, Basis.OBSERVED)
+        held = self._find_unlikely(live, heads)
+        self._insert([one for one in live if one[0].account.id not in held], Basis.OBSERVED)
+        self._hold([one for one in live if one[0].account.id in held], held)
+        for readings, result in zip(batch, results, strict=True):
+            if readings.account.id in held:
+                result.held_by = held[readings.account.id].rule
         synced = [
             readings.account
             for readings, result in zip(batch, results, strict=True)
             if result.recorded or result.skipped
         ]
         if self.drafts is None:
-            self._replace_positions(batch, heads, at)
+            counted = [readings for readings in batch if readings.account.id not in held]
+            self._replace_positions(counted, heads, at)
             self.work.account_heads.mark_synced(synced, at)
         return results
 
@@ -268,6 +346,93 @@ class Capture:
         head.last_live_at = captured_at
         return captured_at
 
+    def _find_unlikely(
+        self,
+        live: Sequence[tuple[AccountReadings, Sequence[Reading]]],
+        heads: Mapping[AccountId, AccountHead],
+    ) -> dict[AccountId, _Unlikely]:
+        """Return the accounts with a present reading to hold, each with the rule.
+
+        One that repeats a held reading of some hours ago releases it, and counts.
+        """
+        work = self.work
+        watched = [one for one, _ in live if one.account.holds_unlikely]
+        newest = work.history_chunks.newest_balances([one.account for one in watched])
+        with_holds = [one.account.id for one in watched if heads[one.account.id].has_holds]
+        holds = work.balance_snapshots.holds_of(with_holds) if with_holds else {}
+        unlikely = {}
+        for readings, [reading] in live:
+            account = readings.account
+            if not account.holds_unlikely:
+                continue
+            balance = _signed(account, reading.balance)
+            pending = self._held_since_newest(account, holds.get(account.id, ()))
+            heads[account.id].has_holds = bool(pending)
+            same = [hold for hold in pending if is_close(balance, hold.snapshot.balance.amount)]
+            if same and _is_confirmed(same, reading.captured_at):
+                release(work, account, same[::-1], self.sync_id)
+                continue
+            previous = newest.get(account.id)
+            if same:
+                rule: HoldRule | None = same[0].rule
+            else:
+                before = None if previous is None else previous.amount
+                evidence = self._evidence(readings, reading, before)
+                rule = find_rule(evidence, partial(self._balances_of, account))
+            if rule is not None:
+                unlikely[account.id] = _Unlikely(rule, None if previous is None else str(previous))
+        return unlikely
+
+    def _held_since_newest(self, account: Account, holds: Sequence[Hold]) -> list[Hold]:
+        """Return the holds that are not released, from after the newest snapshot that counts."""
+        pending = [hold for hold in holds if hold.decision is not HoldDecision.RELEASE]
+        if not pending:
+            return []
+        newest = self.work.balance_snapshots.latest_of([account.id]).get(account.id)
+        since = MIN_INSTANT if newest is None else newest.captured_at
+        return [hold for hold in pending if hold.snapshot.captured_at > since]
+
+    def _evidence(
+        self, readings: AccountReadings, reading: Reading, previous: Decimal | None
+    ) -> LiveBalance:
+        account = readings.account
+        have_vanished = False
+        if not reading.balance and readings.positions is not None and not readings.positions:
+            have_vanished = self.work.holdings.has_any(account.id)
+        return LiveBalance(
+            account_type=account.account_type,
+            balance=_signed(account, reading.balance),
+            previous=previous,
+            cash_value=reading.cash_value,
+            positions_value=sum_market_values(readings.positions, account.currency),
+            is_warned=readings.is_warned,
+            is_in_new_currency=readings.is_in_new_currency,
+            have_positions_vanished=have_vanished,
+        )
+
+    def _balances_of(self, account: Account) -> Iterator[Decimal]:
+        for _, _, balance in self.work.balance_snapshots.balances(account, MIN_INSTANT, None):
+            yield balance
+
+    def _hold(
+        self,
+        live: Sequence[tuple[AccountReadings, Sequence[Reading]]],
+        unlikely: Mapping[AccountId, _Unlikely],
+    ) -> None:
+        accounts = {readings.account.id: readings.account for readings, _ in live}
+        events = {}
+        for record in self._insert(live, Basis.OBSERVED, are_held=True):
+            content = _content_of(record.id, record.reading.captured_at)
+            found = unlikely[record.account_id]
+            content |= {"rule": found.rule, "previous": found.previous}
+            events[accounts[record.account_id]] = [
+                NewEvent(EventKind.HOLD, content, self.sync_id, record.sequence, counts=False)
+            ]
+        if events:
+            record_events(self.work, events)
+            for head in self.work.account_heads.lock(events).values():
+                head.has_holds = True
+
     def _replace_positions(
         self,
         batch: Sequence[AccountReadings],
@@ -289,9 +454,16 @@ class Capture:
             self.work.holdings.replace(replaced)
 
     def _insert(
-        self, new: Iterable[tuple[AccountReadings, Sequence[Reading]]], basis: Basis
+        self,
+        new: Iterable[tuple[AccountReadings, Sequence[Reading]]],
+        basis: Basis,
+        *,
+        are_held: bool = False,
     ) -> Sequence[Record]:
-        """Append the readings to their accounts' chains, and insert them in one statement."""
+        """Append the readings to their accounts' chains, and insert them in one statement.
+
+        Held ones are not in the history that readers get.
+        """
         work = self.work
         recorded = [(readings, of_account) for readings, of_account in new if of_account]
         heads = work.account_heads.lock([readings.account for readings, _ in recorded])
@@ -322,7 +494,7 @@ class Capture:
             head.newest_at = max(head.newest_at or MIN_INSTANT, *instants)
             links[readings.account.id] += new_links
         work.balance_snapshots.add(chain.from_iterable(links.values()))
-        for account_id, its_links in links.items():
+        for account_id, its_links in links.items() if not are_held else ():
             account = accounts[account_id]
             snapshots = [link.record.to_snapshot(account.balance_sign) for link in its_links]
             if self.drafts is None:

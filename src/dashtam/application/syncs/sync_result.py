@@ -1,6 +1,6 @@
 """The result of a live run: its accounts' balances, its connection's state and its next slot."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -24,6 +24,7 @@ from dashtam.application.syncs.claims import SyncClaim
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.connection import Connection, ConnectionState
+from dashtam.domain.history.hold import HOLD_REASONS
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import Reading, RowError, sum_market_values
 from dashtam.domain.sync import AccountOutcome, SnapshotSource, Sync, SyncFailureCode, SyncState
@@ -60,6 +61,9 @@ _NOT_REPORTED: Final = RowError(
 )
 _IN_THE_FUTURE: Final = RowError(
     None, "future", "The provider reported balances of the future; they are left out."
+)
+_UNTIL_DECIDED: Final = (
+    "It does not count until you release it, or a sync at least 6 hours later says the same."
 )
 _CONNECTED_ELSEWHERE: Final = RowError(
     None,
@@ -100,7 +104,7 @@ def write(
     if isinstance(fetched, Failure):
         return _write_failure(work, services, claim, fetched)
     live, sync = claim.live, claim.sync
-    outcomes, account_warnings = _record_reports(work, sync, live.connection, fetched.accounts)
+    outcomes, account_warnings = _record_reports(work, sync, live.connection, fetched)
     warnings = [*fetched.warnings, *account_warnings]
     details = [*warnings, *(outcome.detail for outcome in outcomes if outcome.detail)]
     sentences = list(dict.fromkeys(details))
@@ -142,14 +146,14 @@ def _find_next_slot(claim: SyncClaim, now: datetime, fraction: float) -> datetim
 
 
 def _record_reports(
-    work: UnitOfWork, sync: Sync, connection: Connection, reports: Iterable[AccountReport]
+    work: UnitOfWork, sync: Sync, connection: Connection, fetched: Report
 ) -> tuple[Sequence[AccountOutcome], Sequence[str]]:
     """Record the reports into their accounts, and note the accounts without one.
 
     Return the outcomes in the order of the reports, those without one by name, and warnings about
     accounts that Dashtam does not have.
     """
-    by_key = _merge_duplicates(reports)
+    by_key = _merge_duplicates(fetched.accounts)
     accounts = {
         (account.external_id, account.currency): account
         for account in work.accounts.of_connection(connection.id)
@@ -173,7 +177,10 @@ def _record_reports(
         reported.append((account, report))
     if new:
         create(work, new)
-    outcomes = _record(work, sync, connection, reported)
+    # The provider's own ids in a currency that is reported no more.
+    silent_ids = {external_id for external_id, _ in accounts.keys() - by_key.keys()}
+    in_new_currency = {account.id for account in new if account.external_id in silent_ids}
+    outcomes = _record(work, sync, connection, reported, fetched.warnings, in_new_currency)
     missing = [
         account
         for key, account in accounts.items()
@@ -211,6 +218,8 @@ def _record(
     sync: Sync,
     connection: Connection,
     reported: Sequence[tuple[Account, AccountReport]],
+    warnings: Sequence[str],
+    in_new_currency: Collection[AccountId],
 ) -> list[AccountOutcome]:
     """Record the reports, and return their outcomes in the same order."""
     is_own = [account.connection_id == connection.id for account, _ in reported]
@@ -218,7 +227,13 @@ def _record(
     batch, problems = [], []
     for account, report in own:
         readings, of_account = _readings_of(work, sync, account, report)
-        batch.append(readings)
+        batch.append(
+            replace(
+                readings,
+                is_warned=bool(report.problems) or _is_named(account, warnings),
+                is_in_new_currency=account.id in in_new_currency,
+            )
+        )
         problems.append(of_account)
     results = iter(Capture(work, sync.id).record(batch, sync.started_at))
     outcomes = map(_outcome, [account for account, _ in own], results, problems)
@@ -249,9 +264,18 @@ def _readings_of(
     return AccountReadings(account, sync.source, past, current, positions), problems
 
 
+def _is_named(account: Account, warnings: Iterable[str]) -> bool:
+    """Tell whether a warning of the provider names the account or its institution."""
+    names = account.name.casefold(), account.institution.casefold()
+    return any(name in warning.casefold() for warning in warnings for name in names)
+
+
 def _outcome(
     account: Account, captured: CaptureResult, problems: Sequence[RowError]
 ) -> AccountOutcome:
+    if captured.held_by is not None:
+        detail = f"{HOLD_REASONS[captured.held_by]} {_UNTIL_DECIDED}"
+        problems = [*problems, RowError(None, "held", detail)]
     has_balance = captured.recorded or captured.skipped
     state = SyncState.PARTIAL if has_balance else SyncState.FAILED
     return AccountOutcome(

@@ -27,7 +27,8 @@ class AccountHead:
     ``chunked_until`` is the end of the last chunk of the history cache, and ``latest`` the newest
     snapshot as the cache stores it: both None where the account has no snapshot that counts, or
     where the cache was dropped; ``cache_rebuilds`` counts how often that happened. The cache of
-    an account that ``is_distrusted`` is neither read nor written.
+    an account that ``is_distrusted`` is neither read nor written. ``has_holds`` is False where none
+    of the account's live snapshots since the last one that counts is held.
     """
 
     user_id: UserId
@@ -45,6 +46,7 @@ class AccountHead:
     latest: bytes | None = None
     is_distrusted: bool = False
     cache_rebuilds: int = 0
+    has_holds: bool = False
 
     @property
     def chain(self) -> Chain:

@@ -17,7 +17,10 @@ from dashtam.domain.connection import Connection, ConnectionId
 from dashtam.domain.money import Currency
 from dashtam.domain.user import UserId
 
-_CHANGEABLE = ("name", "account_type", "balance_sign", "is_hidden", "closed_at", "updated_at")
+_CHANGEABLE = (
+    *("name", "account_type", "balance_sign", "is_hidden", "holds_unlikely", "closed_at"),
+    "updated_at",
+)
 
 ACCOUNTS = select(accounts, account_heads.c.last_synced_at).join(
     account_heads,

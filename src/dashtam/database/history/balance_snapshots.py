@@ -48,10 +48,11 @@ from dashtam.database.tables import (
 )
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.connection import ProviderKind
-from dashtam.domain.history.account_event import EventKind
+from dashtam.domain.history.account_event import EventKind, parse_content
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot, SnapshotId
 from dashtam.domain.history.coverage import RECENT_INTERVALS, RecentObservations
 from dashtam.domain.history.hash_chain import Link, Record
+from dashtam.domain.history.hold import Hold, HoldDecision, HoldRule
 from dashtam.domain.money import Currency, Money
 from dashtam.domain.period import ALL_TIME, MIN_INSTANT, Period, Precision
 from dashtam.domain.statement import Reading
@@ -111,6 +112,11 @@ def _counts(known_at: datetime | None = None) -> ColumnElement[bool]:
         ),
     )
 
+
+_DECISIONS = {
+    EventKind.RELEASE: HoldDecision.RELEASE,
+    EventKind.REJECTION: HoldDecision.REJECT,
+}
 
 _COUNTS = _counts()
 _IS_SUPERSEDED = exists().where(_IS_EVENT_OF, _event.kind == EventKind.CORRECTION)
@@ -523,6 +529,54 @@ class BalanceSnapshots(Repository):
         statement = select(balance_snapshots).where(_s.account_id == account_id)
         for row in self._stream_rows(statement.order_by(_s.sequence)):
             yield Link(_record_from_row(row), row.link)
+
+    def holds(self, user_id: UserId) -> Sequence[Hold]:
+        """Return every hold of the user's accounts, the newest first.
+
+        Those of retracted and corrected snapshots are left out: nothing is to be decided there.
+        """
+        return self._holds(accounts.c.user_id == user_id)
+
+    def holds_of(self, account_ids: Collection[AccountId]) -> Mapping[AccountId, Sequence[Hold]]:
+        """Return the holds of each account, the newest first, as ``holds`` does."""
+        found: dict[AccountId, list[Hold]] = {account_id: [] for account_id in account_ids}
+        for hold in self._holds(accounts.c.id.in_(account_ids)):
+            found[hold.snapshot.account_id].append(hold)
+        return found
+
+    def _holds(self, condition: ColumnElement[bool]) -> Sequence[Hold]:
+        events = (_event.kind, _event.recorded_at, _event.content)
+        statement = (
+            _select_snapshots(
+                condition,
+                _event.sequence.is_not(None),
+                ~exists().where(retractions.c.sync_id == _s.sync_id),
+            )
+            .add_columns(_s.sequence, *events)
+            .join(account_events, _IS_EVENT_OF)
+            .order_by(_event.account_id, _event.number)
+        )
+        found: dict[tuple[AccountId, int], Hold] = {}
+        for row in self._connection.execute(statement):
+            key, kind = (row.account_id, row.sequence), EventKind(row.kind)
+            if kind is EventKind.HOLD:
+                content = parse_content(row.content)
+                found[key] = Hold(
+                    snapshot=self._build(row),
+                    sequence=row.sequence,
+                    rule=HoldRule(content["rule"]),
+                    held_at=row.recorded_at,
+                    previous=content["previous"],
+                )
+            elif kind not in _DECISIONS:
+                found.pop(key, None)
+            elif key in found:
+                found[key] = replace(
+                    found[key],
+                    decision=_DECISIONS[kind],
+                    decided_at=row.recorded_at,
+                )
+        return sorted(found.values(), key=attrgetter("held_at", "snapshot.id.int"), reverse=True)
 
     def add(self, links: Iterable[Link]) -> None:
         """Record the snapshots."""

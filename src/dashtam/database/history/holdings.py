@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, exists, insert, select
 from uuid_utils.compat import uuid7
 
 from dashtam.database.pagination import ListPage, PageRequest
@@ -30,6 +30,11 @@ class Holdings(Repository):
         owned = select(accounts.c.id).where(accounts.c.user_id == user_id)
         statement = select(holdings).where(holdings.c.account_id.in_(owned))
         return self._fetch_page(statement, page, _holding_from_row, order=_BY_SYMBOL)
+
+    def has_any(self, account_id: AccountId) -> bool:
+        """Tell whether the account has positions."""
+        statement = select(exists().where(holdings.c.account_id == account_id))
+        return bool(self._connection.scalar(statement))
 
     def replace(self, positions: Mapping[AccountId, Sequence[Position]]) -> None:
         """Replace the positions of each account."""

@@ -118,10 +118,7 @@ class HistoryChunks:
         if head.chunked_until is None and head.chain_length > len(snapshots):
             # Earlier snapshots were retracted, or the cache was emptied.
             pending.is_rebuilt = True
-        with self._noting_faults(pending):
-            if pending.newest is None and head.latest is not None:
-                latest = self._format.open_latest(head.latest, account.id)
-                pending.newest = self._format.parse_balance(latest)
+        self._read_newest(pending)
         if not pending.is_usable():
             return
         for snapshot in snapshots:
@@ -134,6 +131,22 @@ class HistoryChunks:
                 pending.newest, head.chunked_until = snapshot.balance, at
         if len(pending.appended) >= _MOST_PENDING:
             self._append(self._format, [pending])
+
+    def newest_balances(self, accounts: Collection[Account]) -> dict[AccountId, Money]:
+        """Return the newest balance of each account that has any, with what was just recorded."""
+        found: dict[AccountId, Money] = {}
+        missing: list[AccountId] = []
+        for account in accounts:
+            pending = self._pending_of(account)
+            self._read_newest(pending)
+            if pending.is_usable() and pending.newest is not None:
+                found[account.id] = pending.newest
+            elif pending.head.chain_length:
+                missing.append(account.id)
+        if missing:
+            newest = self._snapshots.latest_of(missing)
+            found |= {account_id: snapshot.balance for account_id, snapshot in newest.items()}
+        return found
 
     def rebuild(self, account: Account, *, later: bool = False) -> None:
         """Have all chunks of the account written again from its snapshots.
@@ -232,6 +245,14 @@ class HistoryChunks:
             head = self._heads.lock([account])[account.id]
             pending = self._pending[account.id] = _Pending(account, head, head.chunked_until)
         return pending
+
+    def _read_newest(self, pending: _Pending) -> None:
+        latest = pending.head.latest
+        if self._format is None or pending.newest is not None or latest is None:
+            return
+        with self._noting_faults(pending):
+            content = self._format.open_latest(latest, pending.account.id)
+            pending.newest = self._format.parse_balance(content)
 
     def _append(self, chunk_format: ChunkFormat, pending: Sequence[_Pending]) -> None:
         """Write the appended snapshots into the last chunk of each account, and new ones."""

@@ -35,6 +35,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "history": ("data.snapshots", "Show the history of an account's balance."),
     "snapshots": ("data.snapshots", "Show the most recent snapshots of an account."),
     "accounts": ("data.accounts", "List accounts, keep them by hand, change them."),
+    "holds": ("data.holds", "List balances that are likely wrong, and decide on them."),
     "providers": ("data.connections", "List the sources of balances."),
     "connections": ("data.connections", "Connect to providers, reconnect, disconnect."),
     "sync": ("data.syncs", "Record the balances that a provider reports now."),

@@ -205,6 +205,7 @@ def parse_cursor(text: str) -> Cursor:
 ACCOUNT_ID: Final = path_id(AccountId, "Account unique identifier.")
 CONNECTION_ID: Final = path_id(ConnectionId, "Connection unique identifier.")
 SNAPSHOT_ID: Final = path_id(SnapshotId, "Snapshot unique identifier.", name="snapshot_id")
+HOLD_ID: Final = path_id(SnapshotId, "Hold unique identifier: that of the held snapshot.")
 
 _INSTANT_SCHEMA: Final = {"type": "string", "format": "date-time"}
 

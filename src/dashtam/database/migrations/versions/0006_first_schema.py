@@ -212,6 +212,7 @@ def _create_tables() -> None:
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("balance_sign", sa.SmallInteger(), nullable=False),
         sa.Column("is_hidden", sa.Boolean(), nullable=False),
+        sa.Column("holds_unlikely", sa.Boolean(), nullable=False),
         sa.Column("closed_at", Instant(), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("updated_at", Instant(), nullable=False),
@@ -248,6 +249,7 @@ def _create_tables() -> None:
         sa.Column("latest", sa.LargeBinary(), nullable=True),
         sa.Column("is_distrusted", sa.Boolean(), nullable=False),
         sa.Column("cache_rebuilds", sa.BigInteger(), nullable=False),
+        sa.Column("has_holds", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["account_id"], ["accounts.id"], name=op.f("account_heads_account_id_fk")
         ),

@@ -159,6 +159,12 @@ def record(
 @click.option(
     "--hide/--show", "is_hidden", default=None, help="Leave it out of the totals, or count it."
 )
+@click.option(
+    "--hold/--no-hold",
+    "holds_unlikely",
+    default=None,
+    help="Hold live balances that are likely wrong, or count them at once.",
+)
 @click.option("--close", "closed_at", type=instant_param(NOON), help="Closed since this day.")
 @click.option("--reopen", is_flag=True, help="Open it again.")
 @with_context
@@ -168,7 +174,10 @@ def change(context: CommandContext, /, account: str, *, reopen: bool, **options:
     if reopen:
         given["closed_at"] = None
     if not given:
-        detail = "Give a change: --name, --type, --sign, --hide, --show, --close or --reopen."
+        detail = (
+            "Give a change: --name, --type, --sign, --hide, --show, --hold, --no-hold, --close or"
+            " --reopen."
+        )
         raise click.UsageError(detail)
     changes = msgspec.convert(given, AccountChanges, strict=False)
     with context.database.write() as work:

@@ -73,6 +73,10 @@ class AccountShape(Shape):
     available_balance: AmountText | None
     balance_sign: Sign
     is_hidden: bool
+    holds_unlikely: Annotated[
+        bool,
+        Meta(description="Whether live balances that are likely wrong are held: see `/holds`."),
+    ]
     closed_at: Instant | None
     last_synced_at: Instant | None
     created_at: Instant
@@ -106,6 +110,7 @@ class AccountShape(Shape):
         "available_balance": "24500.00",
         "balance_sign": 1,
         "is_hidden": False,
+        "holds_unlikely": True,
         "closed_at": None,
         "last_synced_at": examples.CAPTURED_AT,
         "created_at": examples.CREATED_AT,
@@ -153,6 +158,7 @@ class AccountPatch(Input):
     account_type: AccountType | UnsetType = UNSET
     balance_sign: Sign | UnsetType = UNSET
     is_hidden: bool | UnsetType = UNSET
+    holds_unlikely: bool | UnsetType = UNSET
     closed_at: InstantText | UnsetType | None = UNSET
     example: ClassVar = {"name": "Retirement", "account_type": "ira", "is_hidden": False}
 
@@ -196,8 +202,9 @@ def create_account(context: RequestContext) -> Response[AccountShape]:
 def change_account(context: RequestContext) -> Response[AccountShape]:
     """Change an account.
 
-    Rename it, set its type or the sign of its balances, hide it or close it. Changing the sign
-    turns the account's whole history on the next read, and rewrites nothing.
+    Rename it, set its type or the sign of its balances, hide it or close it, or have its live
+    balances count however unlikely they are (`holds_unlikely: false`). Changing the sign turns the
+    account's whole history on the next read, and rewrites nothing.
     """
     account = _owned(context)
     patch = context.body(AccountPatch)
