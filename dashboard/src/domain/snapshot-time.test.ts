@@ -7,7 +7,16 @@ const own = process.env.TZ;
 
 const timed = (capturedAt: string, precision: "day" | "instant"): TimedSnapshot => ({
   captured_at: capturedAt,
-  evidence: { basis: "reported", precision, as_of: null, sync_id: "0199c1de-5c1f-7a32-8e0b-6d5f3b0c9a44" },
+  evidence: {
+    basis: "reported",
+    precision,
+    as_of: null,
+    sync_id: "0199c1de-5c1f-7a32-8e0b-6d5f3b0c9a44",
+    supersedes: null,
+    superseded_at: null,
+    retracted_at: null,
+    hold: null,
+  },
 });
 const DAY = timed("2026-03-05T12:00:00Z", "day");
 
