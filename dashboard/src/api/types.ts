@@ -9,6 +9,7 @@ export type CoverageEvent = Schemas["CoverageEvent"];
 export type Holding = Schemas["Holding"];
 export type Import = Schemas["Import"];
 export type RangeChange = Schemas["RangeChange"];
+export type Revision = Schemas["Revision"];
 export type Session = Schemas["Session"];
 export type Snapshot = Schemas["Snapshot"];
 export type SnapshotHistory = Schemas["SnapshotHistory"];

@@ -32,9 +32,10 @@ describe.each(ZONES)("the fifth of March in %s", (zone) => {
 
   test("is on the fifth of the axis, also in winter and summer time", async () => {
     const { toIsoDate } = await import("./calendar");
-    const { placeOf } = await import("./snapshot-time");
+    const { likelyPlaceOf, placeOf } = await import("./snapshot-time");
     for (const month of ["01", "03", "07", "10"]) {
       expect(toIsoDate(placeOf(timed(`2026-${month}-05T12:00:00Z`, "day")))).toBe(`2026-${month}-05`);
+      expect(toIsoDate(likelyPlaceOf(`2026-${month}-05T12:00:00Z`))).toBe(`2026-${month}-05`);
     }
   });
 
