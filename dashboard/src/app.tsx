@@ -14,6 +14,7 @@ import { AccountPage } from "./pages/account";
 import { ConnectionsPage } from "./pages/connections";
 import { ImportPage } from "./pages/import";
 import { OverviewPage } from "./pages/overview";
+import { RevisionsPage } from "./pages/revisions";
 import { SettingsPage } from "./pages/settings";
 import { SignInPage } from "./pages/sign-in";
 import { areAmountsHidden, isDark, theme } from "./preferences";
@@ -114,8 +115,8 @@ function SignedInApp(): JSX.Element {
 }
 
 function CurrentPage({ currentPath }: { currentPath: string }): JSX.Element {
-  const account = /^\/accounts\/([\da-f-]{36})$/i.exec(currentPath)?.[1];
-  if (account) return <AccountPage id={account} />;
+  const [, account, part] = /^\/accounts\/([\da-f-]{36})(\/revisions)?$/i.exec(currentPath) ?? [];
+  if (account) return part ? <RevisionsPage id={account} /> : <AccountPage id={account} />;
   switch (currentPath) {
     case "/":
       return <OverviewPage />;

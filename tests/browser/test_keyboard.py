@@ -81,7 +81,7 @@ def read_history(person: Person, content: bytes) -> None:
 
 def take_it_back(person: Person) -> None:
     page, keys = person.page, person.page.keyboard
-    step_to(person, "Which sync recorded")
+    step_to(person, "Correct or take back")
     keys.press("Enter")
     page.get_by_role("button", name="Retract this sync").wait_for()
     step_to(person, "Retract this sync")

@@ -127,3 +127,65 @@ def test_a_reading_is_as_it_was_known_at_an_instant(terminal: CommandLine) -> No
     assert [one["name"] for one in exported["accounts"]] == ["House"]
     assert len(exported["balance_snapshots"]) == len(exported["account_events"]) == 1
     assert "holdings" not in exported
+
+
+def test_a_snapshot_is_corrected_and_taken_back(terminal: CommandLine) -> None:
+    terminal("accounts", "add", "House", "1", "--currency", "EUR", "--at", "2025-01-01")
+    for balance, day in (("200", "2025-02-01"), ("30000", "2025-03-01")):
+        terminal("accounts", "record", "house", balance, "--at", day)
+    wrong, gone, _ = terminal.json("snapshots", "house")["snapshots"]
+    assert "--reason" in terminal.refused(
+        "snapshot", "correct", "house", wrong["id"], "1", status=2
+    )
+    message = terminal.refused("snapshot", "correct", "house", wrong["id"], "300,50", "--reason=x")
+    assert "You typed 300.50 EUR for 2025-03-01. Record it?" in message
+    corrected = terminal.json(
+        *("snapshot", "correct", "house", wrong["id"], "-300.50", "--reason", "Cents.")
+    )
+    assert (corrected["balance"], corrected["captured_at"]) == ("-300.50", wrong["captured_at"])
+    assert "Take back 200.00 EUR of 2025-02-01?" in terminal.refused(
+        "snapshot", "retract", "house", gone["id"]
+    )
+    terminal("snapshot", "retract", "house", gone["id"], "--reason", "Not mine.", "--yes")
+    kept = terminal.json("snapshots", "house")["snapshots"]
+    assert [one["balance"] for one in kept] == ["-300.50", "1.00"]
+    assert terminal.refused("snapshot", "retract", "house", kept[0]["account_id"], "--yes") == (
+        "Snapshot not found\n"
+    )
+
+
+def test_snapshots_that_do_not_count_are_shown_with_a_note(terminal: CommandLine) -> None:
+    terminal("accounts", "add", "House", "1", "--currency", "EUR", "--at", "2025-01-01")
+    terminal("accounts", "record", "house", "200", "--at", "2025-02-01")
+    (wrong, _) = terminal.json("snapshots", "house")["snapshots"]
+    terminal("snapshot", "correct", "house", wrong["id"], "2", "--reason", "Cents.")
+    shown = terminal("snapshots", "house", "--evidence").splitlines()
+    assert shown[0].split()[-2:] == ["NOTE", "ID"]
+    assert "a correction" in shown[1]
+    assert "200.00" not in "".join(shown)
+    for command in ("snapshots", "history"):
+        included = terminal(command, "house", "--include", "superseded,retracted")
+        assert "superseded 20" in included
+        found = terminal.json(command, "house", "--include", "superseded")
+        assert found["total_count"] == 3
+        assert found["snapshots"][1]["evidence"]["superseded_at"] is not None
+    assert "evidence" not in terminal.json("snapshots", "house")["snapshots"][0]
+    message = terminal.refused("history", "house", "--include", "lost", status=2)
+    assert "superseded, retracted or held" in message
+
+
+def test_the_changes_of_the_past_are_listed(terminal: CommandLine) -> None:
+    terminal("accounts", "add", "House", "1", "--currency", "EUR", "--at", "2025-01-01")
+    assert terminal.json("accounts", "revisions", "house")["total_count"] == 0
+    (wrong,) = terminal.json("snapshots", "house")["snapshots"]
+    terminal("snapshot", "correct", "house", wrong["id"], "2", "--reason", "Cents.")
+    terminal("accounts", "change", "house", "--hide")
+    newest, oldest = terminal.json("accounts", "revisions", "house")["revisions"]
+    assert (newest["kind"], oldest["kind"], oldest["reason"]) == (
+        "settings",
+        "correction",
+        "Cents.",
+    )
+    shown = terminal("accounts", "revisions", "house")
+    assert "A balance was corrected. Cents." in shown
+    assert "The account was hidden." in shown

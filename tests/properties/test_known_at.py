@@ -138,6 +138,7 @@ class Life:
             yield f"{path}/balance-history?{SPAN}&interval=week&tz=Europe/Berlin&max_points=9"
             yield f"{path}/balance-snapshots?limit=5"
             yield f"{path}/balance-snapshots?source=manual_sync&detail=evidence"
+            yield f"{path}/balance-history?{SPAN}&include=superseded,retracted,held"
 
     def keep_answers(self) -> None:
         at = self.app.clock.now.isoformat()

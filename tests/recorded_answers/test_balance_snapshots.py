@@ -118,6 +118,7 @@ def record_corrections(ada: Caller, giro: str) -> None:
     ada("DELETE", newest, json={"reason": "It was right before."})
     ada("DELETE", newest, "again")
     ada("GET", f"{path}?limit=1", "without the retracted correction")
+    ada("GET", f"{path}?limit=3&include=superseded,retracted", "with all that do not count")
     nobodys = f"{path}/{NOBODYS_ID}"
     ada("DELETE", nobodys, "no snapshot of the account")
     body = {"balance": "1", "reason": "why"}

@@ -47,8 +47,8 @@ export async function patch<P extends PathsWith<"patch">>(
   return readBody(await request("PATCH", fillPath(path, options), options, body));
 }
 
-export async function remove(path: PathsWith<"delete">, options: RequestOptions = {}): Promise<void> {
-  await request("DELETE", fillPath(path, options), options);
+export async function remove(path: PathsWith<"delete">, options: RequestOptions = {}, body?: unknown): Promise<void> {
+  await request("DELETE", fillPath(path, options), options, body);
 }
 
 /** Send a request, and once more with a new access token where the first one is refused. */

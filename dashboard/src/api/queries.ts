@@ -11,6 +11,7 @@ import type {
   Connection,
   CoverageEvent,
   RangeChange,
+  Revision,
   Schemas,
   Snapshot,
   SnapshotHistory,
@@ -34,6 +35,14 @@ export function fetchConnections(signal: AbortSignal): Promise<Connection[]> {
   return fetchPages(
     (cursor) => get("/api/v1/connections", { query: { cursor }, signal }),
     (page) => page.connections,
+  );
+}
+
+/** Return the changes of an account's past, the newest first. */
+export function fetchRevisions(id: string, signal: AbortSignal): Promise<Revision[]> {
+  return fetchPages(
+    (cursor) => get("/api/v1/accounts/{id}/revisions", { path: { id }, query: { cursor }, signal }),
+    (page) => page.revisions,
   );
 }
 

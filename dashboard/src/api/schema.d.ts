@@ -40,7 +40,7 @@ export interface paths {
          *     `total_change_amount`; the first has none.
          *
          *     `interval` and `max_points` leave snapshots out, and never make up or average any: the changes
-         *     are those between the snapshots that are shown.
+         *     are those between the snapshots that are shown. They leave none out that `include` adds.
          */
         get: operations["get_balance_history"];
         put?: never;
@@ -61,7 +61,8 @@ export interface paths {
         /**
          * List recent snapshots
          * @description An account's most recent snapshots, newest first. Each change compares to the snapshot before
-         *     it in the account's whole series, even where that one is beyond `limit`.
+         *     it in the account's whole series, even where that one is beyond `limit`. Snapshots that
+         *     `include` adds count towards `limit`.
          */
         get: operations["list_balance_snapshots"];
         put?: never;
@@ -218,6 +219,27 @@ export interface paths {
          *     account's whole history on the next read, and rewrites nothing.
          */
         patch: operations["change_account"];
+        trace?: never;
+    };
+    "/api/v1/accounts/{id}/revisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List an account's revisions
+         * @description The changes of the account's past: corrections, retractions, runs that recorded balances of
+         *     before the newest one, decided holds, and settings that turn its readings.
+         */
+        get: operations["list_revisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/accounts/{id}/holdings": {
@@ -1007,6 +1029,12 @@ export interface components {
          */
         AccountType: "401k" | "403b" | "brokerage" | "cash" | "cd" | "checking" | "credit_card" | "crypto" | "education" | "hsa" | "ira" | "line_of_credit" | "loan" | "money_market" | "mortgage" | "other" | "pension" | "property" | "roth_ira" | "savings" | "sep_ira" | "simple_ira" | "trust";
         /**
+         * Actor
+         * @description The author of a change of the past; imports and typed balances are their owner's.
+         * @enum {unknown}
+         */
+        Actor: "owner" | "sync";
+        /**
          * BalancePoint
          * @description The balance of one account at an instant.
          */
@@ -1198,12 +1226,15 @@ export interface components {
         EventKind: "correction" | "hold" | "rejection" | "release" | "retraction" | "settings";
         /**
          * Evidence
-         * @description The origin of a balance, and how exactly its time is known.
+         * @description The origin of a balance, how exactly its time is known, and its later amendments.
          *
          *         `basis`: observed by a live sync, reported by a file or as a provider's older balance, or
          *         entered by the owner. `precision` is day where only the calendar day is known: `captured_at` is
          *         then its noon, and the balance belongs to that day in every time zone. `as_of` is the
          *         provider's own instant, null without one. `sync_id` names the run.
+         *
+         *         `supersedes` is the snapshot that this one corrects. `superseded_at` and `retracted_at` tell
+         *         since when the snapshot does not count. All three are null for most snapshots, as is `hold`.
          */
         Evidence: {
             basis: components["schemas"]["Basis"];
@@ -1211,6 +1242,10 @@ export interface components {
             as_of: string | null;
             /** Format: uuid */
             sync_id: string;
+            supersedes: string | null;
+            superseded_at: string | null;
+            retracted_at: string | null;
+            hold: components["schemas"]["HoldEvidence"] | null;
         };
         /**
          * Export
@@ -1287,6 +1322,19 @@ export interface components {
          * @enum {unknown}
          */
         HoldDecision: "reject" | "release";
+        /**
+         * HoldEvidence
+         * @description A live balance that was likely wrong, by this rule, and the decision about it.
+         *
+         *         Without a decision it is held. A released one counts, a rejected one never does.
+         */
+        HoldEvidence: {
+            rule: components["schemas"]["HoldRule"];
+            /** Format: date-time */
+            held_at: string;
+            decision: components["schemas"]["HoldDecision"] | null;
+            decided_at: string | null;
+        };
         /**
          * HoldList
          * @description The balances that are held, the newest first.
@@ -1567,6 +1615,43 @@ export interface components {
         Retraction: {
             /** @default null */
             reason?: string | null;
+        };
+        /**
+         * Revision
+         * @description One change of an account's past.
+         *
+         *         `by` is `sync` where a live run did it. `sync_id` is the run that recorded, was retracted or
+         *         decided, null without one. The instants and `points` are of the snapshots that it is about, null
+         *         where it is about the account. `reason` is in the owner's words, null without one.
+         */
+        Revision: {
+            /** Format: date-time */
+            at: string;
+            kind: components["schemas"]["RevisionKind"];
+            by: components["schemas"]["Actor"];
+            sync_id: string | null;
+            first_captured_at: string | null;
+            last_captured_at: string | null;
+            points: number | null;
+            reason: string | null;
+            detail: string;
+        };
+        /**
+         * RevisionKind
+         * @description The way in which the past changed.
+         *
+         *         A backfill is a run that recorded balances of before the newest one that stood then.
+         * @enum {unknown}
+         */
+        RevisionKind: "backfill" | "correction" | "rejection" | "release" | "retraction" | "settings" | "sync_retraction";
+        /**
+         * RevisionList
+         * @description A page of revisions, the newest first.
+         */
+        RevisionList: {
+            revisions: components["schemas"]["Revision"][];
+            total_count: number;
+            next_cursor: string | null;
         };
         /**
          * Session
@@ -2031,7 +2116,7 @@ export interface operations {
                  */
                 include?: string;
                 /**
-                 * @description `evidence` adds the origin and the precision of each snapshot, behind its other fields.
+                 * @description `evidence` adds the origin and the precision of each snapshot, its corrections, its retraction and its hold, behind its other fields.
                  * @example evidence
                  */
                 detail?: "evidence";
@@ -2145,10 +2230,15 @@ export interface operations {
                  */
                 max_points?: number;
                 /**
-                 * @description `evidence` adds the origin and the precision of each snapshot, behind its other fields.
+                 * @description `evidence` adds the origin and the precision of each snapshot, its corrections, its retraction and its hold, behind its other fields.
                  * @example evidence
                  */
                 detail?: "evidence";
+                /**
+                 * @description Snapshots that do not count, in their place and with `evidence`: those that a correction superseded, retracted ones, and those that are held or were rejected. They have no change, and no other change is one from them.
+                 * @example superseded,retracted,held
+                 */
+                include?: string;
                 /**
                  * @description The answer that was given at this instant (RFC 3339), not in the future: without later recordings, corrections, retractions and settings. A bare date is its last instant.
                  * @example 2025-12-31T23:59:59Z
@@ -2263,10 +2353,15 @@ export interface operations {
                  */
                 source?: "account_sync" | "holdings_sync" | "manual_sync" | "scheduled_sync" | "initial_connection";
                 /**
-                 * @description `evidence` adds the origin and the precision of each snapshot, behind its other fields.
+                 * @description `evidence` adds the origin and the precision of each snapshot, its corrections, its retraction and its hold, behind its other fields.
                  * @example evidence
                  */
                 detail?: "evidence";
+                /**
+                 * @description Snapshots that do not count, in their place and with `evidence`: those that a correction superseded, retracted ones, and those that are held or were rejected. They have no change, and no other change is one from them.
+                 * @example superseded,retracted,held
+                 */
+                include?: string;
                 /**
                  * @description The answer that was given at this instant (RFC 3339), not in the future: without later recordings, corrections, retractions and settings. A bare date is its last instant.
                  * @example 2025-12-31T23:59:59Z
@@ -3092,6 +3187,74 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    list_revisions: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The most items in the answer (1 to 100, default 100).
+                 * @example 100
+                 */
+                limit?: number;
+                /**
+                 * @description The `next_cursor` of the previous page.
+                 * @example AZq3ZB8Ycm2
+                 */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description Account unique identifier.
+                 * @example 123e4567-e89b-12d3-a456-426614174000
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "revisions": [
+                     *         {
+                     *           "at": "2025-12-26T10:00:00Z",
+                     *           "kind": "correction",
+                     *           "by": "owner",
+                     *           "sync_id": "0199c1de-5c1f-7a32-8e0b-6d5f3b0c9a44",
+                     *           "first_captured_at": "2025-06-15T10:00:00Z",
+                     *           "last_captured_at": "2025-06-15T10:00:00Z",
+                     *           "points": 1,
+                     *           "reason": "The bank reported cents.",
+                     *           "detail": "A balance was corrected."
+                     *         }
+                     *       ],
+                     *       "total_count": 1,
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RevisionList"];
+                };
+            };
+            400: components["responses"]["ValidationFailed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     list_account_holdings: {
         parameters: {
             query?: {
@@ -3243,7 +3406,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /** @example {} */
+                    /**
+                     * @example {
+                     *       "holds": [
+                     *         {
+                     *           "id": "550e8400-e29b-41d4-a716-446655440009",
+                     *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
+                     *           "rule": "sudden_zero",
+                     *           "detail": "The balance is suddenly 0.",
+                     *           "balance": "0.00",
+                     *           "previous_balance": "25000.00",
+                     *           "currency": "USD",
+                     *           "captured_at": "2025-12-26T10:00:00Z",
+                     *           "held_at": "2025-12-26T10:00:00Z",
+                     *           "decision": null,
+                     *           "decided_at": null
+                     *         }
+                     *       ],
+                     *       "total_count": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["HoldList"];
                 };
             };

@@ -10,6 +10,7 @@ export type Holding = Schemas["Holding"];
 export type Hold = Schemas["Hold"];
 export type Import = Schemas["Import"];
 export type RangeChange = Schemas["RangeChange"];
+export type Revision = Schemas["Revision"];
 export type Session = Schemas["Session"];
 export type Snapshot = Schemas["Snapshot"];
 export type SnapshotHistory = Schemas["SnapshotHistory"];

@@ -1,4 +1,4 @@
-/** One balance, and the sync that recorded it. */
+/** One balance, its correction and retraction, and the sync that recorded it. */
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
@@ -14,6 +14,7 @@ import { isDay } from "../domain/snapshot-time";
 import { formatDateTime, formatSnapshotDay, formatSnapshotTime } from "../format/dates";
 import { SYNC_STATE_LABELS, describeOrigin } from "../format/labels";
 import { formatCount } from "../format/numbers";
+import { CorrectBalanceDialog, RetractBalanceDialog } from "./amend-balance";
 import { RetractSyncDialog } from "./retract-sync";
 
 export function SnapshotDetailsDialog({
@@ -27,14 +28,18 @@ export function SnapshotDetailsDialog({
   connection: Connection | undefined;
   onClose: () => void;
 }): JSX.Element {
-  const [isRetracting, setIsRetracting] = useState(false);
+  const [action, setAction] = useState<"correct" | "retract" | "retractSync" | null>(null);
   const sync = useResource(`sync/${snapshot.id}`, (signal) =>
     get("/api/v1/accounts/{id}/balance-snapshots/{snapshot_id}/sync", {
       path: { id: account.id, snapshot_id: snapshot.id },
       signal,
     }),
   );
-  if (isRetracting && sync.data) {
+  if (action === "correct" || action === "retract") {
+    const ActionDialog = action === "correct" ? CorrectBalanceDialog : RetractBalanceDialog;
+    return <ActionDialog account={account} snapshot={snapshot} onClose={onClose} />;
+  }
+  if (action && sync.data) {
     return <RetractSyncDialog sync={sync.data} connection={connection} onClose={onClose} />;
   }
   return (
@@ -58,7 +63,21 @@ export function SnapshotDetailsDialog({
         <dd>{formatDateTime(snapshot.created_at)}</dd>
         <dt>Origin</dt>
         <dd>{describeOrigin(snapshot, connection)}</dd>
+        {snapshot.evidence?.supersedes && (
+          <>
+            <dt>Corrected</dt>
+            <dd>It stands in place of another balance.</dd>
+          </>
+        )}
       </dl>
+      <p class="actions">
+        <button type="button" class="button" onClick={() => setAction("correct")}>
+          Correct …
+        </button>
+        <button type="button" class="button is-danger" onClick={() => setAction("retract")}>
+          Take back …
+        </button>
+      </p>
       <h3>The sync that recorded it</h3>
       <ResourceStatus resource={sync} lines={2} />
       {sync.data && (
@@ -80,7 +99,7 @@ export function SnapshotDetailsDialog({
           </dl>
           {isRetractable(sync.data, connection) && (
             <p class="actions">
-              <button type="button" class="button is-danger" onClick={() => setIsRetracting(true)}>
+              <button type="button" class="button is-danger" onClick={() => setAction("retractSync")}>
                 Retract this sync …
               </button>
             </p>

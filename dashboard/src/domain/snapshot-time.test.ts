@@ -7,7 +7,16 @@ const own = process.env.TZ;
 
 const timed = (capturedAt: string, precision: "day" | "instant"): TimedSnapshot => ({
   captured_at: capturedAt,
-  evidence: { basis: "reported", precision, as_of: null, sync_id: "0199c1de-5c1f-7a32-8e0b-6d5f3b0c9a44" },
+  evidence: {
+    basis: "reported",
+    precision,
+    as_of: null,
+    sync_id: "0199c1de-5c1f-7a32-8e0b-6d5f3b0c9a44",
+    supersedes: null,
+    superseded_at: null,
+    retracted_at: null,
+    hold: null,
+  },
 });
 const DAY = timed("2026-03-05T12:00:00Z", "day");
 
@@ -23,9 +32,10 @@ describe.each(ZONES)("the fifth of March in %s", (zone) => {
 
   test("is on the fifth of the axis, also in winter and summer time", async () => {
     const { toIsoDate } = await import("./calendar");
-    const { placeOf } = await import("./snapshot-time");
+    const { likelyPlaceOf, placeOf } = await import("./snapshot-time");
     for (const month of ["01", "03", "07", "10"]) {
       expect(toIsoDate(placeOf(timed(`2026-${month}-05T12:00:00Z`, "day")))).toBe(`2026-${month}-05`);
+      expect(toIsoDate(likelyPlaceOf(`2026-${month}-05T12:00:00Z`))).toBe(`2026-${month}-05`);
     }
   });
 

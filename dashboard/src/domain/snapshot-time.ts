@@ -12,8 +12,17 @@ export function isDay({ evidence }: TimedSnapshot): boolean {
 
 /** Return the place on the reader's calendar: within its own day for the balance of a day. */
 export function placeOf(snapshot: TimedSnapshot): Date {
-  const at = new Date(snapshot.captured_at);
+  return isDay(snapshot) ? placeOfDay(snapshot.captured_at) : new Date(snapshot.captured_at);
+}
+
+/** Return the place of a balance of unknown precision: one at noon in UTC is most likely of a day. */
+export function likelyPlaceOf(capturedAt: string): Date {
+  return capturedAt.endsWith("T12:00:00Z") ? placeOfDay(capturedAt) : new Date(capturedAt);
+}
+
+function placeOfDay(capturedAt: string): Date {
+  const at = new Date(capturedAt);
   // The API gives a day as noon in UTC: the next day where clocks are twelve hours or more ahead.
-  const day = snapshot.captured_at.slice(0, 10);
-  return isDay(snapshot) && toIsoDate(at) > day ? endOfDay(day) : at;
+  const day = capturedAt.slice(0, 10);
+  return toIsoDate(at) > day ? endOfDay(day) : at;
 }

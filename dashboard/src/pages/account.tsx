@@ -47,6 +47,9 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
   const latest = useResource(`latest/${id}`, (signal) =>
     get("/api/v1/accounts/{id}/balance-snapshots", { path: { id }, query: { limit: 1, detail: "evidence" }, signal }),
   );
+  const revisions = useResource(`revisions/newest/${id}`, (signal) =>
+    get("/api/v1/accounts/{id}/revisions", { path: { id }, query: { limit: 1 }, signal }),
+  );
   const connections = useResource("connections", fetchConnections);
   // One resource, so that the change is always that of the points' own range.
   const ranged = useResource(`history/${key}`, async (signal) => {
@@ -113,6 +116,12 @@ export function AccountPage({ id }: { id: string }): JSX.Element {
         onAddBalance={isSyncedByProvider(connection) ? undefined : () => setIsAddingBalance(true)}
       />
       <Holds names={new Map([[id, name]])} />
+      {revisions.data?.revisions[0] && (
+        <p class="muted">
+          <Link to={`/accounts/${id}/revisions`}>The past changed</Link>, last on{" "}
+          {formatDate(revisions.data.revisions[0].at)}.
+        </p>
+      )}
       <ErrorNotice error={history.error} retry={history.reload} />
       <BalanceHistory
         name={name}

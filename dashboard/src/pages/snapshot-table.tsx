@@ -96,10 +96,11 @@ export function SnapshotTable({
                 <button
                   type="button"
                   class="ghost"
-                  aria-label={`Which sync recorded ${formatSnapshotDay(snapshot)}`}
+                  aria-label={`Correct or take back ${formatSnapshotDay(snapshot)}, and its sync`}
+                  title="Correct, take back, details"
                   onClick={() => onSelect(snapshot)}
                 >
-                  <Icon name="forward" />
+                  <Icon name="edit" />
                 </button>
               </td>
             </tr>

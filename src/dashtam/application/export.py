@@ -1,6 +1,6 @@
 """The export of all of a user's data, in bounded memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +15,8 @@ from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.connection import Connection
 from dashtam.domain.history.account_event import AccountEvent
 from dashtam.domain.history.balance_history import ChangedSnapshot, with_change
-from dashtam.domain.history.balance_snapshot import BalanceSnapshot
+from dashtam.domain.history.balance_snapshot import BalanceSnapshot, SnapshotId
+from dashtam.domain.history.evidence import Amendments, collect_amendments
 from dashtam.domain.history.holding import Holding
 from dashtam.domain.period import MAX_INSTANT
 from dashtam.domain.sync import Sync
@@ -27,9 +28,10 @@ class Export:
     """All data of one user; each stream is read once, within the unit of work.
 
     ``syncs`` are newest first, retracted ones among them. ``balance_snapshots`` are ordered by
-    account, each account's oldest first with the change since the one before; retracted ones are
-    left out. ``account_events`` are ordered by account, each account's oldest first.
-    ``holdings`` are None of an earlier instant, since only the present ones are stored.
+    account, each account's oldest first with the change since the one before, and with the
+    amendments of the account's snapshots; retracted ones are left out. ``account_events`` are
+    ordered by account, each account's oldest first. ``holdings`` are None of an earlier instant,
+    since only the present ones are stored.
     """
 
     at: datetime
@@ -38,7 +40,7 @@ class Export:
     accounts: Iterator[AccountBalance]
     holdings: Iterator[Holding] | None
     syncs: Iterator[Sync]
-    balance_snapshots: Iterator[ChangedSnapshot]
+    balance_snapshots: Iterator[tuple[ChangedSnapshot, Mapping[SnapshotId, Amendments]]]
     account_events: Iterator[AccountEvent]
 
 
@@ -54,11 +56,13 @@ def export(work: UnitOfWork, user_id: UserId, known_at: datetime | None = None) 
     """
     work, until = as_known_at(work, known_at), known_at or MAX_INSTANT
 
-    def changed_snapshots() -> Iterator[ChangedSnapshot]:
+    def changed_snapshots() -> Iterator[tuple[ChangedSnapshot, Mapping[SnapshotId, Amendments]]]:
         for account in iterate_all(lambda page: work.accounts.of_user(user_id, page)):
+            events = work.account_events.about_snapshots([account.id])
+            amendments = collect_amendments(events)
             previous: BalanceSnapshot | None = None
             for snapshot in work.balance_snapshots.stream(account.id):
-                yield with_change(previous, snapshot)
+                yield with_change(previous, snapshot), amendments
                 previous = snapshot
 
     def account_events() -> Iterator[AccountEvent]:

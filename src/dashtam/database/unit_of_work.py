@@ -21,6 +21,7 @@ from dashtam.database.history.account_heads import AccountHeads
 from dashtam.database.history.accounts import Accounts
 from dashtam.database.history.balance_snapshots import BalanceSnapshots
 from dashtam.database.history.holdings import Holdings
+from dashtam.database.history.recorded_runs import RecordedRuns
 from dashtam.database.history_cache.chunk_format import ChunkFormat
 from dashtam.database.history_cache.history_chunks import HistoryChunks
 from dashtam.database.people.api_tokens import ApiTokens
@@ -66,8 +67,8 @@ class UnitOfWork:
     """
 
     account_heads = _repository(AccountHeads)
-    account_events = _repository(AccountEvents)
     holdings = _repository(Holdings)
+    recorded_runs = _repository(RecordedRuns)
     connections = _repository(Connections)
     syncs = _repository(Syncs)
     users = _repository(Users)
@@ -107,6 +108,11 @@ class UnitOfWork:
     def accounts(self) -> Accounts:
         """The statements on accounts."""
         return Accounts(self._connection, self._known_at)
+
+    @cached_property
+    def account_events(self) -> AccountEvents:
+        """The statements on account events."""
+        return AccountEvents(self._connection, self._known_at)
 
     @cached_property
     def history_chunks(self) -> HistoryChunks:

@@ -1,8 +1,8 @@
 """Reading snapshots: the latest balances, those of a period, the most recent."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from operator import attrgetter
 from typing import Final
@@ -13,14 +13,25 @@ from dashtam.domain.account import AccountId
 from dashtam.domain.errors import AccountForbidden, AccountNotFound, InvalidDateRange
 from dashtam.domain.history import balance_history
 from dashtam.domain.history.balance_history import BalanceHistory, ChangedSnapshot, with_change
+from dashtam.domain.history.balance_snapshot import SnapshotId
+from dashtam.domain.history.evidence import (
+    UNAMENDED,
+    Amendments,
+    Exclusion,
+    collect_amendments,
+)
 from dashtam.domain.history.thinning import last_per_interval, thin
 from dashtam.domain.money import Money
-from dashtam.domain.period import Calendar, Period
+from dashtam.domain.period import MAX_INSTANT, Calendar, Period
 from dashtam.domain.sync import SnapshotSource
 from dashtam.domain.user import UserId
 
 MOST_ROWS: Final = 50_000
 
+_TOO_MANY_EXCLUDED: Final = (
+    f"With those that do not count these would be more than {MOST_ROWS} snapshots: ask for a"
+    " shorter range."
+)
 _INSTANT: Final = attrgetter("captured_at")
 _PRECISION: Final = attrgetter("precision")
 _AMOUNT: Final = attrgetter("balance.amount")
@@ -126,6 +137,44 @@ def load_recent(
     # One more than requested, so that the oldest shown has something to change from.
     found = _check_owner(work.balance_snapshots.newest(account_id, source, limit + 1), user_id)
     return balance_history.build_recent_history(found.snapshots, limit, found.currency)
+
+
+def load_amendments(
+    work: UnitOfWork, shown: Sequence[ChangedSnapshot]
+) -> Mapping[SnapshotId, Amendments]:
+    """Return the amendments of snapshots that count; most have none."""
+    account_ids = {one.snapshot.account_id for one in shown}
+    return collect_amendments(work.account_events.about_snapshots(account_ids))
+
+
+def add_excluded(
+    work: UnitOfWork,
+    account_id: AccountId,
+    history: BalanceHistory,
+    excluded: Collection[Exclusion],
+    source: SnapshotSource | None = None,
+    *,
+    view: Period | int,
+) -> tuple[BalanceHistory, Mapping[SnapshotId, Amendments]]:
+    """Return the history of an account with the snapshots that do not count for these reasons.
+
+    They come with the amendments of all its snapshots. ``view`` is the period of a history that is
+    oldest first, or the limit of one that is newest first; the caller loaded it for its owner.
+
+    Raises:
+        InvalidDateRange: these would be more than 50,000 snapshots.
+    """
+    limit, period = (view, None) if isinstance(view, int) else (MOST_ROWS + 1, view)
+    placed = work.balance_snapshots.with_excluded(account_id, excluded, source, limit, period)
+    if len(placed) > MOST_ROWS:
+        raise InvalidDateRange(_TOO_MANY_EXCLUDED)
+    amendments = collect_amendments(work.account_events.about_snapshots([account_id]))
+    for one in placed:
+        if one.sync_retracted_at is not None:
+            known = amendments.get(one.snapshot.id, UNAMENDED)
+            retracted_at = min(known.retracted_at or MAX_INSTANT, one.sync_retracted_at)
+            amendments[one.snapshot.id] = replace(known, retracted_at=retracted_at)
+    return balance_history.add_excluded(history, placed, newest_first=period is None), amendments
 
 
 def _check_owner(found: OwnedSnapshots | None, user_id: UserId) -> OwnedSnapshots:

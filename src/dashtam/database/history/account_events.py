@@ -1,10 +1,11 @@
 """The statements on account events."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, insert, select
+from sqlalchemy import Connection, and_, insert, select
 
 from dashtam.database.repository import AnyRow, Repository, from_row
 from dashtam.database.tables import account_events, balance_snapshots
@@ -15,7 +16,14 @@ _e, _s = account_events.c, balance_snapshots.c
 
 
 class AccountEvents(Repository):
-    """The statements on ``account_events``; only ``capture`` adds any."""
+    """The statements on ``account_events``; only ``capture`` adds any.
+
+    With ``known_at`` the events about snapshots are those recorded until then.
+    """
+
+    def __init__(self, connection: Connection, known_at: datetime | None = None) -> None:
+        super().__init__(connection)
+        self._known_at = known_at
 
     def add(self, links: Iterable[EventLink]) -> None:
         """Append events."""
@@ -28,6 +36,19 @@ class AccountEvents(Repository):
         statement = select(account_events).where(_e.account_id == account_id)
         for row in self._stream_rows(statement.order_by(_e.number)):
             yield EventLink(_event_from_row(row), row.link)
+
+    def about_snapshots(self, account_ids: Collection[AccountId]) -> Sequence[AccountEvent]:
+        """Return the events about snapshots of these accounts, each account's in order.
+
+        An index finds them: few accounts have any.
+        """
+        statement = select(account_events).where(
+            _e.account_id.in_(account_ids), _e.sequence.is_not(None)
+        )
+        if self._known_at is not None:
+            statement = statement.where(_e.recorded_at <= self._known_at)
+        rows = self._connection.execute(statement.order_by(_e.account_id, _e.number))
+        return [_event_from_row(row) for row in rows]
 
     def subjects(self, account_id: AccountId) -> Iterator[tuple[int, UUID | None]]:
         """Yield the numbers of events about a snapshot, each with its id; None where it is missing.

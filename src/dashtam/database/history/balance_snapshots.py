@@ -51,8 +51,9 @@ from dashtam.domain.connection import ProviderKind
 from dashtam.domain.history.account_event import EventKind, parse_content
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot, SnapshotId
 from dashtam.domain.history.coverage import RECENT_INTERVALS, RecentObservations
+from dashtam.domain.history.evidence import Exclusion, PlacedSnapshot
 from dashtam.domain.history.hash_chain import Link, Record
-from dashtam.domain.history.hold import Hold, HoldDecision, HoldRule
+from dashtam.domain.history.hold import DECISIONS, Hold, HoldRule
 from dashtam.domain.money import Currency, Money
 from dashtam.domain.period import ALL_TIME, MIN_INSTANT, Period, Precision
 from dashtam.domain.statement import Reading
@@ -80,24 +81,32 @@ _later = account_events.alias("later").c
 _IS_EVENT_OF = and_(_event.account_id == _s.account_id, _event.sequence == _s.sequence)
 
 
+def _is_known(known_at: datetime | None = None) -> ColumnElement[bool]:
+    """Return the condition of the snapshots that are recorded, or were at an instant.
+
+    The snapshots of an import in pieces are so from its end on.
+    """
+    if known_at is None:
+        return ~exists().where(unfinished_imports.c.sync_id == _s.sync_id)
+    has_ended = exists().where(syncs.c.id == _s.sync_id, syncs.c.finished_at <= known_at)
+    return and_(_s.created_at <= known_at, has_ended)
+
+
 def _counts(known_at: datetime | None = None) -> ColumnElement[bool]:
     """Return the condition of the snapshots that count, or that counted at an instant.
 
     Of the events about a snapshot the last one decides. The condition is written so that PostgreSQL
     reads the events once for many snapshots, and SQLite probes their index once for each.
     """
-    if known_at is None:
-        is_known = ~exists().where(unfinished_imports.c.sync_id == _s.sync_id)
-        retracted = event = later = []
-    else:
-        # The snapshots of an import in pieces count from its end on.
-        has_ended = exists().where(syncs.c.id == _s.sync_id, syncs.c.finished_at <= known_at)
-        is_known = and_(_s.created_at <= known_at, has_ended)
+    retracted: list[ColumnElement[bool]] = []
+    event: list[ColumnElement[bool]] = []
+    later: list[ColumnElement[bool]] = []
+    if known_at is not None:
         retracted = [retractions.c.retracted_at <= known_at]
         event, later = [_event.recorded_at <= known_at], [_later.recorded_at <= known_at]
     return and_(
         ~exists().where(retractions.c.sync_id == _s.sync_id, *retracted),
-        is_known,
+        _is_known(known_at),
         ~exists().where(
             _IS_EVENT_OF,
             _event.counts == false(),
@@ -113,10 +122,36 @@ def _counts(known_at: datetime | None = None) -> ColumnElement[bool]:
     )
 
 
-_DECISIONS = {
-    EventKind.RELEASE: HoldDecision.RELEASE,
-    EventKind.REJECTION: HoldDecision.REJECT,
-}
+def _is_excluded(why: Exclusion, known_at: datetime | None = None) -> ColumnElement[bool]:
+    """Return the condition of the snapshots that do not count for this reason."""
+    if why is Exclusion.HELD:
+        later = [] if known_at is None else [_later.recorded_at <= known_at]
+        is_last = ~exists().where(
+            _later.account_id == _event.account_id,
+            _later.sequence == _event.sequence,
+            _later.number > _event.number,
+            *later,
+        )
+        decisive = [_event.kind.in_((EventKind.HOLD, EventKind.REJECTION)), is_last]
+    elif why is Exclusion.SUPERSEDED:
+        decisive = [_event.kind == EventKind.CORRECTION]
+    else:
+        decisive = [_event.kind == EventKind.RETRACTION]
+    if known_at is not None:
+        decisive.append(_event.recorded_at <= known_at)
+    has_event = exists().where(_IS_EVENT_OF, *decisive)
+    if why is Exclusion.RETRACTED:
+        return or_(has_event, _retracted_at(known_at).is_not(None))
+    return has_event
+
+
+def _retracted_at(known_at: datetime | None) -> ScalarSelect[datetime]:
+    """Select the time at which a snapshot's run was retracted."""
+    statement = select(retractions.c.retracted_at).where(retractions.c.sync_id == _s.sync_id)
+    if known_at is not None:
+        statement = statement.where(retractions.c.retracted_at <= known_at)
+    return statement.correlate(balance_snapshots).scalar_subquery()
+
 
 _COUNTS = _counts()
 _IS_SUPERSEDED = exists().where(_IS_EVENT_OF, _event.kind == EventKind.CORRECTION)
@@ -193,8 +228,9 @@ class StoredSnapshot:
 class BalanceSnapshots(Repository):
     """The statements on ``balance_snapshots``.
 
-    Only ``links``, ``find`` and ``find_sync_id`` find snapshots that do not count:
-    retracted and superseded ones, and those of an import that is not complete.
+    Only ``with_excluded``, ``links``, ``find`` and ``find_sync_id`` find snapshots that do not
+    count: retracted, superseded and held ones; and the last three those of an import that is not
+    complete.
 
     With ``known_at`` the others find the snapshots that counted at that instant, with the settings
     of then of their accounts.
@@ -202,6 +238,7 @@ class BalanceSnapshots(Repository):
 
     def __init__(self, connection: Connection, known_at: datetime | None = None) -> None:
         super().__init__(connection)
+        self._known_at = known_at
         self._past = None if known_at is None else PastSettings(connection, known_at)
         self._counts = _COUNTS if known_at is None else _counts(known_at)
 
@@ -259,6 +296,33 @@ class BalanceSnapshots(Repository):
             conditions.append(_s.captured_at <= until)
         found = self._load_owned(account_id, conditions, _NEWEST_FIRST, limit)
         return None if found is None else replace(found, snapshots=found.snapshots[::-1])
+
+    def with_excluded(
+        self,
+        account_id: AccountId,
+        excluded: Iterable[Exclusion],
+        source: SnapshotSource | None,
+        limit: int,
+        period: Period | None = None,
+    ) -> Sequence[PlacedSnapshot]:
+        """Return the account's snapshots with those that do not count for one of these reasons.
+
+        They are the first ``limit`` of the period, oldest first; without one the newest, newest
+        first.
+        """
+        is_excluded = or_(*(_is_excluded(why, self._known_at) for why in excluded))
+        shown = or_(self._counts, and_(_is_known(self._known_at), is_excluded))
+        retracted_at = _retracted_at(self._known_at).label("retracted_at")
+        statement = (
+            _select_snapshots(_s.account_id == account_id, shown, *_filters(source, period))
+            .add_columns(self._counts.label("counts"), retracted_at)
+            .order_by(*(_NEWEST_FIRST if period is None else _OLDEST_FIRST))
+            .limit(limit)
+        )
+        return [
+            PlacedSnapshot(self._build(row), row.counts, row.retracted_at)
+            for row in self._connection.execute(statement)
+        ]
 
     def _load_owned(
         self,
@@ -568,12 +632,12 @@ class BalanceSnapshots(Repository):
                     held_at=row.recorded_at,
                     previous=content["previous"],
                 )
-            elif kind not in _DECISIONS:
+            elif kind not in DECISIONS:
                 found.pop(key, None)
             elif key in found:
                 found[key] = replace(
                     found[key],
-                    decision=_DECISIONS[kind],
+                    decision=DECISIONS[kind],
                     decided_at=row.recorded_at,
                 )
         return sorted(found.values(), key=attrgetter("held_at", "snapshot.id.int"), reverse=True)
@@ -585,12 +649,7 @@ class BalanceSnapshots(Repository):
     def _conditions(
         self, source: SnapshotSource | None, period: Period | None = None
     ) -> list[ColumnElement[bool]]:
-        conditions: list[ColumnElement[bool]] = [self._counts]
-        if period is not None:
-            conditions.append(_s.captured_at.between(period.start, period.end))
-        if source is not None:
-            conditions.append(_s.source == source)
-        return conditions
+        return [self._counts, *_filters(source, period)]
 
     def _captured_at(
         self,
@@ -618,6 +677,15 @@ class BalanceSnapshots(Repository):
 
     def _as_known(self, present: Sequence[Account]) -> Sequence[Account]:
         return present if self._past is None else self._past.apply(present)
+
+
+def _filters(source: SnapshotSource | None, period: Period | None) -> list[ColumnElement[bool]]:
+    filters: list[ColumnElement[bool]] = []
+    if period is not None:
+        filters.append(_s.captured_at.between(period.start, period.end))
+    if source is not None:
+        filters.append(_s.source == source)
+    return filters
 
 
 def _is_in(bounds: SnapshotRange) -> ColumnElement[bool]:

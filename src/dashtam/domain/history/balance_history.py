@@ -1,10 +1,11 @@
 """Histories: snapshots with their changes, summaries and totals."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot
+from dashtam.domain.history.evidence import PlacedSnapshot
 from dashtam.domain.money import Change, Currency, Money
 
 
@@ -56,6 +57,25 @@ def build_recent_history(
     """
     changed = build_history(snapshots, currency).snapshots[-limit:]
     return _summarize(changed[::-1], snapshots[-limit:], currency)
+
+
+def add_excluded(
+    history: BalanceHistory, placed: Sequence[PlacedSnapshot], *, newest_first: bool
+) -> BalanceHistory:
+    """Return the history with the placed snapshots that do not count, in their order.
+
+    Those have no change, and are left out of the summary. A snapshot that counts keeps its change;
+    one that is not in the history stays out.
+    """
+    changed = {one.snapshot.id: one for one in history.snapshots}
+    shown = [
+        changed.get(one.snapshot.id, ChangedSnapshot(one.snapshot, None))
+        for one in placed
+        if not one.counts or one.snapshot.id in changed
+    ]
+    counted = [one.snapshot for one in shown if one.snapshot.id in changed]
+    summary = _summarize((), counted[::-1] if newest_first else counted, history.currency)
+    return replace(summary, snapshots=shown)
 
 
 def _summarize(

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Final
 
 from dashtam.domain.account import AccountType
+from dashtam.domain.history.account_event import EventKind
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot
 from dashtam.domain.money import EXACT
 
@@ -53,6 +54,13 @@ class HoldDecision(StrEnum):
 
     RELEASE = "release"
     REJECT = "reject"
+
+
+DECISIONS: Final[Mapping[EventKind, HoldDecision]] = {
+    EventKind.RELEASE: HoldDecision.RELEASE,
+    EventKind.REJECTION: HoldDecision.REJECT,
+}
+"""The decisions, by the event that records each."""
 
 
 @dataclass(frozen=True, slots=True)

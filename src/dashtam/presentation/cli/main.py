@@ -34,6 +34,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "history": ("data.snapshots", "Show the history of an account's balance."),
     "snapshots": ("data.snapshots", "Show the most recent snapshots of an account."),
+    "snapshot": ("data.corrections", "Correct one snapshot of an account, or take it back."),
     "accounts": ("data.accounts", "List accounts, keep them by hand, change them."),
     "holds": ("data.holds", "List balances that are likely wrong, and decide on them."),
     "providers": ("data.connections", "List the sources of balances."),

@@ -1,13 +1,27 @@
-"""The origin of a balance, in words."""
+"""The evidence of a balance, in words: its origin and its later amendments."""
 
 from typing import Final
 
 from dashtam.domain.connection import Connection, ProviderKind
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot, Basis
+from dashtam.domain.history.hold import HoldDecision
 from dashtam.domain.period import Precision
 from dashtam.domain.sync import SnapshotSource
+from dashtam.presentation.schemas.snapshots import Evidence
 
 _CSV: Final = "balance_csv"
+
+
+def amendment_text(evidence: Evidence) -> str:
+    """Return the latest amendment of a snapshot, nothing where there is none."""
+    if evidence.superseded_at is not None:
+        return f"superseded {evidence.superseded_at.date()}"
+    if evidence.retracted_at is not None:
+        return f"retracted {evidence.retracted_at.date()}"
+    if evidence.hold is not None:
+        state = {None: "held", HoldDecision.RELEASE: "released", HoldDecision.REJECT: "rejected"}
+        return f"{state[evidence.hold.decision]}: {evidence.hold.rule}"
+    return "" if evidence.supersedes is None else "a correction"
 
 
 def origin_text(snapshot: BalanceSnapshot, connection: Connection | None) -> str:

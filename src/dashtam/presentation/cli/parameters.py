@@ -15,7 +15,7 @@ from dashtam.domain.money import Currency, parse_amount
 from dashtam.domain.period import Moment
 from dashtam.domain.sync import SnapshotSource
 from dashtam.presentation.http.instants import END_OF_DAY, parse_instant, parse_moment
-from dashtam.presentation.schemas.base import Name
+from dashtam.presentation.schemas.base import Name, Reason
 
 T = TypeVar("T")
 
@@ -48,6 +48,15 @@ def parse_name(text: str) -> str:
         raise Invalid(detail) from None
 
 
+def parse_reason(text: str) -> str:
+    """Return the reason of a correction or a retraction as the API takes it."""
+    try:
+        return msgspec.convert(text, Reason)
+    except msgspec.ValidationError:
+        detail = "A reason has 1 to 500 characters, not blanks alone, and no control characters."
+        raise Invalid(detail) from None
+
+
 def parse_json_object(text: str) -> Mapping[str, Any]:
     """Return a JSON object; ``@`` stands before the path of a file that holds it."""
     try:
@@ -64,6 +73,7 @@ CURRENCY: Final[ParsedParam[Currency]] = ParsedParam(
     "currency", lambda text: Currency.of(text.upper())
 )
 NAME: Final[ParsedParam[str]] = ParsedParam("text", parse_name)
+REASON: Final[ParsedParam[str]] = ParsedParam("text", parse_reason)
 MOMENT: Final[ParsedParam[Moment]] = ParsedParam("instant", parse_moment)
 JSON_OBJECT: Final[ParsedParam[Mapping[str, Any]]] = ParsedParam("json", parse_json_object)
 

@@ -19,6 +19,7 @@ from dashtam.domain.account import AccountId
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.errors import DashtamError, FieldError, Invalid
 from dashtam.domain.history.balance_snapshot import SnapshotId
+from dashtam.domain.history.evidence import Exclusion
 from dashtam.domain.period import Interval, find_zone
 from dashtam.domain.sync import SnapshotSource
 from dashtam.presentation.http.instants import END_OF_DAY, START_OF_DAY, parse_instant
@@ -185,6 +186,15 @@ def _parse_include(text: str) -> AbstractSet[str]:
     return included
 
 
+def parse_excluded(text: str) -> AbstractSet[Exclusion]:
+    """Return the reasons for which snapshots do not count, written with commas between them."""
+    try:
+        return frozenset(map(Exclusion, text.split(",")))
+    except ValueError as error:
+        detail = "Write superseded, retracted or held, or several with commas between them."
+        raise Invalid(detail) from error
+
+
 def write_cursor(cursor: Cursor | None) -> str | None:
     """Return the text of a cursor, as ``next_cursor`` has it."""
     if cursor is None:
@@ -244,6 +254,19 @@ INCLUDE: Final[Parameter[AbstractSet[str]]] = Parameter(
     default=frozenset(),
 )
 
+EXCLUDED: Final[Parameter[AbstractSet[Exclusion]]] = Parameter(
+    name="include",
+    parse=parse_excluded,
+    schema={
+        "type": "string",
+        "pattern": "^(superseded|retracted|held)(,(superseded|retracted|held)){0,2}$",
+    },
+    description="Snapshots that do not count, in their place and with `evidence`: those that a"
+    " correction superseded, retracted ones, and those that are held or were rejected. They have no"
+    " change, and no other change is one from them.",
+    example="superseded,retracted,held",
+)
+
 INTERVAL: Final[Parameter[Interval]] = Parameter(
     name="interval",
     parse=partial(_parse_choice, choices=Interval, detail="An interval is"),
@@ -298,8 +321,8 @@ DETAIL: Final[Parameter[Detail]] = Parameter(
     name="detail",
     parse=partial(_parse_choice, choices=Detail, detail="A detail is"),
     schema={"type": "string", "enum": list(Detail)},
-    description="`evidence` adds the origin and the precision of each snapshot, behind its other"
-    " fields.",
+    description="`evidence` adds the origin and the precision of each snapshot, its corrections,"
+    " its retraction and its hold, behind its other fields.",
     example="evidence",
 )
 

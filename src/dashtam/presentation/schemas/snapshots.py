@@ -23,7 +23,9 @@ from dashtam.domain.history.balance_history import (
     ChangedSnapshot,
     totals_by_currency,
 )
-from dashtam.domain.history.balance_snapshot import BalanceSnapshot, Basis
+from dashtam.domain.history.balance_snapshot import BalanceSnapshot, Basis, SnapshotId
+from dashtam.domain.history.evidence import UNAMENDED, Amendments, HoldNote
+from dashtam.domain.history.hold import HoldDecision, HoldRule
 from dashtam.domain.money import Change, Currency, Money, amount_text
 from dashtam.domain.period import Period, Precision
 from dashtam.domain.sync import SnapshotSource
@@ -72,25 +74,55 @@ _DECEMBER = _JUNE | {
 }
 
 
+class HoldEvidence(Shape):
+    """A live balance that was likely wrong, by this rule, and the decision about it.
+
+    Without a decision it is held. A released one counts, a rejected one never does.
+    """
+
+    rule: HoldRule
+    held_at: Instant
+    decision: HoldDecision | None
+    decided_at: Instant | None
+
+    example: ClassVar = {
+        "rule": "sudden_zero",
+        "held_at": examples.CAPTURED_AT,
+        "decision": None,
+        "decided_at": None,
+    }
+
+
 class Evidence(Shape):
-    """The origin of a balance, and how exactly its time is known.
+    """The origin of a balance, how exactly its time is known, and its later amendments.
 
     `basis`: observed by a live sync, reported by a file or as a provider's older balance, or
     entered by the owner. `precision` is day where only the calendar day is known: `captured_at` is
     then its noon, and the balance belongs to that day in every time zone. `as_of` is the
     provider's own instant, null without one. `sync_id` names the run.
+
+    `supersedes` is the snapshot that this one corrects. `superseded_at` and `retracted_at` tell
+    since when the snapshot does not count. All three are null for most snapshots, as is `hold`.
     """
 
     basis: Basis
     precision: Precision
     as_of: Instant | None
     sync_id: UUID
+    supersedes: UUID | None
+    superseded_at: Instant | None
+    retracted_at: Instant | None
+    hold: HoldEvidence | None
 
     example: ClassVar = {
         "basis": "observed",
         "precision": "instant",
         "as_of": None,
         "sync_id": examples.SYNC_ID,
+        "supersedes": None,
+        "superseded_at": None,
+        "retracted_at": None,
+        "hold": None,
     }
 
 
@@ -153,8 +185,10 @@ class SnapshotHistory(Shape):
     }
 
 
-def snapshot_shape(changed: ChangedSnapshot, *, evidence: bool = False) -> Snapshot:
-    """Return a snapshot as it is sent."""
+def snapshot_shape(
+    changed: ChangedSnapshot, amendments: Mapping[SnapshotId, Amendments] | None = None
+) -> Snapshot:
+    """Return a snapshot as it is sent, with its evidence if its amendments are given."""
     snapshot, change = changed.snapshot, changed.change
     # Field by field: this is called 50,000 times for one long history.
     return Snapshot(
@@ -170,17 +204,35 @@ def snapshot_shape(changed: ChangedSnapshot, *, evidence: bool = False) -> Snaps
         created_at=snapshot.created_at,
         change_amount=None if change is None else str(change.amount),
         change_percent=None if change is None else change.percent,
-        evidence=_evidence_shape(snapshot) if evidence else UNSET,
+        evidence=UNSET
+        if amendments is None
+        else _evidence_shape(snapshot, amendments.get(snapshot.id, UNAMENDED)),
     )
 
 
-def _evidence_shape(snapshot: BalanceSnapshot) -> Evidence:
-    return Evidence(snapshot.basis, snapshot.precision, snapshot.as_of, snapshot.sync_id)
+def _evidence_shape(snapshot: BalanceSnapshot, amendments: Amendments) -> Evidence:
+    hold = amendments.hold
+    return Evidence(
+        basis=snapshot.basis,
+        precision=snapshot.precision,
+        as_of=snapshot.as_of,
+        sync_id=snapshot.sync_id,
+        supersedes=amendments.supersedes,
+        superseded_at=amendments.superseded_at,
+        retracted_at=amendments.retracted_at,
+        hold=None if hold is None else _hold_shape(hold),
+    )
 
 
-def latest_shape(latest: LatestBalances, *, evidence: bool = False) -> LatestSnapshots:
-    """Return the latest balances as they are sent."""
-    shapes = [snapshot_shape(changed, evidence=evidence) for changed in latest.snapshots]
+def _hold_shape(hold: HoldNote) -> HoldEvidence:
+    return HoldEvidence(hold.rule, hold.held_at, hold.decision, decided_at=hold.decided_at)
+
+
+def latest_shape(
+    latest: LatestBalances, amendments: Mapping[SnapshotId, Amendments] | None = None
+) -> LatestSnapshots:
+    """Return the latest balances as they are sent, with their evidence if amendments are given."""
+    shapes = [snapshot_shape(changed, amendments) for changed in latest.snapshots]
     return build_latest(shapes, len(shapes), latest.totals)
 
 
@@ -192,9 +244,11 @@ def build_latest(
     return LatestSnapshots(snapshots, count, sums)
 
 
-def history_shape(history: BalanceHistory, *, evidence: bool = False) -> SnapshotHistory:
-    """Return a history as it is sent."""
-    shapes = [snapshot_shape(changed, evidence=evidence) for changed in history.snapshots]
+def history_shape(
+    history: BalanceHistory, amendments: Mapping[SnapshotId, Amendments] | None = None
+) -> SnapshotHistory:
+    """Return a history as it is sent, with its evidence if amendments are given."""
+    shapes = [snapshot_shape(changed, amendments) for changed in history.snapshots]
     return build_history(shapes, len(shapes), history)
 
 

@@ -18,7 +18,14 @@ from dashtam.presentation.http.content_coding import accepts_gzip, parse_accept
 from dashtam.presentation.http.problems import Problems
 from dashtam.presentation.routers.system import GetEndpoint
 
-SHELL_PATHS: Final = ("/", "/accounts/{id}", "/connections", "/import", "/settings")
+SHELL_PATHS: Final = (
+    "/",
+    "/accounts/{id}",
+    "/accounts/{id}/revisions",
+    "/connections",
+    "/import",
+    "/settings",
+)
 
 _INDEX: Final = "index.html"
 _BASE: Final = b'<base href="/">'

@@ -1,7 +1,5 @@
 """``dashtam accounts``: listing them, keeping them by hand, changing them."""
 
-import re
-import sys
 from decimal import Decimal
 from typing import Any, Final
 
@@ -9,34 +7,34 @@ import click
 import msgspec
 
 from dashtam.application.history import accounts as owned
+from dashtam.application.history import revisions as past
 from dashtam.application.history.accounts import AccountChanges
 from dashtam.application.imports import typed_balances
 from dashtam.application.imports.typed_balances import ManualAccount
 from dashtam.application.people import users as people
+from dashtam.database.pagination import PageRequest
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import AccountType
-from dashtam.domain.errors import Invalid
-from dashtam.domain.money import Currency, Money
+from dashtam.domain.money import Currency
 from dashtam.domain.period import Moment
 from dashtam.domain.statement import Reading
-from dashtam.domain.typed_amount import parse_typed_amount
 from dashtam.presentation.cli.context import CommandContext, Group, notify, with_context
 from dashtam.presentation.cli.parameters import AMOUNT, CURRENCY, MOMENT, NAME, instant_param
 from dashtam.presentation.cli.resolve import list_all, resolve_account, resolve_user
 from dashtam.presentation.cli.tables import answer, answer_table, captured_text, count_text, table
+from dashtam.presentation.cli.typed_balance import TAKES_AMOUNTS, parse_balance
 from dashtam.presentation.http.instants import NOON, until_now
+from dashtam.presentation.http.parameters import write_cursor
 from dashtam.presentation.routers.api.v1.accounts import (
     AccountList,
     AccountShape,
     account_shape,
     listed_account_shape,
 )
+from dashtam.presentation.routers.api.v1.revisions import RevisionList, RevisionShape
 from dashtam.presentation.schemas.snapshots import snapshot_shape
 
 _TYPE: Final = click.Choice([str(known) for known in AccountType])
-_PLAIN: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-# A debt such as -500 is an amount, not an option.
-_TAKES_AMOUNTS: Final = {"ignore_unknown_options": True}
 _AT: Final = "The balance's instant, or its day as a bare date. Now by default."
 
 
@@ -85,7 +83,32 @@ def show(context: CommandContext, account: str) -> None:
     answer(context, shape, lambda: _account_text(shape))
 
 
-@accounts.command(context_settings=_TAKES_AMOUNTS)
+@accounts.command()
+@click.argument("account")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
+@with_context
+def revisions(context: CommandContext, account: str, limit: int) -> None:
+    """List the changes of an account's past, newest first.
+
+    ACCOUNT is an id or the beginning of a name.
+    """
+    with context.database.read() as work:
+        mine = resolve_account(context, work, account)
+        found = past.list_for_account(work, mine.user_id, mine.id, PageRequest(limit))
+    shape = RevisionList(
+        revisions=[RevisionShape.of(one) for one in found.items],
+        total_count=found.total,
+        next_cursor=write_cursor(found.last),
+    )
+    rows = [
+        (one.at, one.by, one.points, one.first_captured_at, one.last_captured_at, _why(one))
+        for one in shape.revisions
+    ]
+    headings = ("AT", "BY", "BALANCES", "FROM", "TO", "CHANGE")
+    answer_table(context, shape, headings, rows, numbers="BALANCES")
+
+
+@accounts.command(context_settings=TAKES_AMOUNTS)
 @click.argument("name", type=NAME)
 @click.argument("balance")
 @click.option("--currency", type=CURRENCY, required=True, help="A code such as USD.")
@@ -106,7 +129,7 @@ def add(
     A debt is negative. Write 1250.50, 1,250.50, 1.250,50 or $1250.50.
     """
     account = ManualAccount(name, AccountType(account_type), currency)
-    amount = _parse_balance(context, balance, currency, at)
+    amount = parse_balance(context, balance, currency, _day_text(at))
     with context.database.write() as work:
         user = resolve_user(context, work)
         reading = _reading(work, at, amount)
@@ -114,7 +137,7 @@ def add(
     answer(context, shape, lambda: f"{name}: {shape.id}")
 
 
-@accounts.command(context_settings=_TAKES_AMOUNTS)
+@accounts.command(context_settings=TAKES_AMOUNTS)
 @click.argument("account")
 @click.argument("balance")
 @click.option("--at", type=MOMENT, help=_AT)
@@ -136,7 +159,7 @@ def record(
     """
     with context.database.read() as work:
         currency = resolve_account(context, work, account).currency
-    amount = _parse_balance(context, balance, currency, at)
+    amount = parse_balance(context, balance, currency, _day_text(at))
     with context.database.write() as work:
         mine = resolve_account(context, work, account)
         reading = _reading(work, at, amount, **parts)
@@ -213,19 +236,12 @@ def _days_text(days: int | None) -> str | None:
     return None if days is None else count_text(days, "day")
 
 
-def _parse_balance(
-    context: CommandContext, text: str, currency: Currency, at: Moment | None
-) -> Decimal:
-    """Return the typed balance, repeated to the user unless a program wrote it in plain digits."""
-    try:
-        amount = parse_typed_amount(text, currency)
-    except Invalid as error:
-        raise click.BadParameter(str(error), param_hint="BALANCE") from None
-    if sys.stdin.isatty() or not _PLAIN.fullmatch(text):
-        shown = f"{Decimal(str(Money(amount, currency))):,f} {currency.code}"
-        day = "now" if at is None else at.at.date().isoformat()
-        context.confirm(f"You typed {shown} for {day}. Record it?")
-    return amount
+def _why(revision: RevisionShape) -> str:
+    return revision.detail + (f" {revision.reason}" if revision.reason else "")
+
+
+def _day_text(at: Moment | None) -> str:
+    return "now" if at is None else at.at.date().isoformat()
 
 
 def _reading(work: UnitOfWork, at: Moment | None, balance: Decimal, **parts: Any) -> Reading:  # noqa: ANN401 - fields of Reading

@@ -1,11 +1,13 @@
 """``dashtam balances``, ``dashtam history`` and ``dashtam snapshots``."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import click
+from msgspec import UNSET
 
 from dashtam.application.history import accounts, balance_snapshots, total_history
 from dashtam.application.history.known_at import as_known_at
@@ -14,6 +16,8 @@ from dashtam.application.people import users
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.history.balance_history import BalanceHistory
+from dashtam.domain.history.balance_snapshot import SnapshotId
+from dashtam.domain.history.evidence import Amendments, Exclusion
 from dashtam.domain.history.range_change import RangeChange
 from dashtam.domain.money import Currency, amount_text
 from dashtam.domain.period import MAX_INSTANT, MIN_INSTANT, Calendar, Interval, Period
@@ -26,11 +30,12 @@ from dashtam.presentation.cli.changes import (
     signed,
 )
 from dashtam.presentation.cli.context import Command, CommandContext, with_context
-from dashtam.presentation.cli.origin import origin_text
-from dashtam.presentation.cli.parameters import KNOWN_AT, SOURCE, instant_param
+from dashtam.presentation.cli.origin import amendment_text, origin_text
+from dashtam.presentation.cli.parameters import KNOWN_AT, SOURCE, ParsedParam, instant_param
 from dashtam.presentation.cli.resolve import list_all, resolve_account, resolve_user
 from dashtam.presentation.cli.tables import answer, answer_table, captured_text, count_text, table
 from dashtam.presentation.http.instants import END_OF_DAY, START_OF_DAY
+from dashtam.presentation.http.parameters import parse_excluded
 from dashtam.presentation.routers.api.v1.total_history import (
     account_series_shape,
     total_series_shape,
@@ -44,6 +49,15 @@ from dashtam.presentation.schemas.snapshots import (
 
 _NUMBERS: Final = "BALANCE CHANGE %"
 _SOURCE_HELP: Final = "Only snapshots captured in this way."
+_EVIDENCE: Final = click.option(
+    "--evidence", is_flag=True, help="Their ids, and their corrections, retractions and holds."
+)
+_INCLUDE: Final = click.option(
+    "--include",
+    "excluded",
+    type=ParsedParam("reasons", parse_excluded),
+    help="With those that do not count: superseded, retracted, held, with commas between them.",
+)
 
 
 @click.command(cls=Command)
@@ -139,6 +153,8 @@ def _range_of(user: User, period: Period, account_id: AccountId | None = None) -
 )
 @click.option("--source", type=SOURCE, help=_SOURCE_HELP)
 @KNOWN_AT
+@_EVIDENCE
+@_INCLUDE
 @with_context
 def history(
     context: CommandContext,
@@ -148,6 +164,7 @@ def history(
     end: datetime,
     source: str | None,
     known_at: datetime | None,
+    **shown: Any,  # noqa: ANN401 - options of _add_evidence
 ) -> None:
     """Show the history of an account's balance.
 
@@ -160,11 +177,20 @@ def history(
         mine = resolve_account(context, work, account)
         past = as_known_at(work, known_at)
         found = balance_snapshots.load_history(past, mine.user_id, mine.id, period, _source(source))
+        found, amendments = _add_evidence(past, mine, found, (period, _source(source)), **shown)
         origins = _origins(work, mine, found)
         # The sources of a carried balance are not those of the rows.
         change = None if source else _change_text(past, mine, period)
-    has_chart = sys.stdout.isatty()
-    _answer_history(context, mine.name, found, origins, change=change, has_chart=has_chart)
+    # Snapshots that do not count are no points of the line.
+    has_chart = sys.stdout.isatty() and shown["excluded"] is None
+    _answer_history(
+        context,
+        mine.name,
+        history_shape(found, amendments),
+        _ends(found, origins),
+        change=change,
+        has_chart=has_chart,
+    )
 
 
 @click.command(cls=Command)
@@ -172,28 +198,53 @@ def history(
 @click.option("--limit", type=click.IntRange(1, 100), default=30, show_default=True)
 @click.option("--source", type=SOURCE, help=_SOURCE_HELP)
 @KNOWN_AT
+@_EVIDENCE
+@_INCLUDE
 @with_context
 def snapshots(
     context: CommandContext,
+    /,
     account: str,
     limit: int,
     source: str | None,
     known_at: datetime | None,
+    **shown: Any,  # noqa: ANN401 - options of _add_evidence
 ) -> None:
     """Show the most recent snapshots of an account.
 
-    Newest first. ACCOUNT is an id or the beginning of a name.
+    Newest first. ACCOUNT is an id or the beginning of a name. `dashtam snapshot` corrects one, or
+    takes it back.
     """
     with context.database.read() as work:
         mine = resolve_account(context, work, account)
         past = as_known_at(work, known_at)
         found = balance_snapshots.load_recent(past, mine.user_id, mine.id, limit, _source(source))
+        found, amendments = _add_evidence(past, mine, found, (limit, _source(source)), **shown)
         origins = _origins(work, mine, found)
-    _answer_history(context, mine.name, found, origins)
+    shape = history_shape(found, amendments)
+    _answer_history(context, mine.name, shape, _ends(found, origins))
 
 
 def _source(text: str | None) -> SnapshotSource | None:
     return None if text is None else SnapshotSource(text)
+
+
+def _add_evidence(
+    work: UnitOfWork,
+    account: Account,
+    found: BalanceHistory,
+    view: tuple[Period | int, SnapshotSource | None],
+    *,
+    evidence: bool,
+    excluded: AbstractSet[Exclusion] | None,
+) -> tuple[BalanceHistory, Mapping[SnapshotId, Amendments] | None]:
+    """Return the history as it is shown, with its amendments if evidence is."""
+    if excluded is not None:
+        bounds, source = view
+        return balance_snapshots.add_excluded(
+            work, account.id, found, excluded, source, view=bounds
+        )
+    return found, balance_snapshots.load_amendments(work, found.snapshots) if evidence else None
 
 
 def _origins(work: UnitOfWork, account: Account, found: BalanceHistory) -> Sequence[str]:
@@ -208,19 +259,21 @@ def _change_text(work: UnitOfWork, account: Account, period: Period) -> str | No
     return account_change_text(found[0]) if found else None
 
 
+def _ends(found: BalanceHistory, origins: Sequence[str]) -> Sequence[tuple[str, str]]:
+    """Return the time and the origin of each snapshot."""
+    times = [captured_text(changed.snapshot) for changed in found.snapshots]
+    return list(zip(times, origins, strict=True))
+
+
 def _answer_history(
     context: CommandContext,
     name: str,
-    found: BalanceHistory,
-    origins: Sequence[str],
+    history: SnapshotHistory,
+    ends: Sequence[tuple[str, str]],
     *,
     change: str | None = None,
     has_chart: bool = False,
 ) -> None:
-    history = history_shape(found)
-    times = [captured_text(changed.snapshot) for changed in found.snapshots]
-    ends = list(zip(times, origins, strict=True))
-
     def text() -> str:
         summary = change or _summary(history)
         count = count_text(len(ends), "snapshot") if ends else "no snapshots"
@@ -234,14 +287,16 @@ def _answer_history(
 def _history_parts(
     history: SnapshotHistory, ends: Sequence[tuple[str, str]], *, has_chart: bool
 ) -> list[str]:
-    """Return the table and the chart; ``ends`` are the first and the last cell of each row."""
+    """Return the table and the chart; ``ends`` are the time and the origin of each row."""
     if not history.snapshots:
         return []
-    rows = [
-        (time, *_change_cells(one), origin)
+    rows: list[tuple[object, ...]] = [
+        (time, *_change_cells(one), origin, *_evidence_cells(one))
         for (time, origin), one in zip(ends, history.snapshots, strict=True)
     ]
-    headings = ("CAPTURED", "BALANCE", "", "CHANGE", "%", "ORIGIN")
+    headings = ["CAPTURED", "BALANCE", "", "CHANGE", "%", "ORIGIN"]
+    if len(rows[0]) > len(headings):
+        headings += ["NOTE", "ID"]
     parts = [table(headings, rows, numbers=_NUMBERS)]
     if has_chart:
         # Loading it takes longer than the rest of the command, and programs read no chart.
@@ -253,7 +308,7 @@ def _history_parts(
 
 def _summary(history: SnapshotHistory) -> str:
     """Return the change between the snapshots that are shown, nothing without any."""
-    if not history.snapshots:
+    if history.start_balance is None:
         return ""
     change = signed(history.total_change_amount) or "unknown"
     percent = percent_text(history.total_change_percent)
@@ -264,3 +319,10 @@ def _summary(history: SnapshotHistory) -> str:
 def _change_cells(snapshot: Snapshot) -> tuple[str, str, str, str]:
     change, percent = signed(snapshot.change_amount), percent_text(snapshot.change_percent)
     return snapshot.balance, snapshot.currency, change, percent
+
+
+def _evidence_cells(snapshot: Snapshot) -> tuple[object, ...]:
+    """Return the note and the id of a snapshot, nothing where no evidence is shown."""
+    if snapshot.evidence is UNSET:
+        return ()
+    return amendment_text(snapshot.evidence), snapshot.id

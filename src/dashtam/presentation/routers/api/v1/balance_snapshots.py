@@ -1,16 +1,20 @@
 """Balance snapshots on the wire: the latest, a history, the most recent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from dashtam.application.history import balance_snapshots
 from dashtam.application.history.balance_snapshots import Thinning
 from dashtam.database.history_cache.drivers import CacheMissError
+from dashtam.domain.history.balance_history import BalanceHistory, ChangedSnapshot
+from dashtam.domain.history.balance_snapshot import SnapshotId
+from dashtam.domain.history.evidence import Amendments
 from dashtam.domain.period import Calendar, Period
 from dashtam.presentation.http.parameters import (
     ACCOUNT_ID,
     DETAIL,
     END_DATE,
+    EXCLUDED,
     INCLUDE,
     INTERVAL,
     KNOWN_AT,
@@ -54,7 +58,7 @@ def get_latest_snapshots(context: RequestContext) -> Response[LatestSnapshots]:
     latest = balance_snapshots.load_latest(
         context.known_work, context.user_id, context.value(INCLUDE)
     )
-    return Response(latest_shape(latest, evidence=_has_evidence(context)))
+    return Response(latest_shape(latest, _load_amendments(context, latest.snapshots)))
 
 
 def get_balance_history(context: RequestContext) -> Response[SnapshotHistory]:
@@ -65,32 +69,34 @@ def get_balance_history(context: RequestContext) -> Response[SnapshotHistory]:
     `total_change_amount`; the first has none.
 
     `interval` and `max_points` leave snapshots out, and never make up or average any: the changes
-    are those between the snapshots that are shown.
+    are those between the snapshots that are shown. They leave none out that `include` adds.
     """
     interval = context.optional(INTERVAL)
     calendar = None if interval is None else Calendar(interval, context.zone)
+    period = Period(context.value(START_DATE), context.value(END_DATE))
     history = balance_snapshots.load_history(
         context.known_work,
         context.user_id,
         context.value(ACCOUNT_ID),
-        Period(context.value(START_DATE), context.value(END_DATE)),
+        period,
         context.optional(SOURCE),
         Thinning(calendar, context.optional(MAX_POINTS)),
     )
-    return Response(history_shape(history, evidence=_has_evidence(context)))
+    return _answer_history(context, history, period)
 
 
 def list_balance_snapshots(context: RequestContext) -> Response[SnapshotHistory]:
     """List recent snapshots.
 
     An account's most recent snapshots, newest first. Each change compares to the snapshot before
-    it in the account's whole series, even where that one is beyond `limit`.
+    it in the account's whole series, even where that one is beyond `limit`. Snapshots that
+    `include` adds count towards `limit`.
     """
     account_id, limit = context.value(ACCOUNT_ID), context.value(LIMIT)
     history = balance_snapshots.load_recent(
         context.known_work, context.user_id, account_id, limit, context.optional(SOURCE)
     )
-    return Response(history_shape(history, evidence=_has_evidence(context)))
+    return _answer_history(context, history, limit)
 
 
 async def fast_latest(context: FastRequest) -> FastAnswer:
@@ -109,7 +115,7 @@ async def fast_latest(context: FastRequest) -> FastAnswer:
 
 async def fast_history(context: FastRequest) -> FastAnswer:
     """Return a history from the cache, which has every snapshot of every source."""
-    chosen: Sequence[Parameter[Any]] = (SOURCE, INTERVAL, MAX_POINTS, DETAIL, KNOWN_AT)
+    chosen: Sequence[Parameter[Any]] = (SOURCE, INTERVAL, MAX_POINTS, DETAIL, EXCLUDED, KNOWN_AT)
     if any(context.optional(parameter) is not None for parameter in chosen):
         raise CacheMissError
     period = Period(context.value(START_DATE), context.value(END_DATE))
@@ -122,7 +128,7 @@ async def fast_history(context: FastRequest) -> FastAnswer:
 
 async def fast_recent(context: FastRequest) -> FastAnswer:
     """Return the most recent snapshots of every source from the cache."""
-    chosen: Sequence[Parameter[Any]] = (SOURCE, DETAIL, KNOWN_AT)
+    chosen: Sequence[Parameter[Any]] = (SOURCE, DETAIL, EXCLUDED, KNOWN_AT)
     if any(context.optional(parameter) is not None for parameter in chosen):
         raise CacheMissError
     account_id, limit = context.value(ACCOUNT_ID), context.value(LIMIT)
@@ -130,5 +136,28 @@ async def fast_recent(context: FastRequest) -> FastAnswer:
     return cached.viewer, recent_parts(cached, limit)
 
 
-def _has_evidence(context: RequestContext) -> bool:
-    return context.optional(DETAIL) is Detail.EVIDENCE
+def _answer_history(
+    context: RequestContext, history: BalanceHistory, view: Period | int
+) -> Response[SnapshotHistory]:
+    """Answer an account's history, with the snapshots that do not count if they are requested."""
+    excluded = context.optional(EXCLUDED)
+    if excluded is None:
+        return Response(history_shape(history, _load_amendments(context, history.snapshots)))
+    history, amendments = balance_snapshots.add_excluded(
+        context.known_work,
+        context.value(ACCOUNT_ID),
+        history,
+        excluded,
+        context.optional(SOURCE),
+        view=view,
+    )
+    return Response(history_shape(history, amendments))
+
+
+def _load_amendments(
+    context: RequestContext, shown: Sequence[ChangedSnapshot]
+) -> Mapping[SnapshotId, Amendments] | None:
+    """Return the amendments of the snapshots, None where no evidence is requested."""
+    if context.optional(DETAIL) is not Detail.EVIDENCE:
+        return None
+    return balance_snapshots.load_amendments(context.known_work, shown)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from functools import partial
 from itertools import chain
 from tempfile import SpooledTemporaryFile
 from typing import Any, ClassVar, Final, Literal, TypeVar
@@ -136,8 +135,8 @@ def export_pieces(
     if everything.holdings is not None:
         yield from _list("holdings", everything.holdings, holding_shape)
     yield from _list("syncs", everything.syncs, SyncShape.of)
-    evidence = partial(snapshot_shape, evidence=True)
-    yield from _list("balance_snapshots", everything.balance_snapshots, evidence)
+    snapshots = everything.balance_snapshots
+    yield from _list("balance_snapshots", snapshots, lambda item: snapshot_shape(*item))
     yield from _list("account_events", everything.account_events, _event_shape)
     yield b"}\n"
 

@@ -51,6 +51,8 @@ class HoldList(Shape):
     holds: list[HoldShape]
     total_count: int
 
+    example: ClassVar = {"holds": [HoldShape.example], "total_count": 1}
+
 
 class HoldOrder(Input):
     """The owner's decision: `release` lets the balance count, `reject` never."""

@@ -12,6 +12,7 @@ from dashtam.presentation.http.parameters import (
     CONNECTION_ID,
     DETAIL,
     END_DATE,
+    EXCLUDED,
     GROUP_BY,
     HOLD_ID,
     INCLUDE,
@@ -35,6 +36,7 @@ from dashtam.presentation.routers.api.v1 import (
     holdings,
     holds,
     imports,
+    revisions,
     sessions,
     syncs,
     total_history,
@@ -81,6 +83,7 @@ ROUTES: Final = (
                     TZ,
                     MAX_POINTS,
                     DETAIL,
+                    EXCLUDED,
                     KNOWN_AT,
                 ),
             ),
@@ -91,7 +94,7 @@ ROUTES: Final = (
         read(
             "/accounts/{id}/balance-snapshots",
             balance_snapshots.list_balance_snapshots,
-            parameters=(ACCOUNT_ID, balance_snapshots.LIMIT, SOURCE, DETAIL, KNOWN_AT),
+            parameters=(ACCOUNT_ID, balance_snapshots.LIMIT, SOURCE, DETAIL, EXCLUDED, KNOWN_AT),
             example=balance_snapshots.RECENT_EXAMPLE,
             conditional=True,
             fast_handler=balance_snapshots.fast_recent,
@@ -157,6 +160,11 @@ ROUTES: Final = (
             body=accounts.AccountPatch,
         ),
         read(
+            "/accounts/{id}/revisions",
+            revisions.list_revisions,
+            parameters=(ACCOUNT_ID, *PAGE),
+        ),
+        read(
             "/accounts/{id}/holdings",
             holdings.list_account_holdings,
             parameters=(ACCOUNT_ID, *PAGE),
@@ -169,7 +177,6 @@ ROUTES: Final = (
             holds.decide_hold,
             parameters=(HOLD_ID,),
             body=holds.HoldOrder,
-            errors=(problems.CONFLICT,),
         ),
     ),
     *tagged(
