@@ -12,10 +12,10 @@ from dashtam.domain.history.balance_snapshot import BalanceSnapshot
 from dashtam.domain.money import Change, Money
 from dashtam.domain.period import to_microseconds
 
-CHUNK_SIZE: Final = 96
+CHUNK_SIZE: Final = 120
 """The fewest snapshots of a chunk, but for the last one of an account.
 
-At some 35 bytes each, a compressed chunk of this size fits a page of the database.
+At some 30 bytes each, a compressed chunk of this size fits a page of the database.
 """
 
 
