@@ -228,7 +228,8 @@ export interface paths {
         };
         /**
          * List an account's holdings
-         * @description The account's current positions, as they were last reported.
+         * @description The account's positions as they were last reported, or with `at` those of an earlier time. A
+         *     position keeps its id from one report to the next.
          */
         get: operations["list_account_holdings"];
         put?: never;
@@ -248,7 +249,8 @@ export interface paths {
         };
         /**
          * List holdings
-         * @description The current positions of all the user's accounts.
+         * @description The positions of all the user's accounts, as they were last reported, or with `at` those of an
+         *     earlier time.
          */
         get: operations["list_holdings"];
         put?: never;
@@ -523,11 +525,10 @@ export interface paths {
          * Export all data
          * @description All of the user's data as one document: connections, accounts, holdings, syncs and every
          *     snapshot that is not retracted, account by account, oldest first; and each account's events,
-         *     such as corrections and changes of its settings.
+         *     such as corrections and changes of its settings, and every set of positions.
          *
-         *     With `known_at` the accounts, their snapshots and events, and the runs are those of then. There
-         *     are no `holdings`, since only the present ones are stored; the user and the connections are as
-         *     they are now.
+         *     With `known_at` the accounts, their snapshots, holdings, positions and events, and the runs are
+         *     those of then; the user and the connections are as they are now.
          */
         get: operations["export_data"];
         put?: never;
@@ -1180,10 +1181,11 @@ export interface components {
             user: components["schemas"]["User"];
             connections: components["schemas"]["Connection"][];
             accounts: components["schemas"]["Account"][];
-            holdings?: components["schemas"]["Holding"][];
+            holdings: components["schemas"]["Holding"][];
             syncs: components["schemas"]["Sync"][];
             balance_snapshots: components["schemas"]["Snapshot"][];
             account_events: components["schemas"]["AccountEvent"][];
+            position_sets: components["schemas"]["PositionSet"][];
         };
         /**
          * Format
@@ -1205,7 +1207,7 @@ export interface components {
         };
         /**
          * Holding
-         * @description One current position; numbers are exact decimals in plain digits.
+         * @description One position; numbers are exact decimals in plain digits.
          */
         Holding: {
             /** Format: uuid */
@@ -1334,6 +1336,27 @@ export interface components {
          * @enum {unknown}
          */
         PercentReason: "crosses_zero" | "mostly_added" | "no_opening" | "tiny_opening" | "zero_opening";
+        /**
+         * PositionSet
+         * @description The positions of an account that came with a snapshot, and their place from 1 on.
+         *
+         *         `captured_at` is that of the snapshot. A set with the same positions as an earlier one names
+         *         that in `same_as`, and has no `positions` of its own. Positions of a retracted run or snapshot
+         *         are listed too.
+         */
+        PositionSet: {
+            /** Format: uuid */
+            account_id: string;
+            number: number;
+            /** Format: uuid */
+            sync_id: string;
+            /** Format: date-time */
+            captured_at: string;
+            /** Format: date-time */
+            recorded_at: string;
+            same_as: number | null;
+            positions: components["schemas"]["Holding"][] | null;
+        };
         /**
          * Precision
          * @description Whether a balance was told for an instant, or for a day without a time of day.
@@ -2987,6 +3010,16 @@ export interface operations {
         parameters: {
             query?: {
                 /**
+                 * @description The positions at this instant (RFC 3339): of each account those that were last reported until then. A bare date is its last instant.
+                 * @example 2025-12-31
+                 */
+                at?: string;
+                /**
+                 * @description The answer that was given at this instant (RFC 3339), not in the future: without later recordings, corrections, retractions and settings. A bare date is its last instant.
+                 * @example 2025-12-31T23:59:59Z
+                 */
+                known_at?: string;
+                /**
                  * @description The most items in the answer (1 to 100, default 100).
                  * @example 100
                  */
@@ -3056,6 +3089,16 @@ export interface operations {
     list_holdings: {
         parameters: {
             query?: {
+                /**
+                 * @description The positions at this instant (RFC 3339): of each account those that were last reported until then. A bare date is its last instant.
+                 * @example 2025-12-31
+                 */
+                at?: string;
+                /**
+                 * @description The answer that was given at this instant (RFC 3339), not in the future: without later recordings, corrections, retractions and settings. A bare date is its last instant.
+                 * @example 2025-12-31T23:59:59Z
+                 */
+                known_at?: string;
                 /**
                  * @description The most items in the answer (1 to 100, default 100).
                  * @example 100
@@ -4409,6 +4452,31 @@ export interface operations {
                      *             "captured_at": "2025-12-26T10:00:00Z",
                      *             "reason": "The bank reported another account's balance."
                      *           }
+                     *         }
+                     *       ],
+                     *       "position_sets": [
+                     *         {
+                     *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
+                     *           "number": 1,
+                     *           "sync_id": "8c5d7e1a-3b42-4f6d-9e08-1a2b3c4d5e6f",
+                     *           "captured_at": "2025-12-26T10:00:00Z",
+                     *           "recorded_at": "2025-12-26T10:00:00Z",
+                     *           "same_as": null,
+                     *           "positions": [
+                     *             {
+                     *               "id": "7d3f5a1e-2c44-4f0b-8a36-0b7c9e5d1f20",
+                     *               "account_id": "123e4567-e89b-12d3-a456-426614174000",
+                     *               "symbol": "VTI",
+                     *               "name": "Total Stock Market ETF",
+                     *               "asset_type": "etf",
+                     *               "quantity": "62.5",
+                     *               "price": "352.00",
+                     *               "market_value": "22000.00",
+                     *               "cost_basis": "17500.00",
+                     *               "currency": "USD",
+                     *               "as_of": "2025-12-26T10:00:00Z"
+                     *             }
+                     *           ]
                      *         }
                      *       ]
                      *     }

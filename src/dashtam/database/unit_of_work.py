@@ -20,7 +20,7 @@ from dashtam.database.history.account_events import AccountEvents
 from dashtam.database.history.account_heads import AccountHeads
 from dashtam.database.history.accounts import Accounts
 from dashtam.database.history.balance_snapshots import BalanceSnapshots
-from dashtam.database.history.holdings import Holdings
+from dashtam.database.history.position_sets import PositionSets
 from dashtam.database.history_cache.chunk_format import ChunkFormat
 from dashtam.database.history_cache.history_chunks import HistoryChunks
 from dashtam.database.people.api_tokens import ApiTokens
@@ -67,7 +67,6 @@ class UnitOfWork:
 
     account_heads = _repository(AccountHeads)
     account_events = _repository(AccountEvents)
-    holdings = _repository(Holdings)
     connections = _repository(Connections)
     syncs = _repository(Syncs)
     users = _repository(Users)
@@ -92,7 +91,8 @@ class UnitOfWork:
     def as_known_at(self, at: datetime) -> "UnitOfWork":
         """Return a unit of work in the same transaction that reads as one at this instant did.
 
-        Its accounts and their snapshots are those of then. Everything else is the present.
+        Its accounts, and their snapshots and positions, are those of then. Everything else is the
+        present.
         """
         past = UnitOfWork(self._connection, at, self.address)
         past._known_at = at
@@ -102,6 +102,11 @@ class UnitOfWork:
     def balance_snapshots(self) -> BalanceSnapshots:
         """The statements on snapshots."""
         return BalanceSnapshots(self._connection, self._known_at)
+
+    @cached_property
+    def position_sets(self) -> PositionSets:
+        """The statements on sets of positions."""
+        return PositionSets(self._connection, self._known_at)
 
     @cached_property
     def accounts(self) -> Accounts:

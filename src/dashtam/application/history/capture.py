@@ -1,8 +1,9 @@
-"""The only writer of snapshots and of account events."""
+"""The only writer of snapshots, of sets of positions and of account events."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from itertools import chain
 from operator import attrgetter
 from typing import Final
@@ -16,6 +17,12 @@ from dashtam.domain.errors import DashtamError
 from dashtam.domain.history.account_event import EventKind, EventLink, NewEvent, link_events
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot, Basis, SnapshotId
 from dashtam.domain.history.hash_chain import Chain, Link, Record, link_records
+from dashtam.domain.history.position_set import (
+    PositionLink,
+    PositionSet,
+    link_positions,
+    to_content,
+)
 from dashtam.domain.money import EXACT
 from dashtam.domain.period import MIN_INSTANT
 from dashtam.domain.statement import Position, Reading
@@ -139,8 +146,8 @@ class Capture:
         reading of the same run is a conflict, and the first of them stays.
 
         A present reading is recorded as of the whole second of the request (``at``), and at least
-        a second after the account's last live snapshot, even if the clock went back. Its positions
-        replace the stored ones, unless those are of a later instant.
+        a second after the account's last live snapshot, even if the clock went back. Positions
+        are a set of their own at the instant of the present reading, or of the newest one.
 
         Raises:
             ClockBehind: a live snapshot is more than five minutes ahead of the clock.
@@ -161,7 +168,7 @@ class Capture:
             if result.recorded or result.skipped
         ]
         if self.drafts is None:
-            self._replace_positions(batch, heads, at)
+            self._record_positions(batch, heads, at)
             self.work.account_heads.mark_synced(synced, at)
         return results
 
@@ -179,7 +186,7 @@ class Capture:
         """
         self.work.syncs.reveal(self.sync_id)
         heads = self.work.account_heads.lock(accounts)
-        self._replace_positions(positions, heads, at)
+        self._record_positions(positions, heads, at)
         self.work.account_heads.mark_synced(accounts, at)
         signs = {account.id: account.balance_sign for account in accounts}
         present = self.work.accounts.of_ids(changed)
@@ -268,25 +275,39 @@ class Capture:
         head.last_live_at = captured_at
         return captured_at
 
-    def _replace_positions(
+    def _record_positions(
         self,
         batch: Sequence[AccountReadings],
         heads: Mapping[AccountId, AccountHead],
         at: datetime,
     ) -> None:
-        replaced = {}
+        """Append the sets of positions to their accounts' chains, all of them in one statement."""
+        links: list[PositionLink] = []
         for readings in batch:
+            head, positions = heads[readings.account.id], readings.positions
             instants = [reading.captured_at for reading in readings.history]
-            if readings.current is not None:
-                instants = [at]
-            if readings.positions is None or not instants:
+            if readings.current is not None and head.last_live_at is not None:
+                instants = [head.last_live_at]
+            if positions is None or not instants:
                 continue
-            head, as_of = heads[readings.account.id], max(instants)
-            if head.holdings_as_of is None or head.holdings_as_of <= as_of:
-                head.holdings_as_of, head.holdings_sync_id = as_of, self.sync_id
-                replaced[readings.account.id] = readings.positions
-        if replaced:
-            self.work.holdings.replace(replaced)
+            captured_at = max(instants)
+            content = to_content(positions, captured_at, at)
+            digest = sha256(content).digest()
+            is_same = digest == head.positions_digest
+            new = PositionSet(
+                account_id=readings.account.id,
+                number=head.positions_length + 1,
+                sync_id=self.sync_id,
+                captured_at=captured_at,
+                recorded_at=self.work.now,
+                same_as=head.positions_stored if is_same else None,
+                content=content,
+            )
+            if not is_same:
+                head.positions_stored, head.positions_digest = new.number, digest
+            links.append(link_positions(head.positions_chain, new))
+            head.positions_chain = Chain(new.number, links[-1].digest)
+        self.work.position_sets.add(links)
 
     def _insert(
         self, new: Iterable[tuple[AccountReadings, Sequence[Reading]]], basis: Basis

@@ -9,6 +9,7 @@ from typing import Final
 from dashtam.presentation.http import problems
 from dashtam.presentation.http.parameters import (
     ACCOUNT_ID,
+    AT,
     CONNECTION_ID,
     DETAIL,
     END_DATE,
@@ -157,9 +158,9 @@ ROUTES: Final = (
         read(
             "/accounts/{id}/holdings",
             holdings.list_account_holdings,
-            parameters=(ACCOUNT_ID, *PAGE),
+            parameters=(ACCOUNT_ID, AT, KNOWN_AT, *PAGE),
         ),
-        read("/holdings", holdings.list_holdings, parameters=PAGE),
+        read("/holdings", holdings.list_holdings, parameters=(AT, KNOWN_AT, *PAGE)),
     ),
     *tagged(
         "Connections and syncs",
