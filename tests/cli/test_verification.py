@@ -29,7 +29,7 @@ from dashtam.database.tables import (
 from dashtam.database.tables import accounts as accounts_table
 from dashtam.domain.account import AccountId, AccountType, Identity
 from dashtam.domain.money import Currency
-from dashtam.domain.statement import Position, Reading, Statement
+from dashtam.domain.statement import Flow, FlowKind, Position, Reading, Statement
 from dashtam.domain.sync import SnapshotSource
 
 SNAPSHOTS_EACH = 20
@@ -104,6 +104,7 @@ def forger(database_url: str, terminal: CommandLine) -> Iterator[Forger]:
                 "balance_snapshots",
                 "account_events",
                 "position_sets",
+                "external_flows",
                 "retractions",
                 "audit_log",
                 "erasures",
@@ -324,6 +325,38 @@ def test_a_set_of_positions_that_is_changed_replaced_or_removed_is_found(
     report = verify(services.database)
     assert codes(report) == {"positions_broken"}
     assert {finding.sequence for finding in report.findings} == found
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ("UPDATE external_flows SET amount = '6' WHERE number = 1", 1),
+        ("UPDATE external_flows SET booked_on = '2019-01-01' WHERE number = 2", 2),
+        ("UPDATE external_flows SET external_id = 'x' WHERE number = 2", 2),
+        ("DELETE FROM external_flows WHERE number = 1", 1),
+        ("DELETE FROM external_flows WHERE number = 2", 2),
+    ],
+)
+def test_a_flow_that_is_changed_or_removed_is_found(
+    services: Services, forger: Forger, change: str, found: int
+) -> None:
+    with services.database.write() as work:
+        user_id = work.users.all()[0].id
+        flow = Flow(FIRST.date(), Decimal(5), USD, FlowKind.DEPOSIT)
+        told = Statement(
+            Identity("broker", "Broker", "1", "Depot", USD),
+            [Reading(FIRST, Decimal(9))],
+            flows=[flow, flow],
+        )
+        file_import.record_statements(work, Destination(user_id, "ofx"), [told])
+    report = verify(services.database)
+    assert (report.found, report.external_flows) == (0, 2)
+    with forger() as connection:
+        connection.execute(text(change))
+    report = verify(services.database)
+    assert {(finding.code, finding.sequence) for finding in report.findings} == {
+        ("flow_broken", found)
+    }
 
 
 def test_a_clock_that_went_back_is_a_remark_and_nothing_wrong(services: Services) -> None:

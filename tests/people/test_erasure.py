@@ -19,7 +19,7 @@ from dashtam.database.tables import metadata
 from dashtam.domain.account import Account, AccountType
 from dashtam.domain.errors import AccountNotFound, Unauthorized
 from dashtam.domain.money import Currency
-from dashtam.domain.statement import Position, Reading
+from dashtam.domain.statement import Flow, FlowKind, Position, Reading
 from dashtam.domain.sync import SnapshotSource
 from dashtam.domain.user import User
 
@@ -45,7 +45,11 @@ def with_everything(app: App, email: str) -> Account:
             market_value=None, cost_basis=None, currency=USD, as_of=now,
         )  # fmt: skip
         with_position = AccountReadings(
-            made.account, SnapshotSource.ACCOUNT_SYNC, [reading(app, "3.00")], positions=[position]
+            made.account,
+            SnapshotSource.ACCOUNT_SYNC,
+            [reading(app, "3.00")],
+            positions=[position],
+            flows=[Flow(now.date(), Decimal(5), USD, FlowKind.DEPOSIT)],
         )
         Capture(work, typed.sync_id).record([with_position], now)
     return made.account

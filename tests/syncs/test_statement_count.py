@@ -1,11 +1,15 @@
 """The number of statements of a sync does not grow with its accounts."""
 
+from decimal import Decimal
+
 from sqlalchemy import event
 
 from application import App, Person
 from dashtam.application.provider import Report
 from dashtam.application.syncs import claims, sync_run
 from dashtam.application.syncs.claims import SyncRequest
+from dashtam.domain.money import Currency
+from dashtam.domain.statement import Flow, FlowKind
 from dashtam.domain.sync import SnapshotSource
 from scripted_provider import account, position
 
@@ -17,7 +21,9 @@ def test_a_sync_of_many_accounts_takes_few_statements(app: App, ada: Person) -> 
         at = app.clock.now
         value = str(at.day)
         numbers = [str(number) for number in range(8)]
-        return Report([account(n, n, positions=[position("VTI", value, at)]) for n in numbers])
+        flow = Flow(at.date(), Decimal(5), Currency.of("USD"), FlowKind.DEPOSIT)
+        held = [position("VTI", value, at)]
+        return Report([account(n, n, positions=held, flows=[flow]) for n in numbers])
 
     app.provider.usual, app.provider.requests_each = told, 0
     connection = app.connection(app.connected(ada)["id"])

@@ -18,6 +18,7 @@ from dashtam.domain.connection import Connection
 from dashtam.domain.history.account_event import AccountEvent
 from dashtam.domain.history.balance_history import ChangedSnapshot, with_change
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot
+from dashtam.domain.history.external_flow import ExternalFlow
 from dashtam.domain.history.holding import Holding
 from dashtam.domain.history.position_set import PositionSet
 from dashtam.domain.period import MAX_INSTANT
@@ -34,7 +35,8 @@ class Export:
     ``syncs`` are newest first, retracted ones among them. ``balance_snapshots`` are ordered by
     account, each account's oldest first with the change since the one before; retracted ones are
     left out. ``account_events`` are ordered by account, each account's oldest first.
-    ``position_sets`` are ordered likewise, and those that do not count are among them.
+    ``position_sets`` and ``external_flows`` are ordered likewise, and those that do not count are
+    among them.
     """
 
     at: datetime
@@ -46,6 +48,7 @@ class Export:
     balance_snapshots: Iterator[ChangedSnapshot]
     account_events: Iterator[AccountEvent]
     position_sets: Iterator[PositionSet]
+    external_flows: Iterator[ExternalFlow]
 
 
 def export(work: UnitOfWork, user_id: UserId, known_at: datetime | None = None) -> Export:
@@ -72,6 +75,7 @@ def export(work: UnitOfWork, user_id: UserId, known_at: datetime | None = None) 
 
     events = (link.event for link in of_each_account(work.account_events.links))
     sets = (link.positions for link in of_each_account(work.position_sets.links))
+    flows = (link.recorded for link in of_each_account(work.external_flows.links))
     owned = iterate_all(lambda page: connections.list_for_user(work, user_id, page))
     runs = iterate_all(lambda page: syncs.list_for_user(work, user_id, page))
     return Export(
@@ -84,4 +88,5 @@ def export(work: UnitOfWork, user_id: UserId, known_at: datetime | None = None) 
         balance_snapshots=of_each_account(read_snapshots),
         account_events=(one for one in events if one.recorded_at <= until),
         position_sets=(one for one in sets if one.recorded_at <= until),
+        external_flows=(one for one in flows if one.recorded_at <= until),
     )

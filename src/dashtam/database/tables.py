@@ -5,6 +5,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     ForeignKey,
     Index,
     Integer,
@@ -148,6 +149,8 @@ account_heads = Table(
     Column("positions_head", LargeBinary(32), nullable=False),
     Column("positions_stored", BigInteger),
     Column("positions_digest", LargeBinary(32)),
+    Column("flows_length", BigInteger, nullable=False),
+    Column("flows_head", LargeBinary(32), nullable=False),
     # Derived like ``history_chunks``.
     Column("chunked_until", Instant),
     Column("latest", LargeBinary),
@@ -263,6 +266,25 @@ position_sets = Table(
     CheckConstraint("number > 0", name="number"),
     CheckConstraint("(same_as IS NULL) = (content IS NOT NULL)", name="content"),
     Index(None, "account_id", "captured_at", "number"),
+)
+
+external_flows = Table(
+    "external_flows",
+    metadata,
+    Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    # No foreign key, as in ``balance_snapshots``.
+    Column("sync_id", Id, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("booked_on", Date, nullable=False),
+    Column("amount", Amount, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("external_id", Text),
+    Column("link", LargeBinary(32), nullable=False),
+    CheckConstraint("number > 0", name="number"),
+    Index(None, "account_id", "booked_on", "number"),
+    sqlite_with_rowid=False,
 )
 
 # An account's snapshots as JSON, oldest first, without those that do not count. Derived from the

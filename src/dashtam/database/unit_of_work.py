@@ -20,6 +20,7 @@ from dashtam.database.history.account_events import AccountEvents
 from dashtam.database.history.account_heads import AccountHeads
 from dashtam.database.history.accounts import Accounts
 from dashtam.database.history.balance_snapshots import BalanceSnapshots
+from dashtam.database.history.external_flows import ExternalFlows
 from dashtam.database.history.position_sets import PositionSets
 from dashtam.database.history_cache.chunk_format import ChunkFormat
 from dashtam.database.history_cache.history_chunks import HistoryChunks
@@ -91,8 +92,8 @@ class UnitOfWork:
     def as_known_at(self, at: datetime) -> "UnitOfWork":
         """Return a unit of work in the same transaction that reads as one at this instant did.
 
-        Its accounts, and their snapshots and positions, are those of then. Everything else is the
-        present.
+        Its accounts, and their snapshots, positions and flows, are those of then. Everything else
+        is the present.
         """
         past = UnitOfWork(self._connection, at, self.address)
         past._known_at = at
@@ -107,6 +108,11 @@ class UnitOfWork:
     def position_sets(self) -> PositionSets:
         """The statements on sets of positions."""
         return PositionSets(self._connection, self._known_at)
+
+    @cached_property
+    def external_flows(self) -> ExternalFlows:
+        """The statements on external flows."""
+        return ExternalFlows(self._connection, self._known_at)
 
     @cached_property
     def accounts(self) -> Accounts:

@@ -1,8 +1,9 @@
-"""The only writer of snapshots, of sets of positions and of account events."""
+"""The only writer of snapshots, sets of positions, external flows and account events."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 from itertools import chain
 from operator import attrgetter
@@ -16,6 +17,7 @@ from dashtam.domain.account import Account, AccountId
 from dashtam.domain.errors import DashtamError
 from dashtam.domain.history.account_event import EventKind, EventLink, NewEvent, link_events
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot, Basis, SnapshotId
+from dashtam.domain.history.external_flow import ExternalFlow, FlowLink, link_flows
 from dashtam.domain.history.hash_chain import Chain, Link, Record, link_records
 from dashtam.domain.history.position_set import (
     PositionLink,
@@ -25,9 +27,11 @@ from dashtam.domain.history.position_set import (
 )
 from dashtam.domain.money import EXACT
 from dashtam.domain.period import MIN_INSTANT
-from dashtam.domain.statement import Position, Reading
+from dashtam.domain.statement import Flow, Position, Reading
 from dashtam.domain.sync import SnapshotSource, SyncId
 
+# A source may book a flow on another day later, under the same id.
+_REBOOKED_WITHIN: Final = timedelta(days=31)
 _AHEAD_AT_MOST: Final = timedelta(minutes=5)
 _AMOUNTS: Final = attrgetter("balance", "available_balance", "holdings_value", "cash_value")
 
@@ -51,6 +55,7 @@ class AccountReadings:
     history: Sequence[Reading] = ()
     current: Reading | None = None
     positions: Sequence[Position] | None = None
+    flows: Sequence[Flow] = ()
 
 
 @dataclass(slots=True)
@@ -99,6 +104,14 @@ def _is_known(earlier: RecordedReading, reading: Reading) -> bool:
     """Tell whether a reading equals the recorded one, or one that its owner corrected."""
     known = (earlier.reading, *earlier.superseded)
     return _AMOUNTS(reading) in map(_AMOUNTS, known)
+
+
+def _key_of(flow: Flow) -> Hashable:
+    return flow.external_id or flow
+
+
+def _days_before(day: date, span: timedelta) -> date:
+    return day - span if day - date.min > span else date.min
 
 
 def _hash_amounts(reading: Reading) -> int:
@@ -169,6 +182,7 @@ class Capture:
         ]
         if self.drafts is None:
             self._record_positions(batch, heads, at)
+            self._record_flows(batch, heads)
             self.work.account_heads.mark_synced(synced, at)
         return results
 
@@ -176,17 +190,18 @@ class Capture:
         self,
         accounts: Collection[Account],
         changed: Collection[AccountId],
-        positions: Sequence[AccountReadings],
+        evidence: Sequence[AccountReadings],
         at: datetime,
     ) -> None:
         """Let the snapshots of a hidden run count.
 
         ``accounts`` are those that it synced, as they were when it began; ``changed`` are those
-        with new snapshots. ``positions`` are the readings that came with positions.
+        with new snapshots. ``evidence`` are the readings that came with positions or flows.
         """
         self.work.syncs.reveal(self.sync_id)
         heads = self.work.account_heads.lock(accounts)
-        self._record_positions(positions, heads, at)
+        self._record_positions(evidence, heads, at)
+        self._record_flows(evidence, heads)
         self.work.account_heads.mark_synced(accounts, at)
         signs = {account.id: account.balance_sign for account in accounts}
         present = self.work.accounts.of_ids(changed)
@@ -308,6 +323,45 @@ class Capture:
             links.append(link_positions(head.positions_chain, new))
             head.positions_chain = Chain(new.number, links[-1].digest)
         self.work.position_sets.add(links)
+
+    def _record_flows(
+        self, batch: Sequence[AccountReadings], heads: Mapping[AccountId, AccountHead]
+    ) -> None:
+        """Append the flows that are not recorded yet, all of them in one statement.
+
+        A flow is known by its source's id. Without one it is known by its whole content: a source
+        that reports the same content twice has two flows.
+        """
+        first_days: dict[AccountId, date] = {}
+        for readings in batch:
+            for flow in readings.flows:
+                day = first_days.setdefault(readings.account.id, flow.booked_on)
+                first_days[readings.account.id] = min(day, flow.booked_on)
+        if not first_days:
+            return
+        since = {one: _days_before(day, _REBOOKED_WITHIN) for one, day in first_days.items()}
+        known = Counter(
+            (account_id, _key_of(flow))
+            for account_id, flow in self.work.external_flows.since(since)
+        )
+        links: list[FlowLink] = []
+        for readings in batch:
+            account_id = readings.account.id
+            head = heads[account_id]
+            reported: Counter[Hashable] = Counter()
+            new: list[ExternalFlow] = []
+            for flow in readings.flows:
+                key = account_id, _key_of(flow)
+                reported[key] += flow.external_id is None or not reported[key]
+                if reported[key] > known[key]:
+                    known[key] += 1
+                    number = head.flows_length + len(new) + 1
+                    now, run = self.work.now, self.sync_id
+                    new.append(ExternalFlow(account_id, number, run, now, flow))
+            if new:
+                links += link_flows(head.flows_chain, new)
+                head.flows_chain = Chain(links[-1].number, links[-1].digest)
+        self.work.external_flows.add(links)
 
     def _insert(
         self, new: Iterable[tuple[AccountReadings, Sequence[Reading]]], basis: Basis

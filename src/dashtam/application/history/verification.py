@@ -13,6 +13,7 @@ from dashtam.database.unit_of_work import Database, UnitOfWork
 from dashtam.domain.account import AccountId
 from dashtam.domain.errors import DashtamError
 from dashtam.domain.history.account_event import EventLink
+from dashtam.domain.history.external_flow import FlowLink
 from dashtam.domain.history.hash_chain import Link, find_breaks
 from dashtam.domain.history.position_set import PositionLink
 from dashtam.domain.user import Erasure
@@ -47,6 +48,7 @@ class VerificationReport:
     accounts: int = 0
     snapshots: int = 0
     position_sets: int = 0
+    external_flows: int = 0
     syncs: int = 0
     retractions: int = 0
     erasures: Sequence[Erasure] = ()
@@ -77,6 +79,7 @@ def verify(database: Database) -> VerificationReport:
             _verify_account(work, report, head)
             subjects |= _verify_events(work, report, head)
             _verify_positions(work, report, head)
+            _verify_flows(work, report, head)
         _verify_runs(work, report)
         _verify_audit_log(work, report)
         for event in ("snapshot_retracted", "snapshot_corrected"):
@@ -197,6 +200,27 @@ def _verify_positions(work: UnitOfWork, report: VerificationReport, head: Accoun
         )
         report.add_finding("positions_unreadable", detail, account_id, read + 1)
     report.position_sets += read
+
+
+def _verify_flows(work: UnitOfWork, report: VerificationReport, head: AccountHead) -> None:
+    account_id, read = head.account_id, 0
+
+    def count_links() -> Iterator[FlowLink]:
+        nonlocal read
+        for link in work.external_flows.links(account_id):
+            read += 1
+            yield link
+
+    try:
+        for number in find_breaks(head.flows_chain, count_links()):
+            detail = f"External flow {number} of account {account_id} is not as it was recorded."
+            report.add_finding("flow_broken", detail, account_id, number)
+    except _UNREADABLE:
+        detail = (
+            f"External flow {read + 1} of account {account_id}, or one after it, cannot be read."
+        )
+        report.add_finding("flow_unreadable", detail, account_id, read + 1)
+    report.external_flows += read
 
 
 def _verify_runs(work: UnitOfWork, report: VerificationReport) -> None:

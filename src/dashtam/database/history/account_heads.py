@@ -43,6 +43,8 @@ class AccountHead:
     positions_head: bytes = GENESIS
     positions_stored: int | None = None
     positions_digest: bytes | None = None
+    flows_length: int = 0
+    flows_head: bytes = GENESIS
     chunked_until: datetime | None = None
     latest: bytes | None = None
     is_distrusted: bool = False
@@ -74,6 +76,15 @@ class AccountHead:
     @positions_chain.setter
     def positions_chain(self, chain: Chain) -> None:
         self.positions_length, self.positions_head = chain.length, chain.head
+
+    @property
+    def flows_chain(self) -> Chain:
+        """The end of the hash chain of the account's external flows."""
+        return Chain(self.flows_length, self.flows_head)
+
+    @flows_chain.setter
+    def flows_chain(self, chain: Chain) -> None:
+        self.flows_length, self.flows_head = chain.length, chain.head
 
 
 class AccountHeads(Repository):

@@ -23,6 +23,7 @@ _APPEND_ONLY = {
     "balance_snapshots": "SELECT user_id FROM accounts WHERE id = OLD.account_id",
     "account_events": "SELECT user_id FROM accounts WHERE id = OLD.account_id",
     "position_sets": "SELECT user_id FROM accounts WHERE id = OLD.account_id",
+    "external_flows": "SELECT user_id FROM accounts WHERE id = OLD.account_id",
     "retractions": "SELECT user_id FROM syncs WHERE id = OLD.sync_id",
     "audit_log": "SELECT OLD.user_id",
     "erasures": "SELECT CAST(NULL AS uuid)",
@@ -32,6 +33,7 @@ _KEYS = {
     "balance_snapshots": ("account_id", "captured_at", "sequence"),
     "account_events": ("account_id", "number"),
     "position_sets": ("account_id", "number"),
+    "external_flows": ("account_id", "number"),
     "retractions": ("sync_id",),
     "audit_log": ("id",),
     "erasures": ("user_id",),
@@ -41,6 +43,7 @@ _KEYS = {
 def upgrade() -> None:
     """Create every table, and the triggers that refuse changes of append-only tables."""
     _create_tables()
+    _create_evidence_and_marks()
     protect = (
         _protect_in_sqlite if op.get_bind().dialect.name == "sqlite" else _protect_in_postgresql
     )
@@ -249,6 +252,8 @@ def _create_tables() -> None:
         sa.Column("positions_head", sa.LargeBinary(length=32), nullable=False),
         sa.Column("positions_stored", sa.BigInteger(), nullable=True),
         sa.Column("positions_digest", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("flows_length", sa.BigInteger(), nullable=False),
+        sa.Column("flows_head", sa.LargeBinary(length=32), nullable=False),
         sa.Column("chunked_until", Instant(), nullable=True),
         sa.Column("latest", sa.LargeBinary(), nullable=True),
         sa.Column("is_distrusted", sa.Boolean(), nullable=False),
@@ -357,6 +362,9 @@ def _create_tables() -> None:
         sqlite_where=is_about_one,
         postgresql_where=is_about_one,
     )
+
+
+def _create_evidence_and_marks() -> None:
     op.create_table(
         "position_sets",
         sa.Column("account_id", Id(), nullable=False),
@@ -380,6 +388,31 @@ def _create_tables() -> None:
         op.f("position_sets_account_id_captured_at_number_ix"),
         "position_sets",
         ["account_id", "captured_at", "number"],
+        unique=False,
+    )
+    op.create_table(
+        "external_flows",
+        sa.Column("account_id", Id(), nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sync_id", Id(), nullable=False),
+        sa.Column("recorded_at", Instant(), nullable=False),
+        sa.Column("booked_on", sa.Date(), nullable=False),
+        sa.Column("amount", Amount(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=True),
+        sa.Column("link", sa.LargeBinary(length=32), nullable=False),
+        sa.CheckConstraint("number > 0", name=op.f("external_flows_number_check")),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("external_flows_account_id_fk")
+        ),
+        sa.PrimaryKeyConstraint("account_id", "number", name=op.f("external_flows_pk")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        op.f("external_flows_account_id_booked_on_number_ix"),
+        "external_flows",
+        ["account_id", "booked_on", "number"],
         unique=False,
     )
     op.create_table(

@@ -24,6 +24,7 @@ class ReportShape(Shape):
     accounts: int
     snapshots: int
     position_sets: int
+    external_flows: int
     syncs: int
     retractions: int
     erasures: Sequence[Erasure]
@@ -82,8 +83,8 @@ def restore(context: CommandContext, folder: Path) -> None:
 def verify_database(context: CommandContext) -> None:
     """Check that every snapshot is as it was recorded.
 
-    Follows each account's hash chains from the first snapshot to the last, and those of its events
-    and positions, and compares the count of each run with its snapshots, so that none can be
+    Follows each account's hash chains from the first snapshot to the last, and those of its events,
+    positions and flows, and compares the count of each run with its snapshots, so that none can be
     missing. Exit status 1 for any difference.
     """
     report = verify(context.database)

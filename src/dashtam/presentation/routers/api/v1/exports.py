@@ -19,6 +19,7 @@ from dashtam.presentation.http.parameters import KNOWN_AT
 from dashtam.presentation.http.request_context import RequestContext, Response
 from dashtam.presentation.routers.api.v1.accounts import AccountShape, listed_account_shape
 from dashtam.presentation.routers.api.v1.connections import ConnectionShape
+from dashtam.presentation.routers.api.v1.external_flows import FlowShape, flow_shape
 from dashtam.presentation.routers.api.v1.holdings import HoldingShape, holding_shape
 from dashtam.presentation.routers.api.v1.syncs import SyncShape
 from dashtam.presentation.routers.api.v1.users import UserShape
@@ -107,6 +108,7 @@ class ExportShape(Shape, kw_only=True):
     balance_snapshots: list[Snapshot]
     account_events: list[AccountEventShape]
     position_sets: list[PositionSetShape]
+    external_flows: list[FlowShape]
 
     example: ClassVar = {
         "format": "dashtam_export",
@@ -120,6 +122,7 @@ class ExportShape(Shape, kw_only=True):
         "balance_snapshots": LatestSnapshots.example["snapshots"],
         "account_events": [AccountEventShape.example],
         "position_sets": [PositionSetShape.example],
+        "external_flows": [FlowShape.example],
     }
 
 
@@ -128,10 +131,11 @@ def export_data(context: RequestContext) -> Response[ExportShape]:
 
     All of the user's data as one document: connections, accounts, holdings, syncs and every
     snapshot that is not retracted, account by account, oldest first; and each account's events,
-    such as corrections and changes of its settings, and every set of positions.
+    such as corrections and changes of its settings, every set of positions, and every
+    external flow.
 
-    With `known_at` the accounts, their snapshots, holdings, positions and events, and the runs are
-    those of then; the user and the connections are as they are now.
+    With `known_at` the accounts, their snapshots, holdings, positions, flows and events, and the
+    runs are those of then; the user and the connections are as they are now.
     """
     # A slow client reads from here, long after the transaction has ended.
     spool = SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed with the last chunk
@@ -167,6 +171,7 @@ def export_pieces(
     yield from _list("balance_snapshots", everything.balance_snapshots, evidence)
     yield from _list("account_events", everything.account_events, _event_shape)
     yield from _list("position_sets", everything.position_sets, _position_set_shape)
+    yield from _list("external_flows", everything.external_flows, flow_shape)
     yield b"}\n"
 
 
