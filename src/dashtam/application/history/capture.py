@@ -322,7 +322,8 @@ class Capture:
                 head.positions_stored, head.positions_digest = new.number, digest
             links.append(link_positions(head.positions_chain, new))
             head.positions_chain = Chain(new.number, links[-1].digest)
-        self.work.position_sets.add(links)
+        if links:
+            self.work.position_sets.add(links)
 
     def _record_flows(
         self, batch: Sequence[AccountReadings], heads: Mapping[AccountId, AccountHead]
