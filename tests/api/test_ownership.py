@@ -43,7 +43,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /holds/{id}/decision": {"json": {"decision": "release"}},
 }  # fmt: skip
 RANGE = {"start_date": "2020-01-01", "end_date": "2030-01-01"}
-QUERIES = {"GET /accounts/{id}/balance-history": RANGE, "GET /balance-history": RANGE}
+QUERIES = {
+    "GET /accounts/{id}/balance-history": RANGE,
+    "GET /accounts/{id}/flows": RANGE,
+    "GET /balance-history": RANGE,
+}
 WITHOUT_BODY = {"GET", "DELETE"}
 
 

@@ -17,6 +17,7 @@ GET /accounts/{id} READER API_READ READ
 PATCH /accounts/{id} SESSION API_WRITE WRITE
 GET /accounts/{id}/revisions READER API_READ READ
 GET /accounts/{id}/holdings READER API_READ READ
+GET /accounts/{id}/flows READER API_READ READ
 GET /holdings READER API_READ READ
 GET /providers READER API_READ READ
 POST /connections SESSION SYNC OWN

@@ -29,7 +29,7 @@ from dashtam.database.tables import (
 from dashtam.database.tables import accounts as accounts_table
 from dashtam.domain.account import AccountId, AccountType, Identity
 from dashtam.domain.money import Currency
-from dashtam.domain.statement import Reading, Statement
+from dashtam.domain.statement import Flow, FlowKind, Position, Reading, Statement
 from dashtam.domain.sync import SnapshotSource
 
 SNAPSHOTS_EACH = 20
@@ -103,6 +103,8 @@ def forger(database_url: str, terminal: CommandLine) -> Iterator[Forger]:
             for name in (
                 "balance_snapshots",
                 "account_events",
+                "position_sets",
+                "external_flows",
                 "retractions",
                 "audit_log",
                 "erasures",
@@ -279,6 +281,82 @@ def test_an_event_that_is_changed_or_removed_is_found(
         connection.execute(text(change))
     report = verify(services.database)
     assert sorted(finding.code for finding in report.findings) == found
+
+
+SOLD = (
+    "UPDATE position_sets SET content = (SELECT content FROM position_sets WHERE number = 3)"
+    " WHERE number = 1"
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ("UPDATE position_sets SET captured_at = recorded_at WHERE number = 1", {1}),
+        ("UPDATE position_sets SET content = link WHERE number = 1", {1, 2}),
+        (SOLD, {1, 2}),
+        ("UPDATE position_sets SET same_as = 3 WHERE number = 2", {2}),
+        ("DELETE FROM position_sets WHERE number = 1", {1}),
+        ("DELETE FROM position_sets WHERE number = 3", {3}),
+        ("UPDATE account_heads SET positions_length = 2 WHERE positions_length = 3", {4}),
+    ],
+)
+def test_a_set_of_positions_that_is_changed_replaced_or_removed_is_found(
+    services: Services, forger: Forger, change: str, found: set[int]
+) -> None:
+    with services.database.write() as work:
+        user_id = work.users.all()[0].id
+        for day, symbol in enumerate(("OLD", "OLD", "NEW")):
+            at = FIRST + timedelta(days=day)
+            position = Position(
+                symbol=symbol, name=symbol, asset_type="etf", quantity=Decimal(1), price=None,
+                market_value=Decimal(9), cost_basis=None, currency=USD, as_of=at,
+            )  # fmt: skip
+            told = Statement(
+                Identity("broker", "Broker", "1", "Depot", USD),
+                [Reading(at, Decimal(9))],
+                [position],
+            )
+            file_import.record_statements(work, Destination(user_id, "ofx"), [told])
+    report = verify(services.database)
+    assert (report.found, report.position_sets) == (0, 3)
+    with forger() as connection:
+        connection.execute(text(change))
+    report = verify(services.database)
+    assert codes(report) == {"positions_broken"}
+    assert {finding.sequence for finding in report.findings} == found
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ("UPDATE external_flows SET amount = '6' WHERE number = 1", 1),
+        ("UPDATE external_flows SET booked_on = '2019-01-01' WHERE number = 2", 2),
+        ("UPDATE external_flows SET external_id = 'x' WHERE number = 2", 2),
+        ("DELETE FROM external_flows WHERE number = 1", 1),
+        ("DELETE FROM external_flows WHERE number = 2", 2),
+    ],
+)
+def test_a_flow_that_is_changed_or_removed_is_found(
+    services: Services, forger: Forger, change: str, found: int
+) -> None:
+    with services.database.write() as work:
+        user_id = work.users.all()[0].id
+        flow = Flow(FIRST.date(), Decimal(5), USD, FlowKind.DEPOSIT)
+        told = Statement(
+            Identity("broker", "Broker", "1", "Depot", USD),
+            [Reading(FIRST, Decimal(9))],
+            flows=[flow, flow],
+        )
+        file_import.record_statements(work, Destination(user_id, "ofx"), [told])
+    report = verify(services.database)
+    assert (report.found, report.external_flows) == (0, 2)
+    with forger() as connection:
+        connection.execute(text(change))
+    report = verify(services.database)
+    assert {(finding.code, finding.sequence) for finding in report.findings} == {
+        ("flow_broken", found)
+    }
 
 
 def test_a_clock_that_went_back_is_a_remark_and_nothing_wrong(services: Services) -> None:

@@ -60,7 +60,7 @@ def assert_is_todays(url: str) -> None:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
     engine.dispose()
-    assert triggers(url) == {"sqlite": 15, "postgresql": 10}[engine.dialect.name]
+    assert triggers(url) == {"sqlite": 21, "postgresql": 14}[engine.dialect.name]
 
 
 def test_the_migrated_schema_is_the_one_that_the_tables_declare(database_url: str) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from application import App
 from dashtam.application.history import accounts
+from dashtam.application.history.capture import AccountReadings, Capture
 from dashtam.application.imports import typed_balances
 from dashtam.application.imports.typed_balances import ManualAccount
 from dashtam.application.people import api_tokens, users
@@ -18,7 +19,8 @@ from dashtam.database.tables import metadata
 from dashtam.domain.account import Account, AccountType
 from dashtam.domain.errors import AccountNotFound, Unauthorized
 from dashtam.domain.money import Currency
-from dashtam.domain.statement import Position, Reading
+from dashtam.domain.statement import Flow, FlowKind, Position, Reading
+from dashtam.domain.sync import SnapshotSource
 from dashtam.domain.user import User
 
 USD = Currency.of("USD")
@@ -42,7 +44,14 @@ def with_everything(app: App, email: str) -> Account:
             symbol="X", name="X", asset_type="stock", quantity=Decimal(1), price=None,
             market_value=None, cost_basis=None, currency=USD, as_of=now,
         )  # fmt: skip
-        work.holdings.replace({made.account.id: [position]})
+        with_position = AccountReadings(
+            made.account,
+            SnapshotSource.ACCOUNT_SYNC,
+            [reading(app, "3.00")],
+            positions=[position],
+            flows=[Flow(now.date(), Decimal(5), USD, FlowKind.DEPOSIT)],
+        )
+        Capture(work, typed.sync_id).record([with_position], now)
     return made.account
 
 

@@ -15,7 +15,7 @@ from dashtam.application.history.verification import verify
 from dashtam.application.imports import file_import
 from dashtam.application.imports.file_import import Progress, SentFile, import_file
 from dashtam.application.provider import Report
-from scripted_provider import account
+from scripted_provider import account, position
 
 SEEDS = range(3)
 STEPS = 40
@@ -61,7 +61,14 @@ class Life:
         self.accounts.append(self.person.account(self.amount(), name=name))
 
     def sync(self) -> None:
-        self.app.provider.usual = Report([account(self.amount()), account(self.amount(), "2")])
+        at = self.app.clock.now
+        held = [
+            position(symbol, self.random.choice(["1.00", self.amount()]), at)
+            for symbol in self.random.sample(["VTI", "BND", "VTI"], self.random.randint(0, 3))
+        ]
+        self.app.provider.usual = Report(
+            [account(self.amount(), positions=held), account(self.amount(), "2")]
+        )
         run = self.person.post(f"/connections/{self.connection}/syncs", json={"force": True})
         assert run.status_code == 201, run.text
 
@@ -132,8 +139,11 @@ class Life:
             yield f"/balance-snapshots{include}"
         yield f"/balance-history?{SPAN}&interval=month"
         yield f"/balance-history?{SPAN}&interval=week&group_by=account"
+        yield "/holdings"
+        yield f"/holdings?at={self.app.clock.now.date() - timedelta(days=3)}"
         for account_id in self.accounts:
             path = f"/accounts/{account_id}"
+            yield f"{path}/holdings"
             yield f"{path}/balance-history?{SPAN}"
             yield f"{path}/balance-history?{SPAN}&interval=week&tz=Europe/Berlin&max_points=9"
             yield f"{path}/balance-snapshots?limit=5"

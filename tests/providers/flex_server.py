@@ -44,7 +44,9 @@ def position(**changes: str) -> str:
     return f"<OpenPosition {attributes} />"
 
 
-def statement(*values: str, positions: Sequence[str] | None = None, base: str = "USD") -> str:
+def statement(
+    *values: str, positions: Sequence[str] | None = None, base: str = "USD", flows: str = ""
+) -> str:
     held = "" if positions is None else f"<OpenPositions>{''.join(positions)}</OpenPositions>"
     return (
         '<FlexQueryResponse queryName="Q" type="AF"><FlexStatements count="1">'
@@ -52,7 +54,7 @@ def statement(*values: str, positions: Sequence[str] | None = None, base: str = 
         ' period="Last365CalendarDays" whenGenerated="20261121;080000">'
         f'<AccountInformation accountId="U1234567" acctAlias="" currency="{base}"'
         ' accountType="Individual" />'
-        f"<EquitySummaryInBase>{''.join(values)}</EquitySummaryInBase>{held}"
+        f"<EquitySummaryInBase>{''.join(values)}</EquitySummaryInBase>{held}{flows}"
         "</FlexStatement></FlexStatements></FlexQueryResponse>"
     )
 

@@ -52,6 +52,7 @@ class Service:
         self.account: object = ACCOUNT
         self.positions: object = [HELD]
         self.history: object = HISTORY
+        self.activities: object = []
         self.statuses: dict[str, int] = {}
         self.server = server
         server.script = self.answer
@@ -61,7 +62,12 @@ class Service:
             return http_answer({"message": f"forbidden {SECRET}"}, 403)
         name = request.path.removeprefix("/v2/")
         status = self.statuses.get(name, 200)
-        result = {"account": self.account, "positions": self.positions}.get(name, self.history)
+        results = {
+            "account": self.account,
+            "positions": self.positions,
+            "account/activities": self.activities,
+        }
+        result = results.get(name, self.history)
         return http_answer(result if isinstance(result, bytes) else json.dumps(result), status)
 
 
@@ -102,7 +108,64 @@ def test_equity_cash_and_positions_are_read(service: Service, http: Http) -> Non
     )
     assert result.positions is not None
     assert result.positions[0].symbol == "AAPL"
-    assert [request.path for request in service.server.requests] == ["/v2/account", "/v2/positions"]
+    paths = ["/v2/account", "/v2/positions", "/v2/account/activities"]
+    assert [request.path for request in service.server.requests] == paths
+
+
+def activity(number: int, kind: str, amount: str, **more: str) -> dict[str, str]:
+    fields = {"id": f"2026111{number}::{number}", "activity_type": kind, "net_amount": amount}
+    return fields | {"date": f"2026-11-1{number}", "status": "executed"} | more
+
+
+def test_activities_are_flows(service: Service, http: Http) -> None:
+    service.activities = [
+        activity(5, "CSD", "500"), activity(4, "CSW", "-20"), activity(3, "DIV", "1.5"),
+        activity(2, "INT", "0.1"), activity(1, "FEE", "-2"), activity(1, "JNLC", "-3"),
+        activity(1, "DIVNRA", "-0.3"), activity(1, "CSD", "9", status="canceled"),
+        activity(1, "ACATS", "0"),
+    ]  # fmt: skip
+    result = fetch_report(service, http)
+    assert [(flow.kind, str(flow.amount)) for flow in result.flows] == [
+        ("deposit", "500"), ("withdrawal", "-20"), ("dividend", "1.5"), ("interest", "0.1"),
+        ("fee", "-2"), ("transfer_out", "-3"), ("other", "-0.3"),
+    ]  # fmt: skip
+    assert (str(result.flows[0].booked_on), result.flows[0].external_id) == (
+        "2026-11-15",
+        "20261115::5",
+    )
+    assert result.problems == ()
+
+
+def test_older_activities_are_fetched_page_by_page(service: Service, http: Http) -> None:
+    page = [activity(5, "CSD", "1", id=str(number)) for number in range(100)]
+    script = service.server.script
+
+    def answer(request: ReceivedRequest) -> Iterable[bytes]:
+        if "activities" not in request.path:
+            return script(request)
+        is_second = "page_token=99" in request.target
+        return http_answer(json.dumps([activity(1, "CSD", "2")] if is_second else page))
+
+    service.server.script = answer
+    assert len(fetch_report(service, http, backfill=True).flows) == 101
+
+
+@pytest.mark.parametrize("status", [200, 403, 429, 500])
+def test_a_failing_request_of_activities_does_not_lose_the_balance(
+    service: Service, http: Http, status: int
+) -> None:
+    service.activities = {"message": "none"}
+    service.statuses["account/activities"] = status
+    result = fetch_report(service, http)
+    assert result.current is not None
+    assert [problem.code for problem in result.problems] == ["no_activities"]
+
+
+def test_an_activity_that_cannot_be_read_is_a_problem(service: Service, http: Http) -> None:
+    service.activities = [activity(1, "CSD", "much"), activity(1, "CSD", "2", date="soon")]
+    result = fetch_report(service, http)
+    assert [problem.code for problem in result.problems] == ["invalid_amount", "invalid_date"]
+    assert result.current is not None
 
 
 def test_paper_keys_ask_the_paper_service(service: Service, http: Http) -> None:

@@ -238,3 +238,38 @@ def test_an_independent_reader_agrees(server: ProviderServer, http: Http) -> Non
         (held.symbol, held.position, held.markPrice, held.positionValue, held.costBasisMoney)
         for held in theirs.OpenPositions
     ]
+
+
+def test_cash_transactions_and_transfers_are_flows(server: ProviderServer, http: Http) -> None:
+    def row(tag: str, **more: str) -> str:
+        fields = {"currency": "USD", "reportDate": "20261119"} | more
+        attributes = " ".join(f'{name}="{text}"' for name, text in fields.items())
+        return f"<{tag} {attributes} />"
+
+    cash = (
+        row("CashTransaction", type="Deposits/Withdrawals", amount="500", transactionID="1"),
+        row("CashTransaction", type="Deposits/Withdrawals", amount="-20", transactionID="2"),
+        row("CashTransaction", type="Dividends", amount="3.5", transactionID="3"),
+        row("CashTransaction", type="Withholding Tax", amount="-0.5", transactionID="4"),
+        row("CashTransaction", type="Broker Interest Paid", amount="-1", currency="EUR"),
+        row("CashTransaction", type="Other Fees", amount="-2", reportDate="",
+            dateTime="20261118;202000"),
+        row("CashTransaction", type="Dividends", amount="3.5", levelOfDetail="SUMMARY"),
+        row("CashTransaction", type="Dividends", amount="much"),
+    )  # fmt: skip
+    moved = (
+        row("Transfer", direction="IN", positionAmount="900", cashTransfer="0"),
+        row("Transfer", direction="OUT", positionAmount="0", cashTransfer="70"),
+        row("Transfer", direction="IN", positionAmount="0", cashTransfer="0"),
+    )
+    flows = f"<CashTransactions>{''.join(cash)}</CashTransactions>"
+    flows += f"<Transfers>{''.join(moved)}</Transfers>"
+    result = only(fetch_report(server, http, statement(value("20261120", "10"), flows=flows)))
+    assert [(flow.kind, str(flow.amount), flow.external_id) for flow in result.flows] == [
+        ("deposit", "500", "1"), ("withdrawal", "-20", "2"), ("dividend", "3.5", "3"),
+        ("other", "-0.5", "4"), ("interest", "-1", None), ("fee", "-2", None),
+        ("transfer_in", "900", None), ("transfer_out", "-70", None),
+    ]  # fmt: skip
+    assert [flow.currency.code for flow in result.flows].count("EUR") == 1
+    assert {str(flow.booked_on) for flow in result.flows} == {"2026-11-19", "2026-11-18"}
+    assert [problem.code for problem in result.problems] == ["invalid_amount"]

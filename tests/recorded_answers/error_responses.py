@@ -24,6 +24,7 @@ _BAD: Mapping[str, Mapping[str, str]] = {
     "tz": {"tz is not known": "Mars/Olympus"},
     "max_points": {"max_points too small": "1", "max_points too large": "10001"},
     "detail": {"detail is not known": "all"},
+    "at": {"at is none": "yesterday"},
     "known_at": {"known_at is none": "yesterday", "known_at is in the future": "9999-12-31"},
     "group_by": {"group_by is not known": "bank"},
 }

@@ -251,9 +251,31 @@ export interface paths {
         };
         /**
          * List an account's holdings
-         * @description The account's current positions, as they were last reported.
+         * @description The account's positions as they were last reported, or with `at` those of an earlier time. A
+         *     position keeps its id from one report to the next.
          */
         get: operations["list_account_holdings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{id}/flows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List an account's external flows
+         * @description Deposits, withdrawals, transfers, dividends, interest and fees that a broker or a statement of
+         *     an investment account reported, by the day of their booking. Bank accounts have none.
+         */
+        get: operations["list_flows"];
         put?: never;
         post?: never;
         delete?: never;
@@ -271,7 +293,8 @@ export interface paths {
         };
         /**
          * List holdings
-         * @description The current positions of all the user's accounts.
+         * @description The positions of all the user's accounts, as they were last reported, or with `at` those of an
+         *     earlier time.
          */
         get: operations["list_holdings"];
         put?: never;
@@ -588,11 +611,11 @@ export interface paths {
          * Export all data
          * @description All of the user's data as one document: connections, accounts, holdings, syncs and every
          *     snapshot that is not retracted, account by account, oldest first; and each account's events,
-         *     such as corrections and changes of its settings.
+         *     such as corrections and changes of its settings, every set of positions, and every
+         *     external flow.
          *
-         *     With `known_at` the accounts, their snapshots and events, and the runs are those of then. There
-         *     are no `holdings`, since only the present ones are stored; the user and the connections are as
-         *     they are now.
+         *     With `known_at` the accounts, their snapshots, holdings, positions, flows and events, and the
+         *     runs are those of then; the user and the connections are as they are now.
          */
         get: operations["export_data"];
         put?: never;
@@ -1261,10 +1284,60 @@ export interface components {
             user: components["schemas"]["User"];
             connections: components["schemas"]["Connection"][];
             accounts: components["schemas"]["Account"][];
-            holdings?: components["schemas"]["Holding"][];
+            holdings: components["schemas"]["Holding"][];
             syncs: components["schemas"]["Sync"][];
             balance_snapshots: components["schemas"]["Snapshot"][];
             account_events: components["schemas"]["AccountEvent"][];
+            position_sets: components["schemas"]["PositionSet"][];
+            external_flows: components["schemas"]["Flow"][];
+        };
+        /**
+         * Flow
+         * @description Money or securities that came into an account (above zero) or left it (below).
+         *
+         *         `number` is the place among the account's flows in order of recording. `external_id` is the
+         *         source's own id, null where it has none.
+         */
+        Flow: {
+            /** Format: uuid */
+            account_id: string;
+            number: number;
+            /**
+             * Format: date
+             * @description The day on which it was booked.
+             */
+            booked_on: string;
+            /**
+             * @description An exact amount in plain digits, at least the currency's own fraction digits.
+             * @example 25000.00
+             */
+            amount: string;
+            /**
+             * @description ISO 4217 currency code.
+             * @example USD
+             */
+            currency: string;
+            kind: components["schemas"]["FlowKind"];
+            external_id: string | null;
+            /** Format: uuid */
+            sync_id: string;
+            /** Format: date-time */
+            recorded_at: string;
+        };
+        /**
+         * FlowKind
+         * @description The kind of an external flow.
+         * @enum {unknown}
+         */
+        FlowKind: "deposit" | "dividend" | "fee" | "interest" | "other" | "transfer_in" | "transfer_out" | "withdrawal";
+        /**
+         * FlowList
+         * @description A page of flows, oldest first.
+         */
+        FlowList: {
+            flows: components["schemas"]["Flow"][];
+            total_count: number;
+            next_cursor: string | null;
         };
         /**
          * Format
@@ -1358,7 +1431,7 @@ export interface components {
         HoldRule: "currency_change" | "factor" | "positions_disagree" | "sign_flip" | "sudden_zero";
         /**
          * Holding
-         * @description One current position; numbers are exact decimals in plain digits.
+         * @description One position; numbers are exact decimals in plain digits.
          */
         Holding: {
             /** Format: uuid */
@@ -1487,6 +1560,27 @@ export interface components {
          * @enum {unknown}
          */
         PercentReason: "crosses_zero" | "mostly_added" | "no_opening" | "tiny_opening" | "zero_opening";
+        /**
+         * PositionSet
+         * @description The positions of an account that came with a snapshot, and their place from 1 on.
+         *
+         *         `captured_at` is that of the snapshot. A set with the same positions as an earlier one names
+         *         that in `same_as`, and has no `positions` of its own. Positions of a retracted run or snapshot
+         *         are listed too.
+         */
+        PositionSet: {
+            /** Format: uuid */
+            account_id: string;
+            number: number;
+            /** Format: uuid */
+            sync_id: string;
+            /** Format: date-time */
+            captured_at: string;
+            /** Format: date-time */
+            recorded_at: string;
+            same_as: number | null;
+            positions: components["schemas"]["Holding"][] | null;
+        };
         /**
          * Precision
          * @description Whether a balance was told for an instant, or for a day without a time of day.
@@ -3259,6 +3353,16 @@ export interface operations {
         parameters: {
             query?: {
                 /**
+                 * @description The positions at this instant (RFC 3339): of each account those that were last reported until then. A bare date is its last instant.
+                 * @example 2025-12-31
+                 */
+                at?: string;
+                /**
+                 * @description The answer that was given at this instant (RFC 3339), not in the future: without later recordings, corrections, retractions and settings. A bare date is its last instant.
+                 * @example 2025-12-31T23:59:59Z
+                 */
+                known_at?: string;
+                /**
                  * @description The most items in the answer (1 to 100, default 100).
                  * @example 100
                  */
@@ -3325,9 +3429,102 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    list_flows: {
+        parameters: {
+            query: {
+                /**
+                 * @description Start of the date range, included (RFC 3339). A bare date is its first instant.
+                 * @example 2025-01-01T00:00:00Z
+                 */
+                start_date: string;
+                /**
+                 * @description End of the date range, included (RFC 3339). A bare date is its last instant.
+                 * @example 2025-12-31T23:59:59Z
+                 */
+                end_date: string;
+                /**
+                 * @description The answer that was given at this instant (RFC 3339), not in the future: without later recordings, corrections, retractions and settings. A bare date is its last instant.
+                 * @example 2025-12-31T23:59:59Z
+                 */
+                known_at?: string;
+                /**
+                 * @description The most items in the answer (1 to 100, default 100).
+                 * @example 100
+                 */
+                limit?: number;
+                /**
+                 * @description The `next_cursor` of the previous page.
+                 * @example AZq3ZB8Ycm2
+                 */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description Account unique identifier.
+                 * @example 123e4567-e89b-12d3-a456-426614174000
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "flows": [
+                     *         {
+                     *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
+                     *           "number": 1,
+                     *           "booked_on": "2025-12-15",
+                     *           "amount": "500.00",
+                     *           "currency": "USD",
+                     *           "kind": "deposit",
+                     *           "external_id": "20251215000000000::045b3b8d",
+                     *           "sync_id": "8c5d7e1a-3b42-4f6d-9e08-1a2b3c4d5e6f",
+                     *           "recorded_at": "2025-12-26T10:00:00Z"
+                     *         }
+                     *       ],
+                     *       "total_count": 1,
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["FlowList"];
+                };
+            };
+            400: components["responses"]["InvalidDateRangeOrValidationFailed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     list_holdings: {
         parameters: {
             query?: {
+                /**
+                 * @description The positions at this instant (RFC 3339): of each account those that were last reported until then. A bare date is its last instant.
+                 * @example 2025-12-31
+                 */
+                at?: string;
+                /**
+                 * @description The answer that was given at this instant (RFC 3339), not in the future: without later recordings, corrections, retractions and settings. A bare date is its last instant.
+                 * @example 2025-12-31T23:59:59Z
+                 */
+                known_at?: string;
                 /**
                  * @description The most items in the answer (1 to 100, default 100).
                  * @example 100
@@ -4804,6 +5001,44 @@ export interface operations {
                      *             "captured_at": "2025-12-26T10:00:00Z",
                      *             "reason": "The bank reported another account's balance."
                      *           }
+                     *         }
+                     *       ],
+                     *       "position_sets": [
+                     *         {
+                     *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
+                     *           "number": 1,
+                     *           "sync_id": "8c5d7e1a-3b42-4f6d-9e08-1a2b3c4d5e6f",
+                     *           "captured_at": "2025-12-26T10:00:00Z",
+                     *           "recorded_at": "2025-12-26T10:00:00Z",
+                     *           "same_as": null,
+                     *           "positions": [
+                     *             {
+                     *               "id": "7d3f5a1e-2c44-4f0b-8a36-0b7c9e5d1f20",
+                     *               "account_id": "123e4567-e89b-12d3-a456-426614174000",
+                     *               "symbol": "VTI",
+                     *               "name": "Total Stock Market ETF",
+                     *               "asset_type": "etf",
+                     *               "quantity": "62.5",
+                     *               "price": "352.00",
+                     *               "market_value": "22000.00",
+                     *               "cost_basis": "17500.00",
+                     *               "currency": "USD",
+                     *               "as_of": "2025-12-26T10:00:00Z"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "external_flows": [
+                     *         {
+                     *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
+                     *           "number": 1,
+                     *           "booked_on": "2025-12-15",
+                     *           "amount": "500.00",
+                     *           "currency": "USD",
+                     *           "kind": "deposit",
+                     *           "external_id": "20251215000000000::045b3b8d",
+                     *           "sync_id": "8c5d7e1a-3b42-4f6d-9e08-1a2b3c4d5e6f",
+                     *           "recorded_at": "2025-12-26T10:00:00Z"
                      *         }
                      *       ]
                      *     }

@@ -1,26 +1,32 @@
 """The export of all of a user's data, in bounded memory."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from dashtam.application.connections import connections
-from dashtam.application.history import accounts
+from dashtam.application.history import accounts, holdings
 from dashtam.application.history.accounts import AccountBalance
 from dashtam.application.history.known_at import as_known_at
 from dashtam.application.people import users
 from dashtam.application.syncs import syncs
 from dashtam.database.pagination import iterate_all
 from dashtam.database.unit_of_work import UnitOfWork
+from dashtam.domain.account import AccountId
 from dashtam.domain.connection import Connection
 from dashtam.domain.history.account_event import AccountEvent
 from dashtam.domain.history.balance_history import ChangedSnapshot, with_change
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot, SnapshotId
 from dashtam.domain.history.evidence import Amendments, collect_amendments
+from dashtam.domain.history.external_flow import ExternalFlow
 from dashtam.domain.history.holding import Holding
+from dashtam.domain.history.position_set import PositionSet
 from dashtam.domain.period import MAX_INSTANT
 from dashtam.domain.sync import Sync
 from dashtam.domain.user import User, UserId
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +36,20 @@ class Export:
     ``syncs`` are newest first, retracted ones among them. ``balance_snapshots`` are ordered by
     account, each account's oldest first with the change since the one before, and with the
     amendments of the account's snapshots; retracted ones are left out. ``account_events`` are
-    ordered by account, each account's oldest first. ``holdings`` are None of an earlier instant,
-    since only the present ones are stored.
+    ordered by account, each account's oldest first. ``position_sets`` and ``external_flows`` are
+    ordered likewise, and those that do not count are among them.
     """
 
     at: datetime
     user: User
     connections: Iterator[Connection]
     accounts: Iterator[AccountBalance]
-    holdings: Iterator[Holding] | None
+    holdings: Iterator[Holding]
     syncs: Iterator[Sync]
     balance_snapshots: Iterator[tuple[ChangedSnapshot, Mapping[SnapshotId, Amendments]]]
     account_events: Iterator[AccountEvent]
+    position_sets: Iterator[PositionSet]
+    external_flows: Iterator[ExternalFlow]
 
 
 def export(work: UnitOfWork, user_id: UserId, known_at: datetime | None = None) -> Export:
@@ -56,31 +64,33 @@ def export(work: UnitOfWork, user_id: UserId, known_at: datetime | None = None) 
     """
     work, until = as_known_at(work, known_at), known_at or MAX_INSTANT
 
-    def changed_snapshots() -> Iterator[tuple[ChangedSnapshot, Mapping[SnapshotId, Amendments]]]:
+    def of_each_account(read: Callable[[AccountId], Iterator[T]]) -> Iterator[T]:
         for account in iterate_all(lambda page: work.accounts.of_user(user_id, page)):
-            events = work.account_events.about_snapshots([account.id])
-            amendments = collect_amendments(events)
-            previous: BalanceSnapshot | None = None
-            for snapshot in work.balance_snapshots.stream(account.id):
-                yield with_change(previous, snapshot), amendments
-                previous = snapshot
+            yield from read(account.id)
 
-    def account_events() -> Iterator[AccountEvent]:
-        for account in iterate_all(lambda page: work.accounts.of_user(user_id, page)):
-            for link in work.account_events.links(account.id):
-                if link.event.recorded_at <= until:
-                    yield link.event
+    def read_snapshots(
+        account_id: AccountId,
+    ) -> Iterator[tuple[ChangedSnapshot, Mapping[SnapshotId, Amendments]]]:
+        amendments = collect_amendments(work.account_events.about_snapshots([account_id]))
+        previous: BalanceSnapshot | None = None
+        for snapshot in work.balance_snapshots.stream(account_id):
+            yield with_change(previous, snapshot), amendments
+            previous = snapshot
 
+    events = (link.event for link in of_each_account(work.account_events.links))
+    sets = (link.positions for link in of_each_account(work.position_sets.links))
+    flows = (link.recorded for link in of_each_account(work.external_flows.links))
     owned = iterate_all(lambda page: connections.list_for_user(work, user_id, page))
     runs = iterate_all(lambda page: syncs.list_for_user(work, user_id, page))
-    holdings = iterate_all(lambda page: work.holdings.of_user(user_id, page))
     return Export(
         at=work.now,
         user=users.load(work, user_id),
         connections=(one for one in owned if one.created_at <= until),
         accounts=iterate_all(lambda page: accounts.list_for_user(work, user_id, page)),
-        holdings=holdings if known_at is None else None,
+        holdings=iterate_all(lambda page: holdings.list_for_user(work, user_id, page)),
         syncs=(run.as_known_at(until) for run in runs if run.started_at <= until),
-        balance_snapshots=changed_snapshots(),
-        account_events=account_events(),
+        balance_snapshots=of_each_account(read_snapshots),
+        account_events=(one for one in events if one.recorded_at <= until),
+        position_sets=(one for one in sets if one.recorded_at <= until),
+        external_flows=(one for one in flows if one.recorded_at <= until),
     )

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from dashtam.domain.account import Identity
-from dashtam.domain.statement import Position, Reading, RowError
+from dashtam.domain.statement import Flow, Position, Reading, RowError
 
 Credentials = Mapping[str, str]
 """Secrets of a connection by name, as a user enters them or a provider issues them."""
@@ -40,7 +40,7 @@ class AccountReport:
     ``current`` is its balance now; its ``captured_at`` is the instant of our request, and ``as_of``
     the provider's own. None where no balance is reported: then there is no snapshot, never a 0.
     ``history`` holds older readings, each at its own instant. ``positions`` is None where the
-    provider does not report them.
+    provider does not report them. ``flows`` may be reported again: each is recorded once.
     """
 
     identity: Identity
@@ -48,6 +48,7 @@ class AccountReport:
     history: Sequence[Reading] = ()
     positions: Sequence[Position] | None = None
     problems: Sequence[RowError] = ()
+    flows: Sequence[Flow] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Column types with the same exact values in SQLite and PostgreSQL."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from operator import attrgetter
@@ -14,14 +14,12 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from dashtam.domain.history.balance_snapshot import Basis
 from dashtam.domain.money import to_digits
-from dashtam.domain.period import Precision, to_microseconds
+from dashtam.domain.period import Precision, to_instant, to_microseconds
 from dashtam.domain.sync import SnapshotSource
 
 V = TypeVar("V")
 _Convert: TypeAlias = Callable[[Any], Any]
 _Conversion: TypeAlias = "staticmethod[[Any], Any]"
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _keep(value: object) -> object:
@@ -92,7 +90,7 @@ class Instant(_Converted[datetime]):
     in_postgresql = DateTime(timezone=True)
     in_sqlite = BigInteger()
     to_sqlite = staticmethod(to_microseconds)
-    from_sqlite = staticmethod(lambda stored: _EPOCH + timedelta(microseconds=stored))
+    from_sqlite = staticmethod(to_instant)
     # The driver has its own object for UTC.
     from_postgresql = staticmethod(lambda stored: stored.astimezone(UTC))
 

@@ -5,6 +5,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     ForeignKey,
     Index,
     Integer,
@@ -145,8 +146,12 @@ account_heads = Table(
     Column("newest_at", Instant),
     Column("last_live_at", Instant),
     Column("last_synced_at", Instant),
-    Column("holdings_as_of", Instant),
-    Column("holdings_sync_id", Id),
+    Column("positions_length", BigInteger, nullable=False),
+    Column("positions_head", LargeBinary(32), nullable=False),
+    Column("positions_stored", BigInteger),
+    Column("positions_digest", LargeBinary(32)),
+    Column("flows_length", BigInteger, nullable=False),
+    Column("flows_head", LargeBinary(32), nullable=False),
     # Derived like ``history_chunks``.
     Column("chunked_until", Instant),
     Column("latest", LargeBinary),
@@ -155,23 +160,6 @@ account_heads = Table(
     Column("has_holds", Boolean, nullable=False),
     Index(None, "account_id"),
     sqlite_with_rowid=False,
-)
-
-holdings = Table(
-    "holdings",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("account_id", Id, ForeignKey("accounts.id"), nullable=False),
-    Column("symbol", NAME, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("asset_type", Text, nullable=False),
-    Column("quantity", Amount, nullable=False),
-    Column("price", Amount),
-    Column("market_value", Amount),
-    Column("cost_basis", Amount),
-    Column("currency", Text, nullable=False),
-    Column("as_of", Instant, nullable=False),
-    Index(None, "account_id", "symbol", "id"),
 )
 
 syncs = Table(
@@ -260,6 +248,44 @@ account_events = Table(
         sqlite_where=_IS_ABOUT_ONE,
         postgresql_where=_IS_ABOUT_ONE,
     ),
+    sqlite_with_rowid=False,
+)
+
+# The positions that came with a snapshot of the same run at the same instant. ``content`` is
+# compressed; a set with the same content as an earlier one names that by its number.
+position_sets = Table(
+    "position_sets",
+    metadata,
+    Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    # No foreign key, as in ``balance_snapshots``.
+    Column("sync_id", Id, nullable=False),
+    Column("captured_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("same_as", BigInteger),
+    Column("content", LargeBinary),
+    Column("link", LargeBinary(32), nullable=False),
+    CheckConstraint("number > 0", name="number"),
+    CheckConstraint("(same_as IS NULL) = (content IS NOT NULL)", name="content"),
+    Index(None, "account_id", "captured_at", "number"),
+)
+
+external_flows = Table(
+    "external_flows",
+    metadata,
+    Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    # No foreign key, as in ``balance_snapshots``.
+    Column("sync_id", Id, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("booked_on", Date, nullable=False),
+    Column("amount", Amount, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("external_id", Text),
+    Column("link", LargeBinary(32), nullable=False),
+    CheckConstraint("number > 0", name="number"),
+    Index(None, "account_id", "booked_on", "number"),
     sqlite_with_rowid=False,
 )
 

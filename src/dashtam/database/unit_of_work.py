@@ -20,7 +20,8 @@ from dashtam.database.history.account_events import AccountEvents
 from dashtam.database.history.account_heads import AccountHeads
 from dashtam.database.history.accounts import Accounts
 from dashtam.database.history.balance_snapshots import BalanceSnapshots
-from dashtam.database.history.holdings import Holdings
+from dashtam.database.history.external_flows import ExternalFlows
+from dashtam.database.history.position_sets import PositionSets
 from dashtam.database.history.recorded_runs import RecordedRuns
 from dashtam.database.history_cache.chunk_format import ChunkFormat
 from dashtam.database.history_cache.history_chunks import HistoryChunks
@@ -67,7 +68,6 @@ class UnitOfWork:
     """
 
     account_heads = _repository(AccountHeads)
-    holdings = _repository(Holdings)
     recorded_runs = _repository(RecordedRuns)
     connections = _repository(Connections)
     syncs = _repository(Syncs)
@@ -93,7 +93,8 @@ class UnitOfWork:
     def as_known_at(self, at: datetime) -> "UnitOfWork":
         """Return a unit of work in the same transaction that reads as one at this instant did.
 
-        Its accounts and their snapshots are those of then. Everything else is the present.
+        Its accounts, and their snapshots, positions and flows, are those of then. Everything else
+        is the present.
         """
         past = UnitOfWork(self._connection, at, self.address)
         past._known_at = at
@@ -103,6 +104,16 @@ class UnitOfWork:
     def balance_snapshots(self) -> BalanceSnapshots:
         """The statements on snapshots."""
         return BalanceSnapshots(self._connection, self._known_at)
+
+    @cached_property
+    def position_sets(self) -> PositionSets:
+        """The statements on sets of positions."""
+        return PositionSets(self._connection, self._known_at)
+
+    @cached_property
+    def external_flows(self) -> ExternalFlows:
+        """The statements on external flows."""
+        return ExternalFlows(self._connection, self._known_at)
 
     @cached_property
     def accounts(self) -> Accounts:

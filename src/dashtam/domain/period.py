@@ -28,6 +28,11 @@ def to_microseconds(instant: datetime) -> int:
     return (instant - _EPOCH) // _MICROSECOND
 
 
+def to_instant(microseconds: int) -> datetime:
+    """Return the instant with these microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
 class UnknownTimeZone(Invalid):
     """The name is none of a time zone."""
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 
 from dashtam.domain.account import Identity
 from dashtam.domain.errors import FieldError, InvalidAmount
@@ -51,6 +52,43 @@ class Position:
     cost_basis: Decimal | None
     currency: Currency
     as_of: datetime
+
+
+class FlowKind(StrEnum):
+    """The kind of an external flow."""
+
+    DEPOSIT = "deposit"
+    WITHDRAWAL = "withdrawal"
+    TRANSFER_IN = "transfer_in"
+    TRANSFER_OUT = "transfer_out"
+    DIVIDEND = "dividend"
+    INTEREST = "interest"
+    FEE = "fee"
+    OTHER = "other"
+
+    @classmethod
+    def of_payment(cls, amount: Decimal) -> "FlowKind":
+        """Return the kind of a payment into the account (above zero) or out of it."""
+        return cls.DEPOSIT if amount > 0 else cls.WITHDRAWAL
+
+    @classmethod
+    def of_transfer(cls, amount: Decimal) -> "FlowKind":
+        """Return the kind of a transfer into the account (above zero) or out of it."""
+        return cls.TRANSFER_IN if amount > 0 else cls.TRANSFER_OUT
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Money or securities that came into the account (above zero) or left it (below).
+
+    ``external_id`` is the source's own id, None where it has none.
+    """
+
+    booked_on: date
+    amount: Decimal
+    currency: Currency
+    kind: FlowKind
+    external_id: str | None = None
 
 
 def sum_market_values(positions: Sequence[Position] | None, currency: Currency) -> Decimal | None:
@@ -107,3 +145,4 @@ class Statement:
     readings: Sequence[Reading]
     positions: Sequence[Position] | None = None
     problems: Sequence[RowError] = ()
+    flows: Sequence[Flow] = ()

@@ -1,7 +1,7 @@
 """Alpaca's trading API: equity, cash and positions now, and a daily history of the equity."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -13,6 +13,7 @@ from dashtam.application.provider import (
     Http,
     HttpAnswer,
     Pace,
+    ProviderError,
     ProviderFailed,
     Report,
 )
@@ -21,7 +22,8 @@ from dashtam.domain.account import AccountType, Identity
 from dashtam.domain.errors import InvalidAmount
 from dashtam.domain.money import parse_amount
 from dashtam.domain.parsing import UnusableField
-from dashtam.domain.statement import Reading, RowError, sum_market_values
+from dashtam.domain.period import Moment
+from dashtam.domain.statement import Flow, FlowKind, Reading, RowError, sum_market_values
 from dashtam.providers import http_json
 from dashtam.providers.http_json import PositionFields, Record, get_text
 
@@ -34,6 +36,28 @@ _ASSET_TYPES: Final = {"us_equity": "stock", "crypto": "crypto", "us_option": "o
 _POSITION: Final = PositionFields(
     "symbol", "symbol", "qty", "current_price", "market_value", "cost_basis"
 )
+_ACTIVITIES: Final = {
+    "DIV": FlowKind.DIVIDEND,
+    "DIVCGL": FlowKind.DIVIDEND,
+    "DIVCGS": FlowKind.DIVIDEND,
+    "DIVROC": FlowKind.DIVIDEND,
+    "DIVTXEX": FlowKind.DIVIDEND,
+    "INT": FlowKind.INTEREST,
+    "FEE": FlowKind.FEE,
+    "CFEE": FlowKind.FEE,
+    "PTC": FlowKind.FEE,
+    "DIVNRA": FlowKind.OTHER,
+    "DIVFT": FlowKind.OTHER,
+    "DIVTW": FlowKind.OTHER,
+    "INTNRA": FlowKind.OTHER,
+    "INTTW": FlowKind.OTHER,
+}
+_PAYMENTS: Final = frozenset({"CSD", "CSW", "TRANS"})
+_TRANSFERS: Final = frozenset({"ACATC", "ACATS", "JNLC", "JNLS"})
+_ACTIVITY_TYPES: Final = ",".join(sorted({*_ACTIVITIES, *_PAYMENTS, *_TRANSFERS}))
+_PAGE: Final = 100
+_MOST_PAGES: Final = 20
+_RECENT: Final = timedelta(days=365)
 # A daily bar ends with the day in New York, which is 00:00Z, 04:00Z or 05:00Z of the next one.
 _INTO_THE_DAY: Final = timedelta(hours=5, seconds=1)
 _STAMP: Final = re.compile(r"[0-9]{9,13}")
@@ -75,6 +99,13 @@ class Alpaca:
             raise ProviderFailed(http_json.NOT_UNDERSTOOD)
         held = _parse_success(get("positions"), now)
         problems: list[RowError] = []
+        flows: list[Flow] = []
+        try:
+            since = None if backfill else (now - _RECENT).date()
+            flows = _fetch_flows(get, since, get_text(account, "currency"), problems, now)
+        except ProviderError as error:
+            # The balance is there, and the next sync requests these again.
+            problems.append(RowError(None, "no_activities", f"Activities: {error}"))
         history: list[Reading] = []
         if backfill:
             opened = re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", get_text(account, "created_at"))
@@ -86,7 +117,60 @@ class Alpaca:
                 ("end", now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")),
             )
             history = _parse_history(answer, now, problems)
-        return Report([_parse_account(account, held, history, problems, now)])
+        return Report([_parse_account(account, held, history, flows, problems, now)])
+
+
+def _fetch_flows(
+    get: Callable[..., HttpAnswer],
+    since: date | None,
+    currency_code: str,
+    problems: list[RowError],
+    now: datetime,
+) -> list[Flow]:
+    """Return the flows after a day, or all of them, the newest first."""
+    flows: list[Flow] = []
+    params = [("activity_types", _ACTIVITY_TYPES), ("page_size", str(_PAGE))]
+    if since is not None:
+        params.append(("after", f"{since}T00:00:00Z"))
+    token = ""
+    for _ in range(_MOST_PAGES):
+        page = [("page_token", token)] if token else []
+        answer = _parse_success(get("account/activities", *params, *page), now)
+        if not isinstance(answer, list):
+            raise ProviderFailed(http_json.NOT_UNDERSTOOD)
+        for activity in map(http_json.as_record, answer):
+            try:
+                flow = _parse_flow(activity, currency_code, now)
+            except UnusableField as error:
+                problems.append(error.to_row_error())
+                continue
+            flows += [] if flow is None else [flow]
+        token = get_text(http_json.as_record(answer[-1]), "id") if len(answer) == _PAGE else ""
+        if not token:
+            break
+    return flows
+
+
+def _parse_flow(activity: Record, currency_code: str, now: datetime) -> Flow | None:
+    """Return the flow; None where the activity was canceled, or moved no amount."""
+    amount = http_json.parse_amount_field(activity, "net_amount")
+    if not amount or get_text(activity, "status") == "canceled":
+        return None
+    code = get_text(activity, "activity_type")
+    kind = _ACTIVITIES.get(code, FlowKind.OTHER)
+    if code in _PAYMENTS:
+        kind = FlowKind.of_payment(amount)
+    elif code in _TRANSFERS:
+        kind = FlowKind.of_transfer(amount)
+    try:
+        day = date.fromisoformat(get_text(activity, "date"))
+    except ValueError:
+        raise parsing.invalid_date(field="date") from None
+    parsing.require_past("date", Moment.of_day(day), now)
+    currency = parsing.parse_currency_field(
+        "currency", get_text(activity, "currency") or currency_code
+    )
+    return Flow(day, amount, currency, kind, get_text(activity, "id") or None)
 
 
 def _parse_success(answer: HttpAnswer, now: datetime) -> object:
@@ -98,6 +182,7 @@ def _parse_account(
     account: Record,
     held: object,
     history: Sequence[Reading],
+    flows: Sequence[Flow],
     problems: list[RowError],
     now: datetime,
 ) -> AccountReport:
@@ -141,7 +226,7 @@ def _parse_account(
         current = Reading(now, balance, holdings_value=value, cash_value=cash)
     elif not problems:
         problems.append(parsing.missing_balance(field="equity").to_row_error())
-    return AccountReport(identity, current, history, positions, tuple(problems))
+    return AccountReport(identity, current, history, positions, tuple(problems), flows)
 
 
 def _parse_history(answer: HttpAnswer, now: datetime, problems: list[RowError]) -> list[Reading]:

@@ -33,7 +33,14 @@ from dashtam.domain.account_types import guess_account_type
 from dashtam.domain.money import Currency
 from dashtam.domain.parsing import NO_CURRENCY, UnusableField
 from dashtam.domain.period import Moment
-from dashtam.domain.statement import Position, Reading, RowError, sum_market_values
+from dashtam.domain.statement import (
+    Flow,
+    FlowKind,
+    Position,
+    Reading,
+    RowError,
+    sum_market_values,
+)
 from dashtam.providers import http_json
 
 SERVICE: Final = "https://ndcdyn.interactivebrokers.com/AccountManagement/FlexWebService"
@@ -59,6 +66,20 @@ _ASSET_TYPES: Final = {"STK": "stock", "BOND": "bond", "OPT": "option", "FUND": 
 _POSITION: Final = http_json.PositionFields(
     "symbol", "description", "position", "markPrice", "positionValue", "costBasisMoney"
 )
+
+_CASH_KINDS: Final = {
+    "Dividends": FlowKind.DIVIDEND,
+    "Payment In Lieu Of Dividends": FlowKind.DIVIDEND,
+    "Broker Interest Paid": FlowKind.INTEREST,
+    "Broker Interest Received": FlowKind.INTEREST,
+    "Bond Interest Paid": FlowKind.INTEREST,
+    "Bond Interest Received": FlowKind.INTEREST,
+    "Broker Fees": FlowKind.FEE,
+    "Advisor Fees": FlowKind.FEE,
+    "Other Fees": FlowKind.FEE,
+    "Commission Adjustments": FlowKind.FEE,
+}
+_PAYMENTS: Final = frozenset({"Deposits/Withdrawals", "Deposits & Withdrawals"})
 
 _NO_VALUES = (
     "The Flex query holds no net asset value: add the section Net Asset Value (NAV) in Base to it,"
@@ -148,6 +169,7 @@ class _FlexStatement:
     def reports(self, *, backfill: bool) -> Iterator[AccountReport]:
         """Yield an account for each currency of the net asset values."""
         problems: list[RowError] = []
+        flows = self.flows(problems)
         for currency, values in self.net_asset_values(problems).items():
             days, disputed = http_json.split_disputed_days(values)
             if disputed:
@@ -172,7 +194,13 @@ class _FlexStatement:
                 )
             history = [Reading.of_day(day, days[day]) for day in days if backfill]
             identity = self.identity(currency)
-            yield AccountReport(identity, current, history, positions, tuple(own_problems))
+            reported = () if current is None else flows
+            if current is not None:
+                # Each belongs to the account alone, not to its part in each currency.
+                flows = ()
+            yield AccountReport(
+                identity, current, history, positions, tuple(own_problems), reported
+            )
 
     def net_asset_values(
         self, problems: list[RowError]
@@ -202,6 +230,44 @@ class _FlexStatement:
         if not values and parsing.find_currency(base) != NO_CURRENCY:
             values[parsing.find_currency(base)] = []
         return values
+
+    def flows(self, problems: list[RowError]) -> Sequence[Flow]:
+        """Return the payments, the income and the transfers of the query's period."""
+        found: list[Flow] = []
+        rows = [*self._element.iter("CashTransaction"), *self._element.iter("Transfer")]
+        for row in rows:
+            # The sums stand beside their parts, and have no id.
+            if row.get("levelOfDetail", "DETAIL") not in {"DETAIL", "TRANSFER"}:
+                continue
+            try:
+                flow = self._parse_flow(row)
+            except UnusableField as error:
+                problems.append(error.to_row_error())
+                continue
+            if flow is not None:
+                found.append(flow)
+        return found
+
+    def _parse_flow(self, row: Element) -> Flow | None:
+        """Return the flow; None where the row moves no amount."""
+        booked = row.get("reportDate", "") or row.get("dateTime", "")
+        day = self.parse_day(re.split("[;, T]", booked.strip())[0])
+        currency = parsing.parse_currency_field("currency", row.get("currency", ""))
+        kind = FlowKind.OTHER
+        external_id = row.get("transactionID", "").strip() or None
+        if row.tag == "CashTransaction":
+            amount = http_json.parse_amount_field(row.attrib, "amount")
+            code = row.get("type", "")
+            kind = _CASH_KINDS.get(code, FlowKind.OTHER)
+            if amount and code in _PAYMENTS:
+                kind = FlowKind.of_payment(amount)
+        else:
+            amount = http_json.parse_amount_field(row.attrib, "positionAmount")
+            amount = amount or http_json.parse_amount_field(row.attrib, "cashTransfer")
+            if amount:
+                amount = -abs(amount) if row.get("direction") == "OUT" else abs(amount)
+                kind = FlowKind.of_transfer(amount)
+        return Flow(day, amount, currency, kind, external_id) if amount else None
 
     def positions(self, problems: list[RowError]) -> tuple[Position, ...] | None:
         """Return the positions; None where there is no list of them, or one cannot be used."""

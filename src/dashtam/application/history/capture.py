@@ -1,10 +1,12 @@
-"""The only writer of snapshots and of account events."""
+"""The only writer of snapshots, sets of positions, external flows and account events."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from hashlib import sha256
 from itertools import chain
 from operator import attrgetter
 from typing import Final
@@ -17,6 +19,7 @@ from dashtam.domain.account import Account, AccountId
 from dashtam.domain.errors import DashtamError
 from dashtam.domain.history.account_event import EventKind, EventLink, NewEvent, link_events
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot, Basis, SnapshotId
+from dashtam.domain.history.external_flow import ExternalFlow, FlowLink, link_flows
 from dashtam.domain.history.hash_chain import Chain, Link, Record, link_records
 from dashtam.domain.history.hold import (
     CONFIRMED_AFTER,
@@ -27,11 +30,19 @@ from dashtam.domain.history.hold import (
     find_rule,
     is_close,
 )
+from dashtam.domain.history.position_set import (
+    PositionLink,
+    PositionSet,
+    link_positions,
+    to_content,
+)
 from dashtam.domain.money import EXACT
 from dashtam.domain.period import MIN_INSTANT
-from dashtam.domain.statement import Position, Reading, sum_market_values
+from dashtam.domain.statement import Flow, Position, Reading, sum_market_values
 from dashtam.domain.sync import SnapshotSource, SyncId
 
+# A source may book a flow on another day later, under the same id.
+_REBOOKED_WITHIN: Final = timedelta(days=31)
 _AHEAD_AT_MOST: Final = timedelta(minutes=5)
 _AMOUNTS: Final = attrgetter("balance", "available_balance", "holdings_value", "cash_value")
 
@@ -57,6 +68,7 @@ class AccountReadings:
     history: Sequence[Reading] = ()
     current: Reading | None = None
     positions: Sequence[Position] | None = None
+    flows: Sequence[Flow] = ()
     is_warned: bool = False
     is_in_new_currency: bool = False
 
@@ -145,6 +157,14 @@ def _is_known(earlier: RecordedReading, reading: Reading) -> bool:
     return _AMOUNTS(reading) in map(_AMOUNTS, known)
 
 
+def _key_of(flow: Flow) -> Hashable:
+    return flow.external_id or flow
+
+
+def _days_before(day: date, span: timedelta) -> date:
+    return day - span if day - date.min > span else date.min
+
+
 def _hash_amounts(reading: Reading) -> int:
     """Return a hash that equal amounts share; the hash of -1 and of -2 is the same in Python."""
     return hash(
@@ -210,9 +230,10 @@ class Capture:
         reading of the same run is a conflict, and the first of them stays.
 
         A present reading is recorded as of the whole second of the request (``at``), and at least
-        a second after the account's last live snapshot, even if the clock went back. Its positions
-        replace the stored ones, unless those are of a later instant. One that is likely wrong is
-        held: it does not count before a later sync or its owner confirms it, nor do its positions.
+        a second after the account's last live snapshot, even if the clock went back. Positions
+        are a set of their own at the instant of the present reading, or of the newest one. A
+        present reading that is likely wrong is held: it does not count before a later sync or its
+        owner confirms it, nor do its positions.
 
         Raises:
             ClockBehind: a live snapshot is more than five minutes ahead of the clock.
@@ -238,8 +259,8 @@ class Capture:
             if result.recorded or result.skipped
         ]
         if self.drafts is None:
-            counted = [readings for readings in batch if readings.account.id not in held]
-            self._replace_positions(counted, heads, at)
+            self._record_positions(batch, heads, at)
+            self._record_flows(batch, heads)
             self.work.account_heads.mark_synced(synced, at)
         return results
 
@@ -247,17 +268,18 @@ class Capture:
         self,
         accounts: Collection[Account],
         changed: Collection[AccountId],
-        positions: Sequence[AccountReadings],
+        evidence: Sequence[AccountReadings],
         at: datetime,
     ) -> None:
         """Let the snapshots of a hidden run count.
 
         ``accounts`` are those that it synced, as they were when it began; ``changed`` are those
-        with new snapshots. ``positions`` are the readings that came with positions.
+        with new snapshots. ``evidence`` are the readings that came with positions or flows.
         """
         self.work.syncs.reveal(self.sync_id)
         heads = self.work.account_heads.lock(accounts)
-        self._replace_positions(positions, heads, at)
+        self._record_positions(evidence, heads, at)
+        self._record_flows(evidence, heads)
         self.work.account_heads.mark_synced(accounts, at)
         signs = {account.id: account.balance_sign for account in accounts}
         present = self.work.accounts.of_ids(changed)
@@ -398,7 +420,8 @@ class Capture:
         account = readings.account
         have_vanished = False
         if not reading.balance and readings.positions is not None and not readings.positions:
-            have_vanished = self.work.holdings.has_any(account.id)
+            stored = self.work.position_sets.of_account(account.id, None)
+            have_vanished = any(one.holdings for one in stored)
         return LiveBalance(
             account_type=account.account_type,
             balance=_signed(account, reading.balance),
@@ -433,25 +456,79 @@ class Capture:
             for head in self.work.account_heads.lock(events).values():
                 head.has_holds = True
 
-    def _replace_positions(
+    def _record_positions(
         self,
         batch: Sequence[AccountReadings],
         heads: Mapping[AccountId, AccountHead],
         at: datetime,
     ) -> None:
-        replaced = {}
+        """Append the sets of positions to their accounts' chains, all of them in one statement."""
+        links: list[PositionLink] = []
         for readings in batch:
+            head, positions = heads[readings.account.id], readings.positions
             instants = [reading.captured_at for reading in readings.history]
-            if readings.current is not None:
-                instants = [at]
-            if readings.positions is None or not instants:
+            if readings.current is not None and head.last_live_at is not None:
+                instants = [head.last_live_at]
+            if positions is None or not instants:
                 continue
-            head, as_of = heads[readings.account.id], max(instants)
-            if head.holdings_as_of is None or head.holdings_as_of <= as_of:
-                head.holdings_as_of, head.holdings_sync_id = as_of, self.sync_id
-                replaced[readings.account.id] = readings.positions
-        if replaced:
-            self.work.holdings.replace(replaced)
+            captured_at = max(instants)
+            content = to_content(positions, captured_at, at)
+            digest = sha256(content).digest()
+            is_same = digest == head.positions_digest
+            new = PositionSet(
+                account_id=readings.account.id,
+                number=head.positions_length + 1,
+                sync_id=self.sync_id,
+                captured_at=captured_at,
+                recorded_at=self.work.now,
+                same_as=head.positions_stored if is_same else None,
+                content=content,
+            )
+            if not is_same:
+                head.positions_stored, head.positions_digest = new.number, digest
+            links.append(link_positions(head.positions_chain, new))
+            head.positions_chain = Chain(new.number, links[-1].digest)
+        if links:
+            self.work.position_sets.add(links)
+
+    def _record_flows(
+        self, batch: Sequence[AccountReadings], heads: Mapping[AccountId, AccountHead]
+    ) -> None:
+        """Append the flows that are not recorded yet, all of them in one statement.
+
+        A flow is known by its source's id. Without one it is known by its whole content: a source
+        that reports the same content twice has two flows.
+        """
+        first_days: dict[AccountId, date] = {}
+        for readings in batch:
+            for flow in readings.flows:
+                day = first_days.setdefault(readings.account.id, flow.booked_on)
+                first_days[readings.account.id] = min(day, flow.booked_on)
+        if not first_days:
+            return
+        since = {one: _days_before(day, _REBOOKED_WITHIN) for one, day in first_days.items()}
+        known = Counter(
+            (account_id, _key_of(flow))
+            for account_id, flow in self.work.external_flows.since(since)
+        )
+        links: list[FlowLink] = []
+        for readings in batch:
+            account_id = readings.account.id
+            head = heads[account_id]
+            reported: Counter[Hashable] = Counter()
+            new: list[ExternalFlow] = []
+            for flow in readings.flows:
+                key = account_id, _key_of(flow)
+                reported[key] += flow.external_id is None or not reported[key]
+                if reported[key] > known[key]:
+                    known[key] += 1
+                    number = head.flows_length + len(new) + 1
+                    now, run = self.work.now, self.sync_id
+                    new.append(ExternalFlow(account_id, number, run, now, flow))
+            if new:
+                links += link_flows(head.flows_chain, new)
+                head.flows_chain = Chain(links[-1].number, links[-1].digest)
+        self.work.external_flows.add(links)
 
     def _insert(
         self,

@@ -13,7 +13,9 @@ from dashtam.database.unit_of_work import Database, UnitOfWork
 from dashtam.domain.account import AccountId
 from dashtam.domain.errors import DashtamError
 from dashtam.domain.history.account_event import EventLink
+from dashtam.domain.history.external_flow import FlowLink
 from dashtam.domain.history.hash_chain import Link, find_breaks
+from dashtam.domain.history.position_set import PositionLink
 from dashtam.domain.user import Erasure
 
 MOST_FINDINGS: Final = 10_000
@@ -45,6 +47,8 @@ class VerificationReport:
 
     accounts: int = 0
     snapshots: int = 0
+    position_sets: int = 0
+    external_flows: int = 0
     syncs: int = 0
     retractions: int = 0
     erasures: Sequence[Erasure] = ()
@@ -74,6 +78,8 @@ def verify(database: Database) -> VerificationReport:
         for head in work.account_heads.all():
             _verify_account(work, report, head)
             subjects |= _verify_events(work, report, head)
+            _verify_positions(work, report, head)
+            _verify_flows(work, report, head)
         _verify_runs(work, report)
         _verify_audit_log(work, report)
         for event in ("snapshot_retracted", "snapshot_corrected"):
@@ -173,6 +179,48 @@ def _verify_events(work: UnitOfWork, report: VerificationReport, head: AccountHe
         else:
             subjects.add(snapshot_id)
     return subjects
+
+
+def _verify_positions(work: UnitOfWork, report: VerificationReport, head: AccountHead) -> None:
+    account_id, read = head.account_id, 0
+
+    def count_links() -> Iterator[PositionLink]:
+        nonlocal read
+        for link in work.position_sets.links(account_id):
+            read += 1
+            yield link
+
+    try:
+        for number in find_breaks(head.positions_chain, count_links()):
+            detail = f"Set {number} of positions of account {account_id} is not as it was recorded."
+            report.add_finding("positions_broken", detail, account_id, number)
+    except _UNREADABLE:
+        detail = (
+            f"Set {read + 1} of positions of account {account_id}, or one after it, cannot be read."
+        )
+        report.add_finding("positions_unreadable", detail, account_id, read + 1)
+    report.position_sets += read
+
+
+def _verify_flows(work: UnitOfWork, report: VerificationReport, head: AccountHead) -> None:
+    account_id, read = head.account_id, 0
+
+    def count_links() -> Iterator[FlowLink]:
+        nonlocal read
+        for link in work.external_flows.links(account_id):
+            read += 1
+            yield link
+
+    try:
+        for number in find_breaks(head.flows_chain, count_links()):
+            detail = f"External flow {number} of account {account_id} is not as it was recorded."
+            report.add_finding("flow_broken", detail, account_id, number)
+    except _UNREADABLE:
+        detail = (
+            f"External flow {read + 1} of account {account_id}, or one after it, cannot be read."
+        )
+        report.add_finding("flow_unreadable", detail, account_id, read + 1)
+    report.external_flows += read
 
 
 def _verify_runs(work: UnitOfWork, report: VerificationReport) -> None:

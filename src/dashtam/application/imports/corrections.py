@@ -33,8 +33,9 @@ def retract(
 ) -> None:
     """Take back one snapshot of any source: it stays, and no query of readers returns it.
 
-    Twice is the same as once. The retraction of a correction does not bring the snapshot back that
-    it superseded: its owner said that that one is wrong.
+    The positions that came with it do not count any more either. Twice is the same as once. The
+    retraction of a correction does not bring the snapshot back that it superseded: its owner said
+    that that one is wrong.
 
     Raises:
         AccountNotFound: no account has this id.
@@ -46,12 +47,6 @@ def retract(
     if not stored.counts:
         return
     capture.retract(work, account, stored.record, reason)
-    head = work.account_heads.lock([account])[account.id]
-    is_source = head.holdings_sync_id == stored.record.sync_id
-    if is_source and stored.record.reading.captured_at == head.newest_at:
-        # The positions that came with it are retracted too: the account's are unknown.
-        head.holdings_as_of = head.holdings_sync_id = None
-        work.holdings.replace({account.id: ()})
     work.record_event("snapshot_retracted", user_id, snapshot_id)
 
 

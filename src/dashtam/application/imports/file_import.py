@@ -48,6 +48,7 @@ OnCommit = Callable[[UnitOfWork, "Import"], None]
 
 _Key = tuple[str, str, Currency]
 
+_CAPTURED_AT: Final = attrgetter("captured_at")
 _MOST_PROBLEMS: Final = 100
 # The readings of one transaction: it keeps other writers waiting for a moment only.
 _PIECE: Final = 2_000
@@ -385,9 +386,10 @@ class _ImportRun:
         self._known: dict[ConnectionId, Mapping[tuple[str, Currency], Account]] = {}
         # The problems of an account before its first balance.
         self._waiting: dict[_Key, list[RowError]] = {}
-        # Of a hidden run: its chunks, and the last reading of each statement with positions.
+        # Of a hidden run: its chunks, and the last reading of each statement with positions or
+        # flows.
         self._drafts: dict[AccountId, ChunkDraft] = {}
-        self._positions: list[AccountReadings] = []
+        self._evidence: list[AccountReadings] = []
         # Of a dry run: see ``Capture.compare``.
         self._earlier: dict[int, int] = {}
 
@@ -410,8 +412,10 @@ class _ImportRun:
                 # Stored with the account's sign, so that a debt reads back as one. Where the
                 # source's own sign is not known, it is taken to be the account's.
                 readings = [reading.with_opposite_sign() for reading in readings]
-            positions = statement.positions
-            reported = AccountReadings(account, imported.source, readings, positions=positions)
+            positions, flows = statement.positions, statement.flows
+            reported = AccountReadings(
+                account, imported.source, readings, positions=positions, flows=flows
+            )
             batch.append((imported, reported))
         readings_only = [reported for _, reported in batch]
         capture = self._capture(work)
@@ -420,10 +424,11 @@ class _ImportRun:
         else:
             results = capture.record(readings_only, work.now)
         if self._mode is _Mode.HIDDEN:
-            self._positions += [
-                replace(reported, history=[max(reported.history, key=attrgetter("captured_at"))])
+            self._evidence += [
+                replace(reported, history=newest[:1])
                 for reported in readings_only
-                if reported.positions is not None and reported.history
+                for newest in [sorted(reported.history, key=_CAPTURED_AT, reverse=True)]
+                if reported.positions is not None or reported.flows
             ]
         for (imported, _), captured in zip(batch, results, strict=True):
             imported.recorded += captured.recorded
@@ -539,7 +544,7 @@ class _ImportRun:
         if self._mode is _Mode.HIDDEN:
             synced = [one.account for one in imports if one.recorded or one.skipped]
             changed = {one.account.id for one in imports if one.recorded}
-            self._capture(work).reveal(synced, changed, self._positions, work.now)
+            self._capture(work).reveal(synced, changed, self._evidence, work.now)
         sync = replace(self._sync, source=imports[0].source)
         state = SyncState.PARTIAL if done.refused else SyncState.SUCCEEDED
         outcomes = [imported.outcome for imported in imports]

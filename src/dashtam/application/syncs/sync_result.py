@@ -255,13 +255,13 @@ def _readings_of(
         past = sorted(past, key=attrgetter("captured_at"))
         if len(past) < len(report.history):
             problems.append(_IN_THE_FUTURE)
-    current, positions = report.current, report.positions
+    current, positions, flows = report.current, report.positions, report.flows
     if current is None:
-        problems, positions = problems or [_NO_BALANCE], None
+        problems, positions, flows = problems or [_NO_BALANCE], None, ()
     elif current.holdings_value is None and positions:
         value = sum_market_values(positions, account.currency)
         current = replace(current, holdings_value=value)
-    return AccountReadings(account, sync.source, past, current, positions), problems
+    return AccountReadings(account, sync.source, past, current, positions, flows), problems
 
 
 def _is_named(account: Account, warnings: Iterable[str]) -> bool:

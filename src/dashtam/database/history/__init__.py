@@ -1,1 +1,1 @@
-"""The statements on accounts, their snapshots and their holdings."""
+"""The statements on accounts, their snapshots and their positions."""

@@ -11,7 +11,6 @@ from dashtam.database.repository import Repository, from_row, to_row
 from dashtam.database.tables import account_heads, accounts
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.history.hash_chain import GENESIS, Chain
-from dashtam.domain.sync import SyncId
 from dashtam.domain.user import UserId
 
 _h = account_heads.c
@@ -23,7 +22,8 @@ class AccountHead:
     """The end of an account's history; it changes with every snapshot.
 
     ``newest_at`` is the latest instant of any snapshot, also a retracted one, and ``last_live_at``
-    that of a live one. ``holdings_as_of`` is the instant of the stored positions, even of none.
+    that of a live one. ``positions_digest`` is that of the content of the last recorded set of
+    positions, and ``positions_stored`` the number of the set that stores it.
     ``chunked_until`` is the end of the last chunk of the history cache, and ``latest`` the newest
     snapshot as the cache stores it: both None where the account has no snapshot that counts, or
     where the cache was dropped; ``cache_rebuilds`` counts how often that happened. The cache of
@@ -40,8 +40,12 @@ class AccountHead:
     newest_at: datetime | None = None
     last_live_at: datetime | None = None
     last_synced_at: datetime | None = None
-    holdings_as_of: datetime | None = None
-    holdings_sync_id: SyncId | None = None
+    positions_length: int = 0
+    positions_head: bytes = GENESIS
+    positions_stored: int | None = None
+    positions_digest: bytes | None = None
+    flows_length: int = 0
+    flows_head: bytes = GENESIS
     chunked_until: datetime | None = None
     latest: bytes | None = None
     is_distrusted: bool = False
@@ -65,6 +69,24 @@ class AccountHead:
     @events_chain.setter
     def events_chain(self, chain: Chain) -> None:
         self.events_length, self.events_head = chain.length, chain.head
+
+    @property
+    def positions_chain(self) -> Chain:
+        """The end of the hash chain of the account's sets of positions."""
+        return Chain(self.positions_length, self.positions_head)
+
+    @positions_chain.setter
+    def positions_chain(self, chain: Chain) -> None:
+        self.positions_length, self.positions_head = chain.length, chain.head
+
+    @property
+    def flows_chain(self) -> Chain:
+        """The end of the hash chain of the account's external flows."""
+        return Chain(self.flows_length, self.flows_head)
+
+    @flows_chain.setter
+    def flows_chain(self, chain: Chain) -> None:
+        self.flows_length, self.flows_head = chain.length, chain.head
 
 
 class AccountHeads(Repository):

@@ -212,7 +212,8 @@ class HistoryChunks:
             return
         self._append(self._format, [one for one in pending if one.appended])
         self._insert(self._format, [one for one in pending if one.inserted])
-        self._drop_or_rebuild(self._format, [one for one in pending if one.is_rebuilt])
+        if rebuilt := [one for one in pending if one.is_rebuilt]:
+            self._drop_or_rebuild(self._format, rebuilt)
 
     def compare(self, head: AccountHead) -> CacheState:
         """Compare an account's chunks with those that a rebuild would write."""

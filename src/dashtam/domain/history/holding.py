@@ -1,4 +1,4 @@
-"""Holdings: the current positions of an account, replaced by each sync."""
+"""Holdings: the positions of an account at one time."""
 
 from dataclasses import dataclass
 from typing import NewType
@@ -12,7 +12,7 @@ HoldingId = NewType("HoldingId", UUID)
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """One position of an account as the last sync reported it."""
+    """One position of an account; its id stays the same from one sync to the next."""
 
     id: HoldingId
     account_id: AccountId

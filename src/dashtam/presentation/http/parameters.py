@@ -335,6 +335,15 @@ KNOWN_AT: Final[Parameter[datetime]] = Parameter(
     example="2025-12-31T23:59:59Z",
 )
 
+AT: Final[Parameter[datetime]] = Parameter(
+    name="at",
+    parse=partial(parse_instant, day_means=END_OF_DAY),
+    schema=_INSTANT_SCHEMA,
+    description="The positions at this instant (RFC 3339): of each account those that were last"
+    " reported until then. A bare date is its last instant.",
+    example="2025-12-31",
+)
+
 CURSOR: Final[Parameter[Cursor]] = Parameter(
     name="cursor",
     parse=parse_cursor,

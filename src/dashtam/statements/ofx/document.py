@@ -17,19 +17,22 @@ POSITIONS = {
     "POSOPT": "option",
     "POSOTHER": "other",
 }
+TRANSACTIONS = frozenset({"STMTTRN", "INCOME"})
 _AGGREGATES = (
     STATEMENTS
     | POSITIONS.keys()
+    | TRANSACTIONS
     | frozenset(
         "OFX SIGNONMSGSRSV1 SONRS STATUS FI BANKMSGSRSV1 CREDITCARDMSGSRSV1 INVSTMTMSGSRSV1"
         " STMTTRNRS CCSTMTTRNRS INVSTMTTRNRS BANKACCTFROM CCACCTFROM INVACCTFROM BANKACCTTO"
-        " CCACCTTO BANKTRANLIST STMTTRN LEDGERBAL AVAILBAL BALLIST BAL INVTRANLIST INVBANKTRAN"
+        " CCACCTTO BANKTRANLIST LEDGERBAL AVAILBAL BALLIST BAL INVTRANLIST INVBANKTRAN"
         " INVOOLIST INVPOSLIST INVPOS SECID CURRENCY ORIGCURRENCY INVBAL INV401K INV401KBAL"
         " SECLISTMSGSRSV1 SECLIST SECINFO MFINFO STOCKINFO DEBTINFO OPTINFO OTHERINFO"
         " LOANMSGSRSV1 LOANSTMTTRNRS LOANACCTFROM LOANTRANLIST LOANSTMTTRN PRINBAL"
         " INVACCTINFO".split()
     )
 )
+_OF_TRANSACTION = TRANSACTIONS | {"CURRENCY"}
 # Lists of securities and of accounts, beside the statements.
 _ENTRIES = frozenset({"SECINFO", "INVACCTINFO"})
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9._-]*)([^<>]*)>([^<]*)")
@@ -45,6 +48,14 @@ class OfxHolding:
 
 
 @dataclass(slots=True)
+class OfxTransaction:
+    """One payment or income, as written: ``values`` by tag."""
+
+    kind: str
+    values: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class AccountStatement:
     """One account's statement, as written: the first value of each (aggregate, tag)."""
 
@@ -52,6 +63,7 @@ class AccountStatement:
     fields: dict[tuple[str, str], str] = field(default_factory=dict)
     aggregates: set[str] = field(default_factory=set)
     holdings: list[OfxHolding] = field(default_factory=list)
+    transactions: list[OfxTransaction] = field(default_factory=list)
 
     def get(self, aggregate: str, tag: str) -> str:
         """Return the value, empty where there is none."""
@@ -133,6 +145,7 @@ class _ElementStack:
         self._open: list[str] = []
         self._statement: AccountStatement | None = None
         self._holding: OfxHolding | None = None
+        self._transaction: OfxTransaction | None = None
         self._entry: dict[str, str] | None = None
 
     def start(self, name: str) -> None:
@@ -149,6 +162,9 @@ class _ElementStack:
         elif name in POSITIONS and self._statement is not None:
             self._holding = OfxHolding(POSITIONS[name])
             self._statement.holdings.append(self._holding)
+        elif name in TRANSACTIONS and self._statement is not None:
+            self._transaction = OfxTransaction(name)
+            self._statement.transactions.append(self._transaction)
         if self._statement is not None:
             self._statement.aggregates.add(name)
 
@@ -163,6 +179,8 @@ class _ElementStack:
                 self._statement = None
             elif ended in POSITIONS:
                 self._holding = None
+            elif ended in TRANSACTIONS:
+                self._transaction = None
             elif ended in _ENTRIES:
                 self._entry = None
 
@@ -171,6 +189,8 @@ class _ElementStack:
         inside = self._open[-1] if self._open else ""
         if self._holding is not None:
             self._holding.values.setdefault(name, value)
+        elif self._transaction is not None and inside in _OF_TRANSACTION:
+            self._transaction.values.setdefault(name, value)
         elif self._entry is not None:
             self._entry.setdefault(name, value)
             if name == "UNIQUEID":

@@ -19,13 +19,37 @@ from dashtam.domain import parsing
 from dashtam.domain.errors import UnreadableFile
 from dashtam.domain.money import Currency
 from dashtam.domain.parsing import NO_CURRENCY, UnusableField
-from dashtam.domain.statement import Position, Reading, RowError, Statement, sum_market_values
+from dashtam.domain.statement import (
+    Flow,
+    FlowKind,
+    Position,
+    Reading,
+    RowError,
+    Statement,
+    sum_market_values,
+)
 from dashtam.statements.accounts import account_key, build_identity, split_statement
 from dashtam.statements.encodings import decode_document, read_document
 from dashtam.statements.ofx.account_types import find_account_type
 from dashtam.statements.ofx.document import AccountStatement, Document, Status, parse
 from dashtam.statements.ofx.fields import parse_amount, parse_moment, require_booked_moment
 
+_PAYMENTS = frozenset(
+    "CREDIT DEBIT DEP ATM POS CHECK PAYMENT CASH DIRECTDEP DIRECTDEBIT REPEATPMT".split()
+)
+_TRANSACTIONS = {
+    "DIV": FlowKind.DIVIDEND,
+    "INT": FlowKind.INTEREST,
+    "FEE": FlowKind.FEE,
+    "SRVCHG": FlowKind.FEE,
+}
+# Funds pay out their capital gains as they pay dividends.
+_INCOME = {
+    "DIV": FlowKind.DIVIDEND,
+    "CGLONG": FlowKind.DIVIDEND,
+    "CGSHORT": FlowKind.DIVIDEND,
+    "INTEREST": FlowKind.INTEREST,
+}
 _LONG_NUMBER = re.compile(r"[0-9]{5,}")
 
 
@@ -57,8 +81,8 @@ def read(file: BinaryIO, now: datetime) -> Iterator[Statement]:
         key = account_key(statement.identity)
         if all(last[key, reading.captured_at] is reading for reading in statement.readings):
             yield statement
-        elif statement.problems:
-            yield Statement(statement.identity, (), None, statement.problems)
+        elif statement.problems or statement.flows:
+            yield replace(statement, readings=(), positions=None)
 
 
 def _quote_refusal(status: Status) -> str:
@@ -74,11 +98,13 @@ def _read_statement(
     problems = list(refused)
     readings: list[Reading] = []
     positions: list[Position] | None = None
+    flows: list[Flow] = []
     currency = NO_CURRENCY
     try:
         currency = parsing.parse_currency_field("CURDEF", source.get(source.kind, "CURDEF"))
         parsing.require_account("ACCTID", source.account_number)
         if source.kind == "INVSTMTRS":
+            flows = _read_flows(source, currency, now, problems)
             positions = _read_positions(source, document, currency, now)
             readings.append(_read_investment(source, currency, positions, now))
         else:
@@ -99,7 +125,40 @@ def _read_statement(
     if source.kind == "LOANSTMTRS":
         is_owed_negative = any(reading.balance < 0 for reading in readings)
         identity = replace(identity, balance_sign=1 if is_owed_negative else -1)
-    yield from split_statement(identity, readings, problems, positions)
+    first, *others = split_statement(identity, readings, problems, positions)
+    yield replace(first, flows=flows)
+    yield from others
+
+
+def _read_flows(
+    source: AccountStatement, currency: Currency, now: datetime, problems: list[RowError]
+) -> list[Flow]:
+    """Return the payments and the income of an investment account."""
+    flows: list[Flow] = []
+    for transaction in source.transactions:
+        values = transaction.values
+        is_income = transaction.kind == "INCOME"
+        day_tag, amount_tag = ("DTTRADE", "TOTAL") if is_income else ("DTPOSTED", "TRNAMT")
+        place = f"{transaction.kind}.{{}}".format
+        try:
+            moment = require_booked_moment(place(day_tag), values.get(day_tag, ""), now)
+            amount = parse_amount(place(amount_tag), values.get(amount_tag, ""), currency)
+            own = parsing.parse_currency_field("CURSYM", values.get("CURSYM", ""), currency)
+        except UnusableField as error:
+            problems.append(error.to_row_error())
+            continue
+        if is_income:
+            kind = _INCOME.get(values.get("INCOMETYPE", "").upper(), FlowKind.OTHER)
+        elif (code := values.get("TRNTYPE", "").upper()) in _PAYMENTS:
+            kind = FlowKind.of_payment(amount)
+        elif code == "XFER":
+            kind = FlowKind.of_transfer(amount)
+        else:
+            kind = _TRANSACTIONS.get(code, FlowKind.OTHER)
+        external_id = parsing.clean(values.get("FITID", "")) or None
+        if amount:
+            flows.append(Flow(moment.at.date(), amount, own, kind, external_id))
+    return flows
 
 
 def _read_cash(

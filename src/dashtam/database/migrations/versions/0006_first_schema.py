@@ -22,6 +22,8 @@ down_revision = None
 _APPEND_ONLY = {
     "balance_snapshots": "SELECT user_id FROM accounts WHERE id = OLD.account_id",
     "account_events": "SELECT user_id FROM accounts WHERE id = OLD.account_id",
+    "position_sets": "SELECT user_id FROM accounts WHERE id = OLD.account_id",
+    "external_flows": "SELECT user_id FROM accounts WHERE id = OLD.account_id",
     "retractions": "SELECT user_id FROM syncs WHERE id = OLD.sync_id",
     "audit_log": "SELECT OLD.user_id",
     "erasures": "SELECT CAST(NULL AS uuid)",
@@ -30,6 +32,8 @@ _APPEND_ONLY = {
 _KEYS = {
     "balance_snapshots": ("account_id", "captured_at", "sequence"),
     "account_events": ("account_id", "number"),
+    "position_sets": ("account_id", "number"),
+    "external_flows": ("account_id", "number"),
     "retractions": ("sync_id",),
     "audit_log": ("id",),
     "erasures": ("user_id",),
@@ -39,14 +43,16 @@ _KEYS = {
 def upgrade() -> None:
     """Create every table, and the triggers that refuse changes of append-only tables."""
     _create_tables()
+    _create_evidence_and_marks()
     protect = (
         _protect_in_sqlite if op.get_bind().dialect.name == "sqlite" else _protect_in_postgresql
     )
     for table, owner in _APPEND_ONLY.items():
         protect(table, owner)
     if op.get_bind().dialect.name == "postgresql":
-        # The chunks are compressed already.
+        # These are compressed already.
         op.execute("ALTER TABLE history_chunks ALTER COLUMN segment SET STORAGE EXTERNAL")
+        op.execute("ALTER TABLE position_sets ALTER COLUMN content SET STORAGE EXTERNAL")
 
 
 def _protect_in_sqlite(table: str, owner: str) -> None:
@@ -243,8 +249,12 @@ def _create_tables() -> None:
         sa.Column("newest_at", Instant(), nullable=True),
         sa.Column("last_live_at", Instant(), nullable=True),
         sa.Column("last_synced_at", Instant(), nullable=True),
-        sa.Column("holdings_as_of", Instant(), nullable=True),
-        sa.Column("holdings_sync_id", Id(), nullable=True),
+        sa.Column("positions_length", sa.BigInteger(), nullable=False),
+        sa.Column("positions_head", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("positions_stored", sa.BigInteger(), nullable=True),
+        sa.Column("positions_digest", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("flows_length", sa.BigInteger(), nullable=False),
+        sa.Column("flows_head", sa.LargeBinary(length=32), nullable=False),
         sa.Column("chunked_until", Instant(), nullable=True),
         sa.Column("latest", sa.LargeBinary(), nullable=True),
         sa.Column("is_distrusted", sa.Boolean(), nullable=False),
@@ -354,6 +364,59 @@ def _create_tables() -> None:
         sqlite_where=is_about_one,
         postgresql_where=is_about_one,
     )
+
+
+def _create_evidence_and_marks() -> None:
+    op.create_table(
+        "position_sets",
+        sa.Column("account_id", Id(), nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sync_id", Id(), nullable=False),
+        sa.Column("captured_at", Instant(), nullable=False),
+        sa.Column("recorded_at", Instant(), nullable=False),
+        sa.Column("same_as", sa.BigInteger(), nullable=True),
+        sa.Column("content", sa.LargeBinary(), nullable=True),
+        sa.Column("link", sa.LargeBinary(length=32), nullable=False),
+        sa.CheckConstraint("number > 0", name=op.f("position_sets_number_check")),
+        sa.CheckConstraint(
+            "(same_as IS NULL) = (content IS NOT NULL)", name=op.f("position_sets_content_check")
+        ),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("position_sets_account_id_fk")
+        ),
+        sa.PrimaryKeyConstraint("account_id", "number", name=op.f("position_sets_pk")),
+    )
+    op.create_index(
+        op.f("position_sets_account_id_captured_at_number_ix"),
+        "position_sets",
+        ["account_id", "captured_at", "number"],
+        unique=False,
+    )
+    op.create_table(
+        "external_flows",
+        sa.Column("account_id", Id(), nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sync_id", Id(), nullable=False),
+        sa.Column("recorded_at", Instant(), nullable=False),
+        sa.Column("booked_on", sa.Date(), nullable=False),
+        sa.Column("amount", Amount(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=True),
+        sa.Column("link", sa.LargeBinary(length=32), nullable=False),
+        sa.CheckConstraint("number > 0", name=op.f("external_flows_number_check")),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("external_flows_account_id_fk")
+        ),
+        sa.PrimaryKeyConstraint("account_id", "number", name=op.f("external_flows_pk")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        op.f("external_flows_account_id_booked_on_number_ix"),
+        "external_flows",
+        ["account_id", "booked_on", "number"],
+        unique=False,
+    )
     op.create_table(
         "history_chunks",
         sa.Column("account_id", Id(), nullable=False),
@@ -365,30 +428,6 @@ def _create_tables() -> None:
             ["account_id"], ["accounts.id"], name=op.f("history_chunks_account_id_fk")
         ),
         sa.PrimaryKeyConstraint("account_id", "last_at", name=op.f("history_chunks_pk")),
-    )
-    op.create_table(
-        "holdings",
-        sa.Column("id", Id(), nullable=False),
-        sa.Column("account_id", Id(), nullable=False),
-        sa.Column("symbol", NAME, nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("asset_type", sa.Text(), nullable=False),
-        sa.Column("quantity", Amount(), nullable=False),
-        sa.Column("price", Amount(), nullable=True),
-        sa.Column("market_value", Amount(), nullable=True),
-        sa.Column("cost_basis", Amount(), nullable=True),
-        sa.Column("currency", sa.Text(), nullable=False),
-        sa.Column("as_of", Instant(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["account_id"], ["accounts.id"], name=op.f("holdings_account_id_fk")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("holdings_pk")),
-    )
-    op.create_index(
-        op.f("holdings_account_id_symbol_id_ix"),
-        "holdings",
-        ["account_id", "symbol", "id"],
-        unique=False,
     )
     op.create_table(
         "unfinished_imports",

@@ -1,5 +1,6 @@
 """``dashtam accounts``: listing them, keeping them by hand, changing them."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -7,23 +8,32 @@ import click
 import msgspec
 
 from dashtam.application.history import accounts as owned
+from dashtam.application.history import external_flows
 from dashtam.application.history import revisions as past
 from dashtam.application.history.accounts import AccountChanges
+from dashtam.application.history.known_at import as_known_at
 from dashtam.application.imports import typed_balances
 from dashtam.application.imports.typed_balances import ManualAccount
 from dashtam.application.people import users as people
-from dashtam.database.pagination import PageRequest
+from dashtam.database.pagination import PageRequest, iterate_all
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import AccountType
 from dashtam.domain.money import Currency
-from dashtam.domain.period import Moment
+from dashtam.domain.period import MAX_INSTANT, MIN_INSTANT, Moment, Period
 from dashtam.domain.statement import Reading
 from dashtam.presentation.cli.context import CommandContext, Group, notify, with_context
-from dashtam.presentation.cli.parameters import AMOUNT, CURRENCY, MOMENT, NAME, instant_param
+from dashtam.presentation.cli.parameters import (
+    AMOUNT,
+    CURRENCY,
+    KNOWN_AT,
+    MOMENT,
+    NAME,
+    instant_param,
+)
 from dashtam.presentation.cli.resolve import list_all, resolve_account, resolve_user
 from dashtam.presentation.cli.tables import answer, answer_table, captured_text, count_text, table
 from dashtam.presentation.cli.typed_balance import TAKES_AMOUNTS, parse_balance
-from dashtam.presentation.http.instants import NOON, until_now
+from dashtam.presentation.http.instants import END_OF_DAY, NOON, START_OF_DAY, until_now
 from dashtam.presentation.http.parameters import write_cursor
 from dashtam.presentation.routers.api.v1.accounts import (
     AccountList,
@@ -31,6 +41,7 @@ from dashtam.presentation.routers.api.v1.accounts import (
     account_shape,
     listed_account_shape,
 )
+from dashtam.presentation.routers.api.v1.external_flows import FlowList, flow_shape
 from dashtam.presentation.routers.api.v1.revisions import RevisionList, RevisionShape
 from dashtam.presentation.schemas.snapshots import snapshot_shape
 
@@ -210,6 +221,36 @@ def change(context: CommandContext, /, account: str, *, reopen: bool, **options:
             changes["closed_at"] = until_now(closed_at, work.now, today)
         shape = account_shape(owned.load_balance(work, owned.change(work, mine, changes)))
     answer(context, shape, lambda: f"{shape.name}: {shape.account_type}, {_state(shape)}")
+
+
+@accounts.command()
+@click.argument("account")
+@click.option("--from", "start", type=instant_param(START_OF_DAY), default=MIN_INSTANT)
+@click.option("--to", "end", type=instant_param(END_OF_DAY), default=MAX_INSTANT)
+@KNOWN_AT
+@with_context
+def flows(
+    context: CommandContext,
+    account: str,
+    start: datetime,
+    end: datetime,
+    known_at: datetime | None,
+) -> None:
+    """List the deposits, withdrawals, income and fees that its broker reported."""
+    period = Period(start, end)
+    with context.database.read() as work:
+        mine = resolve_account(context, work, account)
+        past = as_known_at(work, known_at)
+        found = list(
+            iterate_all(
+                lambda page: external_flows.list_for_account(
+                    past, mine.user_id, mine.id, period, page
+                )
+            )
+        )
+    shape = FlowList([flow_shape(one) for one in found], total_count=len(found), next_cursor=None)
+    rows = [(one.booked_on, one.kind, one.amount, one.currency) for one in shape.flows]
+    answer_table(context, shape, ("BOOKED ON", "KIND", "AMOUNT", ""), rows, numbers="AMOUNT")
 
 
 def _account_text(account: AccountShape) -> str:

@@ -23,6 +23,8 @@ class ReportShape(Shape):
 
     accounts: int
     snapshots: int
+    position_sets: int
+    external_flows: int
     syncs: int
     retractions: int
     erasures: Sequence[Erasure]
@@ -81,8 +83,9 @@ def restore(context: CommandContext, folder: Path) -> None:
 def verify_database(context: CommandContext) -> None:
     """Check that every snapshot is as it was recorded.
 
-    Follows each account's hash chain from the first snapshot to the last, and compares the count of
-    each run with its snapshots, so that none can be missing. Exit status 1 for any difference.
+    Follows each account's hash chains from the first snapshot to the last, and those of its events,
+    positions and flows, and compares the count of each run with its snapshots, so that none can be
+    missing. Exit status 1 for any difference.
     """
     report = verify(context.database)
     shape = ReportShape.of(report)

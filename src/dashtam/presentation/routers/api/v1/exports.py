@@ -8,16 +8,17 @@ from typing import Any, ClassVar, Final, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from dashtam.application.export import export
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.history.account_event import AccountEvent, EventKind
+from dashtam.domain.history.position_set import PositionSet
 from dashtam.domain.user import UserId
 from dashtam.presentation.http.parameters import KNOWN_AT
 from dashtam.presentation.http.request_context import RequestContext, Response
 from dashtam.presentation.routers.api.v1.accounts import AccountShape, listed_account_shape
 from dashtam.presentation.routers.api.v1.connections import ConnectionShape
+from dashtam.presentation.routers.api.v1.external_flows import FlowShape, flow_shape
 from dashtam.presentation.routers.api.v1.holdings import HoldingShape, holding_shape
 from dashtam.presentation.routers.api.v1.syncs import SyncShape
 from dashtam.presentation.routers.api.v1.users import UserShape
@@ -65,6 +66,33 @@ class AccountEventShape(Shape):
     }
 
 
+class PositionSetShape(Shape):
+    """The positions of an account that came with a snapshot, and their place from 1 on.
+
+    `captured_at` is that of the snapshot. A set with the same positions as an earlier one names
+    that in `same_as`, and has no `positions` of its own. Positions of a retracted run or snapshot
+    are listed too.
+    """
+
+    account_id: UUID
+    number: int
+    sync_id: UUID
+    captured_at: Instant
+    recorded_at: Instant
+    same_as: int | None
+    positions: list[HoldingShape] | None
+
+    example: ClassVar = {
+        "account_id": examples.ACCOUNT_ID,
+        "number": 1,
+        "sync_id": "8c5d7e1a-3b42-4f6d-9e08-1a2b3c4d5e6f",
+        "captured_at": examples.CAPTURED_AT,
+        "recorded_at": examples.CAPTURED_AT,
+        "same_as": None,
+        "positions": [HoldingShape.example],
+    }
+
+
 class ExportShape(Shape, kw_only=True):
     """All of one user's data; retracted runs are listed, their snapshots are not."""
 
@@ -74,10 +102,12 @@ class ExportShape(Shape, kw_only=True):
     user: UserShape
     connections: list[ConnectionShape]
     accounts: list[AccountShape]
-    holdings: list[HoldingShape] | UnsetType = UNSET
+    holdings: list[HoldingShape]
     syncs: list[SyncShape]
     balance_snapshots: list[Snapshot]
     account_events: list[AccountEventShape]
+    position_sets: list[PositionSetShape]
+    external_flows: list[FlowShape]
 
     example: ClassVar = {
         "format": "dashtam_export",
@@ -90,6 +120,8 @@ class ExportShape(Shape, kw_only=True):
         "syncs": [SyncShape.example],
         "balance_snapshots": LatestSnapshots.example["snapshots"],
         "account_events": [AccountEventShape.example],
+        "position_sets": [PositionSetShape.example],
+        "external_flows": [FlowShape.example],
     }
 
 
@@ -98,11 +130,11 @@ def export_data(context: RequestContext) -> Response[ExportShape]:
 
     All of the user's data as one document: connections, accounts, holdings, syncs and every
     snapshot that is not retracted, account by account, oldest first; and each account's events,
-    such as corrections and changes of its settings.
+    such as corrections and changes of its settings, every set of positions, and every
+    external flow.
 
-    With `known_at` the accounts, their snapshots and events, and the runs are those of then. There
-    are no `holdings`, since only the present ones are stored; the user and the connections are as
-    they are now.
+    With `known_at` the accounts, their snapshots, holdings, positions, flows and events, and the
+    runs are those of then; the user and the connections are as they are now.
     """
     # A slow client reads from here, long after the transaction has ended.
     spool = SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed with the last chunk
@@ -132,17 +164,25 @@ def export_pieces(
     yield b',\n"user":' + _encode(UserShape.of(everything.user))
     yield from _list("connections", everything.connections, ConnectionShape.of)
     yield from _list("accounts", everything.accounts, listed_account_shape)
-    if everything.holdings is not None:
-        yield from _list("holdings", everything.holdings, holding_shape)
+    yield from _list("holdings", everything.holdings, holding_shape)
     yield from _list("syncs", everything.syncs, SyncShape.of)
     snapshots = everything.balance_snapshots
     yield from _list("balance_snapshots", snapshots, lambda item: snapshot_shape(*item))
     yield from _list("account_events", everything.account_events, _event_shape)
+    yield from _list("position_sets", everything.position_sets, _position_set_shape)
+    yield from _list("external_flows", everything.external_flows, flow_shape)
     yield b"}\n"
 
 
 def _event_shape(event: AccountEvent) -> AccountEventShape:
     return AccountEventShape.of(event, content=event.values)
+
+
+def _position_set_shape(one: PositionSet) -> PositionSetShape:
+    is_own = one.same_as is None
+    return PositionSetShape.of(
+        one, positions=list(map(holding_shape, one.holdings)) if is_own else None
+    )
 
 
 def _list(name: str, items: Iterable[T], to_shape: Callable[[T], Shape]) -> Iterator[bytes]:

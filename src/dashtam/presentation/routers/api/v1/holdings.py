@@ -4,17 +4,17 @@ from decimal import Decimal
 from typing import ClassVar
 from uuid import UUID
 
-from dashtam.application.history import accounts
+from dashtam.application.history import holdings
 from dashtam.domain.history.holding import Holding
 from dashtam.domain.money import to_digits
-from dashtam.presentation.http.parameters import ACCOUNT_ID
+from dashtam.presentation.http.parameters import ACCOUNT_ID, AT
 from dashtam.presentation.http.request_context import RequestContext, Response
 from dashtam.presentation.schemas import examples
 from dashtam.presentation.schemas.base import CurrencyCode, Instant, PageShape, Shape
 
 
 class HoldingShape(Shape):
-    """One current position; numbers are exact decimals in plain digits."""
+    """One position; numbers are exact decimals in plain digits."""
 
     id: UUID
     account_id: UUID
@@ -52,19 +52,28 @@ class HoldingList(PageShape):
 def list_account_holdings(context: RequestContext) -> Response[HoldingList]:
     """List an account's holdings.
 
-    The account's current positions, as they were last reported.
+    The account's positions as they were last reported, or with `at` those of an earlier time. A
+    position keeps its id from one report to the next.
     """
-    account = accounts.load(context.work, context.user_id, context.value(ACCOUNT_ID))
-    found = context.work.holdings.of_account(account.id, context.page())
+    found = holdings.list_for_account(
+        context.known_work,
+        context.user_id,
+        context.value(ACCOUNT_ID),
+        context.page(),
+        context.optional(AT),
+    )
     return Response.of_page(HoldingList, found, holding_shape)
 
 
 def list_holdings(context: RequestContext) -> Response[HoldingList]:
     """List holdings.
 
-    The current positions of all the user's accounts.
+    The positions of all the user's accounts, as they were last reported, or with `at` those of an
+    earlier time.
     """
-    found = context.work.holdings.of_user(context.user_id, context.page())
+    found = holdings.list_for_user(
+        context.known_work, context.user_id, context.page(), context.optional(AT)
+    )
     return Response.of_page(HoldingList, found, holding_shape)
 
 

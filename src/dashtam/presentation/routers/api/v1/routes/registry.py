@@ -9,6 +9,7 @@ from typing import Final
 from dashtam.presentation.http import problems
 from dashtam.presentation.http.parameters import (
     ACCOUNT_ID,
+    AT,
     CONNECTION_ID,
     DETAIL,
     END_DATE,
@@ -33,6 +34,7 @@ from dashtam.presentation.routers.api.v1 import (
     connections,
     corrections,
     exports,
+    external_flows,
     holdings,
     holds,
     imports,
@@ -167,9 +169,15 @@ ROUTES: Final = (
         read(
             "/accounts/{id}/holdings",
             holdings.list_account_holdings,
-            parameters=(ACCOUNT_ID, *PAGE),
+            parameters=(ACCOUNT_ID, AT, KNOWN_AT, *PAGE),
         ),
-        read("/holdings", holdings.list_holdings, parameters=PAGE),
+        read(
+            "/accounts/{id}/flows",
+            external_flows.list_flows,
+            parameters=(ACCOUNT_ID, START_DATE, END_DATE, KNOWN_AT, *PAGE),
+            errors=(problems.INVALID_DATE_RANGE,),
+        ),
+        read("/holdings", holdings.list_holdings, parameters=(AT, KNOWN_AT, *PAGE)),
         read("/holds", holds.list_holds),
         write(
             "POST",
