@@ -59,3 +59,5 @@ def _statement_lines(statement: Statement) -> Iterator[str]:
     for problem in statement.problems:
         place = "" if problem.line is None else f"line {problem.line}: "
         yield f"  ! {place}{problem.code}: {problem.detail}"
+    for remark in statement.remarks:
+        yield f"  # {remark.code}: {remark.detail}"

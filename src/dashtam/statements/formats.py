@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from dashtam.domain.errors import FieldError, UnreadableFile
 from dashtam.domain.statement import FileFormat, Statement
+from dashtam.statements.accounts import Missing
 from dashtam.statements.encodings import decode_document, read_head
 
 _MAX_FIELD_ERRORS = 20
@@ -29,8 +30,8 @@ FORMATS = (
     ),
     FileFormat(
         "camt053",
-        "camt.053",
-        (".xml", ".camt053"),
+        "camt.053, camt.052",
+        (".xml", ".camt053", ".camt052"),
         "The XML that follows MT940 (ISO 20022), with booked and available balances.",
     ),
     FileFormat(
@@ -52,8 +53,8 @@ _OTHERS = (
 )
 _UNKNOWN = "The format of this file is not known: OFX, QFX, MT940, camt.053 and CSV are understood."
 _OFX = re.compile(r"<OFX[\s>]|OFXHEADER", re.IGNORECASE)
-_CAMT = re.compile(r":camt\.053\.|<([A-Za-z0-9]+:)?BkToCstmrStmt[\s>]")
-_MT940 = re.compile(r"(?:^|\n|\r|\{4:)[\x01 ]?:(?:20|25P?|28C?|6[0124][FM]?|86):")
+_CAMT = re.compile(r":camt\.05[234]\.|<([A-Za-z0-9]+:)?BkToCstmr(Stmt|AcctRpt|DbtCdtNtfctn)[\s>]")
+_MT940 = re.compile(r"(?:^|\n|\r|\{4:|@@)[\x01 ]?:(?:20|25P?|28C?|6[0124][FM]?|86):")
 
 
 def detect(file: BinaryIO) -> str:
@@ -95,19 +96,20 @@ def read(
         UnreadableFile: nothing in it can be used; raised at the end where only that shows it.
         MappingNeeded: it is a table that needs a mapping, or another one.
     """
+    missing = Missing.of_mapping(mapping)
     match format or detect(file):
         case "ofx":
             from dashtam.statements.ofx import ofx
 
-            statements = ofx.read(file, now)
+            statements = ofx.read(file, now, missing)
         case "mt940":
             from dashtam.statements import mt940
 
-            statements = mt940.read(file, now)
+            statements = mt940.read(file, now, missing)
         case "camt053":
             from dashtam.statements import camt
 
-            statements = camt.read(file, now)
+            statements = camt.read(file, now, missing)
         case "balance_csv":
             from dashtam.statements.csv import balance_csv
 
