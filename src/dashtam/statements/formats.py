@@ -73,7 +73,7 @@ def detect(file: BinaryIO) -> str:
     for slug, signature in (("ofx", _OFX), ("camt053", _CAMT), ("mt940", _MT940)):
         if signature.search(text):
             return slug
-    from dashtam.statements.csv.mapping import is_table
+    from dashtam.statements.csv.layout import is_table
 
     if text.lstrip().startswith("<") or "\0" in text or not is_table(text):
         raise UnreadableFile(_UNKNOWN)

@@ -62,6 +62,13 @@ def read_notation(field: str, text: str, currency: Currency | None = None) -> st
     return number
 
 
+def find_currency_code(text: str) -> str | None:
+    """Return the one currency that the written amount names, None where it names none for sure."""
+    notation = _parse(text)
+    codes = notation[1] if notation else None
+    return min(codes) if codes and len(codes) == 1 else None
+
+
 def _parse(text: str) -> tuple[str, frozenset[str] | None] | None:
     """Return the number with its sign and the currencies that it may be in, None for other text."""
     text = text.strip().translate(_DASHES)
