@@ -50,7 +50,18 @@ LOAN = (
     "<LOANACCTTYPE>MORTGAGE</LOANACCTTYPE></LOANACCTFROM><PRINBAL><BALAMT>{owed}</BALAMT>"
     "<DTASOF>{day}</DTASOF></PRINBAL></LOANSTMTRS></LOANSTMTTRNRS>"
 )
-SLUGS = ["ofx", "mt940", "camt053", "balance_csv"]
+SLUGS = [
+    "ofx",
+    "mt940",
+    "camt053",
+    "balance_csv",
+    "workbook",
+    "coda",
+    "norma43",
+    "cfonb120",
+    "bai2",
+    "qif",
+]
 
 
 def send(person: Person, content: str, **fields: Any) -> Any:  # noqa: ANN401 - a response

@@ -30,10 +30,11 @@ _VISIBLE = 4
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """The account and the currency of statements without them; empty where none is given."""
+    """The account, the currency and the layout of dates that a file leaves open, where given."""
 
     account: str = ""
     currency: Currency = NO_CURRENCY
+    date_format: str | None = None
 
     @classmethod
     def of_mapping(cls, mapping: Mapping[str, object] | None) -> "Missing":
@@ -41,7 +42,7 @@ class Missing:
         texts = {name: text for name, text in (mapping or {}).items() if isinstance(text, str)}
         account = texts.get("account_name") or texts.get("default_account_name") or ""
         code = texts.get("currency_code") or texts.get("default_currency_code") or ""
-        return cls(clean(account), find_currency(code))
+        return cls(clean(account), find_currency(code), texts.get("date_format"))
 
 
 NOTHING = Missing()

@@ -64,6 +64,11 @@ _KINDS = {
         "No booked balance is given: the closing available balance (CLAV) was taken.",
     ),
 }
+_UNSIGNED = RowError(
+    None,
+    "assumed_credit",
+    "A balance has no sign (CdtDbtInd), which the format demands: it was taken as a credit.",
+)
 _NOTIFICATION = (
     "This is a notification of bookings (camt.054): it holds no balance."
     " Export the end-of-day statement, camt.053 or MT940."
@@ -97,7 +102,7 @@ def read(file: BinaryIO, now: datetime, missing: Missing = NOTHING) -> Iterator[
                 account.problems.append(error.to_row_error())
             else:
                 rank = (quality, int(closing.is_final), *statement.page)
-                account.add(rank, reading, remark)
+                account.add(rank, reading, remark if closing.is_signed else _UNSIGNED)
         if not closings:
             identity = statement.identity(statement.currency)
             account = accounts.setdefault(account_key(identity), ClosingBalances(identity))
@@ -146,6 +151,7 @@ class _CamtBalance:
         self.day = (element.findtext("Dt/Dt") or element.findtext("Dt/DtTm") or "").strip()
         self._amount = element.findtext("Amt", "")
         self._sign = element.findtext("CdtDbtInd", "").strip()
+        self.is_signed = bool(self._sign)
 
     def to_reading(
         self, statement: _CamtStatement, now: datetime, problems: list[RowError]
@@ -174,7 +180,7 @@ class _CamtBalance:
         """Return the amount with the sign of ``CdtDbtInd``, or raise UnusableField."""
         field = f"Bal {self.kind} Amt"
         amount = parsing.parse_amount_field(field, self._amount)
-        if self._sign not in {"CRDT", "DBIT"} or amount < 0:
+        if self._sign not in {"CRDT", "DBIT", ""} or amount < 0:
             raise UnusableField(
                 code="invalid_amount", detail=f"{field}: CdtDbtInd does not give its sign."
             )

@@ -80,6 +80,29 @@ def read(
     yield from read_table(CsvTable(file, columns.encoding), now, columns)
 
 
+def read_workbook(
+    file: BinaryIO, now: datetime, mapping: Mapping[str, object] | None = None
+) -> Iterator[Statement]:
+    """Yield the readings of the first sheet of a spreadsheet that is a table of balances.
+
+    Raises:
+        MappingNeeded: as ``read`` does, for the first sheet.
+        UnreadableFile: it is damaged, or no sheet holds anything.
+    """
+    from dashtam.statements.csv.workbook import read_sheets  # noqa: PLC0415 - its library
+
+    columns = parse_mapping(mapping)
+    first: Table | None = None
+    for sheet in read_sheets(file):
+        first = first or sheet
+        if propose(sheet.heads(columns), columns).is_complete:
+            yield from read_table(sheet, now, columns)
+            return
+    if first is None:
+        raise UnreadableFile(detail="This spreadsheet is empty.")
+    yield from read_table(first, now, columns)
+
+
 def read_table(table: Table, now: datetime, mapping: ColumnMapping) -> Iterator[Statement]:
     """Yield the readings of a table's accounts, or raise as ``read`` does."""
     proposal = propose(table.heads(mapping), mapping)

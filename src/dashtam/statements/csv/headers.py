@@ -44,7 +44,7 @@ _NOT_BALANCE = _names(
     ",average,minimum"
     ",limit,type,change,units,shares,points,date,as,change,avg,min,max,loan,original,status,id"
 )
-_NOT_BALANCE_PHRASES = ("期初", "上期", "冻结")
+_NOT_BALANCE_PHRASES = ("期初", "上期", "冻结", "股份")
 _AVAILABLE = _names(
     "available,verfugbar,verfugbarer,verfugbares,disponible,disponibile,disponivel,beschikbaar"
     ",dostepne,dostepny,dostepne srodki,dostupny,kullanilabilir,доступный,доступно"

@@ -35,6 +35,14 @@ _SPELLED = {
     "cash": frozenset({"cash", "cash value"}),
 }
 
+_MISSING = {
+    "date": "No column is named as one of dates: a mapping must name it.",
+    "balance": (
+        "No column is named as one of balances: a mapping must name it. From transactions alone no"
+        " balance is computed: then export a file with a running balance, or OFX."
+    ),
+}
+
 Rows = Sequence[Sequence[str]]
 Roles = dict[str, int | None]
 
@@ -164,13 +172,16 @@ def _propose(delimiter: str, rows: Rows, mapping: ColumnMapping) -> tuple[int, P
         proposal.example["header"] = False
     # Of several ways to split the rows the one that answers more counts.
     quality += _FOUND - 10 * len(questions)
-    if any(roles[name] is None for name in ("date", "balance")):
-        guess = _guess_columns(samples)
-        proposal.example |= {
-            name: name_column(header, index)
-            for name, index in guess.items()
-            if roles[name] is None and index is not None
-        }
+    asked = {question.place for question in questions}
+    guess = _guess_columns(samples, layout.header)
+    for name in ("date", "balance"):
+        if roles[name] is not None:
+            continue
+        guessed = guess[name]
+        if guessed is not None:
+            proposal.example[name] = name_column(header, guessed)
+        if f"/mapping/{name}" not in asked:
+            questions.append(FieldError(f"/mapping/{name}", "required", _MISSING[name]))
     return quality, proposal
 
 
@@ -358,9 +369,22 @@ def _without_header(rows: Rows, mapping: ColumnMapping) -> Proposal:
     return Proposal(None, list(map(show_name, header)), questions, example, rows)
 
 
-def _guess_columns(samples: Rows) -> dict[str, int | None]:
-    """Return the first column of dates, and the last one of amounts."""
+def _guess_columns(samples: Rows, names: Sequence[str] = ()) -> dict[str, int | None]:
+    """Return the first column of dates, and the last one of amounts that no name says are others'.
+
+    ``names`` are the normalized ones of the header.
+    """
     width = max(map(len, samples), default=0)
+    others = {
+        at
+        for at, name in enumerate(names)
+        if headers.rank_account(name)
+        or headers.rank_amount(name)
+        or headers.rank_debit(name)
+        or headers.rank_credit(name)
+    }
     dates = [at for at in range(width) if share(samples, at, is_date) >= 1 / 2]
-    amounts = [at for at in range(width) if share(samples, at, is_amount) >= 1 / 2]
+    amounts = [
+        at for at in range(width) if at not in others and share(samples, at, is_amount) >= 1 / 2
+    ]
     return {"date": next(iter(dates), None), "balance": next(reversed(amounts), None)}
