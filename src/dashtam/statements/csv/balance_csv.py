@@ -146,6 +146,7 @@ class _RowParser:
     separator: Separator
     amount_separator: Separator
     read_date: DateReader
+    has_parts: bool
     amount_sign: int = 0
 
     def parse_row(self, line: int, row: list[str], moment: Moment, account: Identity) -> TableRow:
@@ -161,6 +162,9 @@ class _RowParser:
                 opening = EXACT.subtract(balance, booked * self.amount_sign)
         if self.mapping.sign < 0 and balance:
             balance, opening = -balance, opening if opening is None else -opening
+        if not self.has_parts:
+            reading = Reading(moment.at, balance, precision=moment.precision)
+            return TableRow(line, moment.at, self.parse_clock(row), reading, opening)
         available, holdings, cash = (
             self._parse_amount(role.capitalize(), get_cell(row, roles[role]), account)
             for role in ("available", "holdings", "cash")
@@ -213,6 +217,7 @@ class _BalanceTable:
         self._problem_count = 0
         self._date, self._balance = layout.roles["date"] or 0, layout.roles["balance"] or 0
         self._account, self._currency = layout.roles["account"], layout.roles["currency"]
+        self._date_name = proposal.header[self._date].strip() if proposal.header else None
         self._width = 1 + max(self._date, self._balance, self._account or 0)
         self._end_line: int | None = None
         named = [index for index in (self._account, self._currency) if index is not None]
@@ -263,7 +268,9 @@ class _BalanceTable:
                 return
             if index < self._layout.rows_above or not any(row):
                 continue
-            if not self._layout.is_note(row) and not self._layout.is_repeated(row):
+            if len(row) <= self._balance and self._layout.is_note(row):
+                continue
+            if get_cell(row, self._date) != self._date_name or not self._layout.is_repeated(row):
                 yield line, row
 
     def _read_evidence(self) -> _RowParser:
@@ -272,6 +279,9 @@ class _BalanceTable:
         dates = DateEvidence(mapping.date_format, self._now)
         amounts = AmountEvidence(mapping.decimal, mapping.thousands)
         booked = AmountEvidence(mapping.decimal, mapping.thousands)
+        booked_columns = [
+            roles[role] for role in ("amount", "debit", "credit") if roles[role] is not None
+        ]
         see_date = lru_cache(DATES_REMEMBERED)(dates.see)
         for line, row in self._iter_rows():
             text = get_cell(row, self._date) or ""
@@ -280,8 +290,8 @@ class _BalanceTable:
                 self._end_line = line
                 break
             amounts.see(get_cell(row, self._balance) or "")
-            for role in ("amount", "debit", "credit"):
-                booked.see(get_cell(row, roles[role]) or "")
+            for column in booked_columns:
+                booked.see(get_cell(row, column) or "")
             account = self._find_account(row)
             clock = get_cell(row, roles["time"])
             with suppress(UnusableField):
@@ -309,7 +319,12 @@ class _BalanceTable:
                 known["decimal"] = "."
             raise mapping_needed(questions, self._proposal, known, self._mapping)
         parser = _RowParser(
-            self._layout, self._mapping, amounts.separator, booked.separator, dates.reader()
+            self._layout,
+            self._mapping,
+            amounts.separator,
+            booked.separator,
+            dates.reader(),
+            any(self._layout.roles[role] is not None for role in ("available", "holdings", "cash")),
         )
         return replace(parser, amount_sign=self._find_amount_sign(parser))
 

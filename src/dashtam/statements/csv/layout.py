@@ -100,6 +100,7 @@ class Proposal:
     questions: list[FieldError] = field(default_factory=list)
     example: dict[str, object] = field(default_factory=dict)
     rows: Rows = ()
+    header: Sequence[str] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -161,7 +162,7 @@ def _propose(delimiter: str, rows: Rows, mapping: ColumnMapping) -> tuple[int, P
         account_name=context["account_name"],
         currency_code=_find_stated_currency(header, samples, roles) or context["currency_code"],
     )
-    proposal = Proposal(layout, list(map(show_name, header)), questions, rows=rows)
+    proposal = Proposal(layout, list(map(show_name, header)), questions, rows=rows, header=header)
     columns = {
         name: name_column(header, index) for name, index in roles.items() if index is not None
     }

@@ -26,7 +26,7 @@ class AmountEvidence:
 
     def see(self, text: str) -> None:
         """Take one cell into account; one that is no amount proves nothing."""
-        if self._separator is not None:
+        if self._separator is not None or not text:
             return
         number = read_notation("Balance", text)
         separator = parsing.find_decimal_separator(number)
