@@ -13,6 +13,8 @@ from dashtam.statements.csv.numbers import is_amount
 
 _LONG_NUMBER = re.compile(r"[0-9]{5,}")
 _NAME_LENGTH = 40
+# From so many rows on a column with another account in most of them is not that of the owner.
+_FEW_ROWS = 5
 
 
 class ColumnFinder:
@@ -100,8 +102,20 @@ class ColumnFinder:
         if self._mapping.account_name is not None:
             return None
         ranks = {index: headers.rank_account(name) for index, name in enumerate(self._names)}
-        sure = [index for index, rank in ranks.items() if headers.is_sure_account(rank)]
+        sure = [
+            index
+            for index, rank in ranks.items()
+            if headers.is_sure_account(rank) and not self._is_counterparty(index)
+        ]
         return max(sure, key=lambda index: ranks[index], default=None)
+
+    def _is_counterparty(self, index: int) -> bool:
+        """Tell whether a column beside booked amounts has accounts of many others, or gaps."""
+        ranks = (headers.rank_amount, headers.rank_debit, headers.rank_credit)
+        if not any(rank(name) for name in self._names for rank in ranks):
+            return False
+        cells = [row[index].strip() for row in self._samples if index < len(row)]
+        return "" in cells or (len(cells) >= _FEW_ROWS and 2 * len(set(cells)) > len(cells))
 
     def drop(self, role: str) -> None:
         """Forget the question about a role."""
