@@ -50,7 +50,18 @@ LOAN = (
     "<LOANACCTTYPE>MORTGAGE</LOANACCTTYPE></LOANACCTFROM><PRINBAL><BALAMT>{owed}</BALAMT>"
     "<DTASOF>{day}</DTASOF></PRINBAL></LOANSTMTRS></LOANSTMTTRNRS>"
 )
-SLUGS = ["ofx", "mt940", "camt053", "balance_csv"]
+SLUGS = [
+    "ofx",
+    "mt940",
+    "camt053",
+    "balance_csv",
+    "workbook",
+    "coda",
+    "norma43",
+    "cfonb120",
+    "bai2",
+    "qif",
+]
 
 
 def send(person: Person, content: str, **fields: Any) -> Any:  # noqa: ANN401 - a response
@@ -138,7 +149,7 @@ def test_an_account_of_the_senders_choice_is_recorded_into(ada: Person) -> None:
 def test_a_file_that_names_no_account_is_of_the_chosen_one(ada: Person) -> None:
     account_id = ada.account("0", currency="EUR", name="Cash box")
     file = "Date,Balance\n2025-02-01,5.00\n2025-02-02,6.25\n"
-    assert "names the account" in refused(ada, file)["detail"]
+    assert "account_name" in refused(ada, file)["detail"]
     done = imported(ada, file, account_id=account_id)
     assert (done["recorded"], [one["account_id"] for one in done["accounts"]]) == (2, [account_id])
     assert ada.history(account_id)["end_balance"] == "6.25"
@@ -198,12 +209,18 @@ def test_a_mapping_reads_columns_that_no_header_names(ada: Person) -> None:
     assert balances(ada, account["account_id"]) == ["-1234.50", "5.00"]
 
 
-def test_a_table_without_a_mapping_is_told_the_missing_columns(ada: Person) -> None:
-    problem = refused(ada, "Tag;Stand\n31.12.2024;1,50\n")
+def test_a_table_without_a_mapping_asks_all_questions_at_once(ada: Person) -> None:
+    table = "Tag;Stand\n31.12.2024;1,50\n"
+    problem = refused(ada, table)
     assert {one["pointer"] for one in problem["errors"]} == {
+        "/mapping",
         "/mapping/date",
         "/mapping/balance",
+        "/mapping/account_name",
+        "/mapping/currency_code",
     }
+    (hint,) = [one["detail"] for one in problem["errors"] if one["code"] == "example_mapping"]
+    assert imported(ada, table, mapping=hint[hint.index("{") :])["recorded"] == 1
 
 
 def test_an_unknown_format_is_answered_with_the_known_ones(ada: Person) -> None:

@@ -29,7 +29,9 @@ def to_text(statements: Iterable[Statement]) -> str:
             lines += _statement_lines(statement)
     except DashtamError as error:
         lines.append(f"{type(error).__name__}: {error}")
-        lines += [f"  {one.place} {one.code}" for one in error.field_errors]
+        for one in error.field_errors:
+            hint = one.detail if one.code in {"columns_found", "example_mapping"} else ""
+            lines.append(f"  {one.place} {one.code} {hint}".rstrip())
     return "\n".join(lines) + "\n"
 
 
@@ -59,3 +61,5 @@ def _statement_lines(statement: Statement) -> Iterator[str]:
     for problem in statement.problems:
         place = "" if problem.line is None else f"line {problem.line}: "
         yield f"  ! {place}{problem.code}: {problem.detail}"
+    for remark in statement.remarks:
+        yield f"  # {remark.code}: {remark.detail}"

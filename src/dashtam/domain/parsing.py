@@ -22,10 +22,14 @@ _STYLES: dict[str, re.Pattern[str]] = {
     decimal: re.compile(
         rf"(?P<sign>[+-]?)"
         rf"(?P<whole>[0-9]*|[0-9]{{1,3}}(?P<group>[{group}{_GROUPS}])[0-9]{{3}}"
-        rf"(?:(?P=group)[0-9]{{3}})*)"
+        rf"(?:(?P=group)[0-9]{{3}})*|{lakhs})"
         rf"(?:{re.escape(decimal)}(?P<fraction>[0-9]*))?"
     )
-    for decimal, group in ((".", ","), (",", "."))
+    # India groups by two digits above the thousands: 1,23,456.78.
+    for decimal, group, lakhs in (
+        (".", ",", "[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}"),
+        (",", ".", "(?!)"),
+    )
 }
 _SEPARATORS = re.compile(r"[.,]")
 _THOUSAND = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")

@@ -138,7 +138,8 @@ class Statement:
     """One account's readings, in the order of the source.
 
     A long statement may come in several pieces with the same identity. ``positions`` is None where
-    the source reports none, and empty where it reports that there are none.
+    the source reports none, and empty where it reports that there are none. ``remarks`` tell of
+    readings that are used and are not closing booked balances.
     """
 
     identity: Identity
@@ -146,3 +147,4 @@ class Statement:
     positions: Sequence[Position] | None = None
     problems: Sequence[RowError] = ()
     flows: Sequence[Flow] = ()
+    remarks: Sequence[RowError] = ()

@@ -1,13 +1,13 @@
 """Accounts of statement files: their identities, their closing balances, their statements."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from dashtam.domain.account import AccountType, Identity
 from dashtam.domain.money import Currency
-from dashtam.domain.parsing import clean
+from dashtam.domain.parsing import NO_CURRENCY, clean, find_currency
 from dashtam.domain.statement import Position, Reading, RowError, Statement
 
 MAX_READINGS = 1_000
@@ -26,6 +26,26 @@ _TITLES = {
 }
 _BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?")
 _VISIBLE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """The account, the currency and the layout of dates that a file leaves open, where given."""
+
+    account: str = ""
+    currency: Currency = NO_CURRENCY
+    date_format: str | None = None
+
+    @classmethod
+    def of_mapping(cls, mapping: Mapping[str, object] | None) -> "Missing":
+        """Return the values of a mapping, which the account chosen for the file sets."""
+        texts = {name: text for name, text in (mapping or {}).items() if isinstance(text, str)}
+        account = texts.get("account_name") or texts.get("default_account_name") or ""
+        code = texts.get("currency_code") or texts.get("default_currency_code") or ""
+        return cls(clean(account), find_currency(code), texts.get("date_format"))
+
+
+NOTHING = Missing()
 
 
 def build_identity(
@@ -75,9 +95,12 @@ def split_statement(
     readings: Sequence[Reading],
     problems: Sequence[RowError],
     positions: Sequence[Position] | None = None,
+    *,
+    remarks: Sequence[RowError] = (),
 ) -> Iterator[Statement]:
     """Yield one account's statement, at most 1,000 readings and problems at a time."""
-    yield Statement(identity, readings[:MAX_READINGS], positions, problems[:MAX_READINGS])
+    first_problems = problems[:MAX_READINGS]
+    yield Statement(identity, readings[:MAX_READINGS], positions, first_problems, remarks=remarks)
     for start in range(MAX_READINGS, max(len(readings), len(problems)), MAX_READINGS):
         end = start + MAX_READINGS
         yield Statement(identity, readings[start:end], None, problems[start:end])
@@ -85,18 +108,24 @@ def split_statement(
 
 @dataclass(slots=True)
 class ClosingBalances:
-    """The closing balances of one account in one currency, each with its rank."""
+    """The closing balances of one account in one currency, each with its rank and a remark."""
 
     identity: Identity
-    readings: list[tuple[tuple[int, ...], Reading]] = field(default_factory=list)
+    readings: list[tuple[tuple[int, ...], Reading, RowError | None]] = field(default_factory=list)
     problems: list[RowError] = field(default_factory=list)
+
+    def add(self, rank: tuple[int, ...], reading: Reading, remark: RowError | None = None) -> None:
+        """Add a reading; ``remark`` tells that it is not a closing booked balance."""
+        self.readings.append((rank, reading, remark))
 
     def statements(self) -> Iterator[Statement]:
         """Yield, of each instant, the reading of the highest rank; of equal ranks the last."""
         best: dict[datetime, tuple[tuple[int, ...], Reading]] = {}
-        for rank, reading in self.readings:
+        for rank, reading, _ in self.readings:
             known = best.get(reading.captured_at)
             if known is None or rank >= known[0]:
                 best[reading.captured_at] = rank, reading
-        kept = [reading for _, reading in self.readings if best[reading.captured_at][1] is reading]
-        yield from split_statement(self.identity, kept, self.problems)
+        kept = [one for one in self.readings if best[one[1].captured_at][1] is one[1]]
+        readings = [reading for _, reading, _ in kept]
+        remarks = dict.fromkeys(remark for _, _, remark in kept if remark is not None)
+        yield from split_statement(self.identity, readings, self.problems, remarks=[*remarks])

@@ -1,15 +1,17 @@
-"""camt.053: end-of-day statements in ISO 20022's XML, versions 2 to 13.
+"""camt.053 and camt.052: statements and reports of a day in ISO 20022's XML, versions 2 to 13.
 
-The namespace names the version; the closing booked (CLBD) and closing available (CLAV) balances
-are the same in all of them. Of several closing balances of one instant a final one goes before an
-intermediate page's, then the highest sequence number and page, then the last of the file.
+The namespace names the version; the types of balances are the same in all of them. The closing
+booked balance (CLBD) counts. Where a statement has none, the interim booked one (ITBD) does, and
+where it has neither, the closing available one (CLAV); a remark says so. Of several balances of one
+instant the better type goes first, then a final one before an intermediate page's, then the highest
+sequence number and page, then the last of the file.
 """
 
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import BinaryIO
+from typing import BinaryIO, cast
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
@@ -22,12 +24,21 @@ from dashtam.domain.money import Currency
 from dashtam.domain.parsing import NO_CURRENCY, UnusableField
 from dashtam.domain.period import Moment
 from dashtam.domain.statement import Reading, RowError, Statement
-from dashtam.statements.accounts import ClosingBalances, account_key, build_identity, find_bic
+from dashtam.statements.accounts import (
+    NOTHING,
+    ClosingBalances,
+    Missing,
+    account_key,
+    build_identity,
+    find_bic,
+)
+from dashtam.statements.encodings import TranscodedFile, decode_document, read_head
 
 _DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:Z|[+-][0-9]{2}:[0-9]{2})?")
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})?"
 )
+_ENCODING = re.compile(r"<\?xml[^>]*encoding\s*=\s*[\"']([A-Za-z0-9._-]+)")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 # ISO 20022's external cash account types.
 _TYPES = {
@@ -39,15 +50,45 @@ _TYPES = {
 }
 
 
-def read(file: BinaryIO, now: datetime) -> Iterator[Statement]:
+# From the best to the last choice, each with its remark.
+_KINDS = {
+    "CLBD": None,
+    "ITBD": RowError(
+        None,
+        "interim_balance",
+        "No closing balance is given: the interim booked balance (ITBD) was taken.",
+    ),
+    "CLAV": RowError(
+        None,
+        "available_balance",
+        "No booked balance is given: the closing available balance (CLAV) was taken.",
+    ),
+}
+_UNSIGNED = RowError(
+    None,
+    "assumed_credit",
+    "A balance has no sign (CdtDbtInd), which the format demands: it was taken as a credit.",
+)
+_NOTIFICATION = (
+    "This is a notification of bookings (camt.054): it holds no balance."
+    " Export the end-of-day statement, camt.053 or MT940."
+)
+
+
+def read(file: BinaryIO, now: datetime, missing: Missing = NOTHING) -> Iterator[Statement]:
     """Yield each account's closing balances, one account for each currency of a ``Stmt``.
 
+    ``missing`` gives the number of an account without one.
+
     Raises:
-        UnreadableFile: it is not well-formed XML, declares entities, or has no ``Stmt``.
+        UnreadableFile: it is not well-formed XML, declares entities, or has no ``Stmt`` or ``Rpt``.
     """
     accounts: dict[tuple[str, str, str], ClosingBalances] = {}
-    for statement in _iter_statements(file):
-        closings = [balance for balance in statement.balances if balance.kind == "CLBD"]
+    for statement in _iter_statements(file, missing):
+        kind = next((kind for kind in _KINDS if kind in statement.kinds), "CLBD")
+        remark = _KINDS[kind]
+        quality = -list(_KINDS).index(kind)
+        closings = [balance for balance in statement.balances if balance.kind == kind]
         for closing in closings:
             currency = parsing.find_currency(closing.currency_code)
             # A balance in an unknown currency is a problem of the account's own currency.
@@ -60,25 +101,28 @@ def read(file: BinaryIO, now: datetime) -> Iterator[Statement]:
             except UnusableField as error:
                 account.problems.append(error.to_row_error())
             else:
-                account.readings.append(((int(closing.is_final), *statement.page), reading))
+                rank = (quality, int(closing.is_final), *statement.page)
+                account.add(rank, reading, remark if closing.is_signed else _UNSIGNED)
         if not closings:
             identity = statement.identity(statement.currency)
             account = accounts.setdefault(account_key(identity), ClosingBalances(identity))
             account.problems.append(parsing.missing_balance(field="Bal CLBD").to_row_error())
     if not accounts:
-        raise UnreadableFile(detail="There is no statement (Stmt) in this camt.053 file.")
+        raise UnreadableFile(detail="There is no statement (Stmt, Rpt) in this camt file.")
     for account in accounts.values():
         yield from account.statements()
 
 
 class _CamtStatement:
-    """One ``Stmt`` element."""
+    """One ``Stmt`` or ``Rpt`` element."""
 
-    def __init__(self, element: Element) -> None:
+    def __init__(self, element: Element, missing: Missing) -> None:
         number = element.findtext("Acct/Id/IBAN") or element.findtext("Acct/Id/Othr/Id") or ""
+        number = number or missing.account
         self.number = "".join(number.split())
         self.currency = parsing.find_currency(element.findtext("Acct/Ccy", ""))
         self.balances = [_CamtBalance(balance) for balance in element.findall("Bal")]
+        self.kinds = {balance.kind for balance in self.balances}
         sequence = element.findtext("ElctrncSeqNb") or element.findtext("LglSeqNb") or ""
         numbers = (sequence.strip(), element.findtext("StmtPgntn/PgNb", "").strip())
         self.page = tuple(int(text) if _NUMBER.fullmatch(text) else 0 for text in numbers)
@@ -107,6 +151,7 @@ class _CamtBalance:
         self.day = (element.findtext("Dt/Dt") or element.findtext("Dt/DtTm") or "").strip()
         self._amount = element.findtext("Amt", "")
         self._sign = element.findtext("CdtDbtInd", "").strip()
+        self.is_signed = bool(self._sign)
 
     def to_reading(
         self, statement: _CamtStatement, now: datetime, problems: list[RowError]
@@ -116,7 +161,7 @@ class _CamtBalance:
         An unusable available balance is one more of ``problems``; any other raises UnusableField.
         """
         parsing.require_account("Acct.Id", statement.number)
-        parsing.parse_currency_field("Bal CLBD Amt.Ccy", self.currency_code)
+        parsing.parse_currency_field(f"Bal {self.kind} Amt.Ccy", self.currency_code)
         balance, moment = self.parse_amount(), self.parse_moment(now)
         available: Decimal | None = None
         others = [
@@ -135,7 +180,7 @@ class _CamtBalance:
         """Return the amount with the sign of ``CdtDbtInd``, or raise UnusableField."""
         field = f"Bal {self.kind} Amt"
         amount = parsing.parse_amount_field(field, self._amount)
-        if self._sign not in {"CRDT", "DBIT"} or amount < 0:
+        if self._sign not in {"CRDT", "DBIT", ""} or amount < 0:
             raise UnusableField(
                 code="invalid_amount", detail=f"{field}: CdtDbtInd does not give its sign."
             )
@@ -158,14 +203,21 @@ class _CamtBalance:
         return parsing.require_booked(field, moment, now)
 
 
-def _iter_statements(file: BinaryIO) -> Iterator[_CamtStatement]:
+def _iter_statements(file: BinaryIO, missing: Missing) -> Iterator[_CamtStatement]:
+    declared = _ENCODING.search(decode_document(read_head(file)))
     file.seek(0)
+    source = file
+    if declared is None or declared[1].upper() == "UTF-8":
+        # Some banks write another encoding than they declare.
+        source = cast("BinaryIO", TranscodedFile(file))
     try:
-        for _, element in iterparse(file, forbid_dtd=True):
+        for _, element in iterparse(source, forbid_dtd=True):
             element.tag = element.tag.rpartition("}")[2]
-            if element.tag == "Stmt":
-                yield _CamtStatement(element)
-            if element.tag in {"Stmt", "Ntry"}:
+            if element.tag == "Ntfctn":
+                raise UnreadableFile(_NOTIFICATION)
+            if element.tag in {"Stmt", "Rpt"}:
+                yield _CamtStatement(element, missing)
+            if element.tag in {"Stmt", "Rpt", "Ntry"}:
                 # Bookings are not used, and would fill the memory.
                 element.clear()
     except DefusedXmlException:

@@ -20,6 +20,13 @@ _MARKS = (
 # Beside an ASCII letter these bytes are letters in windows-1250 and signs in windows-1252.
 _CENTRAL_EUROPEAN = re.compile(rb"[A-Za-z][\x8d\x8f\x9d\x9f\xb3\xb9\xbe\xbf]|[\xa3\xaf\xbf][a-z]")
 
+_ASCII_END = 0x80
+_CYRILLIC_START = 0xC0
+_MOST = 0.9
+_HIGH_RUN = re.compile(rb"[\x80-\xff]{3,}")
+# Hiragana and katakana in Shift JIS.
+_KANA = re.compile(rb"\x82[\x9f-\xf1]|\x83[\x40-\x96]")
+
 
 def read_head(file: BinaryIO) -> bytes:
     """Return the first 64 KiB."""
@@ -72,6 +79,24 @@ def iter_text(file: BinaryIO, encoding: str | None) -> Iterator[str]:
         block = file.read(_BLOCK_BYTES)
 
 
+class TranscodedFile:
+    """A file as UTF-8, in whatever encoding its bytes are."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._blocks = iter_text(file, None)
+        self._rest = b""
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, at most ``size``; none at the end of the file."""
+        while len(self._rest) < size:
+            text = next(self._blocks, None)
+            if text is None:
+                break
+            self._rest += text.encode("utf-8", errors="replace")
+        block, self._rest = self._rest[:size], self._rest[size:]
+        return block
+
+
 def _find_wide_encoding(head: bytes) -> str | None:
     for mark, name in _MARKS:
         if head.startswith(mark):
@@ -86,4 +111,24 @@ def _find_wide_encoding(head: bytes) -> str | None:
 
 
 def _guess_code_page(content: bytes) -> str:
+    """Return the likeliest encoding of text that is not UTF-8."""
+    high = [byte for byte in content[:_BLOCK_BYTES] if byte >= _ASCII_END]
+    runs = _HIGH_RUN.findall(content[:_BLOCK_BYTES])
+    in_runs = sum(map(len, runs))
+    if 2 * in_runs > len(high):
+        # Letters outside ASCII stand alone in the words of Latin scripts, and together in others.
+        if sum(byte >= _CYRILLIC_START for byte in high) > _MOST * len(high):
+            return "cp1251"
+        if _KANA.search(content) and _decodes(content, "cp932"):
+            return "cp932"
+        return "gb18030" if _decodes(content, "gb18030") else "cp932"
     return "cp1250" if _CENTRAL_EUROPEAN.search(content) else "cp1252"
+
+
+def _decodes(content: bytes, encoding: str) -> bool:
+    try:
+        # A block may end in the middle of a character.
+        codecs.getincrementaldecoder(encoding)("strict").decode(content)
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -19,7 +19,14 @@ from dashtam.domain.money import Currency
 from dashtam.domain.parsing import NO_CURRENCY, UnusableField
 from dashtam.domain.period import Moment
 from dashtam.domain.statement import Reading, RowError, Statement
-from dashtam.statements.accounts import ClosingBalances, account_key, build_identity, find_bic
+from dashtam.statements.accounts import (
+    NOTHING,
+    ClosingBalances,
+    Missing,
+    account_key,
+    build_identity,
+    find_bic,
+)
 from dashtam.statements.encodings import decode_document, read_document
 
 _TAG = re.compile(r":([0-9]{2}[A-Z]?):(.*)")
@@ -34,6 +41,12 @@ _BASIC = re.compile(r"\{1:[AFL][0-9]{2}([A-Z]{6}[A-Z0-9]{6})")
 _HEADER = re.compile(r"(?:[0-9]{4} [0-9]{2})?([A-Z]{6}[A-Z0-9]{2})(?:[A-Z0-9]{3,4}[0-9]*)?")
 _NUMBER = re.compile(r"([0-9]{1,9})(?:/([0-9]{1,9}))?")
 _END = re.compile(r"-(?:XXX)?")
+_INTERIM = re.compile(r":(?:34F|13D|90D|90C):")
+_ANY_CLOSING = re.compile(r":62[FM]?:")
+INTERIM_REPORT = (
+    "This is an interim report (MT942): it lists bookings of the day and no closing balance."
+    " Export the end-of-day statement, MT940 or camt.053."
+)
 _CONTROLS = "\x01\x03 \t"
 _LONGEST_AMOUNT = 16
 
@@ -44,14 +57,19 @@ _CLOSING = ("62F", "62", _INTERMEDIATE)
 _LAST = (*_CLOSING, "64", "65")
 
 
-def read(file: BinaryIO, now: datetime) -> Iterator[Statement]:
+def read(file: BinaryIO, now: datetime, missing: Missing = NOTHING) -> Iterator[Statement]:
     """Yield each account's closing balances, in the order of the file.
 
+    ``missing`` gives the number of an account without one.
+
     Raises:
-        UnreadableFile: there is no statement in it.
+        UnreadableFile: there is no statement in it, or it is an MT942.
     """
     accounts: dict[tuple[str, str, str], ClosingBalances] = {}
-    for message in _iter_messages(decode_document(read_document(file))):
+    text = decode_document(read_document(file))
+    if _INTERIM.search(text) and not _ANY_CLOSING.search(text):
+        raise UnreadableFile(INTERIM_REPORT)
+    for message in _iter_messages(text, missing):
         if not message.first(*_ACCOUNT) and not message.first(*_CLOSING):
             continue
         closings = message.closings()
@@ -63,12 +81,12 @@ def read(file: BinaryIO, now: datetime) -> Iterator[Statement]:
             except UnusableField as error:
                 account.problems.append(error.to_row_error(closing.line.number))
             else:
-                account.readings.append((message.rank(closing), reading))
+                account.add(message.rank(closing), reading)
         if not closings:
             identity = message.identity("")
             account = accounts.setdefault(account_key(identity), ClosingBalances(identity))
-            missing = parsing.missing_balance(field=":62F:")
-            account.problems.append(missing.to_row_error(message.lines[0].number))
+            absent = parsing.missing_balance(field=":62F:")
+            account.problems.append(absent.to_row_error(message.lines[0].number))
     if not accounts:
         raise UnreadableFile(detail="There is no statement with a balance in this MT940 file.")
     for account in accounts.values():
@@ -130,8 +148,10 @@ class _Message:
     """One message: its tagged lines, in order."""
 
     bank: str | None
+    missing: Missing = NOTHING
     # The bank's own headers are between messages; inside, the same word is part of a booking.
     is_over: bool = True
+    has_ended: bool = False
     lines: list[_TaggedLine] = field(default_factory=list)
 
     def first(self, *tags: str) -> str:
@@ -166,7 +186,7 @@ class _Message:
             match = _BALANCE.fullmatch(text)
             found = parsing.find_currency(match["currency"]) if match else NO_CURRENCY
             currency = currency if found == NO_CURRENCY else found
-        number = "".join(self.first(*_ACCOUNT).split())
+        number = "".join(self.first(*_ACCOUNT).split()) or self.missing.account
         before, _, after = number.partition("/")
         bank = find_bic(before)
         if bank:
@@ -178,9 +198,12 @@ class _Message:
         return build_identity((bank or "mt940", bank or "MT940"), ("", number), None, currency)
 
 
-def _iter_messages(text: str) -> Iterator[_Message]:
+def _iter_messages(text: str, missing: Missing) -> Iterator[_Message]:
+    if "@@:" in text and not re.search(r"[\r\n]:[0-9]", text):
+        # Some banks write two at signs for the end of a line.
+        text = text.replace("@@", "\n")
     bank: str | None = None
-    message = _Message(None)
+    message = _Message(None, missing)
     for number, line in enumerate(text.splitlines(), start=1):
         if message.is_over or line.startswith("{"):
             if match := _SENDER.search(line) or _BASIC.search(line):
@@ -193,12 +216,18 @@ def _iter_messages(text: str) -> Iterator[_Message]:
             content = part.strip(_CONTROLS)
             tagged = _TAG.match(content)
             if tagged is None:
-                message.is_over = message.is_over or bool(_END.fullmatch(content))
+                is_end = bool(_END.fullmatch(content))
+                message.has_ended = message.has_ended or (is_end and message.is_over)
+                message.is_over = message.is_over or is_end
                 continue
             tag = tagged[1]
-            if tag == "20" or (tag == "25" and message.first("25")):
+            is_next = message.has_ended or (tag == "25" and message.first("25"))
+            if tag == "20" or (message.lines and is_next):
                 yield message
-                message = _Message(bank)
+                message = _Message(bank, missing)
+            if not message.lines:
+                # A message may lack its reference; the header before it is its own all the same.
+                message.bank, message.has_ended = bank, False
             message.lines.append(_TaggedLine(number, tag, tagged[2].strip()))
             message.is_over = tag in _LAST
     yield message

@@ -1,4 +1,4 @@
-"""Amounts of a balance file: the separators of a column, and the number of a cell.
+"""Amounts of a table: the separators of a column, and the number of a cell.
 
 Whether ``1,234`` has thousands or a fraction is never guessed: another row of the column or the
 mapping settles it.
@@ -9,15 +9,10 @@ from contextlib import suppress
 from decimal import Decimal
 
 from dashtam.domain import parsing
-from dashtam.domain.errors import FieldError, InvalidAmount, MappingNeeded
-from dashtam.domain.money import parse_amount
+from dashtam.domain.errors import FieldError, InvalidAmount
+from dashtam.domain.money import Currency, parse_amount
 from dashtam.domain.parsing import Separator, UnusableField
-
-_SIGNS = "$€£¥"
-_MONEY = re.compile(
-    rf"(?P<open>\()?\s*(?P<sign>[+\-\u2212]?)\s*[{_SIGNS}]?\s*(?P<inner>[+\-\u2212]?)"
-    rf"(?P<number>[0-9.,'\u2019 \u00a0\u202f]*[0-9.,])\s*[{_SIGNS}]?(?P<trail>-?)\s*(?P<close>\))?"
-)
+from dashtam.statements.written_amounts import read_notation
 
 
 class AmountEvidence:
@@ -31,38 +26,47 @@ class AmountEvidence:
 
     def see(self, text: str) -> None:
         """Take one cell into account; one that is no amount proves nothing."""
-        if self._separator is not None:
+        if self._separator is not None or not text:
             return
-        number = _strip_currency(text)
+        number = read_notation("Balance", text)
         separator = parsing.find_decimal_separator(number)
         with suppress(UnusableField):
             parsing.parse_amount_field("Balance", number, separator or ".")
             self._separator = separator
         self._is_ambiguous = self._is_ambiguous or "," in number or "." in number
 
-    def choose(self) -> Separator:
-        """Return the sign before fractions.
+    def question(self) -> FieldError | None:
+        """Return the question that the column leaves open, None where its separator is certain."""
+        if self._separator is not None or not self._is_ambiguous:
+            return None
+        detail = (
+            "Whether 1,234 has thousands or a fraction is not certain in this file:"
+            " a mapping must say decimal."
+        )
+        return FieldError("/mapping/decimal", "ambiguous_amount", detail)
 
-        Raises:
-            MappingNeeded: it is ambiguous.
-        """
-        if self._separator is None and self._is_ambiguous:
-            detail = (
-                "Whether 1,234 has thousands or a fraction is not certain in this file:"
-                " a mapping must say decimal."
-            )
-            fault = FieldError("/mapping/decimal", "ambiguous_amount", detail)
-            raise MappingNeeded(detail, (fault,))
+    @property
+    def is_proved(self) -> bool:
+        """Whether a cell or the mapping proves the separator."""
+        return self._separator is not None
+
+    @property
+    def separator(self) -> Separator:
+        """The sign before fractions, once ``question`` is settled."""
         return self._separator or "."
 
 
 def parse_amount_cell(
-    field: str, text: str, separator: Separator, thousands: str | None
+    field: str,
+    text: str,
+    separator: Separator,
+    thousands: str | None = None,
+    currency: Currency | None = None,
 ) -> Decimal | None:
     """Return the amount, None where the cell is empty.
 
     Raises:
-        UnusableField: ``invalid_amount``.
+        UnusableField: ``invalid_amount``, or ``other_currency`` where the cell names another one.
     """
     if separator == ".":
         try:
@@ -71,7 +75,7 @@ def parse_amount_cell(
             pass
     if not text.strip():
         return None
-    number = _strip_currency(text)
+    number = read_notation(field, text, currency)
     group = re.search(r"[0-9]([^0-9])[0-9]{3}", number)
     if thousands is not None and group and group[1] not in {separator, thousands}:
         detail = f"{field} groups its digits in another way."
@@ -79,12 +83,11 @@ def parse_amount_cell(
     return parsing.parse_amount_field(field, number, separator)
 
 
-def _strip_currency(text: str) -> str:
-    """Return the number without signs of currency, with a minus before it where it is negative."""
-    match = _MONEY.fullmatch(text.strip())
-    if match is None or bool(match["open"]) != bool(match["close"]):
-        return text
-    signs = match["sign"] + match["inner"] + match["trail"] + (match["open"] or "")
-    if len(signs) > 1:
-        return text
-    return ("-" if signs in {"-", "\u2212", "("} else "") + match["number"]
+def is_amount(text: str) -> bool:
+    """Tell whether a cell is an amount of money with either separator."""
+    number = read_notation("", text)
+    separator = parsing.find_decimal_separator(number) or "."
+    with suppress(UnusableField):
+        parsing.parse_amount_field("", number, separator)
+        return True
+    return False

@@ -8,32 +8,41 @@ from itertools import chain
 from typing import BinaryIO
 
 from dashtam.domain.errors import UnreadableFile
-from dashtam.statements.csv.mapping import Layout
+from dashtam.statements.csv.layout import DELIMITERS, Rows, split_rows
+from dashtam.statements.csv.mapping import ColumnMapping
 from dashtam.statements.encodings import iter_text
 
 _MAX_LINE = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class CsvRows:
-    """The rows of values of a file; each iteration starts again from its beginning."""
+class CsvTable:
+    """The rows of a file of text; each iteration starts again from its beginning."""
 
     file: BinaryIO
     encoding: str | None
-    layout: Layout
 
-    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield each row that is not blank, with the number of its last line.
+    def heads(self, mapping: ColumnMapping) -> Iterator[tuple[str, Rows]]:
+        """Yield each delimiter that the file may have, and the first rows that it makes."""
+        head = next(iter_text(self.file, self.encoding))
+        # Where a comma stands before fractions, another sign more likely stands between columns.
+        likely = sorted(DELIMITERS, key=lambda sign: sign == mapping.decimal)
+        for delimiter in [mapping.delimiter] if mapping.delimiter else likely:
+            rows = split_rows(head, delimiter)
+            if rows is not None:
+                yield delimiter, rows
+
+    def iter_rows(self, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+        """Yield each row with the number of its last line.
 
         Raises:
             UnreadableFile: a line is longer than 64 KiB, or a quoted field does not end.
         """
         lines = chain.from_iterable(_iter_line_blocks(iter_text(self.file, self.encoding)))
-        reader = csv.reader(lines, delimiter=self.layout.delimiter)
+        reader = csv.reader(lines, delimiter=delimiter)
         try:
-            for index, row in enumerate(reader):
-                if index >= self.layout.rows_above and any(row):
-                    yield reader.line_num, row
+            for row in reader:
+                yield reader.line_num, row
         except csv.Error:
             raise UnreadableFile(detail="A quoted field of this file does not end.") from None
 

@@ -37,7 +37,9 @@ def find_account_type(source: AccountStatement, document: Document) -> AccountTy
         return AccountType.MORTGAGE if loan == "MORTGAGE" else AccountType.LOAN
     if source.kind == "INVSTMTRS":
         has_plan = source.aggregates & {"INV401K", "INV401KBAL"}
-        listed = document.investments.get(source.account_number, {}).get("USPRODUCTTYPE", "")
+        listed = document.investments.get((source.part, source.account_number), {}).get(
+            "USPRODUCTTYPE", ""
+        )
         default = AccountType.PLAN_401K if has_plan else AccountType.BROKERAGE
         return _PLANS.get(_PUNCTUATION.sub("", listed).upper(), default)
     if source.is_card:

@@ -57,9 +57,13 @@ class OfxTransaction:
 
 @dataclass(slots=True)
 class AccountStatement:
-    """One account's statement, as written: the first value of each (aggregate, tag)."""
+    """One account's statement, as written: the first value of each (aggregate, tag).
+
+    ``part`` counts the sign-ons before it: programs put the answers of several banks in one file.
+    """
 
     kind: str
+    part: int = 0
     fields: dict[tuple[str, str], str] = field(default_factory=dict)
     aggregates: set[str] = field(default_factory=set)
     holdings: list[OfxHolding] = field(default_factory=list)
@@ -99,13 +103,20 @@ class Status:
 
 @dataclass(slots=True)
 class Document:
-    """The content of an OFX file, in its order; securities and listed accounts by their id."""
+    """The content of an OFX file, in its order; securities by their id.
 
-    signon: dict[str, str] = field(default_factory=dict)
+    Listed investment accounts are found by their part and number: two banks may use one number.
+    """
+
+    signons: list[dict[str, str]] = field(default_factory=list)
     statuses: list[Status] = field(default_factory=list)
     statements: list[AccountStatement] = field(default_factory=list)
     securities: dict[str, dict[str, str]] = field(default_factory=dict)
-    investments: dict[str, dict[str, str]] = field(default_factory=dict)
+    investments: dict[tuple[int, str], dict[str, str]] = field(default_factory=dict)
+
+    def find_signon(self, source: AccountStatement) -> dict[str, str]:
+        """Return the values of the sign-on that the statement answers to, empty without any."""
+        return self.signons[source.part] if self.signons else {}
 
 
 def parse(text: str) -> Document:
@@ -148,12 +159,18 @@ class _ElementStack:
         self._transaction: OfxTransaction | None = None
         self._entry: dict[str, str] | None = None
 
+    @property
+    def _part(self) -> int:
+        return max(len(self.document.signons) - 1, 0)
+
     def start(self, name: str) -> None:
         """Start an aggregate; one of its name that has not ended ends here."""
         self.end(name)
         self._open.append(name)
-        if name in STATEMENTS:
-            self._statement = AccountStatement(name)
+        if name == "SONRS":
+            self.document.signons.append({})
+        elif name in STATEMENTS:
+            self._statement = AccountStatement(name, self._part)
             self.document.statements.append(self._statement)
         elif name == "STATUS":
             self.document.statuses.append(Status("SONRS" in self._open))
@@ -196,10 +213,10 @@ class _ElementStack:
             if name == "UNIQUEID":
                 self.document.securities.setdefault(value, self._entry)
             elif name == "ACCTID":
-                self.document.investments.setdefault(value, self._entry)
+                self.document.investments.setdefault((self._part, value), self._entry)
         elif inside == "STATUS":
             self.document.statuses[-1].values.setdefault(name, value)
         elif self._statement is not None:
             self._statement.fields.setdefault((inside, name), value)
         elif "SONRS" in self._open:
-            self.document.signon.setdefault(name, value)
+            self.document.signons[-1].setdefault(name, value)

@@ -28,7 +28,13 @@ from dashtam.domain.statement import (
     Statement,
     sum_market_values,
 )
-from dashtam.statements.accounts import account_key, build_identity, split_statement
+from dashtam.statements.accounts import (
+    NOTHING,
+    Missing,
+    account_key,
+    build_identity,
+    split_statement,
+)
 from dashtam.statements.encodings import decode_document, read_document
 from dashtam.statements.ofx.account_types import find_account_type
 from dashtam.statements.ofx.document import AccountStatement, Document, Status, parse
@@ -53,8 +59,10 @@ _INCOME = {
 _LONG_NUMBER = re.compile(r"[0-9]{5,}")
 
 
-def read(file: BinaryIO, now: datetime) -> Iterator[Statement]:
+def read(file: BinaryIO, now: datetime, missing: Missing = NOTHING) -> Iterator[Statement]:
     """Yield each account's statement, in the order of the file.
+
+    ``missing`` gives the currency and the account number of statements without them.
 
     Raises:
         UnreadableFile: there is none, or the bank refused the sign-on or the request.
@@ -62,7 +70,9 @@ def read(file: BinaryIO, now: datetime) -> Iterator[Statement]:
     document = parse(decode_document(read_document(file)))
     errors = [status for status in document.statuses if status.is_error]
     for status in errors:
-        if status.is_signon or not document.statements:
+        # One bank of several may have refused; its accounts are not in the file.
+        is_only = len(document.signons) <= 1
+        if (status.is_signon and is_only) or not document.statements:
             raise UnreadableFile(_quote_refusal(status))
     if not document.statements:
         raise UnreadableFile(detail="There is no account statement in this OFX file.")
@@ -70,7 +80,7 @@ def read(file: BinaryIO, now: datetime) -> Iterator[Statement]:
     refused = [RowError(None, "bank_error", _quote_refusal(status)) for status in errors]
     statements: list[Statement] = []
     for source in document.statements:
-        statements += _read_statement(source, document, now, refused)
+        statements += _read_statement(source, document, now, refused, missing)
         refused = []
     last = {
         (account_key(statement.identity), reading.captured_at): reading
@@ -93,16 +103,23 @@ def _quote_refusal(status: Status) -> str:
 
 
 def _read_statement(
-    source: AccountStatement, document: Document, now: datetime, refused: list[RowError]
+    source: AccountStatement,
+    document: Document,
+    now: datetime,
+    refused: list[RowError],
+    missing: Missing,
 ) -> Iterator[Statement]:
     problems = list(refused)
     readings: list[Reading] = []
     positions: list[Position] | None = None
     flows: list[Flow] = []
     currency = NO_CURRENCY
+    number = source.account_number or missing.account
     try:
-        currency = parsing.parse_currency_field("CURDEF", source.get(source.kind, "CURDEF"))
-        parsing.require_account("ACCTID", source.account_number)
+        currency = parsing.parse_currency_field(
+            "CURDEF", source.get(source.kind, "CURDEF"), missing.currency
+        )
+        parsing.require_account("ACCTID", number)
         if source.kind == "INVSTMTRS":
             flows = _read_flows(source, currency, now, problems)
             positions = _read_positions(source, document, currency, now)
@@ -111,13 +128,14 @@ def _read_statement(
             readings.append(_read_cash(source, currency, now, problems))
     except UnusableField as error:
         problems.append(error.to_row_error())
-    organisation = document.signon.get("ORG", "")
-    institution = "/".join(filter(None, (organisation, document.signon.get("FID", ""))))
+    signon = document.find_signon(source)
+    organisation = signon.get("ORG", "")
+    institution = "/".join(filter(None, (organisation, signon.get("FID", ""))))
     identity = build_identity(
-        (institution or document.signon.get("INTU.BID") or "ofx", organisation or "OFX"),
+        (institution or signon.get("INTU.BID") or "ofx", organisation or "OFX"),
         (
             source.get("BANKACCTFROM", "BANKID") or source.get("INVACCTFROM", "BROKERID"),
-            source.account_number,
+            number,
         ),
         find_account_type(source, document),
         currency,
