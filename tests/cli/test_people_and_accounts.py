@@ -189,3 +189,12 @@ def test_the_changes_of_the_past_are_listed(terminal: CommandLine) -> None:
     shown = terminal("accounts", "revisions", "house")
     assert "A balance was corrected. Cents." in shown
     assert "The account was hidden." in shown
+
+
+def test_holds_are_listed_and_decided_by_id(terminal: CommandLine) -> None:
+    terminal("accounts", "add", "House", "1", "--currency", "EUR")
+    assert terminal("holds").split()[:3] == ["ACCOUNT", "HELD", "BEFORE"]
+    assert terminal.json("holds", "list") == {"holds": [], "total_count": 0}
+    (snapshot,) = terminal.json("snapshots", "house")["snapshots"]
+    for decision in ("release", "reject"):
+        assert terminal.refused("holds", decision, snapshot["id"]) == "Hold not found\n"
