@@ -7,6 +7,19 @@ from playwright.sync_api import Route, expect
 
 from browser.driver import LOOKS, TODAY, Opening, Served
 
+HOLD = {
+    "id": "550e8400-e29b-41d4-a716-446655440009",
+    "rule": "sudden_zero",
+    "detail": "The balance is suddenly 0.",
+    "balance": "0.00",
+    "previous_balance": "1100.00",
+    "currency": "EUR",
+    "captured_at": f"{TODAY}T10:00:00Z",
+    "held_at": f"{TODAY}T10:00:00Z",
+    "decision": None,
+    "decided_at": None,
+}
+
 
 @pytest.mark.parametrize("look", LOOKS, ids=str)
 def test_a_held_balance_is_shown_with_its_rule_and_decided_with_one_touch(
@@ -35,21 +48,7 @@ def test_a_held_balance_is_shown_with_its_rule_and_decided_with_one_touch(
     expect(page.get_by_role("link", name="Giro")).to_be_visible()
     expect(page.locator(".holds")).to_have_count(0)
     account_id = page.get_by_role("link", name="Giro").get_attribute("href") or ""
-    held.append(
-        {
-            "id": "550e8400-e29b-41d4-a716-446655440009",
-            "account_id": account_id.rpartition("/")[2],
-            "rule": "sudden_zero",
-            "detail": "The balance is suddenly 0.",
-            "balance": "0.00",
-            "previous_balance": "1100.00",
-            "currency": "EUR",
-            "captured_at": f"{TODAY}T10:00:00Z",
-            "held_at": f"{TODAY}T10:00:00Z",
-            "decision": None,
-            "decided_at": None,
-        }
-    )
+    held.append(HOLD | {"account_id": account_id.rpartition("/")[2]})
     page.reload()
     card = page.get_by_role("region", name="Held balances")
     expect(card).to_contain_text("Giro: is €0.00 right?")
