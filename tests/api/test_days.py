@@ -50,6 +50,10 @@ def test_evidence_follows_the_twelve_fields_on_all_three_endpoints(ada: Person) 
             ("precision", "day"),
             ("as_of", None),
             ("sync_id", run),
+            ("supersedes", None),
+            ("superseded_at", None),
+            ("retracted_at", None),
+            ("hold", None),
         ]
         assert_problem(ada.get(path, params=query | {"detail": "all"}), 400, "validation_failed")
 

@@ -163,6 +163,15 @@ def test_a_later_sync_that_says_the_same_releases_and_an_early_one_does_not(
     assert [one["balance"] for one in past] == ["1000.00"]
 
 
+def test_a_zero_of_which_the_provider_still_warns_releases_none(app: App, bank: Bank) -> None:
+    for _ in range(3):
+        bank.sync("0.00", problems=[problem()])
+    assert (bank.latest, len(bank.held)) == ("1000.00", 3)
+    bank.sync("0.00")
+    assert (bank.latest, bank.held) == ("0.00", [])
+    assert_sound(app)
+
+
 def test_a_balance_that_comes_back_right_leaves_the_held_one_to_its_owner(bank: Bank) -> None:
     bank.sync("100000.00")
     bank.sync("1001.00")

@@ -136,14 +136,15 @@ class Calendar:
         """Return the instant at which a balance counts; a day's counts on its own day.
 
         Noon in UTC is the next day where clocks are twelve hours or more ahead: there a day's
-        balance counts at the end of its day. Everything else counts when it was captured.
+        balance counts a second before the end of its day, so that a range up to 23:59:59 has it.
+        Everything else counts when it was captured.
         """
         if precision is Precision.INSTANT or not _EARLIEST <= at < _LATEST:
             return at
         local_day = at.astimezone(self.zone).date()
         if local_day <= at.date():
             return at
-        return datetime.combine(local_day, time(), self.zone).astimezone(UTC) - _MICROSECOND
+        return datetime.combine(local_day, time(), self.zone).astimezone(UTC) - timedelta(seconds=1)
 
     def moves_days(self, start: datetime, end: datetime) -> bool:
         """Tell whether noon in UTC is ever the next day between these instants: see ``place``."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypedDict
 
 from dashtam.application.history.capture import record_settings
@@ -70,7 +70,7 @@ def load_balance(work: UnitOfWork, account: Account) -> AccountBalance:
     if balance.coverage is None:
         return balance
     gap = work.balance_snapshots.longest_gap(account.id)
-    longest_gap_days = None if gap is None else gap.days
+    longest_gap_days = None if gap is None else round(gap / timedelta(days=1))
     return replace(balance, coverage=replace(balance.coverage, longest_gap_days=longest_gap_days))
 
 

@@ -375,7 +375,8 @@ class Capture:
     ) -> dict[AccountId, _Unlikely]:
         """Return the accounts with a present reading to hold, each with the rule.
 
-        One that repeats a held reading of some hours ago releases it, and counts.
+        One that repeats a held reading of some hours ago releases it, and counts; but a 0 of which
+        the provider warns still may be of the same outage.
         """
         work = self.work
         watched = [one for one, _ in live if one.account.holds_unlikely]
@@ -391,7 +392,8 @@ class Capture:
             pending = self._held_since_newest(account, holds.get(account.id, ()))
             heads[account.id].has_holds = bool(pending)
             same = [hold for hold in pending if is_close(balance, hold.snapshot.balance.amount)]
-            if same and _is_confirmed(same, reading.captured_at):
+            is_outage = readings.is_warned and not reading.balance
+            if same and not is_outage and _is_confirmed(same, reading.captured_at):
                 release(work, account, same[::-1], self.sync_id)
                 continue
             previous = newest.get(account.id)
