@@ -291,6 +291,34 @@ def test_rows_that_cannot_be_used_are_told_with_their_account(ada: Person) -> No
     assert counts(done) == (2, 0, 2)
 
 
+@pytest.mark.parametrize(
+    ("kind", "code"), [("ITBD", "interim_balance"), ("CLAV", "available_balance")]
+)
+def test_a_balance_that_is_not_the_closing_booked_one_has_a_remark(
+    ada: Person, kind: str, code: str
+) -> None:
+    file = CAMT.replace("CLBD", kind)
+    dry, real = imported(ada, file, dry_run="true"), imported(ada, file)
+    for (account,) in (dry["accounts"], real["accounts"]):
+        assert counts(account) == (1, 0, 0)
+        assert account["problems"] == []
+        (remark,) = account["remarks"]
+        assert (remark["line"], remark["code"]) == (None, code)
+        assert kind in remark["detail"]
+    assert imported(ada, CAMT.replace("01-03", "01-04"))["accounts"][0]["remarks"] == []
+
+
+def test_an_assumed_sign_is_remarked_once_for_an_account(ada: Person) -> None:
+    head, statement, tail = (
+        CAMT.replace("<Stmt>", "|<Stmt>").replace("</Stmt>", "</Stmt>|").split("|")
+    )
+    unsigned = statement.replace("<CdtDbtInd>CRDT</CdtDbtInd>", "")
+    done = imported(ada, head + unsigned + unsigned.replace("01-03", "01-04") + tail)
+    assert counts(done) == (2, 0, 0)
+    (remark,) = done["accounts"][0]["remarks"]
+    assert remark["code"] == "assumed_credit"
+
+
 def test_nothing_usable_is_refused_with_reasons_and_without_content(ada: Person) -> None:
     rows = "2025-01-01,4999444.x,Everyday\n31-31-4999,5.00,Everyday\n2025-01-01,6.00,\n"
     problem = refused(ada, MONARCH + rows)

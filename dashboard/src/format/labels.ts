@@ -71,6 +71,12 @@ export const LOCAL_PROVIDER_LABELS: Record<string, string> = {
   mt940: "MT940 files",
   camt053: "camt.053 files",
   camt: "camt.053 files",
+  workbook: "Spreadsheet files",
+  coda: "CODA files",
+  norma43: "Norma 43 files",
+  cfonb120: "CFONB 120 files",
+  bai2: "BAI2 files",
+  qif: "QIF files",
   manual: "Kept by hand",
 };
 
@@ -91,6 +97,7 @@ export function describeOrigin(snapshot: Snapshot, connection?: Connection): str
   if (!connection) return "Imported";
   if (!(connection.provider in LOCAL_PROVIDER_LABELS)) return "From the provider's history";
   if (CSV_PROVIDERS.includes(connection.provider)) return "Imported from a CSV file";
+  if (connection.provider === "workbook") return "Imported from a spreadsheet";
   return isDay(snapshot) ? `Imported from statement of ${formatSnapshotDay(snapshot)}` : "Imported from a statement";
 }
 

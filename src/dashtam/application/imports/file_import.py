@@ -118,7 +118,10 @@ class SentFile:
 
 @dataclass(slots=True)
 class AccountImport:
-    """An import's result for one account. ``refused`` counts the lines that could not be used."""
+    """An import's result for one account. ``refused`` counts the lines that could not be used.
+
+    ``remarks`` tell of balances that are used and are not closing booked ones.
+    """
 
     account: Account
     is_new: bool
@@ -127,6 +130,7 @@ class AccountImport:
     skipped: int = 0
     refused: int = 0
     problems: list[RowError] = field(default_factory=list)
+    remarks: list[RowError] = field(default_factory=list)
 
     def refuse(self, problems: Iterable[RowError]) -> None:
         """Count lines that could not be used, and keep the first hundred reasons."""
@@ -134,6 +138,12 @@ class AccountImport:
             self.refused += 1
             if len(self.problems) < _MOST_PROBLEMS:
                 self.problems.append(problem)
+
+    def add_remarks(self, remarks: Iterable[RowError]) -> None:
+        """Keep the first hundred remarks, equal ones once."""
+        for remark in remarks:
+            if remark not in self.remarks and len(self.remarks) < _MOST_PROBLEMS:
+                self.remarks.append(remark)
 
     @property
     def outcome(self) -> AccountOutcome:
@@ -407,6 +417,7 @@ class _ImportRun:
                 continue
             imported.refuse(self._waiting.pop(_key_of(statement.identity), ()))
             imported.refuse(statement.problems)
+            imported.add_remarks(statement.remarks)
             account, readings = imported.account, statement.readings
             if statement.identity.balance_sign not in {None, account.balance_sign}:
                 # Stored with the account's sign, so that a debt reads back as one. Where the
