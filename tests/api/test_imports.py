@@ -138,6 +138,26 @@ def test_a_run_can_be_followed_from_its_answer(ada: Person) -> None:
     assert (run["id"], run["state"], run["recorded"]) == (answer.json()["id"], "succeeded", 12)
 
 
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("year.csv", "year.csv"),
+        ("/home/ada/year.csv", "year.csv"),
+        (r"C:\Users\ada\year.csv", "year.csv"),
+        ("a\x1b[31m\u202eb.csv", "a[31mb.csv"),
+    ],
+)
+def test_a_run_keeps_the_name_the_format_and_the_days_of_its_file(
+    ada: Person, sent: str, kept: str
+) -> None:
+    answer = ada.post("/imports", files={"file": (sent, YEAR.encode())})
+    run = ada.get(f"/syncs/{answer.json()['id']}").json()
+    fields = [run[name] for name in ("file_name", "file_format", "first_on", "last_on")]
+    assert fields == [kept, "balance_csv", "2025-01-01", "2025-12-01"]
+    assert ada.get("/syncs").json()["syncs"] == [run]
+    assert ada.get("/export").json()["syncs"] == [run]
+
+
 def test_an_account_of_the_senders_choice_is_recorded_into(ada: Person) -> None:
     account_id = ada.account()
     done = imported(ada, YEAR, account_id=account_id)

@@ -47,6 +47,11 @@ def test_only_an_import_that_recorded_something_names_its_retraction(
     assert "retract" not in again
 
 
+def test_the_list_of_runs_tells_the_files_apart(terminal: CommandLine, tmp_path: Path) -> None:
+    terminal("import", write(tmp_path, "a.csv", GOOD))
+    assert "a.csv  balance_csv  2025-01-01  2025-02-01  " in terminal("syncs", "list")
+
+
 def test_a_dry_run_records_nothing(terminal: CommandLine, tmp_path: Path) -> None:
     file = write(tmp_path, "a.csv", GOOD)
     result = terminal.json("import", file, "--dry-run")

@@ -1849,6 +1849,9 @@ export interface components {
         /**
          * Sync
          * @description A run; `retracted_at` is null unless its snapshots were retracted.
+         *
+         *         The last four fields are of an import's file, else null: its name, its format, and the first and
+         *         last day (UTC) of its balances.
          */
         Sync: {
             /** Format: uuid */
@@ -1866,6 +1869,10 @@ export interface components {
             code: string | null;
             detail: string | null;
             retracted_at: string | null;
+            file_name: string | null;
+            file_format: string | null;
+            first_on: string | null;
+            last_on: string | null;
         };
         /**
          * SyncList
@@ -2687,7 +2694,11 @@ export interface operations {
                      *       ],
                      *       "code": null,
                      *       "detail": null,
-                     *       "retracted_at": null
+                     *       "retracted_at": null,
+                     *       "file_name": null,
+                     *       "file_format": null,
+                     *       "first_on": null,
+                     *       "last_on": null
                      *     }
                      */
                     "application/json": components["schemas"]["Sync"];
@@ -4114,7 +4125,11 @@ export interface operations {
                      *           ],
                      *           "code": null,
                      *           "detail": null,
-                     *           "retracted_at": null
+                     *           "retracted_at": null,
+                     *           "file_name": null,
+                     *           "file_format": null,
+                     *           "first_on": null,
+                     *           "last_on": null
                      *         }
                      *       ],
                      *       "total_count": 1,
@@ -4200,7 +4215,11 @@ export interface operations {
                      *       ],
                      *       "code": null,
                      *       "detail": null,
-                     *       "retracted_at": null
+                     *       "retracted_at": null,
+                     *       "file_name": null,
+                     *       "file_format": null,
+                     *       "first_on": null,
+                     *       "last_on": null
                      *     }
                      */
                     "application/json": components["schemas"]["Sync"];
@@ -4238,7 +4257,11 @@ export interface operations {
                      *       ],
                      *       "code": null,
                      *       "detail": null,
-                     *       "retracted_at": null
+                     *       "retracted_at": null,
+                     *       "file_name": null,
+                     *       "file_format": null,
+                     *       "first_on": null,
+                     *       "last_on": null
                      *     }
                      */
                     "application/json": components["schemas"]["Sync"];
@@ -4321,7 +4344,11 @@ export interface operations {
                      *       ],
                      *       "code": null,
                      *       "detail": null,
-                     *       "retracted_at": null
+                     *       "retracted_at": null,
+                     *       "file_name": null,
+                     *       "file_format": null,
+                     *       "first_on": null,
+                     *       "last_on": null
                      *     }
                      */
                     "application/json": components["schemas"]["Sync"];
@@ -4359,7 +4386,11 @@ export interface operations {
                      *       ],
                      *       "code": null,
                      *       "detail": null,
-                     *       "retracted_at": null
+                     *       "retracted_at": null,
+                     *       "file_name": null,
+                     *       "file_format": null,
+                     *       "first_on": null,
+                     *       "last_on": null
                      *     }
                      */
                     "application/json": components["schemas"]["Sync"];
@@ -4447,7 +4478,11 @@ export interface operations {
                      *       ],
                      *       "code": null,
                      *       "detail": null,
-                     *       "retracted_at": null
+                     *       "retracted_at": null,
+                     *       "file_name": null,
+                     *       "file_format": null,
+                     *       "first_on": null,
+                     *       "last_on": null
                      *     }
                      */
                     "application/json": components["schemas"]["Sync"];
@@ -4485,7 +4520,11 @@ export interface operations {
                      *       ],
                      *       "code": null,
                      *       "detail": null,
-                     *       "retracted_at": null
+                     *       "retracted_at": null,
+                     *       "file_name": null,
+                     *       "file_format": null,
+                     *       "first_on": null,
+                     *       "last_on": null
                      *     }
                      */
                     "application/json": components["schemas"]["Sync"];
@@ -4595,7 +4634,11 @@ export interface operations {
                      *           ],
                      *           "code": null,
                      *           "detail": null,
-                     *           "retracted_at": null
+                     *           "retracted_at": null,
+                     *           "file_name": null,
+                     *           "file_format": null,
+                     *           "first_on": null,
+                     *           "last_on": null
                      *         }
                      *       ],
                      *       "total_count": 1,
@@ -4658,7 +4701,11 @@ export interface operations {
                      *       ],
                      *       "code": null,
                      *       "detail": null,
-                     *       "retracted_at": null
+                     *       "retracted_at": null,
+                     *       "file_name": null,
+                     *       "file_format": null,
+                     *       "first_on": null,
+                     *       "last_on": null
                      *     }
                      */
                     "application/json": components["schemas"]["Sync"];
@@ -4974,7 +5021,11 @@ export interface operations {
                      *           ],
                      *           "code": null,
                      *           "detail": null,
-                     *           "retracted_at": null
+                     *           "retracted_at": null,
+                     *           "file_name": null,
+                     *           "file_format": null,
+                     *           "first_on": null,
+                     *           "last_on": null
                      *         }
                      *       ],
                      *       "balance_snapshots": [

@@ -3,7 +3,7 @@
 import type { Account, Connection, RangeChange, Snapshot, SnapshotSource, Sync } from "../api/types";
 import { isDay } from "../domain/snapshot-time";
 import type { RangePreset } from "../domain/time-range";
-import { formatSnapshotAge, formatSnapshotDay, formatTime } from "./dates";
+import { formatDate, formatSnapshotAge, formatSnapshotDay, formatTime } from "./dates";
 
 export const SOURCE_LABELS: Record<SnapshotSource, string> = {
   initial_connection: "First sync",
@@ -84,6 +84,18 @@ const CSV_PROVIDERS: readonly string[] = ["csv", "balance_csv"];
 
 export function providerLabel(provider: string): string {
   return LOCAL_PROVIDER_LABELS[provider] ?? provider;
+}
+
+export function fileFormatLabel(slug: string): string {
+  return providerLabel(slug).replace(/ files$/, "");
+}
+
+/** Return the name, the format and the days of an import's file; empty for other runs. */
+export function describeFile({ file_name, file_format, first_on, last_on }: Sync): string {
+  const days = [first_on, last_on].map((day) => day && formatDate(`${day}T00:00`));
+  return [file_name, file_format && fileFormatLabel(file_format), [...new Set(days)].filter(Boolean).join(" – ")]
+    .filter(Boolean)
+    .join(", ");
 }
 
 /** Return the origin of a balance; without its account's connection the words are more general. */

@@ -21,7 +21,7 @@ import { ErrorNotice } from "../components/error-notice";
 import { Icon } from "../components/icon";
 import { PageHeading } from "../components/page-heading";
 import { secondsUntil } from "../format/dates";
-import { providerLabel } from "../format/labels";
+import { fileFormatLabel } from "../format/labels";
 import { formatCount, formatFileSize, formatNumber } from "../format/numbers";
 import { Link } from "../router";
 import { MappingForm } from "./mapping-form";
@@ -286,7 +286,7 @@ function statusText({ state, result, file, retryAt }: QueuedFile): string {
     case "previewed":
       return result!.recorded === 0
         ? "Everything in this file is known already."
-        : `${providerLabel(result!.format).replace(/ files$/, "")}, ${formatFileSize(file.size)}: ${balances} to record`;
+        : `${fileFormatLabel(result!.format)}, ${formatFileSize(file.size)}: ${balances} to record`;
     case "imported":
       return `${balances} recorded`;
   }

@@ -136,7 +136,7 @@ def _import_each(
             imported = ImportedFile(file=str(path))
             try:
                 with path.open("rb") as file:
-                    sent = sent_file(file=file, progress=progress)
+                    sent = sent_file(file=file, file_name=path.name, progress=progress)
                     done = file_import.import_file(services, sent)
                 imported.result = import_shape(done, is_dry=sent.is_dry)
             except DashtamError as error:

@@ -178,6 +178,7 @@ def import_file(context: RequestContext) -> Response[ImportShape]:
     sent = SentFile(
         user_id=context.user_id,
         file=upload.file,
+        file_name=upload.file_name,
         file_format=upload.texts.get("format") or None,
         mapping=mapping or {},
         account_id=account_id and AccountId(account_id),
