@@ -138,6 +138,26 @@ def test_a_run_can_be_followed_from_its_answer(ada: Person) -> None:
     assert (run["id"], run["state"], run["recorded"]) == (answer.json()["id"], "succeeded", 12)
 
 
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("year.csv", "year.csv"),
+        ("/home/ada/year.csv", "year.csv"),
+        (r"C:\Users\ada\year.csv", "year.csv"),
+        ("a\x1b[31m\u202eb.csv", "a[31mb.csv"),
+    ],
+)
+def test_a_run_keeps_the_name_the_format_and_the_days_of_its_file(
+    ada: Person, sent: str, kept: str
+) -> None:
+    answer = ada.post("/imports", files={"file": (sent, YEAR.encode())})
+    run = ada.get(f"/syncs/{answer.json()['id']}").json()
+    fields = [run[name] for name in ("file_name", "file_format", "first_on", "last_on")]
+    assert fields == [kept, "balance_csv", "2025-01-01", "2025-12-01"]
+    assert ada.get("/syncs").json()["syncs"] == [run]
+    assert ada.get("/export").json()["syncs"] == [run]
+
+
 def test_an_account_of_the_senders_choice_is_recorded_into(ada: Person) -> None:
     account_id = ada.account()
     done = imported(ada, YEAR, account_id=account_id)
@@ -289,6 +309,34 @@ def test_rows_that_cannot_be_used_are_told_with_their_account(ada: Person) -> No
     # The jar has no balance, so its line is told with the first account.
     assert told == {"Savings": [2, 4], "Everyday": []}
     assert counts(done) == (2, 0, 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"), [("ITBD", "interim_balance"), ("CLAV", "available_balance")]
+)
+def test_a_balance_that_is_not_the_closing_booked_one_has_a_remark(
+    ada: Person, kind: str, code: str
+) -> None:
+    file = CAMT.replace("CLBD", kind)
+    dry, real = imported(ada, file, dry_run="true"), imported(ada, file)
+    for (account,) in (dry["accounts"], real["accounts"]):
+        assert counts(account) == (1, 0, 0)
+        assert account["problems"] == []
+        (remark,) = account["remarks"]
+        assert (remark["line"], remark["code"]) == (None, code)
+        assert kind in remark["detail"]
+    assert imported(ada, CAMT.replace("01-03", "01-04"))["accounts"][0]["remarks"] == []
+
+
+def test_an_assumed_sign_is_remarked_once_for_an_account(ada: Person) -> None:
+    head, statement, tail = (
+        CAMT.replace("<Stmt>", "|<Stmt>").replace("</Stmt>", "</Stmt>|").split("|")
+    )
+    unsigned = statement.replace("<CdtDbtInd>CRDT</CdtDbtInd>", "")
+    done = imported(ada, head + unsigned + unsigned.replace("01-03", "01-04") + tail)
+    assert counts(done) == (2, 0, 0)
+    (remark,) = done["accounts"][0]["remarks"]
+    assert remark["code"] == "assumed_credit"
 
 
 def test_nothing_usable_is_refused_with_reasons_and_without_content(ada: Person) -> None:

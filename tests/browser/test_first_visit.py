@@ -65,6 +65,7 @@ def see_which_sync_recorded_it(person: Person) -> None:
     (sync,) = served.ask("GET", "/syncs")["syncs"]
     expect(dialog.get_by_text(sync["id"])).to_be_visible()
     expect(dialog.get_by_text(f"{DAYS} balances")).to_be_visible()
+    expect(dialog.get_by_text("everyday.csv, CSV, ")).to_be_visible()
     assert person.field_errors() == []
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
@@ -73,6 +74,7 @@ def see_which_sync_recorded_it(person: Person) -> None:
 def take_it_back(person: Person) -> None:
     page = person.page
     person.visit("Connections")
+    expect(page.get_by_text("everyday.csv, CSV, ")).to_be_visible()
     assert person.field_errors() == []
     page.get_by_role("button", name="Retract the sync").click()
     assert person.field_errors() == []

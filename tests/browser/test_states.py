@@ -17,6 +17,11 @@ from browser.driver import (
     statement,
 )
 
+INTERIM = (
+    b"01,HARBOUR,CUSTOMER,250102,0600,1,,,2/\n02,CUSTOMER,HARBOUR,1,250101,,USD,2/\n"
+    b"03,0012345,USD,030,1000,,/\n49,1000,2/\n98,1000,1,4/\n99,1000,1,6/\n"
+)
+
 
 @pytest.fixture
 def history(served: Served) -> bytes:
@@ -261,3 +266,20 @@ def test_a_refused_form_keeps_its_text(opening: Opening, served: Served) -> None
     dialog.get_by_role("button", name="Yes, add it").click()
     page.get_by_role("heading", name="House").wait_for()
     assert served.ask("GET", "/accounts")["accounts"][0]["balance"] == "1250.50"
+
+
+def test_a_balance_that_is_not_the_closing_one_is_remarked_before_it_is_recorded(
+    opening: Opening, served: Served
+) -> None:
+    served.register()
+    person = opening()
+    page = person.page
+    person.sign_in()
+    person.visit("Import")
+    page.locator("input[type=file]").set_input_files(payload("harbour.bai2", INTERIM))
+    card = page.get_by_role("region", name="harbour.bai2")
+    expect(card.get_by_text("1 balance to record")).to_be_visible()
+    expect(card.get_by_text("the current ledger balance (030) was taken")).to_be_visible()
+    card.get_by_role("button", name="Import", exact=True).click()
+    expect(card.get_by_text("1 balance recorded")).to_be_visible()
+    expect(card.get_by_text("the current ledger balance (030) was taken")).to_be_visible()

@@ -7,6 +7,10 @@ from cli.conftest import PASSWORD, CommandLine
 
 GOOD = "Date,Balance,Account\n2025-01-01,100.00,Checking\n2025-02-01,90.10,Checking\n"
 BAD_LINE = f"{GOOD}2025-02-30,1,Checking\n"
+INTERIM = (
+    "01,HARBOUR,CUSTOMER,250102,0600,1,,,2/\n02,CUSTOMER,HARBOUR,1,250101,,USD,2/\n"
+    "03,0012345,USD,030,1000,,/\n49,1000,2/\n98,1000,1,4/\n99,1000,1,6/\n"
+)
 STRANGE = "When;What\n31.01.2025;12,50\n"
 
 
@@ -43,6 +47,11 @@ def test_only_an_import_that_recorded_something_names_its_retraction(
     assert "retract" not in again
 
 
+def test_the_list_of_runs_tells_the_files_apart(terminal: CommandLine, tmp_path: Path) -> None:
+    terminal("import", write(tmp_path, "a.csv", GOOD))
+    assert "a.csv  balance_csv  2025-01-01  2025-02-01  " in terminal("syncs", "list")
+
+
 def test_a_dry_run_records_nothing(terminal: CommandLine, tmp_path: Path) -> None:
     file = write(tmp_path, "a.csv", GOOD)
     result = terminal.json("import", file, "--dry-run")
@@ -59,6 +68,15 @@ def test_refused_lines_are_listed_and_the_rest_is_recorded(
     assert result.exit_code == 3
     assert "2 snapshots recorded, 0 known already, 1 refused" in result.stdout
     assert "line 4: " in result.stdout
+
+
+def test_a_balance_that_is_not_the_closing_booked_one_has_a_note(
+    terminal: CommandLine, tmp_path: Path
+) -> None:
+    file = write(tmp_path, "a.bai2", INTERIM)
+    note = " note: No closing balance is given: the current ledger balance (030) was taken.\n"
+    assert note in terminal("import", file, "--dry-run")
+    assert note in terminal("import", file)
 
 
 def test_each_file_of_a_folder_stands_by_itself(terminal: CommandLine, tmp_path: Path) -> None:

@@ -568,9 +568,10 @@ export interface paths {
         put?: never;
         /**
          * Import a statement file
-         * @description OFX or QFX, MT940, camt.053 or a CSV of balances, recognised by content. Every line that can be
-         *     used is recorded, all of them or none, and every other is listed with its reason; known readings
-         *     are skipped. A long file counts once all of it is recorded; until then its run is `running`.
+         * @description OFX or QFX, MT940, camt.053, a table of balances (CSV, XLSX, XLS, ODS), CODA, Norma 43,
+         *     CFONB 120, BAI2, QIF, or a ZIP of them, recognised by content. Every line that can be used is
+         *     recorded, all of them or none, and every other is listed with its reason; known readings are
+         *     skipped. A long file counts once all of it is recorded; until then its run is `running`.
          *     Accounts are found again by their identity and made on first sight.
          */
         post: operations["import_file"];
@@ -1477,7 +1478,7 @@ export interface components {
         };
         /**
          * ImportProblem
-         * @description A line that could not be used, and the reason, without the line's content.
+         * @description A line, and the reason why it is listed, without the line's content.
          */
         ImportProblem: {
             /** @description Counted from 1; null where it is not one line. */
@@ -1488,6 +1489,9 @@ export interface components {
         /**
          * ImportedAccount
          * @description The result for one account; `account_id` is null for a new one in a dry run.
+         *
+         *         `problems` lists the lines that could not be used, `remarks` those that are used and do not
+         *         report a closing booked balance.
          */
         ImportedAccount: {
             account_id: string | null;
@@ -1502,6 +1506,7 @@ export interface components {
             skipped: number;
             refused: number;
             problems: components["schemas"]["ImportProblem"][];
+            remarks: components["schemas"]["ImportProblem"][];
         };
         /**
          * Interval
@@ -1844,6 +1849,9 @@ export interface components {
         /**
          * Sync
          * @description A run; `retracted_at` is null unless its snapshots were retracted.
+         *
+         *         The last four fields are of an import's file, else null: its name, its format, and the first and
+         *         last day (UTC) of its balances.
          */
         Sync: {
             /** Format: uuid */
@@ -1861,6 +1869,10 @@ export interface components {
             code: string | null;
             detail: string | null;
             retracted_at: string | null;
+            file_name: string | null;
+            file_format: string | null;
+            first_on: string | null;
+            last_on: string | null;
         };
         /**
          * SyncList
@@ -2682,7 +2694,11 @@ export interface operations {
                      *       ],
                      *       "code": null,
                      *       "detail": null,
-                     *       "retracted_at": null
+                     *       "retracted_at": null,
+                     *       "file_name": null,
+                     *       "file_format": null,
+                     *       "first_on": null,
+                     *       "last_on": null
                      *     }
                      */
                     "application/json": components["schemas"]["Sync"];
@@ -4109,7 +4125,11 @@ export interface operations {
                      *           ],
                      *           "code": null,
                      *           "detail": null,
-                     *           "retracted_at": null
+                     *           "retracted_at": null,
+                     *           "file_name": null,
+                     *           "file_format": null,
+                     *           "first_on": null,
+                     *           "last_on": null
                      *         }
                      *       ],
                      *       "total_count": 1,
@@ -4195,7 +4215,11 @@ export interface operations {
                      *       ],
                      *       "code": null,
                      *       "detail": null,
-                     *       "retracted_at": null
+                     *       "retracted_at": null,
+                     *       "file_name": null,
+                     *       "file_format": null,
+                     *       "first_on": null,
+                     *       "last_on": null
                      *     }
                      */
                     "application/json": components["schemas"]["Sync"];
@@ -4233,7 +4257,11 @@ export interface operations {
                      *       ],
                      *       "code": null,
                      *       "detail": null,
-                     *       "retracted_at": null
+                     *       "retracted_at": null,
+                     *       "file_name": null,
+                     *       "file_format": null,
+                     *       "first_on": null,
+                     *       "last_on": null
                      *     }
                      */
                     "application/json": components["schemas"]["Sync"];
@@ -4316,7 +4344,11 @@ export interface operations {
                      *       ],
                      *       "code": null,
                      *       "detail": null,
-                     *       "retracted_at": null
+                     *       "retracted_at": null,
+                     *       "file_name": null,
+                     *       "file_format": null,
+                     *       "first_on": null,
+                     *       "last_on": null
                      *     }
                      */
                     "application/json": components["schemas"]["Sync"];
@@ -4354,7 +4386,11 @@ export interface operations {
                      *       ],
                      *       "code": null,
                      *       "detail": null,
-                     *       "retracted_at": null
+                     *       "retracted_at": null,
+                     *       "file_name": null,
+                     *       "file_format": null,
+                     *       "first_on": null,
+                     *       "last_on": null
                      *     }
                      */
                     "application/json": components["schemas"]["Sync"];
@@ -4442,7 +4478,11 @@ export interface operations {
                      *       ],
                      *       "code": null,
                      *       "detail": null,
-                     *       "retracted_at": null
+                     *       "retracted_at": null,
+                     *       "file_name": null,
+                     *       "file_format": null,
+                     *       "first_on": null,
+                     *       "last_on": null
                      *     }
                      */
                     "application/json": components["schemas"]["Sync"];
@@ -4480,7 +4520,11 @@ export interface operations {
                      *       ],
                      *       "code": null,
                      *       "detail": null,
-                     *       "retracted_at": null
+                     *       "retracted_at": null,
+                     *       "file_name": null,
+                     *       "file_format": null,
+                     *       "first_on": null,
+                     *       "last_on": null
                      *     }
                      */
                     "application/json": components["schemas"]["Sync"];
@@ -4590,7 +4634,11 @@ export interface operations {
                      *           ],
                      *           "code": null,
                      *           "detail": null,
-                     *           "retracted_at": null
+                     *           "retracted_at": null,
+                     *           "file_name": null,
+                     *           "file_format": null,
+                     *           "first_on": null,
+                     *           "last_on": null
                      *         }
                      *       ],
                      *       "total_count": 1,
@@ -4653,7 +4701,11 @@ export interface operations {
                      *       ],
                      *       "code": null,
                      *       "detail": null,
-                     *       "retracted_at": null
+                     *       "retracted_at": null,
+                     *       "file_name": null,
+                     *       "file_format": null,
+                     *       "first_on": null,
+                     *       "last_on": null
                      *     }
                      */
                     "application/json": components["schemas"]["Sync"];
@@ -4731,7 +4783,7 @@ export interface operations {
                     file: string;
                     /** @description Its format, where its content should not decide; see `GET /imports/formats`. */
                     format?: string;
-                    /** @description The meaning of a CSV file's columns, as a JSON object. */
+                    /** @description The meaning of a table's columns, as a JSON object. */
                     mapping?: string;
                     /**
                      * Format: uuid
@@ -4787,7 +4839,8 @@ export interface operations {
                      *               "code": "invalid_amount",
                      *               "detail": "This is not an amount."
                      *             }
-                     *           ]
+                     *           ],
+                     *           "remarks": []
                      *         }
                      *       ]
                      *     }
@@ -4968,7 +5021,11 @@ export interface operations {
                      *           ],
                      *           "code": null,
                      *           "detail": null,
-                     *           "retracted_at": null
+                     *           "retracted_at": null,
+                     *           "file_name": null,
+                     *           "file_format": null,
+                     *           "first_on": null,
+                     *           "last_on": null
                      *         }
                      *       ],
                      *       "balance_snapshots": [

@@ -12,7 +12,7 @@ import { ResourceStatus } from "../components/resource-status";
 import { isRetractable } from "../domain/connections";
 import { isDay } from "../domain/snapshot-time";
 import { formatDateTime, formatSnapshotDay, formatSnapshotTime } from "../format/dates";
-import { SYNC_STATE_LABELS, describeOrigin } from "../format/labels";
+import { SYNC_STATE_LABELS, describeFile, describeOrigin } from "../format/labels";
 import { formatCount } from "../format/numbers";
 import { CorrectBalanceDialog, RetractBalanceDialog } from "./amend-balance";
 import { RetractSyncDialog } from "./retract-sync";
@@ -87,6 +87,12 @@ export function SnapshotDetailsDialog({
             <dd>
               <code>{sync.data.id}</code>
             </dd>
+            {describeFile(sync.data) && (
+              <>
+                <dt>File</dt>
+                <dd>{describeFile(sync.data)}</dd>
+              </>
+            )}
             <dt>State</dt>
             <dd>{SYNC_STATE_LABELS[sync.data.state]}</dd>
             <dt>Recorded</dt>

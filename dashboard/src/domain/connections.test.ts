@@ -18,6 +18,7 @@ describe("a sync", () => {
 
   test.each([
     ["of files", syncOf("initial_connection"), connectionOf("ofx"), true],
+    ["of files in pieces", syncOf("initial_connection", live), connectionOf("norma43"), true],
     ["of a typed balance", syncOf("manual_sync"), connectionOf("manual"), true],
     ["of a provider", syncOf("initial_connection", live), connectionOf("simplefin"), false],
     ["of a provider, on demand", syncOf("manual_sync", live), connectionOf("simplefin"), false],

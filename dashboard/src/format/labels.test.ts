@@ -30,6 +30,8 @@ describe("the origin of a balance", () => {
   test("is the statement, the file or the provider that reported it", () => {
     expect(describeOrigin(statement, from("ofx"))).toBe("Imported from statement of Oct 31, 2025");
     expect(describeOrigin(statement, from("balance_csv"))).toBe("Imported from a CSV file");
+    expect(describeOrigin(statement, from("coda"))).toBe("Imported from statement of Oct 31, 2025");
+    expect(describeOrigin(statement, from("workbook"))).toBe("Imported from a spreadsheet");
     expect(describeOrigin(statement, from("simplefin"))).toBe("From the provider's history");
     expect(describeOrigin(statement)).toBe("Imported");
   });

@@ -3,7 +3,7 @@
 import type { Account, Connection, RangeChange, Snapshot, SnapshotSource, Sync } from "../api/types";
 import { isDay } from "../domain/snapshot-time";
 import type { RangePreset } from "../domain/time-range";
-import { formatSnapshotAge, formatSnapshotDay, formatTime } from "./dates";
+import { formatDate, formatSnapshotAge, formatSnapshotDay, formatTime } from "./dates";
 
 export const SOURCE_LABELS: Record<SnapshotSource, string> = {
   initial_connection: "First sync",
@@ -71,6 +71,12 @@ export const LOCAL_PROVIDER_LABELS: Record<string, string> = {
   mt940: "MT940 files",
   camt053: "camt.053 files",
   camt: "camt.053 files",
+  workbook: "Spreadsheet files",
+  coda: "CODA files",
+  norma43: "Norma 43 files",
+  cfonb120: "CFONB 120 files",
+  bai2: "BAI2 files",
+  qif: "QIF files",
   manual: "Kept by hand",
 };
 
@@ -78,6 +84,18 @@ const CSV_PROVIDERS: readonly string[] = ["csv", "balance_csv"];
 
 export function providerLabel(provider: string): string {
   return LOCAL_PROVIDER_LABELS[provider] ?? provider;
+}
+
+export function fileFormatLabel(slug: string): string {
+  return providerLabel(slug).replace(/ files$/, "");
+}
+
+/** Return the name, the format and the days of an import's file; empty for other runs. */
+export function describeFile({ file_name, file_format, first_on, last_on }: Sync): string {
+  const days = [first_on, last_on].map((day) => day && formatDate(`${day}T00:00`));
+  return [file_name, file_format && fileFormatLabel(file_format), [...new Set(days)].filter(Boolean).join(" – ")]
+    .filter(Boolean)
+    .join(", ");
 }
 
 /** Return the origin of a balance; without its account's connection the words are more general. */
@@ -91,6 +109,7 @@ export function describeOrigin(snapshot: Snapshot, connection?: Connection): str
   if (!connection) return "Imported";
   if (!(connection.provider in LOCAL_PROVIDER_LABELS)) return "From the provider's history";
   if (CSV_PROVIDERS.includes(connection.provider)) return "Imported from a CSV file";
+  if (connection.provider === "workbook") return "Imported from a spreadsheet";
   return isDay(snapshot) ? `Imported from statement of ${formatSnapshotDay(snapshot)}` : "Imported from a statement";
 }
 

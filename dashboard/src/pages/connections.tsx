@@ -18,7 +18,7 @@ import { ConnectDialog } from "../dialogs/connect";
 import { RetractSyncDialog } from "../dialogs/retract-sync";
 import { isRetractable } from "../domain/connections";
 import { formatDateTime, formatRelative } from "../format/dates";
-import { CONNECTION_STATE_LABELS, SOURCE_LABELS, SYNC_STATE_LABELS, connectionLabel } from "../format/labels";
+import { CONNECTION_STATE_LABELS, SOURCE_LABELS, SYNC_STATE_LABELS, connectionLabel, describeFile } from "../format/labels";
 import { formatCount, formatNumber } from "../format/numbers";
 import { Link } from "../router";
 
@@ -202,6 +202,7 @@ function SyncItem({
             )
           )}
         </p>
+        {describeFile(sync) && <p>{describeFile(sync)}</p>}
         <p class="muted">
           {SOURCE_LABELS[sync.source]} · {formatCount(sync.recorded, "balance")} recorded
           {sync.skipped > 0 && `, ${formatNumber(sync.skipped)} known already`}

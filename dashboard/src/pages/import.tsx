@@ -21,7 +21,7 @@ import { ErrorNotice } from "../components/error-notice";
 import { Icon } from "../components/icon";
 import { PageHeading } from "../components/page-heading";
 import { secondsUntil } from "../format/dates";
-import { providerLabel } from "../format/labels";
+import { fileFormatLabel } from "../format/labels";
 import { formatCount, formatFileSize, formatNumber } from "../format/numbers";
 import { Link } from "../router";
 import { MappingForm } from "./mapping-form";
@@ -120,7 +120,7 @@ function DropZone({ extensions }: { extensions: string | undefined }): JSX.Eleme
           class="visually-hidden"
           type="file"
           multiple
-          accept={extensions}
+          accept={extensions && `${extensions},.zip`}
           onChange={() => {
             addFiles(Array.from(input.current?.files ?? []));
             if (input.current) input.current.value = "";
@@ -128,7 +128,10 @@ function DropZone({ extensions }: { extensions: string | undefined }): JSX.Eleme
         />
         <span class="muted wide-only">or drop them here</span>
       </p>
-      <p class="muted">OFX, QFX, MT940, camt.053 or CSV, up to 10 MiB each</p>
+      <p class="muted">
+        OFX, QFX, MT940, camt.053, CSV, XLSX, XLS, ODS, CODA, Norma 43, CFONB 120, BAI2, QIF, or a ZIP of them, up to
+        10 MiB each
+      </p>
     </div>
   );
 }
@@ -225,6 +228,7 @@ function ImportResult({ result }: { result: Import }): JSX.Element {
                 {account.is_new && " · new"}
               </span>
               <ProblemList problems={account.problems} />
+              <ProblemList problems={account.remarks} isRemarks />
             </th>
             <td class="number">{formatNumber(account.recorded)}</td>
             <td class="number muted">{formatNumber(account.skipped)}</td>
@@ -238,14 +242,16 @@ function ImportResult({ result }: { result: Import }): JSX.Element {
 
 function ProblemList({
   problems,
+  isRemarks = false,
 }: {
   problems: readonly { line: number | null; detail: string }[];
+  isRemarks?: boolean;
 }): JSX.Element | null {
   const [isExpanded, setIsExpanded] = useState(false);
   if (problems.length === 0) return null;
   const visible = isExpanded ? problems : problems.slice(0, INITIAL_PROBLEMS);
   return (
-    <ul class="problems">
+    <ul class={isRemarks ? "problems is-remarks" : "problems"}>
       {visible.map((problem, index) => (
         <li key={index}>
           {problem.line !== null && <strong>Line {problem.line}: </strong>}
@@ -280,7 +286,7 @@ function statusText({ state, result, file, retryAt }: QueuedFile): string {
     case "previewed":
       return result!.recorded === 0
         ? "Everything in this file is known already."
-        : `${providerLabel(result!.format).replace(/ files$/, "")}, ${formatFileSize(file.size)}: ${balances} to record`;
+        : `${fileFormatLabel(result!.format)}, ${formatFileSize(file.size)}: ${balances} to record`;
     case "imported":
       return `${balances} recorded`;
   }

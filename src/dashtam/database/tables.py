@@ -182,6 +182,10 @@ syncs = Table(
     Column("fence", BigInteger),
     Column("account_id", Id),
     Column("due_at", Instant),
+    Column("file_name", Text),
+    Column("file_format", Text),
+    Column("first_on", Date),
+    Column("last_on", Date),
     Index(None, "connection_id", "id"),
     Index(None, "user_id", "id"),
     # One running live sync for each connection.

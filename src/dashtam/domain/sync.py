@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import NewType, Self
 from uuid import UUID
@@ -70,10 +70,12 @@ class AccountOutcome:
 class Sync:
     """One run. ``retracted_at`` is None unless its owner took its snapshots back.
 
-    The fields after it are None but for live runs; an import in pieces has ``lease_until`` too. A
-    running one is lost once ``lease_until`` is past; ``fence`` is the number of its claim on the
-    connection. ``account_id`` is the account of a holdings sync, ``due_at`` the slot of the
-    schedule that the run serves.
+    The fields from ``lease_until`` to ``due_at`` are None but for live runs; an import in pieces
+    has ``lease_until`` too. A running one is lost once ``lease_until`` is past; ``fence`` is the
+    number of its claim on the connection. ``account_id`` is the account of a holdings sync,
+    ``due_at`` the slot of the schedule that the run serves. The last four are of an import's file,
+    else None: its name without folders, its format, and the first and last day (UTC) of its
+    balances.
     """
 
     id: SyncId
@@ -94,6 +96,10 @@ class Sync:
     fence: int | None = None
     account_id: AccountId | None = None
     due_at: datetime | None = None
+    file_name: str | None = None
+    file_format: str | None = None
+    first_on: date | None = None
+    last_on: date | None = None
 
     @classmethod
     def begin(
@@ -130,6 +136,8 @@ class Sync:
                 accounts=(),
                 code=None,
                 detail=None,
+                first_on=None,
+                last_on=None,
             )
         return known
 

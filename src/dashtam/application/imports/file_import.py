@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum, auto
 from itertools import chain
 from operator import attrgetter
@@ -19,6 +19,7 @@ from dashtam.application.syncs import syncs
 from dashtam.application.syncs.syncs import ImportRunning
 from dashtam.database.history_cache.chunk_rows import ChunkDraft
 from dashtam.database.unit_of_work import UnitOfWork
+from dashtam.domain import parsing
 from dashtam.domain.account import Account, AccountId, Identity
 from dashtam.domain.connection import Connection, ConnectionId, Institution, ProviderKind
 from dashtam.domain.errors import (
@@ -86,7 +87,7 @@ class ImportInterrupted(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """The target of an import: its user, the file's format, and the sender's choices.
+    """The target of an import: its user, the file's format and name, and the sender's choices.
 
     Without an account or a connection both are found by the identity in the file, and created at
     their first use. With an account the connection is the account's.
@@ -96,17 +97,20 @@ class Destination:
     file_format: str
     account: Account | None = None
     connection: Connection | None = None
+    file_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SentFile:
     """A statement file with its sender's choices; without a format its content decides.
 
-    ``progress`` is called once the file has been read, and after each of its statements.
+    The last part of ``file_name`` is kept with the run. ``progress`` is called once the file has
+    been read, and after each of its statements.
     """
 
     user_id: UserId
     file: BinaryIO
+    file_name: str = ""
     file_format: str | None = None
     mapping: Mapping[str, object] = field(default_factory=dict)
     account_id: AccountId | None = None
@@ -118,7 +122,10 @@ class SentFile:
 
 @dataclass(slots=True)
 class AccountImport:
-    """An import's result for one account. ``refused`` counts the lines that could not be used."""
+    """An import's result for one account. ``refused`` counts the lines that could not be used.
+
+    ``remarks`` tell of balances that are used and are not closing booked ones.
+    """
 
     account: Account
     is_new: bool
@@ -127,6 +134,7 @@ class AccountImport:
     skipped: int = 0
     refused: int = 0
     problems: list[RowError] = field(default_factory=list)
+    remarks: list[RowError] = field(default_factory=list)
 
     def refuse(self, problems: Iterable[RowError]) -> None:
         """Count lines that could not be used, and keep the first hundred reasons."""
@@ -134,6 +142,12 @@ class AccountImport:
             self.refused += 1
             if len(self.problems) < _MOST_PROBLEMS:
                 self.problems.append(problem)
+
+    def add_remarks(self, remarks: Iterable[RowError]) -> None:
+        """Keep the first hundred remarks, equal ones once."""
+        for remark in remarks:
+            if remark not in self.remarks and len(self.remarks) < _MOST_PROBLEMS:
+                self.remarks.append(remark)
 
     @property
     def outcome(self) -> AccountOutcome:
@@ -312,8 +326,9 @@ def _load_destination(work: UnitOfWork, sent: SentFile, file_format: str) -> Des
         if connection.kind is not ProviderKind.FILE:
             field_error = FieldError("/connection_id", "not_of_files", _NOT_OF_FILES)
             raise Unprocessable(_NOT_OF_FILES, (field_error,))
+    name = parsing.clean(sent.file_name.replace("\\", "/").rpartition("/")[2]) or None
     if sent.account_id is None:
-        return Destination(sent.user_id, file_format, connection=connection)
+        return Destination(sent.user_id, file_format, connection=connection, file_name=name)
     account = work.accounts.get(sent.account_id)
     # Only under /accounts/{id} does a foreign account differ from one that does not exist.
     if account is None or account.user_id != sent.user_id:
@@ -322,7 +337,7 @@ def _load_destination(work: UnitOfWork, sent: SentFile, file_format: str) -> Des
     if connection is not None and connection.id != its_connection.id:
         field_error = FieldError("/connection_id", "not_its_own", _NOT_ITS_OWN)
         raise Unprocessable(_NOT_ITS_OWN, (field_error,))
-    return Destination(sent.user_id, file_format, account, its_connection)
+    return Destination(sent.user_id, file_format, account, its_connection, name)
 
 
 def record_statements(
@@ -386,6 +401,8 @@ class _ImportRun:
         self._known: dict[ConnectionId, Mapping[tuple[str, Currency], Account]] = {}
         # The problems of an account before its first balance.
         self._waiting: dict[_Key, list[RowError]] = {}
+        # The first and the last instant of the readings.
+        self._bounds: tuple[datetime, ...] = ()
         # Of a hidden run: its chunks, and the last reading of each statement with positions or
         # flows.
         self._drafts: dict[AccountId, ChunkDraft] = {}
@@ -407,6 +424,7 @@ class _ImportRun:
                 continue
             imported.refuse(self._waiting.pop(_key_of(statement.identity), ()))
             imported.refuse(statement.problems)
+            imported.add_remarks(statement.remarks)
             account, readings = imported.account, statement.readings
             if statement.identity.balance_sign not in {None, account.balance_sign}:
                 # Stored with the account's sign, so that a debt reads back as one. Where the
@@ -456,6 +474,8 @@ class _ImportRun:
         for statement in statements:
             if statement.readings:
                 begun.setdefault(_key_of(statement.identity), statement)
+                instants = [*self._bounds, *map(_CAPTURED_AT, statement.readings)]
+                self._bounds = min(instants), max(instants)
         begun = {key: first for key, first in begun.items() if key not in self._imports}
         if not begun:
             return
@@ -521,7 +541,11 @@ class _ImportRun:
         if self._sync is None:
             initial = SnapshotSource.INITIAL_CONNECTION
             kind = SyncKind.IMPORT
-            self._sync = Sync.begin(self.sync_id, connection, kind, initial, work.now)
+            self._sync = replace(
+                Sync.begin(self.sync_id, connection, kind, initial, work.now),
+                file_name=destination.file_name,
+                file_format=destination.file_format,
+            )
             if self._mode is _Mode.HIDDEN:
                 self._sync = replace(self._sync, lease_until=work.now + self._lease)
             if self._mode is not _Mode.DRY:
@@ -545,7 +569,8 @@ class _ImportRun:
             synced = [one.account for one in imports if one.recorded or one.skipped]
             changed = {one.account.id for one in imports if one.recorded}
             self._capture(work).reveal(synced, changed, self._evidence, work.now)
-        sync = replace(self._sync, source=imports[0].source)
+        first_on, last_on = (at.date() for at in self._bounds)
+        sync = replace(self._sync, source=imports[0].source, first_on=first_on, last_on=last_on)
         state = SyncState.PARTIAL if done.refused else SyncState.SUCCEEDED
         outcomes = [imported.outcome for imported in imports]
         work.syncs.finish(sync.finish(state, work.now, accounts=outcomes))

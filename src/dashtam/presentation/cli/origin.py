@@ -9,7 +9,7 @@ from dashtam.domain.period import Precision
 from dashtam.domain.sync import SnapshotSource
 from dashtam.presentation.schemas.snapshots import Evidence
 
-_CSV: Final = "balance_csv"
+_TABLES: Final = {"balance_csv": "a CSV file", "workbook": "a spreadsheet"}
 
 
 def amendment_text(evidence: Evidence) -> str:
@@ -33,8 +33,8 @@ def origin_text(snapshot: BalanceSnapshot, connection: Connection | None) -> str
         return "first sync" if is_first else "synced"
     if connection is not None and connection.kind is ProviderKind.API:
         return "from the provider's history"
-    if connection is not None and connection.provider == _CSV:
-        return "imported from a CSV file"
+    if connection is not None and connection.provider in _TABLES:
+        return f"imported from {_TABLES[connection.provider]}"
     if snapshot.precision is Precision.DAY and connection is not None:
         return f"imported from statement of {snapshot.captured_at.date()}"
     return "imported"

@@ -43,9 +43,13 @@ def bearer_token(authorization: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A form with one file (``file``) and text fields."""
+    """A form with one file (``file``) and text fields.
+
+    ``file_name`` is as the client wrote it, empty where it gave none.
+    """
 
     file: BinaryIO
+    file_name: str
     texts: Mapping[str, str]
 
 

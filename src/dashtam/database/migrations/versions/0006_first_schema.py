@@ -287,6 +287,10 @@ def _create_tables() -> None:
         sa.Column("fence", sa.BigInteger(), nullable=True),
         sa.Column("account_id", Id(), nullable=True),
         sa.Column("due_at", Instant(), nullable=True),
+        sa.Column("file_name", sa.Text(), nullable=True),
+        sa.Column("file_format", sa.Text(), nullable=True),
+        sa.Column("first_on", sa.Date(), nullable=True),
+        sa.Column("last_on", sa.Date(), nullable=True),
         sa.ForeignKeyConstraint(
             ["connection_id"], ["connections.id"], name=op.f("syncs_connection_id_fk")
         ),

@@ -23,7 +23,7 @@ from dashtam.presentation.cli.context import (
 from dashtam.presentation.cli.parameters import JSON_OBJECT
 from dashtam.presentation.cli.resolve import resolve_account, resolve_connection, resolve_user
 from dashtam.presentation.cli.tables import answer, count_text
-from dashtam.presentation.routers.api.v1.imports import ImportShape, import_shape
+from dashtam.presentation.routers.api.v1.imports import ImportProblem, ImportShape, import_shape
 from dashtam.presentation.schemas.base import Shape
 
 # The progress bar's steps for one file.
@@ -49,7 +49,7 @@ class ImportedFile(Shape):
 )
 @click.option("--dry-run", "is_dry", is_flag=True, help="Show the result, and record nothing.")
 @click.option("--format", "file_format", help="Such as ofx; by default the content decides.")
-@click.option("--mapping", type=JSON_OBJECT, default={}, help="A CSV's columns: JSON or @FILE.")
+@click.option("--mapping", type=JSON_OBJECT, default={}, help="A table's columns: JSON or @FILE.")
 @click.option("--account", help="Record into this account: an id, or the beginning of a name.")
 @click.option("--connection", help="Find or make accounts under this connection.")
 @with_context
@@ -65,8 +65,9 @@ def import_files(
 ) -> None:
     """Record the balances in statement files.
 
-    The content of a file tells OFX, QFX, MT940, camt.053 and CSV apart. FILE can be a folder: every
-    file in it with the extension of a statement is imported. Each file is recorded whole or not at
+    The content of a file tells its format: OFX, QFX, MT940, camt.053, CSV, XLSX, XLS, ODS, CODA,
+    Norma 43, CFONB 120, BAI2, QIF, or a ZIP of them. FILE can be a folder: every file in it with
+    the extension of a statement is imported. Each file is recorded whole or not at
     all; known balances are skipped, and each unusable line is listed. Exit status 3 when some files
     or lines were refused, 1 when all were.
     """
@@ -135,7 +136,7 @@ def _import_each(
             imported = ImportedFile(file=str(path))
             try:
                 with path.open("rb") as file:
-                    sent = sent_file(file=file, progress=progress)
+                    sent = sent_file(file=file, file_name=path.name, progress=progress)
                     done = file_import.import_file(services, sent)
                 imported.result = import_shape(done, is_dry=sent.is_dry)
             except DashtamError as error:
@@ -163,8 +164,12 @@ def _result_lines(imported: ImportedFile) -> Iterator[str]:
             f" {count_text(account.recorded, 'snapshot')} {verb},"
             f" {account.skipped:,} known already, {account.refused:,} refused"
         )
-        for problem in account.problems:
-            line = "" if problem.line is None else f"line {problem.line}: "
-            yield f"        {line}{problem.detail}"
+        yield from (f"        {_line_text(problem)}" for problem in account.problems)
         if more := account.refused - len(account.problems):
             yield f"        and {more:,} more"
+        yield from (f"        note: {_line_text(remark)}" for remark in account.remarks)
+
+
+def _line_text(problem: ImportProblem) -> str:
+    line = "" if problem.line is None else f"line {problem.line}: "
+    return f"{line}{problem.detail}"

@@ -108,11 +108,18 @@ def list_syncs(context: CommandContext, limit: int) -> None:
             "retracted" if one.retracted_at else one.state,
             one.recorded,
             one.skipped,
+            one.file_name,
+            one.file_format,
+            one.first_on,
+            one.last_on,
             one.id,
         )
         for one in found.items
     ]
-    headings = ("STARTED", "KIND", "STATE", "RECORDED", "SKIPPED", "ID")
+    headings = (
+        *("STARTED", "KIND", "STATE", "RECORDED", "SKIPPED"),
+        *("FILE", "FORMAT", "FIRST", "LAST", "ID"),
+    )
     answer_table(context, shape, headings, rows, numbers="RECORDED SKIPPED")
 
 

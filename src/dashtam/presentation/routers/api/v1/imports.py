@@ -32,7 +32,7 @@ FORM: Final = Form(
             "Its format, where its content should not decide; see `GET /imports/formats`."
         ),
         "mapping": _field(
-            "The meaning of a CSV file's columns, as a JSON object.",
+            "The meaning of a table's columns, as a JSON object.",
             contentMediaType="application/json",
         ),
         "account_id": _field(
@@ -59,7 +59,7 @@ Line = Annotated[int | None, Meta(description="Counted from 1; null where it is 
 
 
 class ImportProblem(Shape):
-    """A line that could not be used, and the reason, without the line's content."""
+    """A line, and the reason why it is listed, without the line's content."""
 
     line: Line
     code: str
@@ -67,7 +67,11 @@ class ImportProblem(Shape):
 
 
 class ImportedAccount(Shape):
-    """The result for one account; `account_id` is null for a new one in a dry run."""
+    """The result for one account; `account_id` is null for a new one in a dry run.
+
+    `problems` lists the lines that could not be used, `remarks` those that are used and do not
+    report a closing booked balance.
+    """
 
     account_id: UUID | None
     name: str
@@ -77,6 +81,7 @@ class ImportedAccount(Shape):
     skipped: int
     refused: int
     problems: list[ImportProblem]
+    remarks: list[ImportProblem]
 
 
 class ImportShape(Shape):
@@ -109,6 +114,7 @@ class ImportShape(Shape):
                 "problems": [
                     {"line": 4, "code": "invalid_amount", "detail": "This is not an amount."}
                 ],
+                "remarks": [],
             }
         ],
     }
@@ -146,9 +152,10 @@ class FormatList(Shape):
 def import_file(context: RequestContext) -> Response[ImportShape]:
     """Import a statement file.
 
-    OFX or QFX, MT940, camt.053 or a CSV of balances, recognised by content. Every line that can be
-    used is recorded, all of them or none, and every other is listed with its reason; known readings
-    are skipped. A long file counts once all of it is recorded; until then its run is `running`.
+    OFX or QFX, MT940, camt.053, a table of balances (CSV, XLSX, XLS, ODS), CODA, Norma 43,
+    CFONB 120, BAI2, QIF, or a ZIP of them, recognised by content. Every line that can be used is
+    recorded, all of them or none, and every other is listed with its reason; known readings are
+    skipped. A long file counts once all of it is recorded; until then its run is `running`.
     Accounts are found again by their identity and made on first sight.
     """
     upload: Upload = context.request.body
@@ -171,6 +178,7 @@ def import_file(context: RequestContext) -> Response[ImportShape]:
     sent = SentFile(
         user_id=context.user_id,
         file=upload.file,
+        file_name=upload.file_name,
         file_format=upload.texts.get("format") or None,
         mapping=mapping or {},
         account_id=account_id and AccountId(account_id),

@@ -1,6 +1,7 @@
 """Syncs on the wire: the runs that recorded balances."""
 
 from collections.abc import Iterator
+from datetime import date
 from functools import partial
 from typing import Annotated, ClassVar, Final
 from uuid import UUID
@@ -43,7 +44,11 @@ class AccountResult(Shape):
 
 
 class SyncShape(Shape):
-    """A run; `retracted_at` is null unless its snapshots were retracted."""
+    """A run; `retracted_at` is null unless its snapshots were retracted.
+
+    The last four fields are of an import's file, else null: its name, its format, and the first and
+    last day (UTC) of its balances.
+    """
 
     id: UUID
     connection_id: UUID
@@ -57,6 +62,10 @@ class SyncShape(Shape):
     code: str | None
     detail: str | None
     retracted_at: Instant | None
+    file_name: str | None
+    file_format: str | None
+    first_on: date | None
+    last_on: date | None
 
     example: ClassVar = {
         "id": examples.SYNC_ID,
@@ -73,6 +82,10 @@ class SyncShape(Shape):
         "code": None,
         "detail": None,
         "retracted_at": None,
+        "file_name": None,
+        "file_format": None,
+        "first_on": None,
+        "last_on": None,
     }
 
 

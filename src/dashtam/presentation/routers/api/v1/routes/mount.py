@@ -285,7 +285,7 @@ async def _read_upload(http: HttpRequest) -> tuple[Upload, bytes]:
     while chunk := await upload.read(1 << 20):
         digest.update(chunk)
     await upload.seek(0)
-    return Upload(upload.file, texts), digest.digest()
+    return Upload(upload.file, upload.filename or "", texts), digest.digest()
 
 
 def _check_media_type(http: HttpRequest, media_type: str, detail: str) -> None:
