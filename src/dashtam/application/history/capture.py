@@ -152,9 +152,9 @@ def _content_of(snapshot_id: SnapshotId, captured_at: datetime) -> dict[str, obj
 
 
 def _is_known(earlier: RecordedReading, reading: Reading) -> bool:
-    """Tell whether a reading equals the recorded one, or one that its owner corrected."""
-    known = (earlier.reading, *earlier.superseded)
-    return _AMOUNTS(reading) in map(_AMOUNTS, known)
+    """Tell whether a reading equals the recorded one, or one that its owner refused."""
+    known = (earlier.reading, *earlier.refused)
+    return _AMOUNTS(reading) in [_AMOUNTS(one) for one in known if one is not None]
 
 
 def _key_of(flow: Flow) -> Hashable:

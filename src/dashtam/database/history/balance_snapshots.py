@@ -154,7 +154,9 @@ def _retracted_at(known_at: datetime | None) -> ScalarSelect[datetime]:
 
 
 _COUNTS = _counts()
-_IS_SUPERSEDED = exists().where(_IS_EVENT_OF, _event.kind == EventKind.CORRECTION)
+_IS_REFUSED = exists().where(
+    _IS_EVENT_OF, _event.kind.in_((EventKind.CORRECTION, EventKind.RETRACTION))
+)
 
 _BATCH = 1_000
 _RANGES = 100
@@ -207,14 +209,14 @@ class SnapshotRange:
 
 @dataclass(frozen=True, slots=True)
 class RecordedReading:
-    """The newest reading of an instant, and the sync that recorded it.
+    """The newest reading of an instant, and the sync that recorded it; both None without one.
 
-    ``superseded`` are the readings of that instant that its owner corrected.
+    ``refused`` are the readings of that instant that its owner corrected or took back.
     """
 
-    reading: Reading
-    sync_id: SyncId
-    superseded: Sequence[Reading] = ()
+    reading: Reading | None
+    sync_id: SyncId | None
+    refused: Sequence[Reading] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,10 +421,10 @@ class BalanceSnapshots(Repository):
         if not places:
             return {}
         account_ids, instants = ({place[at] for place in places} for at in (0, 1))
-        known = or_(_s.sync_id == sync_id, self._counts, _IS_SUPERSEDED)
+        is_relevant = or_(_s.sync_id == sync_id, self._counts, _IS_REFUSED)
         statement = (
-            select(*_READING, _s.account_id, _s.sync_id, _IS_SUPERSEDED.label("is_superseded"))
-            .where(_s.account_id.in_(account_ids), known)
+            select(*_READING, _s.account_id, _s.sync_id, _IS_REFUSED.label("is_refused"))
+            .where(_s.account_id.in_(account_ids), is_relevant)
             .order_by(_s.account_id, *_OLDEST_FIRST)
         )
         # Most files are in order of time, so that their range has about as many readings as
@@ -433,17 +435,15 @@ class BalanceSnapshots(Repository):
         if len(rows) > limit:
             at_instants = _s.captured_at.in_(instants)
             rows = self._connection.execute(statement.where(at_instants)).all()
-        superseded: dict[tuple[AccountId, datetime], list[Reading]] = {}
-        newest: dict[tuple[AccountId, datetime], RecordedReading] = {}
+        found: dict[tuple[AccountId, datetime], RecordedReading] = {}
         for row in rows:
             place, reading = (row.account_id, row.captured_at), _reading_from_row(row)
-            if row.is_superseded:
-                superseded.setdefault(place, []).append(reading)
+            known = found.get(place, RecordedReading(None, None))
+            if row.is_refused:
+                found[place] = replace(known, refused=[*known.refused, reading])
             else:
-                newest[place] = RecordedReading(reading, row.sync_id)
-        for place in superseded.keys() & newest.keys():
-            newest[place] = replace(newest[place], superseded=superseded[place])
-        return newest
+                found[place] = replace(known, reading=reading, sync_id=row.sync_id)
+        return found
 
     def with_any(self, account_ids: Collection[AccountId]) -> set[AccountId]:
         """Return those of the accounts that have a snapshot."""
