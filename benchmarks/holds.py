@@ -19,12 +19,13 @@ from dashtam.bootstrap import Installation
 from dashtam.database.pagination import iterate_all
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account
-from dashtam.domain.history.hold import HoldRule, LiveBalance, find_rule
+from dashtam.domain.history.hold import CAN_BE_EMPTIED, HoldRule, LiveBalance, find_rule
 from dashtam.domain.period import MIN_INSTANT
 
+_PLAIN_ZERO: Final = "0 without a warning, not of a card, a line of credit or cash"
 _FAULTS: Final[Mapping[str, Callable[[LiveBalance], LiveBalance]]] = {
     "0, the provider warns": lambda live: replace(live, balance=Decimal(0), is_warned=True),
-    "0, without a warning": lambda live: replace(live, balance=Decimal(0)),
+    _PLAIN_ZERO: lambda live: replace(live, balance=Decimal(0)),
     "10 times": lambda live: replace(live, balance=live.balance * 10),
     "a tenth": lambda live: replace(live, balance=live.balance / 10),
     "100 times": lambda live: replace(live, balance=live.balance * 100),
@@ -39,7 +40,10 @@ def _accounts(work: UnitOfWork) -> Iterator[Account]:
 
 
 def _judge(
-    account: Account, balances: Sequence[Decimal], true: Counter[str], planted: Counter[str]
+    account: Account,
+    balances: Sequence[Decimal],
+    true: Counter[str],
+    planted: Counter[tuple[str, bool]],
 ) -> None:
     """Count the rules that apply to true balances, and the faults that any rule finds."""
     for at in range(1, len(balances)):
@@ -50,9 +54,11 @@ def _judge(
         if rule is not None:
             true[rule] += 1
         if live.balance and live.previous:
-            planted["all"] += 1
             for name, fault in _FAULTS.items():
-                planted[name] += find_rule(fault(live), lambda earlier=earlier: earlier) is not None  # type: ignore[misc]
+                if name == _PLAIN_ZERO and account.account_type in CAN_BE_EMPTIED:
+                    continue
+                found = find_rule(fault(live), lambda earlier=earlier: earlier)  # type: ignore[misc]
+                planted[name, found is not None] += 1
 
 
 @click.command()
@@ -60,7 +66,7 @@ def _judge(
 def measure(data: Path) -> None:
     """Measure the holds on the histories of an installation."""
     true: Counter[str] = Counter()
-    planted: Counter[str] = Counter()
+    planted: Counter[tuple[str, bool]] = Counter()
     installation = Installation.open({"data": str(data)})
     try:
         with installation.services().database.read() as work:
@@ -74,9 +80,10 @@ def measure(data: Path) -> None:
         click.echo(
             f"  held by {rule}: {true[rule]} ({1000 * true[rule] / true['all']:.2f} in 1,000)"
         )
-    click.echo(f"planted faults, each in {planted['all']:,} places")
+    click.echo("planted faults, each in the place of every balance")
     for name in _FAULTS:
-        click.echo(f"  {name}: {100 * planted[name] / planted['all']:.1f} % held")
+        held, missed = planted[name, True], planted[name, False]
+        click.echo(f"  {name}: {100 * held / (held + missed):.1f} % held of {held + missed:,}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Live balances that are likely wrong: held, released by a later sync or their owner, rejected."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -246,3 +247,55 @@ def test_holds_of_a_retracted_run_are_gone(bank: Bank) -> None:
     assert bank.held == []
     bank.sync("1002.00")
     assert bank.balances == ["1000.00", "1002.00"]
+
+
+def test_a_held_balance_that_is_taken_back_is_never_released(app: App, bank: Bank) -> None:
+    bank.sync("10000.00")
+    hold = bank.person.get("/holds").json()["holds"][0]
+    path = f"/accounts/{bank.account_id}/balance-snapshots/{hold['id']}"
+    for _ in range(2):
+        assert bank.person.delete(path, json={"reason": "An outage."}).status_code == 204
+    assert bank.held == []
+    assert_problem(bank.person.post(f"/holds/{hold['id']}/decision", json=RELEASE), 404)
+    bank.sync("10005.00")
+    assert bank.balances == ["1000.00"]
+    assert_sound(app)
+
+
+RELEASE = {"decision": "release"}
+
+
+def test_positions_that_disagree_for_ever_are_held_until_they_are_accepted(
+    app: App, ada: Person
+) -> None:
+    at = app.clock()
+    bank = Bank(app, ada, balance="1000.00")
+    report = account(positions=[position("VTI", "700.00", at)])
+    for day in range(6):
+        reading = Reading(at, Decimal(1000 + day), cash_value=Decimal("100.00"))
+        bank.app.clock.advance(hours=24)
+        app.provider.usual = Report([replace(report, current=reading)])
+        assert ada.post(f"/connections/{bank.id}/syncs").status_code == 201
+        assert len(bank.held) == (1 if day == 0 else 0)
+    assert bank.latest == "1005.00"
+    assert_sound(app)
+
+
+def test_positions_that_vanish_beside_the_total_are_held(app: App, ada: Person) -> None:
+    at = app.clock()
+    bank = Bank(app, ada, balance="1000.00", positions=[position("VTI", "900.00", at)])
+    app.clock.advance(hours=24)
+    reading = Reading(at, Decimal("1001.00"), cash_value=Decimal("100.00"))
+    app.provider.usual = Report([replace(account(positions=[]), current=reading)])
+    assert ada.post(f"/connections/{bank.id}/syncs").status_code == 201
+    assert bank.held == [("positions_disagree", "1001.00")]
+    assert [one["symbol"] for one in ada.get("/holdings").json()["holdings"]] == ["VTI"]
+
+
+def test_a_balance_like_the_one_that_counts_is_not_held_with_an_older_one(bank: Bank) -> None:
+    bank.sync("10000.00")
+    bank.sync("10000.00", hours=1)
+    older = bank.person.get("/holds").json()["holds"][1]["id"]
+    assert bank.person.post(f"/holds/{older}/decision", json=RELEASE).status_code == 201
+    bank.sync("10001.00", hours=1)
+    assert (bank.latest, len(bank.held)) == ("10001.00", 1)

@@ -315,7 +315,8 @@ export interface paths {
         /**
          * List held balances
          * @description Live balances that are likely wrong: they are recorded, and no other answer shows them. A sync
-         *     at least six hours later that says the same within 5 % releases one.
+         *     at least six hours later that says the same within 5 % releases one, but no 0 of which the
+         *     provider still warns.
          */
         get: operations["list_holds"];
         put?: never;

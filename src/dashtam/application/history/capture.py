@@ -78,12 +78,14 @@ class CaptureResult:
     """Readings by their result: recorded, known already, or in conflict with this very run.
 
     ``held_by`` is the rule by which the present reading, recorded too, does not count yet.
+    ``refused`` are the instants of skipped readings that their owner corrected or took back.
     """
 
     recorded: int = 0
     skipped: int = 0
     conflicts: list[Reading] = field(default_factory=list)
     held_by: HoldRule | None = None
+    refused: set[datetime] = field(default_factory=set)
 
 
 def record_events(work: UnitOfWork, new: Mapping[Account, Sequence[NewEvent]]) -> None:
@@ -186,6 +188,19 @@ def _signed(account: Account, balance: Decimal) -> Decimal:
     return balance if account.balance_sign == 1 else balance.copy_negate()
 
 
+def _held_since(holds: Iterable[Hold], newest: BalanceSnapshot | None) -> list[Hold]:
+    """Return the holds that are not released, from after the newest snapshot that counts."""
+    since = MIN_INSTANT if newest is None else newest.captured_at
+    pending = [hold for hold in holds if hold.decision is not HoldDecision.RELEASE]
+    return [hold for hold in pending if hold.snapshot.captured_at > since]
+
+
+def _is_accepted_difference(hold: Hold) -> bool:
+    """Tell whether positions that disagree with the total were once accepted."""
+    is_difference = hold.rule is HoldRule.POSITIONS_DISAGREE
+    return is_difference and hold.decision is HoldDecision.RELEASE
+
+
 def _is_confirmed(same: Collection[Hold], at: datetime) -> bool:
     """Tell whether readings that say the same are old enough, and none of them is rejected."""
     is_rejected = any(hold.decision is HoldDecision.REJECT for hold in same)
@@ -247,7 +262,8 @@ class Capture:
                 # The provider's own instant is kept beside it, in ``as_of``.
                 live.append((readings, [replace(readings.current, captured_at=captured_at)]))
                 result.recorded += 1
-        held = self._find_unlikely(live, heads)
+        watched = [one for one in live if one[0].account.holds_unlikely]
+        held = self._find_unlikely(watched, heads)
         self._insert([one for one in live if one[0].account.id not in held], Basis.OBSERVED)
         self._hold([one for one in live if one[0].account.id in held], held)
         for readings, result in zip(batch, results, strict=True):
@@ -259,7 +275,13 @@ class Capture:
             if result.recorded or result.skipped
         ]
         if self.drafts is None:
-            self._record_positions(batch, heads, at)
+            # The positions of a refused reading are refused with it.
+            kept = [
+                readings
+                for readings, result in zip(batch, results, strict=True)
+                if readings.current is not None or not result.refused
+            ]
+            self._record_positions(kept, heads, at)
             self._record_flows(batch, heads)
             self.work.account_heads.mark_synced(synced, at)
         return results
@@ -348,6 +370,8 @@ class Capture:
                 earlier = known.get(place)
                 if earlier and _is_known(earlier, reading):
                     result.skipped += 1
+                    if earlier.reading is None:
+                        result.refused.add(reading.captured_at)
                 elif earlier and earlier.sync_id == self.sync_id:
                     result.conflicts.append(reading)
                 else:
@@ -379,47 +403,43 @@ class Capture:
         the provider warns still may be of the same outage.
         """
         work = self.work
-        watched = [one for one, _ in live if one.account.holds_unlikely]
-        newest = work.history_chunks.newest_balances([one.account for one in watched])
-        with_holds = [one.account.id for one in watched if heads[one.account.id].has_holds]
+        newest = work.history_chunks.newest_balances([one.account for one, _ in live])
+        with_holds = [one.account.id for one, _ in live if heads[one.account.id].has_holds]
         holds = work.balance_snapshots.holds_of(with_holds) if with_holds else {}
+        last_counted = work.balance_snapshots.latest_of(with_holds) if with_holds else {}
         unlikely = {}
         for readings, [reading] in live:
             account = readings.account
-            if not account.holds_unlikely:
-                continue
             balance = _signed(account, reading.balance)
-            pending = self._held_since_newest(account, holds.get(account.id, ()))
-            heads[account.id].has_holds = bool(pending)
+            of_account = holds.get(account.id, ())
+            pending = _held_since(of_account, last_counted.get(account.id))
+            is_accepted = any(map(_is_accepted_difference, of_account))
+            heads[account.id].has_holds = bool(pending) or is_accepted
             same = [hold for hold in pending if is_close(balance, hold.snapshot.balance.amount)]
             is_outage = readings.is_warned and not reading.balance
             if same and not is_outage and _is_confirmed(same, reading.captured_at):
                 release(work, account, same[::-1], self.sync_id)
                 continue
             previous = newest.get(account.id)
-            if same:
+            before = None if previous is None else previous.amount
+            evidence = self._evidence(readings, reading, before)
+            if is_accepted:
+                evidence = replace(evidence, positions_value=None)
+            if same and (before is None or not is_close(balance, before)):
                 rule: HoldRule | None = same[0].rule
             else:
-                before = None if previous is None else previous.amount
-                evidence = self._evidence(readings, reading, before)
                 rule = find_rule(evidence, partial(self._balances_of, account))
             if rule is not None:
                 unlikely[account.id] = _Unlikely(rule, None if previous is None else str(previous))
         return unlikely
 
-    def _held_since_newest(self, account: Account, holds: Sequence[Hold]) -> list[Hold]:
-        """Return the holds that are not released, from after the newest snapshot that counts."""
-        pending = [hold for hold in holds if hold.decision is not HoldDecision.RELEASE]
-        if not pending:
-            return []
-        newest = self.work.balance_snapshots.latest_of([account.id]).get(account.id)
-        since = MIN_INSTANT if newest is None else newest.captured_at
-        return [hold for hold in pending if hold.snapshot.captured_at > since]
-
     def _evidence(
         self, readings: AccountReadings, reading: Reading, previous: Decimal | None
     ) -> LiveBalance:
         account = readings.account
+        positions_value = sum_market_values(readings.positions, account.currency)
+        if readings.positions is not None and not readings.positions:
+            positions_value = Decimal(0)
         have_vanished = False
         if not reading.balance and readings.positions is not None and not readings.positions:
             stored = self.work.position_sets.of_account(account.id, None)
@@ -429,7 +449,7 @@ class Capture:
             balance=_signed(account, reading.balance),
             previous=previous,
             cash_value=reading.cash_value,
-            positions_value=sum_market_values(readings.positions, account.currency),
+            positions_value=positions_value,
             is_warned=readings.is_warned,
             is_in_new_currency=readings.is_in_new_currency,
             have_positions_vanished=have_vanished,

@@ -38,15 +38,14 @@ def decide(
         HoldDecided: the opposite was decided.
     """
     work.users.lock_for_recording(user_id)
-    found = work.balance_snapshots.holds(user_id)
-    hold = next((one for one in found if one.snapshot.id == snapshot_id), None)
-    if hold is None:
-        raise HoldNotFound
+    account = accounts.load(work, user_id, _find(work, user_id, snapshot_id).snapshot.account_id)
+    # A sync that releases it holds this lock until its commit.
+    work.account_heads.lock([account])
+    hold = _find(work, user_id, snapshot_id)
     if hold.decision is decision:
         return hold
     if hold.decision is not None:
         raise HoldDecided
-    account = accounts.load(work, user_id, hold.snapshot.account_id)
     if decision is HoldDecision.RELEASE:
         capture.release(work, account, [hold])
         work.record_event("hold_released", user_id, snapshot_id)
@@ -54,3 +53,11 @@ def decide(
         capture.reject(work, account, hold)
         work.record_event("hold_rejected", user_id, snapshot_id)
     return replace(hold, decision=decision, decided_at=work.now)
+
+
+def _find(work: UnitOfWork, user_id: UserId, snapshot_id: SnapshotId) -> Hold:
+    found = work.balance_snapshots.holds(user_id)
+    hold = next((one for one in found if one.snapshot.id == snapshot_id), None)
+    if hold is None:
+        raise HoldNotFound
+    return hold

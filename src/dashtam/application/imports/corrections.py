@@ -13,6 +13,7 @@ from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.errors import Conflict
 from dashtam.domain.history.balance_snapshot import SnapshotId
+from dashtam.domain.history.evidence import UNAMENDED, collect_amendments
 from dashtam.domain.statement import Reading
 from dashtam.domain.sync import SnapshotSource
 from dashtam.domain.user import UserId
@@ -45,7 +46,11 @@ def retract(
     """
     account, stored = _load(work, user_id, account_id, snapshot_id)
     if not stored.counts:
-        return
+        # One that is held or superseded counted for nothing yet, and is taken back for ever.
+        amendments = collect_amendments(work.account_events.about_snapshots([account.id]))
+        known = amendments.get(snapshot_id, UNAMENDED)
+        if known == UNAMENDED or known.retracted_at is not None:
+            return
     capture.retract(work, account, stored.record, reason)
     work.record_event("snapshot_retracted", user_id, snapshot_id)
 

@@ -63,7 +63,8 @@ _IN_THE_FUTURE: Final = RowError(
     None, "future", "The provider reported balances of the future; they are left out."
 )
 _UNTIL_DECIDED: Final = (
-    "It does not count until you release it, or a sync at least 6 hours later says the same."
+    "It does not count until you release it, or a sync at least 6 hours later says the same"
+    " without a warning."
 )
 _CONNECTED_ELSEWHERE: Final = RowError(
     None,

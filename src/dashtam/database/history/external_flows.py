@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, exists, func, insert, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, exists, func, insert, select, tuple_
 
 from dashtam.database.pagination import Cursor, ListPage, PageRequest
 from dashtam.database.repository import AnyRow, Repository, from_row, to_row
@@ -62,11 +62,12 @@ class ExternalFlows(Repository):
             yield FlowLink(_flow_from_row(row), row.link)
 
     def since(self, first_days: Mapping[AccountId, date]) -> Iterator[tuple[AccountId, Flow]]:
-        """Yield the flows of each account that were booked on a day or after it."""
-        is_wanted = or_(
-            *((_f.account_id == one) & (_f.booked_on >= day) for one, day in first_days.items())
+        """Yield the flows of each account that were booked on a day or after it, maybe others."""
+        statement = select(external_flows).where(
+            _f.account_id.in_(first_days),
+            _f.booked_on >= min(first_days.values()),
+            *self._conditions,
         )
-        statement = select(external_flows).where(is_wanted, *self._conditions)
         for row in self._connection.execute(statement):
             recorded = _flow_from_row(row)
             yield recorded.account_id, recorded.flow

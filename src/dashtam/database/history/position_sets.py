@@ -126,11 +126,12 @@ def _counts(known_at: datetime | None) -> Collection[ColumnElement[bool]]:
         ~exists().where(
             _s.account_id == own.account_id,
             _s.captured_at == own.captured_at,
-            _s.sync_id == own.sync_id,
             _event.account_id == _s.account_id,
             _event.sequence == _s.sequence,
             _event.counts == false(),
             _event.kind != EventKind.CORRECTION,
+            # Of an event before the set, the set came with another snapshot.
+            _event.recorded_at >= own.recorded_at,
             *event,
             ~exists().where(
                 _later.account_id == _event.account_id,

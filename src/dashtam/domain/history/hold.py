@@ -14,9 +14,6 @@ from dashtam.domain.history.account_event import EventKind
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot
 from dashtam.domain.money import EXACT
 
-_CAN_BE_EMPTIED: Final = frozenset(
-    {AccountType.CREDIT_CARD, AccountType.LINE_OF_CREDIT, AccountType.CASH}
-)
 _MOST_DIFFERENCE: Final = Decimal("0.05")
 _OPPOSITE: Final = Decimal(-1)
 _FACTORS: Final = tuple(map(Decimal, ("10", "0.1", "100", "0.01")))
@@ -24,6 +21,11 @@ _FACTOR_TOLERANCE: Final = Decimal("0.03")
 _SIGN_TOLERANCE: Final = Decimal("0.02")
 _MOST_TOLERANCE: Final = Decimal("0.15")
 _FEWEST_READINGS: Final = 30
+
+CAN_BE_EMPTIED: Final = frozenset(
+    {AccountType.CREDIT_CARD, AccountType.LINE_OF_CREDIT, AccountType.CASH}
+)
+"""Types of account of which a 0 alone says nothing."""
 
 CONFIRMED_AFTER: Final = timedelta(hours=6)
 """A sync so long after a held one releases it by saying the same."""
@@ -127,7 +129,7 @@ def _is_sudden_zero(live: LiveBalance, earlier_balances: Callable[[], Iterable[D
         return False
     if live.is_warned or live.have_positions_vanished:
         return True
-    can_be_emptied = live.account_type in _CAN_BE_EMPTIED
+    can_be_emptied = live.account_type in CAN_BE_EMPTIED
     return not can_be_emptied and _was_never_small(earlier_balances(), live.previous)
 
 

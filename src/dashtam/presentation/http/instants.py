@@ -1,10 +1,11 @@
 """Instants as they are written in requests (RFC 3339)."""
 
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from dashtam.domain.errors import Invalid
-from dashtam.domain.period import Moment, Precision
+from dashtam.domain.period import Calendar, Interval, Moment, Precision
+from dashtam.domain.user import User
 
 _INSTANT = re.compile(
     r"(?P<day>\d{4}-\d{2}-\d{2})"
@@ -64,6 +65,11 @@ def is_bare_date(text: str) -> bool:
     return "T" not in text.upper()
 
 
-def until_now(at: datetime, now: datetime, today: date) -> datetime:
-    """Return the instant, and for noon of today the present where noon is still to come."""
-    return min(at, now.replace(microsecond=0)) if at.date() <= today else at
+def closing_of_day(noon: datetime, user: User, now: datetime) -> datetime:
+    """Return the instant at which an account is closed as of a day of its owner's: by noon in UTC.
+
+    It is before the end of that day in the owner's time zone too, and of today it is no instant
+    to come.
+    """
+    placed = Calendar(Interval.DAY, user.zone).place(noon, Precision.DAY)
+    return min(placed, now.replace(microsecond=0)) if noon.date() <= user.today(now) else placed

@@ -33,7 +33,7 @@ from dashtam.presentation.cli.parameters import (
 from dashtam.presentation.cli.resolve import list_all, resolve_account, resolve_user
 from dashtam.presentation.cli.tables import answer, answer_table, captured_text, count_text, table
 from dashtam.presentation.cli.typed_balance import TAKES_AMOUNTS, parse_balance
-from dashtam.presentation.http.instants import END_OF_DAY, NOON, START_OF_DAY, until_now
+from dashtam.presentation.http.instants import END_OF_DAY, NOON, START_OF_DAY, closing_of_day
 from dashtam.presentation.http.parameters import write_cursor
 from dashtam.presentation.routers.api.v1.accounts import (
     AccountList,
@@ -216,9 +216,10 @@ def change(context: CommandContext, /, account: str, *, reopen: bool, **options:
     changes = msgspec.convert(given, AccountChanges, strict=False)
     with context.database.write() as work:
         mine = resolve_account(context, work, account)
-        if closed_at := changes.get("closed_at"):
-            today = people.load(work, mine.user_id).today(work.now)
-            changes["closed_at"] = until_now(closed_at, work.now, today)
+        closed_at = changes.get("closed_at")
+        if closed_at is not None and closed_at.timetz() == NOON:
+            user = people.load(work, mine.user_id)
+            changes["closed_at"] = closing_of_day(closed_at, user, work.now)
         shape = account_shape(owned.load_balance(work, owned.change(work, mine, changes)))
     answer(context, shape, lambda: f"{shape.name}: {shape.account_type}, {_state(shape)}")
 

@@ -19,10 +19,10 @@ from dashtam.domain.period import Moment
 from dashtam.domain.statement import Reading
 from dashtam.presentation.http.instants import (
     NOON,
+    closing_of_day,
     is_bare_date,
     parse_instant,
     parse_moment,
-    until_now,
 )
 from dashtam.presentation.http.parameters import ACCOUNT_ID
 from dashtam.presentation.http.request_context import RequestContext, Response
@@ -271,4 +271,4 @@ def _parse_closing(context: RequestContext, text: str) -> datetime:
     if not is_bare_date(text):
         return instant
     now = context.work.now
-    return until_now(instant, now, users.load(context.work, context.user_id).today(now))
+    return closing_of_day(instant, users.load(context.work, context.user_id), now)

@@ -65,7 +65,8 @@ def list_holds(context: RequestContext) -> Response[HoldList]:
     """List held balances.
 
     Live balances that are likely wrong: they are recorded, and no other answer shows them. A sync
-    at least six hours later that says the same within 5 % releases one.
+    at least six hours later that says the same within 5 % releases one, but no 0 of which the
+    provider still warns.
     """
     found = holds.list_open(context.work, context.user_id)
     return Response(HoldList([hold_shape(hold) for hold in found], len(found)))
