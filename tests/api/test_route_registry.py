@@ -19,6 +19,8 @@ GET /accounts/{id}/revisions READER API_READ READ
 GET /accounts/{id}/holdings READER API_READ READ
 GET /accounts/{id}/flows READER API_READ READ
 GET /holdings READER API_READ READ
+GET /holds READER API_READ READ
+POST /holds/{id}/decision SESSION API_WRITE WRITE
 GET /providers READER API_READ READ
 POST /connections SESSION SYNC OWN
 GET /connections READER API_READ READ

@@ -40,7 +40,7 @@ def cases(route: Route, own: Belongings) -> st.SearchStrategy[Any]:
     if "{id}" not in route.path:
         return st.tuples(found, st.none())
     return st.tuples(
-        found, st.none() | st.sampled_from([own.ids[kind_of(route)], *own.ids.values()])
+        found, st.none() | st.sampled_from([own.ids.get(kind_of(route), ""), *own.ids.values()])
     )
 
 

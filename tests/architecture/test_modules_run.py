@@ -13,7 +13,7 @@ MOST = {
     "history from the rows": 25,
     "history from the cache": 16,
     "kept answer": 8,
-    "import": 46,
+    "import": 47,
     "scheduled sync": 32,
 }
 

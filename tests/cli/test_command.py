@@ -49,14 +49,23 @@ def test_the_overview_has_the_help_of_every_command(offline: CommandLine) -> Non
 
 
 def test_every_verb_has_a_sentence(offline: CommandLine) -> None:
-    for name in ("accounts", "syncs", "users", "tokens", "keys", "db"):
+    for name in ("accounts", "holds", "snapshot", "syncs", "users", "tokens", "keys", "db"):
         verbs = offline(name, "--help").split("Commands:\n")[1].split("\n\n")[0].splitlines()
         assert all(len(verb.split()) > 2 and verb.endswith(".") for verb in verbs), verbs
         assert not any(verb.endswith("...") for verb in verbs), verbs
 
 
 def test_a_noun_alone_lists(terminal: CommandLine) -> None:
-    for noun in ("accounts", "connections", "keys", "providers", "syncs", "tokens", "users"):
+    for noun in (
+        "accounts",
+        "connections",
+        "holds",
+        "keys",
+        "providers",
+        "syncs",
+        "tokens",
+        "users",
+    ):
         assert terminal(noun) == terminal(noun, "list")
         assert terminal(noun, "--json") == terminal(noun, "list", "--json")
         assert terminal(noun, "--help").endswith("Without a command: list.\n")

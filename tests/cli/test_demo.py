@@ -87,7 +87,7 @@ def counted(data: Path, kind: str) -> dict[str, int]:
     of_kind = {
         "connections": "SELECT count(*) FROM connections WHERE kind = ?",
         "accounts": f"SELECT count(*) FROM accounts JOIN ({CONNECTIONS}) USING (connection_id)",
-        "holdings": f"SELECT count(*) FROM holdings JOIN ({ACCOUNTS}) USING (account_id)",
+        "position_sets": f"SELECT count(*) FROM position_sets JOIN ({ACCOUNTS}) USING (account_id)",
         "snapshots": f"SELECT count(*) FROM balance_snapshots JOIN ({ACCOUNTS}) USING (account_id)",
     }
     with closing(sqlite3.connect(data / "dashtam.db")) as database:
@@ -98,7 +98,7 @@ def test_a_second_run_shows_the_same_again(first_run: FirstRun) -> None:
     data, port, first, history = first_run
     password = value_of(first, "Password")
     before = counted(data, "file")
-    assert before == {"connections": 6, "accounts": 12, "holdings": 6, "snapshots": 4_798}
+    assert before == {"connections": 6, "accounts": 12, "position_sets": 74, "snapshots": 4_798}
     live = counted(data, "api")
     assert live["connections"] == 1
     assert live["snapshots"] > 365 * live["accounts"] > 0

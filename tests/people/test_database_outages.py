@@ -17,7 +17,7 @@ from dashtam.domain.errors import Unavailable
 def test_a_missing_table_is_a_fault_and_no_outage(app: App, database_url: str) -> None:
     engine = open_engine(database_url)
     with engine.begin() as connection:
-        connection.execute(text("DROP TABLE holdings"))
+        connection.execute(text("DROP TABLE position_sets"))
     engine.dispose()
     user = app.register()
     with pytest.raises(DBAPIError), app.services.database.write() as work:

@@ -237,7 +237,10 @@ def flows(
     end: datetime,
     known_at: datetime | None,
 ) -> None:
-    """List the deposits, withdrawals, income and fees that its broker reported."""
+    """List the money that came in from outside or left.
+
+    Deposits, withdrawals, transfers, income and fees, as the broker reported them.
+    """
     period = Period(start, end)
     with context.database.read() as work:
         mine = resolve_account(context, work, account)

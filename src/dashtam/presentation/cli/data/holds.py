@@ -14,12 +14,9 @@ from dashtam.presentation.cli.tables import answer, answer_table, captured_text
 from dashtam.presentation.routers.api.v1.holds import HoldList, hold_shape
 
 
-@click.group(cls=Group, invoke_without_command=True)
-@click.pass_context
-def holds(click_context: click.Context) -> None:
+@click.group(cls=Group)
+def holds() -> None:
     """List balances that are likely wrong, and decide on them."""
-    if click_context.invoked_subcommand is None:
-        click_context.invoke(list_holds)
 
 
 @holds.command("list")
