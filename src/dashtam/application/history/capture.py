@@ -78,14 +78,12 @@ class CaptureResult:
     """Readings by their result: recorded, known already, or in conflict with this very run.
 
     ``held_by`` is the rule by which the present reading, recorded too, does not count yet.
-    ``refused`` are the instants of skipped readings that their owner corrected or took back.
     """
 
     recorded: int = 0
     skipped: int = 0
     conflicts: list[Reading] = field(default_factory=list)
     held_by: HoldRule | None = None
-    refused: set[datetime] = field(default_factory=set)
 
 
 def record_events(work: UnitOfWork, new: Mapping[Account, Sequence[NewEvent]]) -> None:
@@ -275,11 +273,9 @@ class Capture:
             if result.recorded or result.skipped
         ]
         if self.drafts is None:
-            # The positions of a refused reading are refused with it.
+            # The positions of readings that are known, or refused, are so too.
             kept = [
-                readings
-                for readings, result in zip(batch, results, strict=True)
-                if readings.current is not None or not result.refused
+                readings for readings, result in zip(batch, results, strict=True) if result.recorded
             ]
             self._record_positions(kept, heads, at)
             self._record_flows(batch, heads)
@@ -370,8 +366,6 @@ class Capture:
                 earlier = known.get(place)
                 if earlier and _is_known(earlier, reading):
                     result.skipped += 1
-                    if earlier.reading is None:
-                        result.refused.add(reading.captured_at)
                 elif earlier and earlier.sync_id == self.sync_id:
                     result.conflicts.append(reading)
                 else:

@@ -443,8 +443,12 @@ class _ImportRun:
             results = capture.record(readings_only, work.now)
         if self._mode is _Mode.HIDDEN:
             self._evidence += [
-                replace(reported, history=newest[:1])
-                for reported in readings_only
+                replace(
+                    reported,
+                    history=newest[:1],
+                    positions=reported.positions if result.recorded else None,
+                )
+                for reported, result in zip(readings_only, results, strict=True)
                 for newest in [sorted(reported.history, key=_CAPTURED_AT, reverse=True)]
                 if reported.positions is not None or reported.flows
             ]
