@@ -1,6 +1,6 @@
 """Verification of the stored history against its hash chains, runs and audit log."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,10 +12,7 @@ from dashtam.database.history_cache.history_chunks import CacheState
 from dashtam.database.unit_of_work import Database, UnitOfWork
 from dashtam.domain.account import AccountId
 from dashtam.domain.errors import DashtamError
-from dashtam.domain.history.account_event import EventLink
-from dashtam.domain.history.external_flow import FlowLink
-from dashtam.domain.history.hash_chain import Link, find_breaks
-from dashtam.domain.history.position_set import PositionLink
+from dashtam.domain.history.hash_chain import Chain, Link, StoredLink, find_breaks
 from dashtam.domain.user import Erasure
 
 MOST_FINDINGS: Final = 10_000
@@ -35,6 +32,15 @@ class Finding:
     subject: UUID | None
     sequence: int | None
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class _ChainKind:
+    """A link's name with a place for its number, and the codes of its findings."""
+
+    noun: str
+    broken: str
+    unreadable: str
 
 
 @dataclass(slots=True)
@@ -112,13 +118,12 @@ def rebuild_cache(database: Database) -> int:
 
 def _verify_account(work: UnitOfWork, report: VerificationReport, head: AccountHead) -> None:
     account_id = head.account_id
-    length = stepped_back = 0
+    stepped_back = 0
     last_at: datetime | None = None
 
-    def count_links() -> Iterator[Link]:
-        nonlocal length, stepped_back, last_at
+    def note_clock() -> Iterator[Link]:
+        nonlocal stepped_back, last_at
         for link in work.balance_snapshots.links(account_id):
-            length += 1
             created_at = link.record.created_at
             # Writers in other processes have their own clocks, so this alone proves nothing.
             if last_at is not None and created_at < last_at:
@@ -126,14 +131,8 @@ def _verify_account(work: UnitOfWork, report: VerificationReport, head: AccountH
             last_at = created_at
             yield link
 
-    try:
-        for sequence in find_breaks(head.chain, count_links()):
-            detail = f"Snapshot {sequence} of account {account_id} is not as it was recorded."
-            report.add_finding("chain_broken", detail, account_id, sequence)
-    except _UNREADABLE:
-        sequence = length + 1
-        detail = f"Snapshot {sequence} of account {account_id}, or one after it, cannot be read."
-        report.add_finding("unreadable", detail, account_id, sequence)
+    kind = _ChainKind("Snapshot {}", "chain_broken", "unreadable")
+    length = _verify_chain(report, account_id, head.chain, note_clock(), kind)
     report.accounts += 1
     report.snapshots += length
     if stepped_back:
@@ -156,21 +155,10 @@ def _verify_account(work: UnitOfWork, report: VerificationReport, head: AccountH
 
 def _verify_events(work: UnitOfWork, report: VerificationReport, head: AccountHead) -> set[UUID]:
     """Verify an account's events, and return the snapshots that they are about."""
-    account_id, read = head.account_id, 0
-
-    def count_links() -> Iterator[EventLink]:
-        nonlocal read
-        for link in work.account_events.links(account_id):
-            read += 1
-            yield link
-
-    try:
-        for number in find_breaks(head.events_chain, count_links()):
-            detail = f"Event {number} of account {account_id} is not as it was recorded."
-            report.add_finding("event_broken", detail, account_id, number)
-    except _UNREADABLE:
-        detail = f"Event {read + 1} of account {account_id}, or one after it, cannot be read."
-        report.add_finding("event_unreadable", detail, account_id, read + 1)
+    account_id = head.account_id
+    links = work.account_events.links(account_id)
+    kind = _ChainKind("Event {}", "event_broken", "event_unreadable")
+    _verify_chain(report, account_id, head.events_chain, links, kind)
     subjects: set[UUID] = set()
     for number, snapshot_id in work.account_events.subjects(account_id):
         if snapshot_id is None:
@@ -182,45 +170,47 @@ def _verify_events(work: UnitOfWork, report: VerificationReport, head: AccountHe
 
 
 def _verify_positions(work: UnitOfWork, report: VerificationReport, head: AccountHead) -> None:
-    account_id, read = head.account_id, 0
-
-    def count_links() -> Iterator[PositionLink]:
-        nonlocal read
-        for link in work.position_sets.links(account_id):
-            read += 1
-            yield link
-
-    try:
-        for number in find_breaks(head.positions_chain, count_links()):
-            detail = f"Set {number} of positions of account {account_id} is not as it was recorded."
-            report.add_finding("positions_broken", detail, account_id, number)
-    except _UNREADABLE:
-        detail = (
-            f"Set {read + 1} of positions of account {account_id}, or one after it, cannot be read."
-        )
-        report.add_finding("positions_unreadable", detail, account_id, read + 1)
-    report.position_sets += read
+    links = work.position_sets.links(head.account_id)
+    kind = _ChainKind("Set {} of positions", "positions_broken", "positions_unreadable")
+    chain = head.positions_chain
+    report.position_sets += _verify_chain(report, head.account_id, chain, links, kind)
 
 
 def _verify_flows(work: UnitOfWork, report: VerificationReport, head: AccountHead) -> None:
-    account_id, read = head.account_id, 0
+    links = work.external_flows.links(head.account_id)
+    kind = _ChainKind("External flow {}", "flow_broken", "flow_unreadable")
+    chain = head.flows_chain
+    report.external_flows += _verify_chain(report, head.account_id, chain, links, kind)
 
-    def count_links() -> Iterator[FlowLink]:
-        nonlocal read
-        for link in work.external_flows.links(account_id):
-            read += 1
+
+def _verify_chain(
+    report: VerificationReport,
+    account_id: AccountId,
+    chain: Chain,
+    links: Iterable[StoredLink],
+    kind: _ChainKind,
+) -> int:
+    """Verify one of an account's chains, and return the number of links that could be read."""
+    length = 0
+
+    def count_links() -> Iterator[StoredLink]:
+        nonlocal length
+        for link in links:
+            length += 1
             yield link
 
     try:
-        for number in find_breaks(head.flows_chain, count_links()):
-            detail = f"External flow {number} of account {account_id} is not as it was recorded."
-            report.add_finding("flow_broken", detail, account_id, number)
+        for number in find_breaks(chain, count_links()):
+            detail = (
+                f"{kind.noun.format(number)} of account {account_id} is not as it was recorded."
+            )
+            report.add_finding(kind.broken, detail, account_id, number)
     except _UNREADABLE:
-        detail = (
-            f"External flow {read + 1} of account {account_id}, or one after it, cannot be read."
-        )
-        report.add_finding("flow_unreadable", detail, account_id, read + 1)
-    report.external_flows += read
+        number = length + 1
+        noun = kind.noun.format(number)
+        detail = f"{noun} of account {account_id}, or one after it, cannot be read."
+        report.add_finding(kind.unreadable, detail, account_id, number)
+    return length
 
 
 def _verify_runs(work: UnitOfWork, report: VerificationReport) -> None:
