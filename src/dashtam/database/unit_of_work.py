@@ -227,7 +227,7 @@ class Database:
             try:
                 self._write_chunks(work.dropped_histories)
             except (DashtamError, SQLAlchemyError):
-                # What was asked for is committed; the next recording writes the chunks.
+                # The change itself is committed; the next recording writes the chunks.
                 log.warning("history_chunks_missing", accounts=len(work.dropped_histories))
 
     def _write_chunks(self, dropped: Mapping[AccountId, int]) -> None:

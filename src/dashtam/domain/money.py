@@ -82,6 +82,11 @@ def to_digits(amount: Decimal) -> str:
     return format(amount, "f")
 
 
+def apply_sign(reported: Decimal, balance_sign: int) -> Decimal:
+    """Return a reported balance as it is read, by the sign (1 or -1) of its account."""
+    return reported if balance_sign == 1 else reported.copy_negate()
+
+
 @dataclass(frozen=True, slots=True)
 class Money:
     """An exact amount of one currency."""

@@ -22,13 +22,13 @@ from dashtam.domain.history.balance_snapshot import BalanceSnapshot, Basis, Snap
 from dashtam.domain.history.external_flow import ExternalFlow, FlowLink, link_flows
 from dashtam.domain.history.hash_chain import Chain, Link, Record, link_records
 from dashtam.domain.history.hold import (
-    CONFIRMED_AFTER,
     Hold,
-    HoldDecision,
     HoldRule,
     LiveBalance,
     find_rule,
+    held_since,
     is_close,
+    is_confirmed,
 )
 from dashtam.domain.history.position_set import (
     PositionLink,
@@ -36,7 +36,7 @@ from dashtam.domain.history.position_set import (
     link_positions,
     to_content,
 )
-from dashtam.domain.money import EXACT
+from dashtam.domain.money import EXACT, apply_sign
 from dashtam.domain.period import MIN_INSTANT
 from dashtam.domain.statement import Flow, Position, Reading, sum_market_values
 from dashtam.domain.sync import SnapshotSource, SyncId
@@ -180,30 +180,6 @@ class _Unlikely:
 
     rule: HoldRule
     previous: str | None
-
-
-def _signed(account: Account, balance: Decimal) -> Decimal:
-    return balance if account.balance_sign == 1 else balance.copy_negate()
-
-
-def _held_since(holds: Iterable[Hold], newest: BalanceSnapshot | None) -> list[Hold]:
-    """Return the holds that are not released, from after the newest snapshot that counts."""
-    since = MIN_INSTANT if newest is None else newest.captured_at
-    pending = [hold for hold in holds if hold.decision is not HoldDecision.RELEASE]
-    return [hold for hold in pending if hold.snapshot.captured_at > since]
-
-
-def _is_accepted_difference(hold: Hold) -> bool:
-    """Tell whether positions that disagree with the total were once accepted."""
-    is_difference = hold.rule is HoldRule.POSITIONS_DISAGREE
-    return is_difference and hold.decision is HoldDecision.RELEASE
-
-
-def _is_confirmed(same: Collection[Hold], at: datetime) -> bool:
-    """Tell whether readings that say the same are old enough, and none of them is rejected."""
-    is_rejected = any(hold.decision is HoldDecision.REJECT for hold in same)
-    first_at = min(hold.snapshot.captured_at for hold in same)
-    return not is_rejected and at - first_at >= CONFIRMED_AFTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,14 +380,14 @@ class Capture:
         unlikely = {}
         for readings, [reading] in live:
             account = readings.account
-            balance = _signed(account, reading.balance)
+            balance = apply_sign(reading.balance, account.balance_sign)
             of_account = holds.get(account.id, ())
-            pending = _held_since(of_account, last_counted.get(account.id))
-            is_accepted = any(map(_is_accepted_difference, of_account))
+            pending = held_since(of_account, last_counted.get(account.id))
+            is_accepted = any(hold.is_accepted_difference for hold in of_account)
             heads[account.id].has_holds = bool(pending) or is_accepted
             same = [hold for hold in pending if is_close(balance, hold.snapshot.balance.amount)]
             is_outage = readings.is_warned and not reading.balance
-            if same and not is_outage and _is_confirmed(same, reading.captured_at):
+            if same and not is_outage and is_confirmed(same, reading.captured_at):
                 release(work, account, same[::-1], self.sync_id)
                 continue
             previous = newest.get(account.id)
@@ -431,16 +407,17 @@ class Capture:
         self, readings: AccountReadings, reading: Reading, previous: Decimal | None
     ) -> LiveBalance:
         account = readings.account
+        has_no_positions = readings.positions is not None and not readings.positions
         positions_value = sum_market_values(readings.positions, account.currency)
-        if readings.positions is not None and not readings.positions:
-            positions_value = Decimal(0)
         have_vanished = False
-        if not reading.balance and readings.positions is not None and not readings.positions:
-            stored = self.work.position_sets.of_account(account.id, None)
-            have_vanished = any(one.holdings for one in stored)
+        if has_no_positions:
+            positions_value = Decimal(0)
+            if not reading.balance:
+                stored = self.work.position_sets.of_account(account.id, None)
+                have_vanished = any(one.holdings for one in stored)
         return LiveBalance(
             account_type=account.account_type,
-            balance=_signed(account, reading.balance),
+            balance=apply_sign(reading.balance, account.balance_sign),
             previous=previous,
             cash_value=reading.cash_value,
             positions_value=positions_value,

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, false, insert, select, true
 
 from dashtam.database.repository import AnyRow, Repository, from_row
 from dashtam.database.tables import account_events, balance_snapshots
@@ -13,6 +13,28 @@ from dashtam.domain.account import AccountId
 from dashtam.domain.history.account_event import AccountEvent, EventKind, EventLink
 
 _e, _s = account_events.c, balance_snapshots.c
+_later = account_events.alias("later").c
+
+
+def discounts(known_at: datetime | None = None) -> list[ColumnElement[bool]]:
+    """Return the conditions of an event by which a snapshot does not count, or did not then.
+
+    Of the events about a snapshot the last one decides.
+    """
+    event, later = [], []
+    if known_at is not None:
+        event, later = [_e.recorded_at <= known_at], [_later.recorded_at <= known_at]
+    return [
+        _e.counts == false(),
+        *event,
+        ~exists().where(
+            _later.account_id == _e.account_id,
+            _later.sequence == _e.sequence,
+            _later.number > _e.number,
+            _later.counts == true(),
+            *later,
+        ),
+    ]
 
 
 class AccountEvents(Repository):

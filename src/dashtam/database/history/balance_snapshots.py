@@ -22,16 +22,15 @@ from sqlalchemy import (
     cast,
     column,
     exists,
-    false,
     func,
     literal,
     or_,
     select,
-    true,
     tuple_,
 )
 
 from dashtam.database.column_types import Instant
+from dashtam.database.history.account_events import discounts
 from dashtam.database.history.accounts import ACCOUNTS, account_from_row
 from dashtam.database.history.bulk_insert import insert_links
 from dashtam.database.history.past_settings import PastSettings
@@ -54,7 +53,7 @@ from dashtam.domain.history.coverage import RECENT_INTERVALS, RecentObservations
 from dashtam.domain.history.evidence import Exclusion, PlacedSnapshot
 from dashtam.domain.history.hash_chain import Link, Record
 from dashtam.domain.history.hold import DECISIONS, Hold, HoldRule
-from dashtam.domain.money import Currency, Money
+from dashtam.domain.money import Currency, Money, apply_sign
 from dashtam.domain.period import ALL_TIME, MIN_INSTANT, Period, Precision
 from dashtam.domain.statement import Reading
 from dashtam.domain.sync import SnapshotSource, SyncId
@@ -95,30 +94,14 @@ def _is_known(known_at: datetime | None = None) -> ColumnElement[bool]:
 def _counts(known_at: datetime | None = None) -> ColumnElement[bool]:
     """Return the condition of the snapshots that count, or that counted at an instant.
 
-    Of the events about a snapshot the last one decides. The condition is written so that PostgreSQL
-    reads the events once for many snapshots, and SQLite probes their index once for each.
+    The condition is written so that PostgreSQL reads the events once for many snapshots, and SQLite
+    probes their index once for each.
     """
-    retracted: list[ColumnElement[bool]] = []
-    event: list[ColumnElement[bool]] = []
-    later: list[ColumnElement[bool]] = []
-    if known_at is not None:
-        retracted = [retractions.c.retracted_at <= known_at]
-        event, later = [_event.recorded_at <= known_at], [_later.recorded_at <= known_at]
+    retracted = [] if known_at is None else [retractions.c.retracted_at <= known_at]
     return and_(
         ~exists().where(retractions.c.sync_id == _s.sync_id, *retracted),
         _is_known(known_at),
-        ~exists().where(
-            _IS_EVENT_OF,
-            _event.counts == false(),
-            *event,
-            ~exists().where(
-                _later.account_id == _event.account_id,
-                _later.sequence == _event.sequence,
-                _later.number > _event.number,
-                _later.counts == true(),
-                *later,
-            ),
-        ),
+        ~exists().where(_IS_EVENT_OF, *discounts(known_at)),
     )
 
 
@@ -531,8 +514,7 @@ class BalanceSnapshots(Repository):
         if until is not None:
             statement = statement.where(_s.captured_at <= until)
         for captured_at, precision, balance in self._stream_rows(statement):
-            signed = balance if account.balance_sign == 1 else balance.copy_negate()
-            yield captured_at, precision, signed
+            yield captured_at, precision, apply_sign(balance, account.balance_sign)
 
     def balances_at(
         self, account: Account, instants: Sequence[datetime]
@@ -558,7 +540,7 @@ class BalanceSnapshots(Repository):
         statement = select(captured_at, balance).select_from(points).order_by(at)
         for instant, amount in self._stream_rows(statement):
             if instant is not None:
-                yield instant, amount if account.balance_sign == 1 else amount.copy_negate()
+                yield instant, apply_sign(amount, account.balance_sign)
 
     def _each(self, instants: Sequence[datetime]) -> TableValuedAlias:
         """Return a table of these instants, in its column ``value``."""

@@ -10,13 +10,12 @@ from sqlalchemy import (
     Select,
     and_,
     exists,
-    false,
     func,
     insert,
     select,
-    true,
 )
 
+from dashtam.database.history.account_events import discounts
 from dashtam.database.repository import AnyRow, Repository, from_row
 from dashtam.database.tables import (
     account_events,
@@ -34,7 +33,6 @@ _p = position_sets.c
 _stored = position_sets.alias("stored")
 _earlier = position_sets.alias("earlier")
 _s, _event = balance_snapshots.c, account_events.c
-_later = account_events.alias("later").c
 
 _COLUMNS = (
     *(_p.account_id, _p.number, _p.sync_id, _p.captured_at, _p.recorded_at, _p.same_as, _p.link),
@@ -115,11 +113,10 @@ def _counts(known_at: datetime | None) -> Collection[ColumnElement[bool]]:
     A set counts with the snapshot that it came with, also after a correction of that one's amounts.
     """
     own = _earlier.c
-    recorded, retracted, event, later = [], [], [], []
+    recorded, retracted = [], []
     if known_at is not None:
         recorded = [own.recorded_at <= known_at]
         retracted = [retractions.c.retracted_at <= known_at]
-        event, later = [_event.recorded_at <= known_at], [_later.recorded_at <= known_at]
     return (
         *recorded,
         ~exists().where(retractions.c.sync_id == own.sync_id, *retracted),
@@ -128,18 +125,10 @@ def _counts(known_at: datetime | None) -> Collection[ColumnElement[bool]]:
             _s.captured_at == own.captured_at,
             _event.account_id == _s.account_id,
             _event.sequence == _s.sequence,
-            _event.counts == false(),
             _event.kind != EventKind.CORRECTION,
             # Of an event before the set, the set came with another snapshot.
             _event.recorded_at >= own.recorded_at,
-            *event,
-            ~exists().where(
-                _later.account_id == _event.account_id,
-                _later.sequence == _event.sequence,
-                _later.number > _event.number,
-                _later.counts == true(),
-                *later,
-            ),
+            *discounts(known_at),
         ),
     )
 

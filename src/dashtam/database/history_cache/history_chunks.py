@@ -133,7 +133,7 @@ class HistoryChunks:
             self._append(self._format, [pending])
 
     def newest_balances(self, accounts: Collection[Account]) -> dict[AccountId, Money]:
-        """Return the newest balance of each account that has any, with what was just recorded."""
+        """Return the newest balance of each account that has any, just recorded ones too."""
         found: dict[AccountId, Money] = {}
         missing: list[AccountId] = []
         for account in accounts:

@@ -1,7 +1,7 @@
 """Holds: live balances that are likely wrong, and count only once that is decided."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -27,8 +27,8 @@ CAN_BE_EMPTIED: Final = frozenset(
 )
 """Types of account of which a 0 alone says nothing."""
 
-CONFIRMED_AFTER: Final = timedelta(hours=6)
-"""A sync so long after a held one releases it by saying the same."""
+# A sync so long after a held one releases it by saying the same.
+_CONFIRMED_AFTER: Final = timedelta(hours=6)
 
 
 class HoldRule(StrEnum):
@@ -79,6 +79,12 @@ class Hold:
     previous: str | None
     decision: HoldDecision | None = None
     decided_at: datetime | None = None
+
+    @property
+    def is_accepted_difference(self) -> bool:
+        """Whether positions that disagree with the total were accepted."""
+        is_difference = self.rule is HoldRule.POSITIONS_DISAGREE
+        return is_difference and self.decision is HoldDecision.RELEASE
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +166,23 @@ def _largest_step(balances: Iterable[Decimal]) -> Decimal:
         abs(later - earlier) / abs(earlier) for earlier, later in pairwise(balances) if earlier
     )
     return max(steps, default=Decimal(0))
+
+
+def held_since(holds: Iterable[Hold], newest: BalanceSnapshot | None) -> list[Hold]:
+    """Return the holds that are not released, from after the newest snapshot that counts."""
+    return [
+        hold
+        for hold in holds
+        if hold.decision is not HoldDecision.RELEASE
+        if newest is None or hold.snapshot.captured_at > newest.captured_at
+    ]
+
+
+def is_confirmed(same: Collection[Hold], at: datetime) -> bool:
+    """Tell whether held balances that say the same are old enough, and none of them is rejected."""
+    is_rejected = any(hold.decision is HoldDecision.REJECT for hold in same)
+    first_at = min(hold.snapshot.captured_at for hold in same)
+    return not is_rejected and at - first_at >= _CONFIRMED_AFTER
 
 
 def is_close(balance: Decimal, expected: Decimal, tolerance: Decimal = _MOST_DIFFERENCE) -> bool:

@@ -22,7 +22,7 @@ class AccountContext(NamedTuple):
 
     @classmethod
     def of(cls, layout: Layout, mapping: ColumnMapping) -> "AccountContext":
-        """Return what the mapping, the file and then the mapping's defaults say."""
+        """Return the account by the mapping, else by the file, else by the mapping's defaults."""
         number = layout.account_number or layout.account_name
         name = layout.account_name
         if mapping.account_name or not number:
