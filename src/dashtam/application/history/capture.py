@@ -85,6 +85,11 @@ class CaptureResult:
     conflicts: list[Reading] = field(default_factory=list)
     held_by: HoldRule | None = None
 
+    @property
+    def has_news(self) -> bool:
+        """Whether any reading was not known already."""
+        return bool(self.recorded or self.conflicts)
+
 
 def record_events(work: UnitOfWork, new: Mapping[Account, Sequence[NewEvent]]) -> None:
     """Append events to their accounts' chains, all of them in one statement."""
@@ -251,7 +256,7 @@ class Capture:
         if self.drafts is None:
             # The positions of readings that are known, or refused, are so too.
             kept = [
-                readings for readings, result in zip(batch, results, strict=True) if result.recorded
+                readings for readings, result in zip(batch, results, strict=True) if result.has_news
             ]
             self._record_positions(kept, heads, at)
             self._record_flows(batch, heads)

@@ -446,7 +446,7 @@ class _ImportRun:
                 replace(
                     reported,
                     history=newest[:1],
-                    positions=reported.positions if result.recorded else None,
+                    positions=reported.positions if result.has_news else None,
                 )
                 for reported, result in zip(readings_only, results, strict=True)
                 for newest in [sorted(reported.history, key=_CAPTURED_AT, reverse=True)]
