@@ -27,6 +27,7 @@ from api.history_comparison import (
 )
 from application import App, Applications, Person
 from dashtam.application.history.verification import verify
+from dashtam.application.provider import Report
 from dashtam.bootstrap.background_tasks import BackgroundTasks
 from dashtam.database.engine import open_engine
 from dashtam.database.history_cache import history_cache
@@ -51,6 +52,7 @@ from dashtam.presentation.routers.api.v1.routes.fast_path import (
     build_cached_response,
 )
 from dashtam.presentation.schemas.snapshots import render_snapshot
+from scripted_provider import account
 
 ALL = {"start_date": "1990-01-01", "end_date": "2990-01-01"}
 
@@ -322,6 +324,27 @@ def test_an_emptied_cache_is_written_again_with_the_next_snapshot(
     assert_same(ada, plain, paths_of(account_id))
     assert all(fast_answers)
     assert verify(app.services.database).outdated_chunks == []
+
+
+def test_an_account_of_which_no_snapshot_counts_leaves_the_others_in_the_cache(
+    app: App, ada: Person, plain: TestClient, fast_answers: list[bool]
+) -> None:
+    account_id = ada.account("1", captured_at=day(0))
+    emptied = ada.account("2", captured_at=day(0))
+    (run, _) = ada.get("/syncs").json()["syncs"]
+    assert ada.delete(f"/syncs/{run['id']}").status_code == 204
+    assert ada.history(emptied)["snapshots"] == []
+    connection = app.connected(ada)
+    app.clock.advance(hours=1)
+    app.provider.usual = Report([account("5.00", currency="EUR")])
+    assert ada.post(f"/connections/{connection['id']}/syncs").status_code == 201
+    assert len(ada.get("/holds").json()["holds"]) == 1
+    fast_answers.clear()
+    assert_same(ada, plain, paths_of(account_id))
+    assert all(fast_answers)
+    assert verify(app.services.database).outdated_chunks == []
+    ada.type(emptied, "3", day(2))
+    assert_same(ada, plain, paths_of(emptied))
 
 
 def test_a_forged_chunk_behind_a_damaged_one_is_a_finding(app: App, ada: Person) -> None:

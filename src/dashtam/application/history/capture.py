@@ -569,9 +569,9 @@ class Capture:
             head.newest_at = max(head.newest_at or MIN_INSTANT, *instants)
             links[readings.account.id] += new_links
         work.balance_snapshots.add(chain.from_iterable(links.values()))
-        for account_id, its_links in links.items() if not are_held else ():
-            account = accounts[account_id]
-            snapshots = [link.record.to_snapshot(account.balance_sign) for link in its_links]
+        for account_id, its_links in links.items():
+            account, shown = accounts[account_id], () if are_held else its_links
+            snapshots = [link.record.to_snapshot(account.balance_sign) for link in shown]
             if self.drafts is None:
                 work.history_chunks.record(account, snapshots)
             else:

@@ -25,10 +25,10 @@ class AccountHead:
     that of a live one. ``positions_digest`` is that of the content of the last recorded set of
     positions, and ``positions_stored`` the number of the set that stores it.
     ``chunked_until`` is the end of the last chunk of the history cache, and ``latest`` the newest
-    snapshot as the cache stores it: both None where the account has no snapshot that counts, or
-    where the cache was dropped; ``cache_rebuilds`` counts how often that happened. The cache of
-    an account that ``is_distrusted`` is neither read nor written. ``has_holds`` is False where none
-    of the account's live snapshots since the last one that counts is held.
+    snapshot as the cache stores it, empty where none counts. Both are None before the first
+    snapshot, and where the cache was dropped; ``cache_rebuilds`` counts how often that happened.
+    The cache of an account that ``is_distrusted`` is neither read nor written. ``has_holds`` is
+    False where none of the account's live snapshots since the last one that counts is held.
     """
 
     user_id: UserId

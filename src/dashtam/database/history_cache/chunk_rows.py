@@ -105,11 +105,10 @@ class ChunkDraft:
         """Return the rows of ``history_chunks``."""
         return [*self._rows, self._last_row()] if self._last else []
 
-    def latest(self) -> bytes | None:
-        """Return the newest snapshot, sealed; None where there is none."""
-        if not self._last:
-            return None
-        return self._format.seal_latest(self._last[-1].content[:-1], self._account_id)
+    def latest(self) -> bytes:
+        """Return the newest snapshot, sealed; nothing where there is none."""
+        newest = self._last[-1].content[:-1] if self._last else b""
+        return self._format.seal_latest(newest, self._account_id)
 
     def _last_row(self) -> dict[str, object]:
         return Chunk(self._after_at, self._last).row_of(self._account_id, self._format)

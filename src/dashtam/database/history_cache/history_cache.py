@@ -143,7 +143,8 @@ class HistoryCache:
                     snapshot = self._format.open_latest(latest, account_id)
                 except (DamagedError, ForgedError) as error:
                     raise self._unusable(account_id, error) from None
-                balances.append(CachedBalance(bool(is_hidden), closed_at is not None, snapshot))
+                if snapshot:
+                    balances.append(CachedBalance(bool(is_hidden), closed_at is not None, snapshot))
         return self._viewer(rows[0]), balances
 
     async def within(

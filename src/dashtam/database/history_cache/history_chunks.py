@@ -234,7 +234,8 @@ class HistoryChunks:
                 until, newest = expected[-1]
             latest = b""
             if head.latest is not None:
-                latest = self._format.open_latest(head.latest, account_id) + b","
+                stored = self._format.open_latest(head.latest, account_id)
+                latest = stored + b"," if stored else b""
         except DamagedError:
             return CacheState.OUTDATED
         is_same_end = (until, newest) == (head.chunked_until, latest)
@@ -253,7 +254,7 @@ class HistoryChunks:
             return
         with self._noting_faults(pending):
             content = self._format.open_latest(latest, pending.account.id)
-            pending.newest = self._format.parse_balance(content)
+            pending.newest = self._format.parse_balance(content) if content else None
 
     def _append(self, chunk_format: ChunkFormat, pending: Sequence[_Pending]) -> None:
         """Write the appended snapshots into the last chunk of each account, and new ones."""
