@@ -98,8 +98,12 @@ def make_app(services: Services, options: AppOptions) -> ASGIApp:
         routes, redirect_slashes=False, default=answer_not_found, lifespan=lifespan
     )
     app = CompressionMiddleware(app)
+    answer_now = None
     if history_cache is not None:
-        app = FastPath(app, ROUTES, services=services, cache=history_cache, token_usage=token_usage)
+        app = fast_path = FastPath(
+            app, ROUTES, services=services, cache=history_cache, token_usage=token_usage
+        )
+        answer_now = fast_path.answer_now
     if options.cors_origins:
         app = Cors(
             app,
@@ -115,4 +119,5 @@ def make_app(services: Services, options: AppOptions) -> ASGIApp:
         log=options.log,
         observe=options.observe,
         bodies=BodyLimits(answers_413=partial(reads_body, routes)),
+        answer_now=answer_now,
     )

@@ -45,9 +45,13 @@ class PreparedStatement:
 
 
 class Driver(Protocol):
-    """Reads one database; ``dialect`` compiles its statements."""
+    """Reads one database; ``dialect`` compiles its statements.
+
+    Where it ``is_immediate``, no read waits for anything.
+    """
 
     dialect: Dialect
+    is_immediate: bool
 
     def prepare(self, statement: Select[Any]) -> PreparedStatement:
         """Compile a statement."""
@@ -79,6 +83,8 @@ def create_driver(engine: Engine, *, connections: int) -> Driver | None:
 
 class SqliteDriver:
     """One read-only connection. It never waits: in WAL mode readers do not wait for writers."""
+
+    is_immediate = True
 
     def __init__(self, path: Path) -> None:
         self.dialect: Dialect = sqlite_dialect(paramstyle="named")
@@ -139,6 +145,8 @@ class SqliteDriver:
 
 class PostgresqlDriver:
     """A pool of asyncpg connections in the event loop, each with its statements prepared."""
+
+    is_immediate = False
 
     def __init__(self, url: URL, connections: int) -> None:
         # The dialect compiles the statements; it does not import asyncpg.

@@ -107,13 +107,14 @@ class HistoryCache:
     """The chunks of a database; ``rebuild`` starts the rebuilding of an account's damaged chunks.
 
     Every query raises ``CacheMissError`` where the rows have to give the answer. ``version``,
-    ``open`` and ``close`` are the driver's.
+    ``is_immediate``, ``open`` and ``close`` are the driver's.
     """
 
     def __init__(
         self, driver: Driver, chunk_format: ChunkFormat, rebuild: Callable[[UUID], None]
     ) -> None:
         self.version = driver.version
+        self.is_immediate = driver.is_immediate
         self.open = driver.open
         self.close = driver.close
         self._driver = driver

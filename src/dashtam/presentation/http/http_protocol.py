@@ -6,14 +6,27 @@ and an answer that no client reads would stay for ever, in memory without a limi
 
 import asyncio
 from asyncio import AbstractEventLoop, TimerHandle
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
+from uvicorn._types import (
+    ASGI3Application,
+    ASGIReceiveCallable,
+    ASGISendCallable,
+    HTTPScope,
+    Scope,
+)
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn.server import ServerState
+
+from dashtam.presentation.http.middleware import ANSWER_NOW, Answer
 
 # The framing of a body may have this many times its bytes: five bytes frame a chunk of one byte,
 # and more only keeps the parser busy.
@@ -116,7 +129,7 @@ class HttpConnectionProtocol(HttpToolsProtocol):
         self,
         config: Config,
         server_state: ServerState,
-        app_state: dict[str, object],
+        app_state: dict[str, Any],
         _loop: AbstractEventLoop | None = None,
         *,
         timeouts: Timeouts,
@@ -125,6 +138,7 @@ class HttpConnectionProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._timeouts = timeouts
         self._buffers = buffers
+        self._answer_now: Callable[[HTTPScope], Answer | None] | None = app_state.get(ANSWER_NOW)
         self._unanswered_bytes = 0
         self._last_write_bytes = 0
         self._unread_bytes = 0
@@ -258,7 +272,26 @@ class HttpConnectionProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         # The client first reads the answer before, all but its end: memory has one at a time.
         is_unread = self.flow.write_paused
+        waits = is_unread or cycle.waiting_for_100_continue or not cycle.keep_alive
+        if self._answer_now is not None and not waits:
+            answer = self._answer_now(cycle.scope)
+            if answer is not None:
+                self._send_now(cycle, *answer)
+                return
         super()._start_asgi_task(cycle, self._when_read(cycle, app) if is_unread else app)
+
+    def _send_now(
+        self,
+        cycle: RequestResponseCycle,
+        status: int,
+        headers: Iterable[tuple[bytes, bytes]],
+        body: bytes,
+    ) -> None:
+        fields = [b"%b: %b\r\n" % field for field in (*cycle.default_headers, *headers)]
+        self.transport.write(b"".join([STATUS_LINE[status], *fields, b"\r\n"]))
+        self.transport.write(body)
+        cycle.response_started = cycle.response_complete = True
+        self.on_response_complete()
 
     def _when_read(self, cycle: RequestResponseCycle, app: ASGI3Application) -> ASGI3Application:
         async def start(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:

@@ -33,6 +33,8 @@ _LOGGED_PATH_CHARACTERS: Final = 200
 _FIRST_ERROR: Final = 400
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _LENGTH = re.compile(rb"[0-9]{1,18}")
+# A body may be too large, and an origin may need headers of its own.
+_NEEDS_EDGE: Final = frozenset({b"content-length", b"origin"})
 _OWN_HEADERS: Final = frozenset({b"x-request-id", b"x-content-type-options"})
 
 
@@ -59,6 +61,13 @@ class BodyLimits:
 _BODIES: Final = BodyLimits()
 
 
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+"""A whole answer: its status, its headers, its body."""
+
+ANSWER_NOW: Final = "answer_now"
+"""The name of ``EdgeMiddleware.answer_now`` in the state of the application's lifespan."""
+
+
 class EdgeMiddleware:
     """Names each request, limits its size, answers for failures, and logs its end.
 
@@ -74,34 +83,61 @@ class EdgeMiddleware:
         log: FilteringBoundLogger,
         observe: Callable[[str, int, float], None] | None = None,
         bodies: BodyLimits = _BODIES,
+        answer_now: Callable[[Scope], Answer | None] | None = None,
     ) -> None:
         self.app = app
         self.problems = problems
         self.log = log
         self.bodies = bodies
         self._observe = observe
+        self._answer_now = answer_now
+
+    def answer_now(self, scope: Scope) -> Answer | None:
+        """Return the whole answer of a request that needs no task of its own, else None."""
+        if self._answer_now is None or _target_bytes(scope) > _MAX_TARGET_BYTES:
+            return None
+        for name, _ in scope["headers"]:
+            if name in _NEEDS_EDGE:
+                return None
+        started = time.perf_counter()
+        try:
+            answer = self._answer_now(scope)
+        except Exception as error:  # noqa: BLE001 - the request itself will meet it, and tell of it
+            self.log.warning("answer_now_failed", error=type(error).__qualname__)
+            return None
+        if answer is None:
+            return None
+        trace_id = _new_trace_id()
+        status, headers, body = answer
+        self._note_end(scope, status, trace_id, started)
+        return status, [*headers, *_own_headers(trace_id)], body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; pass anything else on."""
         if scope["type"] != "http":
+            if "state" in scope and self._answer_now is not None:
+                scope["state"][ANSWER_NOW] = self.answer_now
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
         request = _EdgeRequest(self, scope, receive, send)
         await request.run()
+        self._note_end(scope, request.status, request.trace_id, started)
+
+    def _note_end(self, scope: Scope, status: int | None, trace_id: str, started: float) -> None:
         took_s = time.perf_counter() - started
         if self._observe is not None:
-            self._observe(scope["method"], request.status or 0, took_s)
+            self._observe(scope["method"], status or 0, took_s)
         # Dashboards read all day long, and the metrics count that: reads are logged for debugging.
-        succeeded = request.status is not None and request.status < _FIRST_ERROR
+        succeeded = status is not None and status < _FIRST_ERROR
         log = self.log.debug if succeeded and scope["method"] in _READS else self.log.info
         log(
             "request_finished",
             method=scope["method"],
             path=scope["path"][:_LOGGED_PATH_CHARACTERS],
-            status=request.status,
+            status=status,
             took_s=round(took_s, 6),
-            trace_id=request.trace_id,
+            trace_id=trace_id,
         )
 
 
@@ -109,7 +145,7 @@ class _EdgeRequest:
     """One request and its answer; ``status`` is None until the answer begins."""
 
     def __init__(self, edge: EdgeMiddleware, scope: Scope, receive: Receive, send: Send) -> None:
-        self.trace_id = f"{getrandbits(128):032x}"
+        self.trace_id = _new_trace_id()
         self.status: int | None = None
         self._edge = edge
         self._scope = scope
@@ -124,10 +160,8 @@ class _EdgeRequest:
 
     async def run(self) -> None:
         scope = self._scope
-        raw_path = scope.get("raw_path") or scope["path"].encode()
-        target_bytes = len(raw_path) + len(b"?") + len(scope["query_string"])
         try:
-            if target_bytes > _MAX_TARGET_BYTES:
+            if _target_bytes(scope) > _MAX_TARGET_BYTES:
                 await self._send_problem(VALIDATION_FAILED, "The address is longer than 16 KiB.")
             elif self._is_declared_too_large() and not self._edge.bodies.answers_413(scope):
                 await self._send_problem(PAYLOAD_TOO_LARGE, str(BodyTooLarge(self._max_bytes)))
@@ -174,9 +208,7 @@ class _EdgeRequest:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = [one for one in message.get("headers", ()) if one[0] not in _OWN_HEADERS]
-            headers.append((b"x-request-id", self.trace_id.encode()))
-            headers.append((b"x-content-type-options", b"nosniff"))
-            message = {**message, "headers": headers}
+            message = {**message, "headers": [*headers, *_own_headers(self.trace_id)]}
         await self._client_send(message)
 
     async def _fail(self, error: str, frames: str) -> None:
@@ -203,6 +235,19 @@ class _EdgeRequest:
             if name == b"content-length" and _LENGTH.fullmatch(value):
                 return int(value) > self._max_bytes
         return False
+
+
+def _new_trace_id() -> str:
+    return f"{getrandbits(128):032x}"
+
+
+def _own_headers(trace_id: str) -> list[tuple[bytes, bytes]]:
+    return [(b"x-request-id", trace_id.encode()), (b"x-content-type-options", b"nosniff")]
+
+
+def _target_bytes(scope: Scope) -> int:
+    raw_path = scope.get("raw_path") or scope["path"].encode()
+    return len(raw_path) + len(b"?") + len(scope["query_string"])
 
 
 class Cors(CORSMiddleware):

@@ -6,10 +6,10 @@ or sent.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from anyio import to_thread
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,12 +23,13 @@ from dashtam.database.history_cache.history_cache import Credential, HistoryCach
 from dashtam.domain.errors import DashtamError
 from dashtam.domain.user import Principal
 from dashtam.presentation.http.content_coding import EncodedBody, accepts_gzip, encode_body
+from dashtam.presentation.http.middleware import Answer
 from dashtam.presentation.http.parameters import read_parameters
 from dashtam.presentation.http.request_context import BASE_PATH, FastRequest, bearer_token
 from dashtam.presentation.routers.api.v1.routes.pipeline import (
     check_accept,
     etag_matches,
-    rate_limit_headers,
+    rate_limit_fields,
     user_bucket,
 )
 from dashtam.presentation.routers.api.v1.routes.route import FastHandler, Route
@@ -37,6 +38,9 @@ _CACHE_BYTES: Final = 32 * 1024 * 1024
 _MAX_BODY_BYTES: Final = 2 * 1024 * 1024
 _OVERHEAD_BYTES: Final = 2048
 _ACCEPTS_JSON: Final = frozenset({None, b"*/*", b"application/json"})
+
+# In the state of a request that was looked for once already.
+_MISSED: Final = "fast_path_missed"
 
 Key = tuple[str, bytes, bytes, bytes | None, bytes | None]
 """Path, query, and the headers ``Authorization``, ``Accept`` and ``Accept-Encoding``."""
@@ -100,27 +104,67 @@ class FastPath:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, or pass it on."""
-        if scope["type"] == "http" and scope["method"] == "GET":
-            for route in self._routes:
-                account_id = route.account_id_in(scope["path"])
-                if account_id is not None:
-                    if await self._is_answered(route, account_id, scope, send):
-                        return
-                    break
+        if scope["type"] == "http" and _MISSED not in scope["state"]:
+            answer = await self._answer(scope)
+            if answer is not None:
+                status, headers, body = answer
+                await send({"type": "http.response.start", "status": status, "headers": headers})
+                await send({"type": "http.response.body", "body": body})
+                return
         await self._app(scope, receive, send)
 
-    async def _is_answered(
-        self, route: _FastRoute, account_id: str, scope: Scope, send: Send
-    ) -> bool:
+    def answer_now(self, scope: Scope) -> Answer | None:
+        """Return the answer where nothing has to be waited for, None for every other request."""
+        if not self._cache.is_immediate or self._services.buckets.may_wait:
+            return None
+        answer = _run_now(self._answer(scope))
+        if answer is None:
+            scope["state"][_MISSED] = True
+        return answer
+
+    async def _answer(self, scope: Scope) -> Answer | None:
+        route, account_id = self._find_route(scope)
+        if route is None:
+            return None
         given: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
             given.setdefault(name, value)
         authorization, accept = given.get(b"authorization", b""), given.get(b"accept")
         coding = given.get(b"accept-encoding")
         key = scope["path"], scope["query_string"], authorization, accept, coding
-        response = await self._find_response(route, account_id, key)
+        now = self._services.clock()
+        # Read before the response: a commit between them makes it look older than it is.
+        version = self._cache.version()
+        response = self._responses.get(key, version)
         if response is None:
-            return False
+            response = await self._try_build(route, account_id, key, now)
+            if response is None:
+                return None
+            if response.token is not None and version is not None:
+                self._responses.put(key, version, response)
+        # Only the time has changed since it was built; and a session outlasts its access tokens,
+        # counted from the refresh that issued them.
+        elif response.token and self._services.signer.verify(response.token, now) is None:
+            return None
+        limits = await self._spend(route, response)
+        if limits is None:
+            return None
+        headers = [*response.headers, *limits]
+        known = given.get(b"if-none-match")
+        if known is not None and etag_matches(known.decode("latin-1"), response.etag):
+            return 304, headers, b""
+        return 200, [*response.body_headers, *headers], response.body
+
+    def _find_route(self, scope: Scope) -> tuple[_FastRoute | None, str]:
+        if scope["method"] == "GET":
+            for route in self._routes:
+                account_id = route.account_id_in(scope["path"])
+                if account_id is not None:
+                    return route, account_id
+        return None, ""
+
+    async def _spend(self, route: _FastRoute, response: CachedResponse) -> RawHeaders | None:
+        """Take a token from the caller's bucket, and return its headers; None if it has none."""
         buckets = self._services.buckets
         policy = self._services.options.rate_policies[route.route.rate_limit.name]
         if buckets.may_wait:
@@ -128,40 +172,18 @@ class FastPath:
         else:
             spent = buckets.spend(policy, response.bucket)
         if spent.retry_after_s is not None:
-            # Nothing was taken from the bucket.
-            return False
+            return None
         if response.principal.unrecorded_token_id is not None:
             self._token_usage.note(response.principal.unrecorded_token_id)
-        limits = rate_limit_headers(spent).items()
-        headers = [*response.headers, *((n.lower().encode(), v.encode()) for n, v in limits)]
-        status, body, of_body = 200, response.body, response.body_headers
-        known = given.get(b"if-none-match")
-        if known is not None and etag_matches(known.decode("latin-1"), response.etag):
-            status, body, of_body = 304, b"", ()
-        start = {"type": "http.response.start", "status": status, "headers": [*of_body, *headers]}
-        await send(start)
-        await send({"type": "http.response.body", "body": body})
-        return True
+        return rate_limit_fields(spent)
 
-    async def _find_response(
-        self, route: _FastRoute, account_id: str, key: Key
+    async def _try_build(
+        self, route: _FastRoute, account_id: str, key: Key, now: datetime
     ) -> CachedResponse | None:
-        now = self._services.clock()
-        # Read before the response: a commit between them makes it look older than it is.
-        version = self._cache.version()
-        response = self._responses.get(key, version)
-        if response is not None and response.token is not None:
-            # Only the time has changed since it was built; and a session outlasts its access
-            # tokens, counted from the refresh that issued them.
-            is_valid = self._services.signer.verify(response.token, now) is not None
-            return response if is_valid else None
         try:
-            response = await self._build_response(route, account_id, key, now)
+            return await self._build_response(route, account_id, key, now)
         except (CacheMissError, DamagedError, DashtamError):
             return None
-        if response.token is not None and version is not None:
-            self._responses.put(key, version, response)
-        return response
 
     async def _build_response(
         self, route: _FastRoute, account_id: str, key: Key, now: datetime
@@ -209,6 +231,18 @@ def build_cached_response(
         tuple((name.encode(), value.encode()) for name, value in others.items()),
         body.content,
     )
+
+
+def _run_now(answer: Coroutine[Any, Any, Answer | None]) -> Answer | None:
+    """Return the result of a coroutine that waits for nothing."""
+    try:
+        answer.send(None)
+    except StopIteration as ended:
+        result: Answer | None = ended.value
+        return result
+    answer.close()
+    msg = "An immediate answer waits for something."
+    raise AssertionError(msg)
 
 
 class ResponseCache:

@@ -302,6 +302,15 @@ def rate_limit_headers(spent: RateLimitResult) -> dict[str, str]:
     }
 
 
+def rate_limit_fields(spent: RateLimitResult) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the same headers as ASGI sends them."""
+    return (
+        (b"x-ratelimit-limit", b"%d" % spent.limit),
+        (b"x-ratelimit-remaining", b"%d" % spent.remaining),
+        (b"x-ratelimit-reset", b"%d" % spent.reset_at),
+    )
+
+
 def etag_matches(if_none_match: str | None, etag: str) -> bool:
     """Tell whether the client has this body already (``If-None-Match``)."""
     if if_none_match is None:
