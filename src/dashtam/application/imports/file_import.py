@@ -104,8 +104,8 @@ class Destination:
 class SentFile:
     """A statement file with its sender's choices; without a format its content decides.
 
-    The last part of ``file_name`` is kept with the run. ``progress`` is called once the file has
-    been read, and after each of its statements.
+    The last part of ``file_name`` is kept with the run. ``reading`` is called with the share of a
+    long file that was read; ``progress`` once all was, and after each of its statements.
     """
 
     user_id: UserId
@@ -117,6 +117,7 @@ class SentFile:
     connection_id: ConnectionId | None = None
     is_dry: bool = False
     address: str = ""
+    reading: Callable[[float], None] | None = None
     progress: Progress = lambda _recorded, _count: None
 
 
@@ -212,9 +213,8 @@ def import_file(
         mapping.setdefault("default_account_name", account.name)
         mapping.setdefault("default_currency_code", account.currency.code)
     files = services.statement_files
-    with files.read(
-        sent.file, sent.file_format, mapping, services.clock().astimezone(zone)
-    ) as read:
+    now = services.clock().astimezone(zone)
+    with files.read(sent.file, sent.file_format, mapping, now, sent.reading) as read:
         pieces = _pieces(_report_progress(read, sent.progress))
         if sent.is_dry:
             return _preview(services, sent, read.file_format, pieces, on_commit)
