@@ -80,6 +80,7 @@ def test_a_balance_that_is_not_the_closing_booked_one_has_a_note(
     note = " note: No closing balance is given: the current ledger balance (030) was taken.\n"
     assert note in terminal("import", file, "--dry-run")
     assert note in terminal("import", file)
+    assert "the current ledger balance (030) was taken." in terminal("syncs", "list")
 
 
 def test_each_file_of_a_folder_stands_by_itself(terminal: CommandLine, tmp_path: Path) -> None:
