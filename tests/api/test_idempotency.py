@@ -166,6 +166,9 @@ class Stalling:
     def formats(self) -> Any:  # noqa: ANN401 - as the real one
         return self.real.formats()
 
+    def for_many(self) -> Any:  # noqa: ANN401 - as the real one
+        return self.real.for_many()
+
     @contextmanager
     def read(self, *args: Any) -> Iterator[Any]:  # noqa: ANN401 - as the real one
         with self.real.read(*args) as file:

@@ -152,10 +152,26 @@ def test_a_run_keeps_the_name_the_format_and_the_days_of_its_file(
 ) -> None:
     answer = ada.post("/imports", files={"file": (sent, YEAR.encode())})
     run = ada.get(f"/syncs/{answer.json()['id']}").json()
-    fields = [run[name] for name in ("file_name", "file_format", "first_on", "last_on")]
-    assert fields == [kept, "balance_csv", "2025-01-01", "2025-12-01"]
+    fields = [run[name] for name in ("file_name", "file_format", "first_on", "last_on", "mapping")]
+    assert fields == [kept, "balance_csv", "2025-01-01", "2025-12-01", None]
     assert ada.get("/syncs").json()["syncs"] == [run]
     assert ada.get("/export").json()["syncs"] == [run]
+
+
+def test_a_run_keeps_the_mapping_and_the_remarks(ada: Person) -> None:
+    mapping = {"date": "Date", "balance": "Balance", "currency_code": "EUR"}
+    imported(ada, YEAR, mapping=json.dumps(mapping), account_id=ada.account(currency="EUR"))
+    imported(
+        ada,
+        "01,HARBOUR,CUSTOMER,250102,0600,1,,,2/\n02,CUSTOMER,HARBOUR,1,250101,,USD,2/\n"
+        "03,0012345,USD,030,1000,,/\n49,1000,2/\n98,1000,1,4/\n99,1000,1,6/\n",
+    )
+    remarked, mapped = ada.get("/syncs").json()["syncs"][:2]
+    assert (mapped["mapping"], remarked["mapping"]) == (mapping, None)
+    assert mapped["accounts"][0]["remarks"] == []
+    assert remarked["accounts"][0]["remarks"] == [
+        "No closing balance is given: the current ledger balance (030) was taken."
+    ]
 
 
 def test_an_account_of_the_senders_choice_is_recorded_into(ada: Person) -> None:
@@ -328,15 +344,15 @@ def test_a_balance_that_is_not_the_closing_booked_one_has_a_remark(
     assert imported(ada, CAMT.replace("01-03", "01-04"))["accounts"][0]["remarks"] == []
 
 
-def test_an_assumed_sign_is_remarked_once_for_an_account(ada: Person) -> None:
+def test_a_missing_sign_is_refused(ada: Person) -> None:
     head, statement, tail = (
         CAMT.replace("<Stmt>", "|<Stmt>").replace("</Stmt>", "</Stmt>|").split("|")
     )
     unsigned = statement.replace("<CdtDbtInd>CRDT</CdtDbtInd>", "")
-    done = imported(ada, head + unsigned + unsigned.replace("01-03", "01-04") + tail)
-    assert counts(done) == (2, 0, 0)
-    (remark,) = done["accounts"][0]["remarks"]
-    assert remark["code"] == "assumed_credit"
+    done = imported(ada, head + statement + unsigned.replace("01-03", "01-04") + tail)
+    assert counts(done) == (1, 0, 1)
+    (problem,) = done["accounts"][0]["problems"]
+    assert problem["code"] == "missing_sign"
 
 
 def test_nothing_usable_is_refused_with_reasons_and_without_content(ada: Person) -> None:

@@ -1,3 +1,6 @@
+import os
+import socket
+import zipfile
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -77,6 +80,7 @@ def test_a_balance_that_is_not_the_closing_booked_one_has_a_note(
     note = " note: No closing balance is given: the current ledger balance (030) was taken.\n"
     assert note in terminal("import", file, "--dry-run")
     assert note in terminal("import", file)
+    assert "the current ledger balance (030) was taken." in terminal("syncs", "list")
 
 
 def test_each_file_of_a_folder_stands_by_itself(terminal: CommandLine, tmp_path: Path) -> None:
@@ -87,7 +91,7 @@ def test_each_file_of_a_folder_stands_by_itself(terminal: CommandLine, tmp_path:
     result = terminal.run("import", folder)
     assert result.exit_code == 3
     assert "b.csv: refused. " in result.stdout
-    assert "notes.md" not in result.stdout
+    assert "notes.md: left out. The format of this file is not known: " in result.stdout
     assert terminal.json("accounts", "list")["total_count"] == 1
 
 
@@ -158,3 +162,42 @@ def test_ten_years_of_every_account_are_recorded_day_for_day(
     ]
     assert f"{len(rows):,} snapshots of {accounts} accounts" in terminal("db", "verify")
     assert counts(terminal.json("import", file)) == [0, len(rows), 0]
+
+
+def test_a_folder_is_searched_by_content(terminal: CommandLine, tmp_path: Path) -> None:
+    folder = tmp_path / "statements"
+    write(folder, "statement.bak", GOOD)
+    write(folder, "program.py", "a, b = 1, 2\nc, d = 3, 4\n")
+    write(folder, ".hidden", GOOD)
+    os.mkfifo(folder / "pipe.csv")
+    with zipfile.ZipFile(folder / "year.zip", "w") as archive:
+        archive.writestr("a.csv", GOOD.replace("Checking", "Savings"))
+    write(folder / "older", "b.csv", GOOD.replace("2025", "2024"))
+    first = terminal.json("import", folder)
+    assert [Path(one["file"]).name for one in first["imports"]] == ["statement.bak", "year.zip"]
+    assert counts(first) == [4, 0, 0]
+    left_out = {Path(one["file"]).name: one["detail"] for one in first["left_out"]}
+    assert list(left_out) == ["older", "pipe.csv", "program.py"]
+    assert left_out["older"] == "It is a folder: add --recursive."
+    assert left_out["pipe.csv"] == "It is a device, a pipe or a socket, and no file."
+    assert counts(terminal.json("import", folder, "--recursive")) == [2, 4, 0]
+    assert "program.py: left out. " in terminal("import", folder, "--recursive")
+
+
+def test_a_pipe_a_device_and_a_socket_are_refused_at_once(
+    terminal: CommandLine, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "socket"))
+        for path in (tmp_path / "pipe", tmp_path / "socket", Path("/dev/zero")):
+            result = terminal.run("import", path)
+            assert result.exit_code == 1
+            assert "refused. It is a device, a pipe or a socket, and no file.\n" in result.stdout
+
+
+def test_standard_input_is_read(terminal: CommandLine) -> None:
+    answer = terminal("import", "-", typed=GOOD)
+    assert answer.startswith("standard input: balance_csv  (dashtam retract ")
+    (newest,) = terminal.json("syncs", "list")["syncs"]
+    assert newest["file_name"] is None

@@ -8,7 +8,7 @@ from typing import BinaryIO
 from dashtam.domain.errors import DashtamError
 from dashtam.domain.period import Precision
 from dashtam.domain.statement import Statement
-from dashtam.statements.sandbox import decode_statement, read_responses
+from dashtam.statements.sandbox import ReaderProcess, decode_statement
 
 NOW = datetime(2026, 11, 22, 19, tzinfo=UTC)
 
@@ -16,7 +16,10 @@ NOW = datetime(2026, 11, 22, 19, tzinfo=UTC)
 def read_in_sandbox(
     file: BinaryIO, slug: str | None = None, mapping: Mapping[str, object] | None = None
 ) -> Generator[Statement]:
-    with closing(read_responses(file, slug, mapping, NOW)) as responses:
+    with (
+        ReaderProcess() as process,
+        closing(process.read(file, slug, mapping, NOW)) as responses,
+    ):
         next(responses)
         for response in responses:
             yield decode_statement(bytes(response.statement))

@@ -7,6 +7,7 @@ import resource
 import sys
 import tempfile
 from collections.abc import Callable, Generator
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -15,7 +16,8 @@ import pytest
 
 from dashtam.domain.errors import DashtamError
 from dashtam.statements import sandbox, sandbox_process
-from statements.statement_text import read_in_sandbox
+from dashtam.statements.sandbox import SandboxedStatementFiles
+from statements.statement_text import NOW, read_in_sandbox
 
 CAMT = b'<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02">'
 LAUGHS = (
@@ -186,3 +188,69 @@ def test_nothing_of_the_file_is_left_on_disk(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     list(read_in_sandbox(io.BytesIO(TWO_DAYS)))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_process_reads_many_files() -> None:
+    table = MONARCH + b"2025-01-01,1.00,A\n"
+    with SandboxedStatementFiles().for_many() as files:
+        pids = set()
+        for content in (table, b"\0", table, b"Date;B\n01.02.2025;1\n", table):
+            with (
+                suppress(DashtamError) if content != table else nullcontext(),
+                files.read(io.BytesIO(content), None, {}, NOW) as read,
+            ):
+                assert len(list(read.statements)) == 1
+            pids |= children()
+    assert len(pids) == 1
+    assert not children()
+
+
+def test_a_file_that_ends_its_process_leaves_the_next_one_whole() -> None:
+    with SandboxedStatementFiles().for_many() as files:
+        for content in (TWO_DAYS, CAMT + b"<a>" * 2_000_000, TWO_DAYS):
+            with (
+                suppress(DashtamError) if content != TWO_DAYS else nullcontext(),
+                files.read(io.BytesIO(content), None, {}, NOW) as read,
+            ):
+                assert len(next(read.statements).readings) == 2
+
+
+def test_each_file_of_a_process_has_its_own_processor_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits: list[int] = []
+    monkeypatch.setattr(resource, "getrusage", lambda _who: resource.struct_rusage([7.5] * 16))
+    monkeypatch.setattr(resource, "setrlimit", lambda _what, limit: limits.append(limit[0]))
+    monkeypatch.setattr(resource, "getrlimit", lambda _what: (0, resource.RLIM_INFINITY))
+    sandbox_process.limit_processor_time(0)
+    sandbox_process.limit_processor_time(30 * 2**20)
+    assert limits == [15 + sandbox_process.CPU_S, 15 + sandbox_process.CPU_S + 20]
+
+
+def test_the_share_of_a_long_file_that_was_read_is_reported() -> None:
+    rows = b"".join(b"2025-01-01,1.00,A%d\n" % (row % 9) for row in range(200_000))
+    shares: list[float] = []
+    read = SandboxedStatementFiles().read(io.BytesIO(MONARCH + rows), None, {}, NOW, shares.append)
+    with read:
+        assert shares == sorted(shares)
+    assert len(shares) > 3
+    assert 0 < shares[0] < shares[-1] <= 1
+
+
+@pytest.mark.parametrize("end", ["", "é", "漢", "😀"])
+def test_twenty_megabytes_of_ofx_fit_into_the_memory(end: str) -> None:
+    entry = (
+        "<STMTTRN><TRNTYPE>DEBIT<DTPOSTED>20240101<TRNAMT>-1.00<FITID>{:09}"
+        "<NAME>CARD PAYMENT</STMTTRN>\n"
+    )
+    entries = "".join(map(entry.format, range(20 * 2**20 // len(entry))))
+    text = (
+        "<OFX><STMTRS><CURDEF>EUR<BANKACCTFROM><ACCTID>1</BANKACCTFROM><BANKTRANLIST>"
+        f"{entries}{end}</BANKTRANLIST><LEDGERBAL><BALAMT>3.00<DTASOF>20250102</LEDGERBAL></OFX>"
+    )
+    (statement,) = read_in_sandbox(io.BytesIO(text.encode()))
+    assert statement.readings[0].balance == 3
+
+
+def children() -> set[str]:
+    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())

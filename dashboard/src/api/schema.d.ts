@@ -1010,6 +1010,8 @@ export interface components {
         /**
          * AccountResult
          * @description The result of a run for one account.
+         *
+         *         `remarks` tell of recorded balances that are not closing booked ones.
          */
         AccountResult: {
             /** Format: uuid */
@@ -1017,6 +1019,7 @@ export interface components {
             state: components["schemas"]["SyncState"];
             code: string | null;
             detail: string | null;
+            remarks: string[];
         };
         /**
          * AccountSeries
@@ -1851,8 +1854,8 @@ export interface components {
          * Sync
          * @description A run; `retracted_at` is null unless its snapshots were retracted.
          *
-         *         The last four fields are of an import's file, else null: its name, its format, and the first and
-         *         last day (UTC) of its balances.
+         *         The last five fields are of an import's file, else null: its name, its format, the first and
+         *         last day (UTC) of its balances, and the mapping that was given.
          */
         Sync: {
             /** Format: uuid */
@@ -1874,6 +1877,7 @@ export interface components {
             file_format: string | null;
             first_on: string | null;
             last_on: string | null;
+            mapping: Record<string, never> | null;
         };
         /**
          * SyncList
@@ -2690,7 +2694,8 @@ export interface operations {
                      *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *           "state": "succeeded",
                      *           "code": null,
-                     *           "detail": null
+                     *           "detail": null,
+                     *           "remarks": []
                      *         }
                      *       ],
                      *       "code": null,
@@ -2699,7 +2704,8 @@ export interface operations {
                      *       "file_name": null,
                      *       "file_format": null,
                      *       "first_on": null,
-                     *       "last_on": null
+                     *       "last_on": null,
+                     *       "mapping": null
                      *     }
                      */
                     "application/json": components["schemas"]["Sync"];
@@ -4121,7 +4127,8 @@ export interface operations {
                      *               "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *               "state": "succeeded",
                      *               "code": null,
-                     *               "detail": null
+                     *               "detail": null,
+                     *               "remarks": []
                      *             }
                      *           ],
                      *           "code": null,
@@ -4130,7 +4137,8 @@ export interface operations {
                      *           "file_name": null,
                      *           "file_format": null,
                      *           "first_on": null,
-                     *           "last_on": null
+                     *           "last_on": null,
+                     *           "mapping": null
                      *         }
                      *       ],
                      *       "total_count": 1,
@@ -4211,7 +4219,8 @@ export interface operations {
                      *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *           "state": "succeeded",
                      *           "code": null,
-                     *           "detail": null
+                     *           "detail": null,
+                     *           "remarks": []
                      *         }
                      *       ],
                      *       "code": null,
@@ -4220,7 +4229,8 @@ export interface operations {
                      *       "file_name": null,
                      *       "file_format": null,
                      *       "first_on": null,
-                     *       "last_on": null
+                     *       "last_on": null,
+                     *       "mapping": null
                      *     }
                      */
                     "application/json": components["schemas"]["Sync"];
@@ -4253,7 +4263,8 @@ export interface operations {
                      *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *           "state": "succeeded",
                      *           "code": null,
-                     *           "detail": null
+                     *           "detail": null,
+                     *           "remarks": []
                      *         }
                      *       ],
                      *       "code": null,
@@ -4262,7 +4273,8 @@ export interface operations {
                      *       "file_name": null,
                      *       "file_format": null,
                      *       "first_on": null,
-                     *       "last_on": null
+                     *       "last_on": null,
+                     *       "mapping": null
                      *     }
                      */
                     "application/json": components["schemas"]["Sync"];
@@ -4340,7 +4352,8 @@ export interface operations {
                      *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *           "state": "succeeded",
                      *           "code": null,
-                     *           "detail": null
+                     *           "detail": null,
+                     *           "remarks": []
                      *         }
                      *       ],
                      *       "code": null,
@@ -4349,7 +4362,8 @@ export interface operations {
                      *       "file_name": null,
                      *       "file_format": null,
                      *       "first_on": null,
-                     *       "last_on": null
+                     *       "last_on": null,
+                     *       "mapping": null
                      *     }
                      */
                     "application/json": components["schemas"]["Sync"];
@@ -4382,7 +4396,8 @@ export interface operations {
                      *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *           "state": "succeeded",
                      *           "code": null,
-                     *           "detail": null
+                     *           "detail": null,
+                     *           "remarks": []
                      *         }
                      *       ],
                      *       "code": null,
@@ -4391,7 +4406,8 @@ export interface operations {
                      *       "file_name": null,
                      *       "file_format": null,
                      *       "first_on": null,
-                     *       "last_on": null
+                     *       "last_on": null,
+                     *       "mapping": null
                      *     }
                      */
                     "application/json": components["schemas"]["Sync"];
@@ -4474,7 +4490,8 @@ export interface operations {
                      *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *           "state": "succeeded",
                      *           "code": null,
-                     *           "detail": null
+                     *           "detail": null,
+                     *           "remarks": []
                      *         }
                      *       ],
                      *       "code": null,
@@ -4483,7 +4500,8 @@ export interface operations {
                      *       "file_name": null,
                      *       "file_format": null,
                      *       "first_on": null,
-                     *       "last_on": null
+                     *       "last_on": null,
+                     *       "mapping": null
                      *     }
                      */
                     "application/json": components["schemas"]["Sync"];
@@ -4516,7 +4534,8 @@ export interface operations {
                      *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *           "state": "succeeded",
                      *           "code": null,
-                     *           "detail": null
+                     *           "detail": null,
+                     *           "remarks": []
                      *         }
                      *       ],
                      *       "code": null,
@@ -4525,7 +4544,8 @@ export interface operations {
                      *       "file_name": null,
                      *       "file_format": null,
                      *       "first_on": null,
-                     *       "last_on": null
+                     *       "last_on": null,
+                     *       "mapping": null
                      *     }
                      */
                     "application/json": components["schemas"]["Sync"];
@@ -4630,7 +4650,8 @@ export interface operations {
                      *               "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *               "state": "succeeded",
                      *               "code": null,
-                     *               "detail": null
+                     *               "detail": null,
+                     *               "remarks": []
                      *             }
                      *           ],
                      *           "code": null,
@@ -4639,7 +4660,8 @@ export interface operations {
                      *           "file_name": null,
                      *           "file_format": null,
                      *           "first_on": null,
-                     *           "last_on": null
+                     *           "last_on": null,
+                     *           "mapping": null
                      *         }
                      *       ],
                      *       "total_count": 1,
@@ -4697,7 +4719,8 @@ export interface operations {
                      *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *           "state": "succeeded",
                      *           "code": null,
-                     *           "detail": null
+                     *           "detail": null,
+                     *           "remarks": []
                      *         }
                      *       ],
                      *       "code": null,
@@ -4706,7 +4729,8 @@ export interface operations {
                      *       "file_name": null,
                      *       "file_format": null,
                      *       "first_on": null,
-                     *       "last_on": null
+                     *       "last_on": null,
+                     *       "mapping": null
                      *     }
                      */
                     "application/json": components["schemas"]["Sync"];
@@ -5017,7 +5041,8 @@ export interface operations {
                      *               "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *               "state": "succeeded",
                      *               "code": null,
-                     *               "detail": null
+                     *               "detail": null,
+                     *               "remarks": []
                      *             }
                      *           ],
                      *           "code": null,
@@ -5026,7 +5051,8 @@ export interface operations {
                      *           "file_name": null,
                      *           "file_format": null,
                      *           "first_on": null,
-                     *           "last_on": null
+                     *           "last_on": null,
+                     *           "mapping": null
                      *         }
                      *       ],
                      *       "balance_snapshots": [

@@ -98,6 +98,11 @@ export function describeFile({ file_name, file_format, first_on, last_on }: Sync
     .join(", ");
 }
 
+/** Return the remarks on a run's balances, each once. */
+export function runRemarks({ accounts }: Sync): string[] {
+  return [...new Set(accounts.flatMap(({ remarks }) => remarks))];
+}
+
 /** Return the origin of a balance; without its account's connection the words are more general. */
 export function describeOrigin(snapshot: Snapshot, connection?: Connection): string {
   const { evidence, source } = snapshot;

@@ -18,7 +18,7 @@ import { ConnectDialog } from "../dialogs/connect";
 import { RetractSyncDialog } from "../dialogs/retract-sync";
 import { isRetractable } from "../domain/connections";
 import { formatDateTime, formatRelative } from "../format/dates";
-import { CONNECTION_STATE_LABELS, SOURCE_LABELS, SYNC_STATE_LABELS, connectionLabel, describeFile } from "../format/labels";
+import { CONNECTION_STATE_LABELS, SOURCE_LABELS, SYNC_STATE_LABELS, connectionLabel, describeFile, runRemarks } from "../format/labels";
 import { formatCount, formatNumber } from "../format/numbers";
 import { Link } from "../router";
 
@@ -208,6 +208,11 @@ function SyncItem({
           {sync.skipped > 0 && `, ${formatNumber(sync.skipped)} known already`}
           {touchedNames.length > 0 && touchedNames.length <= 3 && ` · ${touchedNames.join(", ")}`}
         </p>
+        {runRemarks(sync).map((remark) => (
+          <p key={remark} class="muted">
+            {remark}
+          </p>
+        ))}
         {sync.detail && <p class="error">{sync.detail}</p>}
         {failedAccounts.map((outcome) => (
           <p key={outcome.account_id} class="error">

@@ -68,12 +68,23 @@ class StatementFiles(Protocol):
     def formats(self) -> Sequence[FileFormat]:
         """Return every supported format."""
 
+    def for_many(self) -> "AbstractContextManager[StatementFiles]":
+        """Start one process for many files of one user, in one thread."""
+
     def read(
-        self, file: BinaryIO, file_format: str | None, mapping: Mapping[str, object], now: datetime
+        self,
+        file: BinaryIO,
+        file_format: str | None,
+        mapping: Mapping[str, object],
+        now: datetime,
+        report: Callable[[float], None] | None = None,
     ) -> AbstractContextManager[StatementFile]:
         """Read a file to its end; ``file_format`` None leaves the format to its content.
 
+        ``report`` is called with the share that was read, for a long file.
+
         Raises:
+            UnknownFormat: the file is no statement, by its content.
             Unprocessable: nothing in the file can be read, with the reason.
         """
 

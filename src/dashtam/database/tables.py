@@ -186,6 +186,7 @@ syncs = Table(
     Column("file_format", Text),
     Column("first_on", Date),
     Column("last_on", Date),
+    Column("mapping", Text),
     Index(None, "connection_id", "id"),
     Index(None, "user_id", "id"),
     # One running live sync for each connection.

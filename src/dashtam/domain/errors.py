@@ -96,6 +96,12 @@ class UnreadableFile(Unprocessable):
     detail = "Nothing in this file can be used."
 
 
+class UnknownFormat(UnreadableFile):
+    """The file is no statement of a known format, by its content."""
+
+    detail = "The format of this file is not known."
+
+
 class MappingNeeded(Unprocessable):
     """The file needs a mapping of its columns; the field errors name the missing ones."""
 

@@ -1,6 +1,6 @@
 """Syncs: every run that recorded, or tried to record, balances."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -56,7 +56,10 @@ class SyncFailureCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AccountOutcome:
-    """The result of a run for one account; ``code`` and ``detail`` name a failure, else None."""
+    """The result of a run for one account; ``code`` and ``detail`` name a failure, else None.
+
+    ``remarks`` tell of recorded balances that are not closing booked ones.
+    """
 
     account_id: AccountId
     state: SyncState
@@ -64,6 +67,7 @@ class AccountOutcome:
     skipped: int = 0
     code: str | None = None
     detail: str | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +77,9 @@ class Sync:
     The fields from ``lease_until`` to ``due_at`` are None but for live runs; an import in pieces
     has ``lease_until`` too. A running one is lost once ``lease_until`` is past; ``fence`` is the
     number of its claim on the connection. ``account_id`` is the account of a holdings sync,
-    ``due_at`` the slot of the schedule that the run serves. The last four are of an import's file,
-    else None: its name without folders, its format, and the first and last day (UTC) of its
-    balances.
+    ``due_at`` the slot of the schedule that the run serves. The last five are of an import's file,
+    else None: its name without folders, its format, the first and last day (UTC) of its balances,
+    and the mapping that was given.
     """
 
     id: SyncId
@@ -100,6 +104,7 @@ class Sync:
     file_format: str | None = None
     first_on: date | None = None
     last_on: date | None = None
+    mapping: Mapping[str, object] | None = None
 
     @classmethod
     def begin(

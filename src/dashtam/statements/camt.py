@@ -5,10 +5,14 @@ booked balance (CLBD) counts. Where a statement has none, the interim booked one
 where it has neither, the closing available one (CLAV); a remark says so. Of several balances of one
 instant the better type goes first, then a final one before an intermediate page's, then the highest
 sequence number and page, then the last of the file.
+
+The format demands a sign (CdtDbtInd) of each balance. Where one has none, the opening balance and
+the bookings may prove it; else the balance is refused.
 """
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import BinaryIO, cast
@@ -20,7 +24,7 @@ from defusedxml.ElementTree import iterparse
 from dashtam.domain import parsing
 from dashtam.domain.account import AccountType, Identity
 from dashtam.domain.errors import UnreadableFile
-from dashtam.domain.money import Currency
+from dashtam.domain.money import EXACT, Currency
 from dashtam.domain.parsing import NO_CURRENCY, UnusableField
 from dashtam.domain.period import Moment
 from dashtam.domain.statement import Reading, RowError, Statement
@@ -64,11 +68,8 @@ _KINDS = {
         "No booked balance is given: the closing available balance (CLAV) was taken.",
     ),
 }
-_UNSIGNED = RowError(
-    None,
-    "assumed_credit",
-    "A balance has no sign (CdtDbtInd), which the format demands: it was taken as a credit.",
-)
+_SIGNS = {"CRDT": 1, "DBIT": -1}
+_OPENINGS = frozenset({"OPBD", "PRCD"})
 _NOTIFICATION = (
     "This is a notification of bookings (camt.054): it holds no balance."
     " Export the end-of-day statement, camt.053 or MT940."
@@ -102,7 +103,7 @@ def read(file: BinaryIO, now: datetime, missing: Missing = NOTHING) -> Iterator[
                 account.problems.append(error.to_row_error())
             else:
                 rank = (quality, int(closing.is_final), *statement.page)
-                account.add(rank, reading, remark if closing.is_signed else _UNSIGNED)
+                account.add(rank, reading, remark)
         if not closings:
             identity = statement.identity(statement.currency)
             account = accounts.setdefault(account_key(identity), ClosingBalances(identity))
@@ -114,9 +115,10 @@ def read(file: BinaryIO, now: datetime, missing: Missing = NOTHING) -> Iterator[
 
 
 class _CamtStatement:
-    """One ``Stmt`` or ``Rpt`` element."""
+    """One ``Stmt`` or ``Rpt`` element; ``booked`` is the sum of its bookings, None if unknown."""
 
-    def __init__(self, element: Element, missing: Missing) -> None:
+    def __init__(self, element: Element, missing: Missing, booked: Decimal | None) -> None:
+        self.booked = booked
         number = element.findtext("Acct/Id/IBAN") or element.findtext("Acct/Id/Othr/Id") or ""
         number = number or missing.account
         self.number = "".join(number.split())
@@ -149,9 +151,8 @@ class _CamtBalance:
         self.is_final = element.findtext("Tp/SubTp/Cd", "").strip() != "INTM"
         self.currency_code = "" if amount is None else amount.get("Ccy", "")
         self.day = (element.findtext("Dt/Dt") or element.findtext("Dt/DtTm") or "").strip()
-        self._amount = element.findtext("Amt", "")
-        self._sign = element.findtext("CdtDbtInd", "").strip()
-        self.is_signed = bool(self._sign)
+        self.amount = element.findtext("Amt", "")
+        self.sign = element.findtext("CdtDbtInd", "").strip()
 
     def to_reading(
         self, statement: _CamtStatement, now: datetime, problems: list[RowError]
@@ -162,6 +163,8 @@ class _CamtBalance:
         """
         parsing.require_account("Acct.Id", statement.number)
         parsing.parse_currency_field(f"Bal {self.kind} Amt.Ccy", self.currency_code)
+        if not self.sign:
+            self.sign = self._prove_sign(statement)
         balance, moment = self.parse_amount(), self.parse_moment(now)
         available: Decimal | None = None
         others = [
@@ -176,15 +179,38 @@ class _CamtBalance:
                 problems.append(error.to_row_error())
         return Reading(moment.at, balance, available, precision=moment.precision)
 
+    def _prove_sign(self, statement: _CamtStatement) -> str:
+        """Return the only sign with which the opening balance and the bookings make this one.
+
+        Empty where there is none, or both do.
+        """
+        fitting: set[str] = set()
+        balance = parsing.parse_amount_field(f"Bal {self.kind} Amt", self.amount)
+        for opening in statement.balances:
+            is_opening = opening.kind in _OPENINGS and opening.currency_code == self.currency_code
+            if not is_opening or statement.booked is None:
+                continue
+            with suppress(UnusableField):
+                before = parsing.parse_amount_field("Amt", opening.amount)
+                for first in [opening.sign] if opening.sign in _SIGNS else _SIGNS:
+                    closed = EXACT.add(before * _SIGNS[first], statement.booked)
+                    fitting |= {last for last, sign in _SIGNS.items() if balance * sign == closed}
+        return fitting.pop() if len(fitting) == 1 else ""
+
     def parse_amount(self) -> Decimal:
         """Return the amount with the sign of ``CdtDbtInd``, or raise UnusableField."""
         field = f"Bal {self.kind} Amt"
-        amount = parsing.parse_amount_field(field, self._amount)
-        if self._sign not in {"CRDT", "DBIT", ""} or amount < 0:
+        amount = parsing.parse_amount_field(field, self.amount)
+        if self.sign not in {"CRDT", "DBIT", ""} or amount < 0:
             raise UnusableField(
                 code="invalid_amount", detail=f"{field}: CdtDbtInd does not give its sign."
             )
-        return -amount if self._sign == "DBIT" and amount else amount
+        if amount and not self.sign:
+            raise UnusableField(
+                code="missing_sign",
+                detail=f"{field}: CdtDbtInd is missing, and the bookings do not prove its sign.",
+            )
+        return -amount if self.sign == "DBIT" and amount else amount
 
     def parse_moment(self, now: datetime) -> Moment:
         """Return the instant, UTC without a zone, or the day; or raise UnusableField."""
@@ -203,6 +229,19 @@ class _CamtBalance:
         return parsing.require_booked(field, moment, now)
 
 
+def _parse_booking(entry: Element) -> Decimal | None:
+    """Return the amount of an ``Ntry`` with its sign, zero if it is not booked, None if unknown."""
+    status = entry.findtext("Sts/Cd") or entry.findtext("Sts") or "BOOK"
+    if status.strip() != "BOOK":
+        return Decimal(0)
+    sign = _SIGNS.get(entry.findtext("CdtDbtInd", "").strip())
+    try:
+        amount = parsing.parse_amount_field("Ntry Amt", entry.findtext("Amt", ""))
+    except UnusableField:
+        return None
+    return None if sign is None else amount * sign
+
+
 def _iter_statements(file: BinaryIO, missing: Missing) -> Iterator[_CamtStatement]:
     declared = _ENCODING.search(decode_document(read_head(file)))
     file.seek(0)
@@ -210,13 +249,18 @@ def _iter_statements(file: BinaryIO, missing: Missing) -> Iterator[_CamtStatemen
     if declared is None or declared[1].upper() == "UTF-8":
         # Some banks write another encoding than they declare.
         source = cast("BinaryIO", TranscodedFile(file))
+    booked: Decimal | None = Decimal(0)
     try:
         for _, element in iterparse(source, forbid_dtd=True):
             element.tag = element.tag.rpartition("}")[2]
             if element.tag == "Ntfctn":
                 raise UnreadableFile(_NOTIFICATION)
             if element.tag in {"Stmt", "Rpt"}:
-                yield _CamtStatement(element, missing)
+                yield _CamtStatement(element, missing, booked)
+                booked = Decimal(0)
+            elif element.tag == "Ntry" and booked is not None:
+                amount = _parse_booking(element)
+                booked = None if amount is None else EXACT.add(booked, amount)
             if element.tag in {"Stmt", "Rpt", "Ntry"}:
                 # Bookings are not used, and would fill the memory.
                 element.clear()

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from dashtam.domain import parsing
 from dashtam.domain.account import Identity
-from dashtam.domain.errors import FieldError, UnreadableFile
+from dashtam.domain.errors import FieldError, UnknownFormat, UnreadableFile
 from dashtam.domain.statement import FileFormat, RowError, Statement
 from dashtam.statements.accounts import Missing
 from dashtam.statements.encodings import decode_document, read_head
@@ -128,15 +128,16 @@ def detect(file: BinaryIO) -> str:
     """Return the slug of the file's format, by its content alone.
 
     Raises:
-        UnreadableFile: it is empty, or none of ``FORMATS``.
+        UnknownFormat: it is empty, or none of ``FORMATS``.
+        UnreadableFile: it is an archive that breaks a limit.
     """
     head = read_head(file)
     text = decode_document(head)
     if not text.strip("\ufeff\0 \t\r\n"):
-        raise UnreadableFile(detail="This file is empty.")
+        raise UnknownFormat(detail="This file is empty.")
     for pattern, detail in _OTHERS:
         if pattern.match(head):
-            raise UnreadableFile(detail)
+            raise UnknownFormat(detail)
     if _is_archive(file):
         return _detect_inside(file)
     if head.startswith((_OLE, _ZIP)):
@@ -147,7 +148,7 @@ def detect(file: BinaryIO) -> str:
     from dashtam.statements.csv.layout import is_table
 
     if text.lstrip().startswith("<") or "\0" in text or not is_table(text):
-        raise UnreadableFile(_UNKNOWN)
+        raise UnknownFormat(_UNKNOWN)
     return "balance_csv"
 
 
@@ -160,7 +161,8 @@ def _detect_inside(file: BinaryIO) -> str:
     """Return the format of the archive's first statement file.
 
     Raises:
-        UnreadableFile: there is none, or the archive breaks a limit.
+        UnknownFormat: there is none.
+        UnreadableFile: the archive breaks a limit.
     """
     from dashtam.statements.archive import iter_files
 
@@ -169,7 +171,7 @@ def _detect_inside(file: BinaryIO) -> str:
             continue
         with suppress(UnreadableFile):
             return detect(inside)
-    raise UnreadableFile(detail="There is no statement file in this archive.")
+    raise UnknownFormat(detail="There is no statement file in this archive.")
 
 
 def _read_inside(

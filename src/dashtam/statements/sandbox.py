@@ -1,27 +1,27 @@
-"""The sandbox: a separate process reads each statement file, so that a hostile one harms nobody.
+"""The sandbox: a separate process reads the statement files, so that a hostile one harms nobody.
 
-``sandbox_process`` runs there, with limits of processor time and memory; it finds the format of the
+``sandbox_process`` runs there, with limits of processor time and memory; it finds the format of a
 file, and returns its statements as lines of JSON. Nothing of a file's content reaches an error or a
 log.
 """
 
 import os
 import selectors
-import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import IO, BinaryIO, Final
+from typing import IO, BinaryIO, Final, Self
 
 import msgspec
 
 from dashtam.application.ports import StatementFile
-from dashtam.domain.errors import FieldError, MappingNeeded, UnreadableFile
+from dashtam.domain.errors import FieldError, MappingNeeded, UnknownFormat, UnreadableFile
 from dashtam.domain.statement import FileFormat, Statement
 from dashtam.statements import sandbox_process
 from dashtam.statements.formats import FORMATS
@@ -29,6 +29,9 @@ from dashtam.statements.sandbox_process import SandboxRequest, SandboxResponse
 
 STALL_S = 60.0
 """A reader is stopped that uses no processor time and writes nothing for this long."""
+
+MAX_FILE_BYTES = 1024 * 1024 * 1024
+"""A source without an end, such as a pipe, is read so far."""
 
 MAX_ANSWER_BYTES = 512 * 1024 * 1024
 MAX_LINE_BYTES = 16 * 1024 * 1024
@@ -52,11 +55,23 @@ _statement_decoder = msgspec.json.Decoder(Statement)
 
 
 class SandboxedStatementFiles:
-    """Reads files in the sandbox; no transaction is open meanwhile, and no long file in memory."""
+    """Reads files in the sandbox; no transaction is open meanwhile, and no long file in memory.
+
+    Each file has a process of its own, unless ``process`` reads one after another.
+    """
+
+    def __init__(self, process: "ReaderProcess | None" = None) -> None:
+        self._process = process
 
     def formats(self) -> Sequence[FileFormat]:
         """Return the formats of ``detect``."""
         return FORMATS
+
+    @contextmanager
+    def for_many(self) -> Iterator["SandboxedStatementFiles"]:
+        """Read all files with one process, for one user and in one thread."""
+        with ReaderProcess() as process:
+            yield SandboxedStatementFiles(process)
 
     @contextmanager
     def read(
@@ -65,19 +80,21 @@ class SandboxedStatementFiles:
         file_format: str | None,
         mapping: Mapping[str, object],
         now: datetime,
+        report: Callable[[float], None] | None = None,
     ) -> Iterator[StatementFile]:
         """Read the file to its end, before any of its statements is used.
 
         Raises:
+            UnknownFormat: it is no statement, by its content.
             UnreadableFile: nothing in it can be used, or reading it broke a limit or the reader.
             MappingNeeded: it is a table that needs a mapping, or another one.
         """
         if file_format and file_format not in _SLUGS:
             detail = f"This format is not known: {', '.join(_SLUGS[:-1])} and {_SLUGS[-1]} are."
             raise UnreadableFile(detail, (FieldError("/format", "unknown_format", detail),))
-        responses = read_responses(file, file_format, mapping, now)
         with (
-            closing(responses),
+            nullcontext(self._process) if self._process else ReaderProcess() as process,
+            closing(process.read(file, file_format, mapping, now, report)) as responses,
             tempfile.SpooledTemporaryFile(max_size=MAX_IN_MEMORY_BYTES) as spool,
         ):
             slug = next(responses, SandboxResponse()).file_format
@@ -89,58 +106,107 @@ class SandboxedStatementFiles:
             yield StatementFile(slug, map(decode_statement, spool), count)
 
 
-def read_responses(
-    file: BinaryIO,
-    format: str | None,  # noqa: A002 - the contract's name
-    mapping: Mapping[str, object] | None,
-    now: datetime,
-) -> Generator[SandboxResponse]:
-    """Yield the file's format, then the statements of ``formats.read``, for ``decode_statement``.
+class ReaderProcess:
+    """The process that reads files one after another; a file that ends it has the next start it."""
 
-    The process that reads them ends with the iteration.
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._requests: socket.socket | None = None
 
-    Raises:
-        UnreadableFile: nothing in the file can be used, or reading it broke a limit or the reader.
-        MappingNeeded: it is a table that needs a mapping, or another one.
-    """
-    request = msgspec.json.encode(SandboxRequest(format, dict(mapping) if mapping else None, now))
-    if len(request) > _MAX_REQUEST_BYTES:
-        raise MappingNeeded(detail="The mapping is longer than 32 KiB.")
-    with (
-        _open_descriptor(file) as source,
-        subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
-            # Isolated, and writing no bytecode: the process may write no file.
-            [sys.executable, "-I", "-B", "-m", sandbox_process.__name__, str(source.fileno())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(source.fileno(),),
-            close_fds=True,
-            env={},
-            cwd="/",
-        ) as process,
-    ):
-        assert process.stdin is not None
-        try:
-            # A request fits into the pipe, so that writing it never waits for the process.
-            with suppress(BrokenPipeError), process.stdin as pipe:
-                pipe.write(request)
-            for line in _iter_lines(process):
-                response = _response_decoder.decode(line)
-                if response.detail is not None:
-                    kind = MappingNeeded if response.needs_mapping else UnreadableFile
-                    raise kind(response.detail, response.field_errors)
-                if response.is_done:
-                    return
-                if response.file_format or bytes(response.statement):
-                    yield response
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(STALL_S)
-            raise UnreadableFile(_ENDINGS.get(process.returncode, _CRASHED))
-        except msgspec.DecodeError:
-            raise UnreadableFile(_CRASHED) from None
-        finally:
-            process.kill()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._end()
+
+    def read(
+        self,
+        file: BinaryIO,
+        format: str | None,  # noqa: A002 - the contract's name
+        mapping: Mapping[str, object] | None,
+        now: datetime,
+        report: Callable[[float], None] | None = None,
+    ) -> Generator[SandboxResponse]:
+        """Yield the file's format, then the statements of ``formats.read``.
+
+        ``decode_statement`` reads them; ``report`` is called with the share that was read. The
+        process ends if the iteration does before the file.
+
+        Raises:
+            UnknownFormat: the file is no statement, by its content.
+            UnreadableFile: nothing in it can be used, or reading it broke a limit or the reader.
+            MappingNeeded: it is a table that needs a mapping, or another one.
+        """
+        request = SandboxRequest(format, dict(mapping) if mapping else None, now)
+        line = msgspec.json.encode(request) + b"\n"
+        if len(line) > _MAX_REQUEST_BYTES:
+            raise MappingNeeded(detail="The mapping is longer than 32 KiB.")
+        is_over = False
+        with _open_descriptor(file) as source:
+            process = self._start()
+            try:
+                self._send(line, source)
+                for answer in _iter_lines(process):
+                    response = _response_decoder.decode(answer)
+                    is_over = response.is_done or response.detail is not None
+                    if response.detail is not None:
+                        raise _error_of(response)
+                    if is_over:
+                        return
+                    if response.read_share and report is not None:
+                        report(response.read_share)
+                    if response.file_format or bytes(response.statement):
+                        yield response
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(STALL_S)
+                raise UnreadableFile(_ENDINGS.get(process.returncode, _CRASHED))
+            except msgspec.DecodeError:
+                raise UnreadableFile(_CRASHED) from None
+            finally:
+                if not is_over:
+                    self._end()
+
+    def _send(self, request: bytes, file: IO[bytes]) -> None:
+        assert self._requests is not None
+        # A request fits into the socket, so that writing it never waits for the process.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            sent = socket.send_fds(self._requests, [request], [file.fileno()])
+            self._requests.sendall(request[sent:])
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is None:
+            return self._process
+        self._end()
+        self._requests, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
+                # Isolated, and writing no bytecode: the process may write no file.
+                [sys.executable, "-I", "-B", "-m", sandbox_process.__name__],
+                stdin=theirs.fileno(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                close_fds=True,
+                env={},
+                cwd="/",
+            )
+        return self._process
+
+    def _end(self) -> None:
+        if self._requests is not None:
+            self._requests.close()
+        if self._process is not None:
+            self._process.kill()
+            with self._process:
+                self._process = None
+
+
+def _error_of(response: SandboxResponse) -> Exception:
+    kind: type[UnreadableFile | MappingNeeded] = UnreadableFile
+    if response.needs_mapping:
+        kind = MappingNeeded
+    elif response.is_unknown:
+        kind = UnknownFormat
+    return kind(response.detail, response.field_errors)
 
 
 def decode_statement(line: bytes) -> Statement:
@@ -173,7 +239,11 @@ def _open_descriptor(file: BinaryIO) -> IO[bytes]:
     copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     with suppress(OSError):
         file.seek(0)
-    shutil.copyfileobj(file, copy, _CHUNK_BYTES)
+    while block := file.read(_CHUNK_BYTES):
+        copy.write(block)
+        if copy.tell() > MAX_FILE_BYTES:
+            copy.close()
+            raise UnreadableFile(_LONG)
     copy.flush()
     return copy
 

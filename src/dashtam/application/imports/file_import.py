@@ -87,7 +87,7 @@ class ImportInterrupted(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """The target of an import: its user, the file's format and name, and the sender's choices.
+    """The target of an import: its user, the file's format, name and mapping, and the choices.
 
     Without an account or a connection both are found by the identity in the file, and created at
     their first use. With an account the connection is the account's.
@@ -98,14 +98,15 @@ class Destination:
     account: Account | None = None
     connection: Connection | None = None
     file_name: str | None = None
+    mapping: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SentFile:
     """A statement file with its sender's choices; without a format its content decides.
 
-    The last part of ``file_name`` is kept with the run. ``progress`` is called once the file has
-    been read, and after each of its statements.
+    The last part of ``file_name`` is kept with the run. ``reading`` is called with the share of a
+    long file that was read; ``progress`` once all was, and after each of its statements.
     """
 
     user_id: UserId
@@ -117,6 +118,7 @@ class SentFile:
     connection_id: ConnectionId | None = None
     is_dry: bool = False
     address: str = ""
+    reading: Callable[[float], None] | None = None
     progress: Progress = lambda _recorded, _count: None
 
 
@@ -151,7 +153,7 @@ class AccountImport:
 
     @property
     def outcome(self) -> AccountOutcome:
-        """The outcome for the run: the counts, and the first reason."""
+        """The outcome for the run: the counts, the first reason, and the remarks."""
         return AccountOutcome(
             account_id=self.account.id,
             state=SyncState.PARTIAL if self.refused else SyncState.SUCCEEDED,
@@ -159,6 +161,7 @@ class AccountImport:
             skipped=self.skipped,
             code=self.problems[0].code if self.problems else None,
             detail=self.problems[0].detail if self.problems else None,
+            remarks=tuple(remark.detail for remark in self.remarks),
         )
 
 
@@ -212,9 +215,8 @@ def import_file(
         mapping.setdefault("default_account_name", account.name)
         mapping.setdefault("default_currency_code", account.currency.code)
     files = services.statement_files
-    with files.read(
-        sent.file, sent.file_format, mapping, services.clock().astimezone(zone)
-    ) as read:
+    now = services.clock().astimezone(zone)
+    with files.read(sent.file, sent.file_format, mapping, now, sent.reading) as read:
         pieces = _pieces(_report_progress(read, sent.progress))
         if sent.is_dry:
             return _preview(services, sent, read.file_format, pieces, on_commit)
@@ -327,8 +329,9 @@ def _load_destination(work: UnitOfWork, sent: SentFile, file_format: str) -> Des
             field_error = FieldError("/connection_id", "not_of_files", _NOT_OF_FILES)
             raise Unprocessable(_NOT_OF_FILES, (field_error,))
     name = parsing.clean(sent.file_name.replace("\\", "/").rpartition("/")[2]) or None
+    mapping = dict(sent.mapping) or None
     if sent.account_id is None:
-        return Destination(sent.user_id, file_format, connection=connection, file_name=name)
+        return Destination(sent.user_id, file_format, None, connection, name, mapping)
     account = work.accounts.get(sent.account_id)
     # Only under /accounts/{id} does a foreign account differ from one that does not exist.
     if account is None or account.user_id != sent.user_id:
@@ -337,7 +340,7 @@ def _load_destination(work: UnitOfWork, sent: SentFile, file_format: str) -> Des
     if connection is not None and connection.id != its_connection.id:
         field_error = FieldError("/connection_id", "not_its_own", _NOT_ITS_OWN)
         raise Unprocessable(_NOT_ITS_OWN, (field_error,))
-    return Destination(sent.user_id, file_format, account, its_connection, name)
+    return Destination(sent.user_id, file_format, account, its_connection, name, mapping)
 
 
 def record_statements(
@@ -549,6 +552,7 @@ class _ImportRun:
                 Sync.begin(self.sync_id, connection, kind, initial, work.now),
                 file_name=destination.file_name,
                 file_format=destination.file_format,
+                mapping=destination.mapping,
             )
             if self._mode is _Mode.HIDDEN:
                 self._sync = replace(self._sync, lease_until=work.now + self._lease)

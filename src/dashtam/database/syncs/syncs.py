@@ -168,9 +168,12 @@ def _sync_from_row(row: AnyRow) -> Sync:
         kind=SyncKind(row.kind),
         state=SyncState(row.state),
         accounts=msgspec.json.decode(row.accounts, type=tuple[AccountOutcome, ...]),
+        mapping=None if row.mapping is None else msgspec.json.decode(row.mapping),
     )
 
 
 def _row_of(sync: Sync) -> dict[str, object]:
     values = {column.name: getattr(sync, column.name) for column in syncs.c}
-    return values | {"accounts": msgspec.json.encode(sync.accounts).decode()}
+    mapping = None if sync.mapping is None else msgspec.json.encode(sync.mapping).decode()
+    accounts = msgspec.json.encode(sync.accounts).decode()
+    return values | {"accounts": accounts, "mapping": mapping}

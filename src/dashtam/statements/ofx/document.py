@@ -33,6 +33,9 @@ _AGGREGATES = (
     )
 )
 _OF_TRANSACTION = TRANSACTIONS | {"CURRENCY"}
+_TRANSACTION_VALUES = frozenset(
+    "DTTRADE DTPOSTED TOTAL TRNAMT TRNTYPE INCOMETYPE CURSYM FITID".split()
+)
 # Lists of securities and of accounts, beside the statements.
 _ENTRIES = frozenset({"SECINFO", "INVACCTINFO"})
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9._-]*)([^<>]*)>([^<]*)")
@@ -49,7 +52,7 @@ class OfxHolding:
 
 @dataclass(slots=True)
 class OfxTransaction:
-    """One payment or income, as written: ``values`` by tag."""
+    """One payment or income of an investment account: the values of flows, as written, by tag."""
 
     kind: str
     values: dict[str, str] = field(default_factory=dict)
@@ -127,15 +130,23 @@ def parse(text: str) -> Document:
         return elements.document
     # By splitting, each character is looked at a fixed number of times: a pattern would look for
     # the end of every section that has none.
-    before, *sections = text[start.start() :].split("<![CDATA[")
-    parts = [before]
-    for section in sections:
-        content, _, after = section.partition("]]>")
-        parts += [html.escape(content, quote=False), after]
-    before, *comments = "".join(parts).split("<!--")
-    # A comment without an end is text like any other.
-    body = before + "".join(part.partition("-->")[2] or part for part in comments)
-    for slash, tag, rest, content in _TAG.findall(body):
+    first = start.start()
+    if text.find("<![CDATA[", first) >= 0:
+        text, first = text[first:], 0
+        before, *sections = text.split("<![CDATA[")
+        parts = [before]
+        for section in sections:
+            content, _, after = section.partition("]]>")
+            parts += [html.escape(content, quote=False), after]
+        text = "".join(parts)
+    if text.find("<!--", first) >= 0:
+        text, first = text[first:], 0
+        before, *comments = text.split("<!--")
+        # A comment without an end is text like any other.
+        text = before + "".join(part.partition("-->")[2] or part for part in comments)
+    # One by one: a list of all would take several times the memory of the file.
+    for match in _TAG.finditer(text, first):
+        slash, tag, rest, content = match.groups()
         name = tag.upper()
         # Some banks escape twice.
         value = html.unescape(html.unescape(content.strip())).strip()
@@ -179,7 +190,12 @@ class _ElementStack:
         elif name in POSITIONS and self._statement is not None:
             self._holding = OfxHolding(POSITIONS[name])
             self._statement.holdings.append(self._holding)
-        elif name in TRANSACTIONS and self._statement is not None:
+        elif (
+            name in TRANSACTIONS
+            and self._statement is not None
+            and self._statement.kind == "INVSTMTRS"
+        ):
+            # Those of a bank's account are not used, and would fill the memory.
             self._transaction = OfxTransaction(name)
             self._statement.transactions.append(self._transaction)
         if self._statement is not None:
@@ -207,7 +223,8 @@ class _ElementStack:
         if self._holding is not None:
             self._holding.values.setdefault(name, value)
         elif self._transaction is not None and inside in _OF_TRANSACTION:
-            self._transaction.values.setdefault(name, value)
+            if name in _TRANSACTION_VALUES:
+                self._transaction.values.setdefault(name, value)
         elif self._entry is not None:
             self._entry.setdefault(name, value)
             if name == "UNIQUEID":

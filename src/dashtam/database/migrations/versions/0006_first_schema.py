@@ -291,6 +291,7 @@ def _create_tables() -> None:
         sa.Column("file_format", sa.Text(), nullable=True),
         sa.Column("first_on", sa.Date(), nullable=True),
         sa.Column("last_on", sa.Date(), nullable=True),
+        sa.Column("mapping", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
             ["connection_id"], ["connections.id"], name=op.f("syncs_connection_id_fk")
         ),

@@ -2,16 +2,19 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import click
 
 from dashtam.application.imports import file_import
 from dashtam.application.imports.file_import import SentFile
+from dashtam.application.imports.folders import FoundFile, NotAFile, find_files, open_file
 from dashtam.application.ports import Services
-from dashtam.domain.errors import DashtamError, FieldError
+from dashtam.domain.errors import DashtamError, FieldError, MappingNeeded, UnknownFormat
 from dashtam.presentation.cli.context import (
     EXIT_PARTLY,
     EXIT_REFUSED,
@@ -26,8 +29,10 @@ from dashtam.presentation.cli.tables import answer, count_text
 from dashtam.presentation.routers.api.v1.imports import ImportProblem, ImportShape, import_shape
 from dashtam.presentation.schemas.base import Shape
 
-# The progress bar's steps for one file.
-_STEPS: Final = 100
+_STANDARD_INPUT: Final = Path("-")
+# The time for a file is in proportion to its length, and no shorter than that for so many bytes.
+_LEAST_BYTES: Final = 20_000
+_NO_STATEMENT: Final = "It is no statement. Name the file alone if it is one."
 
 
 class ImportedFile(Shape):
@@ -39,14 +44,22 @@ class ImportedFile(Shape):
     errors: Sequence[FieldError] = ()
 
 
+class LeftOutFile(Shape):
+    """A file of a folder that is no statement, and how that was seen."""
+
+    file: str
+    detail: str
+
+
 @click.command("import", cls=Command)
 @click.argument(
     "files",
     nargs=-1,
     required=True,
-    type=click.Path(exists=True, path_type=Path),
+    type=click.Path(exists=True, path_type=Path, allow_dash=True),
     metavar="FILE...",
 )
+@click.option("--recursive", is_flag=True, help="The folders in a folder too.")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Show the result, and record nothing.")
 @click.option("--format", "file_format", help="Such as ofx; by default the content decides.")
 @click.option("--mapping", type=JSON_OBJECT, default={}, help="A table's columns: JSON or @FILE.")
@@ -60,20 +73,21 @@ def import_files(
     account: str | None,
     connection: str | None,
     *,
+    recursive: bool,
     is_dry: bool,
     **choices: Any,  # noqa: ANN401 - fields of SentFile
 ) -> None:
     """Record the balances in statement files.
 
     The content of a file tells its format: OFX, QFX, MT940, camt.053, CSV, XLSX, XLS, ODS, CODA,
-    Norma 43, CFONB 120, BAI2, QIF, or a ZIP of them. FILE can be a folder: every file in it with
-    the extension of a statement is imported. Each file is recorded whole or not at
-    all; known balances are skipped, and each unusable line is listed. Exit status 3 when some files
-    or lines were refused, 1 when all were.
+    Norma 43, CFONB 120, BAI2, QIF, or a ZIP of them. FILE can be a folder: every statement in it is
+    imported, by content, and the names of all other files are listed. A FILE of - is standard
+    input. Each file is recorded whole or not at all; known balances are skipped, and each unusable
+    line is listed. Exit status 3 when some files or lines were refused, 1 when all were.
     """
     services = context.services
-    paths = list(_statement_files(services, files))
-    if not paths:
+    found = list(find_files(files, is_recursive=recursive))
+    if not found:
         raise DashtamError(detail="There is no statement file in this folder.")
     with services.database.read() as work:
         account_id = connection_id = None
@@ -89,16 +103,20 @@ def import_files(
             is_dry=is_dry,
             **choices,
         )
-    imports = list(_import_each(services, paths, sent_file))
+    each = list(_import_each(services, found, sent_file))
+    imports = [one for one in each if isinstance(one, ImportedFile)]
+    left_out = [one for one in each if isinstance(one, LeftOutFile)]
     results = [one.result for one in imports if one.result is not None]
     refused = sum(result.refused for result in results)
     shape = {
         "imports": imports,
+        "left_out": left_out,
         "recorded": sum(result.recorded for result in results),
         "skipped": sum(result.skipped for result in results),
         "refused": refused,
     }
     lines = [line for one in imports for line in _result_lines(one)]
+    lines += [f"{one.file}: left out. {one.detail}" for one in left_out]
     if is_dry:
         lines.append("Nothing was recorded: this was a dry run.")
     answer(context, shape, lambda: "\n".join(lines))
@@ -108,46 +126,88 @@ def import_files(
         raise click.exceptions.Exit(EXIT_PARTLY)
 
 
-def _statement_files(services: Services, paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield the files, and of each folder those with a statement's extension, by name."""
-    formats = services.statement_files.formats()
-    extensions = {extension for known in formats for extension in known.extensions}
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(path.iterdir())
-            yield from (one for one in inside if one.suffix.lower() in extensions and one.is_file())
-        else:
-            yield path
-
-
 def _import_each(
-    services: Services, paths: Sequence[Path], sent_file: Callable[..., SentFile]
-) -> Iterator[ImportedFile]:
+    services: Services, found: Sequence[FoundFile], sent_file: Callable[..., SentFile]
+) -> Iterator[ImportedFile | LeftOutFile]:
     """Import the files one by one, with a progress bar on a terminal."""
     hidden = not sys.stderr.isatty()
-    steps = _STEPS * len(paths)
-    with click.progressbar(length=steps, label="Importing", file=sys.stderr, hidden=hidden) as bar:
-        for number, path in enumerate(paths):
+    lengths = [_length_of(one.path) for one in found]
+    with (
+        services.statement_files.for_many() as statement_files,
+        click.progressbar(
+            length=sum(lengths), label="Importing", file=sys.stderr, hidden=hidden
+        ) as bar,
+    ):
+        one_process = replace(services, statement_files=statement_files)
+        before = 0
+        for one, length in zip(found, lengths, strict=True):
 
-            def progress(done: int, count: int, before: int = _STEPS * number) -> None:
-                bar.update(before + _STEPS * done // count - bar.pos)
+            def advance(share: float, before: int = before, length: int = length) -> None:
+                bar.update(before + int(length * share) - bar.pos)
 
-            progress(0, 1)
-            imported = ImportedFile(file=str(path))
-            try:
-                with path.open("rb") as file:
-                    sent = sent_file(file=file, file_name=path.name, progress=progress)
-                    done = file_import.import_file(services, sent)
-                imported.result = import_shape(done, is_dry=sent.is_dry)
-            except DashtamError as error:
-                imported.detail, imported.errors = str(error), error.field_errors
-            except OSError as error:
-                imported.detail = f"It cannot be read: {error.strerror}."
-            yield imported
+            yield _import_one(one_process, one, sent_file, advance)
+            advance(1)
+            before += length
+
+
+def _length_of(path: Path) -> int:
+    with suppress(OSError):
+        return max(path.stat().st_size, _LEAST_BYTES)
+    return _LEAST_BYTES
+
+
+def _import_one(
+    services: Services,
+    found: FoundFile,
+    sent_file: Callable[..., SentFile],
+    advance: Callable[[float], None],
+) -> ImportedFile | LeftOutFile:
+    """Import a file; ``advance`` is called with its share that is done."""
+    path, name = found.path, str(found.path)
+    if found.left_out is not None:
+        return LeftOutFile(name, found.left_out)
+    imported = ImportedFile(file=name)
+    try:
+        with _open(path) as file:
+            sent = sent_file(
+                file=file,
+                file_name="" if path == _STANDARD_INPUT else path.name,
+                reading=lambda share: advance(share / 2),
+                progress=lambda done, count: advance((1 + done / (count or 1)) / 2),
+            )
+            done = file_import.import_file(services, sent)
+        imported.result = import_shape(done, is_dry=sent.is_dry)
+    except NotAFile as error:
+        if not found.is_named:
+            return LeftOutFile(name, str(error))
+        imported.detail = str(error)
+    except (UnknownFormat, MappingNeeded) as error:
+        is_text = isinstance(error, MappingNeeded)
+        if found.is_named or (is_text and path.suffix.lower() in _endings(services)):
+            imported.detail, imported.errors = str(error), error.field_errors
+        else:
+            # Most texts have lines with as many commas.
+            return LeftOutFile(name, _NO_STATEMENT if is_text else str(error))
+    except DashtamError as error:
+        imported.detail, imported.errors = str(error), error.field_errors
+    except OSError as error:
+        imported.detail = f"It cannot be read: {error.strerror}."
+    return imported
+
+
+def _endings(services: Services) -> set[str]:
+    known = services.statement_files.formats()
+    return {"", *(ending for one in known for ending in one.extensions)}
+
+
+def _open(path: Path) -> AbstractContextManager[BinaryIO]:
+    return nullcontext(sys.stdin.buffer) if path == _STANDARD_INPUT else open_file(path)
 
 
 def _result_lines(imported: ImportedFile) -> Iterator[str]:
-    name, result = Path(imported.file).name, imported.result
+    is_input = imported.file == str(_STANDARD_INPUT)
+    name = "standard input" if is_input else Path(imported.file).name
+    result = imported.result
     if result is None:
         yield f"{name}: refused. {imported.detail}"
         lines = field_error_lines(str(imported.detail), imported.errors)

@@ -112,13 +112,14 @@ def list_syncs(context: CommandContext, limit: int) -> None:
             one.file_format,
             one.first_on,
             one.last_on,
+            " ".join(dict.fromkeys(remark for each in one.accounts for remark in each.remarks)),
             one.id,
         )
         for one in found.items
     ]
     headings = (
         *("STARTED", "KIND", "STATE", "RECORDED", "SKIPPED"),
-        *("FILE", "FORMAT", "FIRST", "LAST", "ID"),
+        *("FILE", "FORMAT", "FIRST", "LAST", "REMARKS", "ID"),
     )
     answer_table(context, shape, headings, rows, numbers="RECORDED SKIPPED")
 

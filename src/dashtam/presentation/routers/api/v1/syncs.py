@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import date
 from functools import partial
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 from uuid import UUID
 
 import msgspec
@@ -35,19 +35,23 @@ Force = Annotated[
 
 
 class AccountResult(Shape):
-    """The result of a run for one account."""
+    """The result of a run for one account.
+
+    `remarks` tell of recorded balances that are not closing booked ones.
+    """
 
     account_id: UUID
     state: SyncState
     code: str | None
     detail: str | None
+    remarks: list[str]
 
 
 class SyncShape(Shape):
     """A run; `retracted_at` is null unless its snapshots were retracted.
 
-    The last four fields are of an import's file, else null: its name, its format, and the first and
-    last day (UTC) of its balances.
+    The last five fields are of an import's file, else null: its name, its format, the first and
+    last day (UTC) of its balances, and the mapping that was given.
     """
 
     id: UUID
@@ -66,6 +70,7 @@ class SyncShape(Shape):
     file_format: str | None
     first_on: date | None
     last_on: date | None
+    mapping: dict[str, Any] | None
 
     example: ClassVar = {
         "id": examples.SYNC_ID,
@@ -77,7 +82,13 @@ class SyncShape(Shape):
         "recorded": 1,
         "skipped": 0,
         "accounts": [
-            {"account_id": examples.ACCOUNT_ID, "state": "succeeded", "code": None, "detail": None}
+            {
+                "account_id": examples.ACCOUNT_ID,
+                "state": "succeeded",
+                "code": None,
+                "detail": None,
+                "remarks": [],
+            }
         ],
         "code": None,
         "detail": None,
@@ -86,6 +97,7 @@ class SyncShape(Shape):
         "file_format": None,
         "first_on": None,
         "last_on": None,
+        "mapping": None,
     }
 
 
