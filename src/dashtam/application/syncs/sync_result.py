@@ -1,6 +1,6 @@
 """The result of a live run: its accounts' balances, its connection's state and its next slot."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -26,7 +26,8 @@ from dashtam.domain.account import Account, AccountId
 from dashtam.domain.connection import Connection, ConnectionState
 from dashtam.domain.history.hold import HOLD_REASONS
 from dashtam.domain.money import Currency
-from dashtam.domain.statement import Reading, RowError, sum_market_values
+from dashtam.domain.period import MIN_INSTANT
+from dashtam.domain.statement import RowError, sum_market_values
 from dashtam.domain.sync import AccountOutcome, SnapshotSource, Sync, SyncFailureCode, SyncState
 
 _Key = tuple[str, Currency]
@@ -225,9 +226,14 @@ def _record(
     """Record the reports, and return their outcomes in the same order."""
     is_own = [account.connection_id == connection.id for account, _ in reported]
     own = list(compress(reported, is_own))
+    recorded_until: Mapping[AccountId, datetime] = {}
+    if sync.source is not SnapshotSource.INITIAL_CONNECTION:
+        with_history = [account.id for account, report in own if report.history]
+        recorded_until = work.balance_snapshots.newest_reported(with_history)
     batch, problems = [], []
     for account, report in own:
-        readings, of_account = _readings_of(work, sync, account, report)
+        since = recorded_until.get(account.id, MIN_INSTANT)
+        readings, of_account = _readings_of(work, sync, account, report, since)
         batch.append(
             replace(
                 readings,
@@ -245,18 +251,21 @@ def _record(
 
 
 def _readings_of(
-    work: UnitOfWork, sync: Sync, account: Account, report: AccountReport
+    work: UnitOfWork, sync: Sync, account: Account, report: AccountReport, since: datetime
 ) -> tuple[AccountReadings, list[RowError]]:
-    """Return the readings to record, and the problems of the report."""
+    """Return the readings to record, and the problems of the report.
+
+    Of the history those from ``since`` on: the newest may have been changed by the provider.
+    """
     problems = list(report.problems)
-    past: Sequence[Reading] = ()
-    if sync.source is SnapshotSource.INITIAL_CONNECTION:
-        tomorrow = schedule.start_of_day(work.now) + schedule.DAY
-        past = [reading for reading in report.history if reading.captured_at < tomorrow]
-        past = sorted(past, key=attrgetter("captured_at"))
-        if len(past) < len(report.history):
-            problems.append(_IN_THE_FUTURE)
     current, positions, flows = report.current, report.positions, report.flows
+    tomorrow = schedule.start_of_day(work.now) + schedule.DAY
+    past = [reading for reading in report.history if reading.captured_at < tomorrow]
+    if len(past) < len(report.history) or (current and current.captured_at >= tomorrow):
+        problems.append(_IN_THE_FUTURE)
+        current = None if current and current.captured_at >= tomorrow else current
+    past = [reading for reading in past if reading.captured_at >= since]
+    past.sort(key=attrgetter("captured_at"))
     if current is None:
         problems, positions, flows = problems or [_NO_BALANCE], None, ()
     elif current.holdings_value is None and positions:
