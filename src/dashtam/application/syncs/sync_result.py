@@ -21,6 +21,7 @@ from dashtam.application.provider import (
 )
 from dashtam.application.syncs import schedule
 from dashtam.application.syncs.claims import SyncClaim
+from dashtam.application.syncs.schedule import Anchor
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.connection import Connection, ConnectionState
@@ -130,21 +131,29 @@ def write(
         state=ConnectionState.ACTIVE,
         detail=detail,
         last_synced_at=work.now,
-        next_sync_at=_find_next_slot(claim, work.now, services.secrets.fraction()),
+        next_sync_at=_find_next_slot(work, claim, services.secrets.fraction()),
         updated_at=work.now,
     )
     work.connections.update(replace(live, connection=connection, failures=0, paused_until=None))
     return _finish(work, ended)
 
 
-def _find_next_slot(claim: SyncClaim, now: datetime, fraction: float) -> datetime:
-    live, sync, pace = claim.live, claim.sync, claim.provider.pace
+def _find_next_slot(work: UnitOfWork, claim: SyncClaim, fraction: float) -> datetime:
+    live, sync = claim.live, claim.sync
     slot = live.connection.next_sync_at
     is_first = sync.source is SnapshotSource.INITIAL_CONNECTION
-    if is_first or slot is None or (live.failures and sync.due_at is None):
-        return schedule.first_slot(pace, now, fraction)
-    # A sync in between does not move the schedule.
-    return slot if sync.due_at is None else schedule.next_slot(sync.due_at, pace, now, fraction)
+    if sync.due_at is None and slot is not None and not (is_first or live.failures):
+        # A sync in between does not move the schedule.
+        return slot
+    anchor = _find_anchor(work, claim)
+    return anchor.first_slot(work.now) if is_first else anchor.next_slot(work.now, fraction)
+
+
+def _find_anchor(work: UnitOfWork, claim: SyncClaim) -> Anchor:
+    connection = claim.live.connection
+    owner = work.users.get(connection.user_id)
+    assert owner is not None, "no erased user has a connection"
+    return Anchor.of(connection.id, owner.zone, claim.provider.pace)
 
 
 def _record_reports(
@@ -323,12 +332,11 @@ def _write_failure(
     failure: Failure,
     outcomes: Sequence[AccountOutcome] = (),
 ) -> Sync:
-    live, pace = claim.live, claim.provider.pace
+    live = claim.live
     failures = live.failures + 1
     paused_until = None if failure.pause is None else work.now + failure.pause
-    retry_at = schedule.retry_at(
-        failures, pace, work.now, paused_until, services.secrets.fraction()
-    )
+    fraction = services.secrets.fraction()
+    retry_at = _find_anchor(work, claim).retry_at(failures, work.now, paused_until, fraction)
     needs_credentials = failure.code is SyncFailureCode.CREDENTIALS_REFUSED
     advice = _ADVICE.get(failure.code, "It is tried again by itself.")
     connection = replace(
