@@ -70,7 +70,7 @@ def test_a_preflight_of_a_page_that_may_call_is_told_so(applications: Applicatio
     headers = {
         "Origin": ORIGIN,
         "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": "authorization, idempotency-key",
+        "Access-Control-Request-Headers": "authorization, idempotency-key, prefer, if-match",
     }
     answer = client.options("/api/v1/accounts", headers=headers)
     assert answer.status_code == 200

@@ -108,8 +108,8 @@ def test_equity_cash_and_positions_are_read(service: Service, http: Http) -> Non
     )
     assert result.positions is not None
     assert result.positions[0].symbol == "AAPL"
-    paths = ["/v2/account", "/v2/positions", "/v2/account/activities"]
-    assert [request.path for request in service.server.requests] == paths
+    paths = ["account", "positions", "account/activities", "account/portfolio/history"]
+    assert [request.path for request in service.server.requests] == [f"/v2/{one}" for one in paths]
 
 
 def activity(number: int, kind: str, amount: str, **more: str) -> dict[str, str]:
@@ -241,6 +241,35 @@ def test_an_invalid_value_is_left_out(service: Service, http: Http, equity: str)
 def test_a_refused_history_costs_no_balance(service: Service, http: Http) -> None:
     service.statuses["account/portfolio/history"] = 422
     assert fetch_report(service, http, backfill=True).current is not None
+
+
+@pytest.mark.parametrize("status", [429, 500])
+def test_a_history_that_fails_later_costs_no_balance(
+    service: Service, http: Http, status: int
+) -> None:
+    service.statuses["account/portfolio/history"] = status
+    result = fetch_report(service, http)
+    assert result.current is not None
+    assert [problem.code for problem in result.problems] == ["no_history"]
+
+
+@pytest.mark.parametrize(("opened", "start"), [("2020-01-02", "2025-11-22"), ("2026-11-10",) * 2])
+def test_a_later_sync_asks_for_the_last_year(
+    service: Service, http: Http, opened: str, start: str
+) -> None:
+    service.account = ACCOUNT | {"created_at": f"{opened}T22:47:07Z"}
+    assert len(fetch_report(service, http).history) == 3
+    query = parse_qs(urlsplit(service.server.requests[-1].target).query)
+    assert query["start"] == [f"{start}T00:00:00Z"]
+
+
+def test_a_bar_is_taken_once_its_day_has_ended_in_new_york(service: Service, http: Http) -> None:
+    service.history = {"timestamp": [MIDNIGHT + 5 * DAY, MIDNIGHT + 6 * DAY], "equity": [1, 2]}
+    provider = Alpaca(service.server.url())
+    for hour, days in ((4, [21]), (5, [21, 22])):
+        now = datetime(2026, 11, 23, hour, 30, tzinfo=UTC)
+        (account,) = provider.fetch(KEPT, http, now=now, backfill=False).accounts
+        assert [one.captured_at.day for one in account.history] == days
 
 
 @pytest.mark.parametrize(("status", "kind"), [(429, ProviderRateLimited), (500, ProviderFailed)])

@@ -14,6 +14,8 @@ from dashtam.application.provider import (
     Report,
 )
 from dashtam.domain.account import AccountType
+from dashtam.domain.period import Precision
+from dashtam.domain.statement import Reading
 from dashtam.providers.conformance import report_faults
 from dashtam.providers.ibkr_flex import IbkrFlex
 from providers.flex_server import KEPT, TOKEN, Flex, failure, position, statement, success, value
@@ -41,6 +43,11 @@ def only(report: Report) -> AccountReport:
     return account
 
 
+def readings(account: AccountReport) -> list[Reading]:
+    """Return the readings of all days, the newest last."""
+    return [*account.history, *([account.current] if account.current else [])]
+
+
 def fetch_error(server: ProviderServer, http: Http, flex: Flex) -> ProviderError:
     assert flex.server is server
     with pytest.raises(ProviderError) as caught:
@@ -59,11 +66,11 @@ def test_the_newest_total_is_the_balance(server: ProviderServer, http: Http) -> 
         fetch_report(server, http, statement(value("20261119", "9.75"), value("20261120", "10")))
     )
     assert result.current is not None
-    assert (result.current.balance, result.current.as_of) == (Decimal(10), noon(20))
-    assert result.current.captured_at == NOW
+    assert (result.current.balance, result.current.captured_at) == (Decimal(10), noon(20))
+    assert result.current.precision is Precision.DAY
     # The parts beside the total leave out assets of some accounts.
     assert result.current.cash_value is None
-    assert result.history == []
+    assert [str(reading.balance) for reading in result.history] == ["9.75"]
     assert result.identity.external_id == "U1234567"
     assert result.identity.number_masked == "••••4567"
     assert result.identity.account_type is AccountType.BROKERAGE
@@ -74,8 +81,8 @@ def test_every_day_is_filled_back_at_its_own_instant(server: ProviderServer, htt
     days = [began + timedelta(days=number) for number in range(365)]
     rows = [value(f"{day:%Y%m%d}", f"{1000 + number}.10") for number, day in enumerate(days)]
     result = only(fetch_report(server, http, statement(*rows), backfill=True))
-    assert [reading.captured_at.date() for reading in result.history] == days
-    assert {reading.captured_at.hour for reading in result.history} == {12}
+    assert [reading.captured_at.date() for reading in readings(result)] == days
+    assert {reading.captured_at.hour for reading in readings(result)} == {12}
     assert str(result.history[0].balance) == "1000.10"
     assert result.current is not None
     assert result.current.balance == Decimal("1364.10")
@@ -83,13 +90,13 @@ def test_every_day_is_filled_back_at_its_own_instant(server: ProviderServer, htt
 
 def test_dates_are_read_with_dashes_too(server: ProviderServer, http: Http) -> None:
     result = only(fetch_report(server, http, statement(value("2026-11-20", "1")), backfill=True))
-    assert result.history[0].captured_at == noon(20)
+    assert readings(result)[0].captured_at == noon(20)
 
 
 def test_the_summary_of_all_currencies_is_skipped(server: ProviderServer, http: Http) -> None:
     rows = (value("20261120", "1"), value("20261120", "99", "BASE_SUMMARY"))
     result = only(fetch_report(server, http, statement(*rows), backfill=True))
-    assert [reading.balance for reading in result.history] == [Decimal(1)]
+    assert [reading.balance for reading in readings(result)] == [Decimal(1)]
 
 
 def test_a_row_without_a_currency_has_the_accounts(server: ProviderServer, http: Http) -> None:
@@ -100,7 +107,7 @@ def test_a_row_without_a_currency_has_the_accounts(server: ProviderServer, http:
 def test_two_totals_of_one_day_are_both_left_out(server: ProviderServer, http: Http) -> None:
     rows = (value("20261119", "5"), value("20261120", "1"), value("20261120", "2"))
     result = only(fetch_report(server, http, statement(*rows), backfill=True))
-    assert [reading.balance for reading in result.history] == [Decimal(5)]
+    assert [reading.balance for reading in readings(result)] == [Decimal(5)]
     assert [problem.code for problem in result.problems] == ["duplicate_day"]
 
 
@@ -108,9 +115,9 @@ def test_two_totals_of_one_day_are_both_left_out(server: ProviderServer, http: H
 def test_an_invalid_total_is_no_balance(server: ProviderServer, http: Http, total: str) -> None:
     rows = (value("20261119", "5"), value("20261120", total))
     result = only(fetch_report(server, http, statement(*rows), backfill=True))
-    assert [reading.balance for reading in result.history] == [Decimal(5)]
+    assert [reading.balance for reading in readings(result)] == [Decimal(5)]
     assert result.current is not None
-    assert result.current.as_of == noon(19)
+    assert result.current.captured_at == noon(19)
     assert len(result.problems) == 1
 
 
@@ -228,7 +235,7 @@ def test_an_independent_reader_agrees(server: ProviderServer, http: Http) -> Non
     document = statement(*rows, positions=[position(), position(symbol="BND")])
     (theirs,) = parser.parse(document.encode()).FlexStatements
     ours = only(fetch_report(server, http, document, backfill=True))
-    assert [(reading.captured_at.date(), reading.balance) for reading in ours.history] == [
+    assert [(reading.captured_at.date(), reading.balance) for reading in readings(ours)] == [
         (row.reportDate, row.total) for row in theirs.EquitySummaryInBase
     ]
     assert [

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 from threading import Event, Thread
 from threading import enumerate as enumerate_threads
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -16,37 +18,105 @@ from structlog.testing import capture_logs
 from application import App, Person
 from concurrency import wait_until
 from dashtam.application.provider import Pace, ProviderFailed, ProviderRateLimited, Report
-from dashtam.application.syncs import claims, schedule, sync_run
+from dashtam.application.syncs import claims, sync_run
+from dashtam.application.syncs.schedule import Anchor
 from dashtam.bootstrap.worker import Worker, WorkerOptions
 from dashtam.database.engine import open_engine
 from dashtam.domain.sync import SyncState
 from scripted_provider import account
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+YEAR = timedelta(days=365)
 DAILY = Pace(timedelta(days=1), 24)
 CHANCES = st.floats(0, 1, exclude_max=True)
 LEASE = timedelta(seconds=61)
 
 
-@given(CHANCES, st.timedeltas(timedelta(), timedelta(days=30)))
-def test_the_next_slot_is_ahead_and_about_a_day_away(chance: float, late: timedelta) -> None:
-    found = schedule.next_slot(NOW - late, DAILY, NOW, chance)
-    assert timedelta(hours=11) < found - NOW < timedelta(hours=25)
+ZONES = ("UTC", "America/New_York", "Europe/Berlin", "Pacific/Auckland", "Asia/Kathmandu")
 
 
-@given(CHANCES, st.integers(1, 1000))
-def test_failures_are_retried_later_and_later_but_daily_at_least(
-    chance: float, failures: int
+def anchor(number: int, zone: str = "UTC", pace: Pace = DAILY) -> Anchor:
+    return Anchor(number, ZoneInfo(zone), pace)
+
+
+@given(CHANCES, st.integers(0, 1 << 48), st.sampled_from(ZONES), st.timedeltas(-YEAR, YEAR))
+def test_the_next_slot_is_tomorrow_at_the_latest_about_a_minute_of_the_day(
+    chance: float, number: int, zone: str, span: timedelta
 ) -> None:
-    found = schedule.retry_at(failures, DAILY, NOW, None, chance)
-    assert timedelta(minutes=11) < found - NOW <= timedelta(days=1.25)
+    now = NOW + span
+    found = anchor(number, zone).next_slot(now, chance)
+    days = found.astimezone(ZoneInfo(zone)).date() - now.astimezone(ZoneInfo(zone)).date()
+    assert days <= timedelta(days=1)
+    assert found - now > timedelta(minutes=30)
+    middle = anchor(number, zone).next_slot(now, 0.5)
+    assert abs(found - middle) <= timedelta(minutes=15)
+
+
+@given(CHANCES, st.integers(0, 1 << 48), st.timedeltas(timedelta(), YEAR))
+def test_a_shorter_interval_keeps_its_anchor_too(
+    chance: float, number: int, span: timedelta
+) -> None:
+    pace = Pace(timedelta(minutes=5), 1000)
+    found = anchor(number, pace=pace).next_slot(NOW + span, chance)
+    assert timedelta(minutes=2) < found - NOW - span < timedelta(minutes=8)
+    steps = (anchor(number, pace=pace).next_slot(NOW, 0.5) - found) / pace.every
+    assert abs(steps - round(steps)) < 0.03
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe"])
+def test_a_slot_keeps_its_minute_of_the_day_over_a_year(zone: str) -> None:
+    one, now, minutes = anchor(500, zone), NOW, set()
+    for _ in range(365):
+        now = one.next_slot(now, 0.5)
+        local = now.astimezone(ZoneInfo(zone))
+        minutes.add((local.hour, local.minute))
+    assert minutes == {(9, 20)}
+    assert timedelta(days=364) < now - NOW < timedelta(days=366)
+
+
+def test_no_day_of_a_year_is_without_a_run_but_where_the_provider_was_away() -> None:
+    """400 connections; each run begins up to 5 minutes late, and each provider fails at times."""
+    chance = Random(20261122)  # noqa: S311 - the same in every run
+    missed = without = 0
+    for number in range(400):
+        zone = ZoneInfo(ZONES[number % len(ZONES)])
+        one, now, failures = anchor(chance.getrandbits(48), zone.key), NOW, 0
+        away_from = NOW + timedelta(days=chance.uniform(1, 360))
+        away = away_from, away_from + timedelta(hours=chance.uniform(1, 80))
+        done = {now.astimezone(zone).date()}
+        at = one.next_slot(now, chance.random())
+        while at < NOW + YEAR:
+            now = at + timedelta(minutes=5 * chance.random())
+            if away[0] <= now <= away[1] or chance.random() < 0.01:
+                failures += 1
+                at = one.retry_at(failures, now, None, chance.random())
+            else:
+                failures = 0
+                done.add(now.astimezone(zone).date())
+                at = one.next_slot(now, chance.random())
+        days = [NOW.astimezone(zone).date() + timedelta(days=day) for day in range(365)]
+        away_days = [moment.astimezone(zone).date() for moment in away]
+        missing = [day for day in days if day not in done]
+        without += len(missing)
+        missed += sum(not away_days[0] <= day <= away_days[1] for day in missing)
+    assert (missed, without > 0) == (0, True)
+
+
+@given(CHANCES, st.integers(1, 1000), st.integers(0, 1 << 48))
+def test_failures_are_retried_later_and_later_but_at_the_next_slot_at_least(
+    chance: float, failures: int, number: int
+) -> None:
+    found = anchor(number).retry_at(failures, NOW, None, chance)
+    assert timedelta(minutes=7) < found - NOW
+    soonest = NOW + timedelta(minutes=7.5)
+    assert found <= max(anchor(number).first_slot(NOW), soonest)
 
 
 @given(CHANCES, st.integers(1, 20), st.timedeltas(timedelta(), timedelta(days=7)))
 def test_no_retry_comes_before_the_pause_ends(
     chance: float, failures: int, pause: timedelta
 ) -> None:
-    assert schedule.retry_at(failures, DAILY, NOW, NOW + pause, chance) >= NOW + pause
+    assert anchor(7).retry_at(failures, NOW, NOW + pause, chance) >= NOW + pause
 
 
 def test_a_connection_is_synced_once_a_day(app: App, ada: Person) -> None:
@@ -80,7 +150,9 @@ def test_a_week_of_downtime_is_one_sync_for_each_spread_over_an_hour(app: App, a
 def test_failures_back_off_and_a_success_ends_it(app: App, ada: Person) -> None:
     made = app.connected(ada)
     app.provider.usual = ProviderFailed("Down.")
-    app.clock.advance(days=1)
+    slot = app.connection(made["id"]).next_sync_at
+    assert slot is not None
+    app.clock.now = slot
     gaps = []
     for _ in range(6):
         assert len(app.sync_due()) == 1

@@ -38,9 +38,11 @@ class AccountReport:
     """A provider's report of one account.
 
     ``current`` is its balance now; its ``captured_at`` is the instant of our request, and ``as_of``
-    the provider's own. None where no balance is reported: then there is no snapshot, never a 0.
-    ``history`` holds older readings, each at its own instant. ``positions`` is None where the
-    provider does not report them. ``flows`` may be reported again: each is recorded once.
+    the provider's own. Where the provider reports the balance of a day, it is the reading of that
+    day. None where no balance is reported: then there is no snapshot, never a 0. ``history`` holds
+    older readings, each at its own instant; those recorded before are reported again.
+    ``positions`` is None where the provider does not report them. ``flows`` may be reported again:
+    each is recorded once.
     """
 
     identity: Identity
@@ -130,7 +132,10 @@ class Provider(Protocol):
         """
 
     def fetch(self, stored: Credentials, http: Http, *, now: datetime, backfill: bool) -> Report:
-        """Return the balance of every account now and, with ``backfill``, its older balances.
+        """Return the balance of every account now, and its older balances.
+
+        Without ``backfill`` the balances of the last days or months suffice: they fill the days on
+        which no sync ran. With it the provider returns every balance that it has.
 
         Raises:
             ProviderError: there is no report.

@@ -109,7 +109,8 @@ def make_app(services: Services, options: AppOptions) -> ASGIApp:
             app,
             allow_origins=options.cors_origins,
             allow_methods=["*"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"],
+            allow_headers=["Authorization", "Content-Type", "Prefer", "Idempotency-Key",
+                           "If-Match", "If-None-Match"],
             expose_headers=["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
                             "Retry-After", "ETag", "Location", "X-Request-Id"],
         )  # fmt: skip

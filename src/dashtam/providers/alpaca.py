@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from dashtam.application.provider import (
     AccountReport,
@@ -59,6 +60,7 @@ _PAGE: Final = 100
 _MOST_PAGES: Final = 20
 _RECENT: Final = timedelta(days=365)
 # A daily bar ends with the day in New York, which is 00:00Z, 04:00Z or 05:00Z of the next one.
+_NEW_YORK: Final = ZoneInfo("America/New_York")
 _INTO_THE_DAY: Final = timedelta(hours=5, seconds=1)
 _STAMP: Final = re.compile(r"[0-9]{9,13}")
 _MILLISECONDS: Final = 100_000_000_000
@@ -86,7 +88,10 @@ class Alpaca:
         return http_json.require_credentials(entered, self.credentials)
 
     def fetch(self, stored: Credentials, http: Http, *, now: datetime, backfill: bool) -> Report:
-        """Return the account and, with ``backfill``, its equity at the end of every day before."""
+        """Return the account, and its equity at the end of each day of the last year.
+
+        With ``backfill`` of every day since it was opened.
+        """
         headers = {"APCA-API-KEY-ID": stored["key_id"], "APCA-API-SECRET-KEY": stored["secret_key"]}
         # Keys of paper accounts begin with PK, all others belong to real ones.
         service = self._paper if stored["key_id"].startswith("PK") else self._live
@@ -106,17 +111,23 @@ class Alpaca:
         except ProviderError as error:
             # The balance is there, and the next sync requests these again.
             problems.append(RowError(None, "no_activities", f"Activities: {error}"))
+        opened = re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", get_text(account, "created_at"))
+        start = f"{(now - _RECENT).date()}"
+        if opened:
+            start = opened[0] if backfill else max(start, opened[0])
+        params = (
+            ("timeframe", "1D"),
+            ("start", f"{start}T00:00:00Z"),
+            ("end", now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")),
+        )
         history: list[Reading] = []
-        if backfill:
-            opened = re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", get_text(account, "created_at"))
-            start = opened[0] if opened else (now - timedelta(days=365)).date()
-            answer = get(
-                "account/portfolio/history",
-                ("timeframe", "1D"),
-                ("start", f"{start}T00:00:00Z"),
-                ("end", now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")),
-            )
-            history = _parse_history(answer, now, problems)
+        try:
+            history = _parse_history(get("account/portfolio/history", *params), now, problems)
+        except ProviderError as error:
+            if backfill:
+                raise
+            # The balance is there, and the next sync requests these again.
+            problems.append(RowError(None, "no_history", f"Balances of earlier days: {error}"))
         return Report([_parse_account(account, held, history, flows, problems, now)])
 
 
@@ -230,7 +241,7 @@ def _parse_account(
 
 
 def _parse_history(answer: HttpAnswer, now: datetime, problems: list[RowError]) -> list[Reading]:
-    """Return the equity at the end of each day before today.
+    """Return the equity at the end of each day before today in New York.
 
     A failing service is an error, so that the next sync requests the history again; an account
     without such a history has a problem, and a balance all the same.
@@ -244,6 +255,8 @@ def _parse_history(answer: HttpAnswer, now: datetime, problems: list[RowError]) 
         return []
     values: list[tuple[date, Decimal]] = []
     is_funded = False
+    # The bar of a day that has not ended changes still.
+    today = now.astimezone(_NEW_YORK).date()
     for stamp, value in zip(stamps, equity, strict=True):
         if value is None:
             continue
@@ -259,7 +272,7 @@ def _parse_history(answer: HttpAnswer, now: datetime, problems: list[RowError]) 
             continue
         # The zeros before the first deposit are no balances.
         is_funded = is_funded or bool(amount)
-        if is_funded and day < now.astimezone(UTC).date():
+        if is_funded and day < today:
             values.append((day, amount))
     days, _ = http_json.split_disputed_days(values)
     return [Reading.of_day(day, amount) for day, amount in days.items()]

@@ -27,6 +27,7 @@ from dashtam.application.provider import (
 )
 from dashtam.domain.errors import InvalidAmount
 from dashtam.domain.money import Currency, parse_amount
+from dashtam.domain.period import Precision
 
 T = TypeVar("T")
 
@@ -122,9 +123,13 @@ def report_faults(report: Report, now: datetime) -> Iterator[str]:
 
 
 def _reading_faults(account: AccountReport, now: datetime) -> Iterator[str]:
-    if account.current is not None and account.current.captured_at != now:
+    current = account.current
+    is_of_instant = current is not None and current.precision is Precision.INSTANT
+    if current is not None and is_of_instant and current.captured_at != now:
         yield "A current balance is captured at another instant than now."
     instants = [reading.captured_at for reading in account.history]
+    if current is not None and not is_of_instant:
+        instants.append(current.captured_at)
     if len(set(instants)) < len(instants):
         yield "A history has two readings for one instant."
     readings = [*account.history, *([account.current] if account.current else [])]

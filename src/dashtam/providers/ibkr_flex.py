@@ -6,6 +6,7 @@ The owner makes a query once; each sync requests its statement, and fetches it w
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from operator import itemgetter
@@ -108,7 +109,8 @@ class IbkrFlex:
         return http_json.require_credentials(entered, self.credentials)
 
     def fetch(self, stored: Credentials, http: Http, *, now: datetime, backfill: bool) -> Report:
-        """Return the newest net asset values and, with ``backfill``, all of the query's period."""
+        """Return all net asset values of the query's period, the newest as the balance."""
+        del backfill
         token = stored["token"]
         request = self._get(http, "SendRequest", token, stored["query_id"], now)
         code = request.findtext("ReferenceCode", "").strip()
@@ -126,7 +128,7 @@ class IbkrFlex:
         reports = [
             report
             for statement in document.iter("FlexStatement")
-            for report in _FlexStatement(statement, now).reports(backfill=backfill)
+            for report in _FlexStatement(statement, now).reports()
         ]
         return Report(reports, () if reports else (_NO_VALUES,))
 
@@ -166,7 +168,7 @@ class _FlexStatement:
         attributes = {} if about is None else about.attrib
         self._about = {name: value.strip() for name, value in attributes.items()}
 
-    def reports(self, *, backfill: bool) -> Iterator[AccountReport]:
+    def reports(self) -> Iterator[AccountReport]:
         """Yield an account for each currency of the net asset values."""
         problems: list[RowError] = []
         flows = self.flows(problems)
@@ -189,10 +191,9 @@ class _FlexStatement:
             else:
                 day = max(days)
                 value = sum_market_values(positions, currency)
-                current = Reading(
-                    self._now, days[day], holdings_value=value, as_of=Moment.of_day(day).at
-                )
-            history = [Reading.of_day(day, days[day]) for day in days if backfill]
+                total = days.pop(day)
+                current = replace(Reading.of_day(day, total), holdings_value=value)
+            history = [Reading.of_day(day, days[day]) for day in days]
             identity = self.identity(currency)
             reported = () if current is None else flows
             if current is not None:

@@ -37,7 +37,7 @@ from dashtam.domain.history.position_set import (
     to_content,
 )
 from dashtam.domain.money import EXACT, apply_sign
-from dashtam.domain.period import MIN_INSTANT
+from dashtam.domain.period import MIN_INSTANT, Precision
 from dashtam.domain.statement import Flow, Position, Reading, sum_market_values
 from dashtam.domain.sync import SnapshotSource, SyncId
 
@@ -57,10 +57,11 @@ class ClockBehind(DashtamError):
 class AccountReadings:
     """Readings of one account that one run reports.
 
-    ``history`` are those of a file or a backfill: there is at most one snapshot for each instant.
-    ``current`` is a provider's present reading. ``positions`` are None where none are reported.
-    ``is_warned`` tells whether the provider warns of the account, ``is_in_new_currency`` whether it
-    reported the account in another currency before.
+    ``history`` are those of a file or of a provider's earlier days: there is at most one snapshot
+    for each instant. ``current`` is a provider's present reading, of an instant or of a day.
+    ``positions`` are None where none are reported. ``is_warned`` tells whether the provider warns
+    of the account, ``is_in_new_currency`` whether it reported the account in another currency
+    before.
     """
 
     account: Account
@@ -71,6 +72,12 @@ class AccountReadings:
     flows: Sequence[Flow] = ()
     is_warned: bool = False
     is_in_new_currency: bool = False
+
+    @property
+    def dated(self) -> Sequence[Reading]:
+        """The readings at instants that their source states."""
+        is_dated = self.current is not None and self.current.precision is Precision.DAY
+        return [*self.history, self.current] if self.current and is_dated else self.history
 
 
 @dataclass(slots=True)
@@ -224,7 +231,8 @@ class Capture:
         reading of the same run is a conflict, and the first of them stays.
 
         A present reading is recorded as of the whole second of the request (``at``), and at least
-        a second after the account's last live snapshot, even if the clock went back. Positions
+        a second after the account's last live snapshot, even if the clock went back. One of a day
+        is recorded on that day, and skipped where it is known already. Positions
         are a set of their own at the instant of the present reading, or of the newest one. A
         present reading that is likely wrong is held: it does not count before a later sync or its
         owner confirms it, nor do its positions.
@@ -233,21 +241,31 @@ class Capture:
             ClockBehind: a live snapshot is more than five minutes ahead of the clock.
         """
         heads = self.work.account_heads.lock([readings.account for readings in batch])
-        results = self._record_histories(batch, heads)
+        known = self._known(batch, heads)
+        results = self._record_histories(batch, known)
         live: list[tuple[AccountReadings, list[Reading]]] = []
+        live_at: dict[AccountId, datetime] = {}
         for readings, result in zip(batch, results, strict=True):
-            if readings.current is not None:
-                captured_at = self._live_instant(heads[readings.account.id], at)
+            current, account_id = readings.current, readings.account.id
+            if current is None:
+                continue
+            if current.precision is Precision.INSTANT:
                 # The provider's own instant is kept beside it, in ``as_of``.
-                live.append((readings, [replace(readings.current, captured_at=captured_at)]))
-                result.recorded += 1
+                captured_at = self._live_instant(heads[account_id], at)
+                current = replace(current, captured_at=captured_at)
+            live_at[account_id] = current.captured_at
+            recorded = known.get((account_id, current.captured_at))
+            if is_new := not (recorded and _is_known(recorded, current)):
+                live.append((readings, [current]))
+            result.recorded += is_new
+            result.skipped += not is_new
         watched = [one for one in live if one[0].account.holds_unlikely]
         held = self._find_unlikely(watched, heads)
-        self._insert([one for one in live if one[0].account.id not in held], Basis.OBSERVED)
+        self._insert_live([one for one in live if one[0].account.id not in held])
         self._hold([one for one in live if one[0].account.id in held], held)
         for readings, result in zip(batch, results, strict=True):
-            if readings.account.id in held:
-                result.held_by = held[readings.account.id].rule
+            one = held.get(readings.account.id)
+            result.held_by = None if one is None else one.rule
         synced = [
             readings.account
             for readings, result in zip(batch, results, strict=True)
@@ -258,7 +276,7 @@ class Capture:
             kept = [
                 readings for readings, result in zip(batch, results, strict=True) if result.has_news
             ]
-            self._record_positions(kept, heads, at)
+            self._record_positions(kept, heads, live_at, at)
             self._record_flows(batch, heads)
             self.work.account_heads.mark_synced(synced, at)
         return results
@@ -277,7 +295,7 @@ class Capture:
         """
         self.work.syncs.reveal(self.sync_id)
         heads = self.work.account_heads.lock(accounts)
-        self._record_positions(evidence, heads, at)
+        self._record_positions(evidence, heads, {}, at)
         self._record_flows(evidence, heads)
         self.work.account_heads.mark_synced(accounts, at)
         signs = {account.id: account.balance_sign for account in accounts}
@@ -323,23 +341,24 @@ class Capture:
     def _known(
         self, batch: Sequence[AccountReadings], heads: Mapping[AccountId, AccountHead]
     ) -> dict[tuple[AccountId, datetime], RecordedReading]:
-        """Return the recorded readings at the instants of the histories."""
+        """Return the recorded readings at the instants that the source states."""
         # Only instants up to the newest one can have a snapshot already.
         places = {
             (readings.account.id, reading.captured_at)
             for readings in batch
             if (head := heads.get(readings.account.id)) is not None and head.newest_at is not None
-            for reading in readings.history
+            for reading in readings.dated
             if reading.captured_at <= head.newest_at
         }
         return self.work.balance_snapshots.readings_at(places, self.sync_id)
 
     def _record_histories(
-        self, batch: Sequence[AccountReadings], heads: Mapping[AccountId, AccountHead]
+        self,
+        batch: Sequence[AccountReadings],
+        known: dict[tuple[AccountId, datetime], RecordedReading],
     ) -> list[CaptureResult]:
         results = []
         new: list[tuple[AccountReadings, list[Reading]]] = []
-        known = self._known(batch, heads)
         for readings in batch:
             result, recorded = CaptureResult(), []
             for reading in readings.history:
@@ -442,7 +461,7 @@ class Capture:
     ) -> None:
         accounts = {readings.account.id: readings.account for readings, _ in live}
         events = {}
-        for record in self._insert(live, Basis.OBSERVED, are_held=True):
+        for record in self._insert_live(live, are_held=True):
             content = _content_of(record.id, record.reading.captured_at)
             found = unlikely[record.account_id]
             content |= {"rule": found.rule, "previous": found.previous}
@@ -458,6 +477,7 @@ class Capture:
         self,
         batch: Sequence[AccountReadings],
         heads: Mapping[AccountId, AccountHead],
+        live_at: Mapping[AccountId, datetime],
         at: datetime,
     ) -> None:
         """Append the sets of positions to their accounts' chains, all of them in one statement."""
@@ -465,11 +485,9 @@ class Capture:
         for readings in batch:
             head, positions = heads[readings.account.id], readings.positions
             instants = [reading.captured_at for reading in readings.history]
-            if readings.current is not None and head.last_live_at is not None:
-                instants = [head.last_live_at]
-            if positions is None or not instants:
+            if positions is None or not (instants or readings.current):
                 continue
-            captured_at = max(instants)
+            captured_at = live_at.get(readings.account.id) or max(instants)
             content = to_content(positions, captured_at, at)
             digest = sha256(content).digest()
             is_same = digest == head.positions_digest
@@ -527,6 +545,20 @@ class Capture:
                 links += link_flows(head.flows_chain, new)
                 head.flows_chain = Chain(links[-1].number, links[-1].digest)
         self.work.external_flows.add(links)
+
+    def _insert_live(
+        self,
+        live: Sequence[tuple[AccountReadings, Sequence[Reading]]],
+        *,
+        are_held: bool = False,
+    ) -> Sequence[Record]:
+        """Insert present readings: those of a day are not observed, but reported for it."""
+        bases = {Precision.INSTANT: Basis.OBSERVED, Precision.DAY: Basis.REPORTED}
+        records: list[Record] = []
+        for precision, basis in bases.items():
+            of_basis = [one for one in live if one[1][0].precision is precision]
+            records += self._insert(of_basis, basis, are_held=are_held)
+        return records
 
     def _insert(
         self,

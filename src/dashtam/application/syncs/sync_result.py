@@ -1,6 +1,6 @@
 """The result of a live run: its accounts' balances, its connection's state and its next slot."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,12 +21,14 @@ from dashtam.application.provider import (
 )
 from dashtam.application.syncs import schedule
 from dashtam.application.syncs.claims import SyncClaim
+from dashtam.application.syncs.schedule import Anchor
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.connection import Connection, ConnectionState
 from dashtam.domain.history.hold import HOLD_REASONS
 from dashtam.domain.money import Currency
-from dashtam.domain.statement import Reading, RowError, sum_market_values
+from dashtam.domain.period import MIN_INSTANT
+from dashtam.domain.statement import RowError, sum_market_values
 from dashtam.domain.sync import AccountOutcome, SnapshotSource, Sync, SyncFailureCode, SyncState
 
 _Key = tuple[str, Currency]
@@ -129,21 +131,29 @@ def write(
         state=ConnectionState.ACTIVE,
         detail=detail,
         last_synced_at=work.now,
-        next_sync_at=_find_next_slot(claim, work.now, services.secrets.fraction()),
+        next_sync_at=_find_next_slot(work, claim, services.secrets.fraction()),
         updated_at=work.now,
     )
     work.connections.update(replace(live, connection=connection, failures=0, paused_until=None))
     return _finish(work, ended)
 
 
-def _find_next_slot(claim: SyncClaim, now: datetime, fraction: float) -> datetime:
-    live, sync, pace = claim.live, claim.sync, claim.provider.pace
+def _find_next_slot(work: UnitOfWork, claim: SyncClaim, fraction: float) -> datetime:
+    live, sync = claim.live, claim.sync
     slot = live.connection.next_sync_at
     is_first = sync.source is SnapshotSource.INITIAL_CONNECTION
-    if is_first or slot is None or (live.failures and sync.due_at is None):
-        return schedule.first_slot(pace, now, fraction)
-    # A sync in between does not move the schedule.
-    return slot if sync.due_at is None else schedule.next_slot(sync.due_at, pace, now, fraction)
+    if sync.due_at is None and slot is not None and not (is_first or live.failures):
+        # A sync in between does not move the schedule.
+        return slot
+    anchor = _find_anchor(work, claim)
+    return anchor.first_slot(work.now) if is_first else anchor.next_slot(work.now, fraction)
+
+
+def _find_anchor(work: UnitOfWork, claim: SyncClaim) -> Anchor:
+    connection = claim.live.connection
+    owner = work.users.get(connection.user_id)
+    assert owner is not None, "no erased user has a connection"
+    return Anchor.of(connection.id, owner.zone, claim.provider.pace)
 
 
 def _record_reports(
@@ -225,9 +235,14 @@ def _record(
     """Record the reports, and return their outcomes in the same order."""
     is_own = [account.connection_id == connection.id for account, _ in reported]
     own = list(compress(reported, is_own))
+    recorded_until: Mapping[AccountId, datetime] = {}
+    if sync.source is not SnapshotSource.INITIAL_CONNECTION:
+        with_history = [account.id for account, report in own if report.history]
+        recorded_until = work.balance_snapshots.newest_reported(with_history)
     batch, problems = [], []
     for account, report in own:
-        readings, of_account = _readings_of(work, sync, account, report)
+        since = recorded_until.get(account.id, MIN_INSTANT)
+        readings, of_account = _readings_of(work, sync, account, report, since)
         batch.append(
             replace(
                 readings,
@@ -245,18 +260,21 @@ def _record(
 
 
 def _readings_of(
-    work: UnitOfWork, sync: Sync, account: Account, report: AccountReport
+    work: UnitOfWork, sync: Sync, account: Account, report: AccountReport, since: datetime
 ) -> tuple[AccountReadings, list[RowError]]:
-    """Return the readings to record, and the problems of the report."""
+    """Return the readings to record, and the problems of the report.
+
+    Of the history those from ``since`` on: the newest may have been changed by the provider.
+    """
     problems = list(report.problems)
-    past: Sequence[Reading] = ()
-    if sync.source is SnapshotSource.INITIAL_CONNECTION:
-        tomorrow = schedule.start_of_day(work.now) + schedule.DAY
-        past = [reading for reading in report.history if reading.captured_at < tomorrow]
-        past = sorted(past, key=attrgetter("captured_at"))
-        if len(past) < len(report.history):
-            problems.append(_IN_THE_FUTURE)
     current, positions, flows = report.current, report.positions, report.flows
+    tomorrow = schedule.start_of_day(work.now) + schedule.DAY
+    past = [reading for reading in report.history if reading.captured_at < tomorrow]
+    if len(past) < len(report.history) or (current and current.captured_at >= tomorrow):
+        problems.append(_IN_THE_FUTURE)
+        current = None if current and current.captured_at >= tomorrow else current
+    past = [reading for reading in past if reading.captured_at >= since]
+    past.sort(key=attrgetter("captured_at"))
     if current is None:
         problems, positions, flows = problems or [_NO_BALANCE], None, ()
     elif current.holdings_value is None and positions:
@@ -314,12 +332,11 @@ def _write_failure(
     failure: Failure,
     outcomes: Sequence[AccountOutcome] = (),
 ) -> Sync:
-    live, pace = claim.live, claim.provider.pace
+    live = claim.live
     failures = live.failures + 1
     paused_until = None if failure.pause is None else work.now + failure.pause
-    retry_at = schedule.retry_at(
-        failures, pace, work.now, paused_until, services.secrets.fraction()
-    )
+    fraction = services.secrets.fraction()
+    retry_at = _find_anchor(work, claim).retry_at(failures, work.now, paused_until, fraction)
     needs_credentials = failure.code is SyncFailureCode.CREDENTIALS_REFUSED
     advice = _ADVICE.get(failure.code, "It is tried again by itself.")
     connection = replace(

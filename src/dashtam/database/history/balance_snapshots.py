@@ -48,7 +48,7 @@ from dashtam.database.tables import (
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.connection import ProviderKind
 from dashtam.domain.history.account_event import EventKind, parse_content
-from dashtam.domain.history.balance_snapshot import BalanceSnapshot, SnapshotId
+from dashtam.domain.history.balance_snapshot import BalanceSnapshot, Basis, SnapshotId
 from dashtam.domain.history.coverage import RECENT_INTERVALS, RecentObservations
 from dashtam.domain.history.evidence import Exclusion, PlacedSnapshot
 from dashtam.domain.history.hash_chain import Link, Record
@@ -137,8 +137,10 @@ def _retracted_at(known_at: datetime | None) -> ScalarSelect[datetime]:
 
 
 _COUNTS = _counts()
+# A balance that is held was reported already: whether it counts is decided by its hold alone.
 _IS_REFUSED = exists().where(
-    _IS_EVENT_OF, _event.kind.in_((EventKind.CORRECTION, EventKind.RETRACTION))
+    _IS_EVENT_OF,
+    _event.kind.in_((EventKind.CORRECTION, EventKind.RETRACTION, EventKind.HOLD)),
 )
 
 _BATCH = 1_000
@@ -427,6 +429,23 @@ class BalanceSnapshots(Repository):
             else:
                 found[place] = replace(known, reading=reading, sync_id=row.sync_id)
         return found
+
+    def newest_reported(self, account_ids: Collection[AccountId]) -> Mapping[AccountId, datetime]:
+        """Return the instant of each account's newest reading of a past day or a file.
+
+        Those that do not count are among them.
+        """
+        newest = (
+            select(_s.captured_at)
+            .where(_s.account_id == accounts.c.id, _s.basis == Basis.REPORTED)
+            .order_by(*_NEWEST_FIRST)
+            .limit(1)
+            .correlate(accounts)
+            .scalar_subquery()
+        )
+        statement = select(accounts.c.id, newest).where(accounts.c.id.in_(account_ids))
+        rows = self._connection.execute(statement) if account_ids else ()
+        return {AccountId(id_): at for id_, at in rows if at is not None}
 
     def with_any(self, account_ids: Collection[AccountId]) -> set[AccountId]:
         """Return those of the accounts that have a snapshot."""

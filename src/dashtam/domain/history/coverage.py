@@ -10,6 +10,8 @@ from typing import Final
 RECENT_INTERVALS: Final = 10
 
 _DAY: Final = timedelta(days=1)
+_WEEK: Final = 7
+_SATURDAY: Final = 5
 _LATE_INTERVALS: Final = 3
 _LEAST_AGE: Final = timedelta(days=3)
 # Of balances that their owner types, and where there is no interval yet.
@@ -50,11 +52,22 @@ class RecentObservations:
         return timedelta(seconds=median(spans_s)) if spans_s else None
 
     def is_stale(self, now: datetime) -> bool:
-        """Tell whether the newest snapshot is older than the account's rhythm leads to expect."""
+        """Tell whether the newest snapshot is older than the account's rhythm leads to expect.
+
+        The days of a weekend do not count where no snapshot of a daily rhythm lies on one.
+        """
         usual, most = self.usual_interval, _AGE_WITHOUT_RHYTHM
+        age = now - self.newest[-1]
         if usual is not None and not self.is_manual:
             most = max(_LATE_INTERVALS * usual, _LEAST_AGE)
-        return now - self.newest[-1] > most
+            if age > most and self._rests_at_weekends(usual):
+                dates = (self.newest[-1].date() + _DAY * number for number in range(1, _WEEK + 1))
+                age -= _DAY * sum(day.weekday() >= _SATURDAY and day <= now.date() for day in dates)
+        return age > most
+
+    def _rests_at_weekends(self, usual: timedelta) -> bool:
+        is_daily = usual < 2 * _DAY and self.newest[-1] - self.newest[0] >= _WEEK * _DAY
+        return is_daily and all(at.weekday() < _SATURDAY for at in self.newest)
 
     def coverage(self) -> Coverage:
         """Return the account's coverage, without its longest gap."""

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
@@ -12,6 +12,8 @@ from dashtam.domain.account import AccountSettings
 from dashtam.domain.history.account_event import AccountEvent, EventKind
 from dashtam.domain.period import MIN_INSTANT
 from dashtam.domain.sync import SyncId, SyncKind
+
+_DAY: Final = timedelta(days=1)
 
 
 class RevisionKind(StrEnum):
@@ -164,7 +166,8 @@ def find_backfills(
 ) -> Iterator[Backfill]:
     """Yield the runs that recorded balances of before the newest one that stood then.
 
-    The runs are in order of recording. Those of corrections are left out.
+    The runs are in order of recording. Those of corrections are left out, and live ones that go
+    back by less than a day: they recorded the end of a day beside a balance within it.
     """
     amended: dict[int, _Temporary] = {}
     for event in events:
@@ -183,7 +186,8 @@ def find_backfills(
         temporary = [one for one in temporary if one.captured_at > newest_at]
         stood = (one.captured_at for one in temporary if one.stood_at(run.recorded_at))
         before_at = max(stood, default=newest_at)
-        is_older = run.first_captured_at < before_at
+        least = _DAY if run.kind is SyncKind.LIVE else timedelta()
+        is_older = before_at - run.first_captured_at > least
         if is_older and run.ever_counted and run.sync_id not in corrections:
             yield Backfill(run, before_at)
         if run.unamended_until is None:
