@@ -91,7 +91,10 @@ class EdgeMiddleware:
         await request.run()
         took_s = time.perf_counter() - started
         if self._observe is not None:
-            self._observe(scope["method"], request.status or 0, took_s)
+            try:
+                self._observe(scope["method"], request.status or 0, took_s)
+            except Exception as error:  # noqa: BLE001 - the request was answered
+                self.log.error("metrics_failed", error=type(error).__name__)  # noqa: TRY400 - as above
         # Dashboards read all day long, and the metrics count that: reads are logged for debugging.
         succeeded = request.status is not None and request.status < _FIRST_ERROR
         log = self.log.debug if succeeded and scope["method"] in _READS else self.log.info
