@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
@@ -30,12 +31,20 @@ class Server:
 
 
 @contextmanager
-def serving(data: Path, database_url: str, *words: str, **options: str) -> Iterator[Server]:
+def serving(
+    data: Path,
+    database_url: str,
+    *words: str,
+    stderr: Any = subprocess.DEVNULL,  # noqa: ANN401 - a descriptor; None closes it
+    **options: str,
+) -> Iterator[Server]:
     """Yield a server that is ready, given these words; it is dead when the block is left."""
     with closing(socket.create_server(("127.0.0.1", 0))) as found:
         port = found.getsockname()[1]
     options = {"DATABASE_URL": database_url, "PORT": str(port)} | options
-    server = Server(start(data, "serve", *words, **options), f"http://127.0.0.1:{port}")
+    server = Server(
+        start(data, "serve", *words, stderr=stderr, **options), f"http://127.0.0.1:{port}"
+    )
     try:
         _wait(server)
         yield server
@@ -43,15 +52,21 @@ def serving(data: Path, database_url: str, *words: str, **options: str) -> Itera
         server.kill()
 
 
-def start(data: Path, *words: str, **options: str) -> "subprocess.Popen[bytes]":
-    """Start a command on this data folder, with these settings."""
+def start(
+    data: Path,
+    *words: str,
+    stderr: Any = subprocess.DEVNULL,  # noqa: ANN401 - as above
+    **options: str,
+) -> "subprocess.Popen[bytes]":
+    """Start a command on this data folder, with these settings; ``stderr`` None is a closed one."""
     own = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}  # noqa: TID251 - no setting of the application
     given = {"DATA": str(data)} | options
     return subprocess.Popen(
         [sys.executable, "-m", "dashtam", *words],
         env=own | {f"DASHTAM_{name}": value for name, value in given.items()},
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=stderr,
+        preexec_fn=(lambda: os.close(2)) if stderr is None else None,  # noqa: PLW1509 - few threads
     )
 
 

@@ -10,18 +10,19 @@ from dashtam.bootstrap import logs
 
 @pytest.mark.parametrize("debug", [False, True])
 def test_the_message_of_an_error_is_logged_for_debugging_alone(
-    capsys: pytest.CaptureFixture[str], *, debug: bool
+    capfd: pytest.CaptureFixture[str], *, debug: bool
 ) -> None:
     try:
-        logs.configure("info", debug=debug)
+        writer = logs.configure("info", debug=debug)
         log = structlog.get_logger()
         try:
             int("4999.44")
         except ValueError:
             log.error("request_failed")  # noqa: TRY400 - as the edge of the process does
             log.info("request_finished")
+        writer.flush()
     finally:
         structlog.reset_defaults()
-    failed, finished = map(json.loads, capsys.readouterr().err.splitlines())
+    failed, finished = map(json.loads, capfd.readouterr().err.splitlines())
     assert ("4999.44" in failed.get("traceback", "")) is debug
     assert "traceback" not in finished

@@ -843,7 +843,8 @@ export interface paths {
         };
         /**
          * Tell whether requests can be served
-         * @description The database answers, and its schema is up to date; 503 otherwise.
+         * @description The database answers, its schema is up to date, its disk has space, and the worker looks for
+         *     due connections; 503 otherwise.
          */
         get: operations["get_readiness"];
         put?: never;

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from dashtam.bootstrap.heartbeat import SILENT_S, longest_silence_s
 from dashtam.database import health
 from dashtam.presentation.cli.installation import Check
 from dashtam.rate_limit.redis import RedisBuckets
@@ -28,6 +29,14 @@ def check_data_folder(data: Path) -> Check:
     if free_bytes < _MIN_FREE_BYTES:
         return _check("data folder", found, "Make room: a full disk refuses every sync.")
     return _check("data folder", found)
+
+
+def check_disk(folder: Path) -> Check:
+    """Check that the disk of the database has space."""
+    if health.is_disk_full(folder):
+        found = f"The disk of {folder} is full: nothing can be recorded."
+        return _check("disk", found, "Make room. Reads are answered, and writes are once there is.")
+    return _check("disk", f"{folder} has space.")
 
 
 def check_key_ring(path: Path, *, is_setting: bool) -> Check:
@@ -68,8 +77,12 @@ def check_clock(engine: Engine, now: datetime) -> Check:
     return _check("clock", f"{now:%Y-%m-%d %H:%M:%S}Z.")
 
 
-def check_worker(engine: Engine, now: datetime) -> Check:
-    """Check that no connection has waited long for its sync."""
+def check_worker(engine: Engine, now: datetime, data: Path) -> Check:
+    """Check that running workers look for due connections, and that none has waited long."""
+    silence_s = longest_silence_s(data)
+    if silence_s > SILENT_S:
+        found = f"A running worker has not looked for due connections for {silence_s:,.0f} seconds."
+        return _check("worker", found, "See the log; start `dashtam serve` or `worker` again.")
     try:
         overdue = health.count_overdue_connections(engine, now - _MAX_SYNC_DELAY)
     except SQLAlchemyError:

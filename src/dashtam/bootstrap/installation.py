@@ -14,6 +14,7 @@ from typing_extensions import override
 from dashtam import __version__
 from dashtam.bootstrap import doctor
 from dashtam.bootstrap.container import Container, key_ring_error
+from dashtam.bootstrap.heartbeat import SILENT_S, longest_silence_s
 from dashtam.bootstrap.key_rotation import reseal_credentials
 from dashtam.database import backups, health
 from dashtam.database.engine import sqlite_path
@@ -25,6 +26,7 @@ from dashtam.security.key_ring import KeyRingUnreadable
 from dashtam.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
+    from dashtam.bootstrap.logs import LineWriter
     from dashtam.bootstrap.metrics import Metrics
 
 # Modules that only a server or a worker needs are loaded by it: commands start in less time.
@@ -33,6 +35,8 @@ _SECRET_OPTIONS = frozenset({"key_ring", "setup_code", "database_url", "redis_ur
 
 class Installation(Container, InstallationPort):
     """One Dashtam, as its settings describe it."""
+
+    _log_writer: "LineWriter | None" = None
 
     def app(
         self, metrics: "Metrics | None" = None, close: Callable[[], None] | None = None
@@ -43,6 +47,8 @@ class Installation(Container, InstallationPort):
         from dashtam.presentation.app import AppOptions, make_app  # noqa: PLC0415 - see above
 
         settings, metrics = self.settings, metrics or Metrics()
+        if self._log_writer is not None:
+            self._log_writer.on_drop = metrics.count_dropped_log_line
         return make_app(
             self.services(),
             AppOptions(
@@ -52,7 +58,7 @@ class Installation(Container, InstallationPort):
                 trusted_proxies=settings.trusted_networks,
                 cors_origins=settings.origins,
                 errors_url=settings.errors_url,
-                is_ready=lambda: health.is_current(self.engine),
+                readiness_fault=self._readiness_fault,
                 jwks=lambda: self.ring.current().jwks(self.clock()),
                 observe=metrics.observe if settings.metrics else None,
                 metrics=metrics.render if settings.metrics else None,
@@ -61,20 +67,32 @@ class Installation(Container, InstallationPort):
             ),
         )
 
+    def _readiness_fault(self) -> str | None:
+        """Return why this server is not ready, None if it is."""
+        if not health.is_current(self.engine):
+            return "The database cannot be reached, or its schema is not today's."
+        path = sqlite_path(self.settings.database)
+        if self.database.has_full_disk or (path is not None and health.is_disk_full(path.parent)):
+            return "The disk is full: nothing can be recorded. Everything can be read."
+        if self.settings.worker and (silence_s := longest_silence_s(self.settings.data)) > SILENT_S:
+            return f"The worker has not looked for due connections for {silence_s:.0f} seconds."
+        return None
+
     @override
     def serve(self, started: Callable[[Mapping[str, str]], None]) -> None:
         from dashtam.bootstrap import logs  # noqa: PLC0415 - see above
         from dashtam.bootstrap.worker import Worker  # noqa: PLC0415 - see above
 
         settings = self.settings
-        logs.configure(settings.log_level, debug=settings.debug)
+        self._log_writer = logs.configure(settings.log_level, debug=settings.debug)
+        logs.capture_libraries()
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         address = {"url": settings.public_url or f"http://{host}:{settings.port}"}
         services = self.services()
         with services.database.read() as work:
             if settings.registration == "first_user" and not work.users.any():
                 address["setup_code"] = self.setup_code
-        worker = Worker(services, logs.get_logger())
+        worker = Worker(services, logs.get_logger(), data=settings.data)
         # The worker uses the database until the server has stopped, so this closes it.
         with closing(self), worker.running() if settings.worker else nullcontext():
             if settings.processes == 1:
@@ -106,10 +124,11 @@ class Installation(Container, InstallationPort):
         from dashtam.bootstrap import logs  # noqa: PLC0415 - see above
         from dashtam.bootstrap.worker import Worker  # noqa: PLC0415 - see above
 
-        logs.configure(self.settings.log_level)
+        logs.configure(self.settings.log_level, debug=self.settings.debug)
+        logs.capture_libraries()
         # Loaded now, since syncs are all that this process does.
         services = replace(self.services(), http_for=self.http_client_for)
-        worker = Worker(services, logs.get_logger())
+        worker = Worker(services, logs.get_logger(), data=self.settings.data)
         started()
         with closing(self):
             worker.run_until_signalled()
@@ -185,13 +204,14 @@ class Installation(Container, InstallationPort):
 
     @override
     def checks(self) -> Sequence[Check]:
-        settings = self.settings
+        settings, path = self.settings, sqlite_path(self.settings.database)
         return [
             doctor.check_data_folder(settings.data),
             doctor.check_key_ring(settings.key_ring_path, is_setting=settings.key_ring is not None),
             doctor.check_database(self.engine),
+            *([] if path is None else [doctor.check_disk(path.parent)]),
             doctor.check_clock(self.engine, self.clock()),
-            doctor.check_worker(self.engine, self.clock()),
+            doctor.check_worker(self.engine, self.clock(), settings.data),
             doctor.check_rate_limits(settings.redis_url),
             *(Check("settings", is_well=False, found=warning) for warning in self.warnings()),
         ]
@@ -213,9 +233,12 @@ class AppFactory:
         from dashtam.bootstrap.metrics import Metrics  # noqa: PLC0415 - as above
         from dashtam.presentation.http.processes import end_with_parent  # noqa: PLC0415 - as above
 
-        logs.configure(self.settings.log_level, debug=self.settings.debug)
-        end_with_parent()
         installation = Installation(self.settings, is_upgraded=True)
+        installation._log_writer = logs.configure(  # noqa: SLF001 - its own factory
+            self.settings.log_level, debug=self.settings.debug
+        )
+        logs.capture_libraries()
+        end_with_parent()
         return installation.app(Metrics(self.metrics_folder), installation.close)
 
 

@@ -10,6 +10,7 @@ import prometheus_client as prometheus
 from prometheus_client.multiprocess import MultiProcessCollector
 
 _FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+_MEMORY = "/dev/shm"  # noqa: S108 - the folder inside it is private
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -17,9 +18,11 @@ _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5
 def shared_metrics() -> Iterator[Path]:
     """Yield a folder for the metrics of processes that start inside the ``with`` block.
 
-    The library reads the folder from the environment, when a process imports it.
+    The library reads the folder from the environment, when a process imports it. It maps the files
+    into memory, where a full disk would kill a process: they are kept in memory, if possible.
     """
-    with TemporaryDirectory(prefix="dashtam-metrics-") as folder:
+    memory = _MEMORY if os.access(_MEMORY, os.W_OK) else None
+    with TemporaryDirectory(prefix="dashtam-metrics-", dir=memory) as folder:
         os.environ[_FOLDER_VARIABLE] = folder  # noqa: TID251 - see above
         try:
             yield Path(folder)
@@ -48,6 +51,11 @@ class Metrics:
             registry=self._registry,
             buckets=_BUCKETS_S,
         )
+        self._dropped_log_lines = prometheus.Counter(
+            "dashtam_log_lines_dropped",
+            "Lines of the log that could not be written.",
+            registry=self._registry,
+        )
         self._counters: dict[tuple[str, int], prometheus.Counter] = {}
 
     def observe(self, method: str, status: int, took_s: float) -> None:
@@ -57,6 +65,10 @@ class Metrics:
             counter = self._counters[method, status] = self._requests.labels(method, str(status))
         counter.inc()
         self._durations.observe(took_s)
+
+    def count_dropped_log_line(self) -> None:
+        """Count one line of the log that could not be written."""
+        self._dropped_log_lines.inc()
 
     def render(self) -> bytes:
         """Return the metrics in Prometheus' text format."""

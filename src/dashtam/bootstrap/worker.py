@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dashtam.application.ports import Services
@@ -15,6 +16,7 @@ from dashtam.application.syncs import claims, sync_run
 from dashtam.application.syncs.claims import SyncClaim
 from dashtam.application.syncs.schedule import CATCH_UP_AFTER
 from dashtam.bootstrap.background_tasks import SHUTDOWN_TIMEOUT_S
+from dashtam.bootstrap.heartbeat import POLL_S, Heartbeat
 from dashtam.domain.errors import DashtamError
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ class WorkerOptions:
     """Limits of a worker; it waits ``poll_s`` when no connection is due."""
 
     max_concurrent_syncs: int = 4
-    poll_s: float = 5.0
+    poll_s: float = POLL_S
     shutdown_timeout_s: float = SHUTDOWN_TIMEOUT_S
 
 
@@ -34,13 +36,14 @@ class WorkerOptions:
 class Worker:
     """Claims due connections and syncs each in a thread.
 
-    ``last_poll_at`` is None after a start: the worker then spreads the connections that fell due
-    while it was down.
+    Its heartbeat is in ``data``, if that is not None. ``last_poll_at`` is None after a start: the
+    worker then spreads the connections that fell due while it was down.
     """
 
     services: Services
     log: "FilteringBoundLogger"
     options: WorkerOptions = field(default_factory=WorkerOptions)
+    data: Path | None = None
     last_poll_at: datetime | None = None
     _stopping: threading.Event = field(default_factory=threading.Event)
     _running: dict[threading.Thread, SyncClaim] = field(default_factory=dict)
@@ -58,8 +61,11 @@ class Worker:
         Syncs that do not end within ``shutdown_timeout_s`` are released.
         """
         self.log.info("worker_started", max_concurrent_syncs=self.options.max_concurrent_syncs)
+        heartbeat = None if self.data is None else Heartbeat(self.data)
         while not self._stopping.is_set():
             has_started_one = False
+            if heartbeat is not None:
+                heartbeat.beat()
             try:
                 self._recover()
                 has_started_one = self._start_due_sync()
@@ -70,6 +76,8 @@ class Worker:
                 self.log.error("worker_failed", error=type(error).__name__)  # noqa: TRY400 - texts may quote rows
             if not has_started_one:
                 self._stopping.wait(self.options.poll_s)
+        if heartbeat is not None:
+            heartbeat.end()
         with self._slot_freed:
             self._slot_freed.wait_for(lambda: not self._running, self.options.shutdown_timeout_s)
             unfinished = list(self._running.values())
@@ -149,7 +157,13 @@ class Worker:
         thread = threading.Thread(target=self._sync, args=(claim,), name=name, daemon=True)
         with self._slot_freed:
             self._running[thread] = claim
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:
+            # The process has too many threads. The lease of the sync expires by itself.
+            with self._slot_freed:
+                self._running.pop(thread)
+            raise
         return True
 
     def _sync(self, claim: SyncClaim) -> None:

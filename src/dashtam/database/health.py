@@ -1,12 +1,27 @@
 """Checks of the database's health."""
 
+import os
 from datetime import datetime
+from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashtam.database import migrate
 from dashtam.database.tables import account_heads, balance_snapshots, connections, users
+
+_LEAST_FREE_BYTES: Final = 1024 * 1024
+
+
+def is_disk_full(folder: Path) -> bool:
+    """Tell whether the folder's disk has no space, or no more files, for a transaction."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return False
+    has_files = disk.f_files == 0 or disk.f_favail > 0
+    return disk.f_bavail * disk.f_frsize < _LEAST_FREE_BYTES or not has_files
 
 
 def is_reachable(engine: Engine) -> bool:

@@ -1,9 +1,11 @@
 """Transactions: the only module that commits."""
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from copy import copy
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from threading import Lock
@@ -58,6 +60,12 @@ _SQLITE_OUTAGES: Final = tuple(
 def _repository(cls: Callable[[Connection], R]) -> "cached_property[R]":
     """Create the repository when it is first used."""
     return cached_property(lambda work: cls(work._connection))  # noqa: SLF001 - its own property
+
+
+_FULL_DISK: Final = ("SQLITE_FULL", "53100")
+
+# Where nobody writes any more, only time tells that the disk may have space again.
+_FULL_DISK_FOR_S: Final = 60.0
 
 
 class UnitOfWork:
@@ -195,6 +203,13 @@ class Database:
         self._clock = clock
         self._format = chunk_format
         self._address = ""
+        self._full_disk = _FullDisk()
+
+    @property
+    def has_full_disk(self) -> bool:
+        """Whether the last write, if it was in the last minute, found the disk full."""
+        noticed_at_s = self._full_disk.noticed_at_s
+        return noticed_at_s is not None and time.monotonic() - noticed_at_s < _FULL_DISK_FOR_S
 
     def for_address(self, address: str) -> "Database":
         """Return the same database for transactions on behalf of a client's address."""
@@ -219,10 +234,12 @@ class Database:
         Raises:
             Unavailable: the database cannot be reached, or its disk is full.
         """
-        with self._write_lock, _translate_outages(), self._writing.begin() as connection:
+        full_disk = self._full_disk
+        with self._write_lock, _translate_outages(full_disk), self._writing.begin() as connection:
             work = UnitOfWork(connection, self._clock(), address or self._address, self._format)
             yield work
             work.flush()
+        full_disk.noticed_at_s = None
         if work.dropped_histories:
             try:
                 self._write_chunks(work.dropped_histories)
@@ -257,8 +274,15 @@ def _groups(dropped: Mapping[AccountId, int]) -> Iterator[Sequence[AccountId]]:
         yield group
 
 
+@dataclass(slots=True)
+class _FullDisk:
+    """When a write found the disk full, by the monotonic clock; None after one that did not."""
+
+    noticed_at_s: float | None = None
+
+
 @contextmanager
-def _translate_outages() -> Iterator[None]:
+def _translate_outages(full_disk: _FullDisk | None = None) -> Iterator[None]:
     """Raise ``Unavailable`` for an outage of the database; any other error is a fault of ours."""
     try:
         yield
@@ -272,5 +296,7 @@ def _translate_outages() -> Iterator[None]:
             is_outage = not isinstance(error, InterfaceError) or error.connection_invalidated
         if not is_outage:
             raise
+        if full_disk is not None and code in _FULL_DISK:
+            full_disk.noticed_at_s = time.monotonic()
         log.warning("database_unavailable", error=type(origin).__name__, code=code)
         raise Unavailable from error

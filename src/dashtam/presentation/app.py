@@ -31,7 +31,8 @@ from dashtam.presentation.web.pages import Pages
 class AppOptions:
     """Options of the application, and its callbacks.
 
-    ``observe`` counts an answered request; it and ``metrics`` are None where metrics are off.
+    ``readiness_fault`` returns a sentence, None where requests can be served. ``observe`` counts an
+    answered request; it and ``metrics`` are None where metrics are off.
     """
 
     version: str
@@ -40,7 +41,7 @@ class AppOptions:
     trusted_proxies: Networks
     cors_origins: Sequence[str]
     errors_url: str
-    is_ready: Callable[[], bool]
+    readiness_fault: Callable[[], str | None]
     jwks: Callable[[], Mapping[str, Any]]
     observe: Callable[[str, int, float], None] | None
     metrics: Callable[[], bytes] | None
@@ -89,7 +90,9 @@ def make_app(services: Services, options: AppOptions) -> ASGIApp:
             trusted_proxies=options.trusted_proxies,
             threads=options.threads,
         ),
-        *SystemRoutes(problems, options.is_ready, options.jwks, openapi, options.metrics).routes(),
+        *SystemRoutes(
+            problems, options.readiness_fault, options.jwks, openapi, options.metrics
+        ).routes(),
         # Where the dashboard is built, it answers at / before the plain page does.
         *dashboard.routes(),
         *Pages(problems, openapi).routes(),

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -65,8 +66,9 @@ class CommandContext:
 
 
 def notify(text: str) -> None:
-    """Write a message to standard error, apart from the answer."""
-    click.echo(text, err=True)
+    """Write a message to standard error, apart from the answer; one that cannot be is dropped."""
+    with suppress(OSError):
+        click.echo(text, err=True)
 
 
 def printable(text: str) -> str:

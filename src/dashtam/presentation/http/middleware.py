@@ -127,7 +127,10 @@ class EdgeMiddleware:
     def _note_end(self, scope: Scope, status: int | None, trace_id: str, started: float) -> None:
         took_s = time.perf_counter() - started
         if self._observe is not None:
-            self._observe(scope["method"], status or 0, took_s)
+            try:
+                self._observe(scope["method"], status or 0, took_s)
+            except Exception as error:  # noqa: BLE001 - the request was answered
+                self.log.error("metrics_failed", error=type(error).__name__)  # noqa: TRY400 - as above
         # Dashboards read all day long, and the metrics count that: reads are logged for debugging.
         succeeded = status is not None and status < _FIRST_ERROR
         log = self.log.debug if succeeded and scope["method"] in _READS else self.log.info

@@ -20,11 +20,12 @@ GetHandler = Callable[[Request], Awaitable[Response]]
 class SystemRoutes:
     """The routes of one application; their docstrings are their text in the OpenAPI document.
 
-    ``metrics`` is None where they are off.
+    ``readiness_fault`` returns a sentence, None where requests can be served. ``metrics`` is None
+    where they are off.
     """
 
     problems: Problems
-    is_ready: Callable[[], bool]
+    readiness_fault: Callable[[], str | None]
     jwks: Callable[[], Mapping[str, Any]]
     openapi: Callable[[], bytes]
     metrics: Callable[[], bytes] | None
@@ -51,12 +52,13 @@ class SystemRoutes:
     async def get_readiness(self, request: Request) -> Response:
         """Tell whether requests can be served.
 
-        The database answers, and its schema is up to date; 503 otherwise.
+        The database answers, its schema is up to date, its disk has space, and the worker looks for
+        due connections; 503 otherwise.
         """
-        if await run_in_threadpool(self.is_ready):
+        fault = await run_in_threadpool(self.readiness_fault)
+        if fault is None:
             return _json({"status": "ready"})
-        detail = "The database cannot be reached, or its schema is not today's."
-        return self.problems.scope_response(request.scope, UNAVAILABLE, detail)
+        return self.problems.scope_response(request.scope, UNAVAILABLE, fault)
 
     async def get_openapi(self, _request: Request) -> Response:
         """Get this document.

@@ -1,11 +1,13 @@
 """``dashtam serve`` and ``dashtam worker``."""
 
 import os
+import sys
 from collections.abc import Mapping
 
 import click
 
 from dashtam.domain.errors import DashtamError
+from dashtam.log import log
 from dashtam.presentation.cli.context import Command, CommandContext, notify, with_context
 from dashtam.presentation.cli.installation import InstallationPort
 from dashtam.presentation.http.server import listen
@@ -26,14 +28,27 @@ def serve(context: CommandContext, /, **settings: object) -> None:
     context.settings |= settings
 
     def report_start(facts: Mapping[str, str]) -> None:
+        warnings = context.installation.warnings()
+        if not _is_terminal():
+            for warning in warnings:
+                log.warning("installation_at_risk", detail=warning)
+            log.info("server_started", url=facts["url"])
+            if code := facts.get("setup_code"):
+                log.warning("first_user_expected", setup_code=code)
+            return
+        for warning in warnings:
+            notify(f"Note: {warning}")
         notify(f"Dashtam answers at {facts['url']}")
         if code := facts.get("setup_code"):
             notify(f"The first user registers there, from another machine with the code {code}")
 
     require_free_port(context.installation)
-    for warning in context.installation.warnings():
-        notify(f"Note: {warning}")
     context.installation.serve(report_start)
+
+
+def _is_terminal() -> bool:
+    """Tell whether people read standard error; where programs do, every line of it is JSON."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def require_free_port(installation: InstallationPort) -> None:
@@ -61,4 +76,9 @@ def worker(context: CommandContext) -> None:
     Until interrupted. `dashtam serve` syncs too, unless the setting `worker` is off. Any number of
     workers may run: each slot is synced once.
     """
-    context.installation.work(lambda: notify("Syncing due connections. Ctrl-C stops the worker."))
+
+    def report_start() -> None:
+        if _is_terminal():
+            notify("Syncing due connections. Ctrl-C stops the worker.")
+
+    context.installation.work(report_start)
