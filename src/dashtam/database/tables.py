@@ -132,6 +132,17 @@ accounts = Table(
     Index(None, "user_id", "name", "id"),
 )
 
+# The names under which a provider reported an account; two accounts may share one.
+account_aliases = Table(
+    "account_aliases",
+    metadata,
+    Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("institution", Text, primary_key=True),
+    Column("external_id", Text, primary_key=True),
+    Column("created_at", Instant, nullable=False),
+)
+
 # The part of an account that a capture changes; its owner and its provider change ``accounts``. The
 # key begins with the user: the heads of one user are read together.
 account_heads = Table(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal, NewType, Self
+from typing import Any, Literal, NamedTuple, NewType, Self
 from uuid import UUID
 
 from dashtam.domain.connection import Connection, ConnectionId
@@ -43,6 +43,25 @@ class AccountType(StrEnum):
     OTHER = "other"
 
 
+class AliasKind(StrEnum):
+    """The way in which a provider names an institution, the strongest first.
+
+    A login is a provider's own id of one user's access to an institution.
+    """
+
+    LOGIN = "login"
+    ID = "id"
+    DOMAIN = "domain"
+    NAME = "name"
+
+
+class InstitutionAlias(NamedTuple):
+    """One of an institution's names."""
+
+    kind: AliasKind
+    value: str
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """The key of an account within its source, and its names when it is first seen.
@@ -50,7 +69,8 @@ class Identity:
     ``institution_key`` groups files of one institution (an OFX ``FI``, a BIC, else the format's
     name); ``institution`` is that institution's name for people. ``account_type`` is None where
     the source gives none. ``balance_sign`` is -1 where the source reports debts as positive
-    numbers, 1 where it does not, None where that is unknown.
+    numbers, 1 where it does not, None where that is unknown. ``institution_aliases`` are all names
+    of the institution that a live provider tells; without them ``institution_key`` is its id.
     """
 
     institution_key: str
@@ -61,6 +81,12 @@ class Identity:
     account_type: AccountType | None = None
     number_masked: str | None = None
     balance_sign: BalanceSign | None = None
+    institution_aliases: tuple[InstitutionAlias, ...] = ()
+
+    @property
+    def institutions(self) -> tuple[InstitutionAlias, ...]:
+        """Every name of the institution."""
+        return self.institution_aliases or (InstitutionAlias(AliasKind.ID, self.institution_key),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +121,10 @@ class AccountSettings:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One account of one user, found again by (connection, external id, currency).
+    """One account of one user.
 
+    A file's account is found again by its connection, external id and currency, a provider's by
+    its aliases.
     ``balance_sign`` is -1 where its source reports debts as positive numbers; it applies to
     ``balance`` alone, on every reading. ``holds_unlikely`` tells whether live balances that are
     likely wrong are held. ``last_synced_at`` is None before the first snapshot.

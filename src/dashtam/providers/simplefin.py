@@ -22,7 +22,7 @@ from dashtam.application.provider import (
     Report,
 )
 from dashtam.domain import parsing
-from dashtam.domain.account import Identity
+from dashtam.domain.account import AliasKind, Identity, InstitutionAlias
 from dashtam.domain.account_types import guess_account_type
 from dashtam.domain.parsing import UnusableField
 from dashtam.domain.statement import Reading, RowError, sum_market_values
@@ -43,6 +43,7 @@ _POSITION: Final = http_json.PositionFields(
 _OK, _PAYMENT_REQUIRED, _FORBIDDEN = 200, 402, 403
 _LONGEST_ADDRESS: Final = 2048
 _ACCESS = re.compile(r"(?=[!-~]+\Z)https://[^/@:]+:[^/@]+@[^/@?#]+(/[^?#]*)?")
+_DOMAIN = re.compile(r"([A-Za-z0-9-]+\.)+[A-Za-z]{2,}")
 
 _NO_TOKEN = "This is not a SimpleFIN setup token: copy the whole of it."  # noqa: S105 - a sentence
 _USED = (
@@ -154,14 +155,7 @@ def _parse_account(source: Record, connection: Record, now: datetime) -> Account
         detail = "its currency is not money of ISO 4217, so it is left out."
         raise UnusableField(code="custom_currency", detail=detail)
     currency = parsing.parse_currency_field("currency", code)
-    org = as_record(source.get("org"))
-    institution = (
-        get_text(org, "name")
-        or get_text(connection, "org_name")
-        or get_text(connection, "name")
-        or get_text(org, "domain")
-    )
-    key = get_text(org, "id") or get_text(org, "domain") or get_text(connection, "org_id")
+    institution, aliases = _parse_institution(as_record(source.get("org")), connection)
     name = redact(get_text(source, "name")) or "Account"
     # Some servers write names with a hyphen, others with an underscore.
     holdings = [
@@ -169,12 +163,13 @@ def _parse_account(source: Record, connection: Record, now: datetime) -> Account
         for holding in as_records(source.get("holdings"))
     ]
     identity = Identity(
-        institution_key=redact(key or institution) or "simplefin",
-        institution=redact(institution) or _NAME,
+        institution_key=aliases[0].value,
+        institution=institution,
         external_id=external_id,
         name=name,
         account_type=guess_account_type(name, has_positions=bool(holdings)),
         currency=currency,
+        institution_aliases=aliases,
     )
     problems: list[RowError] = []
     as_of = http_json.parse_unix_time(get_text(source, "balance-date"), now)
@@ -204,3 +199,41 @@ def _parse_account(source: Record, connection: Record, now: datetime) -> Account
     elif not problems:
         problems.append(parsing.missing_balance(field="balance").to_row_error())
     return AccountReport(identity, current, (), positions, tuple(problems))
+
+
+def _parse_institution(org: Record, connection: Record) -> tuple[str, tuple[InstitutionAlias, ...]]:
+    """Return the institution's name for people, and all its names, the strongest first.
+
+    Version 1 tells an ``org``, version 2 a connection.
+    """
+    names = [get_text(org, "name"), get_text(connection, "org_name")]
+    name = next(filter(None, (*names, get_text(connection, "name"), get_text(org, "domain"))), "")
+    ids = [get_text(org, "id"), get_text(connection, "org_id")]
+    addresses = [get_text(org, "url"), get_text(connection, "org_url")]
+    # Some servers have a domain as the id.
+    domains = [get_text(org, "domain"), *map(_find_host, addresses), *filter(_is_domain, ids)]
+    told = (
+        (AliasKind.LOGIN, [get_text(connection, "conn_id")]),
+        (AliasKind.ID, ids),
+        (AliasKind.DOMAIN, [domain.casefold().removeprefix("www.") for domain in domains]),
+        (AliasKind.NAME, [one.casefold() for one in (*names, get_text(connection, "name"))]),
+    )
+    aliases = dict.fromkeys(
+        InstitutionAlias(kind, value)
+        for kind, values in told
+        for value in (redact(one) for one in values)
+        if value
+    )
+    fallback = InstitutionAlias(AliasKind.NAME, "simplefin")
+    return redact(name) or _NAME, tuple(aliases) or (fallback,)
+
+
+def _find_host(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_domain(text: str) -> bool:
+    return _DOMAIN.fullmatch(text) is not None

@@ -1,7 +1,6 @@
 """The result of a live run: its accounts' balances, its connection's state and its next slot."""
 
 from collections.abc import Collection, Iterable, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import compress
@@ -20,16 +19,18 @@ from dashtam.application.provider import (
     Report,
 )
 from dashtam.application.syncs import schedule
+from dashtam.application.syncs.account_identity import (
+    ReportKey,
+    identify,
+    record_aliases,
+)
 from dashtam.application.syncs.claims import SyncClaim
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.connection import Connection, ConnectionState
 from dashtam.domain.history.hold import HOLD_REASONS
-from dashtam.domain.money import Currency
 from dashtam.domain.statement import Reading, RowError, sum_market_values
 from dashtam.domain.sync import AccountOutcome, SnapshotSource, Sync, SyncFailureCode, SyncState
-
-_Key = tuple[str, Currency]
 
 _MOST_SENTENCES: Final = 3
 _USUAL_PAUSE: Final = timedelta(hours=1)
@@ -58,6 +59,12 @@ _NO_BALANCE: Final = RowError(
 )
 _NOT_REPORTED: Final = RowError(
     None, "not_reported", "The provider did not report this account; it stays as it was."
+)
+_AMBIGUOUS: Final = RowError(
+    None,
+    "ambiguous_account",
+    "The provider reported an account that may be this one or another one with the same id, and"
+    " named its institution in less detail than before; the balance was not recorded.",
 )
 _IN_THE_FUTURE: Final = RowError(
     None, "future", "The provider reported balances of the future; they are left out."
@@ -155,16 +162,15 @@ def _record_reports(
     accounts that Dashtam does not have.
     """
     by_key = _merge_duplicates(fetched.accounts)
-    accounts = {
-        (account.external_id, account.currency): account
-        for account in work.accounts.of_connection(connection.id)
-    }
-    known = {**accounts, **_find_elsewhere(work, connection, by_key.keys() - accounts.keys())}
+    own = work.accounts.of_connection(connection.id)
+    identified = identify(work, connection, own, by_key)
     warnings: list[str] = []
     reported: list[tuple[Account, AccountReport]] = []
     new: list[Account] = []
     for key, report in by_key.items():
-        account = known.get(key)
+        account = identified.found.get(key)
+        if key in identified.ambiguous:
+            continue
         if sync.account_id is not None and (account is None or account.id != sync.account_id):
             continue
         if account is None and report.current is None and not report.history:
@@ -178,40 +184,23 @@ def _record_reports(
         reported.append((account, report))
     if new:
         create(work, new)
+    record_aliases(work, reported)
     # The provider's own ids in a currency that is reported no more.
-    silent_ids = {external_id for external_id, _ in accounts.keys() - by_key.keys()}
+    silent = [account for account in own if account.id not in identified.reported_ids]
+    silent_ids = {account.external_id for account in silent}
     in_new_currency = {account.id for account in new if account.external_id in silent_ids}
     outcomes = _record(work, sync, connection, reported, fetched.warnings, in_new_currency)
     missing = [
         account
-        for key, account in accounts.items()
-        if key not in by_key and account.closed_at is None and sync.account_id in {None, account.id}
+        for account in silent
+        if account.closed_at is None and sync.account_id in {None, account.id}
     ]
     by_name = sorted(missing, key=attrgetter("name", "id.hex"))
-    outcomes += [_failed(account, _NOT_REPORTED) for account in by_name]
+    outcomes += [
+        _failed(account, _AMBIGUOUS if account in identified.confused else _NOT_REPORTED)
+        for account in by_name
+    ]
     return outcomes, warnings
-
-
-def _find_elsewhere(
-    work: UnitOfWork, connection: Connection, keys: AbstractSet[_Key]
-) -> dict[_Key, Account]:
-    """Return the accounts of other connections, moved to this one if those are disconnected."""
-    found: dict[_Key, Account] = {}
-    if not keys:
-        return found
-    external_ids = {external_id for external_id, _ in keys}
-    for account, other in work.accounts.of_other_connections(connection, external_ids):
-        key = account.external_id, account.currency
-        if key not in keys or key in found:
-            continue
-        if other.state is not ConnectionState.DISCONNECTED:
-            # Two connections to one account would fork its history, or mix it silently.
-            found[key] = account
-            continue
-        work.accounts.move(account.id, connection.id, work.now)
-        work.record_event("account_continued", account.user_id, account.id)
-        found[key] = replace(account, connection_id=connection.id)
-    return found
 
 
 def _record(
@@ -289,12 +278,13 @@ def _outcome(
     )
 
 
-def _merge_duplicates(reports: Iterable[AccountReport]) -> dict[_Key, AccountReport]:
-    by_key: dict[_Key, AccountReport] = {}
+def _merge_duplicates(reports: Iterable[AccountReport]) -> dict[ReportKey, AccountReport]:
+    by_key: dict[ReportKey, AccountReport] = {}
     for report in reports:
         # Ids are an institution's own: two institutions behind one connection may use the same.
         identity = report.identity
-        key = f"{identity.institution_key}/{identity.external_id}", identity.currency
+        institution = identity.institutions[0].value
+        key = f"{institution}/{identity.external_id}", identity.currency
         first = by_key.setdefault(key, report)
         if first != report:
             # Which of the two is right cannot be known.

@@ -239,6 +239,20 @@ def _create_tables() -> None:
         op.f("accounts_user_id_name_id_ix"), "accounts", ["user_id", "name", "id"], unique=False
     )
     op.create_table(
+        "account_aliases",
+        sa.Column("account_id", Id(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("institution", sa.Text(), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("account_aliases_account_id_fk")
+        ),
+        sa.PrimaryKeyConstraint(
+            "account_id", "kind", "institution", "external_id", name=op.f("account_aliases_pk")
+        ),
+    )
+    op.create_table(
         "account_heads",
         sa.Column("user_id", Id(), nullable=False),
         sa.Column("account_id", Id(), nullable=False),
