@@ -1,90 +1,15 @@
 """Accounts whose provider names them in other ways than before, from a server to the history."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from application import UNLIMITED, App, Applications, Person
 from dashtam.domain.account import AccountType, AliasKind, Identity, InstitutionAlias
 from dashtam.domain.account_alias import match, to_known
 from dashtam.domain.money import Currency
-from providers.provider_server import ProviderServer
-from providers.simplefin_server import SimpleFinServer, account, account_set
-
-
-@dataclass
-class Bridge:
-    """A user's connection to a SimpleFIN server, synced once a day with the answer of a test."""
-
-    app: App
-    person: Person
-    simplefin: SimpleFinServer
-    connection_id: str = ""
-
-    def tell(self, answer: object) -> Any:  # noqa: ANN401 - JSON
-        """Sync with this answer, and return the run."""
-        self.simplefin.accounts = answer
-        if not self.connection_id:
-            body = {
-                "provider": "simplefin",
-                "credentials": {"setup_token": self.simplefin.access_url},
-            }
-            made = self.person.post("/connections", json=body)
-            assert made.status_code == 201, made.text
-            self.connection_id = made.json()["id"]
-            return self.person.get(f"/syncs/{made.json()['sync_id']}").json()
-        self.app.clock.advance(days=1)
-        done = self.person.post(f"/connections/{self.connection_id}/syncs")
-        if done.status_code == 502:
-            return self.person.get(done.headers["location"].removeprefix("/api/v1")).json()
-        assert done.status_code == 201, done.text
-        return done.json()
-
-    @property
-    def accounts(self) -> list[Any]:
-        found: list[Any] = self.person.get("/accounts").json()["accounts"]
-        return found
-
-    def balances(self) -> list[list[str]]:
-        """Return the balances of each account, oldest first; the accounts by their balances."""
-        histories = [self.person.history(one["id"])["snapshots"] for one in self.accounts]
-        return sorted([one["balance"] for one in history] for history in histories)
-
-
-@pytest.fixture
-def bridge(applications: Applications, server: ProviderServer, ca_file: Path) -> Bridge:
-    applications.has_network = True
-    app = applications.open(
-        registration="open",
-        rate_limits=UNLIMITED,
-        outbound_hosts=f"localhost:{server.port}",
-        outbound_ca=ca_file.read_text(),
-    )
-    return Bridge(app, app.person(), SimpleFinServer(server))
-
-
-def org(**names: str) -> dict[str, str]:
-    return {name.replace("_", "-"): value for name, value in names.items()}
-
-
-def version_2(
-    *accounts: dict[str, object], logins: dict[str, dict[str, str]], errors: list[Any] | None = None
-) -> dict[str, object]:
-    return {
-        "errlist": errors or [],
-        "connections": [{"conn_id": conn_id, **names} for conn_id, names in logins.items()],
-        "accounts": list(accounts),
-    }
-
-
-def account_2(login: str, balance: str, **changes: object) -> dict[str, object]:
-    return account(org=..., balance=balance, **changes) | {"conn_id": login}
-
-
-ALDER = {"name": "Alder Creek Bank", "org_id": "ORG-1", "org_url": "https://www.alder.example/"}
+from providers.bridge import ALDER, Bridge, account_2, org, version_2
+from providers.simplefin_server import account, account_set
 
 
 @pytest.mark.parametrize(

@@ -1156,7 +1156,7 @@ export interface components {
          * @description Whether a connection works, and the reason where it does not.
          * @enum {unknown}
          */
-        ConnectionState: "active" | "disconnected" | "failing" | "needs_reauthentication" | "rate_limited";
+        ConnectionState: "active" | "disconnected" | "failing" | "needs_attention" | "needs_reauthentication" | "rate_limited";
         /**
          * Correction
          * @description The right amounts of a snapshot; those that are left out are unknown.

@@ -41,6 +41,10 @@ class AccountReport:
     the provider's own. None where no balance is reported: then there is no snapshot, never a 0.
     ``history`` holds older readings, each at its own instant. ``positions`` is None where the
     provider does not report them. ``flows`` may be reported again: each is recorded once.
+
+    ``outage`` is why ``current`` is not the balance of now, such as an institution that the
+    provider cannot reach; its code is an ``OutageCode``. The balance and the positions are not
+    recorded then.
     """
 
     identity: Identity
@@ -49,14 +53,19 @@ class AccountReport:
     positions: Sequence[Position] | None = None
     problems: Sequence[RowError] = ()
     flows: Sequence[Flow] = ()
+    outage: RowError | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of one fetch; ``warnings`` are sentences for the user."""
+    """The result of one fetch; ``warnings`` are sentences for the user.
+
+    ``attention`` are those that say what the user has to do at the provider or the institution.
+    """
 
     accounts: Sequence[AccountReport]
     warnings: Sequence[str] = ()
+    attention: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ _LONGEST_PAUSE: Final = timedelta(days=7)
 _STATES: Final = {
     SyncFailureCode.CREDENTIALS_REFUSED: ConnectionState.NEEDS_REAUTHENTICATION,
     SyncFailureCode.RATE_LIMITED: ConnectionState.RATE_LIMITED,
+    SyncFailureCode.NEEDS_ATTENTION: ConnectionState.NEEDS_ATTENTION,
 }
 _ADVICE: Final = {
     SyncFailureCode.CREDENTIALS_REFUSED: "Enter the credentials again.",
@@ -113,7 +114,7 @@ def write(
         return _write_failure(work, services, claim, fetched)
     live, sync = claim.live, claim.sync
     outcomes, account_warnings = _record_reports(work, sync, live.connection, fetched)
-    warnings = [*fetched.warnings, *account_warnings]
+    warnings = [*fetched.attention, *fetched.warnings, *account_warnings]
     details = [*warnings, *(outcome.detail for outcome in outcomes if outcome.detail)]
     sentences = list(dict.fromkeys(details))
     more = len(sentences) - _MOST_SENTENCES
@@ -121,8 +122,10 @@ def write(
     detail = " ".join(shown) or None
     if (outcomes or warnings) and all(one.state is SyncState.FAILED for one in outcomes):
         detail = detail or "No balance was reported."
-        failure = Failure(SyncFailureCode.PROVIDER_FAILED, detail)
-        return _write_failure(work, services, claim, failure, outcomes)
+        code = SyncFailureCode.PROVIDER_FAILED
+        if fetched.attention:
+            code = SyncFailureCode.NEEDS_ATTENTION
+        return _write_failure(work, services, claim, Failure(code, detail), outcomes)
     is_whole = not warnings and all(one.state is SyncState.SUCCEEDED for one in outcomes)
     ended = sync.finish(
         SyncState.SUCCEEDED if is_whole else SyncState.PARTIAL,
@@ -133,7 +136,7 @@ def write(
     )
     connection = replace(
         live.connection,
-        state=ConnectionState.ACTIVE,
+        state=ConnectionState.NEEDS_ATTENTION if fetched.attention else ConnectionState.ACTIVE,
         detail=detail,
         last_synced_at=work.now,
         next_sync_at=_find_next_slot(claim, work.now, services.secrets.fraction()),
@@ -161,7 +164,7 @@ def _record_reports(
     Return the outcomes in the order of the reports, those without one by name, and warnings about
     accounts that Dashtam does not have.
     """
-    by_key = _merge_duplicates(fetched.accounts)
+    by_key = _merge_duplicates(map(_withhold, fetched.accounts))
     own = work.accounts.of_connection(connection.id)
     identified = identify(work, connection, own, by_key)
     warnings: list[str] = []
@@ -276,6 +279,14 @@ def _outcome(
         code=problems[0].code if problems else None,
         detail=f"{account.name}: {problems[0].detail}" if problems else None,
     )
+
+
+def _withhold(report: AccountReport) -> AccountReport:
+    """Return the report without the balance that is none of now."""
+    if report.outage is None:
+        return report
+    problems = (report.outage, *report.problems)
+    return replace(report, current=None, positions=None, flows=(), problems=problems)
 
 
 def _merge_duplicates(reports: Iterable[AccountReport]) -> dict[ReportKey, AccountReport]:
