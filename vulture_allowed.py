@@ -92,7 +92,11 @@ pytestmark
 # A field and a hook of wire shapes, read by msgspec and by Python
 __init_subclass__
 accounts_found
+joined_accounts
 n_steps  # a progress bar names it
 
 # A return type that is loaded for the type checker alone
 Ed25519PublicKey
+
+# An outage of providers outside this repository
+STALE

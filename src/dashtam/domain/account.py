@@ -99,11 +99,18 @@ class AccountSettings:
     balance_sign: BalanceSign
     is_hidden: bool
     closed_at: datetime | None
+    joined_to: AccountId | None = None
+    join_proposed_to: AccountId | None = None
 
     def to_content(self) -> Mapping[str, str | int | bool | None]:
         """Return the values as plain JSON."""
         closed_at = None if self.closed_at is None else self.closed_at.isoformat()
-        return asdict(self) | {"currency": self.currency.code, "closed_at": closed_at}
+        joins = {
+            name: None if account_id is None else str(account_id)
+            for name in ("joined_to", "join_proposed_to")
+            for account_id in [getattr(self, name)]
+        }
+        return asdict(self) | {"currency": self.currency.code, "closed_at": closed_at} | joins
 
     @classmethod
     def from_content(cls, content: Mapping[str, Any]) -> Self:
@@ -116,7 +123,13 @@ class AccountSettings:
             balance_sign=content["balance_sign"],
             is_hidden=content["is_hidden"],
             closed_at=None if closed_at is None else datetime.fromisoformat(closed_at),
+            joined_to=_parse_id(content["joined_to"]),
+            join_proposed_to=_parse_id(content["join_proposed_to"]),
         )
+
+
+def _parse_id(text: str | None) -> AccountId | None:
+    return None if text is None else AccountId(UUID(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +141,10 @@ class Account:
     ``balance_sign`` is -1 where its source reports debts as positive numbers; it applies to
     ``balance`` alone, on every reading. ``holds_unlikely`` tells whether live balances that are
     likely wrong are held. ``last_synced_at`` is None before the first snapshot.
+
+    ``joined_to`` is the account with which its owner made this one a single history, which has
+    that account's id. ``join_proposed_to`` is the account that this one may continue under another
+    id: until its owner decides, it is left out of latest balances and totals.
     """
 
     id: AccountId
@@ -145,6 +162,8 @@ class Account:
     is_hidden: bool = False
     holds_unlikely: bool = True
     closed_at: datetime | None = None
+    joined_to: AccountId | None = None
+    join_proposed_to: AccountId | None = None
     last_synced_at: datetime | None = None
 
     @property

@@ -1,6 +1,6 @@
 """The result of a live run: its accounts' balances, its connection's state and its next slot."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import compress
@@ -10,6 +10,7 @@ from typing import Final, Self
 from dashtam.application.credentials import redact
 from dashtam.application.history.accounts import create
 from dashtam.application.history.capture import AccountReadings, Capture, CaptureResult
+from dashtam.application.history.joins import NewAccount, propose
 from dashtam.application.ports import Services
 from dashtam.application.provider import (
     AccountReport,
@@ -20,6 +21,7 @@ from dashtam.application.provider import (
 )
 from dashtam.application.syncs import schedule
 from dashtam.application.syncs.account_identity import (
+    Identified,
     ReportKey,
     identify,
     record_aliases,
@@ -60,6 +62,12 @@ _NO_BALANCE: Final = RowError(
 )
 _NOT_REPORTED: Final = RowError(
     None, "not_reported", "The provider did not report this account; it stays as it was."
+)
+_JOIN_PROPOSED: Final = RowError(
+    None,
+    "join_proposed",
+    "It looks like another one of your accounts under a new id. It does not count in the totals"
+    " until you join them, or say that they are two.",
 )
 _AMBIGUOUS: Final = RowError(
     None,
@@ -167,14 +175,45 @@ def _record_reports(
     by_key = _merge_duplicates(map(_withhold, fetched.accounts))
     own = work.accounts.of_connection(connection.id)
     identified = identify(work, connection, own, by_key)
-    warnings: list[str] = []
+    joins = work.account_joins.of_user(connection.user_id)
+
+    def is_wanted(account: Account) -> bool:
+        wanted = sync.account_id
+        return wanted is None or joins.root_of(account.id) == joins.root_of(wanted)
+
+    reported, new, warnings = _find_accounts(work, connection, by_key, identified)
+    reported = [(account, report) for account, report in reported if is_wanted(account)]
+    new = [account for account in new if is_wanted(account)]
+    # A joined account is reported under the id of any account of its history.
+    reported_roots = {joins.root_of(account_id) for account_id in identified.reported_ids}
+    silent = [account for account in own if joins.root_of(account.id) not in reported_roots]
+    if new:
+        reported = _propose_joins(work, reported, new, silent)
+        new_ids = {account.id for account in new}
+        new = [account for account, _ in reported if account.id in new_ids]
+        create(work, new)
+    record_aliases(work, identified, reported)
+    # The provider's own ids in a currency that is reported no more.
+    silent_ids = {account.external_id for account in silent}
+    in_new_currency = {account.id for account in new if account.external_id in silent_ids}
+    outcomes = _record(work, sync, connection, reported, fetched.warnings, in_new_currency)
+    missing = [one for one in silent if is_wanted(one)]
+    return [*outcomes, *_fail_silent(missing, identified.confused)], warnings
+
+
+def _find_accounts(
+    work: UnitOfWork,
+    connection: Connection,
+    by_key: Mapping[ReportKey, AccountReport],
+    identified: Identified,
+) -> tuple[list[tuple[Account, AccountReport]], list[Account], list[str]]:
+    """Return the reports with their accounts, the new ones of these, and warnings of others."""
     reported: list[tuple[Account, AccountReport]] = []
     new: list[Account] = []
+    warnings: list[str] = []
     for key, report in by_key.items():
         account = identified.found.get(key)
         if key in identified.ambiguous:
-            continue
-        if sync.account_id is not None and (account is None or account.id != sync.account_id):
             continue
         if account is None and report.current is None and not report.history:
             # An account is created with its first balance, not before.
@@ -185,25 +224,40 @@ def _record_reports(
             account = Account.new(AccountId(work.random_id()), connection, identity, work.now)
             new.append(account)
         reported.append((account, report))
-    if new:
-        create(work, new)
-    record_aliases(work, reported)
-    # The provider's own ids in a currency that is reported no more.
-    silent = [account for account in own if account.id not in identified.reported_ids]
-    silent_ids = {account.external_id for account in silent}
-    in_new_currency = {account.id for account in new if account.external_id in silent_ids}
-    outcomes = _record(work, sync, connection, reported, fetched.warnings, in_new_currency)
-    missing = [
-        account
-        for account in silent
-        if account.closed_at is None and sync.account_id in {None, account.id}
+    return reported, new, warnings
+
+
+def _fail_silent(silent: Sequence[Account], confused: Collection[Account]) -> list[AccountOutcome]:
+    """Return the outcomes of the open accounts that were not reported, by name."""
+    missing = [one for one in silent if one.closed_at is None and one.joined_to is None]
+    return [
+        _failed(account, _AMBIGUOUS if account in confused else _NOT_REPORTED)
+        for account in sorted(missing, key=attrgetter("name", "id.hex"))
     ]
-    by_name = sorted(missing, key=attrgetter("name", "id.hex"))
-    outcomes += [
-        _failed(account, _AMBIGUOUS if account in identified.confused else _NOT_REPORTED)
-        for account in by_name
+
+
+def _propose_joins(
+    work: UnitOfWork,
+    reported: Sequence[tuple[Account, AccountReport]],
+    new: Sequence[Account],
+    silent: Sequence[Account],
+) -> list[tuple[Account, AccountReport]]:
+    """Return the reported accounts, new ones with the account that each likely continues."""
+    new_ids = {account.id for account in new}
+    described = [
+        NewAccount(account, report.identity)
+        for account, report in reported
+        if account.id in new_ids
     ]
-    return outcomes, warnings
+    proposed = propose(work, described, [one for one in silent if one.joined_to is None])
+    changed = []
+    for account, report in reported:
+        old = proposed.get(account.id)
+        if old is not None:
+            sign = report.identity.balance_sign or old.balance_sign
+            account = replace(account, join_proposed_to=old.id, balance_sign=sign)  # noqa: PLW2901 - the same account
+        changed.append((account, report))
+    return changed
 
 
 def _record(
@@ -266,6 +320,8 @@ def _is_named(account: Account, warnings: Iterable[str]) -> bool:
 def _outcome(
     account: Account, captured: CaptureResult, problems: Sequence[RowError]
 ) -> AccountOutcome:
+    if account.join_proposed_to is not None:
+        problems = [*problems, _JOIN_PROPOSED]
     if captured.held_by is not None:
         detail = f"{HOLD_REASONS[captured.held_by]} {_UNTIL_DECIDED}"
         problems = [*problems, RowError(None, "held", detail)]
