@@ -92,6 +92,7 @@ pytestmark
 # A field and a hook of wire shapes, read by msgspec and by Python
 __init_subclass__
 accounts_found
+joined_accounts
 n_steps  # a progress bar names it
 
 # A return type that is loaded for the type checker alone
@@ -99,3 +100,5 @@ Ed25519PublicKey
 
 # A hook that Python calls
 unraisablehook
+# An outage of providers outside this repository
+STALE

@@ -41,6 +41,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /tokens": {"json": {"refresh_token": "x"}},
     "POST /access-tokens": {"json": {"name": "script"}},
     "POST /holds/{id}/decision": {"json": {"decision": "release"}},
+    "POST /accounts/{id}/join": {"json": {"account_id": "550e8400-e29b-41d4-a716-44665544000b"}},
 }  # fmt: skip
 RANGE = {"start_date": "2020-01-01", "end_date": "2030-01-01"}
 QUERIES = {

@@ -15,6 +15,8 @@ GET /accounts READER API_READ READ
 POST /accounts SESSION API_WRITE WRITE
 GET /accounts/{id} READER API_READ READ
 PATCH /accounts/{id} SESSION API_WRITE WRITE
+POST /accounts/{id}/join SESSION API_WRITE WRITE
+DELETE /accounts/{id}/join SESSION API_WRITE WRITE
 GET /accounts/{id}/revisions READER API_READ READ
 GET /accounts/{id}/holdings READER API_READ READ
 GET /accounts/{id}/flows READER API_READ READ

@@ -16,7 +16,8 @@ from dashtam.application.syncs import syncs
 from dashtam.database.engine import open_engine
 from dashtam.database.people.idempotency_keys import StoredResponse
 from dashtam.database.tables import metadata
-from dashtam.domain.account import Account, AccountType
+from dashtam.domain.account import Account, AccountType, AliasKind, InstitutionAlias
+from dashtam.domain.account_alias import AccountAlias
 from dashtam.domain.errors import AccountNotFound, Unauthorized
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import Flow, FlowKind, Position, Reading
@@ -52,6 +53,8 @@ def with_everything(app: App, email: str) -> Account:
             flows=[Flow(now.date(), Decimal(5), USD, FlowKind.DEPOSIT)],
         )
         Capture(work, typed.sync_id).record([with_position], now)
+        institution = InstitutionAlias(AliasKind.ID, "bank")
+        work.accounts.add_aliases({made.account.id: [AccountAlias(institution, "1", USD)]}, now)
     return made.account
 
 

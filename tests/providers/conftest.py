@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 import trustme
 
+from application import UNLIMITED, Applications
 from dashtam.application.provider import Http
 from dashtam.providers.http_client import Outbound
 from dashtam.providers.ssrf import resolve_in_system
+from providers.bridge import Bridge
 from providers.provider_server import ProviderServer
+from providers.simplefin_server import SimpleFinServer
 
 NAME = "bank.example"
 
@@ -73,3 +76,15 @@ def reached(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
 
     monkeypatch.setattr(socket, "create_connection", connect)
     return found
+
+
+@pytest.fixture
+def bridge(applications: Applications, server: ProviderServer, ca_file: Path) -> Bridge:
+    applications.has_network = True
+    app = applications.open(
+        registration="open",
+        rate_limits=UNLIMITED,
+        outbound_hosts=f"localhost:{server.port}",
+        outbound_ca=ca_file.read_text(),
+    )
+    return Bridge(app, app.person(), SimpleFinServer(server))

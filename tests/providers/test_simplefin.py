@@ -166,7 +166,7 @@ def test_the_second_version_is_read(simplefin: SimpleFinServer, http: Http) -> N
     }
     report = fetch_report(simplefin, http)
     assert report.accounts[0].identity.institution == "My Bank"
-    assert report.accounts[0].identity.institution_key == "INST-9"
+    assert report.accounts[0].identity.institution_key == "CON-1"
     assert report.warnings == (
         "My Bank - Jo: Sign in again", "Something else", "act.failed",
     )  # fmt: skip

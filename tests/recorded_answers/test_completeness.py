@@ -12,6 +12,10 @@ NOT_PROVOKED: Mapping[str, Mapping[int, str]] = {
         409: "Only while the first request with the idempotency key runs, and on SQLite the second"
         " waits for the first."
     },
+    "POST /api/v1/accounts/{id}/join": {
+        409: "Only while the first request with the idempotency key runs, and on SQLite the second"
+        " waits for the first."
+    },
     "DELETE /api/v1/accounts/{id}/balance-snapshots/{snapshot_id}": {
         409: "Only while a long import of the user's is recorded."
     },

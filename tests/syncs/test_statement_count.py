@@ -13,7 +13,7 @@ from dashtam.domain.statement import Flow, FlowKind
 from dashtam.domain.sync import SnapshotSource
 from scripted_provider import account, position
 
-MOST = 20
+MOST = 22
 
 
 def test_a_sync_of_many_accounts_takes_few_statements(app: App, ada: Person) -> None:

@@ -221,6 +221,33 @@ export interface paths {
         patch: operations["change_account"];
         trace?: never;
     };
+    "/api/v1/accounts/{id}/join": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Join two accounts
+         * @description They are one account under two ids, as after a provider handed out new ones: one history, in
+         *     every answer. It has the id of the account that was created first, and the answer is that
+         *     account; the other id leads to it. No snapshot changes, and the DELETE undoes it.
+         */
+        post: operations["join_account"];
+        /**
+         * Undo a join, or decline a proposed one
+         * @description The accounts are several histories again. For the account that has the id of the whole history,
+         *     all others are separated from it.
+         */
+        delete: operations["separate_account"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/accounts/{id}/revisions": {
         parameters: {
             query?: never;
@@ -962,6 +989,10 @@ export interface components {
             /** @description Whether the newest snapshot is older than three times the median of the last ten intervals, and three days; than 90 days where the owner types the balances or there is no interval yet. Never of a hidden or closed account. */
             is_stale: boolean;
             coverage: components["schemas"]["Coverage"] | null;
+            /** @description The account that this one likely continues under another id of its provider. Until its owner joins them or says that they are two, this one is left out of latest balances and totals. */
+            join_proposed_to: string | null;
+            /** @description The accounts that are one history with this one. */
+            joined_accounts: string[];
         };
         /**
          * AccountEvent
@@ -1160,7 +1191,7 @@ export interface components {
          * @description Whether a connection works, and the reason where it does not.
          * @enum {unknown}
          */
-        ConnectionState: "active" | "disconnected" | "failing" | "needs_reauthentication" | "rate_limited";
+        ConnectionState: "active" | "disconnected" | "failing" | "needs_attention" | "needs_reauthentication" | "rate_limited";
         /**
          * Correction
          * @description The right amounts of a snapshot; those that are left out are unknown.
@@ -1519,6 +1550,14 @@ export interface components {
          * @enum {unknown}
          */
         Interval: "day" | "month" | "week";
+        /**
+         * JoinOrder
+         * @description The account that is the same as the one of the path, under another id.
+         */
+        JoinOrder: {
+            /** Format: uuid */
+            account_id: string;
+        };
         /**
          * LatestSnapshots
          * @description The most recent snapshot of each account.
@@ -3054,7 +3093,9 @@ export interface operations {
                      *             "until": "2025-12-26T10:00:00Z",
                      *             "usual_interval_days": 30,
                      *             "longest_gap_days": 62
-                     *           }
+                     *           },
+                     *           "join_proposed_to": null,
+                     *           "joined_accounts": []
                      *         }
                      *       ],
                      *       "total_count": 1,
@@ -3138,7 +3179,9 @@ export interface operations {
                      *         "until": "2025-12-26T10:00:00Z",
                      *         "usual_interval_days": 30,
                      *         "longest_gap_days": 62
-                     *       }
+                     *       },
+                     *       "join_proposed_to": null,
+                     *       "joined_accounts": []
                      *     }
                      */
                     "application/json": components["schemas"]["Account"];
@@ -3208,7 +3251,9 @@ export interface operations {
                      *         "until": "2025-12-26T10:00:00Z",
                      *         "usual_interval_days": 30,
                      *         "longest_gap_days": 62
-                     *       }
+                     *       },
+                     *       "join_proposed_to": null,
+                     *       "joined_accounts": []
                      *     }
                      */
                     "application/json": components["schemas"]["Account"];
@@ -3286,7 +3331,9 @@ export interface operations {
                      *         "until": "2025-12-26T10:00:00Z",
                      *         "usual_interval_days": 30,
                      *         "longest_gap_days": 62
-                     *       }
+                     *       },
+                     *       "join_proposed_to": null,
+                     *       "joined_accounts": []
                      *     }
                      */
                     "application/json": components["schemas"]["Account"];
@@ -3300,6 +3347,131 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Unprocessable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    join_account: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A repeat with the same key within 24 hours gets the first answer, and nothing is done again.
+                 * @example 8f14e45f-ceea-467a-9575-1d1f1f1a3c11
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /**
+                 * @description Account unique identifier.
+                 * @example 123e4567-e89b-12d3-a456-426614174000
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "account_id": "550e8400-e29b-41d4-a716-44665544000b"
+                 *     }
+                 */
+                "application/json": components["schemas"]["JoinOrder"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "123e4567-e89b-12d3-a456-426614174000",
+                     *       "connection_id": "9c1b8d52-4f0e-4d3a-9a57-2f6f0c1c7e11",
+                     *       "name": "Brokerage",
+                     *       "institution": "Example Securities",
+                     *       "account_type": "brokerage",
+                     *       "account_number_masked": "…4321",
+                     *       "currency": "USD",
+                     *       "balance": "25000.00",
+                     *       "available_balance": "24500.00",
+                     *       "balance_sign": 1,
+                     *       "is_hidden": false,
+                     *       "holds_unlikely": true,
+                     *       "closed_at": null,
+                     *       "last_synced_at": "2025-12-26T10:00:00Z",
+                     *       "created_at": "2025-01-15T10:00:00Z",
+                     *       "updated_at": "2025-12-26T10:00:00Z",
+                     *       "observed_at": "2025-12-26T10:00:00Z",
+                     *       "as_of": null,
+                     *       "is_stale": false,
+                     *       "coverage": {
+                     *         "since": "2025-01-15T10:00:00Z",
+                     *         "until": "2025-12-26T10:00:00Z",
+                     *         "usual_interval_days": 30,
+                     *         "longest_gap_days": 62
+                     *       },
+                     *       "join_proposed_to": null,
+                     *       "joined_accounts": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            400: components["responses"]["ValidationFailed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    separate_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Account unique identifier.
+                 * @example 123e4567-e89b-12d3-a456-426614174000
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; the answer is empty */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["ValidationFailed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];
@@ -5009,7 +5181,9 @@ export interface operations {
                      *             "until": "2025-12-26T10:00:00Z",
                      *             "usual_interval_days": 30,
                      *             "longest_gap_days": 62
-                     *           }
+                     *           },
+                     *           "join_proposed_to": null,
+                     *           "joined_accounts": []
                      *         }
                      *       ],
                      *       "holdings": [

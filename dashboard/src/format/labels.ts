@@ -41,6 +41,7 @@ export const ACCOUNT_TYPE_LABELS: Record<Account["account_type"], string> = {
 
 export const CONNECTION_STATE_LABELS: Record<Connection["state"], string> = {
   active: "Working",
+  needs_attention: "Needs a look",
   needs_reauthentication: "Sign in again",
   rate_limited: "Waiting",
   failing: "Failing",

@@ -14,6 +14,7 @@ import { Amount, RangeChangeLabel } from "../components/amount";
 import { Badge } from "../components/badge";
 import { ErrorNotice } from "../components/error-notice";
 import { Holds } from "../components/holds";
+import { Joins } from "../components/joins";
 import { PageHeading } from "../components/page-heading";
 import { Skeleton } from "../components/resource-status";
 import { TimeZoneProposal } from "../components/time-zone";
@@ -84,6 +85,7 @@ function Overview(): JSX.Element {
       ) : (
         <Skeleton lines={2} label="Loading the totals" />
       )}
+      <Joins accounts={accounts.data ?? []} />
       <Holds names={names} />
       <ErrorNotice error={latest.error} retry={latest.reload} />
       <ErrorNotice error={history.error} retry={history.reload} />

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from dashtam.application.provider import Cipher, Credentials, Provider, Report, Unsealable
 from dashtam.domain.connection import Connection
 from dashtam.domain.errors import FieldError, Unprocessable, pointer_to
+from dashtam.domain.statement import RowError
 
 _LONGEST_SENTENCE: Final = 300
 _SHORTEST_SECRET: Final = 4
@@ -84,18 +85,21 @@ def redact(sentence: str, secrets: Iterable[str]) -> str:
 def redact_report(report: Report, secrets: Iterable[str]) -> Report:
     """Return the report with each of its sentences redacted."""
     secrets = list(secrets)
+
+    def redact_error(error: RowError) -> RowError:
+        return replace(error, detail=redact(error.detail, secrets))
+
     accounts = [
         replace(
             account,
-            problems=[
-                replace(problem, detail=redact(problem.detail, secrets))
-                for problem in account.problems
-            ],
+            problems=list(map(redact_error, account.problems)),
+            outage=None if account.outage is None else redact_error(account.outage),
         )
         for account in report.accounts
     ]
     warnings = [redact(warning, secrets) for warning in report.warnings]
-    return replace(report, warnings=warnings, accounts=accounts)
+    attention = [redact(sentence, secrets) for sentence in report.attention]
+    return replace(report, warnings=warnings, accounts=accounts, attention=attention)
 
 
 def place_of(connection: Connection) -> tuple[str, str, str, str]:

@@ -65,13 +65,19 @@ def export(work: UnitOfWork, user_id: UserId, known_at: datetime | None = None) 
     work, until = as_known_at(work, known_at), known_at or MAX_INSTANT
 
     def of_each_account(read: Callable[[AccountId], Iterator[T]]) -> Iterator[T]:
-        for account in iterate_all(lambda page: work.accounts.of_user(user_id, page)):
+        for account in iterate_all(
+            lambda page: work.accounts.of_user(user_id, page, with_joined=True)
+        ):
             yield from read(account.id)
 
     def read_snapshots(
         account_id: AccountId,
     ) -> Iterator[tuple[ChangedSnapshot, Mapping[SnapshotId, Amendments]]]:
-        amendments = collect_amendments(work.account_events.about_snapshots([account_id]))
+        members = work.account_joins.around([account_id]).members_of(account_id)
+        if members[0] != account_id:
+            # They are among those of the whole history.
+            return
+        amendments = collect_amendments(work.account_events.about_snapshots(members))
         previous: BalanceSnapshot | None = None
         for snapshot in work.balance_snapshots.stream(account_id):
             yield with_change(previous, snapshot), amendments

@@ -43,6 +43,10 @@ class AccountReport:
     older readings, each at its own instant; those recorded before are reported again.
     ``positions`` is None where the provider does not report them. ``flows`` may be reported again:
     each is recorded once.
+
+    ``outage`` is why ``current`` is not the balance of now, such as an institution that the
+    provider cannot reach; its code is an ``OutageCode``. The balance and the positions are not
+    recorded then.
     """
 
     identity: Identity
@@ -51,14 +55,19 @@ class AccountReport:
     positions: Sequence[Position] | None = None
     problems: Sequence[RowError] = ()
     flows: Sequence[Flow] = ()
+    outage: RowError | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of one fetch; ``warnings`` are sentences for the user."""
+    """The result of one fetch; ``warnings`` are sentences for the user.
+
+    ``attention`` are those that say what the user has to do at the provider or the institution.
+    """
 
     accounts: Sequence[AccountReport]
     warnings: Sequence[str] = ()
+    attention: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

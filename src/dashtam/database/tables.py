@@ -39,6 +39,7 @@ metadata = MetaData(
 )
 
 _RUNNING = text("state = 'running' AND kind = 'live'")
+_IS_JOINED = text("joined_to IS NOT NULL")
 _IS_ABOUT_ONE = text("sequence IS NOT NULL")
 
 users = Table(
@@ -125,11 +126,32 @@ accounts = Table(
     Column("is_hidden", Boolean, nullable=False),
     Column("holds_unlikely", Boolean, nullable=False),
     Column("closed_at", Instant),
+    # No foreign keys: an erasure would search all accounts for each one that it deletes.
+    Column("joined_to", Id),
+    Column("join_proposed_to", Id),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     CheckConstraint("balance_sign IN (1, -1)", name="balance_sign"),
     UniqueConstraint("connection_id", "external_id", "currency"),
     Index(None, "user_id", "name", "id"),
+    # Asked for with every history; few accounts are joined.
+    Index(
+        "accounts_joined_ix",
+        "user_id",
+        sqlite_where=_IS_JOINED,
+        postgresql_where=_IS_JOINED,
+    ),
+)
+
+# The names under which a provider reported an account; two accounts may share one.
+account_aliases = Table(
+    "account_aliases",
+    metadata,
+    Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("institution", Text, primary_key=True),
+    Column("external_id", Text, primary_key=True),
+    Column("created_at", Instant, nullable=False),
 )
 
 # The part of an account that a capture changes; its owner and its provider change ``accounts``. The
@@ -158,6 +180,7 @@ account_heads = Table(
     Column("is_distrusted", Boolean, nullable=False),
     Column("cache_rebuilds", BigInteger, nullable=False),
     Column("has_holds", Boolean, nullable=False),
+    Column("is_joined", Boolean, nullable=False),
     Index(None, "account_id"),
     sqlite_with_rowid=False,
 )

@@ -20,9 +20,10 @@ from uuid_utils.compat import uuid7
 from dashtam.database.engine import WRITES
 from dashtam.database.history.account_events import AccountEvents
 from dashtam.database.history.account_heads import AccountHeads
+from dashtam.database.history.account_joins import AccountJoins
 from dashtam.database.history.accounts import Accounts
-from dashtam.database.history.balance_snapshots import BalanceSnapshots
 from dashtam.database.history.external_flows import ExternalFlows
+from dashtam.database.history.joined_snapshots import JoinedSnapshots
 from dashtam.database.history.position_sets import PositionSets
 from dashtam.database.history.recorded_runs import RecordedRuns
 from dashtam.database.history_cache.chunk_format import ChunkFormat
@@ -109,9 +110,14 @@ class UnitOfWork:
         return past
 
     @cached_property
-    def balance_snapshots(self) -> BalanceSnapshots:
+    def balance_snapshots(self) -> JoinedSnapshots:
         """The statements on snapshots."""
-        return BalanceSnapshots(self._connection, self._known_at)
+        return JoinedSnapshots(self._connection, self.account_joins, self._known_at)
+
+    @cached_property
+    def account_joins(self) -> AccountJoins:
+        """The statements on joins of accounts."""
+        return AccountJoins(self._connection, self._known_at)
 
     @cached_property
     def position_sets(self) -> PositionSets:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal, NewType, Self
+from typing import Any, Literal, NamedTuple, NewType, Self
 from uuid import UUID
 
 from dashtam.domain.connection import Connection, ConnectionId
@@ -43,6 +43,25 @@ class AccountType(StrEnum):
     OTHER = "other"
 
 
+class AliasKind(StrEnum):
+    """The way in which a provider names an institution, the strongest first.
+
+    A login is a provider's own id of one user's access to an institution.
+    """
+
+    LOGIN = "login"
+    ID = "id"
+    DOMAIN = "domain"
+    NAME = "name"
+
+
+class InstitutionAlias(NamedTuple):
+    """One of an institution's names."""
+
+    kind: AliasKind
+    value: str
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """The key of an account within its source, and its names when it is first seen.
@@ -50,7 +69,8 @@ class Identity:
     ``institution_key`` groups files of one institution (an OFX ``FI``, a BIC, else the format's
     name); ``institution`` is that institution's name for people. ``account_type`` is None where
     the source gives none. ``balance_sign`` is -1 where the source reports debts as positive
-    numbers, 1 where it does not, None where that is unknown.
+    numbers, 1 where it does not, None where that is unknown. ``institution_aliases`` are all names
+    of the institution that a live provider tells; without them ``institution_key`` is its id.
     """
 
     institution_key: str
@@ -61,6 +81,12 @@ class Identity:
     account_type: AccountType | None = None
     number_masked: str | None = None
     balance_sign: BalanceSign | None = None
+    institution_aliases: tuple[InstitutionAlias, ...] = ()
+
+    @property
+    def institutions(self) -> tuple[InstitutionAlias, ...]:
+        """Every name of the institution."""
+        return self.institution_aliases or (InstitutionAlias(AliasKind.ID, self.institution_key),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +99,18 @@ class AccountSettings:
     balance_sign: BalanceSign
     is_hidden: bool
     closed_at: datetime | None
+    joined_to: AccountId | None = None
+    join_proposed_to: AccountId | None = None
 
     def to_content(self) -> Mapping[str, str | int | bool | None]:
         """Return the values as plain JSON."""
         closed_at = None if self.closed_at is None else self.closed_at.isoformat()
-        return asdict(self) | {"currency": self.currency.code, "closed_at": closed_at}
+        joins = {
+            name: None if account_id is None else str(account_id)
+            for name in ("joined_to", "join_proposed_to")
+            for account_id in [getattr(self, name)]
+        }
+        return asdict(self) | {"currency": self.currency.code, "closed_at": closed_at} | joins
 
     @classmethod
     def from_content(cls, content: Mapping[str, Any]) -> Self:
@@ -90,16 +123,28 @@ class AccountSettings:
             balance_sign=content["balance_sign"],
             is_hidden=content["is_hidden"],
             closed_at=None if closed_at is None else datetime.fromisoformat(closed_at),
+            joined_to=_parse_id(content["joined_to"]),
+            join_proposed_to=_parse_id(content["join_proposed_to"]),
         )
+
+
+def _parse_id(text: str | None) -> AccountId | None:
+    return None if text is None else AccountId(UUID(text))
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One account of one user, found again by (connection, external id, currency).
+    """One account of one user.
 
+    A file's account is found again by its connection, external id and currency, a provider's by
+    its aliases.
     ``balance_sign`` is -1 where its source reports debts as positive numbers; it applies to
     ``balance`` alone, on every reading. ``holds_unlikely`` tells whether live balances that are
     likely wrong are held. ``last_synced_at`` is None before the first snapshot.
+
+    ``joined_to`` is the account with which its owner made this one a single history, which has
+    that account's id. ``join_proposed_to`` is the account that this one may continue under another
+    id: until its owner decides, it is left out of latest balances and totals.
     """
 
     id: AccountId
@@ -117,6 +162,8 @@ class Account:
     is_hidden: bool = False
     holds_unlikely: bool = True
     closed_at: datetime | None = None
+    joined_to: AccountId | None = None
+    join_proposed_to: AccountId | None = None
     last_synced_at: datetime | None = None
 
     @property

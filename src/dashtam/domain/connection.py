@@ -23,6 +23,7 @@ class ConnectionState(StrEnum):
     """Whether a connection works, and the reason where it does not."""
 
     ACTIVE = "active"
+    NEEDS_ATTENTION = "needs_attention"
     NEEDS_REAUTHENTICATION = "needs_reauthentication"
     RATE_LIMITED = "rate_limited"
     FAILING = "failing"

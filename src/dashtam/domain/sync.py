@@ -48,10 +48,20 @@ class SyncFailureCode(StrEnum):
     CREDENTIALS_REFUSED = "credentials_refused"
     RATE_LIMITED = "rate_limited"
     PROVIDER_FAILED = "provider_failed"
+    NEEDS_ATTENTION = "needs_attention"
     INTERRUPTED = "interrupted"
     DISCONNECTED = "disconnected"
     CLOCK_BEHIND = "clock_behind"
     KEY_MISSING = "key_missing"
+
+
+class OutageCode(StrEnum):
+    """Why the number that a provider tells is no balance of now."""
+
+    SIGN_IN_NEEDED = "sign_in_needed"
+    INSTITUTION_FAILED = "institution_failed"
+    ACCOUNT_FAILED = "account_failed"
+    STALE = "stale"
 
 
 @dataclass(frozen=True, slots=True)

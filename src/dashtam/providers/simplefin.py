@@ -6,7 +6,8 @@ A setup token names a claim address, which returns an access address once. There
 import binascii
 import re
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -22,10 +23,11 @@ from dashtam.application.provider import (
     Report,
 )
 from dashtam.domain import parsing
-from dashtam.domain.account import Identity
+from dashtam.domain.account import AliasKind, Identity, InstitutionAlias
 from dashtam.domain.account_types import guess_account_type
 from dashtam.domain.parsing import UnusableField
 from dashtam.domain.statement import Reading, RowError, sum_market_values
+from dashtam.domain.sync import OutageCode
 from dashtam.providers import http_json
 from dashtam.providers.http_json import Record, as_list, as_record, as_records, get_text, redact
 
@@ -43,6 +45,7 @@ _POSITION: Final = http_json.PositionFields(
 _OK, _PAYMENT_REQUIRED, _FORBIDDEN = 200, 402, 403
 _LONGEST_ADDRESS: Final = 2048
 _ACCESS = re.compile(r"(?=[!-~]+\Z)https://[^/@:]+:[^/@]+@[^/@?#]+(/[^?#]*)?")
+_DOMAIN = re.compile(r"([A-Za-z0-9-]+\.)+[A-Za-z]{2,}")
 
 _NO_TOKEN = "This is not a SimpleFIN setup token: copy the whole of it."  # noqa: S105 - a sentence
 _USED = (
@@ -57,6 +60,22 @@ _UNPAID = "SimpleFIN requires a payment first: renew the subscription there."
 _DISABLED = (
     "SimpleFIN does not accept this access any more: it was disabled or expired. Make a new setup"
     " token, and connect again with it."
+)
+
+_SIGN_IN = (
+    "{} asks you to sign in again: do so at SimpleFIN. Until then its balances are not recorded."
+)
+_UNREACHED = (
+    "SimpleFIN cannot read {} at present, and its balances are not recorded meanwhile. If this"
+    " lasts longer than a day, look at the connection there."
+)
+_UNREAD = (
+    "SimpleFIN cannot read an account of {} at present, and its balance is not recorded meanwhile."
+    " If this lasts longer than a day, look at the connection there."
+)
+_NAMED = (
+    "SimpleFIN warns of {}, and its balances are not recorded meanwhile. Look at the connection"
+    " there."
 )
 
 
@@ -125,23 +144,92 @@ def _parse_report(content: Record, secrets: Sequence[str], now: datetime) -> Rep
         for connection in as_records(content.get("connections"))
     }
     # Version 1 has texts, version 2 objects.
-    texts = as_list(content.get("errors"))
-    warnings = [redact(text, secrets) for text in texts if isinstance(text, str)]
-    for record in as_records(content.get("errlist")):
-        sentence = (
-            get_text(record, "msg") or get_text(record, "message") or get_text(record, "code")
-        )
-        name = get_text(connections.get(get_text(record, "conn_id"), {}), "name")
-        warnings.append(redact(f"{name}: {sentence}" if name else sentence, secrets))
+    texts = [text for text in as_list(content.get("errors")) if isinstance(text, str)]
+    warnings = [redact(text, secrets) for text in texts]
+    errors = [_parse_error(one, connections, secrets) for one in as_records(content.get("errlist"))]
+    warnings += [error.warning for error in errors]
     reports: list[AccountReport] = []
     for source in as_records(content["accounts"]):
         connection = connections.get(get_text(source, "conn_id"), {})
         try:
-            reports.append(_parse_account(source, connection, now))
+            report = _parse_account(source, connection, now)
         except UnusableField as unusable:
             name = redact(get_text(source, "name"), secrets) or "An account without a name"
             warnings.append(f"{name}: {unusable}")
-    return Report(reports, tuple(dict.fromkeys(filter(None, warnings))))
+            continue
+        about = next((error for error in errors if error.is_about(source, connections)), None)
+        if about is not None:
+            report = replace(report, outage=about.outage)
+        reports.append(report)
+    named = _find_named({report.identity.institution for report in reports}, warnings[: len(texts)])
+    reports = [
+        replace(one, outage=named[one.identity.institution])
+        if one.outage is None and one.identity.institution in named
+        else one
+        for one in reports
+    ]
+    outages = [*(error.outage for error in errors), *named.values()]
+    attention = dict.fromkeys(outage.detail for outage in outages if outage is not None)
+    return Report(reports, tuple(dict.fromkeys(filter(None, warnings))), tuple(attention))
+
+
+@dataclass(frozen=True, slots=True)
+class _Error:
+    """An error of version 2; ``outage`` is None where it is about no balance."""
+
+    warning: str
+    conn_id: str
+    account_id: str
+    outage: RowError | None
+
+    def is_about(self, source: Record, connections: Mapping[str, Record]) -> bool:
+        """Tell whether the error is about an account of the same answer."""
+        if self.outage is None:
+            return False
+        conn_id = self.conn_id or ("" if self.account_id else _get_only(connections))
+        is_its_login = not conn_id or conn_id == get_text(source, "conn_id")
+        is_its_id = not self.account_id or self.account_id == get_text(source, "id")
+        return bool(conn_id or self.account_id) and is_its_login and is_its_id
+
+
+def _get_only(connections: Mapping[str, Record]) -> str:
+    return next(iter(connections)) if len(connections) == 1 else ""
+
+
+def _parse_error(
+    record: Record, connections: Mapping[str, Record], secrets: Sequence[str]
+) -> _Error:
+    code, conn_id = get_text(record, "code"), get_text(record, "conn_id")
+    sentence = get_text(record, "msg") or get_text(record, "message") or code
+    name = get_text(connections.get(conn_id or _get_only(connections), {}), "name")
+    outage: RowError | None = None
+    institution = redact(name, secrets) or "The institution"
+    # An unknown code of a kind is read as that kind.
+    if code.startswith("con.auth"):
+        detail = _SIGN_IN.format(institution)
+        outage = RowError(None, OutageCode.SIGN_IN_NEEDED, detail)
+    elif code.startswith("con."):
+        outage = RowError(None, OutageCode.INSTITUTION_FAILED, _UNREACHED.format(institution))
+    elif code.startswith("act."):
+        outage = RowError(None, OutageCode.ACCOUNT_FAILED, _UNREAD.format(institution))
+    warning = redact(f"{name}: {sentence}" if conn_id and name else sentence, secrets)
+    return _Error(warning, conn_id, get_text(record, "account_id"), outage)
+
+
+def _find_named(institutions: Iterable[str], sentences: Iterable[str]) -> dict[str, RowError]:
+    """Return the institutions that sentences of version 1 name; the longest name counts."""
+    found: dict[str, RowError] = {}
+    for sentence in sentences:
+        named = [
+            one
+            for one in institutions
+            if re.search(rf"(?<!\w){re.escape(one.casefold())}(?!\w)", sentence.casefold())
+        ]
+        for one in named:
+            if not any(one != other and one.casefold() in other.casefold() for other in named):
+                detail = _NAMED.format(one)
+                found.setdefault(one, RowError(None, OutageCode.INSTITUTION_FAILED, detail))
+    return found
 
 
 def _parse_account(source: Record, connection: Record, now: datetime) -> AccountReport:
@@ -154,14 +242,7 @@ def _parse_account(source: Record, connection: Record, now: datetime) -> Account
         detail = "its currency is not money of ISO 4217, so it is left out."
         raise UnusableField(code="custom_currency", detail=detail)
     currency = parsing.parse_currency_field("currency", code)
-    org = as_record(source.get("org"))
-    institution = (
-        get_text(org, "name")
-        or get_text(connection, "org_name")
-        or get_text(connection, "name")
-        or get_text(org, "domain")
-    )
-    key = get_text(org, "id") or get_text(org, "domain") or get_text(connection, "org_id")
+    institution, aliases = _parse_institution(as_record(source.get("org")), connection)
     name = redact(get_text(source, "name")) or "Account"
     # Some servers write names with a hyphen, others with an underscore.
     holdings = [
@@ -169,12 +250,13 @@ def _parse_account(source: Record, connection: Record, now: datetime) -> Account
         for holding in as_records(source.get("holdings"))
     ]
     identity = Identity(
-        institution_key=redact(key or institution) or "simplefin",
-        institution=redact(institution) or _NAME,
+        institution_key=aliases[0].value,
+        institution=institution,
         external_id=external_id,
         name=name,
         account_type=guess_account_type(name, has_positions=bool(holdings)),
         currency=currency,
+        institution_aliases=aliases,
     )
     problems: list[RowError] = []
     as_of = http_json.parse_unix_time(get_text(source, "balance-date"), now)
@@ -204,3 +286,41 @@ def _parse_account(source: Record, connection: Record, now: datetime) -> Account
     elif not problems:
         problems.append(parsing.missing_balance(field="balance").to_row_error())
     return AccountReport(identity, current, (), positions, tuple(problems))
+
+
+def _parse_institution(org: Record, connection: Record) -> tuple[str, tuple[InstitutionAlias, ...]]:
+    """Return the institution's name for people, and all its names, the strongest first.
+
+    Version 1 tells an ``org``, version 2 a connection.
+    """
+    names = [get_text(org, "name"), get_text(connection, "org_name")]
+    name = next(filter(None, (*names, get_text(connection, "name"), get_text(org, "domain"))), "")
+    ids = [get_text(org, "id"), get_text(connection, "org_id")]
+    addresses = [get_text(org, "url"), get_text(connection, "org_url")]
+    # Some servers have a domain as the id.
+    domains = [get_text(org, "domain"), *map(_find_host, addresses), *filter(_is_domain, ids)]
+    told = (
+        (AliasKind.LOGIN, [get_text(connection, "conn_id")]),
+        (AliasKind.ID, ids),
+        (AliasKind.DOMAIN, [domain.casefold().removeprefix("www.") for domain in domains]),
+        (AliasKind.NAME, [one.casefold() for one in (*names, get_text(connection, "name"))]),
+    )
+    aliases = dict.fromkeys(
+        InstitutionAlias(kind, value)
+        for kind, values in told
+        for value in (redact(one) for one in values)
+        if value
+    )
+    fallback = InstitutionAlias(AliasKind.NAME, "simplefin")
+    return redact(name) or _NAME, tuple(aliases) or (fallback,)
+
+
+def _find_host(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_domain(text: str) -> bool:
+    return _DOMAIN.fullmatch(text) is not None

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TypedDict
 
 from dashtam.application.history.capture import record_settings
+from dashtam.database.history.account_joins import Joins
 from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId, AccountType, BalanceSign
@@ -20,13 +21,14 @@ from dashtam.domain.user import UserId
 class AccountBalance:
     """An account with its newest snapshot and its coverage, None before the first snapshot.
 
-    Closed and hidden accounts are never stale.
+    Closed and hidden accounts are never stale. ``joined`` are the accounts that are joined to it.
     """
 
     account: Account
     newest: BalanceSnapshot | None
     coverage: Coverage | None = None
     is_stale: bool = False
+    joined: Sequence[AccountId] = ()
 
 
 class AccountChanges(TypedDict, total=False):
@@ -50,7 +52,19 @@ def create(work: UnitOfWork, new: Collection[Account]) -> None:
 
 
 def load(work: UnitOfWork, user_id: UserId, account_id: AccountId) -> Account:
-    """Return the user's account.
+    """Return the user's account, for a joined one the account with the id of the whole history.
+
+    Raises:
+        AccountNotFound: no account has this id.
+        AccountForbidden: it is another user's.
+    """
+    account = load_single(work, user_id, account_id)
+    root_id = work.account_joins.around([account.id]).root_of(account.id)
+    return account if root_id == account.id else load_single(work, user_id, root_id)
+
+
+def load_single(work: UnitOfWork, user_id: UserId, account_id: AccountId) -> Account:
+    """Return the user's account with this very id, joined or not.
 
     Raises:
         AccountNotFound: no account has this id.
@@ -85,6 +99,9 @@ def list_for_user(work: UnitOfWork, user_id: UserId, page: PageRequest) -> ListP
 
 def _with_balances(work: UnitOfWork, found: Sequence[Account]) -> list[AccountBalance]:
     account_ids = [account.id for account in found]
+    joins = work.account_joins.around(account_ids)
+    if joins:
+        found = _with_last_syncs(work, joins, found)
     newest = work.balance_snapshots.latest_of(account_ids)
     observations = work.balance_snapshots.recent_observations(account_ids)
     balances = []
@@ -93,8 +110,25 @@ def _with_balances(work: UnitOfWork, found: Sequence[Account]) -> list[AccountBa
         is_shown = not account.is_hidden and account.closed_at is None
         is_stale = own is not None and is_shown and own.is_stale(work.now)
         coverage = None if own is None else own.coverage()
-        balances.append(AccountBalance(account, newest.get(account.id), coverage, is_stale))
+        joined = joins.members_of(account.id)[1:]
+        balances.append(AccountBalance(account, newest.get(account.id), coverage, is_stale, joined))
     return balances
+
+
+def _with_last_syncs(work: UnitOfWork, joins: Joins, found: Sequence[Account]) -> Sequence[Account]:
+    """Return the accounts, joined ones with the last sync of any account of their history."""
+    members = work.accounts.of_ids(joins.expand(account.id for account in found))
+    syncs = {one.id: one.last_synced_at for one in members}
+    return [
+        replace(
+            account,
+            last_synced_at=max(
+                (at for one in joins.members_of(account.id) if (at := syncs.get(one)) is not None),
+                default=account.last_synced_at,
+            ),
+        )
+        for account in found
+    ]
 
 
 def change(work: UnitOfWork, account: Account, changes: AccountChanges) -> Account:
@@ -122,5 +156,17 @@ def change(work: UnitOfWork, account: Account, changes: AccountChanges) -> Accou
         record_settings(work, [changed])
     if changed.balance_sign != account.balance_sign:
         work.history_chunks.rebuild(changed)
+        _turn_joined(work, changed)
     work.record_event("account_changed", account.user_id, account.id)
     return changed
+
+
+def _turn_joined(work: UnitOfWork, root: Account) -> None:
+    """Give the sign of the whole history to the accounts that are joined to it."""
+    members = work.account_joins.around([root.id]).members_of(root.id)
+    for member in work.accounts.of_ids(members):
+        if member.id != root.id and member.balance_sign != root.balance_sign:
+            turned = replace(member, balance_sign=root.balance_sign, updated_at=work.now)
+            work.accounts.update(turned)
+            record_settings(work, [turned])
+            work.history_chunks.rebuild(turned)

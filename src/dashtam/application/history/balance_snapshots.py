@@ -65,7 +65,7 @@ def load_latest(
     """Return the newest snapshot of each of the user's accounts that has any, by account name.
 
     Hidden and closed accounts are left out, of the totals too, unless ``include`` names them
-    (``hidden``, ``closed``).
+    (``hidden``, ``closed``). An account that waits for its owner's decision on a join is left out.
     """
     shown = [
         with_change(latest.previous, latest.newest)
@@ -73,6 +73,7 @@ def load_latest(
             work.balance_snapshots.latest(user_id), key=attrgetter("account.name", "account.id.hex")
         )
         if latest.newest is not None
+        and latest.account.join_proposed_to is None
         and is_shown(latest.account.is_hidden, latest.account.closed_at is not None, include)
     ]
     balances = [changed.snapshot.balance for changed in shown]
@@ -143,7 +144,8 @@ def load_amendments(
     work: UnitOfWork, shown: Sequence[ChangedSnapshot]
 ) -> Mapping[SnapshotId, Amendments]:
     """Return the amendments of snapshots that count; most have none."""
-    account_ids = {one.snapshot.account_id for one in shown}
+    joined = work.account_joins.around({one.snapshot.account_id for one in shown})
+    account_ids = joined.expand(one.snapshot.account_id for one in shown)
     return collect_amendments(work.account_events.about_snapshots(account_ids))
 
 
@@ -168,7 +170,8 @@ def add_excluded(
     placed = work.balance_snapshots.with_excluded(account_id, excluded, source, limit, period)
     if len(placed) > MOST_ROWS:
         raise InvalidDateRange(_TOO_MANY_EXCLUDED)
-    amendments = collect_amendments(work.account_events.about_snapshots([account_id]))
+    members = work.account_joins.around([account_id]).members_of(account_id)
+    amendments = collect_amendments(work.account_events.about_snapshots(members))
     for one in placed:
         if one.sync_retracted_at is not None:
             known = amendments.get(one.snapshot.id, UNAMENDED)

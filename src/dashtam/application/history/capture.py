@@ -118,6 +118,21 @@ def record_settings(work: UnitOfWork, of: Collection[Account]) -> None:
     record_events(work, events)
 
 
+def record_joins(
+    work: UnitOfWork, changed: Collection[Account], before: Collection[AccountId]
+) -> None:
+    """Append the joins of the accounts to their chains, and have their histories read from rows.
+
+    The rows stay. The caller has stored the accounts, which were joined to those of ``before``.
+    """
+    record_settings(work, changed)
+    joins = work.account_joins.around([account.id for account in changed])
+    ids = [*before, *(account.id for account in changed)]
+    members = {one for account_id in ids for one in joins.members_of(account_id)}
+    for head in work.account_heads.lock(work.accounts.of_ids(members)).values():
+        head.is_joined = len(joins.members_of(head.account_id)) > 1
+
+
 def retract(work: UnitOfWork, account: Account, snapshot: Record, reason: str | None) -> None:
     """Let a snapshot of the account count no more."""
     content = _content_of(snapshot.id, snapshot.reading.captured_at) | {"reason": reason}

@@ -20,4 +20,5 @@ def list_for_account(
     """
     account = accounts.load(work, user_id, account_id)
     first, last = period.start.date(), period.end.date()
-    return work.external_flows.booked_within(account.id, first, last, page)
+    members = work.account_joins.around([account.id]).members_of(account.id)
+    return work.external_flows.booked_within(members, first, last, page)

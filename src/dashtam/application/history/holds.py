@@ -25,7 +25,15 @@ class HoldDecided(Conflict):
 
 def list_open(work: UnitOfWork, user_id: UserId) -> Sequence[Hold]:
     """Return the user's snapshots that are held, the newest first."""
-    return [hold for hold in work.balance_snapshots.holds(user_id) if hold.decision is None]
+    joins = work.account_joins.of_user(user_id)
+    found = (hold for hold in work.balance_snapshots.holds(user_id) if hold.decision is None)
+    return [
+        replace(
+            hold,
+            snapshot=replace(hold.snapshot, account_id=joins.root_of(hold.snapshot.account_id)),
+        )
+        for hold in found
+    ]
 
 
 def decide(
@@ -38,7 +46,8 @@ def decide(
         HoldDecided: the opposite was decided.
     """
     work.users.lock_for_recording(user_id)
-    account = accounts.load(work, user_id, _find(work, user_id, snapshot_id).snapshot.account_id)
+    account_id = _find(work, user_id, snapshot_id).snapshot.account_id
+    account = accounts.load_single(work, user_id, account_id)
     # A sync that releases it holds this lock until its commit.
     work.account_heads.lock([account])
     hold = _find(work, user_id, snapshot_id)

@@ -32,18 +32,20 @@ def list_for_account(
         AccountForbidden: it is another user's.
     """
     account = accounts.load(work, user_id, account_id)
-    events = [link.event for link in work.account_events.links(account.id)]
-    runs = work.recorded_runs.of_account(account.id)
-    backfills = list(find_backfills(runs, events))
-    found = [
-        *revisions_of_events(events),
-        *map(_revision_of_backfill, backfills),
-        *(
+    found: list[Revision] = []
+    backfills: list[Backfill] = []
+    for member in work.account_joins.around([account.id]).members_of(account.id):
+        events = [link.event for link in work.account_events.links(member)]
+        runs = work.recorded_runs.of_account(member)
+        own = list(find_backfills(runs, events))
+        backfills += own
+        found += revisions_of_events(events)
+        found += map(_revision_of_backfill, own)
+        found += (
             _revision_of_retraction(run, run.retracted_at)
             for run in runs
             if run.retracted_at is not None and run.ever_counted
-        ),
-    ]
+        )
     found.sort(key=_position, reverse=True)
     after = None if page.after is None else (page.after.name, page.after.id)
     rest = [one for one in found if after is None or _position(one) < after]
@@ -104,7 +106,8 @@ def _bound_backfills(
     }
     shown_ids = {one.sync_id for one in shown if one.kind is RevisionKind.BACKFILL}
     wanted = {sync_id: at for sync_id, at in bounds.items() if sync_id in shown_ids}
-    counted = work.recorded_runs.count_before(account.id, wanted)
+    members = work.account_joins.around([account.id]).members_of(account.id)
+    counted = work.recorded_runs.count_before(members, wanted)
     bounded = []
     for one in shown:
         if one.kind is RevisionKind.BACKFILL and one.sync_id in counted:

@@ -209,12 +209,17 @@ def load_accounts(work: UnitOfWork, user_id: UserId, asked: Range) -> Sequence[A
 def _plan(work: UnitOfWork, user_id: UserId, asked: Range) -> _Plan:
     spans = work.balance_snapshots.spans(user_id)
     if asked.account_id is None:
-        spans = [span for span in spans if not span.account.is_hidden]
+        spans = [
+            span
+            for span in spans
+            if not span.account.is_hidden and span.account.join_proposed_to is None
+        ]
     else:
         account = work.accounts.get(asked.account_id)
         if account is None or account.user_id != user_id:
             raise AccountNotFound
-        spans = [span for span in spans if span.account.id == account.id]
+        root_id = work.account_joins.of_user(user_id).root_of(account.id)
+        spans = [span for span in spans if span.account.id == root_id]
     period, calendar = asked.period, asked.calendar
     reaches_present = period.end >= work.now
     # A day's balance counts before its noon (UTC) where that is the next day.

@@ -96,6 +96,8 @@ def _load(
     stored = work.balance_snapshots.find(account.id, snapshot_id)
     if stored is None:
         raise SnapshotNotFound
+    # A joined account's snapshot is amended in its own chain.
+    account = accounts.load_single(work, user_id, stored.record.account_id)
     running = syncs.find_unfinished_import(work, user_id)
     if running is not None:
         # It may have skipped a balance because this snapshot has it.

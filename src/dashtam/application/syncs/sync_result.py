@@ -1,7 +1,6 @@
 """The result of a live run: its accounts' balances, its connection's state and its next slot."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import compress
@@ -11,6 +10,7 @@ from typing import Final, Self
 from dashtam.application.credentials import redact
 from dashtam.application.history.accounts import create
 from dashtam.application.history.capture import AccountReadings, Capture, CaptureResult
+from dashtam.application.history.joins import NewAccount, propose
 from dashtam.application.ports import Services
 from dashtam.application.provider import (
     AccountReport,
@@ -20,18 +20,21 @@ from dashtam.application.provider import (
     Report,
 )
 from dashtam.application.syncs import schedule
+from dashtam.application.syncs.account_identity import (
+    Identified,
+    ReportKey,
+    identify,
+    record_aliases,
+)
 from dashtam.application.syncs.claims import SyncClaim
 from dashtam.application.syncs.schedule import Anchor
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.connection import Connection, ConnectionState
 from dashtam.domain.history.hold import HOLD_REASONS
-from dashtam.domain.money import Currency
 from dashtam.domain.period import MIN_INSTANT
 from dashtam.domain.statement import RowError, sum_market_values
 from dashtam.domain.sync import AccountOutcome, SnapshotSource, Sync, SyncFailureCode, SyncState
-
-_Key = tuple[str, Currency]
 
 _MOST_SENTENCES: Final = 3
 _USUAL_PAUSE: Final = timedelta(hours=1)
@@ -40,6 +43,7 @@ _LONGEST_PAUSE: Final = timedelta(days=7)
 _STATES: Final = {
     SyncFailureCode.CREDENTIALS_REFUSED: ConnectionState.NEEDS_REAUTHENTICATION,
     SyncFailureCode.RATE_LIMITED: ConnectionState.RATE_LIMITED,
+    SyncFailureCode.NEEDS_ATTENTION: ConnectionState.NEEDS_ATTENTION,
 }
 _ADVICE: Final = {
     SyncFailureCode.CREDENTIALS_REFUSED: "Enter the credentials again.",
@@ -60,6 +64,18 @@ _NO_BALANCE: Final = RowError(
 )
 _NOT_REPORTED: Final = RowError(
     None, "not_reported", "The provider did not report this account; it stays as it was."
+)
+_JOIN_PROPOSED: Final = RowError(
+    None,
+    "join_proposed",
+    "It looks like another one of your accounts under a new id. It does not count in the totals"
+    " until you join them, or say that they are two.",
+)
+_AMBIGUOUS: Final = RowError(
+    None,
+    "ambiguous_account",
+    "The provider reported an account that may be this one or another one with the same id, and"
+    " named its institution in less detail than before; the balance was not recorded.",
 )
 _IN_THE_FUTURE: Final = RowError(
     None, "future", "The provider reported balances of the future; they are left out."
@@ -108,7 +124,7 @@ def write(
         return _write_failure(work, services, claim, fetched)
     live, sync = claim.live, claim.sync
     outcomes, account_warnings = _record_reports(work, sync, live.connection, fetched)
-    warnings = [*fetched.warnings, *account_warnings]
+    warnings = [*fetched.attention, *fetched.warnings, *account_warnings]
     details = [*warnings, *(outcome.detail for outcome in outcomes if outcome.detail)]
     sentences = list(dict.fromkeys(details))
     more = len(sentences) - _MOST_SENTENCES
@@ -116,8 +132,10 @@ def write(
     detail = " ".join(shown) or None
     if (outcomes or warnings) and all(one.state is SyncState.FAILED for one in outcomes):
         detail = detail or "No balance was reported."
-        failure = Failure(SyncFailureCode.PROVIDER_FAILED, detail)
-        return _write_failure(work, services, claim, failure, outcomes)
+        code = SyncFailureCode.PROVIDER_FAILED
+        if fetched.attention:
+            code = SyncFailureCode.NEEDS_ATTENTION
+        return _write_failure(work, services, claim, Failure(code, detail), outcomes)
     is_whole = not warnings and all(one.state is SyncState.SUCCEEDED for one in outcomes)
     ended = sync.finish(
         SyncState.SUCCEEDED if is_whole else SyncState.PARTIAL,
@@ -128,7 +146,7 @@ def write(
     )
     connection = replace(
         live.connection,
-        state=ConnectionState.ACTIVE,
+        state=ConnectionState.NEEDS_ATTENTION if fetched.attention else ConnectionState.ACTIVE,
         detail=detail,
         last_synced_at=work.now,
         next_sync_at=_find_next_slot(work, claim, services.secrets.fraction()),
@@ -164,18 +182,48 @@ def _record_reports(
     Return the outcomes in the order of the reports, those without one by name, and warnings about
     accounts that Dashtam does not have.
     """
-    by_key = _merge_duplicates(fetched.accounts)
-    accounts = {
-        (account.external_id, account.currency): account
-        for account in work.accounts.of_connection(connection.id)
-    }
-    known = {**accounts, **_find_elsewhere(work, connection, by_key.keys() - accounts.keys())}
-    warnings: list[str] = []
+    by_key = _merge_duplicates(map(_withhold, fetched.accounts))
+    own = work.accounts.of_connection(connection.id)
+    identified = identify(work, connection, own, by_key)
+    joins = work.account_joins.of_user(connection.user_id)
+
+    def is_wanted(account: Account) -> bool:
+        wanted = sync.account_id
+        return wanted is None or joins.root_of(account.id) == joins.root_of(wanted)
+
+    reported, new, warnings = _find_accounts(work, connection, by_key, identified)
+    reported = [(account, report) for account, report in reported if is_wanted(account)]
+    new = [account for account in new if is_wanted(account)]
+    # A joined account is reported under the id of any account of its history.
+    reported_roots = {joins.root_of(account_id) for account_id in identified.reported_ids}
+    silent = [account for account in own if joins.root_of(account.id) not in reported_roots]
+    if new:
+        reported = _propose_joins(work, reported, new, silent)
+        new_ids = {account.id for account in new}
+        new = [account for account, _ in reported if account.id in new_ids]
+        create(work, new)
+    record_aliases(work, identified, reported)
+    # The provider's own ids in a currency that is reported no more.
+    silent_ids = {account.external_id for account in silent}
+    in_new_currency = {account.id for account in new if account.external_id in silent_ids}
+    outcomes = _record(work, sync, connection, reported, fetched.warnings, in_new_currency)
+    missing = [one for one in silent if is_wanted(one)]
+    return [*outcomes, *_fail_silent(missing, identified.confused)], warnings
+
+
+def _find_accounts(
+    work: UnitOfWork,
+    connection: Connection,
+    by_key: Mapping[ReportKey, AccountReport],
+    identified: Identified,
+) -> tuple[list[tuple[Account, AccountReport]], list[Account], list[str]]:
+    """Return the reports with their accounts, the new ones of these, and warnings of others."""
     reported: list[tuple[Account, AccountReport]] = []
     new: list[Account] = []
+    warnings: list[str] = []
     for key, report in by_key.items():
-        account = known.get(key)
-        if sync.account_id is not None and (account is None or account.id != sync.account_id):
+        account = identified.found.get(key)
+        if key in identified.ambiguous:
             continue
         if account is None and report.current is None and not report.history:
             # An account is created with its first balance, not before.
@@ -186,42 +234,40 @@ def _record_reports(
             account = Account.new(AccountId(work.random_id()), connection, identity, work.now)
             new.append(account)
         reported.append((account, report))
-    if new:
-        create(work, new)
-    # The provider's own ids in a currency that is reported no more.
-    silent_ids = {external_id for external_id, _ in accounts.keys() - by_key.keys()}
-    in_new_currency = {account.id for account in new if account.external_id in silent_ids}
-    outcomes = _record(work, sync, connection, reported, fetched.warnings, in_new_currency)
-    missing = [
-        account
-        for key, account in accounts.items()
-        if key not in by_key and account.closed_at is None and sync.account_id in {None, account.id}
+    return reported, new, warnings
+
+
+def _fail_silent(silent: Sequence[Account], confused: Collection[Account]) -> list[AccountOutcome]:
+    """Return the outcomes of the open accounts that were not reported, by name."""
+    missing = [one for one in silent if one.closed_at is None and one.joined_to is None]
+    return [
+        _failed(account, _AMBIGUOUS if account in confused else _NOT_REPORTED)
+        for account in sorted(missing, key=attrgetter("name", "id.hex"))
     ]
-    by_name = sorted(missing, key=attrgetter("name", "id.hex"))
-    outcomes += [_failed(account, _NOT_REPORTED) for account in by_name]
-    return outcomes, warnings
 
 
-def _find_elsewhere(
-    work: UnitOfWork, connection: Connection, keys: AbstractSet[_Key]
-) -> dict[_Key, Account]:
-    """Return the accounts of other connections, moved to this one if those are disconnected."""
-    found: dict[_Key, Account] = {}
-    if not keys:
-        return found
-    external_ids = {external_id for external_id, _ in keys}
-    for account, other in work.accounts.of_other_connections(connection, external_ids):
-        key = account.external_id, account.currency
-        if key not in keys or key in found:
-            continue
-        if other.state is not ConnectionState.DISCONNECTED:
-            # Two connections to one account would fork its history, or mix it silently.
-            found[key] = account
-            continue
-        work.accounts.move(account.id, connection.id, work.now)
-        work.record_event("account_continued", account.user_id, account.id)
-        found[key] = replace(account, connection_id=connection.id)
-    return found
+def _propose_joins(
+    work: UnitOfWork,
+    reported: Sequence[tuple[Account, AccountReport]],
+    new: Sequence[Account],
+    silent: Sequence[Account],
+) -> list[tuple[Account, AccountReport]]:
+    """Return the reported accounts, new ones with the account that each likely continues."""
+    new_ids = {account.id for account in new}
+    described = [
+        NewAccount(account, report.identity)
+        for account, report in reported
+        if account.id in new_ids
+    ]
+    proposed = propose(work, described, [one for one in silent if one.joined_to is None])
+    changed = []
+    for account, report in reported:
+        old = proposed.get(account.id)
+        if old is not None:
+            sign = report.identity.balance_sign or old.balance_sign
+            account = replace(account, join_proposed_to=old.id, balance_sign=sign)  # noqa: PLW2901 - the same account
+        changed.append((account, report))
+    return changed
 
 
 def _record(
@@ -292,6 +338,8 @@ def _is_named(account: Account, warnings: Iterable[str]) -> bool:
 def _outcome(
     account: Account, captured: CaptureResult, problems: Sequence[RowError]
 ) -> AccountOutcome:
+    if account.join_proposed_to is not None:
+        problems = [*problems, _JOIN_PROPOSED]
     if captured.held_by is not None:
         detail = f"{HOLD_REASONS[captured.held_by]} {_UNTIL_DECIDED}"
         problems = [*problems, RowError(None, "held", detail)]
@@ -307,12 +355,21 @@ def _outcome(
     )
 
 
-def _merge_duplicates(reports: Iterable[AccountReport]) -> dict[_Key, AccountReport]:
-    by_key: dict[_Key, AccountReport] = {}
+def _withhold(report: AccountReport) -> AccountReport:
+    """Return the report without the balance that is none of now."""
+    if report.outage is None:
+        return report
+    problems = (report.outage, *report.problems)
+    return replace(report, current=None, positions=None, flows=(), problems=problems)
+
+
+def _merge_duplicates(reports: Iterable[AccountReport]) -> dict[ReportKey, AccountReport]:
+    by_key: dict[ReportKey, AccountReport] = {}
     for report in reports:
         # Ids are an institution's own: two institutions behind one connection may use the same.
         identity = report.identity
-        key = f"{identity.institution_key}/{identity.external_id}", identity.currency
+        institution = identity.institutions[0].value
+        key = f"{institution}/{identity.external_id}", identity.currency
         first = by_key.setdefault(key, report)
         if first != report:
             # Which of the two is right cannot be known.

@@ -1,25 +1,34 @@
 """The statements on accounts."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 
 from sqlalchemy import Connection as DatabaseConnection
-from sqlalchemy import and_, insert, select, update
+from sqlalchemy import and_, exists, insert, select, update
 
 from dashtam.database.history.past_settings import PastSettings
 from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.repository import AnyRow, Repository, from_row, to_row
 from dashtam.database.syncs.connections import connection_from_row
-from dashtam.database.tables import account_heads, accounts, connections
-from dashtam.domain.account import Account, AccountId, AccountType
+from dashtam.database.tables import account_aliases, account_heads, accounts, connections
+from dashtam.domain.account import (
+    Account,
+    AccountId,
+    AccountType,
+    AliasKind,
+    InstitutionAlias,
+)
+from dashtam.domain.account_alias import AccountAlias
 from dashtam.domain.connection import Connection, ConnectionId
 from dashtam.domain.money import Currency
 from dashtam.domain.user import UserId
 
+_alias = account_aliases.c
+
 _CHANGEABLE = (
     *("name", "account_type", "balance_sign", "is_hidden", "holds_unlikely", "closed_at"),
-    "updated_at",
+    *("joined_to", "join_proposed_to", "updated_at"),
 )
 
 ACCOUNTS = select(accounts, account_heads.c.last_synced_at).join(
@@ -52,12 +61,20 @@ class Accounts(Repository):
         statement = ACCOUNTS.where(accounts.c.id.in_(account_ids)).order_by(accounts.c.id)
         return [account_from_row(row) for row in self._connection.execute(statement)]
 
-    def of_user(self, user_id: UserId, page: PageRequest) -> ListPage[Account]:
-        """Return the user's accounts by name (code points), then id."""
+    def of_user(
+        self, user_id: UserId, page: PageRequest, *, with_joined: bool = False
+    ) -> ListPage[Account]:
+        """Return the user's accounts by name (code points), then id.
+
+        Those that are joined to others are left out unless ``with_joined``.
+        """
         statement = ACCOUNTS.where(accounts.c.user_id == user_id)
+        if not with_joined and self._past is None:
+            statement = statement.where(accounts.c.joined_to.is_(None))
         if self._past is not None:
             rows = self._connection.execute(statement)
             found = self._past.apply([account_from_row(row) for row in rows])
+            found = [account for account in found if with_joined or account.joined_to is None]
             found.sort(key=attrgetter("name", "id.hex"))
             # One page: an account's name may have been another one.
             return ListPage(found, len(found), None)
@@ -70,21 +87,38 @@ class Accounts(Repository):
         rows = self._connection.execute(statement.order_by(accounts.c.id))
         return [account_from_row(row) for row in rows]
 
-    def find(
-        self, connection_id: ConnectionId, external_id: str, currency: Currency
-    ) -> Account | None:
-        """Return the account with this identity."""
-        statement = ACCOUNTS.where(
-            accounts.c.connection_id == connection_id,
-            accounts.c.external_id == external_id,
-            accounts.c.currency == currency.code,
-        )
-        return self._fetch_one(statement, account_from_row)
+    def aliases(self, of: Collection[Account]) -> Mapping[AccountId, Sequence[AccountAlias]]:
+        """Return the recorded names of each account that has any."""
+        currencies = {account.id: account.currency for account in of}
+        statement = select(account_aliases).where(_alias.account_id.in_(currencies))
+        found: dict[AccountId, list[AccountAlias]] = {}
+        for row in self._connection.execute(statement):
+            account_id = AccountId(row.account_id)
+            institution = InstitutionAlias(AliasKind(row.kind), row.institution)
+            alias = AccountAlias(institution, row.external_id, currencies[account_id])
+            found.setdefault(account_id, []).append(alias)
+        return found
+
+    def add_aliases(self, new: Mapping[AccountId, Collection[AccountAlias]], at: datetime) -> None:
+        """Record names of accounts, which they do not have yet."""
+        rows = [
+            {
+                "account_id": account_id,
+                "kind": alias.institution.kind,
+                "institution": alias.institution.value,
+                "external_id": alias.external_id,
+                "created_at": at,
+            }
+            for account_id, aliases in new.items()
+            for alias in aliases
+        ]
+        if rows:
+            self._connection.execute(insert(account_aliases), rows)
 
     def of_other_connections(
         self, connection: Connection, external_ids: Collection[str]
     ) -> Sequence[tuple[Account, Connection]]:
-        """Return the accounts with these ids under other connections to the same provider.
+        """Return the accounts that ever had these ids under other connections to the provider.
 
         Those of the newest connection come first.
         """
@@ -100,9 +134,11 @@ class Accounts(Repository):
         by_id = {row.id: connection_from_row(row) for row in self._connection.execute(others)}
         if not by_id:
             return []
-        statement = ACCOUNTS.where(
-            accounts.c.connection_id.in_(by_id), accounts.c.external_id.in_(external_ids)
+        has_id = exists().where(
+            _alias.account_id == accounts.c.id, _alias.external_id.in_(external_ids)
         )
+        statement = ACCOUNTS.where(accounts.c.connection_id.in_(by_id), has_id)
+        statement = statement.order_by(accounts.c.id)
         found = [account_from_row(row) for row in self._connection.execute(statement)]
         order = {connection_id: place for place, connection_id in enumerate(by_id)}
         found.sort(key=lambda account: order[account.connection_id])

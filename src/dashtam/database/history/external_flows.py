@@ -1,11 +1,12 @@
 """The statements on external flows."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, exists, func, insert, select, tuple_
+from sqlalchemy import ColumnElement, Connection, case, exists, func, insert, select, tuple_
 
 from dashtam.database.pagination import Cursor, ListPage, PageRequest
 from dashtam.database.repository import AnyRow, Repository, from_row, to_row
@@ -17,7 +18,6 @@ from dashtam.domain.money import Currency
 from dashtam.domain.statement import Flow, FlowKind
 
 _f = external_flows.c
-_ORDER: Final = (_f.booked_on, _f.number)
 _NO_CURSOR: Final = "cursor: it is the next_cursor of an answer before."
 
 
@@ -73,24 +73,32 @@ class ExternalFlows(Repository):
             yield recorded.account_id, recorded.flow
 
     def booked_within(
-        self, account_id: AccountId, first: date, last: date, page: PageRequest
+        self, account_ids: Sequence[AccountId], first: date, last: date, page: PageRequest
     ) -> ListPage[ExternalFlow]:
-        """Return the account's flows that were booked on these days, oldest first.
+        """Return the flows of a history's accounts that were booked on these days, oldest first.
+
+        They have the id of the first account.
 
         Raises:
             Invalid: the cursor is that of another list.
         """
         statement = select(external_flows).where(
-            _f.account_id == account_id, _f.booked_on.between(first, last), *self._conditions
+            _f.account_id.in_(account_ids), _f.booked_on.between(first, last), *self._conditions
         )
+        # Each account counts its own flows.
+        place = case(*((_f.account_id == one, rank) for rank, one in enumerate(account_ids)))
+        number = (_f.number * len(account_ids) + place).label("place")
+        statement = statement.add_columns(number)
+        order = (_f.booked_on, number)
         total = self._connection.scalar(select(func.count()).select_from(statement.subquery()))
         if page.after is not None:
-            statement = statement.where(tuple_(*_ORDER) > _place_of(page.after))
-        rows = self._connection.execute(statement.order_by(*_ORDER).limit(page.limit + 1)).all()
-        items = [_flow_from_row(row) for row in rows[: page.limit]]
+            statement = statement.where(tuple_(*order) > _place_of(page.after))
+        rows = self._connection.execute(statement.order_by(*order).limit(page.limit + 1)).all()
+        shown = rows[: page.limit]
+        items = [replace(_flow_from_row(row), account_id=account_ids[0]) for row in shown]
         cursor = None
         if len(rows) > page.limit:
-            cursor = Cursor(UUID(int=items[-1].number), items[-1].flow.booked_on.isoformat())
+            cursor = Cursor(UUID(int=shown[-1].place), items[-1].flow.booked_on.isoformat())
         return ListPage(items, total or 0, cursor)
 
 

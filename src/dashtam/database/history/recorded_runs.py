@@ -1,6 +1,6 @@
 """The statements on the runs that recorded snapshots of one account."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import and_, case, exists, func, or_, select
@@ -48,7 +48,7 @@ class RecordedRuns(Repository):
         return [_run_from_row(row) for row in self._connection.execute(statement)]
 
     def count_before(
-        self, account_id: AccountId, bounds: Mapping[SyncId, datetime]
+        self, account_ids: Collection[AccountId], bounds: Mapping[SyncId, datetime]
     ) -> dict[SyncId, tuple[int, datetime]]:
         """Return the number and the last instant of each run's snapshots before its bound."""
         found = {}
@@ -58,7 +58,7 @@ class RecordedRuns(Repository):
             is_before = (and_(_s.sync_id == one, _s.captured_at < bounds[one]) for one in batch)
             statement = (
                 select(_s.sync_id, func.count(), func.max(_s.captured_at))
-                .where(_s.account_id == account_id, or_(*is_before))
+                .where(_s.account_id.in_(account_ids), or_(*is_before))
                 .group_by(_s.sync_id)
             )
             for sync_id, count, last_at in self._connection.execute(statement):

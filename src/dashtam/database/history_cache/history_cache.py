@@ -135,8 +135,8 @@ class HistoryCache:
         """Return the newest snapshot of each of the user's accounts, by account name, then id."""
         rows = await self._fetch("latest", credential, {})
         balances = []
-        for _, _, stored_id, is_hidden, closed_at, chain_length, latest, is_distrusted in rows:
-            if is_distrusted or (latest is None and chain_length):
+        for _, _, stored_id, is_hidden, closed_at, chain_length, latest, is_unusable in rows:
+            if is_unusable or (latest is None and chain_length):
                 raise CacheMissError
             if latest is not None:
                 account_id = self._from_id(stored_id)
@@ -255,12 +255,13 @@ _CALLERS: Final[Mapping[str, _Caller]] = {
 
 
 def _select_latest(caller: _Caller) -> Select[Any]:
-    head = _h.chain_length, _h.latest, _h.is_distrusted
+    # An account that is likely another one under a new id is left out.
+    head = _h.chain_length, _h.latest, or_(_h.is_distrusted, _h.is_joined)
     is_its_head = and_(_h.user_id == _a.user_id, _h.account_id == _a.id)
     return (
         select(*caller, _a.id, _a.is_hidden, _a.closed_at, *head)
         .join_from(accounts, account_heads, is_its_head)
-        .where(_a.user_id == caller[0])
+        .where(_a.user_id == caller[0], _a.join_proposed_to.is_(None))
         .order_by(_a.name, _a.id)
     )
 
@@ -294,6 +295,7 @@ def _select_chunks(caller: _Caller, *conditions: ColumnElement[bool]) -> Select[
             _h.user_id == caller[0],
             _h.account_id == bindparam("account"),
             _h.is_distrusted.is_(False),
+            _h.is_joined.is_(False),
         )
     )
 

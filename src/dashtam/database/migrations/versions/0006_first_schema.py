@@ -220,6 +220,8 @@ def _create_tables() -> None:
         sa.Column("is_hidden", sa.Boolean(), nullable=False),
         sa.Column("holds_unlikely", sa.Boolean(), nullable=False),
         sa.Column("closed_at", Instant(), nullable=True),
+        sa.Column("joined_to", Id(), nullable=True),
+        sa.Column("join_proposed_to", Id(), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("updated_at", Instant(), nullable=False),
         sa.CheckConstraint("balance_sign IN (1, -1)", name=op.f("accounts_balance_sign_check")),
@@ -237,6 +239,29 @@ def _create_tables() -> None:
     )
     op.create_index(
         op.f("accounts_user_id_name_id_ix"), "accounts", ["user_id", "name", "id"], unique=False
+    )
+    joined = sa.text("joined_to IS NOT NULL")
+    op.create_index(
+        op.f("accounts_joined_ix"),
+        "accounts",
+        ["user_id"],
+        unique=False,
+        sqlite_where=joined,
+        postgresql_where=joined,
+    )
+    op.create_table(
+        "account_aliases",
+        sa.Column("account_id", Id(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("institution", sa.Text(), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("account_aliases_account_id_fk")
+        ),
+        sa.PrimaryKeyConstraint(
+            "account_id", "kind", "institution", "external_id", name=op.f("account_aliases_pk")
+        ),
     )
     op.create_table(
         "account_heads",
@@ -260,6 +285,7 @@ def _create_tables() -> None:
         sa.Column("is_distrusted", sa.Boolean(), nullable=False),
         sa.Column("cache_rebuilds", sa.BigInteger(), nullable=False),
         sa.Column("has_holds", sa.Boolean(), nullable=False),
+        sa.Column("is_joined", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["account_id"], ["accounts.id"], name=op.f("account_heads_account_id_fk")
         ),

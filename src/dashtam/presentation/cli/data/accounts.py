@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from dashtam.application.history import accounts as owned
-from dashtam.application.history import external_flows
+from dashtam.application.history import external_flows, joins
 from dashtam.application.history import revisions as past
 from dashtam.application.history.accounts import AccountChanges
 from dashtam.application.history.known_at import as_known_at
@@ -226,6 +226,38 @@ def change(context: CommandContext, /, account: str, *, reopen: bool, **options:
 
 @accounts.command()
 @click.argument("account")
+@click.argument("other")
+@with_context
+def join(context: CommandContext, account: str, other: str) -> None:
+    """Join two accounts that are one under two ids.
+
+    Their history is one from then on. ACCOUNT and OTHER are ids or the beginnings of names.
+    """
+    with context.database.write() as work:
+        one, two = (resolve_account(context, work, text) for text in (account, other))
+        joined = joins.join(work, one.user_id, one.id, two.id)
+        work.flush()
+        shape = account_shape(owned.load_balance(work, joined))
+    notify(f"Joined. `dashtam accounts separate {shape.id}` undoes it.")
+    answer(context, shape, lambda: f"{shape.name}: {shape.balance} {shape.currency}")
+
+
+@accounts.command()
+@click.argument("account")
+@with_context
+def separate(context: CommandContext, account: str) -> None:
+    """Undo the joins of an account, or decline a proposed one.
+
+    ACCOUNT is an id or the beginning of a name.
+    """
+    with context.database.write() as work:
+        mine = resolve_account(context, work, account)
+        joins.separate(work, mine.user_id, mine.id)
+    notify(f"{mine.name} is an account of its own.")
+
+
+@accounts.command()
+@click.argument("account")
 @click.option("--from", "start", type=instant_param(START_OF_DAY), default=MIN_INSTANT)
 @click.option("--to", "end", type=instant_param(END_OF_DAY), default=MAX_INSTANT)
 @KNOWN_AT
@@ -297,4 +329,6 @@ def _reading(work: UnitOfWork, at: Moment | None, balance: Decimal, **parts: Any
 def _state(account: AccountShape) -> str:
     if account.closed_at:
         return "closed"
+    if account.join_proposed_to:
+        return "join?"
     return "hidden" if account.is_hidden else "stale" if account.is_stale else "open"

@@ -8,12 +8,12 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from dashtam.application.history import accounts
+from dashtam.application.history import accounts, joins
 from dashtam.application.history.accounts import AccountBalance, AccountChanges
 from dashtam.application.imports import typed_balances
 from dashtam.application.imports.typed_balances import ManualAccount
 from dashtam.application.people import users
-from dashtam.domain.account import Account, AccountType
+from dashtam.domain.account import Account, AccountId, AccountType
 from dashtam.domain.money import Currency, amount_text, parse_amount
 from dashtam.domain.period import Moment
 from dashtam.domain.statement import Reading
@@ -25,7 +25,7 @@ from dashtam.presentation.http.instants import (
     parse_moment,
 )
 from dashtam.presentation.http.parameters import ACCOUNT_ID
-from dashtam.presentation.http.request_context import RequestContext, Response
+from dashtam.presentation.http.request_context import NO_CONTENT, RequestContext, Response
 from dashtam.presentation.schemas import examples
 from dashtam.presentation.schemas.base import (
     AmountText,
@@ -97,6 +97,17 @@ class AccountShape(Shape):
         ),
     ]
     coverage: CoverageShape | None
+    join_proposed_to: Annotated[
+        UUID | None,
+        Meta(
+            description="The account that this one likely continues under another id of its"
+            " provider. Until its owner joins them or says that they are two, this one is left out"
+            " of latest balances and totals."
+        ),
+    ]
+    joined_accounts: Annotated[
+        list[UUID], Meta(description="The accounts that are one history with this one.")
+    ]
 
     example: ClassVar = {
         "id": examples.ACCOUNT_ID,
@@ -124,6 +135,8 @@ class AccountShape(Shape):
             "usual_interval_days": 30,
             "longest_gap_days": 62,
         },
+        "join_proposed_to": None,
+        "joined_accounts": [],
     }
 
 
@@ -161,6 +174,13 @@ class AccountPatch(Input):
     holds_unlikely: bool | UnsetType = UNSET
     closed_at: InstantText | UnsetType | None = UNSET
     example: ClassVar = {"name": "Retirement", "account_type": "ira", "is_hidden": False}
+
+
+class JoinOrder(Input):
+    """The account that is the same as the one of the path, under another id."""
+
+    account_id: UUID
+    example: ClassVar = {"account_id": "550e8400-e29b-41d4-a716-44665544000b"}
 
 
 class TypedSnapshot(TypedAmounts):
@@ -217,6 +237,28 @@ def change_account(context: RequestContext) -> Response[AccountShape]:
     return Response(account_shape(accounts.load_balance(context.work, changed)))
 
 
+def join_account(context: RequestContext) -> Response[AccountShape]:
+    """Join two accounts.
+
+    They are one account under two ids, as after a provider handed out new ones: one history, in
+    every answer. It has the id of the account that was created first, and the answer is that
+    account; the other id leads to it. No snapshot changes, and the DELETE undoes it.
+    """
+    account_id, other_id = context.value(ACCOUNT_ID), context.body(JoinOrder).account_id
+    joined = joins.join(context.work, context.user_id, account_id, AccountId(other_id))
+    return Response(account_shape(accounts.load_balance(context.work, joined)))
+
+
+def separate_account(context: RequestContext) -> Response[None]:
+    """Undo a join, or decline a proposed one.
+
+    The accounts are several histories again. For the account that has the id of the whole history,
+    all others are separated from it.
+    """
+    joins.separate(context.work, context.user_id, context.value(ACCOUNT_ID))
+    return NO_CONTENT
+
+
 def type_balance(context: RequestContext) -> Response[Snapshot]:
     """Type a balance.
 
@@ -252,6 +294,7 @@ def listed_account_shape(balance: AccountBalance) -> AccountShape:
         is_stale=balance.is_stale,
         coverage=coverage
         and CoverageShape(coverage.since, coverage.until, coverage.usual_interval_days),
+        joined_accounts=list(balance.joined),
     )
 
 

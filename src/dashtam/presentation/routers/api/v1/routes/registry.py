@@ -161,6 +161,20 @@ ROUTES: Final = (
             parameters=(ACCOUNT_ID,),
             body=accounts.AccountPatch,
         ),
+        write(
+            "POST",
+            "/accounts/{id}/join",
+            accounts.join_account,
+            parameters=(ACCOUNT_ID,),
+            body=accounts.JoinOrder,
+        ),
+        write(
+            "DELETE",
+            "/accounts/{id}/join",
+            accounts.separate_account,
+            parameters=(ACCOUNT_ID,),
+            errors=(problems.CONFLICT,),
+        ),
         read(
             "/accounts/{id}/revisions",
             revisions.list_revisions,

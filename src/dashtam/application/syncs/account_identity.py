@@ -1,0 +1,123 @@
+"""Finding the accounts of a provider's reports by every name that they ever had."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from dashtam.application.provider import AccountReport
+from dashtam.database.unit_of_work import UnitOfWork
+from dashtam.domain.account import Account, AccountId
+from dashtam.domain.account_alias import AccountAlias, aliases_of, match, to_known
+from dashtam.domain.connection import Connection, ConnectionId, ConnectionState
+from dashtam.domain.money import Currency
+
+ReportKey = tuple[str, Currency]
+"""A report's account within its answer: its institution with its id there, and its currency."""
+
+
+_GIVEN_UP: Final = frozenset({ConnectionState.DISCONNECTED, ConnectionState.NEEDS_REAUTHENTICATION})
+
+
+@dataclass(slots=True)
+class Identified:
+    """The accounts of the reports of one answer.
+
+    ``ambiguous`` are the reports that fit several accounts, which are ``confused`` then.
+    ``aliases`` are the recorded names of all accounts that were considered.
+    """
+
+    found: dict[ReportKey, Account] = field(default_factory=dict)
+    ambiguous: set[ReportKey] = field(default_factory=set)
+    confused: list[Account] = field(default_factory=list)
+    aliases: dict[AccountId, Sequence[AccountAlias]] = field(default_factory=dict)
+
+    @property
+    def reported_ids(self) -> set[AccountId]:
+        """The accounts that were found."""
+        return {account.id for account in self.found.values()}
+
+
+def identify(
+    work: UnitOfWork,
+    connection: Connection,
+    own: Sequence[Account],
+    reports: Mapping[ReportKey, AccountReport],
+) -> Identified:
+    """Find the account of each report; those of connections that are given up move to this one.
+
+    A connection is given up that is disconnected, or that needs other credentials: a new one to
+    the same accounts is its reauthentication, and takes its place.
+
+    ``own`` are the connection's accounts. An account that another connection feeds is found too,
+    and stays there: two connections to one account would fork its history, or mix it silently.
+    """
+    identities = {key: report.identity for key, report in reports.items()}
+    aliases = dict(work.accounts.aliases(own))
+    matches = match(identities, to_known(own, aliases))
+    identified = Identified(matches.found, set(matches.ambiguous), aliases=aliases)
+    for rivals in matches.ambiguous.values():
+        identified.confused += rivals
+    missing = {
+        key: identity
+        for key, identity in identities.items()
+        if key not in matches.found and key not in matches.ambiguous
+    }
+    if missing:
+        external_ids = {identity.external_id for identity in missing.values()}
+        others = work.accounts.of_other_connections(connection, external_ids)
+        aliases |= work.accounts.aliases([account for account, _ in others])
+        for other, accounts in _by_connection(others):
+            unknown = {key: one for key, one in missing.items() if key not in identified.found}
+            known = to_known(accounts, aliases)
+            elsewhere = match(unknown, known, ignores_logins=True)
+            for key, account in elsewhere.found.items():
+                if other.state in _GIVEN_UP:
+                    work.accounts.move(account.id, connection.id, work.now)
+                    work.record_event("account_continued", account.user_id, account.id)
+                    account = replace(account, connection_id=connection.id)  # noqa: PLW2901 - moved
+                identified.found[key] = account
+            if other.state is ConnectionState.NEEDS_REAUTHENTICATION and elsewhere.found:
+                _give_up(work, other)
+    return identified
+
+
+def record_aliases(
+    work: UnitOfWork, identified: Identified, reported: Iterable[tuple[Account, AccountReport]]
+) -> None:
+    """Record the names that the reports tell of their accounts and that are new."""
+    told = {account.id: aliases_of(report.identity) for account, report in reported}
+    recorded = identified.aliases
+    work.accounts.add_aliases(
+        {
+            account_id: aliases.difference(recorded.get(account_id, ()))
+            for account_id, aliases in told.items()
+        },
+        work.now,
+    )
+
+
+def _give_up(work: UnitOfWork, other: Connection) -> None:
+    """Disconnect a connection that needs other credentials, once no account is left there."""
+    live = work.connections.lock(other.id)
+    if live is None or work.accounts.of_connection(other.id):
+        return
+    disconnected = replace(
+        live.connection,
+        state=ConnectionState.DISCONNECTED,
+        detail="Another connection took its place.",
+        next_sync_at=None,
+        updated_at=work.now,
+    )
+    work.connections.update(
+        replace(live, connection=disconnected, credentials=None, fence=live.fence + 1)
+    )
+    work.record_event("connection_disconnected", other.user_id, other.id)
+
+
+def _by_connection(
+    accounts: Iterable[tuple[Account, Connection]],
+) -> Iterable[tuple[Connection, list[Account]]]:
+    grouped: dict[ConnectionId, tuple[Connection, list[Account]]] = {}
+    for account, connection in accounts:
+        grouped.setdefault(connection.id, (connection, []))[1].append(account)
+    return grouped.values()

@@ -1,0 +1,85 @@
+"""Accounts that are one history: which accounts are joined, now or at an instant."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, select
+
+from dashtam.database.history.accounts import ACCOUNTS, account_from_row
+from dashtam.database.history.past_settings import PastSettings
+from dashtam.database.repository import Repository
+from dashtam.database.tables import accounts
+from dashtam.domain.account import Account, AccountId
+from dashtam.domain.user import UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Joins:
+    """The accounts by the one to which they are joined; those that are not joined are absent."""
+
+    joined_to: dict[AccountId, AccountId] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        """Tell whether any account is joined."""
+        return bool(self.joined_to)
+
+    def root_of(self, account_id: AccountId) -> AccountId:
+        """Return the account with the id of the whole history."""
+        while account_id in self.joined_to:
+            account_id = self.joined_to[account_id]
+        return account_id
+
+    def members_of(self, account_id: AccountId) -> Sequence[AccountId]:
+        """Return all accounts of the history of this one, the one with its id first."""
+        root = self.root_of(account_id)
+        return [root, *sorted(one for one in self.joined_to if self.root_of(one) == root)]
+
+    def expand(self, account_ids: Iterable[AccountId]) -> Collection[AccountId]:
+        """Return all accounts of the histories of these."""
+        return list(dict.fromkeys(one for id_ in account_ids for one in self.members_of(id_)))
+
+
+class AccountJoins(Repository):
+    """The statements on joins; with ``known_at`` on those of that instant."""
+
+    def __init__(self, connection: Connection, known_at: datetime | None = None) -> None:
+        super().__init__(connection)
+        self._past = None if known_at is None else PastSettings(connection, known_at)
+
+    def of_user(self, user_id: UserId) -> Joins:
+        """Return the joins of the user's accounts."""
+        return self._find([user_id])
+
+    def around(self, account_ids: Collection[AccountId]) -> Joins:
+        """Return the joins of the owners of these accounts."""
+        return self._find(select(accounts.c.user_id).where(accounts.c.id.in_(account_ids)))
+
+    def proposed(self, user_id: UserId) -> Collection[AccountId]:
+        """Return the user's accounts for which a join is proposed."""
+        rows = self._connection.execute(ACCOUNTS.where(accounts.c.user_id == user_id))
+        found = [account_from_row(row) for row in rows]
+        if self._past is not None:
+            found = self._past.apply(found)
+        return {one.id for one in found if one.join_proposed_to is not None}
+
+    def load(self, account_ids: Sequence[AccountId]) -> Sequence[Account]:
+        """Return these accounts in this order, with their settings."""
+        rows = self._connection.execute(ACCOUNTS.where(accounts.c.id.in_(account_ids)))
+        found = [account_from_row(row) for row in rows]
+        if self._past is not None:
+            found = self._past.apply(found)
+        return sorted(found, key=lambda account: account_ids.index(account.id))
+
+    def _find(self, user_ids: Collection[UserId] | Select[Any]) -> Joins:
+        is_owned = accounts.c.user_id.in_(user_ids)
+        if self._past is None:
+            columns = select(accounts.c.id, accounts.c.joined_to)
+            rows = self._connection.execute(
+                columns.where(is_owned, accounts.c.joined_to.is_not(None))
+            )
+            return Joins({AccountId(row.id): AccountId(row.joined_to) for row in rows})
+        rows = self._connection.execute(ACCOUNTS.where(is_owned))
+        known = self._past.apply([account_from_row(row) for row in rows])
+        return Joins({one.id: one.joined_to for one in known if one.joined_to is not None})
