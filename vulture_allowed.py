@@ -96,3 +96,6 @@ n_steps  # a progress bar names it
 
 # A return type that is loaded for the type checker alone
 Ed25519PublicKey
+
+# A field of an answer
+multiline

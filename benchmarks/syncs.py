@@ -50,7 +50,7 @@ class _Clock:
         return self.now
 
 
-class _Bank:
+class _Bank(KeyProvider):
     """A provider that answers at once, with other balances each time."""
 
     slug = "benchmark"
@@ -62,16 +62,17 @@ class _Bank:
         self._accounts = accounts
         self._fetches = 0
 
-    def connect(self, entered: Mapping[str, str], http: Http) -> Mapping[str, str]:
-        """Return the credentials as they are."""
-        del http
-        return entered
-
     def fetch(
-        self, stored: Mapping[str, str], http: Http, *, now: datetime, backfill: bool
+        self,
+        stored: Mapping[str, str],
+        http: Http,
+        *,
+        now: datetime,
+        backfill: bool,
+        renew: Renew | None = None,
     ) -> Report:
         """Report every account; every second one has two positions."""
-        del stored, http, backfill
+        del stored, http, backfill, renew
         self._fetches += 1
         return Report([self._report(place, now) for place in range(self._accounts)])
 

@@ -35,8 +35,13 @@ def load_providers(entries: "Iterable[EntryPoint] | None" = None) -> Mapping[str
             continue
         try:
             from dashtam.providers.conformance import shape_faults
+            from dashtam.providers.version_1 import VersionOne, is_version_1
 
-            provider: Provider = entry.load()
+            loaded = entry.load()
+            if is_version_1(loaded):
+                loaded = VersionOne(loaded)
+                log.warning("provider_of_version_1", entry=entry.name)
+            provider: Provider = loaded
             reason = next(shape_faults(provider), "")
             if not reason and provider.slug != entry.name:
                 reason = "Its slug is not the name of its entry."

@@ -1,6 +1,6 @@
 """The result of a live run: its accounts' balances, its connection's state and its next slot."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from itertools import compress
 from operator import attrgetter
 from typing import Final, Self
 
-from dashtam.application.credentials import redact
+from dashtam.application.credentials import redact, seal
 from dashtam.application.history.accounts import create
 from dashtam.application.history.capture import AccountReadings, Capture, CaptureResult
 from dashtam.application.ports import Services
@@ -34,6 +34,7 @@ _Key = tuple[str, Currency]
 _MOST_SENTENCES: Final = 3
 _USUAL_PAUSE: Final = timedelta(hours=1)
 _LONGEST_PAUSE: Final = timedelta(days=7)
+_WARN_BEFORE_EXPIRY: Final = timedelta(days=14)
 
 _STATES: Final = {
     SyncFailureCode.CREDENTIALS_REFUSED: ConnectionState.NEEDS_REAUTHENTICATION,
@@ -124,16 +125,27 @@ def write(
         code=None if is_whole else SyncFailureCode.WARNINGS,
         detail=detail,
     )
+    if fetched.credentials is not None:
+        sealed = seal(services.cipher, live.connection, fetched.credentials)
+        live = replace(live, credentials=sealed)
+    expiry = _warn_of_expiry(fetched.expires_at, work.now)
     connection = replace(
         live.connection,
         state=ConnectionState.ACTIVE,
-        detail=detail,
+        detail=" ".join(filter(None, (expiry, detail))) or None,
+        expires_at=fetched.expires_at,
         last_synced_at=work.now,
         next_sync_at=_find_next_slot(claim, work.now, services.secrets.fraction()),
         updated_at=work.now,
     )
     work.connections.update(replace(live, connection=connection, failures=0, paused_until=None))
     return _finish(work, ended)
+
+
+def _warn_of_expiry(expires_at: datetime | None, now: datetime) -> str | None:
+    if expires_at is None or expires_at - now > _WARN_BEFORE_EXPIRY:
+        return None
+    return f"The consent ends on {expires_at.date()}: sign in again before that day."
 
 
 def _find_next_slot(claim: SyncClaim, now: datetime, fraction: float) -> datetime:
@@ -159,6 +171,11 @@ def _record_reports(
         (account.external_id, account.currency): account
         for account in work.accounts.of_connection(connection.id)
     }
+    moved = _follow_predecessors(work, accounts, by_key)
+    moved_ids = {account.id for account in moved.values()}
+    accounts = {
+        key: account for key, account in accounts.items() if account.id not in moved_ids
+    } | moved
     known = {**accounts, **_find_elsewhere(work, connection, by_key.keys() - accounts.keys())}
     warnings: list[str] = []
     reported: list[tuple[Account, AccountReport]] = []
@@ -190,6 +207,31 @@ def _record_reports(
     by_name = sorted(missing, key=attrgetter("name", "id.hex"))
     outcomes += [_failed(account, _NOT_REPORTED) for account in by_name]
     return outcomes, warnings
+
+
+def _follow_predecessors(
+    work: UnitOfWork, accounts: Mapping[_Key, Account], by_key: Mapping[_Key, AccountReport]
+) -> dict[_Key, Account]:
+    """Return the accounts that the provider moved to new ids, by those; each keeps its history."""
+    found: dict[_Key, Account] = {}
+    for key, report in by_key.items():
+        if report.predecessor is None or key in accounts:
+            continue
+        own_key = f"{report.identity.institution_key}/{report.predecessor}", key[1]
+        # The move may have brought another institution key with it.
+        others = [
+            known
+            for known in accounts
+            if known[1] == key[1] and known[0].endswith(f"/{report.predecessor}")
+        ]
+        before = own_key if own_key in accounts else others[0] if len(others) == 1 else None
+        if before is None or before in by_key:
+            continue
+        account = accounts[before]
+        work.accounts.set_external_id(account.id, key[0], work.now)
+        work.record_event("account_continued", account.user_id, account.id)
+        found[key] = replace(account, external_id=key[0])
+    return found
 
 
 def _find_elsewhere(

@@ -130,6 +130,11 @@ class Accounts(Repository):
         values = {"institution": connection.name, "updated_at": connection.updated_at}
         self._connection.execute(statement.values(values))
 
+    def set_external_id(self, account_id: AccountId, external_id: str, at: datetime) -> None:
+        """Store the id that the provider has for the account from now on."""
+        statement = update(accounts).where(accounts.c.id == account_id)
+        self._connection.execute(statement.values(external_id=external_id, updated_at=at))
+
     def move(self, account_id: AccountId, connection_id: ConnectionId, at: datetime) -> None:
         """Hand the account over to another connection."""
         self._update(account_id, connection_id=connection_id, updated_at=at)
