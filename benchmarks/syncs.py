@@ -16,7 +16,7 @@ from benchmarks.databases import Home
 from benchmarks.ingest import rate
 from dashtam.application.connections.connect import NewConnection, connect
 from dashtam.application.ports import Services
-from dashtam.application.provider import AccountReport, CredentialField, Http, Pace, Report
+from dashtam.application.provider import AccountReport, CredentialField, Http, Pace, Renew, Report
 from dashtam.application.syncs import claims, sync_run
 from dashtam.application.syncs.claims import SyncRequest
 from dashtam.bootstrap import Installation, now
@@ -26,6 +26,7 @@ from dashtam.domain.money import Currency
 from dashtam.domain.statement import Position, Reading
 from dashtam.domain.sync import SnapshotSource, SyncState
 from dashtam.domain.user import User, UserId
+from dashtam.providers.key_provider import KeyProvider
 
 _ROUNDS: Final = 5
 _SYMBOLS: Final = ("AAA", "BBB")

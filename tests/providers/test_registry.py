@@ -57,11 +57,17 @@ class OneAnswer:
 
 
 def test_ours_are_listed() -> None:
-    assert list(load_providers([])) == ["simplefin", "ibkr_flex", "alpaca", "demo"]
+    assert list(load_providers([])) == [
+        "simplefin",
+        "enable_banking",
+        "ibkr_flex",
+        "alpaca",
+        "demo",
+    ]
     assert list(load_providers()) == list(load_providers([]))
 
 
-@pytest.mark.parametrize("slug", ["simplefin", "ibkr_flex", "alpaca", "demo"])
+@pytest.mark.parametrize("slug", ["simplefin", "enable_banking", "ibkr_flex", "alpaca", "demo"])
 def test_ours_conform(slug: str) -> None:
     assert list(conformance.faults(load_providers([])[slug])) == []
 

@@ -24,10 +24,17 @@ def load_providers(entries: "Iterable[EntryPoint] | None" = None) -> Mapping[str
 
     from dashtam.providers.alpaca import Alpaca
     from dashtam.providers.demo import DemoProvider
+    from dashtam.providers.enable_banking import EnableBanking
     from dashtam.providers.ibkr_flex import IbkrFlex
     from dashtam.providers.simplefin import SimpleFin
 
-    ours: tuple[Provider, ...] = (SimpleFin(), IbkrFlex(), Alpaca(), DemoProvider())
+    ours: tuple[Provider, ...] = (
+        SimpleFin(),
+        EnableBanking(),
+        IbkrFlex(),
+        Alpaca(),
+        DemoProvider(),
+    )
     found = {provider.slug: provider for provider in ours}
     for entry in entry_points(group=GROUP) if entries is None else entries:
         if entry.name in found:
