@@ -211,7 +211,7 @@ ROUTES: Final = (
             connections.complete_authorization,
             body=connections.AuthorizationReturn,
             location="Where the connection is.",
-            errors=(problems.NOT_FOUND, problems.PROVIDER_ERROR),
+            errors=(problems.PROVIDER_ERROR,),
             asks_providers=True,
         ),
         read("/connections", connections.list_connections, parameters=PAGE),
