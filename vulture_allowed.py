@@ -102,3 +102,5 @@ Ed25519PublicKey
 unraisablehook
 # An outage of providers outside this repository
 STALE
+# A field of an answer
+multiline

@@ -16,7 +16,7 @@ from benchmarks.databases import Home
 from benchmarks.ingest import rate
 from dashtam.application.connections.connect import NewConnection, connect
 from dashtam.application.ports import Services
-from dashtam.application.provider import AccountReport, CredentialField, Http, Pace, Report
+from dashtam.application.provider import AccountReport, CredentialField, Http, Pace, Renew, Report
 from dashtam.application.syncs import claims, sync_run
 from dashtam.application.syncs.claims import SyncRequest
 from dashtam.bootstrap import Installation, now
@@ -26,6 +26,7 @@ from dashtam.domain.money import Currency
 from dashtam.domain.statement import Position, Reading
 from dashtam.domain.sync import SnapshotSource, SyncState
 from dashtam.domain.user import User, UserId
+from dashtam.providers.key_provider import KeyProvider
 
 _ROUNDS: Final = 5
 _SYMBOLS: Final = ("AAA", "BBB")
@@ -50,7 +51,7 @@ class _Clock:
         return self.now
 
 
-class _Bank:
+class _Bank(KeyProvider):
     """A provider that answers at once, with other balances each time."""
 
     slug = "benchmark"
@@ -62,16 +63,17 @@ class _Bank:
         self._accounts = accounts
         self._fetches = 0
 
-    def connect(self, entered: Mapping[str, str], http: Http) -> Mapping[str, str]:
-        """Return the credentials as they are."""
-        del http
-        return entered
-
     def fetch(
-        self, stored: Mapping[str, str], http: Http, *, now: datetime, backfill: bool
+        self,
+        stored: Mapping[str, str],
+        http: Http,
+        *,
+        now: datetime,
+        backfill: bool,
+        renew: Renew | None = None,
     ) -> Report:
         """Report every account; every second one has two positions."""
-        del stored, http, backfill
+        del stored, http, backfill, renew
         self._fetches += 1
         return Report([self._report(place, now) for place in range(self._accounts)])
 

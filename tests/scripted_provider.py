@@ -8,12 +8,16 @@ from typing import Any
 
 from dashtam.application.provider import (
     AccountReport,
+    ClientCertificate,
     CredentialField,
     CredentialsRefused,
     Http,
     HttpAnswer,
     Pace,
+    Redirect,
+    Renew,
     Report,
+    ReturnTo,
 )
 from dashtam.domain.account import AccountType, BalanceSign, Identity
 from dashtam.domain.money import Currency
@@ -86,8 +90,21 @@ class Scripted:
     fetches: list[bool] = field(default_factory=list)
     kept: Mapping[str, str] = field(default_factory=dict)
     requests_each: int = 1
+    uses_browser: bool = False
+    sign_in_at: str = "https://bank.example"
+    renewed: Mapping[str, str] | None = None
+    return_to: ReturnTo | None = None
+    returned: Mapping[str, str] = field(default_factory=dict)
 
-    def connect(self, given: Mapping[str, str], http: Http) -> Mapping[str, str]:
+    def begin(
+        self, given: Mapping[str, str], return_to: ReturnTo, http: Http, *, now: datetime
+    ) -> Redirect | Mapping[str, str]:
+        del now
+        if self.uses_browser:
+            self.return_to = return_to
+            assert return_to.code_challenge
+            url = f"{self.sign_in_at}/sign-in?state={return_to.token}"
+            return Redirect(url, {**given, "verifier": return_to.code_verifier})
         if self.requests_each:
             http.request("POST", "https://bank.example/claim")
         if self.connecting is not None:
@@ -98,11 +115,28 @@ class Scripted:
         self.handed_out()
         return {"access": f"{ACCESS}-{given['token']}"}
 
+    def complete(
+        self, state: Mapping[str, str], parameters: Mapping[str, str], http: Http, *, now: datetime
+    ) -> Mapping[str, str]:
+        del http, now
+        if self.connecting is not None:
+            raise self.connecting
+        self.returned = parameters
+        return {**state, "access": f"{ACCESS}-{parameters['code']}"}
+
     def fetch(
-        self, kept: Mapping[str, str], http: Http, *, now: datetime, backfill: bool
+        self,
+        kept: Mapping[str, str],
+        http: Http,
+        *,
+        now: datetime,
+        backfill: bool,
+        renew: Renew | None = None,
     ) -> Report:
         del now
         self.kept = kept
+        if self.renewed is not None and renew is not None:
+            renew(self.renewed)
         self.fetches.append(backfill)
         for _ in range(self.requests_each):
             http.request("GET", "https://bank.example/accounts")
@@ -118,7 +152,7 @@ class Nowhere:
     def __init__(self, spend: Callable[[], None]) -> None:
         self._spend = spend
 
-    def request(
+    def request(  # noqa: PLR0913 - the interface
         self,
         method: str,
         url: str,
@@ -127,7 +161,8 @@ class Nowhere:
         headers: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
         content: bytes | None = None,
+        certificate: ClientCertificate | None = None,
     ) -> HttpAnswer:
-        del method, url, params, headers, auth, content
+        del method, url, params, headers, auth, content, certificate
         self._spend()
         return HttpAnswer(200, {}, b"")

@@ -11,6 +11,7 @@ import { Icon, Logo, type IconName } from "./components/icon";
 import { PageHeading } from "./components/page-heading";
 import { Skeleton } from "./components/resource-status";
 import { AccountPage } from "./pages/account";
+import { AuthorizationReturnPage } from "./pages/authorization-return";
 import { ConnectionsPage } from "./pages/connections";
 import { ImportPage } from "./pages/import";
 import { OverviewPage } from "./pages/overview";
@@ -120,6 +121,8 @@ function CurrentPage({ currentPath }: { currentPath: string }): JSX.Element {
   switch (currentPath) {
     case "/":
       return <OverviewPage />;
+    case "/connections/return":
+      return <AuthorizationReturnPage />;
     case "/connections":
       return <ConnectionsPage />;
     case "/import":

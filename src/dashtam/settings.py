@@ -67,7 +67,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description="Origins of other pages that may call the API, with commas.")
     ] = ""
     outbound_hosts: Annotated[
-        str, Meta(description="Hosts in private networks for providers, with commas: nas:8443.")
+        str, Meta(description="Servers that providers may use beside their own, such as nas:8443.")
     ] = ""
     outbound_ca: Annotated[
         str | None, Meta(description="Further certificate authorities for providers, as PEM text.")

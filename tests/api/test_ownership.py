@@ -30,6 +30,8 @@ BODIES: dict[str, dict[str, Any]] = {
                                 "balance": "1"}},
     "PATCH /accounts/{id}": {"json": {"name": "Renamed"}},
     "POST /connections": {"json": {"provider": "none", "credentials": {}}},
+    "POST /authorizations": {"json": {"provider": "none", "credentials": {}}},
+    "POST /authorizations/completions": {"json": {"parameters": {"state": "none"}}},
     "PATCH /connections/{id}": {"json": {"name": "Renamed"}},
     "POST /connections/{id}/syncs": {"json": {}},
     "POST /accounts/syncs": {"json": {"connection_id": str(uuid4())}},

@@ -25,6 +25,8 @@ GET /holds READER API_READ READ
 POST /holds/{id}/decision SESSION API_WRITE WRITE
 GET /providers READER API_READ READ
 POST /connections SESSION SYNC OWN
+POST /authorizations SESSION SYNC OWN
+POST /authorizations/completions SESSION SYNC OWN
 GET /connections READER API_READ READ
 GET /connections/{id} READER API_READ READ
 PATCH /connections/{id} SESSION API_WRITE OWN

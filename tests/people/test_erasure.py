@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 from threading import Barrier, Thread
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Connection, Inspector, func, inspect, select
@@ -15,6 +16,7 @@ from dashtam.application.people import api_tokens, users
 from dashtam.application.syncs import syncs
 from dashtam.database.engine import open_engine
 from dashtam.database.people.idempotency_keys import StoredResponse
+from dashtam.database.syncs.authorizations import Authorization
 from dashtam.database.tables import metadata
 from dashtam.domain.account import Account, AccountType, AliasKind, InstitutionAlias
 from dashtam.domain.account_alias import AccountAlias
@@ -36,6 +38,10 @@ def with_everything(app: App, email: str) -> Account:
         api_tokens.create(work, app.services.secrets, user.id, "script", None)
         answer = StoredResponse(bytes(32), now, 201, {"content-type": "text/plain"}, b"kept")
         work.idempotency_keys.claim(user.id, "POST /x", "key", answer, now)
+        begun = Authorization(
+            uuid4(), user.id, None, user.id.bytes * 2, "bank", None, None, b"sealed", 0, now
+        )
+        work.authorizations.add(begun, now)
         described = ManualAccount("Cash", AccountType.CASH, USD)
         made = typed_balances.create_manual(work, user.id, described, reading(app, "1.00"))
         typed = typed_balances.type_balance(work, made.account, reading(app, "2.00"))

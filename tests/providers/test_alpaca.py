@@ -17,7 +17,7 @@ from dashtam.application.provider import (
     ProviderRateLimited,
 )
 from dashtam.providers.alpaca import Alpaca
-from dashtam.providers.conformance import report_faults
+from dashtam.providers.conformance import RETURN_TO, report_faults
 from providers.provider_server import ProviderServer, ReceivedRequest, http_answer
 
 NOW = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
@@ -321,8 +321,8 @@ def test_wrong_keys_are_refused(service: Service, http: Http) -> None:
 def test_missing_keys_are_refused_before_the_first_request(service: Service, http: Http) -> None:
     for given in ({}, {"key_id": "AK"}, {"key_id": "AK", "secret_key": " "}, {"key_id": "a\nb"}):
         with pytest.raises(CredentialsRefused):
-            Alpaca().connect(given, http)
-    assert Alpaca().connect({"key_id": " AK ", "secret_key": "s"}, http) == {
+            Alpaca().begin(given, RETURN_TO, http, now=NOW)
+    assert Alpaca().begin({"key_id": " AK ", "secret_key": "s"}, RETURN_TO, http, now=NOW) == {
         "key_id": "AK", "secret_key": "s",
     }  # fmt: skip
     assert not service.server.requests

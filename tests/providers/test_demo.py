@@ -1,5 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
+from dashtam.application.provider import Redirect
 from dashtam.providers import conformance
 from dashtam.providers.demo import BEGINS_ON, DemoProvider
 from dashtam.providers.http_client import Outbound
@@ -9,7 +10,8 @@ NO_WAY_OUT = Outbound(resolver=lambda _host, _port: []).client()
 
 
 def test_the_demonstration_is_the_same_for_the_same_seed() -> None:
-    kept = DemoProvider().connect({"seed": "one"}, NO_WAY_OUT)
+    kept = DemoProvider().begin({"seed": "one"}, conformance.RETURN_TO, NO_WAY_OUT, now=NOW)
+    assert not isinstance(kept, Redirect)
     first = DemoProvider().fetch(kept, NO_WAY_OUT, now=NOW, backfill=True)
     assert first == DemoProvider().fetch(kept, NO_WAY_OUT, now=NOW, backfill=True)
     other = DemoProvider().fetch({"seed": "two"}, NO_WAY_OUT, now=NOW, backfill=True)

@@ -22,14 +22,15 @@ from dashtam.application.provider import (
 from dashtam.providers import conformance
 from dashtam.providers.demo import DemoProvider
 from dashtam.providers.registry import load_providers
+from dashtam.providers.version_1 import VersionOne
 
 NOW = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
 GUIDE = Path(__file__).parents[2] / "docs" / "providers.md"
 
 
-def read_guide_example() -> str:
-    (example, *_) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
-    return str(example)
+def read_guide_example(number: int = 0) -> str:
+    examples = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    return str(examples[number])
 
 
 @pytest.fixture
@@ -56,11 +57,17 @@ class OneAnswer:
 
 
 def test_ours_are_listed() -> None:
-    assert list(load_providers([])) == ["simplefin", "ibkr_flex", "alpaca", "demo"]
+    assert list(load_providers([])) == [
+        "simplefin",
+        "enable_banking",
+        "ibkr_flex",
+        "alpaca",
+        "demo",
+    ]
     assert list(load_providers()) == list(load_providers([]))
 
 
-@pytest.mark.parametrize("slug", ["simplefin", "ibkr_flex", "alpaca", "demo"])
+@pytest.mark.parametrize("slug", ["simplefin", "enable_banking", "ibkr_flex", "alpaca", "demo"])
 def test_ours_conform(slug: str) -> None:
     assert list(conformance.faults(load_providers([])[slug])) == []
 
@@ -73,11 +80,29 @@ def test_the_guides_example_is_found_and_conforms(nutshell: Provider) -> None:
 
 def test_the_guides_example_reads_balances(nutshell: Provider) -> None:
     http = OneAnswer(b'{"number": "NL01-1234", "balance": 12.50}')
-    report = nutshell.fetch({"token": "t"}, http, now=NOW, backfill=True)
+    report = nutshell.fetch({"token": "t"}, http, now=NOW, backfill=True, renew=lambda _: None)
     assert list(conformance.report_faults(report, NOW)) == []
     (result,) = report.accounts
     assert result.current is not None
     assert (str(result.current.balance), result.identity.name) == ("12.50", "Savings 1234")
+
+
+def test_the_guides_example_of_a_browser_conforms() -> None:
+    module = types.ModuleType("dashtam_walnut")
+    exec(read_guide_example(1), module.__dict__)  # noqa: S102 - the guide is ours
+    assert list(conformance.faults(module.provider)) == []
+
+
+def test_a_provider_of_version_1_still_works_and_is_named_in_the_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module = types.ModuleType("old_provider")
+    module.provider = Careless()  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "old_provider", module)
+    with capture_logs() as lines:
+        found = load_providers([entry("careless", "old_provider:provider")])
+    assert found["careless"].uses_browser is False
+    assert [line["event"] for line in lines] == ["provider_of_version_1"]
 
 
 def test_the_guide_names_ours() -> None:
@@ -148,6 +173,6 @@ class Careless:
 
 
 def test_the_check_finds_the_faults_of_a_careless_provider() -> None:
-    found = "\n".join(conformance.faults(Careless()))
+    found = "\n".join(conformance.faults(VersionOne(Careless())))
     for fault in ("ValueError", "RuntimeError", "reported twice", "no balance", "a sentence"):
         assert fault in found

@@ -19,7 +19,7 @@ from dashtam.application.provider import (
     Report,
 )
 from dashtam.domain.account import AccountType
-from dashtam.providers.conformance import report_faults
+from dashtam.providers.conformance import RETURN_TO, report_faults
 from dashtam.providers.http_client import Outbound
 from dashtam.providers.simplefin import SimpleFin
 from providers.provider_server import ProviderServer, answer_always, http_answer
@@ -60,7 +60,7 @@ def fetch_error(simplefin: SimpleFinServer, http: Http) -> ProviderError:
 
 
 def test_a_setup_token_is_claimed_by_an_empty_post(simplefin: SimpleFinServer, http: Http) -> None:
-    kept = PROVIDER.connect({"setup_token": f" {simplefin.token}\n"}, http)
+    kept = PROVIDER.begin({"setup_token": f" {simplefin.token}\n"}, RETURN_TO, http, now=NOW)
     assert kept == simplefin.kept
     (request,) = simplefin.server.requests
     assert (request.method, request.path, request.body) == ("POST", "/simplefin/claim/DEMO", b"")
@@ -68,9 +68,9 @@ def test_a_setup_token_is_claimed_by_an_empty_post(simplefin: SimpleFinServer, h
 
 
 def test_a_token_claimed_twice_may_be_compromised(simplefin: SimpleFinServer, http: Http) -> None:
-    PROVIDER.connect({"setup_token": simplefin.token}, http)
+    PROVIDER.begin({"setup_token": simplefin.token}, RETURN_TO, http, now=NOW)
     with pytest.raises(CredentialsRefused, match="compromised"):
-        PROVIDER.connect({"setup_token": simplefin.token}, http)
+        PROVIDER.begin({"setup_token": simplefin.token}, RETURN_TO, http, now=NOW)
     assert simplefin.claimed == 2
 
 
@@ -79,7 +79,7 @@ def test_a_failed_claim_is_not_retried(simplefin: SimpleFinServer, http: Http) -
         simplefin.server.requests.clear()
         simplefin.server.script = answer_always("", status)
         with pytest.raises(ProviderFailed):
-            PROVIDER.connect({"setup_token": simplefin.token}, http)
+            PROVIDER.begin({"setup_token": simplefin.token}, RETURN_TO, http, now=NOW)
         assert len(simplefin.server.requests) == 1
 
 
@@ -98,7 +98,7 @@ def test_a_claim_without_an_access_address_is_a_failure(
 ) -> None:
     simplefin.server.script = lambda _: http_answer(body)
     with pytest.raises(ProviderFailed, match="did not hand out"):
-        PROVIDER.connect({"setup_token": simplefin.token}, http)
+        PROVIDER.begin({"setup_token": simplefin.token}, RETURN_TO, http, now=NOW)
 
 
 def test_a_redirect_of_the_claim_is_not_followed(simplefin: SimpleFinServer, http: Http) -> None:
@@ -106,19 +106,22 @@ def test_a_redirect_of_the_claim_is_not_followed(simplefin: SimpleFinServer, htt
         "", 307, ("Location", simplefin.server.url("/elsewhere"))
     )
     with pytest.raises(ProviderFailed, match="another address"):
-        PROVIDER.connect({"setup_token": simplefin.token}, http)
+        PROVIDER.begin({"setup_token": simplefin.token}, RETURN_TO, http, now=NOW)
     assert len(simplefin.server.requests) == 1
 
 
 def test_an_access_address_can_be_given_as_it_is(simplefin: SimpleFinServer, http: Http) -> None:
-    assert PROVIDER.connect({"setup_token": simplefin.access_url}, http) == simplefin.kept
+    assert (
+        PROVIDER.begin({"setup_token": simplefin.access_url}, RETURN_TO, http, now=NOW)
+        == simplefin.kept
+    )
     assert not simplefin.server.requests
 
 
 def test_a_token_without_padding_is_one_too(simplefin: SimpleFinServer, http: Http) -> None:
     url = simplefin.server.url("/claim/aa?b")
     token = b64encode(url.encode(), altchars=b"-_").decode().rstrip("=")
-    PROVIDER.connect({"setup_token": token}, http)
+    PROVIDER.begin({"setup_token": token}, RETURN_TO, http, now=NOW)
     assert simplefin.server.requests[0].target == "/claim/aa?b"
 
 
@@ -366,7 +369,7 @@ def test_nothing_is_logged(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    PROVIDER.connect({"setup_token": simplefin.token}, http)
+    PROVIDER.begin({"setup_token": simplefin.token}, RETURN_TO, http, now=NOW)
     fetch_report(simplefin, http)
     simplefin.server.script = lambda _: ()
     fetch_error(simplefin, http)

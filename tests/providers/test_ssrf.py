@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from dashtam.application.provider import CredentialsRefused, ProviderError, ProviderFailed
+from dashtam.providers.conformance import NOW, RETURN_TO
 from dashtam.providers.http_client import Outbound
 from dashtam.providers.simplefin import SimpleFin
 from dashtam.providers.ssrf import is_plain_host, is_public, resolve_in_system
@@ -77,7 +78,7 @@ def resolver(host: str, port: int) -> list[str]:
 def claim(url: str, outbound: Outbound) -> ProviderError:
     token = b64encode(url.encode()).decode()
     with pytest.raises(ProviderError) as caught:
-        SimpleFin().connect({"setup_token": token}, outbound.client())
+        SimpleFin().begin({"setup_token": token}, RETURN_TO, outbound.client(), now=NOW)
     return caught.value
 
 
@@ -155,6 +156,6 @@ def test_an_invalid_setup_token_is_refused_without_a_request(
     token: str, reached: list[tuple[str, int]]
 ) -> None:
     with pytest.raises(ProviderError) as caught:
-        SimpleFin().connect({"setup_token": token}, Outbound().client())
+        SimpleFin().begin({"setup_token": token}, RETURN_TO, Outbound().client(), now=NOW)
     assert isinstance(caught.value, (CredentialsRefused, ProviderFailed))
     assert reached == []

@@ -30,6 +30,7 @@ _RANDOM = re.compile(
     r"|(?P<cursor>(?:(?<=\"next_cursor\":\")|(?<=cursor=))[\w-]{20,})"
     # Schedules have a random part, so that not everybody asks a provider at once.
     r"|(?P<instant>(?<=\"next_sync_at\":\")[^\"]+)"
+    r"|(?P<sign_in>(?<=state=)[\w-]{40,})"
     r"|(?P<key_id>(?<=\"kid\":\")[^\"]+)"
     r"|(?P<public_key>(?<=\"x\":\")[^\"]+)"
 )

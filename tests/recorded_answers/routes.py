@@ -10,7 +10,7 @@ from recorded_answers.recording import DOCUMENT
 
 _RESOURCES = {"me": "users", "current": "sessions", "formats": "imports", "events": "syncs",
               "sync": "balance-snapshots", "correction": "balance-snapshots",
-              "decision": "holds"}  # fmt: skip
+              "decision": "holds", "completions": "authorizations"}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from uuid import UUID
 import structlog
 
 from dashtam.application.ports import Services
-from dashtam.application.provider import CredentialField, Http, Pace, Report
+from dashtam.application.provider import CredentialField, Http, Pace, Renew, Report
 from dashtam.application.syncs import claims, sync_run
 from dashtam.application.syncs.claims import SyncClaim, SyncRequest
 from dashtam.application.syncs.syncs import SyncRunning
@@ -33,6 +33,7 @@ from dashtam.bootstrap.worker import Worker, WorkerOptions
 from dashtam.database.unit_of_work import Database, UnitOfWork
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.sync import SnapshotSource
+from dashtam.providers.key_provider import KeyProvider
 from dashtam.settings import read_settings
 from scripted_provider import Nowhere, account
 
@@ -57,7 +58,7 @@ def log_line(folder: Path, *words: object) -> None:
 
 
 @dataclass
-class LoggingProvider:
+class LoggingProvider(KeyProvider):
     """A provider of two accounts for each token, which logs each balance before it reports it."""
 
     folder: Path
@@ -67,14 +68,16 @@ class LoggingProvider:
     name: str = "Noted Bank"
     credentials: Sequence[CredentialField] = (CredentialField("token", "Token"),)
 
-    def connect(self, given: Mapping[str, str], http: Http) -> Mapping[str, str]:
-        del http
-        return given
-
     def fetch(
-        self, kept: Mapping[str, str], http: Http, *, now: datetime, backfill: bool
+        self,
+        kept: Mapping[str, str],
+        http: Http,
+        *,
+        now: datetime,
+        backfill: bool,
+        renew: Renew | None = None,
     ) -> Report:
-        del now, backfill
+        del now, backfill, renew
         http.request("GET", "https://bank.example")
         reports = []
         for number in "ab":

@@ -30,7 +30,16 @@ def test_the_provider_list_names_the_credentials_of_each(app: App, ada: Person) 
         "slug": "scripted",
         "name": "Scripted Bank",
         "kind": "api",
-        "credentials": [{"name": "token", "title": "Token", "secret": True}],
+        "credentials": [
+            {
+                "name": "token",
+                "title": "Token",
+                "secret": True,
+                "optional": False,
+                "multiline": False,
+            }
+        ],
+        "uses_browser": False,
     }
     assert (known["ofx"]["kind"], known["manual"]["kind"]) == ("file", "manual")
 

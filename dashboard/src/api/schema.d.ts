@@ -423,6 +423,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/authorizations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin a sign-in in a browser
+         * @description For providers with `uses_browser`. The user opens `url`, signs in there, and comes back to
+         *     `return_to` with parameters for `POST /authorizations/completions`. With `connection_id` the
+         *     sign-in renews that connection, and credentials that are left out stay as they are.
+         */
+        post: operations["begin_authorization"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/authorizations/completions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Complete a sign-in in a browser
+         * @description Takes every parameter of the address to which the browser returned. It is valid once, for ten
+         *     minutes, in the session that began the sign-in. The first sync follows, as in
+         *     `POST /connections`.
+         */
+        post: operations["complete_authorization"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/connections/{id}": {
         parameters: {
             query?: never;
@@ -1095,6 +1139,44 @@ export interface components {
          */
         Actor: "owner" | "sync";
         /**
+         * Authorization
+         * @description The address at which the user signs in, and the end of its ten minutes.
+         */
+        Authorization: {
+            url: string;
+            /** Format: date-time */
+            expires_at: string;
+        };
+        /**
+         * AuthorizationOrder
+         * @description A sign-in to begin: at a provider, or to renew a connection.
+         *
+         *         `return_to` is an address of this installation's pages, the dashboard's by default.
+         */
+        AuthorizationOrder: {
+            /** @default null */
+            provider?: string | null;
+            /** @default null */
+            credentials?: {
+                [key: string]: string;
+            } | null;
+            /** @default null */
+            name?: string | null;
+            /** @default null */
+            connection_id?: string | null;
+            /** @default null */
+            return_to?: string | null;
+        };
+        /**
+         * AuthorizationReturn
+         * @description The parameters of the address to which the browser returned.
+         */
+        AuthorizationReturn: {
+            parameters: {
+                [key: string]: string;
+            };
+        };
+        /**
          * BalancePoint
          * @description The balance of one account at an instant.
          */
@@ -1139,6 +1221,7 @@ export interface components {
             detail: string | null;
             last_synced_at: string | null;
             next_sync_at: string | null;
+            expires_at: string | null;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -1150,6 +1233,8 @@ export interface components {
         /**
          * Connection
          * @description A tie to one institution; `detail` describes its problem in a sentence, null without one.
+         *
+         *         `expires_at` is the end of the consent, null where it has none or the provider tells none.
          */
         Connection: {
             /** Format: uuid */
@@ -1160,6 +1245,7 @@ export interface components {
             detail: string | null;
             last_synced_at: string | null;
             next_sync_at: string | null;
+            expires_at: string | null;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -1274,6 +1360,8 @@ export interface components {
             name: string;
             title: string;
             secret: boolean;
+            optional: boolean;
+            multiline: boolean;
         };
         /**
          * EventKind
@@ -1667,12 +1755,15 @@ export interface components {
         /**
          * Provider
          * @description A source of balances: an interface, a format of files, or typing.
+         *
+         *         With `uses_browser` it is connected by `POST /authorizations`.
          */
         Provider: {
             slug: string;
             name: string;
             kind: components["schemas"]["ProviderKind"];
             credentials: components["schemas"]["Credential"][];
+            uses_browser: boolean;
         };
         /**
          * ProviderKind
@@ -3932,20 +4023,19 @@ export interface operations {
                      *             {
                      *               "name": "key_id",
                      *               "title": "API key id",
-                     *               "secret": false
-                     *             },
-                     *             {
-                     *               "name": "secret_key",
-                     *               "title": "API secret key",
-                     *               "secret": true
+                     *               "secret": false,
+                     *               "optional": false,
+                     *               "multiline": false
                      *             }
-                     *           ]
+                     *           ],
+                     *           "uses_browser": false
                      *         },
                      *         {
                      *           "slug": "ofx",
                      *           "name": "OFX / QFX",
                      *           "kind": "file",
-                     *           "credentials": []
+                     *           "credentials": [],
+                     *           "uses_browser": false
                      *         }
                      *       ],
                      *       "total_count": 2
@@ -4003,6 +4093,7 @@ export interface operations {
                      *           "detail": null,
                      *           "last_synced_at": "2025-12-26T10:00:00Z",
                      *           "next_sync_at": null,
+                     *           "expires_at": null,
                      *           "created_at": "2025-01-15T10:00:00Z",
                      *           "updated_at": "2025-12-26T10:00:00Z"
                      *         }
@@ -4072,6 +4163,143 @@ export interface operations {
                      *       "detail": null,
                      *       "last_synced_at": "2025-12-26T10:00:00Z",
                      *       "next_sync_at": "2025-12-27T09:41:00Z",
+                     *       "expires_at": null,
+                     *       "created_at": "2025-01-15T10:00:00Z",
+                     *       "updated_at": "2025-12-26T10:00:00Z",
+                     *       "sync_id": "0199c1de-5c1f-7a32-8e0b-6d5f3b0c9a44",
+                     *       "accounts_found": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Connected"];
+                };
+            };
+            400: components["responses"]["ValidationFailed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["ProviderError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    begin_authorization: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A repeat with the same key within 24 hours gets the first answer, and nothing is done again.
+                 * @example 8f14e45f-ceea-467a-9575-1d1f1f1a3c11
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "provider": "enable_banking",
+                 *       "credentials": {
+                 *         "application_id": "…",
+                 *         "private_key": "…",
+                 *         "country": "FI",
+                 *         "bank": "…"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["AuthorizationOrder"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "url": "https://bank.example/authorize?state=…",
+                     *       "expires_at": "2025-12-26T10:10:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Authorization"];
+                };
+            };
+            400: components["responses"]["ValidationFailed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["ProviderError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    complete_authorization: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A repeat with the same key within 24 hours gets the first answer, and nothing is done again.
+                 * @example 8f14e45f-ceea-467a-9575-1d1f1f1a3c11
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "parameters": {
+                 *         "state": "…",
+                 *         "code": "…"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["AuthorizationReturn"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    /** @description Where the connection is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "9c1b8d52-4f0e-4d3a-9a57-2f6f0c1c7e11",
+                     *       "provider": "alpaca",
+                     *       "name": "Example Securities",
+                     *       "state": "active",
+                     *       "detail": null,
+                     *       "last_synced_at": "2025-12-26T10:00:00Z",
+                     *       "next_sync_at": "2025-12-27T09:41:00Z",
+                     *       "expires_at": null,
                      *       "created_at": "2025-01-15T10:00:00Z",
                      *       "updated_at": "2025-12-26T10:00:00Z",
                      *       "sync_id": "0199c1de-5c1f-7a32-8e0b-6d5f3b0c9a44",
@@ -4129,6 +4357,7 @@ export interface operations {
                      *       "detail": null,
                      *       "last_synced_at": "2025-12-26T10:00:00Z",
                      *       "next_sync_at": null,
+                     *       "expires_at": null,
                      *       "created_at": "2025-01-15T10:00:00Z",
                      *       "updated_at": "2025-12-26T10:00:00Z"
                      *     }
@@ -4225,6 +4454,7 @@ export interface operations {
                      *       "detail": null,
                      *       "last_synced_at": "2025-12-26T10:00:00Z",
                      *       "next_sync_at": null,
+                     *       "expires_at": null,
                      *       "created_at": "2025-01-15T10:00:00Z",
                      *       "updated_at": "2025-12-26T10:00:00Z"
                      *     }
@@ -5151,6 +5381,7 @@ export interface operations {
                      *           "detail": null,
                      *           "last_synced_at": "2025-12-26T10:00:00Z",
                      *           "next_sync_at": null,
+                     *           "expires_at": null,
                      *           "created_at": "2025-01-15T10:00:00Z",
                      *           "updated_at": "2025-12-26T10:00:00Z"
                      *         }

@@ -16,11 +16,18 @@ export function ConnectDialog({
   onClose: () => void;
 }): JSX.Element {
   const [slug, setSlug] = useState(providers[0]?.slug ?? "");
-  const credentials = providers.find((provider) => provider.slug === slug)?.credentials ?? [];
-  const connect = (fields: FormData): Promise<unknown> => {
-    const typed = credentials.map(({ name }) => [name, String(fields.get(name)).trim()]);
-    const body = { provider: slug, credentials: Object.fromEntries(typed) as Record<string, string> };
-    return post("/api/v1/connections", body, { headers: idempotencyHeader() });
+  const provider = providers.find((one) => one.slug === slug);
+  const credentials = provider?.credentials ?? [];
+  const connect = async (fields: FormData): Promise<unknown> => {
+    const typed = credentials
+      .map(({ name }) => [name, String(fields.get(name)).trim()] as const)
+      .filter(([, value]) => value !== "");
+    const body = { provider: slug, credentials: Object.fromEntries(typed) };
+    if (!provider?.uses_browser) return post("/api/v1/connections", body, { headers: idempotencyHeader() });
+    const { url } = await post("/api/v1/authorizations", body);
+    location.assign(url);
+    // The dialog stays until the bank's page is there.
+    return new Promise(() => {});
   };
   return (
     <FormDialog title="Connect" submitLabel="Connect" busyLabel="Connecting …" onSubmit={connect} onClose={onClose}>
@@ -33,17 +40,26 @@ export function ConnectDialog({
               </select>
             )}
           </Field>
-          {credentials.map(({ name, title, secret }) => (
-            <Field key={name} label={title} error={errorOf(`/credentials/${name}`)}>
+          {credentials.map(({ name, title, secret, optional, multiline }) => (
+            <Field
+              key={name}
+              label={optional ? `${title} (optional)` : title}
+              error={errorOf(`/credentials/${name}`)}
+            >
               {(ids) =>
-                secret ? (
-                  <input {...ids} name={name} type="password" autoComplete="off" required />
+                multiline ? (
+                  <textarea {...ids} name={name} rows={4} autoComplete="off" spellcheck={false} required={!optional} />
+                ) : secret ? (
+                  <input {...ids} name={name} type="password" autoComplete="off" required={!optional} />
                 ) : (
-                  <input {...ids} name={name} autoComplete="off" required />
+                  <input {...ids} name={name} autoComplete="off" required={!optional} />
                 )
               }
             </Field>
           ))}
+          {provider?.uses_browser && (
+            <p class="hint">You sign in at the bank's own page, and come back here within ten minutes.</p>
+          )}
           <p class="hint">Credentials are sealed before they are stored, and never shown again.</p>
         </>
       )}

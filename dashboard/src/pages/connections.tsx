@@ -117,6 +117,7 @@ function ConnectionCard({
             {accounts && ` · ${formatCount(accounts.length, "account")}`}
             {connection.last_synced_at && ` · last synced ${formatRelative(connection.last_synced_at)}`}
             {connection.next_sync_at && ` · next sync ${formatRelative(connection.next_sync_at)}`}
+            {connection.expires_at && ` · consent ends ${formatDateTime(connection.expires_at)}`}
           </p>
         </div>
         {(isLive || connection.state !== "active") && (

@@ -1,6 +1,6 @@
 """The interfaces that use cases need outside the database, and the services that hold them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -112,6 +112,7 @@ class ServiceOptions:
     that a proxy removes, empty elsewhere. ``origins`` are those of our own pages, and of others
     that may call the API. ``sync_spacing`` lies between two syncs by the same endpoint;
     ``sync_lease`` is the time after which a sync without a sign of life is lost.
+    ``outbound_hosts`` are the hosts and ports of servers that providers may use beside their own.
     """
 
     registration: str
@@ -123,6 +124,7 @@ class ServiceOptions:
     rate_policies: Mapping[str, RatePolicy]
     sync_spacing: timedelta = timedelta(minutes=15)
     sync_lease: timedelta = timedelta(minutes=1)
+    outbound_hosts: Collection[tuple[str, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,6 +178,7 @@ class Container:
                 rate_policies=settings.rate_policies,
                 sync_spacing=timedelta(minutes=settings.sync_spacing_minutes),
                 sync_lease=timedelta(seconds=settings.sync_lease_s),
+                outbound_hosts=settings.outbound_endpoints,
             ),
         )
         return self._services

@@ -99,6 +99,7 @@ connections = Table(
     Column("credentials", LargeBinary),
     Column("last_synced_at", Instant),
     Column("next_sync_at", Instant),
+    Column("expires_at", Instant),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Column("fence", BigInteger, nullable=False, server_default="0"),
@@ -108,6 +109,24 @@ connections = Table(
     Column("requests", Integer, nullable=False, server_default="0"),
     UniqueConstraint("user_id", "kind", "institution"),
     Index(None, "next_sync_at"),
+)
+
+# Sign-ins in a browser that have not returned yet. Each is deleted by its return.
+authorizations = Table(
+    "authorizations",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id"), nullable=False),
+    Column("session_id", Id),
+    Column("token_hash", LargeBinary(32), nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("connection_id", Id),
+    Column("name", NAME),
+    Column("state", LargeBinary, nullable=False),
+    Column("requests", Integer, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    UniqueConstraint("token_hash"),
+    Index(None, "user_id"),
 )
 
 accounts = Table(

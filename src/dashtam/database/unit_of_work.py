@@ -33,6 +33,7 @@ from dashtam.database.people.audit_log import AuditLog
 from dashtam.database.people.idempotency_keys import IdempotencyKeys
 from dashtam.database.people.sessions import Sessions
 from dashtam.database.people.users import Users
+from dashtam.database.syncs.authorizations import Authorizations
 from dashtam.database.syncs.connections import Connections
 from dashtam.database.syncs.syncs import Syncs
 from dashtam.domain.account import AccountId
@@ -78,6 +79,7 @@ class UnitOfWork:
 
     account_heads = _repository(AccountHeads)
     recorded_runs = _repository(RecordedRuns)
+    authorizations = _repository(Authorizations)
     connections = _repository(Connections)
     syncs = _repository(Syncs)
     users = _repository(Users)

@@ -46,6 +46,7 @@ class Connection:
 
     ``institution`` is the key by which files of one institution find their connection again: an
     OFX ``FI``, a BIC, else the format's name. ``detail`` is a sentence, None when all is well.
+    ``expires_at`` is the end of the user's consent, None where it has none.
     """
 
     id: ConnectionId
@@ -60,6 +61,7 @@ class Connection:
     detail: str | None = None
     last_synced_at: datetime | None = None
     next_sync_at: datetime | None = None
+    expires_at: datetime | None = None
 
     @classmethod
     def new(

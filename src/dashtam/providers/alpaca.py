@@ -8,6 +8,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from dashtam.application.provider import (
+    BASE_URL,
     AccountReport,
     CredentialField,
     Credentials,
@@ -16,7 +17,9 @@ from dashtam.application.provider import (
     Pace,
     ProviderError,
     ProviderFailed,
+    Renew,
     Report,
+    base_url_field,
 )
 from dashtam.domain import parsing
 from dashtam.domain.account import AccountType, Identity
@@ -27,6 +30,7 @@ from dashtam.domain.period import Moment
 from dashtam.domain.statement import Flow, FlowKind, Reading, RowError, sum_market_values
 from dashtam.providers import http_json
 from dashtam.providers.http_json import PositionFields, Record, get_text
+from dashtam.providers.key_provider import KeyProvider
 
 LIVE: Final = "https://api.alpaca.markets"
 PAPER: Final = "https://paper-api.alpaca.markets"
@@ -67,7 +71,7 @@ _MILLISECONDS: Final = 100_000_000_000
 _CLIENT_ERROR, _TOO_MANY, _SERVER_ERROR = 400, 429, 500
 
 
-class Alpaca:
+class Alpaca(KeyProvider):
     """One account, real or on paper, depending on the key."""
 
     slug = "alpaca"
@@ -75,6 +79,7 @@ class Alpaca:
     credentials: Sequence[CredentialField] = (
         CredentialField("key_id", "API key id", is_secret=False),
         CredentialField("secret_key", "API secret key"),
+        base_url_field(LIVE),
     )
     pace = Pace(every=timedelta(days=1), daily_budget=1000)
 
@@ -82,19 +87,24 @@ class Alpaca:
         self._live = live
         self._paper = paper
 
-    def connect(self, entered: Credentials, http: Http) -> Credentials:
-        """Return the given keys; nothing is requested."""
-        del http
-        return http_json.require_credentials(entered, self.credentials)
-
-    def fetch(self, stored: Credentials, http: Http, *, now: datetime, backfill: bool) -> Report:
+    def fetch(
+        self,
+        stored: Credentials,
+        http: Http,
+        *,
+        now: datetime,
+        backfill: bool,
+        renew: Renew | None = None,
+    ) -> Report:
         """Return the account, and its equity at the end of each day of the last year.
 
         With ``backfill`` of every day since it was opened.
         """
+        del renew
         headers = {"APCA-API-KEY-ID": stored["key_id"], "APCA-API-SECRET-KEY": stored["secret_key"]}
         # Keys of paper accounts begin with PK, all others belong to real ones.
-        service = self._paper if stored["key_id"].startswith("PK") else self._live
+        own = self._paper if stored["key_id"].startswith("PK") else self._live
+        service = stored.get(BASE_URL, own)
 
         def get(path: str, *params: tuple[str, str]) -> HttpAnswer:
             return http.request("GET", f"{service}/v2/{path}", params=params, headers=headers)

@@ -14,28 +14,37 @@ from functools import partial
 from importlib import import_module
 from itertools import chain
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from dashtam.application.provider import (
     AccountReport,
     CredentialField,
+    Credentials,
     HttpAnswer,
     Pace,
     Provider,
     ProviderError,
     ProviderFailed,
+    Redirect,
     Report,
+    ReturnTo,
 )
 from dashtam.domain.errors import InvalidAmount
 from dashtam.domain.money import Currency, parse_amount
 from dashtam.domain.period import Precision
+from dashtam.providers.version_1 import VersionOne, is_version_1
 
 T = TypeVar("T")
 
 NOW = datetime(2026, 6, 15, 12, 30, tzinfo=UTC)
+RETURN_TO = ReturnTo(
+    "https://dashtam.example/connections/return", "token-6d1f0a7b", "verifier-" + "8c3e5a91" * 6
+)
 
 _SLUG = re.compile(r"[a-z][a-z0-9_]{0,62}")
 # No credential may appear in a sentence, wherever the other side echoes it.
 _CANARY = "canary-4f1d7c9e2b"
+_PARAMETERS = {"code": "canary-4f1d7c9e2b-code", "state": RETURN_TO.token}
 _ENVIRONMENTS: Sequence[tuple[str, HttpAnswer | None]] = (
     ("no answer", None),
     ("an empty answer", HttpAnswer(200, {}, b"")),
@@ -73,8 +82,11 @@ def shape_faults(provider: object) -> Iterator[str]:
     names = {field.name for field in listed or () if isinstance(field, CredentialField)}
     if listed is None or len(names) != len(listed):
         yield "credentials is a list of CredentialField, each with a name of its own."
-    if not all(callable(getattr(provider, method, None)) for method in ("connect", "fetch")):
-        yield "connect and fetch are methods."
+    if not isinstance(getattr(provider, "uses_browser", None), bool):
+        yield "uses_browser is True where the user signs in at the provider's page, else False."
+    methods = ("begin", "complete", "fetch")
+    if not all(callable(getattr(provider, method, None)) for method in methods):
+        yield "begin, complete and fetch are methods."
 
 
 def faults(provider: Provider) -> Iterator[str]:
@@ -87,19 +99,44 @@ def faults(provider: Provider) -> Iterator[str]:
     yield from shapes
     if shapes:
         return
-    given = {field.name: f"{_CANARY}-{field.name}" for field in provider.credentials}
+    given = {
+        field.name: field.official_address or f"{_CANARY}-{field.name}"
+        for field in provider.credentials
+    }
     for description, answer in _ENVIRONMENTS:
         http = _ScriptedHttp(answer)
-        connect = partial(provider.connect, given, http)
-        fetch = partial(provider.fetch, given, http, now=NOW, backfill=True)
-        for fault in _call_faults(connect, credential_faults):
-            yield f"connect, given {description}: {fault}"
+        begin = partial(provider.begin, given, RETURN_TO, http, now=NOW)
+        complete = partial(provider.complete, given, _PARAMETERS, http, now=NOW)
+        # No credentials of a conforming provider are lost if each renewal is stored.
+        fetch = partial(
+            provider.fetch, given, http, now=NOW, backfill=True, renew=lambda _credentials: None
+        )
+        check_begun = partial(begin_faults, uses_browser=provider.uses_browser)
+        for fault in _call_faults(begin, check_begun):
+            yield f"begin, given {description}: {fault}"
+        for fault in _call_faults(complete, credential_faults):
+            yield f"complete, given {description}: {fault}"
         for fault in _call_faults(fetch, partial(report_faults, now=NOW)):
             yield f"fetch, given {description}: {fault}"
 
 
+def begin_faults(begun: Redirect | Credentials, *, uses_browser: bool) -> Iterator[str]:
+    """Yield the faults of a result of ``begin`` for ``RETURN_TO``, as sentences."""
+    if isinstance(begun, Redirect) is not uses_browser:
+        yield "it returns a Redirect, or does not, other than uses_browser tells."
+    if not isinstance(begun, Redirect):
+        yield from credential_faults(begun)
+        return
+    yield from credential_faults(begun.state)
+    address = urlsplit(begun.url)
+    if address.scheme != "https" or not address.hostname:
+        yield "its sign-in has no address that begins with https://."
+    if RETURN_TO.code_verifier in begun.url:
+        yield "the address of its sign-in holds the code_verifier, which is secret."
+
+
 def credential_faults(kept: Mapping[str, str]) -> Iterator[str]:
-    """Yield the faults of the credentials that ``connect`` returned, as sentences."""
+    """Yield the faults of the credentials that a provider returned, as sentences."""
     if not all(isinstance(text, str) for text in chain(kept, kept.values())):
         yield "it returns credentials that are not text."
 
@@ -107,8 +144,16 @@ def credential_faults(kept: Mapping[str, str]) -> Iterator[str]:
 def report_faults(report: Report, now: datetime) -> Iterator[str]:
     """Yield the faults of a report that was fetched at ``now``, as sentences."""
     seen: set[tuple[str, str, Currency]] = set()
+    if report.credentials is not None:
+        yield from credential_faults(report.credentials)
+    if report.expires_at is not None and report.expires_at.utcoffset() is None:
+        yield "The end of the consent has no zone."
     for account in report.accounts:
         identity = account.identity
+        if Currency.of(identity.currency.code) != identity.currency:
+            yield "A currency is not one of ISO 4217."
+        if account.predecessor == identity.external_id:
+            yield "An account is its own predecessor."
         key = (identity.institution_key, identity.external_id, identity.currency)
         if key in seen:
             yield "An account is reported twice: neither can be used."
@@ -190,7 +235,11 @@ def main(arguments: Sequence[str]) -> int:
     if not module or not name:
         sys.stderr.write("Name one provider, as PACKAGE.MODULE:PROVIDER.\n")
         return 2
-    found = list(faults(getattr(import_module(module), name)))
+    provider = getattr(import_module(module), name)
+    if is_version_1(provider):
+        provider = VersionOne(provider)
+        sys.stderr.write("Version 1 of the interface: docs/providers.md shows version 2.\n")
+    found = list(faults(provider))
     for fault in found:
         sys.stdout.write(f"{fault}\n")
     sys.stderr.write(f"{module}:{name}: {len(found) or 'no'} faults\n")

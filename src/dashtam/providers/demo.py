@@ -18,13 +18,17 @@ from dashtam.application.provider import (
     Credentials,
     Http,
     Pace,
+    Redirect,
+    Renew,
     Report,
+    ReturnTo,
 )
 from dashtam.domain.account import AccountType, Identity
 from dashtam.domain.money import Currency
 from dashtam.domain.parsing import clean
 from dashtam.domain.period import Moment
 from dashtam.domain.statement import Position, Reading
+from dashtam.providers.key_provider import KeyProvider
 
 BEGINS_ON: Final = date(2022, 1, 3)
 
@@ -84,7 +88,7 @@ class _Ledger(_DemoAccount):
     change: Callable[[date, int, Chance], int]
 
 
-class DemoProvider:
+class DemoProvider(KeyProvider):
     """A household's accounts at invented institutions."""
 
     slug = "demo"
@@ -94,14 +98,24 @@ class DemoProvider:
     )
     pace = Pace(every=timedelta(minutes=5), daily_budget=10_000)
 
-    def connect(self, entered: Credentials, http: Http) -> Credentials:
+    def begin(
+        self, given: Credentials, return_to: ReturnTo, http: Http, *, now: datetime
+    ) -> Redirect | Credentials:
         """Return the seed, which may be left out."""
-        del http
-        return {"seed": clean(entered.get("seed", ""), 64) or _DEFAULT_SEED}
+        del return_to, http, now
+        return {"seed": clean(given.get("seed", ""), 64) or _DEFAULT_SEED}
 
-    def fetch(self, stored: Credentials, http: Http, *, now: datetime, backfill: bool) -> Report:
+    def fetch(
+        self,
+        stored: Credentials,
+        http: Http,
+        *,
+        now: datetime,
+        backfill: bool,
+        renew: Renew | None = None,
+    ) -> Report:
         """Return every account, and with ``backfill`` each day from 2022 to yesterday."""
-        del http
+        del http, renew
         chance = Chance(stored.get("seed", _DEFAULT_SEED))
         day_count = (max(now.astimezone(UTC).date(), BEGINS_ON) - BEGINS_ON).days
         days = [BEGINS_ON + timedelta(days=number) for number in range(day_count + 1)]

@@ -6,20 +6,29 @@ destination of a request, since addresses and queries hold tokens.
 """
 
 import logging
+import os
 import random
 import ssl
+import tempfile
 import time
 from base64 import b64encode
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Final
 
 import httpcore2
 import httpx2
 
 from dashtam import __version__
-from dashtam.application.provider import Http, HttpAnswer, ProviderFailed
+from dashtam.application.provider import (
+    ClientCertificate,
+    CredentialsRefused,
+    Http,
+    HttpAnswer,
+    ProviderFailed,
+)
 from dashtam.providers.network import Deadline, GuardedBackend
 from dashtam.providers.ssrf import Resolver, require_https_address, resolve_in_system
 
@@ -38,6 +47,9 @@ _NO_AUTHORITIES = "The setting outbound_ca holds no certificates that can be rea
 _UNSENDABLE = "The credentials hold characters that cannot be sent."
 _LONG = "The provider's answer is longer than 5 MB."
 _GARBLED = "The provider's answer cannot be decoded."
+_NO_CERTIFICATE = (
+    "The client certificate and its key are not a pair in PEM, or the key has a password."
+)
 _REDIRECTED = "The provider's server redirects to another address, and no redirect is followed."
 
 # They log each request and answer, credentials included.
@@ -61,7 +73,11 @@ class Outbound:
 
     @cached_property
     def trust(self) -> ssl.SSLContext:
-        """The system's certificate authorities, and those of the PEM text ``authorities``.
+        """The context of connections without a client certificate; it raises as ``make_trust``."""
+        return self.make_trust()
+
+    def make_trust(self) -> ssl.SSLContext:
+        """Return a context with the system's authorities and those of the PEM text ``authorities``.
 
         Raises:
             ProviderFailed: the text holds no certificate.
@@ -87,7 +103,7 @@ class _GuardedHttp:
     outbound: Outbound
     spend: Callable[[], None]
 
-    def request(
+    def request(  # noqa: PLR0913 - the interface
         self,
         method: str,
         url: str,
@@ -96,6 +112,7 @@ class _GuardedHttp:
         headers: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
         content: bytes | None = None,
+        certificate: ClientCertificate | None = None,
     ) -> HttpAnswer:
         address = require_https_address(url, params)
         sent = {
@@ -109,11 +126,14 @@ class _GuardedHttp:
             request = httpx2.Request(method, address, headers=sent, content=content)
         except UnicodeError:
             raise ProviderFailed(_UNSENDABLE) from None
+        trust = self.outbound.trust
+        if certificate is not None:
+            trust = _with_certificate(self.outbound, certificate)
         deadline = Deadline(self.outbound.total_s, self.outbound.timer)
         # Anything but reading may have been done, although no answer came.
         for pause_s in _PAUSES_S if method == "GET" else ():
             try:
-                answer = self._attempt(request, deadline)
+                answer = self._attempt(request, deadline, trust)
                 if answer.status not in _PASSING or "retry-after" in answer.headers:
                     return answer
             except _Unreached:
@@ -124,11 +144,13 @@ class _GuardedHttp:
                 self.outbound.sleep(deadline.left_s(jittered_s))
             except httpcore2.TimeoutException:
                 raise ProviderFailed(_SLOW) from None
-        return self._attempt(request, deadline)
+        return self._attempt(request, deadline, trust)
 
-    def _attempt(self, request: httpx2.Request, deadline: Deadline) -> HttpAnswer:
+    def _attempt(
+        self, request: httpx2.Request, deadline: Deadline, trust: ssl.SSLContext
+    ) -> HttpAnswer:
         self.spend()
-        outbound, trust = self.outbound, self.outbound.trust
+        outbound = self.outbound
         backend = GuardedBackend(outbound.listed, outbound.resolver, deadline)
         try:
             with (
@@ -166,6 +188,23 @@ class _GuardedHttp:
             raise _Unreached(_UNREACHED) from None
         except httpcore2.LocalProtocolError:
             raise ProviderFailed(_UNSENDABLE) from None
+
+
+def _with_certificate(outbound: Outbound, certificate: ClientCertificate) -> ssl.SSLContext:
+    """Return a context of its own for the certificate; no other connection presents it."""
+    context = outbound.make_trust()
+    # OpenSSL reads keys from files alone: this one is ours, and goes at once.
+    descriptor, path = tempfile.mkstemp(prefix="dashtam-")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(f"{certificate.key}\n{certificate.certificate}\n")
+        # A key under a password would be asked for at the terminal.
+        context.load_cert_chain(path, password=lambda: b"")
+    except (ssl.SSLError, OSError, ValueError):
+        raise CredentialsRefused(_NO_CERTIFICATE) from None
+    finally:
+        Path(path).unlink()
+    return context
 
 
 class _Unreached(ProviderFailed):

@@ -60,10 +60,14 @@ def require_credentials(
     """
     credentials: dict[str, str] = {}
     for field in fields:
-        credentials[field.name] = value = given.get(field.name, "").strip()
+        value = given.get(field.name, "").strip()
+        if not value and field.is_optional:
+            continue
         if not value:
             raise CredentialsRefused(detail=f"{field.title} is missing.")
-        if _PRINTABLE.fullmatch(value) is None:
+        credentials[field.name] = value
+        lines = value.splitlines() if field.is_multiline else [value]
+        if not all(_PRINTABLE.fullmatch(line) or not line for line in lines):
             detail = f"{field.title} holds characters that no such credential has."
             raise CredentialsRefused(detail)
     return credentials

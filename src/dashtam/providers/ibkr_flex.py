@@ -17,6 +17,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from dashtam.application.provider import (
+    BASE_URL,
     AccountReport,
     CredentialField,
     Credentials,
@@ -26,7 +27,9 @@ from dashtam.application.provider import (
     ProviderError,
     ProviderFailed,
     ProviderRateLimited,
+    Renew,
     Report,
+    base_url_field,
 )
 from dashtam.domain import parsing
 from dashtam.domain.account import AccountType, Identity
@@ -43,6 +46,7 @@ from dashtam.domain.statement import (
     sum_market_values,
 )
 from dashtam.providers import http_json
+from dashtam.providers.key_provider import KeyProvider
 
 SERVICE: Final = "https://ndcdyn.interactivebrokers.com/AccountManagement/FlexWebService"
 
@@ -88,7 +92,7 @@ _NO_VALUES = (
 )
 
 
-class IbkrFlex:
+class IbkrFlex(KeyProvider):
     """The accounts of one Flex query."""
 
     slug = "ibkr_flex"
@@ -96,6 +100,7 @@ class IbkrFlex:
     credentials: Sequence[CredentialField] = (
         CredentialField("token", "Flex Web Service token"),
         CredentialField("query_id", "Flex query id", is_secret=False),
+        base_url_field(SERVICE),
     )
     pace = Pace(every=timedelta(days=1), daily_budget=100)
 
@@ -103,20 +108,27 @@ class IbkrFlex:
         self._service = service
         self._sleep = sleep
 
-    def connect(self, entered: Credentials, http: Http) -> Credentials:
-        """Return the given token and query; nothing is requested."""
-        del http
-        return http_json.require_credentials(entered, self.credentials)
-
-    def fetch(self, stored: Credentials, http: Http, *, now: datetime, backfill: bool) -> Report:
+    def fetch(
+        self,
+        stored: Credentials,
+        http: Http,
+        *,
+        now: datetime,
+        backfill: bool,
+        renew: Renew | None = None,
+    ) -> Report:
         """Return all net asset values of the query's period, the newest as the balance."""
-        del backfill
-        token = stored["token"]
-        request = self._get(http, "SendRequest", token, stored["query_id"], now)
+        del backfill, renew
+        token, service = stored["token"], stored.get(BASE_URL, self._service)
+
+        def get(method: str, code: str) -> Element:
+            return _get(http, f"{service}/{method}", token, code, now)
+
+        request = get("SendRequest", stored["query_id"])
         code = request.findtext("ReferenceCode", "").strip()
         if request.findtext("Status", "").strip() != "Success" or not code:
             raise _build_error(request, token)
-        document = self._get(http, "GetStatement", token, code, now)
+        document = get("GetStatement", code)
         pauses = iter(_PAUSES_S)
         while document.tag != "FlexQueryResponse":
             is_ready = document.findtext("ErrorCode", "").strip() not in _NOT_READY
@@ -124,7 +136,7 @@ class IbkrFlex:
             if pause_s is None:
                 raise _build_error(document, token)
             self._sleep(pause_s)
-            document = self._get(http, "GetStatement", token, code, now)
+            document = get("GetStatement", code)
         reports = [
             report
             for statement in document.iter("FlexStatement")
@@ -132,18 +144,19 @@ class IbkrFlex:
         ]
         return Report(reports, () if reports else (_NO_VALUES,))
 
-    def _get(self, http: Http, method: str, token: str, query: str, now: datetime) -> Element:
-        # The answer names an address for the next request; the token goes to no other than ours.
-        params = (("t", token), ("q", query), _VERSION)
-        answer = http.request("GET", f"{self._service}/{method}", params=params)
-        http_json.raise_for_status(answer, _NAME, now)
-        try:
-            document: Element = fromstring(answer.body, forbid_dtd=True)
-        except (ParseError, DefusedXmlException, ValueError, LookupError):
-            raise ProviderFailed(http_json.NOT_UNDERSTOOD) from None
-        if document.tag not in {"FlexQueryResponse", "FlexStatementResponse"}:
-            raise ProviderFailed(http_json.NOT_UNDERSTOOD)
-        return document
+
+def _get(http: Http, address: str, token: str, query: str, now: datetime) -> Element:
+    # The answer names an address for the next request; the token goes to no other than ours.
+    params = (("t", token), ("q", query), _VERSION)
+    answer = http.request("GET", address, params=params)
+    http_json.raise_for_status(answer, _NAME, now)
+    try:
+        document: Element = fromstring(answer.body, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError):
+        raise ProviderFailed(http_json.NOT_UNDERSTOOD) from None
+    if document.tag not in {"FlexQueryResponse", "FlexStatementResponse"}:
+        raise ProviderFailed(http_json.NOT_UNDERSTOOD)
+    return document
 
 
 def _build_error(document: Element, token: str) -> ProviderError:

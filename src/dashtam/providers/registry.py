@@ -24,10 +24,17 @@ def load_providers(entries: "Iterable[EntryPoint] | None" = None) -> Mapping[str
 
     from dashtam.providers.alpaca import Alpaca
     from dashtam.providers.demo import DemoProvider
+    from dashtam.providers.enable_banking import EnableBanking
     from dashtam.providers.ibkr_flex import IbkrFlex
     from dashtam.providers.simplefin import SimpleFin
 
-    ours: tuple[Provider, ...] = (SimpleFin(), IbkrFlex(), Alpaca(), DemoProvider())
+    ours: tuple[Provider, ...] = (
+        SimpleFin(),
+        EnableBanking(),
+        IbkrFlex(),
+        Alpaca(),
+        DemoProvider(),
+    )
     found = {provider.slug: provider for provider in ours}
     for entry in entry_points(group=GROUP) if entries is None else entries:
         if entry.name in found:
@@ -35,8 +42,13 @@ def load_providers(entries: "Iterable[EntryPoint] | None" = None) -> Mapping[str
             continue
         try:
             from dashtam.providers.conformance import shape_faults
+            from dashtam.providers.version_1 import VersionOne, is_version_1
 
-            provider: Provider = entry.load()
+            loaded = entry.load()
+            if is_version_1(loaded):
+                loaded = VersionOne(loaded)
+                log.warning("provider_of_version_1", entry=entry.name)
+            provider: Provider = loaded
             reason = next(shape_faults(provider), "")
             if not reason and provider.slug != entry.name:
                 reason = "Its slug is not the name of its entry."

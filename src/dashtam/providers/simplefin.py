@@ -20,7 +20,10 @@ from dashtam.application.provider import (
     Http,
     Pace,
     ProviderFailed,
+    Redirect,
+    Renew,
     Report,
+    ReturnTo,
 )
 from dashtam.domain import parsing
 from dashtam.domain.account import AliasKind, Identity, InstitutionAlias
@@ -30,6 +33,7 @@ from dashtam.domain.statement import Reading, RowError, sum_market_values
 from dashtam.domain.sync import OutageCode
 from dashtam.providers import http_json
 from dashtam.providers.http_json import Record, as_list, as_record, as_records, get_text, redact
+from dashtam.providers.key_provider import KeyProvider
 
 _NAME: Final = "SimpleFIN"
 # ``balances-only`` would leave out all transactions, and by its wording holdings as well.
@@ -79,7 +83,7 @@ _NAMED = (
 )
 
 
-class SimpleFin:
+class SimpleFin(KeyProvider):
     """Any SimpleFIN server; the setup token names its address."""
 
     slug = "simplefin"
@@ -88,9 +92,12 @@ class SimpleFin:
     # A bridge allows 24 requests a day, and disables a token that overdraws.
     pace = Pace(every=timedelta(days=1), daily_budget=20)
 
-    def connect(self, entered: Credentials, http: Http) -> Credentials:
+    def begin(
+        self, given: Credentials, return_to: ReturnTo, http: Http, *, now: datetime
+    ) -> Redirect | Credentials:
         """Claim the access address, which the server returns once."""
-        token = http_json.require_credentials(entered, self.credentials)["setup_token"]
+        del return_to, now
+        token = http_json.require_credentials(given, self.credentials)["setup_token"]
         if _ACCESS.fullmatch(token):
             # Some users keep the access address itself, claimed long ago.
             return {"access_url": token.rstrip("/")}
@@ -112,9 +119,17 @@ class SimpleFin:
             raise ProviderFailed(_NOT_HANDED_OUT)
         return {"access_url": address.rstrip("/")}
 
-    def fetch(self, stored: Credentials, http: Http, *, now: datetime, backfill: bool) -> Report:
+    def fetch(
+        self,
+        stored: Credentials,
+        http: Http,
+        *,
+        now: datetime,
+        backfill: bool,
+        renew: Renew | None = None,
+    ) -> Report:
         """Return the balances; there is no history to fill back."""
-        del backfill
+        del backfill, renew
         access_url = stored.get("access_url", "")
         if _ACCESS.fullmatch(access_url) is None:
             raise CredentialsRefused(_DISABLED)

@@ -1,15 +1,21 @@
 """Connecting and reconnecting: issued credentials are stored before all else."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from dashtam.application import credentials
 from dashtam.application.connections.connections import ConnectionNotFound
 from dashtam.application.ports import Services
-from dashtam.application.provider import Credentials, CredentialsRefused, Provider, ProviderError
+from dashtam.application.provider import (
+    Credentials,
+    CredentialsRefused,
+    Provider,
+    ProviderError,
+    Redirect,
+    ReturnTo,
+)
 from dashtam.application.syncs import sync_run
 from dashtam.application.syncs.claims import SyncClaim, SyncRequest, claim_locked
 from dashtam.application.syncs.provider_quota import FirstQuota
@@ -24,13 +30,11 @@ from dashtam.domain.connection import (
     Institution,
     ProviderKind,
 )
-from dashtam.domain.errors import Conflict, DashtamError, FieldError, Unavailable, Unprocessable
+from dashtam.domain.errors import Conflict, DashtamError, FieldError, Unprocessable
 from dashtam.domain.sync import SnapshotSource, Sync, SyncFailureCode
 from dashtam.domain.user import UserId
 
 T = TypeVar("T")
-
-_RETRY_AFTER_S: Final = (0.5, 1.0, 2.0, 4.0)
 
 
 class CredentialsRejected(Unprocessable):
@@ -81,9 +85,25 @@ def connect(
         CredentialsRejected: the provider refuses them; nothing is stored.
         ConnectingFailed: the provider issued no credentials.
     """
-    provider = _find_provider(services, new.provider)
+    provider = find_provider(services, new.provider)
     quota = FirstQuota(services, provider)
     issued = _exchange(services, user_id, provider, new.credentials, quota)
+    return connect_issued(services, user_id, replace(new, credentials=issued), quota, on_commit)
+
+
+def connect_issued(
+    services: Services,
+    user_id: UserId,
+    new: NewConnection,
+    quota: FirstQuota,
+    on_commit: OnCommit = lambda _work, _connected: None,
+) -> Connected:
+    """Connect with credentials that the provider issued, and run the first sync.
+
+    Raises:
+        CredentialsRejected: the provider refuses them; nothing is stored.
+    """
+    provider, issued = quota.provider, new.credentials
     connection_id = ConnectionId(UUID(bytes=services.secrets.random()[:16], version=4))
 
     def store_and_claim() -> SyncClaim:
@@ -115,13 +135,8 @@ def connect(
             request = SyncRequest(SnapshotSource.INITIAL_CONNECTION, is_forced=True)
             return claim_locked(work, services, LiveConnection(connection, sealed), request)
 
-    def commit_unless_refused(work: UnitOfWork, sync: Sync) -> None:
-        connection = work.connections.get(sync.connection_id)
-        if sync.code != SyncFailureCode.CREDENTIALS_REFUSED and connection is not None:
-            on_commit(work, Connected(connection, sync))
-
-    claim = _retry_while_unavailable(store_and_claim)
-    sync = sync_run.complete(services, claim, commit_unless_refused)
+    claim = credentials.retry_while_unavailable(store_and_claim)
+    sync = sync_run.complete(services, claim, _unless_refused(on_commit))
     if sync.code != SyncFailureCode.CREDENTIALS_REFUSED:
         return _reload(services, claim.live.connection, sync)
     with services.database.write() as work:
@@ -146,13 +161,29 @@ def reconnect(services: Services, connection: Connection, entered: Credentials) 
     """
     if connection.kind is not ProviderKind.API:
         raise Conflict(detail="No provider feeds this connection: it has no credentials.")
-    provider = _find_provider(services, connection.provider)
+    provider = find_provider(services, connection.provider)
     quota = FirstQuota(services, provider)
     issued = _exchange(services, connection.user_id, provider, entered, quota)
-    before, claim = _retry_while_unavailable(
+    return reconnect_issued(services, connection, issued, quota)
+
+
+def reconnect_issued(
+    services: Services,
+    connection: Connection,
+    issued: Credentials,
+    quota: FirstQuota,
+    on_commit: OnCommit = lambda _work, _connected: None,
+) -> Connected:
+    """Give the connection credentials that the provider issued, and sync it with them.
+
+    Raises:
+        CredentialsRejected: the provider refuses them.
+        RateLimited: they are the same as before, and the provider must not be asked now.
+    """
+    before, claim = credentials.retry_while_unavailable(
         lambda: _replace_and_claim(services, connection, issued, quota.requests)
     )
-    sync = sync_run.complete(services, claim)
+    sync = sync_run.complete(services, claim, _unless_refused(on_commit))
     if sync.code != SyncFailureCode.CREDENTIALS_REFUSED:
         return _reload(services, connection, sync)
     with services.database.write() as work:
@@ -205,16 +236,23 @@ def _replace_and_claim(
         return before, claim
 
 
-def _retry_while_unavailable(commit: Callable[[], T]) -> T:
-    for pause_s in _RETRY_AFTER_S:
-        try:
-            return commit()
-        except Unavailable:
-            time.sleep(pause_s)
-    return commit()
+def _unless_refused(on_commit: OnCommit) -> Callable[[UnitOfWork, Sync], None]:
+    """Return the same for a run; it is not called where the credentials were refused."""
+
+    def commit(work: UnitOfWork, sync: Sync) -> None:
+        connection = work.connections.get(sync.connection_id)
+        if sync.code != SyncFailureCode.CREDENTIALS_REFUSED and connection is not None:
+            on_commit(work, Connected(connection, sync))
+
+    return commit
 
 
-def _find_provider(services: Services, slug: str) -> Provider:
+def find_provider(services: Services, slug: str) -> Provider:
+    """Return the live provider.
+
+    Raises:
+        Unprocessable: there is none with this slug.
+    """
     try:
         return services.providers[slug]
     except KeyError:
@@ -227,11 +265,49 @@ def _exchange(
     services: Services, user_id: UserId, provider: Provider, entered: Credentials, quota: FirstQuota
 ) -> Credentials:
     """Return the credentials that the provider issues for those that the user entered."""
-    credentials.check(provider, entered)
+    if provider.uses_browser:
+        detail = f"{provider.name} is connected by a sign-in in a browser: POST /authorizations."
+        raise Unprocessable(detail, (FieldError("/provider", "needs_browser", detail),))
+    checked = credentials.check(provider, entered, services.options.outbound_hosts)
+    http, now = services.http_for(quota.count_request), services.clock()
+    nowhere = ReturnTo("", "", "")
+    issued = ask(
+        services,
+        user_id,
+        provider,
+        checked,
+        lambda: provider.begin(checked, nowhere, http, now=now),
+    )
+    if isinstance(issued, Redirect):
+        raise ConnectingFailed(
+            detail=f"{provider.name} asks for a sign-in that it does not announce."
+        )
+    return {**issued, **addresses_of(provider, checked)}
+
+
+def addresses_of(provider: Provider, given: Credentials) -> Credentials:
+    """Return the base addresses among the given credentials; they stay with the connection."""
+    names = {field.name for field in provider.credentials if field.official_address}
+    return {name: value for name, value in given.items() if name in names}
+
+
+def ask(
+    services: Services,
+    user_id: UserId,
+    provider: Provider,
+    given: Credentials,
+    call: Callable[[], T],
+) -> T:
+    """Return the result of a call of the provider, with these credentials.
+
+    Raises:
+        CredentialsRejected: the provider refuses them.
+        ConnectingFailed: it failed.
+    """
     try:
-        return provider.connect(entered, services.http_for(quota.count_request))
+        return call()
     except ProviderError as error:
-        reason = credentials.redact(str(error), entered.values())
+        reason = credentials.redact(str(error), credentials.secrets_of(provider, given))
         is_refused = isinstance(error, CredentialsRefused)
         refusal = CredentialsRejected(reason) if is_refused else ConnectingFailed(reason)
     except DashtamError:

@@ -17,12 +17,13 @@ class KnownProvider:
     name: str
     kind: ProviderKind
     credentials: Sequence[CredentialField] = ()
+    uses_browser: bool = False
 
 
 def known_providers(services: Services) -> Sequence[KnownProvider]:
     """Return the live providers by name, then the formats of files by name, then typing."""
     live = [
-        KnownProvider(one.slug, one.name, ProviderKind.API, one.credentials)
+        KnownProvider(one.slug, one.name, ProviderKind.API, one.credentials, one.uses_browser)
         for one in sorted(services.providers.values(), key=lambda one: one.name)
     ]
     files = [

@@ -57,10 +57,11 @@ def identify(
     identified = Identified(matches.found, set(matches.ambiguous), aliases=aliases)
     for rivals in matches.ambiguous.values():
         identified.confused += rivals
+    identified.found |= _follow_predecessors(own, reports, identified)
     missing = {
         key: identity
         for key, identity in identities.items()
-        if key not in matches.found and key not in matches.ambiguous
+        if key not in identified.found and key not in matches.ambiguous
     }
     if missing:
         external_ids = {identity.external_id for identity in missing.values()}
@@ -79,6 +80,19 @@ def identify(
             if other.state is ConnectionState.NEEDS_REAUTHENTICATION and elsewhere.found:
                 _give_up(work, other)
     return identified
+
+
+def _follow_predecessors(
+    own: Sequence[Account], reports: Mapping[ReportKey, AccountReport], identified: Identified
+) -> Mapping[ReportKey, Account]:
+    """Find the accounts that the provider moved to new ids; each keeps its history."""
+    moved = {
+        key: replace(report.identity, external_id=report.predecessor)
+        for key, report in reports.items()
+        if report.predecessor and key not in identified.found and key not in identified.ambiguous
+    }
+    free = [account for account in own if account.id not in identified.reported_ids]
+    return match(moved, to_known(free, identified.aliases)).found
 
 
 def record_aliases(

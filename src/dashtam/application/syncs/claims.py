@@ -150,6 +150,10 @@ def _iter_pauses(
     today = schedule.start_of_day(work.now)
     if live.requests_on == today and live.requests >= provider.pace.daily_budget:
         yield today + schedule.DAY, f"{provider.name} was asked as often as it may be today."
+    most = provider.pace.daily_syncs
+    if most is not None and work.syncs.count_live(live.connection.id, today) >= most:
+        detail = f"{provider.name} allows {most} syncs a day, and today's were made."
+        yield today + schedule.DAY, detail
 
 
 def release(work: UnitOfWork, claim: SyncClaim) -> None:

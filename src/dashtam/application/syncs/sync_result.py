@@ -7,7 +7,7 @@ from itertools import compress
 from operator import attrgetter
 from typing import Final, Self
 
-from dashtam.application.credentials import redact
+from dashtam.application.credentials import redact, seal
 from dashtam.application.history.accounts import create
 from dashtam.application.history.capture import AccountReadings, Capture, CaptureResult
 from dashtam.application.history.joins import NewAccount, propose
@@ -39,6 +39,7 @@ from dashtam.domain.sync import AccountOutcome, SnapshotSource, Sync, SyncFailur
 _MOST_SENTENCES: Final = 3
 _USUAL_PAUSE: Final = timedelta(hours=1)
 _LONGEST_PAUSE: Final = timedelta(days=7)
+_WARN_BEFORE_EXPIRY: Final = timedelta(days=14)
 
 _STATES: Final = {
     SyncFailureCode.CREDENTIALS_REFUSED: ConnectionState.NEEDS_REAUTHENTICATION,
@@ -144,16 +145,27 @@ def write(
         code=None if is_whole else SyncFailureCode.WARNINGS,
         detail=detail,
     )
+    if fetched.credentials is not None:
+        sealed = seal(services.cipher, live.connection, fetched.credentials)
+        live = replace(live, credentials=sealed)
+    expiry = _warn_of_expiry(fetched.expires_at, work.now)
     connection = replace(
         live.connection,
         state=ConnectionState.NEEDS_ATTENTION if fetched.attention else ConnectionState.ACTIVE,
-        detail=detail,
+        detail=" ".join(filter(None, (expiry, detail))) or None,
+        expires_at=fetched.expires_at,
         last_synced_at=work.now,
         next_sync_at=_find_next_slot(work, claim, services.secrets.fraction()),
         updated_at=work.now,
     )
     work.connections.update(replace(live, connection=connection, failures=0, paused_until=None))
     return _finish(work, ended)
+
+
+def _warn_of_expiry(expires_at: datetime | None, now: datetime) -> str | None:
+    if expires_at is None or expires_at - now > _WARN_BEFORE_EXPIRY:
+        return None
+    return f"The consent ends on {expires_at.date()}: sign in again before that day."
 
 
 def _find_next_slot(work: UnitOfWork, claim: SyncClaim, fraction: float) -> datetime:

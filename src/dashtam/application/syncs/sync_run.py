@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from threading import Event, Thread
 from typing import Final, Self
@@ -9,14 +10,16 @@ from typing import Final, Self
 from dashtam.application import credentials
 from dashtam.application.history.capture import ClockBehind
 from dashtam.application.ports import Services
-from dashtam.application.provider import ProviderError, Report, Unsealable
+from dashtam.application.provider import Credentials, ProviderError, Report, Unsealable
 from dashtam.application.syncs import sync_result
 from dashtam.application.syncs.claims import SyncClaim
-from dashtam.application.syncs.provider_quota import ProviderQuota
+from dashtam.application.syncs.provider_quota import ClaimLost, ProviderQuota
 from dashtam.application.syncs.sync_result import Failure
 from dashtam.application.syncs.syncs import SyncFailed, SyncInterrupted, interrupt
 from dashtam.database.unit_of_work import UnitOfWork
+from dashtam.domain.connection import Connection
 from dashtam.domain.errors import DashtamError, Unavailable
+from dashtam.domain.parsing import find_currency
 from dashtam.domain.sync import SnapshotSource, Sync, SyncFailureCode, SyncState
 
 _LONGEST_RUN: Final = timedelta(minutes=15)
@@ -98,22 +101,69 @@ def fetch(services: Services, claim: SyncClaim) -> Report | Failure:
         # If the key comes back, the user need not enter anything.
         return Failure(SyncFailureCode.KEY_MISSING, "The key of the credentials is gone.")
     quota = ProviderQuota(services, claim.provider, connection.id, claim.sync.fence or 0)
+    secrets = credentials.secrets_of(claim.provider, unsealed)
+    stored = unsealed
+
+    def renew(renewed: Credentials) -> None:
+        nonlocal stored
+        secrets.extend(credentials.secrets_of(claim.provider, renewed))
+        before = stored
+        credentials.retry_while_unavailable(
+            lambda: _store_renewed(services, connection, before, renewed)
+        )
+        stored = renewed
+
     try:
         report = claim.provider.fetch(
             unsealed,
             services.http_for(quota.count_request),
             now=claim.sync.started_at,
             backfill=claim.sync.source is SnapshotSource.INITIAL_CONNECTION,
+            renew=renew,
         )
     except ProviderError as error:
-        return Failure.from_error(error, unsealed.values())
+        return Failure.from_error(error, secrets)
     except DashtamError as refusal:
         # The database went away while the provider was asked.
         return Failure(SyncFailureCode.INTERRUPTED, str(refusal))
     except Exception as error:  # noqa: BLE001 - a provider may be other people's code
         detail = f"{claim.provider.name} could not be read ({type(error).__name__})."
         return Failure(SyncFailureCode.PROVIDER_FAILED, detail)
-    return credentials.redact_report(report, unsealed.values())
+    secrets += credentials.secrets_of(claim.provider, report.credentials or {})
+    return credentials.redact_report(_leave_out_other_money(report), secrets)
+
+
+def _store_renewed(
+    services: Services, connection: Connection, before: Credentials, renewed: Credentials
+) -> None:
+    """Seal renewed credentials in place of those before.
+
+    Raises:
+        ClaimLost: others were entered meanwhile, or it was disconnected.
+    """
+    with services.database.write() as work:
+        live = work.connections.lock(connection.id)
+        if live is None or not any(
+            # A commit may have happened although its confirmation was lost.
+            credentials.is_sealed_from(services.cipher, connection, live.credentials, known)
+            for known in (before, renewed)
+        ):
+            raise ClaimLost
+        sealed = credentials.seal(services.cipher, connection, renewed)
+        work.connections.update(replace(live, credentials=sealed))
+
+
+def _leave_out_other_money(report: Report) -> Report:
+    """Return the report without accounts in currencies that ISO 4217 does not have."""
+    accounts, warnings = [], list(report.warnings)
+    for account in report.accounts:
+        currency = account.identity.currency
+        if find_currency(currency.code) == currency:
+            accounts.append(account)
+        else:
+            name = f"{account.identity.name} ({currency.code})"
+            warnings.append(f"{name}: its currency is not money of ISO 4217, so it is left out.")
+    return replace(report, accounts=accounts, warnings=warnings)
 
 
 def write(

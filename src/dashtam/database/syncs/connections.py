@@ -13,7 +13,15 @@ from dashtam.database.tables import connections, syncs
 from dashtam.domain.connection import Connection, ConnectionId, ConnectionState, ProviderKind
 from dashtam.domain.user import UserId
 
-_CHANGING = ("name", "state", "detail", "last_synced_at", "next_sync_at", "updated_at")
+_CHANGING = (
+    "name",
+    "state",
+    "detail",
+    "last_synced_at",
+    "next_sync_at",
+    "expires_at",
+    "updated_at",
+)
 _CHANGING_LIVE = ("credentials", "fence", "failures", "paused_until")
 
 

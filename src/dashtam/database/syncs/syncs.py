@@ -88,6 +88,13 @@ class Syncs(Repository):
         )
         return stored.rowcount == 1
 
+    def count_live(self, connection_id: ConnectionId, since: datetime) -> int:
+        """Return the number of live runs of the connection that began at an instant or later."""
+        is_live = syncs.c.kind == SyncKind.LIVE, syncs.c.started_at >= since
+        statement = select(func.count()).select_from(syncs)
+        where = statement.where(syncs.c.connection_id == connection_id, *is_live)
+        return self._connection.scalar(where) or 0
+
     def last_success_at(
         self, connection_id: ConnectionId, source: SnapshotSource, account_id: AccountId | None
     ) -> datetime | None:

@@ -23,6 +23,7 @@ SHELL_PATHS: Final = (
     "/accounts/{id}",
     "/accounts/{id}/revisions",
     "/connections",
+    "/connections/return",
     "/import",
     "/settings",
 )

@@ -155,6 +155,7 @@ def _create_tables() -> None:
         sa.Column("credentials", sa.LargeBinary(), nullable=True),
         sa.Column("last_synced_at", Instant(), nullable=True),
         sa.Column("next_sync_at", Instant(), nullable=True),
+        sa.Column("expires_at", Instant(), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("updated_at", Instant(), nullable=False),
         sa.Column("fence", sa.BigInteger(), nullable=False, server_default="0"),
@@ -169,6 +170,23 @@ def _create_tables() -> None:
         ),
     )
     op.create_index(op.f("connections_next_sync_at_ix"), "connections", ["next_sync_at"])
+    op.create_table(
+        "authorizations",
+        sa.Column("id", Id(), nullable=False),
+        sa.Column("user_id", Id(), nullable=False),
+        sa.Column("session_id", Id(), nullable=True),
+        sa.Column("token_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("connection_id", Id(), nullable=True),
+        sa.Column("name", NAME, nullable=True),
+        sa.Column("state", sa.LargeBinary(), nullable=False),
+        sa.Column("requests", sa.Integer(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("authorizations_user_id_fk")),
+        sa.PrimaryKeyConstraint("id", name=op.f("authorizations_pk")),
+        sa.UniqueConstraint("token_hash", name=op.f("authorizations_token_hash_key")),
+    )
+    op.create_index(op.f("authorizations_user_id_ix"), "authorizations", ["user_id"])
     op.create_table(
         "idempotency_keys",
         sa.Column("user_id", Id(), nullable=False),

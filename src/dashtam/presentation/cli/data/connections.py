@@ -2,14 +2,17 @@
 
 import sys
 from collections.abc import Mapping
+from urllib.parse import parse_qsl, urlsplit
 
 import click
 
-from dashtam.application.connections import connect
+from dashtam.application.connections import authorizations, connect
 from dashtam.application.connections import connections as owned
+from dashtam.application.connections.authorizations import AuthorizationRequest
 from dashtam.application.connections.connect import Connected, NewConnection
 from dashtam.application.connections.provider_list import known_providers
 from dashtam.domain.errors import DashtamError
+from dashtam.domain.user import Principal, UserId
 from dashtam.presentation.cli.context import CommandContext, Group, notify, with_context
 from dashtam.presentation.cli.resolve import list_all, resolve_connection, resolve_user
 from dashtam.presentation.cli.tables import answer, answer_table, count_text, table
@@ -75,8 +78,13 @@ def add(context: CommandContext, provider: str, name: str | None) -> None:
     services = context.services
     with services.database.read() as work:
         user = resolve_user(context, work)
-    new = NewConnection(provider, _read_credentials(context, provider), name)
-    _answer_connected(context, connect.connect(services, user.id, new))
+    credentials = _read_credentials(context, provider)
+    if services.providers[provider].uses_browser:
+        request = AuthorizationRequest(provider, credentials, name)
+        connected = _sign_in(context, user.id, request)
+    else:
+        connected = connect.connect(services, user.id, NewConnection(provider, credentials, name))
+    _answer_connected(context, connected)
 
 
 @connections.command()
@@ -89,8 +97,14 @@ def reconnect(context: CommandContext, connection: str) -> None:
     """
     with context.database.read() as work:
         mine = resolve_connection(context, work, connection)
-    credentials = _read_credentials(context, mine.provider)
-    _answer_connected(context, connect.reconnect(context.services, mine, credentials))
+    provider = context.services.providers.get(mine.provider)
+    if provider is not None and provider.uses_browser:
+        request = AuthorizationRequest(connection_id=mine.id)
+        connected = _sign_in(context, mine.user_id, request)
+    else:
+        credentials = _read_credentials(context, mine.provider)
+        connected = connect.reconnect(context.services, mine, credentials)
+    _answer_connected(context, connected)
 
 
 @connections.command()
@@ -127,14 +141,35 @@ def _read_credentials(context: CommandContext, slug: str) -> Mapping[str, str]:
     if provider is None:
         detail = f"There is no live provider {slug!r}: `dashtam providers list` names them."
         raise DashtamError(detail)
-    if not sys.stdin.isatty():
-        lines = sys.stdin.read().splitlines()
-        pairs = zip(provider.credentials, lines, strict=False)
-        return {field.name: line.strip() for field, line in pairs}
-    return {
-        field.name: click.prompt(field.title, hide_input=field.is_secret, err=True)
-        for field in provider.credentials
-    }
+    lines = iter(() if sys.stdin.isatty() else sys.stdin.read().splitlines())
+    credentials: dict[str, str] = {}
+    for field in provider.credentials:
+        if not sys.stdin.isatty():
+            value = next(lines, "").strip()
+        elif field.is_optional:
+            value = click.prompt(f"{field.title} (may be empty)", "", show_default=False, err=True)
+        else:
+            is_hidden = field.is_secret and not field.is_multiline
+            value = click.prompt(field.title, hide_input=is_hidden, err=True)
+        if field.is_multiline and value.startswith("-----BEGIN"):
+            source = iter(input, None) if sys.stdin.isatty() else lines
+            for line in source:
+                value += f"\n{line}"
+                if line.startswith("-----END"):
+                    break
+        if value:
+            credentials[field.name] = value
+    return credentials
+
+
+def _sign_in(context: CommandContext, user_id: UserId, request: AuthorizationRequest) -> Connected:
+    """Let the user sign in in a browser, and complete it by the address that it shows then."""
+    services, principal = context.services, Principal(user_id, None)
+    begun = authorizations.begin(services, principal, request)
+    notify(f"Sign in here: {begun.url}")
+    shown = click.prompt("The address that the browser shows at the end", err=True)
+    parameters = dict(parse_qsl(urlsplit(shown.strip()).query))
+    return authorizations.complete(services, principal, parameters)
 
 
 def _answer_connected(context: CommandContext, connected: Connected) -> None:

@@ -5,11 +5,17 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, UnsetType
 
-from dashtam.application.connections import connect, connections
+from dashtam.application.connections import authorizations, connect, connections
+from dashtam.application.connections.authorizations import AuthorizationRequest
 from dashtam.application.connections.connect import Connected, NewConnection
 from dashtam.application.connections.provider_list import KnownProvider, known_providers
 from dashtam.database.unit_of_work import UnitOfWork
-from dashtam.domain.connection import Connection, ConnectionState, ProviderKind
+from dashtam.domain.connection import (
+    Connection,
+    ConnectionId,
+    ConnectionState,
+    ProviderKind,
+)
 from dashtam.presentation.http.parameters import CONNECTION_ID
 from dashtam.presentation.http.request_context import NO_CONTENT, RequestContext, Response
 from dashtam.presentation.schemas import examples
@@ -29,15 +35,21 @@ class CredentialShape(Shape):
     name: str
     title: str
     secret: bool
+    optional: bool
+    multiline: bool
 
 
 class ProviderShape(Shape):
-    """A source of balances: an interface, a format of files, or typing."""
+    """A source of balances: an interface, a format of files, or typing.
+
+    With `uses_browser` it is connected by `POST /authorizations`.
+    """
 
     slug: str
     name: str
     kind: ProviderKind
     credentials: list[CredentialShape]
+    uses_browser: bool
 
 
 class ProviderList(Shape):
@@ -53,18 +65,33 @@ class ProviderList(Shape):
                 "name": "Alpaca",
                 "kind": "api",
                 "credentials": [
-                    {"name": "key_id", "title": "API key id", "secret": False},
-                    {"name": "secret_key", "title": "API secret key", "secret": True},
+                    {
+                        "name": "key_id",
+                        "title": "API key id",
+                        "secret": False,
+                        "optional": False,
+                        "multiline": False,
+                    },
                 ],
+                "uses_browser": False,
             },
-            {"slug": "ofx", "name": "OFX / QFX", "kind": "file", "credentials": []},
+            {
+                "slug": "ofx",
+                "name": "OFX / QFX",
+                "kind": "file",
+                "credentials": [],
+                "uses_browser": False,
+            },
         ],
         "total_count": 2,
     }
 
 
 class ConnectionShape(Shape):
-    """A tie to one institution; `detail` describes its problem in a sentence, null without one."""
+    """A tie to one institution; `detail` describes its problem in a sentence, null without one.
+
+    `expires_at` is the end of the consent, null where it has none or the provider tells none.
+    """
 
     id: UUID
     provider: str
@@ -73,6 +100,7 @@ class ConnectionShape(Shape):
     detail: str | None
     last_synced_at: Instant | None
     next_sync_at: Instant | None
+    expires_at: Instant | None
     created_at: Instant
     updated_at: Instant
 
@@ -84,6 +112,7 @@ class ConnectionShape(Shape):
         "detail": None,
         "last_synced_at": examples.CAPTURED_AT,
         "next_sync_at": None,
+        "expires_at": None,
         "created_at": examples.CREATED_AT,
         "updated_at": examples.CAPTURED_AT,
     }
@@ -131,6 +160,50 @@ class ConnectedShape(ConnectionShape):
     }
 
 
+class AuthorizationOrder(Input):
+    """A sign-in to begin: at a provider, or to renew a connection.
+
+    `return_to` is an address of this installation's pages, the dashboard's by default.
+    """
+
+    provider: Annotated[str, Meta(max_length=100)] | None = None
+    credentials: Credentials | None = None
+    name: Name | None = None
+    connection_id: UUID | None = None
+    return_to: Annotated[str, Meta(max_length=2048)] | None = None
+
+    example: ClassVar = {
+        "provider": "enable_banking",
+        "credentials": {"application_id": "…", "private_key": "…", "country": "FI", "bank": "…"},
+    }
+
+
+class AuthorizationShape(Shape):
+    """The address at which the user signs in, and the end of its ten minutes."""
+
+    url: str
+    expires_at: Instant
+
+    example: ClassVar = {
+        "url": "https://bank.example/authorize?state=…",
+        "expires_at": "2025-12-26T10:10:00Z",
+    }
+
+
+class AuthorizationReturn(Input):
+    """The parameters of the address to which the browser returned."""
+
+    parameters: Annotated[
+        dict[
+            Annotated[str, Meta(max_length=200)],
+            Annotated[str, Meta(max_length=8192)],
+        ],
+        Meta(max_length=30),
+    ]
+
+    example: ClassVar = {"parameters": {"state": "…", "code": "…"}}
+
+
 def list_providers(context: RequestContext) -> Response[ProviderList]:
     """List providers.
 
@@ -149,18 +222,54 @@ def create_connection(context: RequestContext) -> Response[ConnectedShape]:
     other reason, the connection is there with the state `failing` and is tried again by itself.
     """
 
-    def respond(connected: Connected) -> Response[ConnectedShape]:
-        connection, sync = connected.connection, connected.sync
-        found = len(sync.accounts)
-        shape = ConnectedShape.of(connection, sync_id=sync.id, accounts_found=found)
-        return Response(shape, location=f"/connections/{connection.id}")
-
     def store(work: UnitOfWork, connected: Connected) -> None:
-        context.store_response(work, respond(connected))
+        context.store_response(work, _respond(connected))
 
     body = context.body(ConnectRequest)
     new = NewConnection(body.provider, body.credentials, body.name)
-    return respond(connect.connect(context.services, context.user_id, new, store))
+    return _respond(connect.connect(context.services, context.user_id, new, store))
+
+
+def begin_authorization(context: RequestContext) -> Response[AuthorizationShape]:
+    """Begin a sign-in in a browser.
+
+    For providers with `uses_browser`. The user opens `url`, signs in there, and comes back to
+    `return_to` with parameters for `POST /authorizations/completions`. With `connection_id` the
+    sign-in renews that connection, and credentials that are left out stay as they are.
+    """
+    body = context.body(AuthorizationOrder)
+    request = AuthorizationRequest(
+        provider=body.provider or "",
+        credentials=body.credentials,
+        name=body.name,
+        connection_id=None if body.connection_id is None else ConnectionId(body.connection_id),
+        return_to=body.return_to,
+    )
+    begun = authorizations.begin(context.services, context.principal, request)
+    return Response(AuthorizationShape(begun.url, begun.expires_at))
+
+
+def complete_authorization(context: RequestContext) -> Response[ConnectedShape]:
+    """Complete a sign-in in a browser.
+
+    Takes every parameter of the address to which the browser returned. It is valid once, for ten
+    minutes, in the session that began the sign-in. The first sync follows, as in
+    `POST /connections`.
+    """
+
+    def store(work: UnitOfWork, connected: Connected) -> None:
+        context.store_response(work, _respond(connected))
+
+    parameters = context.body(AuthorizationReturn).parameters
+    completed = authorizations.complete(context.services, context.principal, parameters, store)
+    return _respond(completed)
+
+
+def _respond(connected: Connected) -> Response[ConnectedShape]:
+    connection, sync = connected.connection, connected.sync
+    found = len(sync.accounts)
+    shape = ConnectedShape.of(connection, sync_id=sync.id, accounts_found=found)
+    return Response(shape, location=f"/connections/{connection.id}")
 
 
 def change_connection(context: RequestContext) -> Response[ConnectionShape]:
@@ -212,6 +321,9 @@ def _owned(context: RequestContext, work: UnitOfWork) -> Connection:
 def provider_shape(provider: KnownProvider) -> ProviderShape:
     """Return a provider as it is sent."""
     credentials = [
-        CredentialShape(field.name, field.title, field.is_secret) for field in provider.credentials
+        CredentialShape(
+            field.name, field.title, field.is_secret, field.is_optional, field.is_multiline
+        )
+        for field in provider.credentials
     ]
     return ProviderShape.of(provider, credentials=credentials)

@@ -212,6 +212,22 @@ ROUTES: Final = (
             errors=(problems.PROVIDER_ERROR,),
             asks_providers=True,
         ),
+        sync(
+            "/authorizations",
+            connections.begin_authorization,
+            body=connections.AuthorizationOrder,
+            errors=(problems.NOT_FOUND, problems.CONFLICT, problems.PROVIDER_ERROR),
+            shows_secret=True,
+            asks_providers=True,
+        ),
+        sync(
+            "/authorizations/completions",
+            connections.complete_authorization,
+            body=connections.AuthorizationReturn,
+            location="Where the connection is.",
+            errors=(problems.PROVIDER_ERROR,),
+            asks_providers=True,
+        ),
         read("/connections", connections.list_connections, parameters=PAGE),
         read("/connections/{id}", connections.get_connection, parameters=(CONNECTION_ID,)),
         write(
