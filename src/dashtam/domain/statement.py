@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from dashtam.domain.account import Identity
 from dashtam.domain.errors import FieldError, InvalidAmount
+from dashtam.domain.mapping_proposal import MappingProposal
 from dashtam.domain.money import EXACT, Currency, parse_amount
 from dashtam.domain.period import Moment, Precision
 
@@ -139,7 +140,8 @@ class Statement:
 
     A long statement may come in several pieces with the same identity. ``positions`` is None where
     the source reports none, and empty where it reports that there are none. ``remarks`` tell of
-    readings that are used and are not closing booked balances.
+    readings that are used and are not closing booked balances. ``table`` comes with the first
+    statement of a table, and tells how it is read.
     """
 
     identity: Identity
@@ -148,3 +150,4 @@ class Statement:
     problems: Sequence[RowError] = ()
     flows: Sequence[Flow] = ()
     remarks: Sequence[RowError] = ()
+    table: MappingProposal | None = None

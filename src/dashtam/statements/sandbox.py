@@ -22,6 +22,7 @@ import msgspec
 
 from dashtam.application.ports import StatementFile
 from dashtam.domain.errors import FieldError, MappingNeeded, UnreadableFile
+from dashtam.domain.mapping_proposal import MappingProposal
 from dashtam.domain.statement import FileFormat, Statement
 from dashtam.statements import sandbox_process
 from dashtam.statements.formats import FORMATS
@@ -83,10 +84,16 @@ class SandboxedStatementFiles:
             slug = next(responses, SandboxResponse()).file_format
             if slug not in _SLUGS:
                 raise UnreadableFile(_CRASHED)
-            # Line by line, since the spool compares its length with the limit once a write.
-            count = sum(spool.write(bytes(one.statement) + b"\n") > 0 for one in responses)
+            tables: list[MappingProposal] = []
+            count = 0
+            for response in responses:
+                # Line by line, since the spool compares its length with the limit once a write.
+                spool.write(bytes(response.statement) + b"\n")
+                count += 1
+                if response.table is not None:
+                    tables.append(response.table)
             spool.seek(0)
-            yield StatementFile(slug, map(decode_statement, spool), count)
+            yield StatementFile(slug, map(decode_statement, spool), count, tables)
 
 
 def read_responses(
@@ -128,8 +135,9 @@ def read_responses(
             for line in _iter_lines(process):
                 response = _response_decoder.decode(line)
                 if response.detail is not None:
-                    kind = MappingNeeded if response.needs_mapping else UnreadableFile
-                    raise kind(response.detail, response.field_errors)
+                    if response.needs_mapping:
+                        raise MappingNeeded(response.detail, response.field_errors, response.table)
+                    raise UnreadableFile(response.detail, response.field_errors)
                 if response.is_done:
                     return
                 if response.file_format or bytes(response.statement):

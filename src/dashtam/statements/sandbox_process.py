@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from dashtam.domain.errors import DashtamError, FieldError, MappingNeeded
+from dashtam.domain.mapping_proposal import MappingProposal
 
 CPU_S = 10
 """The processor time for a file of up to 10 MiB, the longest upload."""
@@ -43,13 +44,17 @@ class SandboxRequest(msgspec.Struct, frozen=True):
 
 
 class SandboxResponse(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line: the file's format, a statement as JSON, an error's ``detail``, or the end."""
+    """One line: the file's format, a statement as JSON, an error's ``detail``, or the end.
+
+    ``table`` comes with the first statement of a table, and with an error that needs a mapping.
+    """
 
     file_format: str = ""
     statement: msgspec.Raw = msgspec.Raw()
     detail: str | None = None
     field_errors: tuple[FieldError, ...] = ()
     needs_mapping: bool = False
+    table: MappingProposal | None = None
     is_done: bool = False
 
 
@@ -91,11 +96,15 @@ def respond(file: BinaryIO, request: SandboxRequest) -> Iterator[SandboxResponse
         slug = request.format or formats.detect(file)
         yield SandboxResponse(file_format=slug)
         for statement in formats.read(file, format=slug, mapping=request.mapping, now=request.now):
-            yield SandboxResponse(statement=msgspec.Raw(_encoder.encode(statement)))
+            content = msgspec.Raw(_encoder.encode(statement))
+            yield SandboxResponse(statement=content, table=statement.table)
     except DashtamError as error:
         needs_mapping = isinstance(error, MappingNeeded)
         yield SandboxResponse(
-            detail=str(error), field_errors=error.field_errors, needs_mapping=needs_mapping
+            detail=str(error),
+            field_errors=error.field_errors,
+            needs_mapping=needs_mapping,
+            table=error.proposal if isinstance(error, MappingNeeded) else None,
         )
     yield SandboxResponse(is_done=True)
 

@@ -164,11 +164,15 @@ class AccountImport:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """An import's result, account by account, in the order of the file."""
+    """An import's result, account by account, in the order of the file.
+
+    ``table`` tells how the first table in it was read.
+    """
 
     sync_id: SyncId
     file_format: str
     accounts: Sequence[AccountImport]
+    table: MappingProposal | None = None
 
     @property
     def recorded(self) -> int:

@@ -12,6 +12,7 @@ from starlette.types import Scope
 from dashtam.application.connections.connect import ConnectingFailed
 from dashtam.application.syncs.syncs import SyncFailed
 from dashtam.domain import errors
+from dashtam.domain.mapping_proposal import MappingProposal
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -80,7 +81,7 @@ class ProblemFault(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The body of every error (RFC 9457)."""
+    """The body of every error (RFC 9457); ``needs_mapping`` for a table that needs one."""
 
     type: str
     title: str
@@ -89,6 +90,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     instance: str
     trace_id: str
     errors: list[ProblemFault] = msgspec.field(default_factory=list)
+    needs_mapping: MappingProposal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class Problems:
         instance: str,
         trace_id: str,
         field_errors: Sequence[errors.FieldError] = (),
+        proposal: MappingProposal | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
         """Return the response of a problem; without ``field_errors`` it has no ``errors``."""
@@ -116,6 +119,7 @@ class Problems:
             instance=instance,
             trace_id=trace_id,
             errors=[_fault(error) for error in field_errors],
+            needs_mapping=proposal,
         )
         own = {"Cache-Control": "no-store"}
         if kind is UNAUTHORIZED:
@@ -162,6 +166,7 @@ class Problems:
             instance=instance,
             trace_id=trace_id,
             field_errors=error.field_errors,
+            proposal=error.proposal if isinstance(error, errors.MappingNeeded) else None,
             headers=dict(headers) | own,
         )
 

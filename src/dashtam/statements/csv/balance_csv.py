@@ -24,11 +24,13 @@ from typing import BinaryIO, Protocol
 from dashtam.domain import parsing
 from dashtam.domain.account import Identity
 from dashtam.domain.errors import UnreadableFile
+from dashtam.domain.mapping_proposal import MappingProposal
 from dashtam.domain.money import EXACT
 from dashtam.domain.parsing import NO_CURRENCY, Separator, UnusableField
 from dashtam.domain.period import Moment
 from dashtam.domain.statement import Reading, RowError, Statement
 from dashtam.statements.accounts import MAX_READINGS, split_statement
+from dashtam.statements.csv import questions
 from dashtam.statements.csv.dates import (
     DATES_REMEMBERED,
     DateEvidence,
@@ -41,7 +43,7 @@ from dashtam.statements.csv.layout import Layout, Proposal, Rows, propose, read_
 from dashtam.statements.csv.mapping import ColumnMapping, parse_mapping
 from dashtam.statements.csv.numbers import AmountEvidence, is_amount, parse_amount_cell
 from dashtam.statements.csv.order import RowOrder, TableRow
-from dashtam.statements.csv.questions import AccountContext, identity_questions, mapping_needed
+from dashtam.statements.csv.questions import AccountContext, Findings
 from dashtam.statements.csv.rows import CsvTable, get_cell
 from dashtam.statements.written_amounts import find_currency_code
 
@@ -56,11 +58,8 @@ _SECOND_TABLE = RowError(
 )
 
 
-class Table(Protocol):
+class Table(questions.Table, Protocol):
     """The rows of a file, of text or of a spreadsheet."""
-
-    def heads(self, mapping: ColumnMapping) -> Iterator[tuple[str, Rows]]:
-        """Yield each delimiter that the table may have, and the first rows that it makes."""
 
     def iter_rows(self, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         """Yield each row with its line."""
@@ -111,8 +110,9 @@ def read_table(table: Table, now: datetime, mapping: ColumnMapping) -> Iterator[
         if stated is not None:
             yield stated
             return
-        questions = [*proposal.questions, *identity_questions(proposal.layout, mapping)]
-        raise mapping_needed(questions, proposal, {}, mapping)
+        findings = Findings(proposal, mapping, questions=[*proposal.questions])
+        findings.ask_identity()
+        raise findings.mapping_needed(table)
     yield from _BalanceTable(table, proposal, mapping, now).statements()
 
 
@@ -227,7 +227,13 @@ class _BalanceTable:
 
     def statements(self) -> Iterator[Statement]:
         """Yield the accounts' readings and problems."""
-        parser = self._read_evidence()
+        findings, parser = self._read_evidence()
+        described: MappingProposal | None = findings.describe(self._table)
+        for statement in self._read_statements(parser):
+            yield replace(statement, table=described)
+            described = None
+
+    def _read_statements(self, parser: _RowParser) -> Iterator[Statement]:
         for count, (line, row) in enumerate(self._iter_rows(), start=1):
             account = self._find_account(row)
             order = account.orders[parser.read_date]
@@ -273,7 +279,7 @@ class _BalanceTable:
             if get_cell(row, self._date) != self._date_name or not self._layout.is_repeated(row):
                 yield line, row
 
-    def _read_evidence(self) -> _RowParser:
+    def _read_evidence(self) -> tuple[Findings, _RowParser]:
         """Return the parser for the layouts that the rows prove, or raise MappingNeeded."""
         mapping, roles = self._mapping, self._layout.roles
         dates = DateEvidence(mapping.date_format, self._now)
@@ -303,21 +309,17 @@ class _BalanceTable:
 
     def _settle(
         self, dates: DateEvidence, amounts: AmountEvidence, booked: AmountEvidence
-    ) -> _RowParser:
+    ) -> tuple[Findings, _RowParser]:
         """Return the parser that the evidence gives, or ask for all that it leaves open."""
         date_question, decimal = dates.question(), amounts.question()
         if decimal is not None and booked.is_proved:
             # A column is written like the one beside it.
             amounts, decimal = booked, None
-        questions = [*self._proposal.questions, *filter(None, (date_question, decimal))]
-        questions += identity_questions(self._layout, self._mapping)
-        if questions:
-            known: dict[str, object] = {}
-            if date_question is not None:
-                known["date_format"] = dates.candidates()[0]
-            if decimal is not None:
-                known["decimal"] = "."
-            raise mapping_needed(questions, self._proposal, known, self._mapping)
+        findings = Findings(self._proposal, self._mapping, dates, amounts)
+        findings.questions += [*self._proposal.questions, *filter(None, (date_question, decimal))]
+        findings.ask_identity()
+        if findings.questions:
+            raise findings.mapping_needed(self._table)
         parser = _RowParser(
             self._layout,
             self._mapping,
@@ -326,7 +328,7 @@ class _BalanceTable:
             dates.reader(),
             any(self._layout.roles[role] is not None for role in ("available", "holdings", "cash")),
         )
-        return replace(parser, amount_sign=self._find_amount_sign(parser))
+        return findings, replace(parser, amount_sign=self._find_amount_sign(parser))
 
     def _find_amount_sign(self, parser: _RowParser) -> int:
         """Return the sign with which booked amounts change the balance, 0 where none is proved.
