@@ -72,9 +72,17 @@ class StatementFiles(Protocol):
         """Return every supported format."""
 
     def read(
-        self, file: BinaryIO, file_format: str | None, mapping: Mapping[str, object], now: datetime
+        self,
+        file: BinaryIO,
+        file_format: str | None,
+        mapping: Mapping[str, object],
+        now: datetime,
+        *,
+        is_preview: bool = False,
     ) -> AbstractContextManager[StatementFile]:
         """Read a file to its end; ``file_format`` None leaves the format to its content.
+
+        A preview has the lines of readings, and the rows behind the last ones.
 
         Raises:
             Unprocessable: nothing in the file can be read, with the reason.

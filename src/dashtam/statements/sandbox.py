@@ -66,6 +66,8 @@ class SandboxedStatementFiles:
         file_format: str | None,
         mapping: Mapping[str, object],
         now: datetime,
+        *,
+        is_preview: bool = False,
     ) -> Iterator[StatementFile]:
         """Read the file to its end, before any of its statements is used.
 
@@ -76,7 +78,7 @@ class SandboxedStatementFiles:
         if file_format and file_format not in _SLUGS:
             detail = f"This format is not known: {', '.join(_SLUGS[:-1])} and {_SLUGS[-1]} are."
             raise UnreadableFile(detail, (FieldError("/format", "unknown_format", detail),))
-        responses = read_responses(file, file_format, mapping, now)
+        responses = read_responses(file, file_format, mapping, now, is_preview=is_preview)
         with (
             closing(responses),
             tempfile.SpooledTemporaryFile(max_size=MAX_IN_MEMORY_BYTES) as spool,
@@ -101,6 +103,8 @@ def read_responses(
     format: str | None,  # noqa: A002 - the contract's name
     mapping: Mapping[str, object] | None,
     now: datetime,
+    *,
+    is_preview: bool = False,
 ) -> Generator[SandboxResponse]:
     """Yield the file's format, then the statements of ``formats.read``, for ``decode_statement``.
 
@@ -110,7 +114,9 @@ def read_responses(
         UnreadableFile: nothing in the file can be used, or reading it broke a limit or the reader.
         MappingNeeded: it is a table that needs a mapping, or another one.
     """
-    request = msgspec.json.encode(SandboxRequest(format, dict(mapping) if mapping else None, now))
+    request = msgspec.json.encode(
+        SandboxRequest(format, dict(mapping) if mapping else None, now, is_preview)
+    )
     if len(request) > _MAX_REQUEST_BYTES:
         raise MappingNeeded(detail="The mapping is longer than 32 KiB.")
     with (

@@ -41,6 +41,7 @@ class SandboxRequest(msgspec.Struct, frozen=True):
     format: str | None
     mapping: dict[str, Any] | None
     now: datetime
+    is_preview: bool = False
 
 
 class SandboxResponse(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -95,7 +96,13 @@ def respond(file: BinaryIO, request: SandboxRequest) -> Iterator[SandboxResponse
     try:
         slug = request.format or formats.detect(file)
         yield SandboxResponse(file_format=slug)
-        for statement in formats.read(file, format=slug, mapping=request.mapping, now=request.now):
+        for statement in formats.read(
+            file,
+            format=slug,
+            mapping=request.mapping,
+            now=request.now,
+            is_preview=request.is_preview,
+        ):
             content = msgspec.Raw(_encoder.encode(statement))
             yield SandboxResponse(statement=content, table=statement.table)
     except DashtamError as error:

@@ -1,6 +1,6 @@
 """Errors as clients see them: problem details (RFC 9457) of a closed list of types."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -106,11 +106,10 @@ class Problems:
         *,
         instance: str,
         trace_id: str,
-        field_errors: Sequence[errors.FieldError] = (),
-        proposal: MappingProposal | None = None,
+        error: errors.DashtamError | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """Return the response of a problem; without ``field_errors`` it has no ``errors``."""
+        """Return the response of a problem; without an error with places it has no ``errors``."""
         problem = Problem(
             type=self.base_url + kind.slug,
             title=kind.title,
@@ -118,8 +117,8 @@ class Problems:
             detail=detail,
             instance=instance,
             trace_id=trace_id,
-            errors=[_fault(error) for error in field_errors],
-            needs_mapping=proposal,
+            errors=[_fault(one) for one in error.field_errors] if error else [],
+            needs_mapping=error.proposal if isinstance(error, errors.MappingNeeded) else None,
         )
         own = {"Cache-Control": "no-store"}
         if kind is UNAUTHORIZED:
@@ -165,8 +164,7 @@ class Problems:
             str(error),
             instance=instance,
             trace_id=trace_id,
-            field_errors=error.field_errors,
-            proposal=error.proposal if isinstance(error, errors.MappingNeeded) else None,
+            error=error,
             headers=dict(headers) | own,
         )
 

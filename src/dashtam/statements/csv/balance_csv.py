@@ -24,12 +24,12 @@ from typing import BinaryIO, Protocol
 from dashtam.domain import parsing
 from dashtam.domain.account import Identity
 from dashtam.domain.errors import UnreadableFile
-from dashtam.domain.mapping_proposal import MappingProposal
+from dashtam.domain.mapping_proposal import MappingProposal, SourceRow
 from dashtam.domain.money import EXACT
 from dashtam.domain.parsing import NO_CURRENCY, Separator, UnusableField
 from dashtam.domain.period import Moment
 from dashtam.domain.statement import Reading, RowError, Statement
-from dashtam.statements.accounts import MAX_READINGS, split_statement
+from dashtam.statements.accounts import MAX_READINGS, account_key, split_statement
 from dashtam.statements.csv import questions
 from dashtam.statements.csv.dates import (
     DATES_REMEMBERED,
@@ -51,6 +51,7 @@ MAX_ACCOUNTS = 1_000
 MAX_PROBLEMS = 10_000
 
 _MAX_PENDING = 20_000
+_LAST_ROWS = 5
 # Enough rows to see the signs of a file's amounts.
 _PROOF_ROWS = 5_000
 _SECOND_TABLE = RowError(
@@ -66,7 +67,11 @@ class Table(questions.Table, Protocol):
 
 
 def read(
-    file: BinaryIO, now: datetime, mapping: Mapping[str, object] | None = None
+    file: BinaryIO,
+    now: datetime,
+    mapping: Mapping[str, object] | None = None,
+    *,
+    is_preview: bool = False,
 ) -> Iterator[Statement]:
     """Yield the accounts' readings, at most 1,000 at a time, in the order of the file.
 
@@ -76,11 +81,15 @@ def read(
         UnreadableFile: a line or a quoted field does not end, or the mapping fits hardly any row.
     """
     columns = parse_mapping(mapping)
-    yield from read_table(CsvTable(file, columns.encoding), now, columns)
+    yield from read_table(CsvTable(file, columns.encoding), now, columns, is_preview=is_preview)
 
 
 def read_workbook(
-    file: BinaryIO, now: datetime, mapping: Mapping[str, object] | None = None
+    file: BinaryIO,
+    now: datetime,
+    mapping: Mapping[str, object] | None = None,
+    *,
+    is_preview: bool = False,
 ) -> Iterator[Statement]:
     """Yield the readings of the first sheet of a spreadsheet that is a table of balances.
 
@@ -95,14 +104,16 @@ def read_workbook(
     for sheet in read_sheets(file):
         first = first or sheet
         if propose(sheet.heads(columns), columns).is_complete:
-            yield from read_table(sheet, now, columns)
+            yield from read_table(sheet, now, columns, is_preview=is_preview)
             return
     if first is None:
         raise UnreadableFile(detail="This spreadsheet is empty.")
-    yield from read_table(first, now, columns)
+    yield from read_table(first, now, columns, is_preview=is_preview)
 
 
-def read_table(table: Table, now: datetime, mapping: ColumnMapping) -> Iterator[Statement]:
+def read_table(
+    table: Table, now: datetime, mapping: ColumnMapping, *, is_preview: bool = False
+) -> Iterator[Statement]:
     """Yield the readings of a table's accounts, or raise as ``read`` does."""
     proposal = propose(table.heads(mapping), mapping)
     if not proposal.is_complete:
@@ -113,7 +124,8 @@ def read_table(table: Table, now: datetime, mapping: ColumnMapping) -> Iterator[
         findings = Findings(proposal, mapping, questions=[*proposal.questions])
         findings.ask_identity()
         raise findings.mapping_needed(table)
-    yield from _BalanceTable(table, proposal, mapping, now).statements()
+    balances = _BalanceTable(table, proposal, mapping, now)
+    yield from balances.statements(is_preview=is_preview)
 
 
 @dataclass(slots=True)
@@ -163,13 +175,21 @@ class _RowParser:
         if self.mapping.sign < 0 and balance:
             balance, opening = -balance, opening if opening is None else -opening
         if not self.has_parts:
-            reading = Reading(moment.at, balance, precision=moment.precision)
+            reading = Reading(moment.at, balance, precision=moment.precision, line=line)
             return TableRow(line, moment.at, self.parse_clock(row), reading, opening)
         available, holdings, cash = (
             self._parse_amount(role.capitalize(), get_cell(row, roles[role]), account)
             for role in ("available", "holdings", "cash")
         )
-        reading = Reading(moment.at, balance, available, holdings, cash, precision=moment.precision)
+        reading = Reading(
+            moment.at,
+            balance,
+            available,
+            holdings,
+            cash,
+            precision=moment.precision,
+            line=line,
+        )
         return TableRow(line, moment.at, self.parse_clock(row), reading, opening)
 
     def parse_clock(self, row: list[str]) -> time | None:
@@ -225,13 +245,24 @@ class _BalanceTable:
             itemgetter(*named) if named else lambda _row: None
         )
 
-    def statements(self) -> Iterator[Statement]:
-        """Yield the accounts' readings and problems."""
+    def statements(self, *, is_preview: bool) -> Iterator[Statement]:
+        """Yield the accounts' readings and problems, and in a preview their last rows."""
         findings, parser = self._read_evidence()
+        last: dict[object, tuple[Identity, list[Reading]]] = {}
         described: MappingProposal | None = findings.describe(self._table)
         for statement in self._read_statements(parser):
             yield replace(statement, table=described)
             described = None
+            if is_preview and statement.readings:
+                account = last.setdefault(account_key(statement.identity), (statement.identity, []))
+                latest = [*account[1], *statement.readings]
+                account[1][:] = sorted(latest, key=attrgetter("captured_at"))[-_LAST_ROWS:]
+        if last:
+            wanted = {reading.line for _, latest in last.values() for reading in latest}
+            rows = {line: row for line, row in self._iter_rows() if line in wanted}
+            for identity, latest in last.values():
+                lines = sorted(one.line for one in latest if one.line in rows)
+                yield Statement(identity, (), rows=[SourceRow(at, rows[at]) for at in lines])
 
     def _read_statements(self, parser: _RowParser) -> Iterator[Statement]:
         for count, (line, row) in enumerate(self._iter_rows(), start=1):

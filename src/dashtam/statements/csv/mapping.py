@@ -6,7 +6,7 @@ from typing import Annotated, Literal, get_args
 import msgspec
 from msgspec import Meta
 
-from dashtam.domain.account import AccountType
+from dashtam.domain.account import AccountChoice, AccountType
 from dashtam.domain.errors import FieldError, MappingNeeded
 
 Column = str | int
@@ -31,10 +31,12 @@ class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     numbers only. ``header_row`` is the line of the header, the last one where it has several, 0
     for none. ``date_format`` is like ``DD.MM.YYYY`` or ``%d.%m.%Y``; ``excel`` for day numbers.
     ``time`` and the booked amounts (``amount``, or ``debit`` and ``credit``) tell which row of a
-    day is the last. ``account_name`` and ``currency_code`` apply to every row and override the columns; ``default_account_name`` and
-    ``default_currency_code`` only apply where there is no such column. ``sign`` -1 negates the
-    balances. ``decimal`` is the sign before fractions, ``thousands`` the one that groups (empty:
-    none does). ``encoding`` overrides the one found in the bytes.
+    day is the last. ``account_name`` and ``currency_code`` apply to every row and override the
+    columns; ``default_account_name`` and ``default_currency_code`` only apply where there is no
+    such column. ``sign`` -1 negates the balances. ``decimal`` is the sign before fractions,
+    ``thousands`` the one that groups (empty: none does). ``encoding`` overrides the one found in
+    the bytes. ``accounts`` holds the choices for each new account, by its key in the file, and
+    ``account_type`` is the type of all.
     """
 
     date: Column | None = None
@@ -55,6 +57,7 @@ class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     cash: Column | None = None
     sign: Literal[1, -1] = 1
     account_type: AccountType | None = None
+    accounts: Mapping[str, AccountChoice] = msgspec.field(default_factory=dict)
     decimal: Literal[".", ","] | None = None
     thousands: Literal["", ".", ",", " ", "'"] | None = None
     delimiter: Literal[",", ";", "\t", "|"] | None = None

@@ -143,6 +143,22 @@ def _create_tables() -> None:
     )
     op.create_index(op.f("api_tokens_user_id_ix"), "api_tokens", ["user_id"], unique=False)
     op.create_table(
+        "import_profiles",
+        sa.Column("id", Id(), nullable=False),
+        sa.Column("user_id", Id(), nullable=False),
+        sa.Column("shape", sa.Text(), nullable=False),
+        sa.Column("delimiter", sa.Text(), nullable=False),
+        sa.Column("columns", sa.Text(), nullable=False),
+        sa.Column("mapping", sa.Text(), nullable=False),
+        sa.Column("file_name", sa.Text(), nullable=True),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("updated_at", Instant(), nullable=False),
+        sa.Column("last_used_at", Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("import_profiles_user_id_fk")),
+        sa.PrimaryKeyConstraint("id", name=op.f("import_profiles_pk")),
+        sa.UniqueConstraint("user_id", "shape", name=op.f("import_profiles_user_id_shape_key")),
+    )
+    op.create_table(
         "connections",
         sa.Column("id", Id(), nullable=False),
         sa.Column("user_id", Id(), nullable=False),
