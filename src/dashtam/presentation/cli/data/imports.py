@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -9,25 +10,36 @@ from typing import Any, Final
 import click
 
 from dashtam.application.imports import file_import
-from dashtam.application.imports.file_import import SentFile
+from dashtam.application.imports.file_import import Import, SentFile
 from dashtam.application.ports import Services
-from dashtam.domain.errors import DashtamError, FieldError
+from dashtam.domain.errors import DashtamError, FieldError, MappingNeeded
+from dashtam.domain.mapping_proposal import Certainty, Choice, MappingPart
 from dashtam.presentation.cli.context import (
     EXIT_PARTLY,
     EXIT_REFUSED,
     Command,
     CommandContext,
     field_error_lines,
+    notify,
+    printable,
     with_context,
 )
 from dashtam.presentation.cli.parameters import JSON_OBJECT
 from dashtam.presentation.cli.resolve import resolve_account, resolve_connection, resolve_user
 from dashtam.presentation.cli.tables import answer, count_text
-from dashtam.presentation.routers.api.v1.imports import ImportProblem, ImportShape, import_shape
+from dashtam.presentation.routers.api.v1.imports import (
+    ImportedAccount,
+    ImportProblem,
+    ImportShape,
+    import_shape,
+)
 from dashtam.presentation.schemas.base import Shape
 
 # The progress bar's steps for one file.
 _STEPS: Final = 100
+_LINE_WIDTH: Final = 40
+_LEVELS: Final = "▁▂▃▄▅▆▇█"
+_import: Final = file_import.import_file
 
 
 class ImportedFile(Shape):
@@ -89,7 +101,8 @@ def import_files(
             is_dry=is_dry,
             **choices,
         )
-    imports = list(_import_each(services, paths, sent_file))
+    asks = sys.stdin.isatty() and not context.as_json and not context.assume_yes
+    imports = list(_import_each(services, paths, sent_file, asks=asks))
     results = [one.result for one in imports if one.result is not None]
     refused = sum(result.refused for result in results)
     shape = {
@@ -121,7 +134,7 @@ def _statement_files(services: Services, paths: Sequence[Path]) -> Iterator[Path
 
 
 def _import_each(
-    services: Services, paths: Sequence[Path], sent_file: Callable[..., SentFile]
+    services: Services, paths: Sequence[Path], sent_file: Callable[..., SentFile], *, asks: bool
 ) -> Iterator[ImportedFile]:
     """Import the files one by one, with a progress bar on a terminal."""
     hidden = not sys.stderr.isatty()
@@ -137,13 +150,63 @@ def _import_each(
             try:
                 with path.open("rb") as file:
                     sent = sent_file(file=file, file_name=path.name, progress=progress)
-                    done = file_import.import_file(services, sent)
+                    done = _import_asking(services, sent) if asks else _import(services, sent)
                 imported.result = import_shape(done, is_dry=sent.is_dry)
             except DashtamError as error:
                 imported.detail, imported.errors = str(error), error.field_errors
             except OSError as error:
                 imported.detail = f"It cannot be read: {error.strerror}."
             yield imported
+
+
+def _import_asking(services: Services, sent: SentFile) -> Import:
+    """Import the file, and ask its open questions on the terminal, all of a round together."""
+    while True:
+        try:
+            return _import(services, sent)
+        except MappingNeeded as error:
+            if error.proposal is None:
+                raise
+            parts = [part for part in error.proposal.parts if part.certainty is Certainty.OPEN]
+            notify(f"{sent.file_name}: {error}")
+            for row in error.proposal.first_rows:
+                notify(printable(f"    {row.line:>4}  {'  '.join(row.cells)}"))
+            sent = replace(sent, mapping=dict(sent.mapping) | dict(map(_ask, parts)))
+
+
+def _ask(part: MappingPart) -> tuple[str, Choice]:
+    """Return the part's name and the answer: a number that is one of the choices counts as such."""
+    choices = [one for one in (part.proposed, *part.choices) if one is not None]
+    listed = f" ({', '.join(map(str, choices))})" if part.choices else ""
+    text = printable(f"{part.name}{listed}")
+    known = {str(one): one for one in choices}
+    default = None if part.proposed is None else str(part.proposed)
+    answered = click.prompt(text, default=default, err=True, type=str)
+    return part.name, known.get(answered, int(answered) if answered.isdecimal() else answered)
+
+
+def _preview_lines(account: ImportedAccount) -> Iterator[str]:
+    preview = account.preview
+    if preview is None:
+        return
+    line = _spark([float(point.balance) for point in preview.points])
+    yield f"{line}  {preview.first_on} {preview.first} to {preview.last_on} {preview.last}"
+    yield f"lowest {preview.lowest}, highest {preview.highest}"
+    kind = account.account_type.value.replace("_", " ")
+    sign = ", debts are above zero in the file" if account.sign < 0 else ""
+    yield f"{account.institution}, {kind} ({account.type_certainty}){sign}"
+    for reading in preview.latest:
+        row = f"  line {reading.row.line}: {reading.row.text}" if reading.row else ""
+        yield f"{reading.captured_at.date()}  {reading.balance:>14}{row}"
+
+
+def _spark(amounts: Sequence[float]) -> str:
+    """Return a small line, at most 40 characters; the floats only choose a height."""
+    step = -(-len(amounts) // _LINE_WIDTH)
+    shown = amounts[::step]
+    low, high = min(shown), max(shown)
+    span = high - low or 1.0
+    return "".join(_LEVELS[round((one - low) / span * (len(_LEVELS) - 1))] for one in shown)
 
 
 def _result_lines(imported: ImportedFile) -> Iterator[str]:
@@ -164,6 +227,7 @@ def _result_lines(imported: ImportedFile) -> Iterator[str]:
             f" {count_text(account.recorded, 'snapshot')} {verb},"
             f" {account.skipped:,} known already, {account.refused:,} refused"
         )
+        yield from (f"        {line}" for line in _preview_lines(account))
         yield from (f"        {_line_text(problem)}" for problem in account.problems)
         if more := account.refused - len(account.problems):
             yield f"        and {more:,} more"
