@@ -22,7 +22,7 @@ OTHER = (
     "02.01.2025;Zins;1,00;7,00\n"
     "06.01.2025;Zins;1,00;8,00\n"
 )
-ANSWERS = {"account_name": "Girokonto", "currency_code": "EUR"}
+ANSWERS: dict[str, Any] = {"account_name": "Girokonto", "currency_code": "EUR"}
 
 
 def send(person: Person, content: str, *, dry: bool = False, **mapping: Any) -> Any:  # noqa: ANN401 - a response

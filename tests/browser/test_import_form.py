@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from browser.conftest import Opening
-from browser.driver import DESKTOP, PHONE, Served, payload
+from browser.driver import DESKTOP, PHONE, Opening, Served, payload
 
 GERMAN = (
     "Buchungstag;Verwendungszweck;Betrag;Saldo\n"

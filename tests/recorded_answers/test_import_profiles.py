@@ -6,13 +6,18 @@ def test_import_profiles_are_answered_as_recorded(recorded: Recorded) -> None:
     with recorded("import-profiles") as app:
         ada = app.open().person()
         ada("GET", "/import-profiles", "none yet")
-        body = {"delimiter": ";", "columns": ["Tag", "Saldo"], "mapping": {"currency_code": "EUR"}}
-        for note, change in {
+        body: dict[str, object] = {
+            "delimiter": ";",
+            "columns": ["Tag", "Saldo"],
+            "mapping": {"currency_code": "EUR"},
+        }
+        changes: dict[str, dict[str, object]] = {
             "for a header": {},
             "no columns": {"columns": []},
             "an unknown key": {"mapping": {"colour": "blue"}},
             "an unknown delimiter": {"delimiter": "-"},
-        }.items():
+        }
+        for note, change in changes.items():
             ada("POST", "/import-profiles", note, json=body | change)
             app.clock.advance(seconds=1)
         key = {"Idempotency-Key": "a-profile"}

@@ -27,6 +27,7 @@ import { likelyPlaceOf } from "../domain/snapshot-time";
 import { formatDate, secondsUntil } from "../format/dates";
 import { ACCOUNT_TYPE_LABELS, fileFormatLabel } from "../format/labels";
 import { formatCount, formatFileSize, formatNumber } from "../format/numbers";
+import { areAmountsHidden } from "../preferences";
 import { Link } from "../router";
 import { MappingForm } from "./mapping-form";
 
@@ -181,8 +182,8 @@ function FileCard({ queued, accounts }: { queued: QueuedFile; accounts: readonly
       {isBusy && <progress aria-label={`${file.name} is being read`} />}
       {error && (state === "rejected" || state === "failed") && (
         <>
-          <ErrorNotice error={error} />
-          <ProblemList problems={fieldProblems(error)} />
+          {!proposal && <ErrorNotice error={error} />}
+          {!proposal && <ProblemList problems={fieldProblems(error)} />}
         </>
       )}
       {result && (state === "previewed" || state === "imported") && (
@@ -236,9 +237,9 @@ function ImportResult({
           <th scope="col" class="number">Refused</th>
         </tr>
       </thead>
-      <tbody>
         {result.accounts.map((account) => (
-          <tr key={`${account.account_id}${account.name}${account.currency}`}>
+          <tbody key={`${account.key}${account.currency}`}>
+          <tr>
             <th scope="row">
               {account.account_id && !result.dry_run ? (
                 <Link to={`/accounts/${account.account_id}`}>{account.name}</Link>
@@ -249,7 +250,6 @@ function ImportResult({
                 {account.currency}
                 {account.is_new && " · new"}
               </span>
-              {account.preview && <Preview account={account} onChoose={(choice) => onChoose(account.key, choice)} />}
               <ProblemList problems={account.problems} />
               <ProblemList problems={account.remarks} isRemarks />
             </th>
@@ -257,8 +257,15 @@ function ImportResult({
             <td class="number muted">{formatNumber(account.skipped)}</td>
             <td class={account.refused > 0 ? "number error" : "number muted"}>{formatNumber(account.refused)}</td>
           </tr>
+          {account.preview && (
+            <tr>
+              <td colSpan={4}>
+                <Preview account={account} onChoose={(choice) => onChoose(account.key, choice)} />
+              </td>
+            </tr>
+          )}
+          </tbody>
         ))}
-      </tbody>
     </table>
   );
 }
@@ -330,9 +337,10 @@ function Preview({
           </Field>
         </div>
       )}
+      {!areAmountsHidden.value && (
       <details>
         <summary>The last {formatCount(preview.latest.length, "balance")}</summary>
-        <ul class="problems">
+        <ul class="problems is-remarks">
           {preview.latest.map((reading) => (
             <li key={reading.captured_at}>
               {day(reading.captured_at.slice(0, 10))}: <strong>{amount(reading.balance)}</strong>
@@ -346,6 +354,7 @@ function Preview({
           ))}
         </ul>
       </details>
+      )}
     </div>
   );
 }

@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 
 import type { Mapping } from "../api/import-queue";
 import type { Account, MappingPart, MappingProposal } from "../api/types";
+import { areAmountsHidden } from "../preferences";
 import { Field, Options } from "../components/form";
 
 const LABELS: Readonly<Record<string, string>> = {
@@ -67,6 +68,7 @@ export function MappingForm({
       }}
     >
       <h3>{open.length > 0 ? "Before this file can be read" : "How to read the columns"}</h3>
+      {!areAmountsHidden.value && (
       <div class="file-preview" tabIndex={0} role="region" aria-label="The first rows of the file">
         <table>
           <tbody>
@@ -81,6 +83,7 @@ export function MappingForm({
           </tbody>
         </table>
       </div>
+      )}
       <div class="fields">
         {open.map((part) => (
           <PartField key={part.name} part={part} columns={proposal.columns} />

@@ -43,8 +43,8 @@ _WORDS: Final = tuple(
             AccountType.CREDIT_CARD,
             (
                 r"(?:\w*card|\w*kreditkarte|visa|mastercard|amex|american express|discover it"
-                r"|carte de cr[eé]dit|tarjeta(?: de cr[eé]dito)?|carta di credito"
-                r"|cart[aã]o de cr[eé]dito"
+                r"|carte de cr[eé]dit|tarjeta(?: de cr[eé]d\w+)?|carta di credito"
+                r"|cart[aã]o de cr[eé]d\w+"
                 r"|karta kredytowa|kreditn[ií] karta|kredi kart\w*|кредитная карта)|信用卡"
             ),
         ),
