@@ -170,8 +170,8 @@ class Stalling:
         return self.real.for_many()
 
     @contextmanager
-    def read(self, *args: Any) -> Iterator[Any]:  # noqa: ANN401 - as the real one
-        with self.real.read(*args) as file:
+    def read(self, *args: Any, **options: Any) -> Iterator[Any]:  # noqa: ANN401 - as the real one
+        with self.real.read(*args, **options) as file:
             self.reached.set()
             assert self.go_on.wait(10)
             if self.trouble:

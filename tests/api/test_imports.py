@@ -111,7 +111,10 @@ def test_a_dry_run_tells_the_same_and_records_nothing(ada: Person) -> None:
     assert ada.get("/connections").json()["total_count"] == 0
     real = imported(ada, YEAR + "2025-02-30,1,Everyday\n", dry_run="false")
     assert counts(dry) == counts(real) == (12, 0, 1)
-    told = real["accounts"][0] | {"account_id": None}
+    told = real["accounts"][0] | {
+        "account_id": None,
+        "preview": dry["accounts"][0]["preview"],
+    }
     assert dry["accounts"] == [told]
     assert told["problems"][0]["line"] == 14
 
@@ -401,13 +404,13 @@ def test_a_loans_principal_is_a_debt_after_any_first_file(
 
 
 def test_an_owners_sign_stands_where_the_file_does_not_tell_one(ada: Person) -> None:
-    done = imported(ada, MONARCH + "2025-01-01,500.00,Card\n")
+    done = imported(ada, MONARCH + "2025-01-01,500.00,Bike\n")
     account_id = done["accounts"][0]["account_id"]
     ada.patch(f"/accounts/{account_id}", json={"balance_sign": -1})
-    rows = MONARCH + "2025-01-01,500.00,Card\n2025-02-01,400.00,Card\n"
+    rows = MONARCH + "2025-01-01,500.00,Bike\n2025-02-01,400.00,Bike\n"
     assert counts(imported(ada, rows)) == (1, 1, 0)
     assert balances(ada, account_id) == ["-500.00", "-400.00"]
-    told = imported(ada, MONARCH + "2025-03-01,300.00,Card\n", mapping='{"sign": -1}')
+    told = imported(ada, MONARCH + "2025-03-01,300.00,Bike\n", mapping='{"sign": -1}')
     assert told["accounts"][0]["account_id"] == account_id
     assert balances(ada, account_id)[-1] == "-300.00"
 

@@ -25,7 +25,6 @@ from dashtam.database.history_cache import history_chunks
 from dashtam.domain.account import AccountId
 from dashtam.domain.errors import Unauthorized
 from dashtam.domain.sync import SyncId
-from dashtam.presentation.routers.api.v1.imports import import_shape
 
 ACCOUNTS = 5
 DAYS = 12
@@ -233,6 +232,11 @@ def test_a_user_erased_in_the_middle_leaves_nothing(app: App) -> None:
     assert_sound(app)
 
 
+def outcomes(done: Import) -> list[object]:
+    return [(one.account.name, one.is_new, one.outcome.recorded, one.skipped, one.refused,
+             one.problems, one.preview.points) for one in done.accounts]  # fmt: skip
+
+
 def test_a_preview_of_a_long_file_tells_the_same(app: App, ada: Person) -> None:
     send(app, ada, file_of(2))
     # The last two rows repeat an instant: one as it was, and one with another balance.
@@ -242,8 +246,7 @@ def test_a_preview_of_a_long_file_tells_the_same(app: App, ada: Person) -> None:
     preview = send(app, ada, file, is_dry=True)
     assert len(accounts(ada)) == 2
     done = send(app, ada, file)
-    shapes = [import_shape(one, is_dry=True) for one in (preview, done)]
-    assert shapes[0] == shapes[1]
+    assert outcomes(preview) == outcomes(done)
     assert_sound(app)
 
 
@@ -336,10 +339,8 @@ def test_a_file_that_changes_nothing_leaves_the_chunks_alone(app: App, ada: Pers
 
 def test_a_preview_tells_amounts_apart_whose_hashes_are_equal(app: App, ada: Person) -> None:
     file = file_of(2) + f"{FIRST},-1,Account 9,USD\n{FIRST},-2,Account 9,USD\n".encode()
-    shapes = [
-        import_shape(send(app, ada, file, is_dry=is_dry), is_dry=True) for is_dry in (True, False)
-    ]
-    assert shapes[0] == shapes[1]
+    dry, real = (send(app, ada, file, is_dry=is_dry) for is_dry in (True, False))
+    assert outcomes(dry) == outcomes(real)
 
 
 def _in_steps(app: App, person: Person) -> Iterator[None]:

@@ -37,6 +37,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /accounts/syncs": {"json": {"connection_id": str(uuid4())}},
     "POST /accounts/{id}/holdings/syncs": {"json": {}},
     "POST /imports": {"files": {"file": ("b.csv", b"Date,Balance,Account\n2025-01-01,1,Giro\n")}},
+    "POST /import-profiles": {"json": {"delimiter": ";", "columns": ["Tag"], "mapping": {}}},
     "POST /users": {"json": {"email": "x@example.com", "password": "not one that counts"}},
     "PATCH /users/me": {"json": {"password": "x", "new_password": "a pelican under nine bridges"}},
     "POST /sessions": {"json": {"email": "x@example.com", "password": "not one that counts"}},
@@ -96,12 +97,17 @@ def belongings(app: App, name: str, canary: str = "") -> Belongings:
     person.patch(f"/accounts/{account_id}", json={"name": f"{name} {canary}"})
     person.account(name=f"{name} by hand {canary}")
     made = person.post("/access-tokens", json={"name": f"{name} {canary}"}).json()
+    mapping = {"account_name": f"{name} {canary}"}
+    profile = person.post(
+        "/import-profiles", json={"delimiter": ";", "columns": ["Tag"], "mapping": mapping}
+    ).json()
     ids = {
         "accounts": account_id,
         "connections": person.get("/connections").json()["connections"][0]["id"],
         "syncs": done.json()["id"],
         "sessions": person.get("/sessions").json()["sessions"][0]["id"],
         "access-tokens": made["id"],
+        "import-profiles": profile["id"],
     }
     return Belongings(person, ids)
 

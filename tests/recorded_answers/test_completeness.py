@@ -7,15 +7,14 @@ from recorded_answers.recording import ANSWERS
 from recorded_answers.routes import document, documented_routes
 
 OF_NOTHING = "It depends on nothing that a test could take away."
+IN_PROGRESS = (
+    "Only while the first request with the idempotency key runs, and on SQLite the second waits"
+    " for the first."
+)
 NOT_PROVOKED: Mapping[str, Mapping[int, str]] = {
-    "POST /api/v1/accounts": {
-        409: "Only while the first request with the idempotency key runs, and on SQLite the second"
-        " waits for the first."
-    },
-    "POST /api/v1/accounts/{id}/join": {
-        409: "Only while the first request with the idempotency key runs, and on SQLite the second"
-        " waits for the first."
-    },
+    "POST /api/v1/accounts": {409: IN_PROGRESS},
+    "POST /api/v1/accounts/{id}/join": {409: IN_PROGRESS},
+    "POST /api/v1/import-profiles": {409: IN_PROGRESS},
     "DELETE /api/v1/accounts/{id}/balance-snapshots/{snapshot_id}": {
         409: "Only while a long import of the user's is recorded."
     },

@@ -7,7 +7,7 @@ import { RequestError, toRequestError } from "./http";
 import type { Import } from "./types";
 import { invalidateAll } from "./use-resource";
 
-export type Mapping = Readonly<Record<string, string>>;
+export type Mapping = Readonly<Record<string, unknown>>;
 
 export type ImportState = "previewing" | "previewed" | "rejected" | "importing" | "imported" | "failed";
 
@@ -93,7 +93,7 @@ function toFormData({ file, mapping, accountId }: QueuedFile, isDryRun: boolean)
   const form = new FormData();
   form.set("file", file);
   form.set("dry_run", String(isDryRun));
-  const givenMapping = Object.fromEntries(Object.entries(mapping).filter(([, value]) => value !== ""));
+  const givenMapping = Object.fromEntries(Object.entries(mapping).filter(([, value]) => value !== "" && value !== null));
   if (Object.keys(givenMapping).length > 0) form.set("mapping", JSON.stringify(givenMapping));
   if (accountId) form.set("account_id", accountId);
   return form;

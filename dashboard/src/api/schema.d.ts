@@ -673,6 +673,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/import-profiles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List remembered mappings
+         * @description Newest first.
+         */
+        get: operations["list_import_profiles"];
+        put?: never;
+        /**
+         * Remember a mapping
+         * @description It is used for every table with this header and delimiter, in place of an earlier one. An
+         *     import with a mapping that succeeds stores it too.
+         */
+        post: operations["create_import_profile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/import-profiles/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Forget a mapping */
+        delete: operations["delete_import_profile"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/export": {
         parameters: {
             query?: never;
@@ -688,7 +730,8 @@ export interface paths {
          *     external flow.
          *
          *     With `known_at` the accounts, their snapshots, holdings, positions, flows and events, and the
-         *     runs are those of then; the user and the connections are as they are now.
+         *     runs are those of then; the user, the connections and the remembered mappings are as they are
+         *     now.
          */
         get: operations["export_data"];
         put?: never;
@@ -1196,6 +1239,12 @@ export interface components {
          */
         Basis: "entered" | "observed" | "reported";
         /**
+         * Certainty
+         * @description How sure a part of a mapping is: an open one has to be answered before an import.
+         * @enum {unknown}
+         */
+        Certainty: "likely" | "open" | "sure";
+        /**
          * ConnectRequest
          * @description A provider to connect to; without a name the connection has the provider's.
          */
@@ -1415,6 +1464,7 @@ export interface components {
             account_events: components["schemas"]["AccountEvent"][];
             position_sets: components["schemas"]["PositionSet"][];
             external_flows: components["schemas"]["Flow"][];
+            import_profiles: components["schemas"]["ImportProfile"][];
         };
         /**
          * Flow
@@ -1590,6 +1640,8 @@ export interface components {
         /**
          * Import
          * @description The result of an import; `id` is the run's, null in a dry run.
+         *
+         *         `mapping` tells how a table was read; `profile_id` is that of the remembered mapping.
          */
         Import: {
             id: string | null;
@@ -1599,6 +1651,8 @@ export interface components {
             skipped: number;
             refused: number;
             accounts: components["schemas"]["ImportedAccount"][];
+            mapping: components["schemas"]["MappingProposal"] | null;
+            profile_id: string | null;
         };
         /**
          * ImportProblem
@@ -1611,15 +1665,51 @@ export interface components {
             detail: string;
         };
         /**
+         * ImportProfile
+         * @description A remembered mapping; `file_name` is that of the import that confirmed it.
+         */
+        ImportProfile: {
+            /** Format: uuid */
+            id: string;
+            shape: string;
+            delimiter: string;
+            columns: string[];
+            mapping: Record<string, never>;
+            file_name: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            last_used_at: string | null;
+        };
+        /**
+         * ImportProfileList
+         * @description A page of profiles, newest first.
+         */
+        ImportProfileList: {
+            import_profiles: components["schemas"]["ImportProfile"][];
+            total_count: number;
+            next_cursor: string | null;
+        };
+        /**
          * ImportedAccount
          * @description The result for one account; `account_id` is null for a new one in a dry run.
          *
          *         `problems` lists the lines that could not be used, `remarks` those that are used and do not
-         *         report a closing booked balance.
+         *         report a closing booked balance. `key` names the account in `accounts` of a mapping, which
+         *         sets the name, the institution, the type and the sign of a new account. The certainties are
+         *         those of the proposed type and sign. `preview` is null once the import is recorded.
          */
         ImportedAccount: {
             account_id: string | null;
+            key: string;
             name: string;
+            institution: string;
+            account_type: components["schemas"]["AccountType"];
+            type_certainty: components["schemas"]["Certainty"];
+            /** @enum {unknown} */
+            sign: -1 | 1;
+            sign_certainty: components["schemas"]["Certainty"];
             /**
              * @description ISO 4217 currency code.
              * @example USD
@@ -1631,6 +1721,8 @@ export interface components {
             refused: number;
             problems: components["schemas"]["ImportProblem"][];
             remarks: components["schemas"]["ImportProblem"][];
+            /** @default null */
+            preview?: components["schemas"]["Preview"] | null;
         };
         /**
          * Interval
@@ -1656,6 +1748,38 @@ export interface components {
             total_balance_by_currency: {
                 [key: string]: string;
             };
+        };
+        /**
+         * MappingPart
+         * @description One key of a mapping with its proposed value, None where none is needed or none is known.
+         *
+         *         ``choices`` are the other values that it may have, empty where it is free text. ``question`` is
+         *         the one that is open.
+         */
+        MappingPart: {
+            name: string;
+            proposed: string | number | null;
+            certainty: components["schemas"]["Certainty"];
+            /** @default [] */
+            choices?: (string | number)[];
+            /** @default null */
+            question?: string | null;
+        };
+        /**
+         * MappingProposal
+         * @description The mapping that is proposed for a table.
+         *
+         *         ``shape`` is equal for files with the same header and delimiter. ``columns`` are the names in
+         *         the order of the columns, empty for one without a name. ``first_rows`` begin above the header.
+         *         ``example_mapping`` is a mapping that answers every open part, with likely values.
+         */
+        MappingProposal: {
+            shape: string;
+            delimiter: string;
+            columns: string[];
+            first_rows: components["schemas"]["SourceRow"][];
+            parts: components["schemas"]["MappingPart"][];
+            example_mapping: Record<string, never>;
         };
         /**
          * NewAccessToken
@@ -1692,6 +1816,16 @@ export interface components {
             captured_at?: string | null;
         };
         /**
+         * NewImportProfile
+         * @description A mapping, and the header and the delimiter of the tables for which it is used.
+         */
+        NewImportProfile: {
+            /** @enum {unknown} */
+            delimiter: "" | "\t" | "," | ";" | "|";
+            columns: string[];
+            mapping: Record<string, never>;
+        };
+        /**
          * PercentReason
          * @description Why a change has no percent.
          * @enum {unknown}
@@ -1725,8 +1859,77 @@ export interface components {
          */
         Precision: "day" | "instant";
         /**
+         * Preview
+         * @description The balances of one account in a file: the extremes, some points of the line, the last five.
+         *
+         *         `points` has at most 204 of them, in order of time.
+         */
+        Preview: {
+            /** Format: date */
+            first_on: string;
+            /** Format: date */
+            last_on: string;
+            /**
+             * @description An exact amount in plain digits, at least the currency's own fraction digits.
+             * @example 25000.00
+             */
+            first: string;
+            /**
+             * @description An exact amount in plain digits, at least the currency's own fraction digits.
+             * @example 25000.00
+             */
+            last: string;
+            /**
+             * @description An exact amount in plain digits, at least the currency's own fraction digits.
+             * @example 25000.00
+             */
+            lowest: string;
+            /**
+             * @description An exact amount in plain digits, at least the currency's own fraction digits.
+             * @example 25000.00
+             */
+            highest: string;
+            points: components["schemas"]["PreviewPoint"][];
+            latest: components["schemas"]["PreviewReading"][];
+        };
+        /**
+         * PreviewPoint
+         * @description One balance of a file, as the account would show it.
+         */
+        PreviewPoint: {
+            /** Format: date-time */
+            captured_at: string;
+            /**
+             * @description An exact amount in plain digits, at least the currency's own fraction digits.
+             * @example 25000.00
+             */
+            balance: string;
+        };
+        /**
+         * PreviewReading
+         * @description A balance beside the row of the file that reports it, null where the file has no rows.
+         */
+        PreviewReading: {
+            /** Format: date-time */
+            captured_at: string;
+            /**
+             * @description An exact amount in plain digits, at least the currency's own fraction digits.
+             * @example 25000.00
+             */
+            balance: string;
+            row: components["schemas"]["PreviewRow"] | null;
+        };
+        /**
+         * PreviewRow
+         * @description A row of the file, its cells joined by `text`'s own delimiter.
+         */
+        PreviewRow: {
+            line: number;
+            text: string;
+        };
+        /**
          * Problem
-         * @description The body of every error (RFC 9457).
+         * @description The body of every error (RFC 9457); ``needs_mapping`` for a table that needs one.
          */
         Problem: {
             type: string;
@@ -1737,6 +1940,8 @@ export interface components {
             trace_id: string;
             /** @default [] */
             errors?: components["schemas"]["ProblemFault"][];
+            /** @default null */
+            needs_mapping?: components["schemas"]["MappingProposal"] | null;
         };
         /**
          * ProblemFault
@@ -1981,6 +2186,14 @@ export interface components {
          * @enum {unknown}
          */
         SnapshotSource: "account_sync" | "holdings_sync" | "initial_connection" | "manual_sync" | "scheduled_sync";
+        /**
+         * SourceRow
+         * @description A row of a file, with its line from 1 on.
+         */
+        SourceRow: {
+            line: number;
+            cells: string[];
+        };
         /**
          * Sync
          * @description A run; `retracted_at` is null unless its snapshots were retracted.
@@ -5255,7 +5468,13 @@ export interface operations {
                      *       "accounts": [
                      *         {
                      *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
+                     *           "key": "Brokerage",
                      *           "name": "Brokerage",
+                     *           "institution": "Balance file",
+                     *           "account_type": "brokerage",
+                     *           "type_certainty": "likely",
+                     *           "sign": 1,
+                     *           "sign_certainty": "likely",
                      *           "currency": "USD",
                      *           "is_new": false,
                      *           "recorded": 2,
@@ -5268,9 +5487,46 @@ export interface operations {
                      *               "detail": "This is not an amount."
                      *             }
                      *           ],
-                     *           "remarks": []
+                     *           "remarks": [],
+                     *           "preview": null
                      *         }
-                     *       ]
+                     *       ],
+                     *       "mapping": {
+                     *         "shape": "5f2b6c0c1f0e4f6e8a7f2f1d3c4b5a69788796a5b4c3d2e1f00112233445566f",
+                     *         "delimiter": ",",
+                     *         "columns": [
+                     *           "Date",
+                     *           "Balance",
+                     *           "Account"
+                     *         ],
+                     *         "first_rows": [
+                     *           {
+                     *             "line": 1,
+                     *             "cells": [
+                     *               "Date",
+                     *               "Balance",
+                     *               "Account"
+                     *             ]
+                     *           }
+                     *         ],
+                     *         "parts": [
+                     *           {
+                     *             "name": "date",
+                     *             "proposed": "Date",
+                     *             "certainty": "sure",
+                     *             "choices": [
+                     *               "Balance",
+                     *               "Account"
+                     *             ],
+                     *             "question": null
+                     *           }
+                     *         ],
+                     *         "example_mapping": {
+                     *           "date": "Date",
+                     *           "balance": "Balance"
+                     *         }
+                     *       },
+                     *       "profile_id": null
                      *     }
                      */
                     "application/json": components["schemas"]["Import"];
@@ -5330,6 +5586,185 @@ export interface operations {
             };
             400: components["responses"]["ValidationFailed"];
             401: components["responses"]["Unauthorized"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_import_profiles: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The most items in the answer (1 to 100, default 100).
+                 * @example 100
+                 */
+                limit?: number;
+                /**
+                 * @description The `next_cursor` of the previous page.
+                 * @example AZq3ZB8Ycm2
+                 */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "import_profiles": [
+                     *         {
+                     *           "id": "7d0f1f3a-2f59-4a51-9a3e-0d6a3f0c9b11",
+                     *           "shape": "5f2b6c0c1f0e4f6e8a7f2f1d3c4b5a69788796a5b4c3d2e1f00112233445566f",
+                     *           "delimiter": ";",
+                     *           "columns": [
+                     *             "Buchungstag",
+                     *             "Saldo"
+                     *           ],
+                     *           "mapping": {
+                     *             "account_name": "Girokonto",
+                     *             "currency_code": "EUR"
+                     *           },
+                     *           "file_name": "umsaetze.csv",
+                     *           "created_at": "2025-01-15T10:00:00Z",
+                     *           "updated_at": "2025-01-15T10:00:00Z",
+                     *           "last_used_at": null
+                     *         }
+                     *       ],
+                     *       "total_count": 1,
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ImportProfileList"];
+                };
+            };
+            400: components["responses"]["ValidationFailed"];
+            401: components["responses"]["Unauthorized"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    create_import_profile: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A repeat with the same key within 24 hours gets the first answer, and nothing is done again.
+                 * @example 8f14e45f-ceea-467a-9575-1d1f1f1a3c11
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "delimiter": ";",
+                 *       "columns": [
+                 *         "Buchungstag",
+                 *         "Saldo"
+                 *       ],
+                 *       "mapping": {
+                 *         "account_name": "Girokonto",
+                 *         "currency_code": "EUR"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewImportProfile"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "7d0f1f3a-2f59-4a51-9a3e-0d6a3f0c9b11",
+                     *       "shape": "5f2b6c0c1f0e4f6e8a7f2f1d3c4b5a69788796a5b4c3d2e1f00112233445566f",
+                     *       "delimiter": ";",
+                     *       "columns": [
+                     *         "Buchungstag",
+                     *         "Saldo"
+                     *       ],
+                     *       "mapping": {
+                     *         "account_name": "Girokonto",
+                     *         "currency_code": "EUR"
+                     *       },
+                     *       "file_name": "umsaetze.csv",
+                     *       "created_at": "2025-01-15T10:00:00Z",
+                     *       "updated_at": "2025-01-15T10:00:00Z",
+                     *       "last_used_at": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ImportProfile"];
+                };
+            };
+            400: components["responses"]["ValidationFailed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    delete_import_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Import profile unique identifier.
+                 * @example 123e4567-e89b-12d3-a456-426614174000
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; the answer is empty */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["ValidationFailed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
@@ -5529,6 +5964,25 @@ export interface operations {
                      *           "external_id": "20251215000000000::045b3b8d",
                      *           "sync_id": "8c5d7e1a-3b42-4f6d-9e08-1a2b3c4d5e6f",
                      *           "recorded_at": "2025-12-26T10:00:00Z"
+                     *         }
+                     *       ],
+                     *       "import_profiles": [
+                     *         {
+                     *           "id": "7d0f1f3a-2f59-4a51-9a3e-0d6a3f0c9b11",
+                     *           "shape": "5f2b6c0c1f0e4f6e8a7f2f1d3c4b5a69788796a5b4c3d2e1f00112233445566f",
+                     *           "delimiter": ";",
+                     *           "columns": [
+                     *             "Buchungstag",
+                     *             "Saldo"
+                     *           ],
+                     *           "mapping": {
+                     *             "account_name": "Girokonto",
+                     *             "currency_code": "EUR"
+                     *           },
+                     *           "file_name": "umsaetze.csv",
+                     *           "created_at": "2025-01-15T10:00:00Z",
+                     *           "updated_at": "2025-01-15T10:00:00Z",
+                     *           "last_used_at": null
                      *         }
                      *       ]
                      *     }

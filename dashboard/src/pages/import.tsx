@@ -16,13 +16,18 @@ import {
 import { fetchAccounts } from "../api/queries";
 import type { Account, Import } from "../api/types";
 import { useResource } from "../api/use-resource";
+import { Sparkline } from "../chart/sparkline";
+import { Amount } from "../components/amount";
 import { Badge } from "../components/badge";
 import { ErrorNotice } from "../components/error-notice";
+import { Field, Options } from "../components/form";
 import { Icon } from "../components/icon";
 import { PageHeading } from "../components/page-heading";
-import { secondsUntil } from "../format/dates";
-import { fileFormatLabel } from "../format/labels";
+import { likelyPlaceOf } from "../domain/snapshot-time";
+import { formatDate, secondsUntil } from "../format/dates";
+import { ACCOUNT_TYPE_LABELS, fileFormatLabel } from "../format/labels";
 import { formatCount, formatFileSize, formatNumber } from "../format/numbers";
+import { areAmountsHidden } from "../preferences";
 import { Link } from "../router";
 import { MappingForm } from "./mapping-form";
 
@@ -139,9 +144,10 @@ function DropZone({ extensions }: { extensions: string | undefined }): JSX.Eleme
 function FileCard({ queued, accounts }: { queued: QueuedFile; accounts: readonly Account[] }): JSX.Element {
   const { file, state, result, error } = queued;
   const [isMappingOpen, setIsMappingOpen] = useState(false);
-  const needsMapping = error?.problem?.errors?.some((fieldError) => fieldError.pointer?.startsWith("/mapping"));
+  const proposal = error ? error.problem?.needs_mapping : result?.mapping;
+  const needsMapping = Boolean(error && proposal);
+  const isUndecided = result?.accounts.some((one) => one.sign_certainty === "open" || one.type_certainty === "open");
   const isBusy = state === "previewing" || state === "importing";
-  const isTable = /\.(csv|tsv|txt)$/i.test(file.name);
   return (
     <section class="card is-file" aria-label={file.name}>
       <header>
@@ -156,7 +162,7 @@ function FileCard({ queued, accounts }: { queued: QueuedFile; accounts: readonly
           <button
             type="button"
             class="button is-primary"
-            disabled={result?.recorded === 0}
+            disabled={result?.recorded === 0 || isUndecided}
             onClick={() => importFile(queued.id)}
           >
             Import
@@ -176,12 +182,21 @@ function FileCard({ queued, accounts }: { queued: QueuedFile; accounts: readonly
       {isBusy && <progress aria-label={`${file.name} is being read`} />}
       {error && (state === "rejected" || state === "failed") && (
         <>
-          <ErrorNotice error={error} />
-          <ProblemList problems={fieldProblems(error)} />
+          {!proposal && <ErrorNotice error={error} />}
+          {!proposal && <ProblemList problems={fieldProblems(error)} />}
         </>
       )}
-      {result && (state === "previewed" || state === "imported") && <ImportResult result={result} />}
-      {isTable && !isBusy && state !== "imported" && (
+      {result && (state === "previewed" || state === "imported") && (
+        <ImportResult
+          result={result}
+          onChoose={(key, choice) => {
+            const chosen = (queued.mapping.accounts ?? {}) as Record<string, object>;
+            const accountChoices = { ...chosen, [key]: { ...chosen[key], ...choice } };
+            previewAgain(queued.id, { mapping: { ...queued.mapping, accounts: accountChoices } });
+          }}
+        />
+      )}
+      {proposal && !isBusy && state !== "imported" && (
         <>
           {!needsMapping && !isMappingOpen && (
             <button type="button" class="ghost has-label" onClick={() => setIsMappingOpen(true)}>
@@ -190,7 +205,7 @@ function FileCard({ queued, accounts }: { queued: QueuedFile; accounts: readonly
           )}
           {(needsMapping || isMappingOpen) && (
             <MappingForm
-              file={file}
+              proposal={proposal}
               mapping={queued.mapping}
               accountId={queued.accountId}
               accounts={accounts}
@@ -203,7 +218,15 @@ function FileCard({ queued, accounts }: { queued: QueuedFile; accounts: readonly
   );
 }
 
-function ImportResult({ result }: { result: Import }): JSX.Element {
+type AccountChoice = { name?: string; institution?: string; type?: string; sign?: number };
+
+function ImportResult({
+  result,
+  onChoose,
+}: {
+  result: Import;
+  onChoose: (key: string, choice: AccountChoice) => void;
+}): JSX.Element {
   return (
     <table class="data-table">
       <thead>
@@ -214,9 +237,9 @@ function ImportResult({ result }: { result: Import }): JSX.Element {
           <th scope="col" class="number">Refused</th>
         </tr>
       </thead>
-      <tbody>
         {result.accounts.map((account) => (
-          <tr key={`${account.account_id}${account.name}${account.currency}`}>
+          <tbody key={`${account.key}${account.currency}`}>
+          <tr>
             <th scope="row">
               {account.account_id && !result.dry_run ? (
                 <Link to={`/accounts/${account.account_id}`}>{account.name}</Link>
@@ -234,9 +257,105 @@ function ImportResult({ result }: { result: Import }): JSX.Element {
             <td class="number muted">{formatNumber(account.skipped)}</td>
             <td class={account.refused > 0 ? "number error" : "number muted"}>{formatNumber(account.refused)}</td>
           </tr>
+          {account.preview && (
+            <tr>
+              <td colSpan={4}>
+                <Preview account={account} onChoose={(choice) => onChoose(account.key, choice)} />
+              </td>
+            </tr>
+          )}
+          </tbody>
         ))}
-      </tbody>
     </table>
+  );
+}
+
+type ImportedAccount = Import["accounts"][number];
+
+/** The line of the file, its extremes and last rows, and the choices for a new account. */
+function Preview({
+  account,
+  onChoose,
+}: {
+  account: ImportedAccount;
+  onChoose: (choice: AccountChoice) => void;
+}): JSX.Element {
+  const preview = account.preview!;
+  const amount = (text: string): JSX.Element => <Amount text={text} currency={account.currency} />;
+  const day = (on: string): string => formatDate(likelyPlaceOf(`${on}T12:00:00Z`));
+  return (
+    <div class="import-preview">
+      <Sparkline points={preview.points.map(({ captured_at, balance }) => ({ at: captured_at, balance }))} />
+      <p class="subtext">
+        {day(preview.first_on)} to {day(preview.last_on)}: {amount(preview.first)} to{" "}
+        <strong>{amount(preview.last)}</strong>, between {amount(preview.lowest)} and {amount(preview.highest)}
+      </p>
+      {account.is_new && (
+        <div class="fields">
+          <Field label="Name">
+            {(ids) => (
+              <input
+                {...ids}
+                defaultValue={account.name}
+                onChange={(event) => onChoose({ name: event.currentTarget.value })}
+              />
+            )}
+          </Field>
+          <Field label="Institution">
+            {(ids) => (
+              <input
+                {...ids}
+                defaultValue={account.institution}
+                onChange={(event) => onChoose({ institution: event.currentTarget.value })}
+              />
+            )}
+          </Field>
+          <Field label="Type" hint={account.type_certainty === "open" && "It cannot be told: choose one"}>
+            {(ids) => (
+              <select
+                {...ids}
+                value={account.type_certainty === "open" ? "" : account.account_type}
+                onChange={(event) => onChoose({ type: event.currentTarget.value })}
+              >
+                {account.type_certainty === "open" && <option value="">Choose …</option>}
+                <Options of={Object.entries(ACCOUNT_TYPE_LABELS)} />
+              </select>
+            )}
+          </Field>
+          <Field label="Sign" hint={account.sign_certainty === "open" && "It cannot be told: choose one"}>
+            {(ids) => (
+              <select
+                {...ids}
+                value={account.sign_certainty === "open" ? "" : String(account.sign)}
+                onChange={(event) => onChoose({ sign: Number(event.currentTarget.value) })}
+              >
+                {account.sign_certainty === "open" && <option value="">Choose …</option>}
+                <option value="1">As in the file</option>
+                <option value="-1">Debts are above zero in the file</option>
+              </select>
+            )}
+          </Field>
+        </div>
+      )}
+      {!areAmountsHidden.value && (
+      <details>
+        <summary>The last {formatCount(preview.latest.length, "balance")}</summary>
+        <ul class="problems is-remarks">
+          {preview.latest.map((reading) => (
+            <li key={reading.captured_at}>
+              {day(reading.captured_at.slice(0, 10))}: <strong>{amount(reading.balance)}</strong>
+              {reading.row && (
+                <code>
+                  {" "}
+                  line {reading.row.line}: {reading.row.text}
+                </code>
+              )}
+            </li>
+          ))}
+        </ul>
+      </details>
+      )}
+    </div>
   );
 }
 

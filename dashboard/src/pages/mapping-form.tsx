@@ -1,102 +1,92 @@
-/** The meaning of a table's columns, where the file does not tell it. */
+/** The parts of a table's mapping: the open ones first, each with its choices. */
 
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
 
 import type { Mapping } from "../api/import-queue";
-import type { Account } from "../api/types";
+import type { Account, MappingPart, MappingProposal } from "../api/types";
+import { areAmountsHidden } from "../preferences";
 import { Field, Options } from "../components/form";
-import { HEAD_BYTES, decodeHead } from "../domain/encoding";
 
-interface MappingField {
-  readonly name: string;
-  readonly label: string;
-  readonly hint?: string;
-  /** Whether its value is the name of a column. */
-  readonly isColumn?: boolean;
-  readonly options?: readonly (readonly [string, string])[];
-}
-
-const MAPPING_FIELDS: readonly MappingField[] = [
-  { name: "date", label: "Column of the date", isColumn: true },
-  { name: "date_format", label: "How dates are written", hint: "Like DD.MM.YYYY" },
-  { name: "balance", label: "Column of the balance", isColumn: true },
-  {
-    name: "decimal",
-    label: "Sign before fractions",
-    options: [
-      ["", "As recognised"],
-      [".", "A point: 1.50"],
-      [",", "A comma: 1,50"],
-    ],
-  },
-  { name: "account", label: "Column of the account", isColumn: true },
-  { name: "account_name", label: "or one account for all rows", hint: "Its name" },
-  { name: "currency", label: "Column of the currency", isColumn: true },
-  { name: "currency_code", label: "or one currency for all rows", hint: "Like EUR" },
-];
+const LABELS: Readonly<Record<string, string>> = {
+  header_row: "Row of the header (0: none)",
+  delimiter: "Sign between columns",
+  encoding: "Encoding",
+  date: "Column of the date",
+  date_format: "How dates are written",
+  balance: "Column of the balance",
+  available: "Column of the available balance",
+  account: "Column of the account",
+  account_name: "One account for all rows",
+  currency: "Column of the currency",
+  currency_code: "One currency for all rows",
+  time: "Column of the time",
+  amount: "Column of amounts",
+  debit: "Column of debits",
+  credit: "Column of credits",
+  decimal: "Sign before fractions",
+  thousands: "Sign between thousands",
+  institution: "Institution",
+  sign: "Sign",
+};
+const SIGNS: Readonly<Record<string, string>> = {
+  "1": "Debts are below zero in the file",
+  "-1": "Debts are above zero in the file",
+  "\t": "Tab",
+  " ": "Space",
+  "": "None",
+};
 
 export function MappingForm({
-  file,
+  proposal,
   mapping,
   accountId,
   accounts,
   onApply,
 }: {
-  file: File;
+  proposal: MappingProposal;
   mapping: Mapping;
   accountId: string;
   accounts: readonly Account[];
   onApply: (mapping: Mapping, accountId: string) => void;
 }): JSX.Element {
-  const [firstLines, setFirstLines] = useState<string>("");
-  useEffect(() => {
-    void file
-      .slice(0, HEAD_BYTES)
-      .arrayBuffer()
-      .then((head) => setFirstLines(decodeHead(new Uint8Array(head)).split(/\r?\n/, 3).join("\n")));
-  }, [file]);
-  const datalistId = `columns-of-${file.lastModified}`;
+  const open = proposal.parts.filter((part) => part.certainty === "open");
+  const others = proposal.parts.filter((part) => part.certainty !== "open");
   return (
     <form
       class="mapping"
       onSubmit={(event) => {
         event.preventDefault();
         const form = new FormData(event.currentTarget);
-        const values = MAPPING_FIELDS.map(({ name }) => [name, String(form.get(name) ?? "").trim()]);
-        onApply(Object.fromEntries(values) as Mapping, String(form.get("account_id") ?? ""));
+        const changed: Record<string, unknown> = { ...mapping };
+        for (const { name, proposed, certainty } of proposal.parts) {
+          const text = String(form.get(name) ?? "").trim();
+          const value: unknown = text && isText(name) ? text : text ? JSON.parse(text) : null;
+          if (value === null) delete changed[name];
+          else if (value !== proposed || certainty === "open") changed[name] = value;
+        }
+        onApply(changed, String(form.get("account_id") ?? ""));
       }}
     >
-      <h3>How to read the columns</h3>
-      {firstLines && (
-        <pre class="file-preview" tabIndex={0} role="region" aria-label="The first lines of the file">
-          {firstLines}
-        </pre>
+      <h3>{open.length > 0 ? "Before this file can be read" : "How to read the columns"}</h3>
+      {!areAmountsHidden.value && (
+      <div class="file-preview" tabIndex={0} role="region" aria-label="The first rows of the file">
+        <table>
+          <tbody>
+            {proposal.first_rows.map(({ line, cells }) => (
+              <tr key={line}>
+                <th scope="row">{line}</th>
+                {cells.map((cell, index) => (
+                  <td key={index}>{cell}</td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
       )}
-      <datalist id={datalistId}>
-        {columnNames(firstLines).map((column) => (
-          <option key={column} value={column} />
-        ))}
-      </datalist>
       <div class="fields">
-        {MAPPING_FIELDS.map(({ name, label, hint, isColumn, options }) => (
-          <Field key={name} label={label} hint={hint}>
-            {(ids) =>
-              options ? (
-                <select {...ids} name={name} value={mapping[name] ?? ""}>
-                  <Options of={options} />
-                </select>
-              ) : (
-                <input
-                  {...ids}
-                  name={name}
-                  value={mapping[name] ?? ""}
-                  list={isColumn ? datalistId : undefined}
-                  autoComplete="off"
-                />
-              )
-            }
-          </Field>
+        {open.map((part) => (
+          <PartField key={part.name} part={part} columns={proposal.columns} />
         ))}
         <Field label="Record into" hint="For a file of one account">
           {(ids) => (
@@ -107,6 +97,14 @@ export function MappingForm({
           )}
         </Field>
       </div>
+      <details>
+        <summary>All other parts, as recognised</summary>
+        <div class="fields">
+          {others.map((part) => (
+            <PartField key={part.name} part={part} columns={proposal.columns} />
+          ))}
+        </div>
+      </details>
       <p class="actions">
         <button type="submit" class="button">
           Read it like this
@@ -116,8 +114,37 @@ export function MappingForm({
   );
 }
 
-function columnNames(firstLines: string): string[] {
-  const header = firstLines.split("\n")[0] ?? "";
-  const delimiter = [";", "\t", "|", ","].find((character) => header.includes(character)) ?? ",";
-  return [...new Set(header.split(delimiter).map((name) => name.trim().replace(/^"|"$/g, "")))].filter(Boolean);
+function isText(name: string): boolean {
+  return ["account_name", "currency_code", "institution"].includes(name);
+}
+
+function PartField({ part, columns }: { part: MappingPart; columns: readonly string[] }): JSX.Element {
+  const { name, proposed, choices = [], question } = part;
+  const label = LABELS[name] ?? name;
+  const value = proposed === null ? "" : isText(name) ? String(proposed) : JSON.stringify(proposed);
+  const known = proposed === null ? choices : [proposed, ...choices];
+  return (
+    <Field label={label} hint={question}>
+      {(ids) =>
+        isText(name) ? (
+          <input {...ids} name={name} defaultValue={value} autoComplete="off" />
+        ) : (
+          <select {...ids} name={name} defaultValue={value}>
+            <option value="">As recognised</option>
+            <Options of={known.map((choice) => [JSON.stringify(choice), choiceLabel(name, choice, columns)])} />
+          </select>
+        )
+      }
+    </Field>
+  );
+}
+
+function choiceLabel(name: string, choice: string | number, columns: readonly string[]): string {
+  if (isSign(name)) return SIGNS[choice] ?? String(choice);
+  if (typeof choice === "number" && name !== "header_row") return `Column ${choice} ${columns[choice - 1] ?? ""}`;
+  return String(choice);
+}
+
+function isSign(name: string): boolean {
+  return ["sign", "delimiter", "thousands"].includes(name);
 }

@@ -9,6 +9,7 @@ from dashtam.application.connections import connections
 from dashtam.application.history import accounts, holdings
 from dashtam.application.history.accounts import AccountBalance
 from dashtam.application.history.known_at import as_known_at
+from dashtam.application.imports import import_profiles
 from dashtam.application.people import users
 from dashtam.application.syncs import syncs
 from dashtam.database.pagination import iterate_all
@@ -22,6 +23,7 @@ from dashtam.domain.history.evidence import Amendments, collect_amendments
 from dashtam.domain.history.external_flow import ExternalFlow
 from dashtam.domain.history.holding import Holding
 from dashtam.domain.history.position_set import PositionSet
+from dashtam.domain.import_profile import ImportProfile
 from dashtam.domain.period import MAX_INSTANT
 from dashtam.domain.sync import Sync
 from dashtam.domain.user import User, UserId
@@ -50,6 +52,7 @@ class Export:
     account_events: Iterator[AccountEvent]
     position_sets: Iterator[PositionSet]
     external_flows: Iterator[ExternalFlow]
+    import_profiles: Iterator[ImportProfile]
 
 
 def export(work: UnitOfWork, user_id: UserId, known_at: datetime | None = None) -> Export:
@@ -99,4 +102,7 @@ def export(work: UnitOfWork, user_id: UserId, known_at: datetime | None = None) 
         account_events=(one for one in events if one.recorded_at <= until),
         position_sets=(one for one in sets if one.recorded_at <= until),
         external_flows=(one for one in flows if one.recorded_at <= until),
+        import_profiles=iterate_all(
+            lambda page: import_profiles.list_for_user(work, user_id, page)
+        ),
     )

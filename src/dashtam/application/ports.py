@@ -10,6 +10,7 @@ from dashtam.application.provider import Cipher, Http, Provider
 from dashtam.application.rate_limits import Buckets, RatePolicy
 from dashtam.database.history_cache.history_cache import HistoryCache
 from dashtam.database.unit_of_work import Clock, Database
+from dashtam.domain.mapping_proposal import MappingProposal
 from dashtam.domain.statement import FileFormat, Statement
 from dashtam.domain.user import Principal, SessionId, UserId
 
@@ -54,12 +55,14 @@ class Secrets(Protocol):
 class StatementFile:
     """A file that was read to its end: its format, and its statements, long ones in pieces.
 
-    ``count`` is the number of statements, each piece counted.
+    ``count`` is the number of statements, each piece counted. ``tables`` tell how each table in it
+    is read.
     """
 
     file_format: str
     statements: Iterator[Statement]
     count: int
+    tables: Sequence[MappingProposal] = ()
 
 
 class StatementFiles(Protocol):
@@ -78,10 +81,13 @@ class StatementFiles(Protocol):
         mapping: Mapping[str, object],
         now: datetime,
         report: Callable[[float], None] | None = None,
+        *,
+        is_preview: bool = False,
     ) -> AbstractContextManager[StatementFile]:
         """Read a file to its end; ``file_format`` None leaves the format to its content.
 
-        ``report`` is called with the share that was read, for a long file.
+        ``report`` is called with the share that was read, for a long file. A preview has the lines
+        of readings, and the rows behind the last ones.
 
         Raises:
             UnknownFormat: the file is no statement, by its content.

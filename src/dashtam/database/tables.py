@@ -85,6 +85,22 @@ api_tokens = Table(
     Index(None, "user_id"),
 )
 
+import_profiles = Table(
+    "import_profiles",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id"), nullable=False),
+    Column("shape", Text, nullable=False),
+    Column("delimiter", Text, nullable=False),
+    Column("columns", Text, nullable=False),
+    Column("mapping", Text, nullable=False),
+    Column("file_name", Text),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("last_used_at", Instant),
+    UniqueConstraint("user_id", "shape"),
+)
+
 connections = Table(
     "connections",
     metadata,

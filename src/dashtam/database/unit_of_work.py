@@ -31,6 +31,7 @@ from dashtam.database.history_cache.history_chunks import HistoryChunks
 from dashtam.database.people.api_tokens import ApiTokens
 from dashtam.database.people.audit_log import AuditLog
 from dashtam.database.people.idempotency_keys import IdempotencyKeys
+from dashtam.database.people.import_profiles import ImportProfiles
 from dashtam.database.people.sessions import Sessions
 from dashtam.database.people.users import Users
 from dashtam.database.syncs.authorizations import Authorizations
@@ -85,6 +86,7 @@ class UnitOfWork:
     users = _repository(Users)
     sessions = _repository(Sessions)
     api_tokens = _repository(ApiTokens)
+    import_profiles = _repository(ImportProfiles)
     idempotency_keys = _repository(IdempotencyKeys)
     audit_log = _repository(AuditLog)
 

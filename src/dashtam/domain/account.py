@@ -90,6 +90,19 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountChoice:
+    """The sender's words about one new account of a file, None where the file or Dashtam decides.
+
+    ``sign`` is -1 where the file writes debts as positive numbers.
+    """
+
+    name: str | None = None
+    institution: str | None = None
+    type: AccountType | None = None
+    sign: BalanceSign | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AccountSettings:
     """The values of an account of which every change is kept, since its readings depend on them."""
 

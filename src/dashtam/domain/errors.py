@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from dashtam.domain.mapping_proposal import MappingProposal
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
@@ -103,9 +105,21 @@ class UnknownFormat(UnreadableFile):
 
 
 class MappingNeeded(Unprocessable):
-    """The file needs a mapping of its columns; the field errors name the missing ones."""
+    """The file needs a mapping of its columns; the field errors name the missing ones.
+
+    ``proposal`` is None where the mapping itself cannot be understood.
+    """
 
     detail = "The columns of this file need a mapping."
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        field_errors: tuple[FieldError, ...] = (),
+        proposal: MappingProposal | None = None,
+    ) -> None:
+        super().__init__(detail, field_errors)
+        self.proposal = proposal
 
 
 class AccountNotFound(NotFound):

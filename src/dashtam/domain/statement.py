@@ -1,13 +1,14 @@
 """Statements: the readings and positions that a source reports of one account."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from dashtam.domain.account import Identity
 from dashtam.domain.errors import FieldError, InvalidAmount
+from dashtam.domain.mapping_proposal import MappingProposal, SourceRow
 from dashtam.domain.money import EXACT, Currency, parse_amount
 from dashtam.domain.period import Moment, Precision
 
@@ -17,7 +18,8 @@ class Reading:
     """The account's balances at one instant, as reported: no sign applied, nothing invented.
 
     ``as_of`` is the source's own instant where that is not ``captured_at``. With the precision of a
-    day ``captured_at`` is noon (UTC) of that day, and no instant is known.
+    day ``captured_at`` is noon (UTC) of that day, and no instant is known. ``line`` is the file's
+    own, in previews of tables.
     """
 
     captured_at: datetime
@@ -27,6 +29,7 @@ class Reading:
     cash_value: Decimal | None = None
     as_of: datetime | None = None
     precision: Precision = Precision.INSTANT
+    line: int | None = field(default=None, compare=False)
 
     @classmethod
     def of_day(cls, day: date, balance: Decimal) -> "Reading":
@@ -139,7 +142,8 @@ class Statement:
 
     A long statement may come in several pieces with the same identity. ``positions`` is None where
     the source reports none, and empty where it reports that there are none. ``remarks`` tell of
-    readings that are used and are not closing booked balances.
+    readings that are used and are not closing booked balances. ``table`` comes with the first
+    statement of a table, and tells how it is read; ``rows`` with the last one, in a preview.
     """
 
     identity: Identity
@@ -148,3 +152,5 @@ class Statement:
     problems: Sequence[RowError] = ()
     flows: Sequence[Flow] = ()
     remarks: Sequence[RowError] = ()
+    table: MappingProposal | None = None
+    rows: Sequence[SourceRow] = ()

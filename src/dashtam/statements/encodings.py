@@ -79,6 +79,19 @@ def iter_text(file: BinaryIO, encoding: str | None) -> Iterator[str]:
         block = file.read(_BLOCK_BYTES)
 
 
+def find_encoding(file: BinaryIO) -> tuple[str, bool]:
+    """Return the encoding of the first bytes as a mapping names it, and whether it is certain."""
+    head = read_head(file)
+    wide = _find_wide_encoding(head)
+    if wide is not None:
+        is_big = wide == "utf-16-be" or head.startswith(codecs.BOM_UTF16_BE)
+        return {"utf-8-sig": "utf-8"}.get(wide, "utf-16-be" if is_big else "utf-16-le"), True
+    if _decodes(head, "utf-8"):
+        return "utf-8", True
+    page = _guess_code_page(head)
+    return {"cp932": "shift_jis"}.get(page, page.replace("cp", "windows-")), False
+
+
 class TranscodedFile:
     """A file as UTF-8, in whatever encoding its bytes are."""
 

@@ -175,7 +175,7 @@ def _detect_inside(file: BinaryIO) -> str:
 
 
 def _read_inside(
-    file: BinaryIO, mapping: Mapping[str, object] | None, now: datetime
+    file: BinaryIO, mapping: Mapping[str, object] | None, now: datetime, *, is_preview: bool
 ) -> Iterator[Statement]:
     """Yield the statements of every file in the archive; each that cannot be used is a problem."""
     from dashtam.statements.archive import iter_files
@@ -183,7 +183,9 @@ def _read_inside(
     for number, inside in iter_files(file):
         try:
             if not _is_archive(inside):
-                yield from read(inside, format=None, mapping=mapping, now=now)
+                yield from read(
+                    inside, format=None, mapping=mapping, now=now, is_preview=is_preview
+                )
                 continue
             reason = "It is an archive too: unpack it first."
         except UnreadableFile as error:
@@ -199,6 +201,7 @@ def read(
     format: str | None,  # noqa: A002 - the contract's name
     mapping: Mapping[str, object] | None,
     now: datetime,
+    is_preview: bool = False,
 ) -> Iterator[Statement]:
     """Yield the statements of the file, account by account, at most 1,000 readings at a time.
 
@@ -211,15 +214,15 @@ def read(
     """
     slug = format or detect(file)
     if _is_archive(file):
-        statements = _read_inside(file, mapping, now)
+        statements = _read_inside(file, mapping, now, is_preview=is_preview)
     elif slug == "balance_csv":
         from dashtam.statements.csv import balance_csv
 
-        statements = balance_csv.read(file, now, mapping)
+        statements = balance_csv.read(file, now, mapping, is_preview=is_preview)
     elif slug == "workbook":
         from dashtam.statements.csv import balance_csv
 
-        statements = balance_csv.read_workbook(file, now, mapping)
+        statements = balance_csv.read_workbook(file, now, mapping, is_preview=is_preview)
     elif slug in _READERS:
         reader = import_module(_READERS[slug])
         statements = reader.read(file, now, Missing.of_mapping(mapping))

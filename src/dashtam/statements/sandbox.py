@@ -22,6 +22,7 @@ import msgspec
 
 from dashtam.application.ports import StatementFile
 from dashtam.domain.errors import FieldError, MappingNeeded, UnknownFormat, UnreadableFile
+from dashtam.domain.mapping_proposal import MappingProposal
 from dashtam.domain.statement import FileFormat, Statement
 from dashtam.statements import sandbox_process
 from dashtam.statements.formats import FORMATS
@@ -81,6 +82,8 @@ class SandboxedStatementFiles:
         mapping: Mapping[str, object],
         now: datetime,
         report: Callable[[float], None] | None = None,
+        *,
+        is_preview: bool = False,
     ) -> Iterator[StatementFile]:
         """Read the file to its end, before any of its statements is used.
 
@@ -94,16 +97,24 @@ class SandboxedStatementFiles:
             raise UnreadableFile(detail, (FieldError("/format", "unknown_format", detail),))
         with (
             nullcontext(self._process) if self._process else ReaderProcess() as process,
-            closing(process.read(file, file_format, mapping, now, report)) as responses,
+            closing(
+                process.read(file, file_format, mapping, now, report, is_preview=is_preview)
+            ) as responses,
             tempfile.SpooledTemporaryFile(max_size=MAX_IN_MEMORY_BYTES) as spool,
         ):
             slug = next(responses, SandboxResponse()).file_format
             if slug not in _SLUGS:
                 raise UnreadableFile(_CRASHED)
-            # Line by line, since the spool compares its length with the limit once a write.
-            count = sum(spool.write(bytes(one.statement) + b"\n") > 0 for one in responses)
+            tables: list[MappingProposal] = []
+            count = 0
+            for response in responses:
+                # Line by line, since the spool compares its length with the limit once a write.
+                spool.write(bytes(response.statement) + b"\n")
+                count += 1
+                if response.table is not None:
+                    tables.append(response.table)
             spool.seek(0)
-            yield StatementFile(slug, map(decode_statement, spool), count)
+            yield StatementFile(slug, map(decode_statement, spool), count, tables)
 
 
 class ReaderProcess:
@@ -126,6 +137,8 @@ class ReaderProcess:
         mapping: Mapping[str, object] | None,
         now: datetime,
         report: Callable[[float], None] | None = None,
+        *,
+        is_preview: bool = False,
     ) -> Generator[SandboxResponse]:
         """Yield the file's format, then the statements of ``formats.read``.
 
@@ -137,7 +150,7 @@ class ReaderProcess:
             UnreadableFile: nothing in it can be used, or reading it broke a limit or the reader.
             MappingNeeded: it is a table that needs a mapping, or another one.
         """
-        request = SandboxRequest(format, dict(mapping) if mapping else None, now)
+        request = SandboxRequest(format, dict(mapping) if mapping else None, now, is_preview)
         line = msgspec.json.encode(request) + b"\n"
         if len(line) > _MAX_REQUEST_BYTES:
             raise MappingNeeded(detail="The mapping is longer than 32 KiB.")
@@ -201,11 +214,9 @@ class ReaderProcess:
 
 
 def _error_of(response: SandboxResponse) -> Exception:
-    kind: type[UnreadableFile | MappingNeeded] = UnreadableFile
     if response.needs_mapping:
-        kind = MappingNeeded
-    elif response.is_unknown:
-        kind = UnknownFormat
+        return MappingNeeded(response.detail, response.field_errors, response.table)
+    kind = UnknownFormat if response.is_unknown else UnreadableFile
     return kind(response.detail, response.field_errors)
 
 

@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from dashtam.domain.errors import DashtamError, FieldError, MappingNeeded, UnknownFormat
+from dashtam.domain.mapping_proposal import MappingProposal
 
 CPU_S = 10
 """The processor time for a file of up to 10 MiB, the longest upload."""
@@ -49,12 +50,14 @@ class SandboxRequest(msgspec.Struct, frozen=True):
     format: str | None
     mapping: dict[str, Any] | None
     now: datetime
+    is_preview: bool = False
 
 
 class SandboxResponse(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line: the file's format, a statement as JSON, the share that was read, or the end.
 
-    An error's ``detail`` is an end too.
+    An error's ``detail`` is an end too. ``table`` comes with the first statement of a table, and
+    with an error that needs a mapping.
     """
 
     file_format: str = ""
@@ -64,6 +67,7 @@ class SandboxResponse(msgspec.Struct, frozen=True, omit_defaults=True):
     field_errors: tuple[FieldError, ...] = ()
     needs_mapping: bool = False
     is_unknown: bool = False
+    table: MappingProposal | None = None
     is_done: bool = False
 
 
@@ -155,8 +159,15 @@ def respond(file: BinaryIO, request: SandboxRequest) -> Iterator[SandboxResponse
         if isinstance(file, WatchedFile):
             file.passes = _PASSES.get(slug, 1)
         yield SandboxResponse(file_format=slug)
-        for statement in formats.read(file, format=slug, mapping=request.mapping, now=request.now):
-            yield SandboxResponse(statement=msgspec.Raw(_encoder.encode(statement)))
+        for statement in formats.read(
+            file,
+            format=slug,
+            mapping=request.mapping,
+            now=request.now,
+            is_preview=request.is_preview,
+        ):
+            content = msgspec.Raw(_encoder.encode(statement))
+            yield SandboxResponse(statement=content, table=statement.table)
         yield SandboxResponse(is_done=True)
     except DashtamError as error:
         yield SandboxResponse(
@@ -164,6 +175,7 @@ def respond(file: BinaryIO, request: SandboxRequest) -> Iterator[SandboxResponse
             field_errors=error.field_errors,
             needs_mapping=isinstance(error, MappingNeeded),
             is_unknown=isinstance(error, UnknownFormat),
+            table=error.proposal if isinstance(error, MappingNeeded) else None,
         )
 
 

@@ -1,11 +1,14 @@
 """Imports of statement files, and their results."""
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
 from enum import Enum, auto
+from functools import partial
 from itertools import chain
 from operator import attrgetter
 from typing import BinaryIO, Final
@@ -13,6 +16,9 @@ from typing import BinaryIO, Final
 from dashtam.application.connections import connections
 from dashtam.application.history import accounts
 from dashtam.application.history.capture import AccountReadings, Capture
+from dashtam.application.imports import import_profiles
+from dashtam.application.imports.choices import Choices
+from dashtam.application.imports.preview import AccountPreview
 from dashtam.application.people import users
 from dashtam.application.ports import Services, StatementFile
 from dashtam.application.syncs import syncs
@@ -21,14 +27,18 @@ from dashtam.database.history_cache.chunk_rows import ChunkDraft
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain import parsing
 from dashtam.domain.account import Account, AccountId, Identity
+from dashtam.domain.account_types import TypeProposal, propose_type
 from dashtam.domain.connection import Connection, ConnectionId, Institution, ProviderKind
 from dashtam.domain.errors import (
     AccountNotFound,
     DashtamError,
     FieldError,
+    MappingNeeded,
     Unavailable,
     Unprocessable,
 )
+from dashtam.domain.import_profile import ImportProfile
+from dashtam.domain.mapping_proposal import Certainty, MappingPart, MappingProposal
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import RowError, Statement
 from dashtam.domain.sync import (
@@ -63,6 +73,7 @@ _CONFLICT: Final = RowError(
     code="conflicting_balance",
     detail="The file gives another balance for the same instant; the first one stands.",
 )
+_MOST_NAMED: Final = 5
 _NOT_OF_FILES: Final = "Files are imported under a connection of files, and this one is none."
 _NOT_ITS_OWN: Final = "The account belongs to another connection: name the account alone."
 
@@ -99,6 +110,7 @@ class Destination:
     connection: Connection | None = None
     file_name: str | None = None
     mapping: Mapping[str, object] | None = None
+    choices: Choices = field(default_factory=Choices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +129,7 @@ class SentFile:
     account_id: AccountId | None = None
     connection_id: ConnectionId | None = None
     is_dry: bool = False
+    choices: Choices = field(default_factory=Choices)
     address: str = ""
     reading: Callable[[float], None] | None = None
     progress: Progress = lambda _recorded, _count: None
@@ -126,7 +139,9 @@ class SentFile:
 class AccountImport:
     """An import's result for one account. ``refused`` counts the lines that could not be used.
 
-    ``remarks`` tell of balances that are used and are not closing booked ones.
+    ``remarks`` tell of balances that are used and are not closing booked ones. ``key`` is that of
+    the account in the file; ``proposal`` is None for an account that is known. ``known_until`` is
+    the instant of its latest snapshot before the import.
     """
 
     account: Account
@@ -137,6 +152,10 @@ class AccountImport:
     refused: int = 0
     problems: list[RowError] = field(default_factory=list)
     remarks: list[RowError] = field(default_factory=list)
+    key: str = ""
+    proposal: TypeProposal | None = None
+    known_until: datetime | None = None
+    preview: AccountPreview = field(default_factory=AccountPreview)
 
     def refuse(self, problems: Iterable[RowError]) -> None:
         """Count lines that could not be used, and keep the first hundred reasons."""
@@ -150,6 +169,25 @@ class AccountImport:
         for remark in remarks:
             if remark not in self.remarks and len(self.remarks) < _MOST_PROBLEMS:
                 self.remarks.append(remark)
+
+    def read(self, statement: Statement) -> AccountReadings:
+        """Return the readings of a statement as the account has them, and keep its problems."""
+        self.refuse(statement.problems)
+        self.add_remarks(statement.remarks)
+        readings = statement.readings
+        if statement.identity.balance_sign not in {None, self.account.balance_sign}:
+            # Stored with the account's sign, so that a debt reads back as one. Where the
+            # source's own sign is not known, it is taken to be the account's.
+            readings = [reading.with_opposite_sign() for reading in readings]
+        self.preview.add(readings, self.account.balance_sign)
+        self.preview.rows += statement.rows
+        return AccountReadings(
+            self.account,
+            self.source,
+            readings,
+            positions=statement.positions,
+            flows=statement.flows,
+        )
 
     @property
     def outcome(self) -> AccountOutcome:
@@ -165,13 +203,19 @@ class AccountImport:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Import:
-    """An import's result, account by account, in the order of the file."""
+    """An import's result, account by account, in the order of the file.
+
+    ``table`` tells how the first table in it was read, ``profile`` is the remembered mapping that
+    was used for it or confirmed by it.
+    """
 
     sync_id: SyncId
     file_format: str
     accounts: Sequence[AccountImport]
+    table: MappingProposal | None = None
+    profile: ImportProfile | None = None
 
     @property
     def recorded(self) -> int:
@@ -214,23 +258,102 @@ def import_file(
         # For a file that names no account.
         mapping.setdefault("default_account_name", account.name)
         mapping.setdefault("default_currency_code", account.currency.code)
-    files = services.statement_files
-    now = services.clock().astimezone(zone)
-    with files.read(sent.file, sent.file_format, mapping, now, sent.reading) as read:
+    with ExitStack() as stack:
+        read, sent, profile = _read(services, sent, mapping, zone, stack)
         pieces = _pieces(_report_progress(read, sent.progress))
+
+        def complete(work: UnitOfWork, done: Import) -> None:
+            done.profile = _remember(work, sent, read, profile)
+            if on_commit is not None:
+                on_commit(work, done)
+
         if sent.is_dry:
-            return _preview(services, sent, read.file_format, pieces, on_commit)
+            return _preview(services, sent, read.file_format, pieces, complete)
         first, second = next(pieces, []), next(pieces, None)
         if second is None:
             with _recording(services, sent) as work:
                 destination = _load_destination(work, sent, read.file_format)
                 done = record_statements(work, destination, first)
-                if on_commit is not None:
-                    on_commit(work, done)
+                complete(work, done)
             return done
         return _LongImport(services, sent, read.file_format).record(
-            chain([first, second], pieces), on_commit
+            chain([first, second], pieces), complete
         )
+
+
+def _read(
+    services: Services,
+    sent: SentFile,
+    mapping: Mapping[str, object],
+    zone: tzinfo,
+    stack: ExitStack,
+) -> tuple[StatementFile, SentFile, ImportProfile | None]:
+    """Return the file as it is read with the remembered mapping of its shape, where there is one.
+
+    Raises:
+        Unprocessable: nothing in the file can be used, or it needs a mapping.
+    """
+    files, now = services.statement_files, services.clock().astimezone(zone)
+    needed: MappingNeeded | None = None
+    table: MappingProposal | None = None
+    read: StatementFile | None = None
+    open_file = partial(
+        files.read,
+        sent.file,
+        sent.file_format,
+        now=now,
+        report=sent.reading,
+        is_preview=sent.is_dry,
+    )
+    choices = Choices.of(sent.mapping)
+    try:
+        read = stack.enter_context(open_file(mapping=mapping))
+        table = next(iter(read.tables), None)
+    except MappingNeeded as error:
+        needed, table = error, error.proposal
+    profile = None
+    if table is not None:
+        with services.database.read() as work:
+            profile = work.import_profiles.find(sent.user_id, table.shape)
+    if profile is not None:
+        has_account = sent.account_id is not None
+        merged = import_profiles.merge(profile, mapping, has_account=has_account)
+        if merged != mapping:
+            stack.close()
+            read = stack.enter_context(open_file(mapping=merged))
+        given = {name: value for name, value in merged.items() if not name.startswith("default_")}
+        names = {"account", "account_name"}
+        is_remembered = (
+            not has_account and not names & set(sent.mapping) and bool(names & set(given))
+        )
+        sent = replace(sent, mapping=given)
+        choices = Choices.of(given, table, is_remembered=is_remembered)
+    if read is None:
+        raise needed or MappingNeeded
+    return read, replace(sent, choices=replace(choices, table=table)), profile
+
+
+def _remember(
+    work: UnitOfWork, sent: SentFile, read: StatementFile, profile: ImportProfile | None
+) -> ImportProfile | None:
+    """Store the mapping that the import confirmed, and return its profile."""
+    table = next(iter(read.tables), None)
+    if sent.is_dry or table is None:
+        return profile
+    # Without the account's name the next file of the shape may be that of any account.
+    of_account = () if "account_name" in sent.mapping else ("sign", "account_type")
+    mapping = {
+        name: value
+        for name, value in sent.mapping.items()
+        if value not in (None, {}) and name not in of_account
+    }
+    if profile is not None and mapping == profile.mapping:
+        work.import_profiles.mark_used(profile.id, work.now)
+        return profile
+    if not mapping:
+        return None
+    key = table.shape, table.delimiter, table.columns
+    return import_profiles.save(work, sent.user_id, key, mapping, _base_name(sent))
 
 
 def _preview(
@@ -238,7 +361,7 @@ def _preview(
     sent: SentFile,
     file_format: str,
     pieces: Iterable[Sequence[Statement]],
-    on_commit: OnCommit | None,
+    on_commit: OnCommit,
 ) -> Import:
     """Return the result that an import would have, and keep nobody from writing meanwhile."""
     with services.database.read() as work:
@@ -247,9 +370,8 @@ def _preview(
         for piece in pieces:
             run.record(work, piece)
         done = run.finish(work)
-    if on_commit is not None:
-        with services.database.write(sent.address) as work:
-            on_commit(work, done)
+    with services.database.write(sent.address) as work:
+        on_commit(work, done)
     return done
 
 
@@ -284,7 +406,7 @@ class _LongImport:
         self._sent = sent
         self._format = file_format
 
-    def record(self, pieces: Iterable[Sequence[Statement]], on_commit: OnCommit | None) -> Import:
+    def record(self, pieces: Iterable[Sequence[Statement]], on_commit: OnCommit) -> Import:
         """Record every piece, or retract those that were recorded."""
         pieces = iter(pieces)
         with _recording(self._services, self._sent) as work:
@@ -299,8 +421,7 @@ class _LongImport:
             with self._continuing() as work:
                 self._record(work, run, [])
                 done = run.finish(work)
-                if on_commit is not None:
-                    on_commit(work, done)
+                on_commit(work, done)
         except BaseException:
             with suppress(DashtamError), self._continuing() as work:
                 running = syncs.find_unfinished_import(work, self._sent.user_id)
@@ -328,10 +449,16 @@ def _load_destination(work: UnitOfWork, sent: SentFile, file_format: str) -> Des
         if connection.kind is not ProviderKind.FILE:
             field_error = FieldError("/connection_id", "not_of_files", _NOT_OF_FILES)
             raise Unprocessable(_NOT_OF_FILES, (field_error,))
-    name = parsing.clean(sent.file_name.replace("\\", "/").rpartition("/")[2]) or None
-    mapping = dict(sent.mapping) or None
+    name, mapping = _base_name(sent), dict(sent.mapping) or None
     if sent.account_id is None:
-        return Destination(sent.user_id, file_format, None, connection, name, mapping)
+        return Destination(
+            sent.user_id,
+            file_format,
+            connection=connection,
+            file_name=name,
+            mapping=mapping,
+            choices=sent.choices,
+        )
     account = work.accounts.get(sent.account_id)
     # Only under /accounts/{id} does a foreign account differ from one that does not exist.
     if account is None or account.user_id != sent.user_id:
@@ -340,7 +467,13 @@ def _load_destination(work: UnitOfWork, sent: SentFile, file_format: str) -> Des
     if connection is not None and connection.id != its_connection.id:
         field_error = FieldError("/connection_id", "not_its_own", _NOT_ITS_OWN)
         raise Unprocessable(_NOT_ITS_OWN, (field_error,))
-    return Destination(sent.user_id, file_format, account, its_connection, name, mapping)
+    return Destination(
+        sent.user_id, file_format, account, its_connection, name, mapping, sent.choices
+    )
+
+
+def _base_name(sent: SentFile) -> str | None:
+    return parsing.clean(sent.file_name.replace("\\", "/").rpartition("/")[2]) or None
 
 
 def record_statements(
@@ -415,6 +548,10 @@ class _ImportRun:
 
     def record(self, work: UnitOfWork, statements: Sequence[Statement]) -> None:
         """Record some statements, or pieces of them, in few statements of the database."""
+        statements = [
+            replace(one, identity=self._destination.choices.apply(one.identity))
+            for one in statements
+        ]
         self._begin_accounts(work, statements)
         batch: list[tuple[AccountImport, AccountReadings]] = []
         for statement in statements:
@@ -426,18 +563,7 @@ class _ImportRun:
                 waiting += [_with_account_name(identity, problem) for problem in problems]
                 continue
             imported.refuse(self._waiting.pop(_key_of(statement.identity), ()))
-            imported.refuse(statement.problems)
-            imported.add_remarks(statement.remarks)
-            account, readings = imported.account, statement.readings
-            if statement.identity.balance_sign not in {None, account.balance_sign}:
-                # Stored with the account's sign, so that a debt reads back as one. Where the
-                # source's own sign is not known, it is taken to be the account's.
-                readings = [reading.with_opposite_sign() for reading in readings]
-            positions, flows = statement.positions, statement.flows
-            reported = AccountReadings(
-                account, imported.source, readings, positions=positions, flows=flows
-            )
-            batch.append((imported, reported))
+            batch.append((imported, imported.read(statement)))
         readings_only = [reported for _, reported in batch]
         capture = self._capture(work)
         if self._mode is _Mode.DRY:
@@ -488,8 +614,17 @@ class _ImportRun:
             return
         if self._destination.account is not None and len(self._imports) + len(begun) > 1:
             raise WrongAccount
-        found, new = self._find_or_create(work, begun)
+        balances: dict[_Key, list[Decimal]] = defaultdict(list)
+        for statement in statements:
+            balances[_key_of(statement.identity)] += [one.balance for one in statement.readings]
+        found, new, proposals = self._find_or_create(work, begun, balances)
         new_ids = {account.id for account in new}
+        heads = work.account_heads.get([*found.values()])
+        newest = {
+            account.id: head.newest_at
+            for account in found.values()
+            if (head := heads.get(account.id)) is not None
+        }
         with_any = work.balance_snapshots.with_any([one.id for one in found.values()])
         for key, account in found.items():
             source = SnapshotSource.ACCOUNT_SYNC
@@ -497,12 +632,28 @@ class _ImportRun:
                 source = SnapshotSource.HOLDINGS_SYNC
             if account.id not in with_any:
                 source = SnapshotSource.INITIAL_CONNECTION
-            self._imports[key] = AccountImport(account, is_new=account.id in new_ids, source=source)
+            self._imports[key] = AccountImport(
+                account,
+                is_new=account.id in new_ids,
+                source=source,
+                key=key[1],
+                proposal=proposals.get(account.id),
+                known_until=newest.get(account.id),
+            )
 
     def _find_or_create(
-        self, work: UnitOfWork, begun: Mapping[_Key, Statement]
-    ) -> tuple[Mapping[_Key, Account], Sequence[Account]]:
-        """Return the accounts of the statements, and those among them that are new."""
+        self,
+        work: UnitOfWork,
+        begun: Mapping[_Key, Statement],
+        balances: Mapping[_Key, Sequence[Decimal]],
+    ) -> tuple[Mapping[_Key, Account], Sequence[Account], Mapping[AccountId, TypeProposal]]:
+        """Return the accounts of the statements, those that are new, and their proposed types.
+
+        Raises:
+            MappingNeeded: the sign of a new debt is not certain, and a table has no other word.
+        """
+        choices = self._destination.choices
+        proposals: dict[AccountId, TypeProposal] = {}
         found: dict[_Key, Account] = {}
         new: list[Account] = []
         for key, statement in begun.items():
@@ -513,12 +664,41 @@ class _ImportRun:
                 if identity.institution == identity.institution_key:
                     # The file has the bank's code alone; another file may have told its name.
                     identity = replace(identity, institution=connection.name)
+                proposed = propose_type(identity, balances[key])
+                identity, proposed = choices.describe(identity, proposed)
+                if identity.balance_sign is None:
+                    identity = replace(identity, balance_sign=proposed.sign)
                 account = Account.new(AccountId(work.random_id()), connection, identity, work.now)
+                proposals[account.id] = proposed
                 new.append(account)
             found[key] = account
         if new and self._mode is not _Mode.DRY:
+            self._require_signs(new, proposals)
             accounts.create(work, new)
-        return found, new
+        return found, new, proposals
+
+    def _require_signs(
+        self, new: Sequence[Account], proposals: Mapping[AccountId, TypeProposal]
+    ) -> None:
+        table = self._destination.choices.table
+        in_doubt = [one for one in new if proposals[one.id].sign_certainty is Certainty.OPEN]
+        if table is None or not in_doubt:
+            return
+        names = ", ".join(one.name for one in in_doubt[:_MOST_NAMED])
+        question = (
+            f"Debts or savings? {names} is a debt by its name, and its balances are above zero:"
+            " a mapping must say sign, -1 where these are debts and 1 where they are not."
+        )
+        parts = [
+            MappingPart("sign", -1, Certainty.OPEN, [1], question) if part.name == "sign" else part
+            for part in table.parts
+        ]
+        example = dict(table.example_mapping) | {"sign": -1}
+        raise MappingNeeded(
+            question,
+            (FieldError("/mapping/sign", "ambiguous_sign", question),),
+            replace(table, parts=parts, example_mapping=example),
+        )
 
     def _find_account(self, work: UnitOfWork, identity: Identity) -> Account | None:
         account, connection = self._destination.account, self._connection_of(work, identity)
@@ -565,14 +745,19 @@ class _ImportRun:
     def finish(self, work: UnitOfWork) -> Import:
         """End the run, and return its result."""
         imports = list(self._imports.values())
-        done = Import(self.sync_id, self._destination.file_format, imports)
+        table = self._destination.choices.table
+        done = Import(self.sync_id, self._destination.file_format, imports, table)
         unplaced = [problem for problems in self._waiting.values() for problem in problems]
         if self._sync is None or not done.recorded + done.skipped:
             raise NothingUsable(field_errors=_field_errors(unplaced, imports))
         # The problems of accounts without a balance go to the first account.
         imports[0].refuse(unplaced)
+        for imported in imports:
+            imported.preview.finish()
         if self._mode is _Mode.DRY:
             return done
+        if self._destination.choices.is_remembered:
+            self._require_same_accounts(imports)
         if self._mode is _Mode.HIDDEN:
             synced = [one.account for one in imports if one.recorded or one.skipped]
             changed = {one.account.id for one in imports if one.recorded}
@@ -585,6 +770,36 @@ class _ImportRun:
         work.connections.mark_synced({one.account.connection_id for one in imports}, work.now)
         work.record_event("file_imported", self._destination.user_id, self.sync_id)
         return done
+
+    def _require_same_accounts(self, imports: Sequence[AccountImport]) -> None:
+        """Refuse a remembered account for a file that agrees with it on no day of its history.
+
+        Raises:
+            MappingNeeded: it is likely another account.
+        """
+        table = self._destination.choices.table
+        for imported in imports:
+            first, known_until = imported.preview.first, imported.known_until
+            if imported.skipped or first is None or known_until is None or table is None:
+                continue
+            if first.captured_at.date() >= known_until.date():
+                continue
+            question = (
+                f"This file agrees with {imported.account.name}, the account of the last file of"
+                " this shape, on no day: a mapping must say account_name."
+            )
+            parts = [
+                MappingPart("account_name", imported.account.name, Certainty.OPEN, [], question)
+                if part.name == "account_name"
+                else part
+                for part in table.parts
+            ]
+            example = dict(table.example_mapping) | {"account_name": imported.account.name}
+            raise MappingNeeded(
+                question,
+                (FieldError("/mapping/account_name", "other_account", question),),
+                replace(table, parts=parts, example_mapping=example),
+            )
 
 
 def _with_account_name(identity: Identity, problem: RowError) -> RowError:

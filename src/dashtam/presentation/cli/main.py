@@ -28,6 +28,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "Serve sample data: a household's accounts since 2022, with a user to sign in as.",
     ),
     "import": ("data.imports", "Record the balances in statement files."),
+    "import-profiles": (
+        "data.import_profiles",
+        "List and forget the mappings that imports remember.",
+    ),
     "balances": (
         "data.snapshots",
         "Show the latest balance of each account, and the totals by currency.",

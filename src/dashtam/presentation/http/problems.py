@@ -1,6 +1,6 @@
 """Errors as clients see them: problem details (RFC 9457) of a closed list of types."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -12,6 +12,7 @@ from starlette.types import Scope
 from dashtam.application.connections.connect import ConnectingFailed
 from dashtam.application.syncs.syncs import SyncFailed
 from dashtam.domain import errors
+from dashtam.domain.mapping_proposal import MappingProposal
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -80,7 +81,7 @@ class ProblemFault(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The body of every error (RFC 9457)."""
+    """The body of every error (RFC 9457); ``needs_mapping`` for a table that needs one."""
 
     type: str
     title: str
@@ -89,6 +90,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     instance: str
     trace_id: str
     errors: list[ProblemFault] = msgspec.field(default_factory=list)
+    needs_mapping: MappingProposal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +106,10 @@ class Problems:
         *,
         instance: str,
         trace_id: str,
-        field_errors: Sequence[errors.FieldError] = (),
+        error: errors.DashtamError | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """Return the response of a problem; without ``field_errors`` it has no ``errors``."""
+        """Return the response of a problem; without an error with places it has no ``errors``."""
         problem = Problem(
             type=self.base_url + kind.slug,
             title=kind.title,
@@ -115,7 +117,8 @@ class Problems:
             detail=detail,
             instance=instance,
             trace_id=trace_id,
-            errors=[_fault(error) for error in field_errors],
+            errors=[_fault(one) for one in error.field_errors] if error else [],
+            needs_mapping=error.proposal if isinstance(error, errors.MappingNeeded) else None,
         )
         own = {"Cache-Control": "no-store"}
         if kind is UNAUTHORIZED:
@@ -161,7 +164,7 @@ class Problems:
             str(error),
             instance=instance,
             trace_id=trace_id,
-            field_errors=error.field_errors,
+            error=error,
             headers=dict(headers) | own,
         )
 

@@ -24,11 +24,13 @@ from typing import BinaryIO, Protocol
 from dashtam.domain import parsing
 from dashtam.domain.account import Identity
 from dashtam.domain.errors import UnreadableFile
+from dashtam.domain.mapping_proposal import MappingProposal, SourceRow
 from dashtam.domain.money import EXACT
 from dashtam.domain.parsing import NO_CURRENCY, Separator, UnusableField
 from dashtam.domain.period import Moment
 from dashtam.domain.statement import Reading, RowError, Statement
-from dashtam.statements.accounts import MAX_READINGS, split_statement
+from dashtam.statements.accounts import MAX_READINGS, account_key, split_statement
+from dashtam.statements.csv import questions
 from dashtam.statements.csv.dates import (
     DATES_REMEMBERED,
     DateEvidence,
@@ -41,7 +43,7 @@ from dashtam.statements.csv.layout import Layout, Proposal, Rows, propose, read_
 from dashtam.statements.csv.mapping import ColumnMapping, parse_mapping
 from dashtam.statements.csv.numbers import AmountEvidence, is_amount, parse_amount_cell
 from dashtam.statements.csv.order import RowOrder, TableRow
-from dashtam.statements.csv.questions import AccountContext, identity_questions, mapping_needed
+from dashtam.statements.csv.questions import AccountContext, Findings
 from dashtam.statements.csv.rows import CsvTable, get_cell
 from dashtam.statements.written_amounts import find_currency_code
 
@@ -49,6 +51,7 @@ MAX_ACCOUNTS = 1_000
 MAX_PROBLEMS = 10_000
 
 _MAX_PENDING = 20_000
+_LAST_ROWS = 5
 # Enough rows to see the signs of a file's amounts.
 _PROOF_ROWS = 5_000
 _SECOND_TABLE = RowError(
@@ -56,18 +59,19 @@ _SECOND_TABLE = RowError(
 )
 
 
-class Table(Protocol):
+class Table(questions.Table, Protocol):
     """The rows of a file, of text or of a spreadsheet."""
-
-    def heads(self, mapping: ColumnMapping) -> Iterator[tuple[str, Rows]]:
-        """Yield each delimiter that the table may have, and the first rows that it makes."""
 
     def iter_rows(self, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         """Yield each row with its line."""
 
 
 def read(
-    file: BinaryIO, now: datetime, mapping: Mapping[str, object] | None = None
+    file: BinaryIO,
+    now: datetime,
+    mapping: Mapping[str, object] | None = None,
+    *,
+    is_preview: bool = False,
 ) -> Iterator[Statement]:
     """Yield the accounts' readings, at most 1,000 at a time, in the order of the file.
 
@@ -77,11 +81,15 @@ def read(
         UnreadableFile: a line or a quoted field does not end, or the mapping fits hardly any row.
     """
     columns = parse_mapping(mapping)
-    yield from read_table(CsvTable(file, columns.encoding), now, columns)
+    yield from read_table(CsvTable(file, columns.encoding), now, columns, is_preview=is_preview)
 
 
 def read_workbook(
-    file: BinaryIO, now: datetime, mapping: Mapping[str, object] | None = None
+    file: BinaryIO,
+    now: datetime,
+    mapping: Mapping[str, object] | None = None,
+    *,
+    is_preview: bool = False,
 ) -> Iterator[Statement]:
     """Yield the readings of the first sheet of a spreadsheet that is a table of balances.
 
@@ -96,14 +104,16 @@ def read_workbook(
     for sheet in read_sheets(file):
         first = first or sheet
         if propose(sheet.heads(columns), columns).is_complete:
-            yield from read_table(sheet, now, columns)
+            yield from read_table(sheet, now, columns, is_preview=is_preview)
             return
     if first is None:
         raise UnreadableFile(detail="This spreadsheet is empty.")
-    yield from read_table(first, now, columns)
+    yield from read_table(first, now, columns, is_preview=is_preview)
 
 
-def read_table(table: Table, now: datetime, mapping: ColumnMapping) -> Iterator[Statement]:
+def read_table(
+    table: Table, now: datetime, mapping: ColumnMapping, *, is_preview: bool = False
+) -> Iterator[Statement]:
     """Yield the readings of a table's accounts, or raise as ``read`` does."""
     proposal = propose(table.heads(mapping), mapping)
     if not proposal.is_complete:
@@ -111,9 +121,11 @@ def read_table(table: Table, now: datetime, mapping: ColumnMapping) -> Iterator[
         if stated is not None:
             yield stated
             return
-        questions = [*proposal.questions, *identity_questions(proposal.layout, mapping)]
-        raise mapping_needed(questions, proposal, {}, mapping)
-    yield from _BalanceTable(table, proposal, mapping, now).statements()
+        findings = Findings(proposal, mapping, questions=[*proposal.questions])
+        findings.ask_identity()
+        raise findings.mapping_needed(table)
+    balances = _BalanceTable(table, proposal, mapping, now)
+    yield from balances.statements(is_preview=is_preview)
 
 
 @dataclass(slots=True)
@@ -163,13 +175,21 @@ class _RowParser:
         if self.mapping.sign < 0 and balance:
             balance, opening = -balance, opening if opening is None else -opening
         if not self.has_parts:
-            reading = Reading(moment.at, balance, precision=moment.precision)
+            reading = Reading(moment.at, balance, precision=moment.precision, line=line)
             return TableRow(line, moment.at, self.parse_clock(row), reading, opening)
         available, holdings, cash = (
             self._parse_amount(role.capitalize(), get_cell(row, roles[role]), account)
             for role in ("available", "holdings", "cash")
         )
-        reading = Reading(moment.at, balance, available, holdings, cash, precision=moment.precision)
+        reading = Reading(
+            moment.at,
+            balance,
+            available,
+            holdings,
+            cash,
+            precision=moment.precision,
+            line=line,
+        )
         return TableRow(line, moment.at, self.parse_clock(row), reading, opening)
 
     def parse_clock(self, row: list[str]) -> time | None:
@@ -225,9 +245,26 @@ class _BalanceTable:
             itemgetter(*named) if named else lambda _row: None
         )
 
-    def statements(self) -> Iterator[Statement]:
-        """Yield the accounts' readings and problems."""
-        parser = self._read_evidence()
+    def statements(self, *, is_preview: bool) -> Iterator[Statement]:
+        """Yield the accounts' readings and problems, and in a preview their last rows."""
+        findings, parser = self._read_evidence()
+        last: dict[object, tuple[Identity, list[Reading]]] = {}
+        described: MappingProposal | None = findings.describe(self._table)
+        for statement in self._read_statements(parser):
+            yield replace(statement, table=described)
+            described = None
+            if is_preview and statement.readings:
+                account = last.setdefault(account_key(statement.identity), (statement.identity, []))
+                latest = [*account[1], *statement.readings]
+                account[1][:] = sorted(latest, key=attrgetter("captured_at"))[-_LAST_ROWS:]
+        if last:
+            wanted = {reading.line for _, latest in last.values() for reading in latest}
+            rows = {line: row for line, row in self._iter_rows() if line in wanted}
+            for identity, latest in last.values():
+                lines = sorted(one.line for one in latest if one.line in rows)
+                yield Statement(identity, (), rows=[SourceRow(at, rows[at]) for at in lines])
+
+    def _read_statements(self, parser: _RowParser) -> Iterator[Statement]:
         for count, (line, row) in enumerate(self._iter_rows(), start=1):
             account = self._find_account(row)
             order = account.orders[parser.read_date]
@@ -273,7 +310,7 @@ class _BalanceTable:
             if get_cell(row, self._date) != self._date_name or not self._layout.is_repeated(row):
                 yield line, row
 
-    def _read_evidence(self) -> _RowParser:
+    def _read_evidence(self) -> tuple[Findings, _RowParser]:
         """Return the parser for the layouts that the rows prove, or raise MappingNeeded."""
         mapping, roles = self._mapping, self._layout.roles
         dates = DateEvidence(mapping.date_format, self._now)
@@ -303,21 +340,17 @@ class _BalanceTable:
 
     def _settle(
         self, dates: DateEvidence, amounts: AmountEvidence, booked: AmountEvidence
-    ) -> _RowParser:
+    ) -> tuple[Findings, _RowParser]:
         """Return the parser that the evidence gives, or ask for all that it leaves open."""
         date_question, decimal = dates.question(), amounts.question()
         if decimal is not None and booked.is_proved:
             # A column is written like the one beside it.
             amounts, decimal = booked, None
-        questions = [*self._proposal.questions, *filter(None, (date_question, decimal))]
-        questions += identity_questions(self._layout, self._mapping)
-        if questions:
-            known: dict[str, object] = {}
-            if date_question is not None:
-                known["date_format"] = dates.candidates()[0]
-            if decimal is not None:
-                known["decimal"] = "."
-            raise mapping_needed(questions, self._proposal, known, self._mapping)
+        findings = Findings(self._proposal, self._mapping, dates, amounts)
+        findings.questions += [*self._proposal.questions, *filter(None, (date_question, decimal))]
+        findings.ask_identity()
+        if findings.questions:
+            raise findings.mapping_needed(self._table)
         parser = _RowParser(
             self._layout,
             self._mapping,
@@ -326,7 +359,7 @@ class _BalanceTable:
             dates.reader(),
             any(self._layout.roles[role] is not None for role in ("available", "holdings", "cash")),
         )
-        return replace(parser, amount_sign=self._find_amount_sign(parser))
+        return findings, replace(parser, amount_sign=self._find_amount_sign(parser))
 
     def _find_amount_sign(self, parser: _RowParser) -> int:
         """Return the sign with which booked amounts change the balance, 0 where none is proved.

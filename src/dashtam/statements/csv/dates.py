@@ -52,6 +52,9 @@ _LAYOUTS = {
     _NAMED_MONTH_FIRST: "MMM DD, YYYY",
 }
 
+LAYOUT_NAMES = [*_LAYOUTS.values(), "excel"]
+"""Every layout of dates that is recognised, as a mapping writes it, and that of day numbers."""
+
 # The beginnings of the months' names in twelve languages; the longest that fits counts.
 _MONTH_NAMES = (
     "jan sty led oca ene gen янв",

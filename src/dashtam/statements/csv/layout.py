@@ -93,6 +93,7 @@ class Proposal:
     """The layout of a table as far as it is found, and the questions that it leaves open.
 
     ``layout`` is None without a header; ``example`` holds the beginning of a mapping that works.
+    ``rows`` are the first ones, split by ``delimiter``; ``header`` is that of the layout.
     """
 
     layout: Layout | None
@@ -101,6 +102,7 @@ class Proposal:
     example: dict[str, object] = field(default_factory=dict)
     rows: Rows = ()
     header: Sequence[str] = ()
+    delimiter: str = ""
 
     @property
     def is_complete(self) -> bool:
@@ -137,6 +139,7 @@ def propose(tables: Iterable[tuple[str, Rows]], mapping: ColumnMapping) -> Propo
         quality, proposal = _propose(delimiter, rows, mapping)
         if best is None or quality > best[0]:
             best = quality, proposal
+            proposal.delimiter = delimiter
     return best[1] if best else Proposal(None)
 
 

@@ -1,11 +1,12 @@
 """Mappings: the columns of a balance file with its dates, balances, accounts and currencies."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta
 
+from dashtam.domain.account import AccountChoice, AccountType
 from dashtam.domain.errors import FieldError, MappingNeeded
 
 Column = str | int
@@ -20,19 +21,22 @@ Encoding = Literal[
     "shift_jis",
 ]
 
+ENCODINGS: tuple[str, ...] = get_args(Encoding)
+
 
 class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The meaning of a balance file's columns; those left out are recognised by their headers.
 
     A column is its name in the header, or its number from 1; without a header (``header`` false)
-    numbers only. ``header_row`` is the line of the header, the last one where it has several.
-    ``date_format`` is like ``DD.MM.YYYY`` or ``%d.%m.%Y``; ``excel`` for day numbers. ``time`` and
-    the booked amounts (``amount``, or ``debit`` and ``credit``) tell which row of a day is the
-    last. ``account_name`` and
-    ``currency_code`` apply to every row and override the columns; ``default_account_name`` and
-    ``default_currency_code`` only apply where there is no such column. ``sign`` -1 negates the
-    balances. ``decimal`` is the sign before fractions, ``thousands`` the one that groups (empty:
-    none does). ``encoding`` overrides the one found in the bytes.
+    numbers only. ``header_row`` is the line of the header, the last one where it has several, 0
+    for none. ``date_format`` is like ``DD.MM.YYYY`` or ``%d.%m.%Y``; ``excel`` for day numbers.
+    ``time`` and the booked amounts (``amount``, or ``debit`` and ``credit``) tell which row of a
+    day is the last. ``account_name`` and ``currency_code`` apply to every row and override the
+    columns; ``default_account_name`` and ``default_currency_code`` only apply where there is no
+    such column. ``sign`` -1 negates the balances. ``decimal`` is the sign before fractions,
+    ``thousands`` the one that groups (empty: none does). ``encoding`` overrides the one found in
+    the bytes. ``accounts`` holds the choices for each new account, by its key in the file, and
+    ``account_type`` is the type of all.
     """
 
     date: Column | None = None
@@ -52,12 +56,14 @@ class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     holdings: Column | None = None
     cash: Column | None = None
     sign: Literal[1, -1] = 1
+    account_type: AccountType | None = None
+    accounts: Mapping[str, AccountChoice] = msgspec.field(default_factory=dict)
     decimal: Literal[".", ","] | None = None
     thousands: Literal["", ".", ",", " ", "'"] | None = None
     delimiter: Literal[",", ";", "\t", "|"] | None = None
     encoding: Encoding | None = None
     header: bool = True
-    header_row: Annotated[int, Meta(ge=1, le=1_000)] | None = None
+    header_row: Annotated[int, Meta(ge=0, le=1_000)] | None = None
     institution: str | None = None
 
 
@@ -72,6 +78,8 @@ def parse_mapping(raw: Mapping[str, object] | None) -> ColumnMapping:
     except msgspec.ValidationError as error:
         detail = f"The mapping is not understood: {error}."
         raise MappingNeeded(detail, (FieldError("/mapping", "invalid_mapping", detail),)) from None
+    if mapping.header_row == 0:
+        mapping = msgspec.structs.replace(mapping, header=False, header_row=None)
     if mapping.decimal and mapping.decimal == mapping.thousands:
         detail = "decimal and thousands must differ."
         raise MappingNeeded(detail, (FieldError("/mapping/thousands", "invalid_mapping", detail),))

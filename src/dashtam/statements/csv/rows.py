@@ -3,14 +3,14 @@
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from dashtam.domain.errors import UnreadableFile
 from dashtam.statements.csv.layout import DELIMITERS, Rows, split_rows
 from dashtam.statements.csv.mapping import ColumnMapping
-from dashtam.statements.encodings import iter_text
+from dashtam.statements.encodings import find_encoding, iter_text
 
 _MAX_LINE = 64 * 1024
 
@@ -21,6 +21,14 @@ class CsvTable:
 
     file: BinaryIO
     encoding: str | None
+
+    def detected(self) -> Self:
+        """Return the same table, read without a choice of its sender's."""
+        return replace(self, encoding=None)
+
+    def find_encoding(self) -> tuple[str, bool] | None:
+        """Return the encoding of the file, and whether it is certain."""
+        return (self.encoding, True) if self.encoding else find_encoding(self.file)
 
     def heads(self, mapping: ColumnMapping) -> Iterator[tuple[str, Rows]]:
         """Yield each delimiter that the file may have, and the first rows that it makes."""

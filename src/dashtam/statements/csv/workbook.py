@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from python_calamine import CalamineError, CalamineWorkbook
 
@@ -24,6 +24,14 @@ class Sheet:
     """The rows of one sheet."""
 
     rows: Sequence[list[str]]
+
+    def detected(self) -> Self:
+        """Return the same sheet: nothing about it is a choice of its sender's."""
+        return self
+
+    def find_encoding(self) -> tuple[str, bool] | None:
+        """Return None: a spreadsheet names its own encoding."""
+        return None
 
     def heads(self, mapping: ColumnMapping) -> Iterator[tuple[str, Rows]]:  # noqa: ARG002 - a table's
         """Yield the first rows."""

@@ -42,7 +42,8 @@ _KEYS = {
 
 def upgrade() -> None:
     """Create every table, and the triggers that refuse changes of append-only tables."""
-    _create_tables()
+    _create_people()
+    _create_accounts()
     _create_evidence_and_marks()
     protect = (
         _protect_in_sqlite if op.get_bind().dialect.name == "sqlite" else _protect_in_postgresql
@@ -96,7 +97,7 @@ def _protect_in_postgresql(table: str, owner: str) -> None:
         op.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_{name}")
 
 
-def _create_tables() -> None:
+def _create_people() -> None:
     op.create_table(
         "audit_log",
         sa.Column("id", Id(), nullable=False),
@@ -142,6 +143,22 @@ def _create_tables() -> None:
         sa.UniqueConstraint("token_hash", name=op.f("api_tokens_token_hash_key")),
     )
     op.create_index(op.f("api_tokens_user_id_ix"), "api_tokens", ["user_id"], unique=False)
+    op.create_table(
+        "import_profiles",
+        sa.Column("id", Id(), nullable=False),
+        sa.Column("user_id", Id(), nullable=False),
+        sa.Column("shape", sa.Text(), nullable=False),
+        sa.Column("delimiter", sa.Text(), nullable=False),
+        sa.Column("columns", sa.Text(), nullable=False),
+        sa.Column("mapping", sa.Text(), nullable=False),
+        sa.Column("file_name", sa.Text(), nullable=True),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("updated_at", Instant(), nullable=False),
+        sa.Column("last_used_at", Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("import_profiles_user_id_fk")),
+        sa.PrimaryKeyConstraint("id", name=op.f("import_profiles_pk")),
+        sa.UniqueConstraint("user_id", "shape", name=op.f("import_profiles_user_id_shape_key")),
+    )
     op.create_table(
         "connections",
         sa.Column("id", Id(), nullable=False),
@@ -223,6 +240,9 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("sessions_pk")),
     )
     op.create_index(op.f("sessions_user_id_ix"), "sessions", ["user_id"], unique=False)
+
+
+def _create_accounts() -> None:
     op.create_table(
         "accounts",
         sa.Column("id", Id(), nullable=False),

@@ -2,37 +2,56 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, BinaryIO, Final
 
 import click
 
 from dashtam.application.imports import file_import
-from dashtam.application.imports.file_import import SentFile
+from dashtam.application.imports.file_import import Import, SentFile
 from dashtam.application.imports.folders import FoundFile, NotAFile, find_files, open_file
 from dashtam.application.ports import Services
-from dashtam.domain.errors import DashtamError, FieldError, MappingNeeded, UnknownFormat
+from dashtam.domain.errors import (
+    DashtamError,
+    FieldError,
+    MappingNeeded,
+    UnknownFormat,
+    UnreadableFile,
+)
+from dashtam.domain.mapping_proposal import Certainty, Choice, MappingPart
 from dashtam.presentation.cli.context import (
     EXIT_PARTLY,
     EXIT_REFUSED,
     Command,
     CommandContext,
     field_error_lines,
+    notify,
+    printable,
     with_context,
 )
 from dashtam.presentation.cli.parameters import JSON_OBJECT
 from dashtam.presentation.cli.resolve import resolve_account, resolve_connection, resolve_user
 from dashtam.presentation.cli.tables import answer, count_text
-from dashtam.presentation.routers.api.v1.imports import ImportProblem, ImportShape, import_shape
+from dashtam.presentation.routers.api.v1.imports import (
+    ImportedAccount,
+    ImportProblem,
+    ImportShape,
+    import_shape,
+)
 from dashtam.presentation.schemas.base import Shape
 
 _STANDARD_INPUT: Final = Path("-")
 # The time for a file is in proportion to its length, and no shorter than that for so many bytes.
 _LEAST_BYTES: Final = 20_000
 _NO_STATEMENT: Final = "It is no statement. Name the file alone if it is one."
+_MOST_PIPED_BYTES: Final = 1 << 30
+_PIECE_BYTES: Final = 1 << 20
+_LINE_WIDTH: Final = 40
+_LEVELS: Final = "▁▂▃▄▅▆▇█"
 
 
 class ImportedFile(Shape):
@@ -103,7 +122,8 @@ def import_files(
             is_dry=is_dry,
             **choices,
         )
-    each = list(_import_each(services, found, sent_file))
+    asks = sys.stdin.isatty() and not context.as_json and not context.assume_yes
+    each = list(_import_each(services, found, sent_file, asks=asks))
     imports = [one for one in each if isinstance(one, ImportedFile)]
     left_out = [one for one in each if isinstance(one, LeftOutFile)]
     results = [one.result for one in imports if one.result is not None]
@@ -127,7 +147,11 @@ def import_files(
 
 
 def _import_each(
-    services: Services, found: Sequence[FoundFile], sent_file: Callable[..., SentFile]
+    services: Services,
+    found: Sequence[FoundFile],
+    sent_file: Callable[..., SentFile],
+    *,
+    asks: bool,
 ) -> Iterator[ImportedFile | LeftOutFile]:
     """Import the files one by one, with a progress bar on a terminal."""
     hidden = not sys.stderr.isatty()
@@ -145,7 +169,7 @@ def _import_each(
             def advance(share: float, before: int = before, length: int = length) -> None:
                 bar.update(before + int(length * share) - bar.pos)
 
-            yield _import_one(one_process, one, sent_file, advance)
+            yield _import_one(one_process, one, sent_file, advance, asks=asks)
             advance(1)
             before += length
 
@@ -161,6 +185,8 @@ def _import_one(
     found: FoundFile,
     sent_file: Callable[..., SentFile],
     advance: Callable[[float], None],
+    *,
+    asks: bool,
 ) -> ImportedFile | LeftOutFile:
     """Import a file; ``advance`` is called with its share that is done."""
     path, name = found.path, str(found.path)
@@ -175,7 +201,8 @@ def _import_one(
                 reading=lambda share: advance(share / 2),
                 progress=lambda done, count: advance((1 + done / (count or 1)) / 2),
             )
-            done = file_import.import_file(services, sent)
+            import_one = _import_asking if asks else file_import.import_file
+            done = import_one(services, sent)
         imported.result = import_shape(done, is_dry=sent.is_dry)
     except NotAFile as error:
         if not found.is_named:
@@ -200,8 +227,70 @@ def _endings(services: Services) -> set[str]:
     return {"", *(ending for one in known for ending in one.extensions)}
 
 
-def _open(path: Path) -> AbstractContextManager[BinaryIO]:
-    return nullcontext(sys.stdin.buffer) if path == _STANDARD_INPUT else open_file(path)
+@contextmanager
+def _open(path: Path) -> Iterator[BinaryIO]:
+    if path != _STANDARD_INPUT:
+        with open_file(path) as file:
+            yield file
+        return
+    # A file is read again where its mapping is remembered, and a pipe can be read once.
+    with TemporaryFile() as copy:
+        while piece := sys.stdin.buffer.read(_PIECE_BYTES):
+            copy.write(piece)
+            if copy.tell() > _MOST_PIPED_BYTES:
+                raise UnreadableFile(detail="A file may have 1 GiB.")
+        copy.seek(0)
+        yield copy
+
+
+def _import_asking(services: Services, sent: SentFile) -> Import:
+    """Import the file, and ask its open questions on the terminal, all of a round together."""
+    while True:
+        try:
+            return file_import.import_file(services, sent)
+        except MappingNeeded as error:
+            if error.proposal is None:
+                raise
+            parts = [part for part in error.proposal.parts if part.certainty is Certainty.OPEN]
+            notify(f"{sent.file_name}: {error}")
+            for row in error.proposal.first_rows:
+                notify(printable(f"    {row.line:>4}  {'  '.join(row.cells)}"))
+            sent = replace(sent, mapping=dict(sent.mapping) | dict(map(_ask, parts)))
+
+
+def _ask(part: MappingPart) -> tuple[str, Choice]:
+    """Return the part's name and the answer: a number that is one of the choices counts as such."""
+    choices = [one for one in (part.proposed, *part.choices) if one is not None]
+    listed = f" ({', '.join(map(str, choices))})" if part.choices else ""
+    text = printable(f"{part.name}{listed}")
+    known = {str(one): one for one in choices}
+    default = None if part.proposed is None else str(part.proposed)
+    answered = click.prompt(text, default=default, err=True, type=str)
+    return part.name, known.get(answered, int(answered) if answered.isdecimal() else answered)
+
+
+def _preview_lines(account: ImportedAccount) -> Iterator[str]:
+    preview = account.preview
+    if preview is None:
+        return
+    line = _spark([float(point.balance) for point in preview.points])
+    yield f"{line}  {preview.first_on} {preview.first} to {preview.last_on} {preview.last}"
+    yield f"lowest {preview.lowest}, highest {preview.highest}"
+    kind = account.account_type.value.replace("_", " ")
+    sign = ", debts are above zero in the file" if account.sign < 0 else ""
+    yield f"{account.institution}, {kind} ({account.type_certainty}){sign}"
+    for reading in preview.latest:
+        row = f"  line {reading.row.line}: {reading.row.text}" if reading.row else ""
+        yield f"{reading.captured_at.date()}  {reading.balance:>14}{row}"
+
+
+def _spark(amounts: Sequence[float]) -> str:
+    """Return a small line, at most 40 characters; the floats only choose a height."""
+    step = -(-len(amounts) // _LINE_WIDTH)
+    shown = amounts[::step]
+    low, high = min(shown), max(shown)
+    span = high - low or 1.0
+    return "".join(_LEVELS[round((one - low) / span * (len(_LEVELS) - 1))] for one in shown)
 
 
 def _result_lines(imported: ImportedFile) -> Iterator[str]:
@@ -224,6 +313,7 @@ def _result_lines(imported: ImportedFile) -> Iterator[str]:
             f" {count_text(account.recorded, 'snapshot')} {verb},"
             f" {account.skipped:,} known already, {account.refused:,} refused"
         )
+        yield from (f"        {line}" for line in _preview_lines(account))
         yield from (f"        {_line_text(problem)}" for problem in account.problems)
         if more := account.refused - len(account.problems):
             yield f"        and {more:,} more"

@@ -20,6 +20,7 @@ from dashtam.presentation.routers.api.v1.accounts import AccountShape, listed_ac
 from dashtam.presentation.routers.api.v1.connections import ConnectionShape
 from dashtam.presentation.routers.api.v1.external_flows import FlowShape, flow_shape
 from dashtam.presentation.routers.api.v1.holdings import HoldingShape, holding_shape
+from dashtam.presentation.routers.api.v1.import_profiles import ImportProfileShape
 from dashtam.presentation.routers.api.v1.syncs import SyncShape
 from dashtam.presentation.routers.api.v1.users import UserShape
 from dashtam.presentation.schemas import examples
@@ -108,6 +109,7 @@ class ExportShape(Shape, kw_only=True):
     account_events: list[AccountEventShape]
     position_sets: list[PositionSetShape]
     external_flows: list[FlowShape]
+    import_profiles: list[ImportProfileShape]
 
     example: ClassVar = {
         "format": "dashtam_export",
@@ -122,6 +124,7 @@ class ExportShape(Shape, kw_only=True):
         "account_events": [AccountEventShape.example],
         "position_sets": [PositionSetShape.example],
         "external_flows": [FlowShape.example],
+        "import_profiles": [ImportProfileShape.example],
     }
 
 
@@ -134,7 +137,8 @@ def export_data(context: RequestContext) -> Response[ExportShape]:
     external flow.
 
     With `known_at` the accounts, their snapshots, holdings, positions, flows and events, and the
-    runs are those of then; the user and the connections are as they are now.
+    runs are those of then; the user, the connections and the remembered mappings are as they are
+    now.
     """
     # A slow client reads from here, long after the transaction has ended.
     spool = SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed with the last chunk
@@ -171,6 +175,7 @@ def export_pieces(
     yield from _list("account_events", everything.account_events, _event_shape)
     yield from _list("position_sets", everything.position_sets, _position_set_shape)
     yield from _list("external_flows", everything.external_flows, flow_shape)
+    yield from _list("import_profiles", everything.import_profiles, ImportProfileShape.of)
     yield b"}\n"
 
 

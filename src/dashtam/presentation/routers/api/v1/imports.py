@@ -1,6 +1,7 @@
 """Imports on the wire: a statement file, and the result of its import."""
 
 from collections.abc import Callable
+from datetime import date
 from functools import partial
 from typing import Annotated, Any, ClassVar, Final, TypeVar
 from uuid import UUID
@@ -9,14 +10,17 @@ import msgspec
 from msgspec import Meta
 
 from dashtam.application.imports import file_import
-from dashtam.application.imports.file_import import Import, SentFile
+from dashtam.application.imports.file_import import AccountImport, Import, SentFile
 from dashtam.database.unit_of_work import UnitOfWork
-from dashtam.domain.account import AccountId
+from dashtam.domain.account import AccountId, AccountType, BalanceSign
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.errors import FieldError, Unprocessable, pointer_to
+from dashtam.domain.mapping_proposal import Certainty, MappingProposal
+from dashtam.domain.money import Money
+from dashtam.domain.statement import Reading
 from dashtam.presentation.http.request_context import RequestContext, Response, Upload
 from dashtam.presentation.schemas import examples
-from dashtam.presentation.schemas.base import CurrencyCode, Form, Shape
+from dashtam.presentation.schemas.base import AmountText, CurrencyCode, Form, Instant, Shape
 
 T = TypeVar("T")
 
@@ -51,11 +55,30 @@ FORM: Final = Form(
     },
 )
 
+_ROW_LENGTH: Final = 500
 _parse_uuid: Final = partial(msgspec.convert, type=UUID)
 _parse_object: Final = partial(msgspec.json.decode, type=dict[str, Any])
 _BOOLEANS: Final = {"true": True, "false": False, "1": True, "0": False}
 
 Line = Annotated[int | None, Meta(description="Counted from 1; null where it is not one line.")]
+
+
+MAPPING_EXAMPLE: Final = {
+    "shape": "5f2b6c0c1f0e4f6e8a7f2f1d3c4b5a69788796a5b4c3d2e1f00112233445566f",
+    "delimiter": ",",
+    "columns": ["Date", "Balance", "Account"],
+    "first_rows": [{"line": 1, "cells": ["Date", "Balance", "Account"]}],
+    "parts": [
+        {
+            "name": "date",
+            "proposed": "Date",
+            "certainty": "sure",
+            "choices": ["Balance", "Account"],
+            "question": None,
+        }
+    ],
+    "example_mapping": {"date": "Date", "balance": "Balance"},
+}
 
 
 class ImportProblem(Shape):
@@ -66,15 +89,79 @@ class ImportProblem(Shape):
     detail: str
 
 
+class PreviewPoint(Shape):
+    """One balance of a file, as the account would show it."""
+
+    captured_at: Instant
+    balance: AmountText
+
+
+class PreviewRow(Shape):
+    """A row of the file, its cells joined by `text`'s own delimiter."""
+
+    line: int
+    text: str
+
+
+class PreviewReading(PreviewPoint):
+    """A balance beside the row of the file that reports it, null where the file has no rows."""
+
+    row: PreviewRow | None
+
+
+class PreviewShape(Shape):
+    """The balances of one account in a file: the extremes, some points of the line, the last five.
+
+    `points` has at most 204 of them, in order of time.
+    """
+
+    first_on: date
+    last_on: date
+    first: AmountText
+    last: AmountText
+    lowest: AmountText
+    highest: AmountText
+    points: list[PreviewPoint]
+    latest: list[PreviewReading]
+
+    example: ClassVar = {
+        "first_on": "2025-01-15",
+        "last_on": "2025-01-16",
+        "first": "20000.00",
+        "last": "20100.00",
+        "lowest": "20000.00",
+        "highest": "20100.00",
+        "points": [
+            {"captured_at": "2025-01-15T12:00:00Z", "balance": "20000.00"},
+            {"captured_at": "2025-01-16T12:00:00Z", "balance": "20100.00"},
+        ],
+        "latest": [
+            {
+                "captured_at": "2025-01-16T12:00:00Z",
+                "balance": "20100.00",
+                "row": {"line": 3, "text": "2025-01-16,20100.00,Brokerage"},
+            }
+        ],
+    }
+
+
 class ImportedAccount(Shape):
     """The result for one account; `account_id` is null for a new one in a dry run.
 
     `problems` lists the lines that could not be used, `remarks` those that are used and do not
-    report a closing booked balance.
+    report a closing booked balance. `key` names the account in `accounts` of a mapping, which
+    sets the name, the institution, the type and the sign of a new account. The certainties are
+    those of the proposed type and sign. `preview` is null once the import is recorded.
     """
 
     account_id: UUID | None
+    key: str
     name: str
+    institution: str
+    account_type: AccountType
+    type_certainty: Certainty
+    sign: BalanceSign
+    sign_certainty: Certainty
     currency: CurrencyCode
     is_new: bool
     recorded: int
@@ -82,10 +169,14 @@ class ImportedAccount(Shape):
     refused: int
     problems: list[ImportProblem]
     remarks: list[ImportProblem]
+    preview: PreviewShape | None = None
 
 
 class ImportShape(Shape):
-    """The result of an import; `id` is the run's, null in a dry run."""
+    """The result of an import; `id` is the run's, null in a dry run.
+
+    `mapping` tells how a table was read; `profile_id` is that of the remembered mapping.
+    """
 
     id: UUID | None
     format: str
@@ -94,6 +185,8 @@ class ImportShape(Shape):
     skipped: int
     refused: int
     accounts: list[ImportedAccount]
+    mapping: MappingProposal | None
+    profile_id: UUID | None
 
     example: ClassVar = {
         "id": examples.SYNC_ID,
@@ -105,7 +198,13 @@ class ImportShape(Shape):
         "accounts": [
             {
                 "account_id": examples.ACCOUNT_ID,
+                "key": "Brokerage",
                 "name": "Brokerage",
+                "institution": "Balance file",
+                "account_type": "brokerage",
+                "type_certainty": "likely",
+                "sign": 1,
+                "sign_certainty": "likely",
                 "currency": "USD",
                 "is_new": False,
                 "recorded": 2,
@@ -115,8 +214,11 @@ class ImportShape(Shape):
                     {"line": 4, "code": "invalid_amount", "detail": "This is not an amount."}
                 ],
                 "remarks": [],
+                "preview": None,
             }
         ],
+        "mapping": MAPPING_EXAMPLE,
+        "profile_id": None,
     }
 
 
@@ -218,11 +320,52 @@ def import_shape(done: Import, *, is_dry: bool) -> ImportShape:
             one,
             account_id=None if is_dry and one.is_new else one.account.id,
             name=one.account.name,
+            institution=one.account.institution,
+            account_type=one.account.account_type,
+            type_certainty=one.proposal.type_certainty if one.proposal else Certainty.SURE,
+            sign=one.account.balance_sign,
+            sign_certainty=one.proposal.sign_certainty if one.proposal else Certainty.SURE,
             currency=one.account.currency.code,
+            preview=_preview_shape(one, done) if is_dry else None,
         )
         for one in done.accounts
     ]
     sync_id = None if is_dry else done.sync_id
     return ImportShape.of(
-        done, id=sync_id, format=done.file_format, dry_run=is_dry, accounts=accounts
+        done,
+        id=sync_id,
+        format=done.file_format,
+        dry_run=is_dry,
+        accounts=accounts,
+        mapping=done.table,
+        profile_id=done.profile.id if done.profile else None,
+    )
+
+
+def _preview_shape(one: AccountImport, done: Import) -> PreviewShape | None:
+    preview, currency = one.preview, one.account.currency
+    first, last, lowest, highest = preview.first, preview.last, preview.lowest, preview.highest
+    if first is None or last is None or lowest is None or highest is None:
+        return None
+    delimiter = (done.table.delimiter if done.table else "") or " | "
+    rows = {
+        row.line: PreviewRow(row.line, delimiter.join(row.cells)[:_ROW_LENGTH])
+        for row in preview.rows
+    }
+
+    def text(reading: Reading) -> str:
+        return str(Money(reading.balance, currency))
+
+    return PreviewShape(
+        first_on=first.captured_at.date(),
+        last_on=last.captured_at.date(),
+        first=text(first),
+        last=text(last),
+        lowest=text(lowest),
+        highest=text(highest),
+        points=[PreviewPoint(one.captured_at, text(one)) for one in preview.points],
+        latest=[
+            PreviewReading(one.captured_at, text(one), rows.get(one.line or 0))
+            for one in preview.latest
+        ],
     )

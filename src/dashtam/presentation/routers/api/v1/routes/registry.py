@@ -37,6 +37,7 @@ from dashtam.presentation.routers.api.v1 import (
     external_flows,
     holdings,
     holds,
+    import_profiles,
     imports,
     revisions,
     sessions,
@@ -298,6 +299,19 @@ ROUTES: Final = (
             errors=(problems.NOT_FOUND,),
         ),
         read("/imports/formats", imports.list_import_formats),
+        read("/import-profiles", import_profiles.list_import_profiles, parameters=PAGE),
+        write(
+            "POST",
+            "/import-profiles",
+            import_profiles.create_import_profile,
+            body=import_profiles.NewImportProfile,
+        ),
+        write(
+            "DELETE",
+            "/import-profiles/{id}",
+            import_profiles.delete_import_profile,
+            parameters=(import_profiles.IMPORT_PROFILE_ID,),
+        ),
         read("/export", exports.export_data, parameters=(KNOWN_AT,), is_heavy=True),
     ),
     *tagged(
