@@ -290,7 +290,7 @@ class HttpConnectionProtocol(HttpToolsProtocol):
         fields = [b"%b: %b\r\n" % field for field in (*cycle.default_headers, *headers)]
         self.transport.write(b"".join([STATUS_LINE[status], *fields, b"\r\n"]))
         self.transport.write(body)
-        cycle.response_started = cycle.response_complete = True
+        cycle.response_complete = True
         self.on_response_complete()
 
     def _when_read(self, cycle: RequestResponseCycle, app: ASGI3Application) -> ASGI3Application:
