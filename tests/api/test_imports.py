@@ -347,12 +347,23 @@ def test_a_balance_that_is_not_the_closing_booked_one_has_a_remark(
     assert imported(ada, CAMT.replace("01-03", "01-04"))["accounts"][0]["remarks"] == []
 
 
-def test_a_missing_sign_is_refused(ada: Person) -> None:
+def test_a_sign_that_nothing_proves_is_remarked(ada: Person) -> None:
+    done = imported(ada, CAMT.replace("<CdtDbtInd>CRDT</CdtDbtInd>", ""))
+    assert counts(done) == (1, 0, 0)
+    (remark,) = done["accounts"][0]["remarks"]
+    assert remark["code"] == "sign_assumed"
+
+
+def test_a_balance_that_fits_neither_sign_is_refused(ada: Person) -> None:
     head, statement, tail = (
         CAMT.replace("<Stmt>", "|<Stmt>").replace("</Stmt>", "</Stmt>|").split("|")
     )
-    unsigned = statement.replace("<CdtDbtInd>CRDT</CdtDbtInd>", "")
-    done = imported(ada, head + statement + unsigned.replace("01-03", "01-04") + tail)
+    unsigned = statement.replace("<CdtDbtInd>CRDT</CdtDbtInd>", "").replace("01-03", "01-04")
+    opening = (
+        '<Bal><Tp><CdOrPrtry><Cd>OPBD</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">7.00</Amt>'
+        "<CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2025-01-04</Dt></Dt></Bal></Stmt>"
+    )
+    done = imported(ada, head + statement + unsigned.replace("</Stmt>", opening) + tail)
     assert counts(done) == (1, 0, 1)
     (problem,) = done["accounts"][0]["problems"]
     assert problem["code"] == "missing_sign"

@@ -7,7 +7,8 @@ instant the better type goes first, then a final one before an intermediate page
 sequence number and page, then the last of the file.
 
 The format demands a sign (CdtDbtInd) of each balance. Where one has none, the opening balance and
-the bookings may prove it; else the balance is refused.
+the bookings may prove it. Where they do not, the balance is taken as a credit, and a remark says
+so; where they contradict both signs it is refused.
 """
 
 import re
@@ -68,6 +69,11 @@ _KINDS = {
         "No booked balance is given: the closing available balance (CLAV) was taken.",
     ),
 }
+_SIGN_ASSUMED = RowError(
+    None,
+    "sign_assumed",
+    "A balance has no sign (CdtDbtInd), and nothing proves one: it was taken as a credit.",
+)
 _SIGNS = {"CRDT": 1, "DBIT": -1}
 _OPENINGS = frozenset({"OPBD", "PRCD"})
 _NOTIFICATION = (
@@ -103,7 +109,7 @@ def read(file: BinaryIO, now: datetime, missing: Missing = NOTHING) -> Iterator[
                 account.problems.append(error.to_row_error())
             else:
                 rank = (quality, int(closing.is_final), *statement.page)
-                account.add(rank, reading, remark)
+                account.add(rank, reading, _SIGN_ASSUMED if closing.is_assumed else remark)
         if not closings:
             identity = statement.identity(statement.currency)
             account = accounts.setdefault(account_key(identity), ClosingBalances(identity))
@@ -153,6 +159,7 @@ class _CamtBalance:
         self.day = (element.findtext("Dt/Dt") or element.findtext("Dt/DtTm") or "").strip()
         self.amount = element.findtext("Amt", "")
         self.sign = element.findtext("CdtDbtInd", "").strip()
+        self.is_assumed = False
 
     def to_reading(
         self, statement: _CamtStatement, now: datetime, problems: list[RowError]
@@ -164,7 +171,10 @@ class _CamtBalance:
         parsing.require_account("Acct.Id", statement.number)
         parsing.parse_currency_field(f"Bal {self.kind} Amt.Ccy", self.currency_code)
         if not self.sign:
-            self.sign = self._prove_sign(statement)
+            proven = self._proven_signs(statement)
+            is_zero = not parsing.parse_amount_field(f"Bal {self.kind} Amt", self.amount)
+            self.is_assumed = not is_zero and (proven is None or len(proven) > 1)
+            self.sign = "CRDT" if proven is None or "CRDT" in proven else "".join(proven)
         balance, moment = self.parse_amount(), self.parse_moment(now)
         available: Decimal | None = None
         others = [
@@ -179,23 +189,27 @@ class _CamtBalance:
                 problems.append(error.to_row_error())
         return Reading(moment.at, balance, available, precision=moment.precision)
 
-    def _prove_sign(self, statement: _CamtStatement) -> str:
-        """Return the only sign with which the opening balance and the bookings make this one.
+    def _proven_signs(self, statement: _CamtStatement) -> set[str] | None:
+        """Return the signs with which the opening balance and the bookings make this balance.
 
-        Empty where there is none, or both do.
+        None where there is no opening balance, or the bookings are not known.
         """
-        fitting: set[str] = set()
         balance = parsing.parse_amount_field(f"Bal {self.kind} Amt", self.amount)
-        for opening in statement.balances:
-            is_opening = opening.kind in _OPENINGS and opening.currency_code == self.currency_code
-            if not is_opening or statement.booked is None:
-                continue
+        openings = [
+            (opening.sign, opening.amount)
+            for opening in statement.balances
+            if opening.kind in _OPENINGS and opening.currency_code == self.currency_code
+        ]
+        if not openings or statement.booked is None:
+            return None
+        fitting: set[str] = set()
+        for stated, amount in openings:
             with suppress(UnusableField):
-                before = parsing.parse_amount_field("Amt", opening.amount)
-                for first in [opening.sign] if opening.sign in _SIGNS else _SIGNS:
+                before = parsing.parse_amount_field("Amt", amount)
+                for first in [stated] if stated in _SIGNS else _SIGNS:
                     closed = EXACT.add(before * _SIGNS[first], statement.booked)
                     fitting |= {last for last, sign in _SIGNS.items() if balance * sign == closed}
-        return fitting.pop() if len(fitting) == 1 else ""
+        return fitting
 
     def parse_amount(self) -> Decimal:
         """Return the amount with the sign of ``CdtDbtInd``, or raise UnusableField."""
@@ -208,7 +222,7 @@ class _CamtBalance:
         if amount and not self.sign:
             raise UnusableField(
                 code="missing_sign",
-                detail=f"{field}: CdtDbtInd is missing, and the bookings do not prove its sign.",
+                detail=f"{field}: CdtDbtInd is missing, and the bookings fit neither sign.",
             )
         return -amount if self.sign == "DBIT" and amount else amount
 
