@@ -377,7 +377,7 @@ def test_the_last_point_is_the_headline_total(app: App, ada: Person) -> None:
     ada.account("1.250", currency="KWD", captured_at="2025-01-01T10:00:00Z")
     file = upload(ada, ["2025-01-02,9,Retracted,USD"])
     ada.delete(f"/syncs/{file['id']}")
-    card = upload(ada, ["2025-01-02,300,Card,USD"])["accounts"][0]["account_id"]
+    card = upload(ada, ["2025-01-02,300,Bike,USD"])["accounts"][0]["account_id"]
     ada.patch(f"/accounts/{card}", json={"balance_sign": -1})
     closed = ada.account("100", captured_at="2025-01-01T10:00:00Z")
     ada.patch(f"/accounts/{closed}", json={"closed_at": now.isoformat()})

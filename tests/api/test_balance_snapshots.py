@@ -200,7 +200,7 @@ def test_any_other_include_is_refused(ada: Person, subtests: pytest.Subtests) ->
 
 
 def test_a_sign_negates_the_whole_history_and_back(ada: Person) -> None:
-    done = upload(ada, ["2025-01-01,100.50,Card,USD", "2025-01-02,80,Card,USD"])
+    done = upload(ada, ["2025-01-01,100.50,Bike,USD", "2025-01-02,80,Bike,USD"])
     path = f"/accounts/{done['accounts'][0]['account_id']}"
     account_id = path.rpartition("/")[2]
     before = ada.history(account_id)
@@ -221,7 +221,7 @@ def test_a_sign_negates_the_whole_history_and_back(ada: Person) -> None:
 
 
 def test_a_zero_has_no_sign_under_any_sign(ada: Person) -> None:
-    done = upload(ada, ["2025-01-01,0.00,Card,USD", "2025-01-02,-0,Card,USD"])
+    done = upload(ada, ["2025-01-01,0.00,Bike,USD", "2025-01-02,-0,Bike,USD"])
     account_id = done["accounts"][0]["account_id"]
     ada.patch(f"/accounts/{account_id}", json={"balance_sign": -1})
     answer = ada.history(account_id)

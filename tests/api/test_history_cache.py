@@ -128,7 +128,7 @@ def test_after_any_changes_the_cache_equals_the_rows(
     @settings(max_examples=proof(200), deadline=None, suppress_health_check=list(HealthCheck))
     def holds(changes: list[Change], first: int, days: int) -> None:
         ada = app.person(f"ada{next(people)}@example.com")
-        imported = b"Date,Balance,Account\n2024-01-03,7.00,Card\n2024-02-03,8.00,Card\n"
+        imported = b"Date,Balance,Account\n2024-01-03,7.00,Bike\n2024-02-03,8.00,Bike\n"
         ada.post("/imports", files={"file": ("c.csv", imported)})
         account_id = ada.get("/accounts").json()["accounts"][0]["id"]
         start = START + timedelta(days=first)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from application import App
 from dashtam.application.history import accounts
 from dashtam.application.history.capture import AccountReadings, Capture
-from dashtam.application.imports import typed_balances
+from dashtam.application.imports import import_profiles, typed_balances
 from dashtam.application.imports.typed_balances import ManualAccount
 from dashtam.application.people import api_tokens, users
 from dashtam.application.syncs import syncs
@@ -42,6 +42,8 @@ def with_everything(app: App, email: str) -> Account:
             uuid4(), user.id, None, user.id.bytes * 2, "bank", None, None, b"sealed", 0, now
         )
         work.authorizations.add(begun, now)
+        table = "0" * 64, ",", ["Date", "Balance"]
+        import_profiles.save(work, user.id, table, {"balance": "Balance"})
         described = ManualAccount("Cash", AccountType.CASH, USD)
         made = typed_balances.create_manual(work, user.id, described, reading(app, "1.00"))
         typed = typed_balances.type_balance(work, made.account, reading(app, "2.00"))

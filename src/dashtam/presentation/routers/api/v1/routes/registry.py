@@ -217,7 +217,7 @@ ROUTES: Final = (
             "/authorizations",
             connections.begin_authorization,
             body=connections.AuthorizationOrder,
-            errors=(problems.NOT_FOUND, problems.CONFLICT, problems.PROVIDER_ERROR),
+            errors=(problems.NOT_FOUND, problems.PROVIDER_ERROR),
             shows_secret=True,
             asks_providers=True,
         ),
