@@ -75,6 +75,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker: Annotated[
         bool, Meta(description="Run scheduled syncs in `dashtam serve`, as `dashtam worker` does.")
     ] = True
+    inbox: Annotated[
+        Path | None,
+        Meta(description="A folder: the worker imports statement files that appear in it."),
+    ] = None
+    inbox_user: Annotated[
+        str | None,
+        Meta(description="The e-mail of the user who owns the inbox; by default the only user."),
+    ] = None
     sync_spacing_minutes: Annotated[
         int, Meta(ge=0, le=1440, description="Minutes between unforced syncs of one kind.")
     ] = 15

@@ -6,6 +6,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cli.conftest import PASSWORD, CommandLine
 
 GOOD = "Date,Balance,Account\n2025-01-01,100.00,Checking\n2025-02-01,90.10,Checking\n"
@@ -201,3 +203,33 @@ def test_standard_input_is_read(terminal: CommandLine) -> None:
     assert answer.startswith("standard input: balance_csv  (dashtam retract ")
     (newest,) = terminal.json("syncs", "list")["syncs"]
     assert newest["file_name"] is None
+
+
+def test_a_watched_folder_is_imported_file_by_file(
+    terminal: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = tmp_path / "inbox"
+    write(inbox, "a.csv", GOOD)
+    looks = iter(range(4))
+
+    def sleep(_seconds: float) -> None:
+        look = next(looks)
+        if look == 1:
+            write(inbox, "b.csv", STRANGE)
+        if look == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("dashtam.presentation.cli.data.imports.time.sleep", sleep)
+    result = terminal.run("import", "--watch", inbox)
+    assert result.exit_code == 130
+    assert "a.csv: balance_csv  (dashtam retract " in result.stdout
+    assert "b.csv: refused. " in result.stdout
+    assert (inbox / "done" / "a.csv").exists()
+    assert (inbox / "refused" / "b.csv.reason.txt").exists()
+    assert terminal.json("accounts", "list")["total_count"] == 1
+
+
+def test_only_one_folder_can_be_watched(terminal: CommandLine, tmp_path: Path) -> None:
+    file = write(tmp_path / "inbox", "a.csv", GOOD)
+    for words in ([file], [file.parent, file], [file.parent, "--dry-run"]):
+        assert "--watch takes one folder" in terminal.refused("import", "--watch", *words, status=2)

@@ -26,8 +26,10 @@ from dashtam.security.key_ring import KeyRingUnreadable
 from dashtam.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
+    from dashtam.application.ports import Services
     from dashtam.bootstrap.logs import LineWriter
     from dashtam.bootstrap.metrics import Metrics
+    from dashtam.bootstrap.worker import Worker
 
 # Modules that only a server or a worker needs are loaded by it: commands start in less time.
 _SECRET_OPTIONS = frozenset({"key_ring", "setup_code", "database_url", "redis_url"})
@@ -78,10 +80,19 @@ class Installation(Container, InstallationPort):
             return f"The worker has not looked for due connections for {silence_s:.0f} seconds."
         return None
 
+    def _worker(self, services: "Services") -> "Worker":
+        from dashtam.bootstrap import logs  # noqa: PLC0415 - see above
+        from dashtam.bootstrap.inbox_task import InboxTask  # noqa: PLC0415 - see above
+        from dashtam.bootstrap.worker import Worker  # noqa: PLC0415 - see above
+
+        settings, log, inbox = self.settings, logs.get_logger(), None
+        if settings.inbox is not None:
+            inbox = InboxTask(services, log, settings.inbox, settings.inbox_user)
+        return Worker(services, log, data=settings.data, inbox=inbox)
+
     @override
     def serve(self, started: Callable[[Mapping[str, str]], None]) -> None:
         from dashtam.bootstrap import logs  # noqa: PLC0415 - see above
-        from dashtam.bootstrap.worker import Worker  # noqa: PLC0415 - see above
 
         settings = self.settings
         self._log_writer = logs.configure(settings.log_level, debug=settings.debug)
@@ -92,7 +103,7 @@ class Installation(Container, InstallationPort):
         with services.database.read() as work:
             if settings.registration == "first_user" and not work.users.any():
                 address["setup_code"] = self.setup_code
-        worker = Worker(services, logs.get_logger(), data=settings.data)
+        worker = self._worker(services)
         # The worker uses the database until the server has stopped, so this closes it.
         with closing(self), worker.running() if settings.worker else nullcontext():
             if settings.processes == 1:
@@ -122,13 +133,12 @@ class Installation(Container, InstallationPort):
     @override
     def work(self, started: Callable[[], None]) -> None:
         from dashtam.bootstrap import logs  # noqa: PLC0415 - see above
-        from dashtam.bootstrap.worker import Worker  # noqa: PLC0415 - see above
 
         logs.configure(self.settings.log_level, debug=self.settings.debug)
         logs.capture_libraries()
         # Loaded now, since syncs are all that this process does.
         services = replace(self.services(), http_for=self.http_client_for)
-        worker = Worker(services, logs.get_logger(), data=self.settings.data)
+        worker = self._worker(services)
         started()
         with closing(self):
             worker.run_until_signalled()

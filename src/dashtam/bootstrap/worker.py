@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from dashtam.application.syncs.claims import SyncClaim
 from dashtam.application.syncs.schedule import CATCH_UP_AFTER
 from dashtam.bootstrap.background_tasks import SHUTDOWN_TIMEOUT_S
 from dashtam.bootstrap.heartbeat import POLL_S, Heartbeat
+from dashtam.bootstrap.inbox_task import InboxTask
 from dashtam.domain.errors import DashtamError
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class Worker:
     """Claims due connections and syncs each in a thread.
 
     Its heartbeat is in ``data``, if that is not None. ``last_poll_at`` is None after a start: the
-    worker then spreads the connections that fell due while it was down.
+    worker then spreads the connections that fell due while it was down. An ``inbox`` is watched in
+    a thread of its own.
     """
 
     services: Services
@@ -45,6 +47,7 @@ class Worker:
     options: WorkerOptions = field(default_factory=WorkerOptions)
     data: Path | None = None
     last_poll_at: datetime | None = None
+    inbox: InboxTask | None = None
     _stopping: threading.Event = field(default_factory=threading.Event)
     _running: dict[threading.Thread, SyncClaim] = field(default_factory=dict)
     _slot_freed: threading.Condition = field(default_factory=threading.Condition)
@@ -61,6 +64,12 @@ class Worker:
         Syncs that do not end within ``shutdown_timeout_s`` are released.
         """
         self.log.info("worker_started", max_concurrent_syncs=self.options.max_concurrent_syncs)
+        inbox = self.inbox
+        with nullcontext() if inbox is None else inbox.running(self._stopping):
+            self._run_syncs()
+        self.log.info("worker_stopped")
+
+    def _run_syncs(self) -> None:
         heartbeat = None if self.data is None else Heartbeat(self.data)
         while not self._stopping.is_set():
             has_started_one = False
@@ -90,7 +99,6 @@ class Worker:
                 self.log.warning("sync_not_released", reason=str(error))
             else:
                 self.log.info("sync_released", sync_id=str(claim.sync.id))
-        self.log.info("worker_stopped")
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -1,24 +1,28 @@
 """``dashtam import``: statement files become history."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NoReturn
 
 import click
 
 from dashtam.application.imports import file_import
 from dashtam.application.imports.file_import import Import, SentFile
 from dashtam.application.imports.folders import FoundFile, NotAFile, find_files, open_file
+from dashtam.application.imports.inbox import POLL_S, Inbox, InboxFile
 from dashtam.application.ports import Services
+from dashtam.application.syncs.syncs import SyncRunning
 from dashtam.domain.errors import (
     DashtamError,
     FieldError,
     MappingNeeded,
+    Unavailable,
     UnknownFormat,
     UnreadableFile,
 )
@@ -79,6 +83,7 @@ class LeftOutFile(Shape):
     metavar="FILE...",
 )
 @click.option("--recursive", is_flag=True, help="The folders in a folder too.")
+@click.option("--watch", is_flag=True, help="Import files as they appear in one folder.")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Show the result, and record nothing.")
 @click.option("--format", "file_format", help="Such as ofx; by default the content decides.")
 @click.option("--mapping", type=JSON_OBJECT, default={}, help="A table's columns: JSON or @FILE.")
@@ -89,12 +94,11 @@ def import_files(
     context: CommandContext,
     /,
     files: Sequence[Path],
-    account: str | None,
-    connection: str | None,
     *,
     recursive: bool,
+    watch: bool,
     is_dry: bool,
-    **choices: Any,  # noqa: ANN401 - fields of SentFile
+    **choices: Any,  # noqa: ANN401 - options of the file
 ) -> None:
     """Record the balances in statement files.
 
@@ -103,25 +107,20 @@ def import_files(
     imported, by content, and the names of all other files are listed. A FILE of - is standard
     input. Each file is recorded whole or not at all; known balances are skipped, and each unusable
     line is listed. Exit status 3 when some files or lines were refused, 1 when all were.
+
+    With --watch one folder is watched until interrupted: a file that stands unchanged is imported
+    and moved to done/ or refused/ in it, with the reason in a file beside it.
     """
+    if watch and (recursive or is_dry or len(files) != 1 or not files[0].is_dir()):
+        msg = "--watch takes one folder, without --recursive and --dry-run."
+        raise click.UsageError(msg)
     services = context.services
-    found = list(find_files(files, is_recursive=recursive))
-    if not found:
+    found = [] if watch else list(find_files(files, is_recursive=recursive))
+    if not found and not watch:
         raise DashtamError(detail="There is no statement file in this folder.")
-    with services.database.read() as work:
-        account_id = connection_id = None
-        if account is not None:
-            account_id = resolve_account(context, work, account).id
-        if connection is not None:
-            connection_id = resolve_connection(context, work, connection).id
-        sent_file = partial(
-            SentFile,
-            user_id=resolve_user(context, work).id,
-            account_id=account_id,
-            connection_id=connection_id,
-            is_dry=is_dry,
-            **choices,
-        )
+    sent_file = _sent_file(context, is_dry=is_dry, **choices)
+    if watch:
+        _watch(context, Inbox(files[0]), sent_file)
     asks = sys.stdin.isatty() and not context.as_json and not context.assume_yes
     each = list(_import_each(services, found, sent_file, asks=asks))
     imports = [one for one in each if isinstance(one, ImportedFile)]
@@ -144,6 +143,53 @@ def import_files(
         raise click.exceptions.Exit(EXIT_REFUSED)
     if refused or len(results) < len(imports):
         raise click.exceptions.Exit(EXIT_PARTLY)
+
+
+def _sent_file(
+    context: CommandContext,
+    *,
+    account: str | None,
+    connection: str | None,
+    **choices: Any,  # noqa: ANN401 - fields of SentFile
+) -> Callable[..., SentFile]:
+    """Return the SentFile of the user and the choices, without its file."""
+    with context.services.database.read() as work:
+        account_id = connection_id = None
+        if account is not None:
+            account_id = resolve_account(context, work, account).id
+        if connection is not None:
+            connection_id = resolve_connection(context, work, connection).id
+        return partial(
+            SentFile,
+            user_id=resolve_user(context, work).id,
+            account_id=account_id,
+            connection_id=connection_id,
+            **choices,
+        )
+
+
+def _watch(context: CommandContext, inbox: Inbox, sent_file: Callable[..., SentFile]) -> NoReturn:
+    """Import files until interrupted, and write the answer of each at once."""
+    with inbox.locked():
+        notify(f"Watching {inbox.folder}. Ctrl-C stops.")
+        while True:
+            for moved in _look(context.services, inbox, sent_file):
+                imported = ImportedFile(file=str(moved.path))
+                if moved.result is None:
+                    imported.detail = moved.reason.rstrip()
+                else:
+                    imported.result = import_shape(moved.result, is_dry=False)
+                answer(context, imported, partial("\n".join, list(_result_lines(imported))))
+            time.sleep(POLL_S)
+
+
+def _look(
+    services: Services, inbox: Inbox, sent_file: Callable[..., SentFile]
+) -> Iterator[InboxFile]:
+    try:
+        yield from inbox.look(services, sent_file)
+    except (Unavailable, SyncRunning) as error:
+        notify(f"Waiting: {error}")
 
 
 def _import_each(
