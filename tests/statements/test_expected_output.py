@@ -5,10 +5,13 @@ documents; a person reads it before it is committed.
 """
 
 import json
+import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from dashtam.domain.errors import DashtamError
 from dashtam.statements import formats
 from statements.statement_text import NOW, read_in_sandbox, to_text
 
@@ -43,6 +46,22 @@ def test_the_sandbox_returns_the_statements_of_the_reader(path: Path) -> None:
     with path.open("rb") as file:
         received = to_text(read_in_sandbox(file, None, mapping_of(path)))
     assert received == expected_of(path).read_text(encoding="utf-8")
+
+
+def test_each_format_of_the_documentation_has_a_document_that_is_read() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "importing.md").read_text(encoding="utf-8")
+    table = page.partition("The format is found by content")[0]
+    documented = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
+    assert documented == {known.slug for known in formats.FORMATS}
+    read: set[str] = set()
+    for path in DOCUMENTS:
+        with path.open("rb") as file, suppress(DashtamError):
+            if re.search(
+                r"^  \d{4}-\d\d-\d\dT", expected_of(path).read_text("utf-8"), re.MULTILINE
+            ):
+                read.add(formats.detect(file))
+    # Workbooks are written by the tests of spreadsheets.
+    assert documented - read == {"workbook"}
 
 
 if __name__ == "__main__":
