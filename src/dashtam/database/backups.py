@@ -62,11 +62,12 @@ def write(engine: Engine, ring: Path | None, folder: Path, now: datetime) -> Pat
         connection.cursor().execute("VACUUM INTO ?", (str(unfinished / DATABASE),))
     if ring is not None:
         shutil.copyfile(ring, unfinished / KEY_RING)
-        (unfinished / KEY_RING).chmod(0o600)
     checksums = {file.name: _checksum(file) for file in sorted(unfinished.iterdir())}
     (unfinished / MANIFEST).write_bytes(msgspec.json.encode(checksums))
-    for path in [*unfinished.iterdir(), unfinished]:
-        _fsync(path)
+    for file in unfinished.iterdir():
+        file.chmod(0o600)
+        _fsync(file)
+    _fsync(unfinished)
     return unfinished.rename(folder / name)
 
 

@@ -1,5 +1,6 @@
 """``dashtam export``: all data of a user."""
 
+import os
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -29,8 +30,9 @@ def export(context: CommandContext, output: Path | None, known_at: datetime | No
             return
         # A file that is there is replaced by a whole one only.
         unfinished = output.with_name(f".{output.name}.unfinished")
-        with unfinished.open("wb") as file:
-            unfinished.chmod(0o600)
+        unfinished.unlink(missing_ok=True)
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
             file.writelines(pieces)
     unfinished.replace(output)
     notify(f"Written to {output}.")
