@@ -65,7 +65,12 @@ def check_key_ring(path: Path, *, is_setting: bool) -> Check:
 
 
 def check_database(engine: Engine) -> Check:
-    """Check that the database answers and its schema is current."""
+    """Check that the database is undamaged, answers, and has the current schema."""
+    if damage := health.damage(engine):
+        advice = (
+            "Stop Dashtam, keep a copy of the file, and run `dashtam db restore` with a backup."
+        )
+        return _check("database", f"Its file is damaged: {damage}.", advice)
     if not health.is_reachable(engine):
         return _check("database", "It does not answer.", "Is DASHTAM_DATABASE_URL right?")
     if not health.is_current(engine):
