@@ -1,4 +1,7 @@
 # It was written without a container engine, and never built: please report errors.
+#
+# Where DASHTAM_ENVIRONMENT=production, make the key ring once, before the first start:
+#   docker run --rm --volume dashtam:/data dashtam:local keys create --data /data
 FROM python:3.13-slim AS dashboard
 
 COPY dashboard /build/dashboard

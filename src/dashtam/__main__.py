@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run the command line."""
+    # All that any command writes, SQLite's own files too, is its user's alone.
+    os.umask(0o077)
     _open_missing_streams()
     # Modules are loaded in a tenth less time without a search for garbage, of which they make none.
     gc.disable()

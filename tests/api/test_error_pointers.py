@@ -37,7 +37,20 @@ def test_an_unknown_field_with_a_long_name_is_not_said_back(ada: Person) -> None
     [
         ("balance", "12x", "An amount is plain digits with a point, such as 1250.00 or -1200.00"),
         ("currency", "eur", "A currency is its three capital letters, such as USD"),
-        ("name", " ", "A name is not blanks alone and has no control characters"),
+        *(
+            ("name", name, "A name is not blanks alone and has no control characters")
+            for name in (
+                " ",
+                "a\n",
+                "a\nb",
+                "a\x00",
+                "a\x7f",
+                "\x9b2Ja",
+                "a\u2028",
+                "\u202eevil",
+                "a\u2066",
+            )
+        ),
     ],
 )
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

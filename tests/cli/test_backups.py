@@ -1,5 +1,6 @@
 import fcntl
 import json
+import resource
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -7,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import EMAIL, CommandLine
+from dashtam.bootstrap import now
 from dashtam.database import migrate
 from dashtam.database.engine import WRITES, open_engine
+from dashtam.database.unit_of_work import Database
+from dashtam.domain.errors import Unavailable
 
 # Dashtam copies files, and only SQLite keeps its database in one.
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -131,6 +135,43 @@ def test_nothing_is_restored_beneath_a_command_that_runs(
     assert "Dashtam is running" in terminal.refused("db", "restore", backup, "--yes")
     running.close()
     terminal("db", "restore", backup, "--yes")
+
+
+@on_sqlite
+def test_a_backup_on_a_full_disk_leaves_nothing(
+    terminal: CommandLine, database: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "backups"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for limit in (0, 4096, database.stat().st_size // 2, database.stat().st_size - 1):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+        try:
+            terminal.refused("db", "backup", folder)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert list(folder.iterdir()) == []
+    terminal("db", "backup", folder)
+
+
+@on_sqlite
+def test_damaged_pages_are_named_and_an_outage(terminal: CommandLine, database: Path) -> None:
+    size = database.stat().st_size
+    with database.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xa5" * (size - 4096))
+    checks = json.loads(terminal.run("--json", "doctor").stdout)["checks"]
+    (check,) = [one for one in checks if one["name"] == "database"]
+    assert check["is_well"] is False
+    assert check["found"].startswith("Its file is damaged: ")
+    engine = open_engine(f"sqlite:///{database}")
+    with pytest.raises(Unavailable), Database(engine, now).read() as work:
+        work.users.any()
+    database.write_bytes(b"no database" * 1000)
+    engine.dispose()
+    with pytest.raises(Unavailable), Database(engine, now).read() as work:
+        work.users.any()
+    assert "SQLITE_NOTADB" in terminal.run("doctor").stdout
+    engine.dispose()
 
 
 @on_sqlite

@@ -11,9 +11,14 @@ from typing import Any
 
 import click
 import pytest
+from sqlalchemy import update
 from starlette.testclient import TestClient
 
 from cli.conftest import EMAIL, PASSWORD, CommandLine
+from dashtam.database.engine import WRITES, open_engine
+from dashtam.database.tables import accounts
+from dashtam.presentation.cli.context import notify
+from dashtam.presentation.cli.tables import table
 
 BALANCES = "Date,Balance,Account\n2025-01-01,100.00,{0}\n2025-02-01,90.10,{0}\n2025-03-01,0,{0}\n"
 
@@ -160,7 +165,31 @@ def test_an_account_can_be_empty(filled: CommandLine) -> None:
 def test_texts_of_others_cannot_move_the_cursor(terminal: CommandLine, tmp_path: Path) -> None:
     file = tmp_path / "red\x1b[31m.csv"
     file.write_text(BALANCES.format("Checking"))
-    assert terminal("import", file).startswith("red?[31m.csv: balance_csv")
+    assert terminal("import", file).startswith("red\\x1b[31m.csv: balance_csv")
+
+
+HOSTILE = "\x1b[31m \x9b2J \u202eevil\u2066 \x7f\U000e0001 caf\u00e9\u00a0au lait"
+ESCAPED = r"\x1b[31m \x9b2J \u202eevil\u2066 \x7f\U000e0001" + " caf\u00e9\u00a0au lait"
+
+
+def test_names_that_were_stored_unchecked_are_shown_escaped(
+    filled: CommandLine, database_url: str
+) -> None:
+    engine = open_engine(database_url)
+    with engine.execution_options(**{WRITES: True}).begin() as connection:
+        connection.execute(update(accounts).where(accounts.c.name == "Villa").values(name=HOSTILE))
+    engine.dispose()
+    assert ESCAPED in filled("accounts", "list")
+    for words in (("--json", "accounts", "list"), ("export",)):
+        printed = filled(*words)
+        assert printed.replace("\n", "").replace("\u00a0", " ").isprintable()
+        assert HOSTILE in [one["name"] for one in json.loads(printed)["accounts"]]
+
+
+def test_messages_and_questions_are_shown_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    notify(f"{HOSTILE}\nsecond line")
+    assert capsys.readouterr().err == f"{ESCAPED}\nsecond line\n"
+    assert table(("A", "B"), [("one\ntwo\x9b", 1)]) == "A             B\none\\ntwo\\x9b  1"
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

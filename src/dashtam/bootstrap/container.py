@@ -1,7 +1,7 @@
 """The components of an installation, each created when it is first used."""
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from dashtam.application.ports import CountRequest, ServiceOptions, Services
 from dashtam.application.provider import Http
 from dashtam.bootstrap.background_tasks import BackgroundTasks
+from dashtam.bootstrap.private_files import exposed_paths, make_private, private_paths
 from dashtam.database import backups, health, migrate
 from dashtam.database.engine import open_engine, sqlite_path
 from dashtam.database.history_cache.chunk_format import ChunkFormat, start_digest
@@ -68,7 +69,9 @@ class Container:
         Raises:
             InvalidSettings: an option is unknown, or has a value that it cannot have.
         """
-        return cls(read_settings(given), clock=clock)
+        container = cls(read_settings(given), clock=clock)
+        make_private(container._private_paths())
+        return container
 
     @cached_property
     def database(self) -> Database:
@@ -225,6 +228,14 @@ class Container:
         _create_private_folder(self.settings.data)
         key_ring.create(path, self.clock())
         return path
+
+    def exposed_paths(self) -> Sequence[Path]:
+        """Return the folders and files of this installation that others have access to."""
+        return exposed_paths(self._private_paths())
+
+    def _private_paths(self) -> Iterator[Path]:
+        settings = self.settings
+        return private_paths(settings.data, sqlite_path(settings.database), settings.key_ring_path)
 
     def _lock_data_folder(self) -> None:
         """Keep backups from being restored into a SQLite database until ``close``."""

@@ -1,8 +1,9 @@
 """The checks of ``dashtam doctor``: each looks at one thing and gives advice if it is not well."""
 
 import os
+import shlex
 import shutil
-import stat
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,11 +11,13 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashtam.bootstrap.heartbeat import SILENT_S, longest_silence_s
+from dashtam.bootstrap.private_files import exposure_text
 from dashtam.database import health
 from dashtam.presentation.cli.installation import Check
 from dashtam.rate_limit.redis import RedisBuckets
 from dashtam.security.key_ring import KeyRing, KeyRingUnreadable
 
+_MAX_PATHS = 10
 _MIN_FREE_BYTES = 500 * 1024 * 1024
 _MAX_CLOCK_LAG = timedelta(minutes=5)
 _MAX_SYNC_DELAY = timedelta(hours=1)
@@ -31,6 +34,14 @@ def check_data_folder(data: Path) -> Check:
     return _check("data folder", found)
 
 
+def check_access(exposed: Sequence[Path]) -> Check:
+    """Check that nobody but their owner has access to the folders and files of Dashtam."""
+    if exposed:
+        paths = " ".join(shlex.quote(str(path)) for path in exposed[:_MAX_PATHS])
+        return _check("access", exposure_text(exposed), f"As their owner, run chmod go= {paths}")
+    return _check("access", "Only the owner has access to folders and files.")
+
+
 def check_disk(folder: Path) -> Check:
     """Check that the disk of the database has space."""
     if health.is_disk_full(folder):
@@ -40,7 +51,7 @@ def check_disk(folder: Path) -> Check:
 
 
 def check_key_ring(path: Path, *, is_setting: bool) -> Check:
-    """Check that the key ring exists, is readable, and is private to its owner."""
+    """Check that the key ring exists and is readable."""
     if is_setting:
         return _check("key ring", "Given by a setting.")
     if not path.exists():
@@ -50,13 +61,16 @@ def check_key_ring(path: Path, *, is_setting: bool) -> Check:
     except (OSError, KeyRingUnreadable):
         return _check("key ring", f"{path} cannot be read.", "Put its backup back.")
     found = f"{path}, {keys} signing key{'s' if keys > 1 else ''}."
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        return _check("key ring", found + " Others can read it.", f"Run chmod 600 {path}.")
     return _check("key ring", found)
 
 
 def check_database(engine: Engine) -> Check:
-    """Check that the database answers and its schema is current."""
+    """Check that the database is undamaged, answers, and has the current schema."""
+    if damage := health.damage(engine):
+        advice = (
+            "Stop Dashtam, keep a copy of the file, and run `dashtam db restore` with a backup."
+        )
+        return _check("database", f"Its file is damaged: {damage}.", advice)
     if not health.is_reachable(engine):
         return _check("database", "It does not answer.", "Is DASHTAM_DATABASE_URL right?")
     if not health.is_current(engine):

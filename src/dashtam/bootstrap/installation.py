@@ -16,6 +16,7 @@ from dashtam.bootstrap import doctor
 from dashtam.bootstrap.container import Container, key_ring_error
 from dashtam.bootstrap.heartbeat import SILENT_S, longest_silence_s
 from dashtam.bootstrap.key_rotation import reseal_credentials
+from dashtam.bootstrap.private_files import exposure_text
 from dashtam.database import backups, health
 from dashtam.database.engine import sqlite_path
 from dashtam.domain.errors import DashtamError
@@ -159,6 +160,10 @@ class Installation(Container, InstallationPort):
 
     @override
     def warnings(self) -> Sequence[str]:
+        exposed = self.exposed_paths()
+        return [*self._setting_warnings(), *([exposure_text(exposed)] if exposed else [])]
+
+    def _setting_warnings(self) -> Sequence[str]:
         settings = self.settings
         found = []
         if settings.is_production and settings.registration == "open":
@@ -217,13 +222,17 @@ class Installation(Container, InstallationPort):
         settings, path = self.settings, sqlite_path(self.settings.database)
         return [
             doctor.check_data_folder(settings.data),
+            doctor.check_access(self.exposed_paths()),
             doctor.check_key_ring(settings.key_ring_path, is_setting=settings.key_ring is not None),
             doctor.check_database(self.engine),
             *([] if path is None else [doctor.check_disk(path.parent)]),
             doctor.check_clock(self.engine, self.clock()),
             doctor.check_worker(self.engine, self.clock(), settings.data),
             doctor.check_rate_limits(settings.redis_url),
-            *(Check("settings", is_well=False, found=warning) for warning in self.warnings()),
+            *(
+                Check("settings", is_well=False, found=warning)
+                for warning in self._setting_warnings()
+            ),
         ]
 
 

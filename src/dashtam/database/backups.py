@@ -29,6 +29,16 @@ class BackupDamaged(Unprocessable):
     detail = "This is not a whole backup: a file is missing, or not the one that was written."
 
 
+class BackupFailed(DashtamError):
+    """SQLite cannot read the database or write its copy, as on a full disk."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(
+            f"The backup could not be written, and nothing is left of it ({code}). Is the disk"
+            " full? `dashtam doctor` checks the database."
+        )
+
+
 class DataFolderInUse(Conflict):
     """Another process uses the data folder, or restores a backup into it."""
 
@@ -48,26 +58,38 @@ def write(engine: Engine, ring: Path | None, folder: Path, now: datetime) -> Pat
     """Write the database and the key ring into a new folder inside this one, and return it.
 
     The backup is one consistent state, even while others write. The new folder gets its name when
-    it is complete.
+    it is complete; after a failure nothing is left of it.
 
     Raises:
         NotSqlite: the database is not SQLite.
+        BackupFailed: SQLite cannot read the database or write its copy.
+        OSError: another file cannot be written.
     """
     if engine.dialect.name != "sqlite":
         raise NotSqlite
     name = f"dashtam-{now:%Y%m%dT%H%M%S.%fZ}"
     unfinished = folder / f".{name}"
     unfinished.mkdir(mode=0o700, parents=True)
+    try:
+        _fill(unfinished, engine, ring)
+        return unfinished.rename(folder / name)
+    except sqlite3.Error as error:
+        raise BackupFailed(getattr(error, "sqlite_errorname", "")) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _fill(unfinished: Path, engine: Engine, ring: Path | None) -> None:
     with closing(engine.raw_connection()) as connection:
         connection.cursor().execute("VACUUM INTO ?", (str(unfinished / DATABASE),))
     if ring is not None:
         shutil.copyfile(ring, unfinished / KEY_RING)
-        (unfinished / KEY_RING).chmod(0o600)
     checksums = {file.name: _checksum(file) for file in sorted(unfinished.iterdir())}
     (unfinished / MANIFEST).write_bytes(msgspec.json.encode(checksums))
-    for path in [*unfinished.iterdir(), unfinished]:
-        _fsync(path)
-    return unfinished.rename(folder / name)
+    for file in unfinished.iterdir():
+        file.chmod(0o600)
+        _fsync(file)
+    _fsync(unfinished)
 
 
 def restore(backup: Path, *, database: Path | None, ring: Path, data: Path, now: datetime) -> None:

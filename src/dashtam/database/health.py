@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Engine, func, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
 from dashtam.database import migrate
 from dashtam.database.tables import account_heads, balance_snapshots, connections, users
@@ -31,6 +31,22 @@ def is_reachable(engine: Engine) -> bool:
             return True
     except SQLAlchemyError:
         return False
+
+
+def damage(engine: Engine) -> str | None:
+    """Return the first damage of a SQLite database's pages, None without any.
+
+    It reads the whole database.
+    """
+    if engine.dialect.name != "sqlite":
+        return None
+    try:
+        with engine.connect() as connection:
+            found = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+    except DatabaseError as error:
+        code = getattr(error.orig, "sqlite_errorname", "")
+        return code if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) else None
+    return None if found == "ok" else " ".join(found.split())
 
 
 def is_current(engine: Engine) -> bool:

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from uuid_utils.compat import uuid7
 
@@ -56,7 +56,7 @@ _ATTEMPTS: Final = 3
 
 _SQLITE_OUTAGES: Final = tuple(
     "SQLITE_BUSY SQLITE_LOCKED SQLITE_FULL SQLITE_IOERR SQLITE_CANTOPEN SQLITE_READONLY"
-    " SQLITE_PROTOCOL".split()
+    " SQLITE_PROTOCOL SQLITE_CORRUPT SQLITE_NOTADB".split()
 )
 
 
@@ -296,14 +296,16 @@ def _translate_outages(full_disk: _FullDisk | None = None) -> Iterator[None]:
     """Raise ``Unavailable`` for an outage of the database; any other error is a fault of ours."""
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
+    except (DatabaseError, InterfaceError, PoolTimeout) as error:
         origin = getattr(error, "orig", None) or error
         code = getattr(origin, "sqlite_errorname", None) or getattr(origin, "sqlstate", None)
         if isinstance(origin, sqlite3.Error):
             # SQLite has the same class of error for a missing table and for a full disk.
             is_outage = (code or "").startswith(_SQLITE_OUTAGES)
         else:
-            is_outage = not isinstance(error, InterfaceError) or error.connection_invalidated
+            is_outage = isinstance(error, OperationalError | PoolTimeout) or (
+                isinstance(error, InterfaceError) and error.connection_invalidated
+            )
         if not is_outage:
             raise
         if full_disk is not None and code in _FULL_DISK:

@@ -1,6 +1,8 @@
 """The commands' common options, and the installation that they choose."""
 
+import json
 import sys
+import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -61,19 +63,42 @@ class CommandContext:
         if not sys.stdin.isatty():
             detail = f"{question} Nothing was done: add --yes where nobody can be asked."
             raise DashtamError(detail)
-        if not click.confirm(question, err=True):
+        if not click.confirm(printable(question), err=True):
             raise DashtamError(detail="Nothing was done.")
 
 
 def notify(text: str) -> None:
     """Write a message to standard error, apart from the answer; one that cannot be is dropped."""
     with suppress(OSError):
-        click.echo(text, err=True)
+        click.echo(printable(text), err=True)
 
 
 def printable(text: str) -> str:
-    """Return the text with question marks for characters that control the terminal."""
-    return "".join(one if one.isprintable() or one == "\n" else "?" for one in text)
+    r"""Return the text with escapes, such as ``\x1b``, for characters that control the terminal.
+
+    Line feeds stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one == "\n" or _is_shown(one) else one.encode("unicode_escape").decode()
+        for one in text
+    )
+
+
+def printable_json(text: str) -> str:
+    """Return the same JSON value with escapes for characters that control the terminal.
+
+    Only strings may have characters outside ASCII.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one == "\n" or _is_shown(one) else json.dumps(one)[1:-1] for one in text)
+
+
+def _is_shown(character: str) -> bool:
+    # No-break spaces are shown, though Python does not call them printable.
+    return character.isprintable() or unicodedata.category(character) == "Zs"
 
 
 def field_error_lines(detail: str, field_errors: Sequence[FieldError]) -> list[str]:

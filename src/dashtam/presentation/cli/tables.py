@@ -9,12 +9,15 @@ import msgspec
 
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot
 from dashtam.domain.period import Precision
-from dashtam.presentation.cli.context import CommandContext, printable
+from dashtam.presentation.cli.context import CommandContext, printable, printable_json
 
 
 def answer(context: CommandContext, shape: object, text: Callable[[], str]) -> None:
     """Write the answer: with --json the shape, else the text."""
-    click.echo(msgspec.json.encode(shape).decode() if context.as_json else printable(text()))
+    if context.as_json:
+        click.echo(printable_json(msgspec.json.encode(shape).decode()))
+    else:
+        click.echo(printable(text()))
 
 
 def answer_table(
@@ -38,7 +41,11 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, numbers:
     for heading, *cells in zip(headings, *rows, strict=True):
         texts = [heading]
         for cell in cells:
-            text = instant_text(cell) if isinstance(cell, datetime) else str(cell)
+            text = (
+                instant_text(cell)
+                if isinstance(cell, datetime)
+                else printable(str(cell)).replace("\n", "\\n")
+            )
             texts.append("-" if cell is None else text)
         width = max(map(_width, texts))
         pad = str.rjust if heading in numbers.split() else str.ljust

@@ -35,8 +35,11 @@ CurrencyCode = Annotated[
     str, Meta(description="ISO 4217 currency code.", pattern=CURRENCY_PATTERN, examples=["USD"])
 ]
 
-# At least one visible character, and no control characters: PostgreSQL cannot store NUL.
-NAME_PATTERN = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
+# Control characters (PostgreSQL cannot store NUL), line separators and overrides of direction.
+_CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+
+# At least one visible character. Python's $ also matches before a line feed at the end.
+NAME_PATTERN = rf"^(?!.*\n)[^{_CONTROLS}]*[^\s{_CONTROLS}][^{_CONTROLS}]*$"
 
 Name = Annotated[
     str, Meta(min_length=1, max_length=200, pattern=NAME_PATTERN, examples=["Checking"])

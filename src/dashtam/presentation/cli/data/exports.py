@@ -1,12 +1,19 @@
 """``dashtam export``: all data of a user."""
 
+import os
 import sys
 from datetime import datetime
 from pathlib import Path
 
 import click
 
-from dashtam.presentation.cli.context import Command, CommandContext, notify, with_context
+from dashtam.presentation.cli.context import (
+    Command,
+    CommandContext,
+    notify,
+    printable_json,
+    with_context,
+)
 from dashtam.presentation.cli.parameters import KNOWN_AT
 from dashtam.presentation.cli.resolve import resolve_user
 from dashtam.presentation.routers.api.v1.exports import export_pieces
@@ -24,13 +31,16 @@ def export(context: CommandContext, output: Path | None, known_at: datetime | No
     with context.database.read() as work:
         pieces = export_pieces(work, resolve_user(context, work).id, known_at)
         if output is None:
-            sys.stdout.buffer.writelines(pieces)
+            sys.stdout.buffer.writelines(
+                printable_json(piece.decode()).encode() for piece in pieces
+            )
             sys.stdout.buffer.flush()
             return
         # A file that is there is replaced by a whole one only.
         unfinished = output.with_name(f".{output.name}.unfinished")
-        with unfinished.open("wb") as file:
-            unfinished.chmod(0o600)
+        unfinished.unlink(missing_ok=True)
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
             file.writelines(pieces)
     unfinished.replace(output)
     notify(f"Written to {output}.")

@@ -300,7 +300,7 @@ def _import_asking(services: Services, sent: SentFile) -> Import:
             parts = [part for part in error.proposal.parts if part.certainty is Certainty.OPEN]
             notify(f"{sent.file_name}: {error}")
             for row in error.proposal.first_rows:
-                notify(printable(f"    {row.line:>4}  {'  '.join(row.cells)}"))
+                notify(f"    {row.line:>4}  {'  '.join(row.cells)}")
             sent = replace(sent, mapping=dict(sent.mapping) | dict(map(_ask, parts)))
 
 
@@ -308,10 +308,12 @@ def _ask(part: MappingPart) -> tuple[str, Choice]:
     """Return the part's name and the answer: a number that is one of the choices counts as such."""
     choices = [one for one in (part.proposed, *part.choices) if one is not None]
     listed = f" ({', '.join(map(str, choices))})" if part.choices else ""
-    text = printable(f"{part.name}{listed}")
     known = {str(one): one for one in choices}
     default = None if part.proposed is None else str(part.proposed)
-    answered = click.prompt(text, default=default, err=True, type=str)
+    shown = "" if default is None else f" [{default}]"
+    # The default may be a heading of the file, which click would show as it is.
+    text = printable(f"{part.name}{listed}{shown}")
+    answered = click.prompt(text, default=default, show_default=False, err=True, type=str)
     return part.name, known.get(answered, int(answered) if answered.isdecimal() else answered)
 
 
