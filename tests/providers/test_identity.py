@@ -130,3 +130,13 @@ def test_a_weaker_name_does_not_outweigh_a_stronger_one(known: Callable[..., boo
     assert not known(InstitutionAlias(AliasKind.ID, "ORG-2"), name)
     assert not known(name, external_id="ACT-2")
     assert not known(InstitutionAlias(AliasKind.DOMAIN, "bank"))
+
+
+def test_an_account_in_another_currency_says_what_became_of_the_old_one(bridge: Bridge) -> None:
+    one = account_set(account(balance="10.00"))
+    bridge.tell(one)
+    for _ in range(2):
+        run = bridge.tell(account_set(account(balance="9.00", currency="EUR")))
+        (old,) = [one for one in run["accounts"] if one["code"] == "currency_changed"]
+        assert "in EUR instead of USD" in old["detail"]
+        assert "keeps its history" in old["detail"]

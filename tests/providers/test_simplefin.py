@@ -74,6 +74,15 @@ def test_a_token_claimed_twice_may_be_compromised(simplefin: SimpleFinServer, ht
     assert simplefin.claimed == 2
 
 
+def test_a_token_of_an_address_without_encryption_says_so(
+    simplefin: SimpleFinServer, http: Http
+) -> None:
+    token = b64encode(b"http://bridge.lan/claim/DEMO").decode()
+    with pytest.raises(CredentialsRefused, match="over https alone"):
+        PROVIDER.begin({"setup_token": token}, RETURN_TO, http, now=NOW)
+    assert simplefin.server.requests == []
+
+
 def test_a_failed_claim_is_not_retried(simplefin: SimpleFinServer, http: Http) -> None:
     for status in (500, 502, 503, 429):
         simplefin.server.requests.clear()

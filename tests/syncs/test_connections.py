@@ -80,6 +80,7 @@ def test_credentials_that_the_first_sync_finds_wrong_are_not_kept(app: App, ada:
     app.provider.script = [CredentialsRefused(f"No: {ACCESS}-{SECRET}")]
     refused = app.connect(ada)
     assert (refused.status_code, refused.json()["detail"]) == (422, "No: …")
+    assert refused.json()["errors"][0]["pointer"] == "/credentials/token"
     assert ada.get("/connections").json()["total_count"] == 0
     assert app.query("SELECT count(*) FROM syncs") == [(0,)]
 

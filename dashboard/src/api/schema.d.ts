@@ -1082,6 +1082,14 @@ export interface components {
             joined_accounts: string[];
         };
         /**
+         * AccountCode
+         * @description Why a run recorded nothing, or only a part, for an account.
+         *
+         *         A code that is none of these, as other people's providers have them, is read as ``OTHER``.
+         * @enum {unknown}
+         */
+        AccountCode: "account_failed" | "ambiguous_account" | "bank_error" | "conflicting_balance" | "connected_elsewhere" | "currency_changed" | "custom_currency" | "duplicate_account" | "duplicate_day" | "future" | "future_date" | "held" | "institution_failed" | "invalid_amount" | "invalid_balance" | "invalid_date" | "invalid_history" | "join_proposed" | "missing_account" | "missing_balance" | "missing_column" | "missing_date" | "missing_sign" | "mixed_currencies" | "no_activities" | "no_balance" | "no_history" | "no_transactions" | "not_reported" | "other" | "other_currency" | "second_table" | "sign_in_needed" | "stale" | "stale_balance" | "unknown_currency" | "unreadable_file";
+        /**
          * AccountEvent
          * @description An event of an account, and its place among them from 1 on.
          *
@@ -1136,7 +1144,7 @@ export interface components {
             /** Format: uuid */
             account_id: string;
             state: components["schemas"]["SyncState"];
-            code: string | null;
+            code: components["schemas"]["AccountCode"] | null;
             detail: string | null;
             remarks: string[];
         };
@@ -2214,7 +2222,7 @@ export interface components {
             recorded: number;
             skipped: number;
             accounts: components["schemas"]["AccountResult"][];
-            code: string | null;
+            code: components["schemas"]["SyncFailureCode"] | null;
             detail: string | null;
             retracted_at: string | null;
             file_name: string | null;
@@ -2223,6 +2231,12 @@ export interface components {
             last_on: string | null;
             mapping: Record<string, never> | null;
         };
+        /**
+         * SyncFailureCode
+         * @description Why a live run recorded nothing or, for ``WARNINGS``, only a part.
+         * @enum {unknown}
+         */
+        SyncFailureCode: "clock_behind" | "credentials_refused" | "disconnected" | "interrupted" | "key_missing" | "needs_attention" | "provider_failed" | "rate_limited" | "warnings";
         /**
          * SyncList
          * @description A page of runs, newest first.

@@ -188,7 +188,14 @@ class ProviderError(Exception):
 
 
 class CredentialsRefused(ProviderError):
-    """The provider refuses these credentials: the user has to enter others."""
+    """The provider refuses these credentials: the user has to enter others.
+
+    ``field`` is the name of the refused one, None where it is unknown.
+    """
+
+    def __init__(self, detail: str, field: str | None = None) -> None:
+        super().__init__(detail)
+        self.field = field
 
 
 class ProviderRateLimited(ProviderError):

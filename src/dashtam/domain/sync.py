@@ -64,6 +64,55 @@ class OutageCode(StrEnum):
     STALE = "stale"
 
 
+class AccountCode(StrEnum):
+    """Why a run recorded nothing, or only a part, for an account.
+
+    A code that is none of these, as other people's providers have them, is read as ``OTHER``.
+    """
+
+    SIGN_IN_NEEDED = OutageCode.SIGN_IN_NEEDED
+    INSTITUTION_FAILED = OutageCode.INSTITUTION_FAILED
+    ACCOUNT_FAILED = OutageCode.ACCOUNT_FAILED
+    STALE = OutageCode.STALE
+    NOT_REPORTED = "not_reported"
+    NO_BALANCE = "no_balance"
+    CURRENCY_CHANGED = "currency_changed"
+    AMBIGUOUS_ACCOUNT = "ambiguous_account"
+    DUPLICATE_ACCOUNT = "duplicate_account"
+    CONNECTED_ELSEWHERE = "connected_elsewhere"
+    JOIN_PROPOSED = "join_proposed"
+    HELD = "held"
+    FUTURE = "future"
+    NO_ACTIVITIES = "no_activities"
+    NO_HISTORY = "no_history"
+    NO_TRANSACTIONS = "no_transactions"
+    INVALID_HISTORY = "invalid_history"
+    DUPLICATE_DAY = "duplicate_day"
+    STALE_BALANCE = "stale_balance"
+    MISSING_BALANCE = "missing_balance"
+    INVALID_AMOUNT = "invalid_amount"
+    INVALID_BALANCE = "invalid_balance"
+    INVALID_DATE = "invalid_date"
+    FUTURE_DATE = "future_date"
+    UNKNOWN_CURRENCY = "unknown_currency"
+    CUSTOM_CURRENCY = "custom_currency"
+    OTHER_CURRENCY = "other_currency"
+    MIXED_CURRENCIES = "mixed_currencies"
+    CONFLICTING_BALANCE = "conflicting_balance"
+    MISSING_ACCOUNT = "missing_account"
+    MISSING_COLUMN = "missing_column"
+    MISSING_DATE = "missing_date"
+    MISSING_SIGN = "missing_sign"
+    SECOND_TABLE = "second_table"
+    BANK_ERROR = "bank_error"
+    UNREADABLE_FILE = "unreadable_file"
+    OTHER = "other"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        return cls("other") if isinstance(value, str) else None
+
+
 @dataclass(frozen=True, slots=True)
 class AccountOutcome:
     """The result of a run for one account; ``code`` and ``detail`` name a failure, else None.
@@ -75,7 +124,7 @@ class AccountOutcome:
     state: SyncState
     recorded: int = 0
     skipped: int = 0
-    code: str | None = None
+    code: AccountCode | None = None
     detail: str | None = None
     remarks: tuple[str, ...] = ()
 

@@ -64,12 +64,12 @@ def require_credentials(
         if not value and field.is_optional:
             continue
         if not value:
-            raise CredentialsRefused(detail=f"{field.title} is missing.")
+            raise CredentialsRefused(detail=f"{field.title} is missing.", field=field.name)
         credentials[field.name] = value
         lines = value.splitlines() if field.is_multiline else [value]
         if not all(_PRINTABLE.fullmatch(line) or not line for line in lines):
             detail = f"{field.title} holds characters that no such credential has."
-            raise CredentialsRefused(detail)
+            raise CredentialsRefused(detail, field.name)
     return credentials
 
 

@@ -52,6 +52,10 @@ _ACCESS = re.compile(r"(?=[!-~]+\Z)https://[^/@:]+:[^/@]+@[^/@?#]+(/[^?#]*)?")
 _DOMAIN = re.compile(r"([A-Za-z0-9-]+\.)+[A-Za-z]{2,}")
 
 _NO_TOKEN = "This is not a SimpleFIN setup token: copy the whole of it."  # noqa: S105 - a sentence
+_NOT_ENCRYPTED = (
+    "This setup token leads to an address that begins with http://, and Dashtam sends credentials"
+    " over https alone: serve your SimpleFIN server with https, and make a new token there."
+)
 _USED = (
     "SimpleFIN does not accept this setup token: it is unknown, or was used before. If you did not"
     " use it, it may be compromised: disable it at SimpleFIN, and make a new one."
@@ -106,6 +110,8 @@ class SimpleFin(KeyProvider):
             claim = b64decode(compact + "=" * (-len(compact) % 4), validate=True).decode("ascii")
         except (binascii.Error, ValueError):
             raise CredentialsRefused(_NO_TOKEN) from None
+        if claim.strip().startswith("http://"):
+            raise CredentialsRefused(_NOT_ENCRYPTED)
         if not claim.strip().startswith("https://") or len(claim) > _LONGEST_ADDRESS:
             raise CredentialsRefused(_NO_TOKEN)
         answer = http.request("POST", claim.strip(), content=b"")

@@ -115,7 +115,10 @@ def require_public_addresses(addresses: Iterable[str]) -> None:
         ProviderFailed: one is not; then the host's other addresses are not to be trusted.
     """
     if not all(map(is_public, addresses)):
-        detail = "The provider's address lies in a private network, which is not allowed."
+        detail = (
+            "The provider's address lies in a private network, which is not allowed: the operator"
+            " can add the server to DASHTAM_OUTBOUND_HOSTS."
+        )
         raise ProviderFailed(detail)
 
 

@@ -30,7 +30,7 @@ from dashtam.domain.connection import (
     Institution,
     ProviderKind,
 )
-from dashtam.domain.errors import Conflict, DashtamError, FieldError, Unprocessable
+from dashtam.domain.errors import Conflict, DashtamError, FieldError, Unprocessable, pointer_to
 from dashtam.domain.sync import SnapshotSource, Sync, SyncFailureCode
 from dashtam.domain.user import UserId
 
@@ -40,9 +40,16 @@ T = TypeVar("T")
 class CredentialsRejected(Unprocessable):
     """The provider refuses these credentials; nothing was stored."""
 
-    def __init__(self, reason: str | None) -> None:
+    def __init__(
+        self, provider: Provider, reason: str | None, field_name: str | None = None
+    ) -> None:
         reason = reason or "The provider does not take these credentials."
-        super().__init__(reason, (FieldError("/credentials", "refused", reason),))
+        needed = [field.name for field in provider.credentials if not field.is_optional]
+        if field_name is None and len(needed) == 1:
+            # It cannot be another one.
+            field_name = needed[0]
+        at = "/credentials" if field_name is None else pointer_to("credentials", field_name)
+        super().__init__(reason, (FieldError(at, "refused", reason),))
 
 
 class ConnectingFailed(DashtamError):
@@ -143,7 +150,7 @@ def connect_issued(
         work.connections.lock(connection_id)
         work.connections.remove(connection_id)
         work.record_event("connection_refused", user_id, None)
-    raise CredentialsRejected(sync.detail)
+    raise CredentialsRejected(provider, sync.detail)
 
 
 def reconnect(services: Services, connection: Connection, entered: Credentials) -> Connected:
@@ -195,7 +202,7 @@ def reconnect_issued(
             day = before.requests_on or start_of_day(work.now)
             work.connections.set_request_count(connection.id, day, before.requests)
             work.record_event("connection_refused", connection.user_id, connection.id)
-    raise CredentialsRejected(sync.detail)
+    raise CredentialsRejected(quota.provider, sync.detail)
 
 
 def _replace_and_claim(
@@ -308,8 +315,9 @@ def ask(
         return call()
     except ProviderError as error:
         reason = credentials.redact(str(error), credentials.secrets_of(provider, given))
-        is_refused = isinstance(error, CredentialsRefused)
-        refusal = CredentialsRejected(reason) if is_refused else ConnectingFailed(reason)
+        refusal: DashtamError = ConnectingFailed(reason)
+        if isinstance(error, CredentialsRefused):
+            refusal = CredentialsRejected(provider, reason, error.field)
     except DashtamError:
         raise
     except Exception as error:  # noqa: BLE001 - a provider may be other people's code

@@ -42,6 +42,7 @@ from dashtam.domain.mapping_proposal import Certainty, MappingPart, MappingPropo
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import RowError, Statement
 from dashtam.domain.sync import (
+    AccountCode,
     AccountOutcome,
     SnapshotSource,
     Sync,
@@ -197,7 +198,7 @@ class AccountImport:
             state=SyncState.PARTIAL if self.refused else SyncState.SUCCEEDED,
             recorded=self.recorded,
             skipped=self.skipped,
-            code=self.problems[0].code if self.problems else None,
+            code=AccountCode(self.problems[0].code) if self.problems else None,
             detail=self.problems[0].detail if self.problems else None,
             remarks=tuple(remark.detail for remark in self.remarks),
         )

@@ -32,9 +32,17 @@ from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.connection import Connection, ConnectionState
 from dashtam.domain.history.hold import HOLD_REASONS
+from dashtam.domain.money import Currency
 from dashtam.domain.period import MIN_INSTANT
 from dashtam.domain.statement import RowError, sum_market_values
-from dashtam.domain.sync import AccountOutcome, SnapshotSource, Sync, SyncFailureCode, SyncState
+from dashtam.domain.sync import (
+    AccountCode,
+    AccountOutcome,
+    SnapshotSource,
+    Sync,
+    SyncFailureCode,
+    SyncState,
+)
 
 _MOST_SENTENCES: Final = 3
 _USUAL_PAUSE: Final = timedelta(hours=1)
@@ -57,29 +65,37 @@ _ADVICE: Final = {
 
 _DUPLICATE: Final = RowError(
     None,
-    "duplicate_account",
+    AccountCode.DUPLICATE_ACCOUNT,
     "The provider reported this account twice, and not the same; neither report was used.",
 )
 _NO_BALANCE: Final = RowError(
-    None, "no_balance", "The provider reported no balance of this account."
+    None, AccountCode.NO_BALANCE, "The provider reported no balance of this account."
 )
 _NOT_REPORTED: Final = RowError(
-    None, "not_reported", "The provider did not report this account; it stays as it was."
+    None,
+    AccountCode.NOT_REPORTED,
+    "The provider did not report this account; it stays as it was.",
 )
 _JOIN_PROPOSED: Final = RowError(
     None,
-    "join_proposed",
+    AccountCode.JOIN_PROPOSED,
     "It looks like another one of your accounts under a new id. It does not count in the totals"
     " until you join them, or say that they are two.",
 )
 _AMBIGUOUS: Final = RowError(
     None,
-    "ambiguous_account",
+    AccountCode.AMBIGUOUS_ACCOUNT,
     "The provider reported an account that may be this one or another one with the same id, and"
     " named its institution in less detail than before; the balance was not recorded.",
 )
 _IN_THE_FUTURE: Final = RowError(
-    None, "future", "The provider reported balances of the future; they are left out."
+    None,
+    AccountCode.FUTURE,
+    "The provider reported balances of the future; they are left out.",
+)
+_CURRENCY_CHANGED: Final = (
+    "The provider reports this account in {new} instead of {old}. The balances in {new} are in an"
+    " account of their own; this one keeps its history, and you can close it."
 )
 _UNTIL_DECIDED: Final = (
     "It does not count until you release it, or a sync at least 6 hours later says the same"
@@ -87,7 +103,7 @@ _UNTIL_DECIDED: Final = (
 )
 _CONNECTED_ELSEWHERE: Final = RowError(
     None,
-    "connected_elsewhere",
+    AccountCode.CONNECTED_ELSEWHERE,
     "Another connection feeds this account already: disconnect one of them.",
 )
 
@@ -165,6 +181,8 @@ def write(
 def _warn_of_expiry(expires_at: datetime | None, now: datetime) -> str | None:
     if expires_at is None or expires_at - now > _WARN_BEFORE_EXPIRY:
         return None
+    if expires_at <= now:
+        return f"The consent ended on {expires_at.date()}: sign in again."
     return f"The consent ends on {expires_at.date()}: sign in again before that day."
 
 
@@ -204,6 +222,7 @@ def _record_reports(
         return wanted is None or joins.root_of(account.id) == joins.root_of(wanted)
 
     reported, new, warnings = _find_accounts(work, connection, by_key, identified)
+    currencies = {account.external_id: account.currency for account, _ in reported}
     reported = [(account, report) for account, report in reported if is_wanted(account)]
     new = [account for account in new if is_wanted(account)]
     # A joined account is reported under the id of any account of its history.
@@ -220,7 +239,7 @@ def _record_reports(
     in_new_currency = {account.id for account in new if account.external_id in silent_ids}
     outcomes = _record(work, sync, connection, reported, fetched.warnings, in_new_currency)
     missing = [one for one in silent if is_wanted(one)]
-    return [*outcomes, *_fail_silent(missing, identified.confused)], warnings
+    return [*outcomes, *_fail_silent(missing, identified.confused, currencies)], warnings
 
 
 def _find_accounts(
@@ -249,11 +268,26 @@ def _find_accounts(
     return reported, new, warnings
 
 
-def _fail_silent(silent: Sequence[Account], confused: Collection[Account]) -> list[AccountOutcome]:
-    """Return the outcomes of the open accounts that were not reported, by name."""
+def _fail_silent(
+    silent: Sequence[Account], confused: Collection[Account], currencies: Mapping[str, Currency]
+) -> list[AccountOutcome]:
+    """Return the outcomes of the open accounts that were not reported, by name.
+
+    ``currencies`` are those that the provider reported, by the account's id there.
+    """
+
+    def find_reason(account: Account) -> RowError:
+        new = currencies.get(account.external_id)
+        if account in confused:
+            return _AMBIGUOUS
+        if new is None:
+            return _NOT_REPORTED
+        detail = _CURRENCY_CHANGED.format(new=new.code, old=account.currency.code)
+        return RowError(None, AccountCode.CURRENCY_CHANGED, detail)
+
     missing = [one for one in silent if one.closed_at is None and one.joined_to is None]
     return [
-        _failed(account, _AMBIGUOUS if account in confused else _NOT_REPORTED)
+        _failed(account, find_reason(account))
         for account in sorted(missing, key=attrgetter("name", "id.hex"))
     ]
 
@@ -354,7 +388,7 @@ def _outcome(
         problems = [*problems, _JOIN_PROPOSED]
     if captured.held_by is not None:
         detail = f"{HOLD_REASONS[captured.held_by]} {_UNTIL_DECIDED}"
-        problems = [*problems, RowError(None, "held", detail)]
+        problems = [*problems, RowError(None, AccountCode.HELD, detail)]
     has_balance = captured.recorded or captured.skipped
     state = SyncState.PARTIAL if has_balance else SyncState.FAILED
     return AccountOutcome(
@@ -362,7 +396,7 @@ def _outcome(
         state=state if problems else SyncState.SUCCEEDED,
         recorded=captured.recorded,
         skipped=captured.skipped,
-        code=problems[0].code if problems else None,
+        code=AccountCode(problems[0].code) if problems else None,
         detail=f"{account.name}: {problems[0].detail}" if problems else None,
     )
 
@@ -391,7 +425,8 @@ def _merge_duplicates(reports: Iterable[AccountReport]) -> dict[ReportKey, Accou
 
 def _failed(account: Account, problem: RowError) -> AccountOutcome:
     detail = f"{account.name}: {problem.detail}"
-    return AccountOutcome(account.id, SyncState.FAILED, code=problem.code, detail=detail)
+    code = AccountCode(problem.code)
+    return AccountOutcome(account.id, SyncState.FAILED, code=code, detail=detail)
 
 
 def _write_failure(
@@ -408,6 +443,8 @@ def _write_failure(
     retry_at = _find_anchor(work, claim).retry_at(failures, work.now, paused_until, fraction)
     needs_credentials = failure.code is SyncFailureCode.CREDENTIALS_REFUSED
     advice = _ADVICE.get(failure.code, "It is tried again by itself.")
+    if needs_credentials and claim.provider.uses_browser:
+        advice = "Sign in again."
     connection = replace(
         live.connection,
         state=_STATES.get(failure.code, ConnectionState.FAILING),

@@ -17,7 +17,14 @@ from dashtam.application.syncs.syncs import SyncFollower
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.connection import ConnectionId
 from dashtam.domain.errors import DashtamError
-from dashtam.domain.sync import SnapshotSource, Sync, SyncId, SyncState
+from dashtam.domain.sync import (
+    AccountCode,
+    SnapshotSource,
+    Sync,
+    SyncFailureCode,
+    SyncId,
+    SyncState,
+)
 from dashtam.presentation.http.parameters import ACCOUNT_ID, CONNECTION_ID, SNAPSHOT_ID, path_id
 from dashtam.presentation.http.request_context import NO_CONTENT, RequestContext, Response
 from dashtam.presentation.schemas import examples
@@ -42,7 +49,7 @@ class AccountResult(Shape):
 
     account_id: UUID
     state: SyncState
-    code: str | None
+    code: AccountCode | None
     detail: str | None
     remarks: list[str]
 
@@ -63,7 +70,7 @@ class SyncShape(Shape):
     recorded: int
     skipped: int
     accounts: list[AccountResult]
-    code: str | None
+    code: SyncFailureCode | None
     detail: str | None
     retracted_at: Instant | None
     file_name: str | None
