@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "dashtam"
 
 # Codes of remarks: they reach the user as sentences alone.
-REMARKS = {"interim_balance", "available_balance"}
+REMARKS = {"interim_balance", "available_balance", "sign_assumed"}
 
 
 def table(heading: str) -> set[str]:
