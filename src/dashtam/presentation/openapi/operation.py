@@ -119,7 +119,9 @@ def _successes(route: Route) -> dict[str, Any]:
     if route.location is not None:
         schema = {"type": "string", "format": "uri-reference"}
         headers |= {"Location": {"description": route.location, "schema": schema}}
-    media: dict[str, Any] = {"schema": {} if "json" in route.media_type else {"type": "string"}}
+    # The schema of an event stream would be that of each event.
+    is_text = "json" not in route.media_type and route.media_type != "text/event-stream"
+    media: dict[str, Any] = {"schema": {"type": "string"} if is_text else {}}
     if route.answer is not None:
         example = route.answer.example if route.example is None else route.example
         media = {"schema": schema_reference(route.answer), "example": example}
