@@ -13,7 +13,7 @@ import { formatCount } from "../format/numbers";
 import { areAmountsHidden } from "../preferences";
 import { Chart } from "./chart";
 import { PointTable } from "./point-table";
-import { nearestIndex, visibleRange, type Point } from "./points";
+import { earlierAt, visibleRange, type Point } from "./points";
 import { RangeControls, type RangeControlsProps } from "./range-controls";
 
 const MAX_NAMED_EVENTS = 2;
@@ -77,7 +77,7 @@ function Readout(props: BalanceHistoryProps & { cursor: number | null }): JSX.El
   const first = points[0];
   const current = points[cursor ?? points.length - 1];
   if (!first || !current) return <div class="readout" />;
-  const earlierPoint = earlier?.length ? earlier[nearestIndex(earlier, current.time, "before")] : undefined;
+  const earlierPoint = earlierAt(earlier, current);
   return (
     <div class="readout">
       <div>
@@ -120,7 +120,7 @@ function Readout(props: BalanceHistoryProps & { cursor: number | null }): JSX.El
       {isComparing && (
         <div class="readout-row">
           <span class="legend is-earlier">A year earlier</span>
-          {earlierPoint && earlierPoint.time <= current.time ? (
+          {earlierPoint ? (
             <>
               <Amount text={earlierPoint.balance} currency={currency} />
               <ChangeLabel change={changeBetween(earlierPoint.balance, current.balance)} currency={currency} />

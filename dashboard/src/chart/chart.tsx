@@ -7,7 +7,7 @@ import uPlot from "uplot";
 import type { CoverageEvent } from "../api/types";
 import { areAmountsHidden, isDark, prefersReducedMotion } from "../preferences";
 import { chartOptions, drawEvents, type ChartStyle } from "./options";
-import { hasCarried, nearestIndex, toPlotData, type Point } from "./points";
+import { earlierAt, hasCarried, nearestIndex, toPlotData, type Point } from "./points";
 
 export interface ChartProps {
   readonly points: readonly Point[];
@@ -152,7 +152,7 @@ function positionCursor(element: HTMLElement, chart: uPlot | null, { points, ear
   const [crosshair, dot, earlierDot] = element.querySelectorAll<HTMLElement>("i") as unknown as HTMLElement[];
   if (!chart || !crosshair || !dot || !earlierDot) return;
   const point = cursor === null ? undefined : points[cursor];
-  const earlierPoint = point && earlier?.[nearestIndex(earlier, point.time, "before")];
+  const earlierPoint = point && earlierAt(earlier, point);
   crosshair.hidden = dot.hidden = !point;
   earlierDot.hidden = !earlierPoint;
   if (!point) return;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 
+import { shiftYears } from "../domain/calendar";
 import { customRange, presetRange } from "../domain/time-range";
-import { gapThreshold, toPlotData, toPoint, visibleRange, withCarried } from "./points";
+import { earlierAt, gapThreshold, shiftPoints, toPlotData, toPoint, visibleRange, withCarried } from "./points";
 
 const DAY_S = 86_400;
 
@@ -51,6 +52,16 @@ describe("a carried balance", () => {
   it("is none before the first of all, nor after a closing", () => {
     const recorded = pointsOn([3, 4]);
     expect(withCarried(recorded, { opening: null, closing: null }, range)).toEqual(recorded);
+  });
+});
+
+describe("the point a year earlier", () => {
+  it("is that of the same day, also while the balance of today has its noon to come", () => {
+    const today = new Date(Date.now() + 5 * 3_600_000);
+    const days = [1, 0].map((back) => new Date(shiftYears(today, -1).getTime() - back * DAY_S * 1000).toISOString());
+    const earlier = shiftPoints(days.map((at, index) => toPoint(at, `${index}.00`)), 1);
+    expect(earlierAt(earlier, toPoint(today.toISOString(), "9.00"))?.balance).toBe("1.00");
+    expect(earlierAt(earlier.slice(1), toPoint(new Date().toISOString(), "9.00"))).toBeUndefined();
   });
 });
 

@@ -133,6 +133,16 @@ export function shiftPoints(points: readonly Point[], years: number): Point[] {
   }));
 }
 
+/**
+ * Return the last of a year earlier's points that is not after a point's own instant, undefined where none is. The
+ * balance of today stands at the present until its instant has come.
+ */
+export function earlierAt(earlier: readonly Point[] | undefined, point: Point): Point | undefined {
+  const time = Date.parse(point.at) / 1000;
+  const found = earlier?.[nearestIndex(earlier, time, "before")];
+  return found && found.time <= time ? found : undefined;
+}
+
 /** Return the part of the range that has points: an hour at the least, and nothing after now but points. */
 export function visibleRange(points: readonly Point[], { start, end }: TimeRange): { start: Date; end: Date } {
   const first = points[0]?.time;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { typedTime } from "../format/dates";
-import { toIsoDate } from "./calendar";
+import { shiftYears, toIsoDate } from "./calendar";
 import { adjacentRange, customRange, lengthInDays, presetRange, yearEarlier, type RangePreset } from "./time-range";
 
 const NOW = new Date(2024, 2, 31, 12, 30, 20);
@@ -33,6 +33,12 @@ describe("a range of dates", () => {
 
   test("ends on the last of February in the year before a leap year", () => {
     expect(toIsoDate(yearEarlier(february).end)).toBe("2023-02-28");
+  });
+
+  test("has the whole of its last day a year earlier", () => {
+    const thisYear = presetRange("YTD", NOW);
+    const { end } = yearEarlier(thisYear);
+    expect([toIsoDate(end), end.getHours(), end.getMinutes()]).toEqual([toIsoDate(shiftYears(NOW, -1)), 23, 59]);
   });
 
   test("lies after the range before it", () => {

@@ -1,6 +1,6 @@
 /** Ranges of time: the presets, and those that the reader chooses. */
 
-import { DAY_MS, EARLIEST, endOfDay, shiftYears, startOfDay } from "./calendar";
+import { DAY_MS, EARLIEST, endOfDay, shiftYears, startOfDay, toIsoDate } from "./calendar";
 
 export const RANGE_PRESETS = ["1D", "1W", "1M", "3M", "YTD", "1Y", "5Y", "ALL"] as const;
 export type RangePreset = (typeof RANGE_PRESETS)[number];
@@ -45,8 +45,9 @@ export function customRange(from: string, to: string): TimeRange {
   return { preset: null, start: startOfDay(from), end: endOfDay(to) };
 }
 
+/** Return the range a year earlier, with the whole of its last day: a day's balance has its noon to come. */
 export function yearEarlier({ start, end }: TimeRange): TimeRange {
-  return { preset: null, start: shiftYears(start, -1), end: shiftYears(end, -1) };
+  return { preset: null, start: shiftYears(start, -1), end: endOfDay(toIsoDate(shiftYears(end, -1))) };
 }
 
 /** Return the range of the same length before (-1) or after (1) this one; it ends now at the latest. */
