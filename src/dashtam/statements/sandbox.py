@@ -247,15 +247,24 @@ def _open_descriptor(file: BinaryIO) -> IO[bytes]:
     with suppress(OSError, AttributeError):
         if file.seekable():
             return os.fdopen(os.dup(file.fileno()), "rb")
-    copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     with suppress(OSError):
         file.seek(0)
-    while block := file.read(_CHUNK_BYTES):
+    return copy_to_file(file)
+
+
+def copy_to_file(stream: BinaryIO) -> IO[bytes]:
+    """Return the rest of a stream as an open file, which is at its beginning and has no name.
+
+    Raises:
+        UnreadableFile: it is longer than a file may be.
+    """
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    while block := stream.read(_CHUNK_BYTES):
         copy.write(block)
         if copy.tell() > MAX_FILE_BYTES:
             copy.close()
             raise UnreadableFile(_LONG)
-    copy.flush()
+    copy.seek(0)
     return copy
 
 

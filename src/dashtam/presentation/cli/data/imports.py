@@ -3,12 +3,11 @@
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import Any, BinaryIO, Final, NoReturn
+from typing import IO, Any, Final, NoReturn
 
 import click
 
@@ -24,7 +23,6 @@ from dashtam.domain.errors import (
     MappingNeeded,
     Unavailable,
     UnknownFormat,
-    UnreadableFile,
 )
 from dashtam.domain.mapping_proposal import Certainty, Choice, MappingPart
 from dashtam.presentation.cli.context import (
@@ -47,13 +45,12 @@ from dashtam.presentation.routers.api.v1.imports import (
     import_shape,
 )
 from dashtam.presentation.schemas.base import Shape
+from dashtam.statements.sandbox import copy_to_file
 
 _STANDARD_INPUT: Final = Path("-")
 # The time for a file is in proportion to its length, and no shorter than that for so many bytes.
 _LEAST_BYTES: Final = 20_000
 _NO_STATEMENT: Final = "It is no statement. Name the file alone if it is one."
-_MOST_PIPED_BYTES: Final = 1 << 30
-_PIECE_BYTES: Final = 1 << 20
 _LINE_WIDTH: Final = 40
 _LEVELS: Final = "▁▂▃▄▅▆▇█"
 
@@ -273,20 +270,9 @@ def _endings(services: Services) -> set[str]:
     return {"", *(ending for one in known for ending in one.extensions)}
 
 
-@contextmanager
-def _open(path: Path) -> Iterator[BinaryIO]:
-    if path != _STANDARD_INPUT:
-        with open_file(path) as file:
-            yield file
-        return
+def _open(path: Path) -> IO[bytes]:
     # A file is read again where its mapping is remembered, and a pipe can be read once.
-    with TemporaryFile() as copy:
-        while piece := sys.stdin.buffer.read(_PIECE_BYTES):
-            copy.write(piece)
-            if copy.tell() > _MOST_PIPED_BYTES:
-                raise UnreadableFile(detail="A file may have 1 GiB.")
-        copy.seek(0)
-        yield copy
+    return copy_to_file(sys.stdin.buffer) if path == _STANDARD_INPUT else open_file(path)
 
 
 def _import_asking(services: Services, sent: SentFile) -> Import:

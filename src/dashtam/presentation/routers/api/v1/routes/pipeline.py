@@ -268,7 +268,8 @@ class Pipeline:
         spent = self._spent or RateLimitResult(
             allowed=True, limit=full, remaining=full, reset_at=now, retry_after_s=None
         )
-        own = {"Cache-Control": "no-store", **rate_limit_headers(spent), **headers}
+        limits = {name.decode(): value.decode() for name, value in rate_limit_fields(spent)}
+        own = {"Cache-Control": "no-store", **limits, **headers}
         if "Location" in own:
             own["Location"] = self._services.options.base_path + own["Location"]
         return own
@@ -293,17 +294,8 @@ def user_bucket(principal: Principal) -> str:
     return f"user:{principal.user_id}"
 
 
-def rate_limit_headers(spent: RateLimitResult) -> dict[str, str]:
-    """Return the headers of a bucket's state."""
-    return {
-        "X-RateLimit-Limit": str(spent.limit),
-        "X-RateLimit-Remaining": str(spent.remaining),
-        "X-RateLimit-Reset": str(spent.reset_at),
-    }
-
-
 def rate_limit_fields(spent: RateLimitResult) -> tuple[tuple[bytes, bytes], ...]:
-    """Return the same headers as ASGI sends them."""
+    """Return the headers of a bucket's state, as ASGI sends them."""
     return (
         (b"x-ratelimit-limit", b"%d" % spent.limit),
         (b"x-ratelimit-remaining", b"%d" % spent.remaining),
