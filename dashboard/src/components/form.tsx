@@ -71,12 +71,13 @@ export function Field({
   );
 }
 
-/** The options of a select, as pairs of value and label. */
-export function Options({ of: pairs }: { of: readonly (readonly [string, string])[] }): JSX.Element {
+/** The options of a select, as pairs of value and label; `chosen` is the value that it begins with. */
+export function Options(props: { of: readonly (readonly [string, string])[]; chosen?: string }): JSX.Element {
+  const { of: pairs, chosen } = props;
   return (
     <>
       {pairs.map(([value, label]) => (
-        <option key={value} value={value}>
+        <option key={value} value={value} {...(chosen === undefined ? {} : { selected: value === chosen })}>
           {label}
         </option>
       ))}

@@ -129,9 +129,12 @@ function PartField({ part, columns }: { part: MappingPart; columns: readonly str
         isText(name) ? (
           <input {...ids} name={name} defaultValue={value} autoComplete="off" />
         ) : (
-          <select {...ids} name={name} defaultValue={value}>
+          <select {...ids} name={name}>
             <option value="">As recognised</option>
-            <Options of={known.map((choice) => [JSON.stringify(choice), choiceLabel(name, choice, columns)])} />
+            <Options
+              of={known.map((choice) => [JSON.stringify(choice), choiceLabel(name, choice, columns)])}
+              chosen={value}
+            />
           </select>
         )
       }

@@ -14,14 +14,15 @@ POLL_S: Final = 5.0
 SILENT_S: Final = 2 * POLL_S
 """The silence after which a worker is reported."""
 
-_FOLDER: Final = "workers"
+FOLDER: Final = "workers"
+"""The folder of the heartbeats, in the data folder."""
 
 
 class Heartbeat:
     """The heartbeat of one worker: a file that it touches, and holds locked while it lives."""
 
     def __init__(self, data: Path) -> None:
-        self._path = data / _FOLDER / f"{uuid4().hex}.heartbeat"
+        self._path = data / FOLDER / f"{uuid4().hex}.heartbeat"
         self._descriptor: int | None = None
 
     def beat(self) -> None:
@@ -31,6 +32,11 @@ class Heartbeat:
                 self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+                if not os.fstat(self._descriptor).st_nlink:
+                    # Another process took it for that of a killed worker; the next one is new.
+                    os.close(self._descriptor)
+                    self._descriptor = None
+                    return
             os.utime(self._descriptor)
 
     def end(self) -> None:
@@ -45,7 +51,7 @@ class Heartbeat:
 def longest_silence_s(data: Path) -> float:
     """Return the seconds since the most silent worker on this data folder looked; 0 without any."""
     silences = [0.0]
-    for path in (data / _FOLDER).glob("*.heartbeat"):
+    for path in (data / FOLDER).glob("*.heartbeat"):
         with suppress(OSError):
             descriptor = os.open(path, os.O_RDWR)
             try:

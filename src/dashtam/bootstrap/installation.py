@@ -91,13 +91,17 @@ class Installation(Container, InstallationPort):
             inbox = InboxTask(services, log, settings.inbox, settings.inbox_user)
         return Worker(services, log, data=settings.data, inbox=inbox)
 
-    @override
-    def serve(self, started: Callable[[Mapping[str, str]], None]) -> None:
+    def start_log(self) -> None:
+        """Log the events of this process, and those of libraries, as the settings say."""
         from dashtam.bootstrap import logs  # noqa: PLC0415 - see above
 
-        settings = self.settings
-        self._log_writer = logs.configure(settings.log_level, debug=settings.debug)
+        self._log_writer = logs.configure(self.settings.log_level, debug=self.settings.debug)
         logs.capture_libraries()
+
+    @override
+    def serve(self, started: Callable[[Mapping[str, str]], None]) -> None:
+        self.start_log()
+        settings = self.settings
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         address = {"url": settings.public_url or f"http://{host}:{settings.port}"}
         services = self.services()
@@ -133,10 +137,7 @@ class Installation(Container, InstallationPort):
 
     @override
     def work(self, started: Callable[[], None]) -> None:
-        from dashtam.bootstrap import logs  # noqa: PLC0415 - see above
-
-        logs.configure(self.settings.log_level, debug=self.settings.debug)
-        logs.capture_libraries()
+        self.start_log()
         # Loaded now, since syncs are all that this process does.
         services = replace(self.services(), http_for=self.http_client_for)
         worker = self._worker(services)
@@ -248,15 +249,11 @@ class AppFactory:
 
     def __call__(self) -> ASGIApp:
         """Return the application of this process, which ends with its parent."""
-        from dashtam.bootstrap import logs  # noqa: PLC0415 - as above
         from dashtam.bootstrap.metrics import Metrics  # noqa: PLC0415 - as above
         from dashtam.presentation.http.processes import end_with_parent  # noqa: PLC0415 - as above
 
         installation = Installation(self.settings, is_upgraded=True)
-        installation._log_writer = logs.configure(  # noqa: SLF001 - its own factory
-            self.settings.log_level, debug=self.settings.debug
-        )
-        logs.capture_libraries()
+        installation.start_log()
         end_with_parent()
         return installation.app(Metrics(self.metrics_folder), installation.close)
 

@@ -129,7 +129,7 @@ def configure(level: str, *, debug: bool = False) -> LineWriter:
     """Log events from ``level`` (such as ``info``) up, with tracebacks if ``debug``.
 
     The message of an exception may quote a balance or a name, so it is not logged otherwise.
-    Warnings of libraries and errors that nobody caught are events too. Return the writer.
+    Return the writer.
     """
     writer = LineWriter(_stderr_descriptor())
 

@@ -1,11 +1,15 @@
 """The folders and files of an installation, which nobody but their owner may open."""
 
+import glob
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
+
+from dashtam.bootstrap import heartbeat
+from dashtam.database.backups import LOCK_NAME
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
@@ -16,17 +20,13 @@ def private_paths(data: Path, database: Path | None, ring: Path) -> Iterator[Pat
     ``database`` is a SQLite file, which may lie elsewhere; its folder then is not yielded.
     """
     backups = data / "backups"
-    yield from (data, ring.parent, backups, data / "workers", data / "serving.lock")
+    yield from (data, ring.parent, backups, data / heartbeat.FOLDER, data / LOCK_NAME)
     yield from ring.parent.glob(f"{ring.name}*")
     yield from backups.glob("*")
     yield from backups.glob("*/*")
     if database is not None:
         yield from (database.with_name(database.name + suffix) for suffix in ("", "-wal", "-shm"))
-        yield from (
-            path
-            for path in database.parent.glob("*.before-*")
-            if path.name.startswith(database.name)
-        )
+        yield from database.parent.glob(f"{glob.escape(database.name)}.before-*")
 
 
 def make_private(paths: Iterable[Path]) -> None:

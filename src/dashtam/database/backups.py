@@ -20,7 +20,8 @@ DATABASE: Final = "dashtam.db"
 KEY_RING: Final = "key_ring.json"
 MANIFEST: Final = "manifest.json"
 
-_LOCK: Final = "serving.lock"
+LOCK_NAME: Final = "serving.lock"
+"""The file in the data folder that a running installation holds locked."""
 
 
 class BackupDamaged(Unprocessable):
@@ -141,7 +142,7 @@ def hold_data_folder(data: Path) -> Iterator[None]:
 @contextmanager
 def _locked(data: Path, mode: int) -> Iterator[None]:
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (data / _LOCK).open("w") as lock:
+    with (data / LOCK_NAME).open("w") as lock:
         try:
             fcntl.flock(lock, mode | fcntl.LOCK_NB)
         except OSError:

@@ -184,7 +184,10 @@ class _CamtBalance:
         ]
         if others:
             try:
-                available = min(others, key=lambda other: other.day != self.day).parse_amount()
+                other = min(others, key=lambda other: other.day != self.day)
+                if not other.sign:
+                    other.sign, self.is_assumed = "CRDT", True
+                available = other.parse_amount()
             except UnusableField as error:
                 problems.append(error.to_row_error())
         return Reading(moment.at, balance, available, precision=moment.precision)

@@ -38,7 +38,7 @@ from dashtam.domain.errors import (
     Unprocessable,
 )
 from dashtam.domain.import_profile import ImportProfile
-from dashtam.domain.mapping_proposal import Certainty, MappingPart, MappingProposal
+from dashtam.domain.mapping_proposal import Certainty, Choice, MappingPart, MappingProposal
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import RowError, Statement
 from dashtam.domain.sync import (
@@ -620,12 +620,8 @@ class _ImportRun:
             balances[_key_of(statement.identity)] += [one.balance for one in statement.readings]
         found, new, proposals = self._find_or_create(work, begun, balances)
         new_ids = {account.id for account in new}
-        heads = work.account_heads.get([*found.values()])
-        newest = {
-            account.id: head.newest_at
-            for account in found.values()
-            if (head := heads.get(account.id)) is not None
-        }
+        is_remembered = self._destination.choices.is_remembered
+        heads = work.account_heads.get([*found.values()]) if is_remembered else {}
         with_any = work.balance_snapshots.with_any([one.id for one in found.values()])
         for key, account in found.items():
             source = SnapshotSource.ACCOUNT_SYNC
@@ -639,7 +635,7 @@ class _ImportRun:
                 source=source,
                 key=key[1],
                 proposal=proposals.get(account.id),
-                known_until=newest.get(account.id),
+                known_until=heads[account.id].newest_at if account.id in heads else None,
             )
 
     def _find_or_create(
@@ -690,16 +686,7 @@ class _ImportRun:
             f"Debts or savings? {names} is a debt by its name, and its balances are above zero:"
             " a mapping must say sign, -1 where these are debts and 1 where they are not."
         )
-        parts = [
-            MappingPart("sign", -1, Certainty.OPEN, [1], question) if part.name == "sign" else part
-            for part in table.parts
-        ]
-        example = dict(table.example_mapping) | {"sign": -1}
-        raise MappingNeeded(
-            question,
-            (FieldError("/mapping/sign", "ambiguous_sign", question),),
-            replace(table, parts=parts, example_mapping=example),
-        )
+        raise _ask(table, "sign", -1, [1], "ambiguous_sign", question)
 
     def _find_account(self, work: UnitOfWork, identity: Identity) -> Account | None:
         account, connection = self._destination.account, self._connection_of(work, identity)
@@ -789,18 +776,24 @@ class _ImportRun:
                 f"This file agrees with {imported.account.name}, the account of the last file of"
                 " this shape, on no day: a mapping must say account_name."
             )
-            parts = [
-                MappingPart("account_name", imported.account.name, Certainty.OPEN, [], question)
-                if part.name == "account_name"
-                else part
-                for part in table.parts
-            ]
-            example = dict(table.example_mapping) | {"account_name": imported.account.name}
-            raise MappingNeeded(
-                question,
-                (FieldError("/mapping/account_name", "other_account", question),),
-                replace(table, parts=parts, example_mapping=example),
-            )
+            name = imported.account.name
+            raise _ask(table, "account_name", name, [], "other_account", question)
+
+
+def _ask(
+    table: MappingProposal,
+    name: str,
+    proposed: Choice,
+    choices: Sequence[Choice],
+    code: str,
+    question: str,
+) -> MappingNeeded:
+    """Return the error that asks for one part of the table's mapping."""
+    asked = MappingPart(name, proposed, Certainty.OPEN, choices, question)
+    parts = [asked if part.name == name else part for part in table.parts]
+    example = dict(table.example_mapping) | {name: proposed}
+    error = FieldError(f"/mapping/{name}", code, question)
+    return MappingNeeded(question, (error,), replace(table, parts=parts, example_mapping=example))
 
 
 def _with_account_name(identity: Identity, problem: RowError) -> RowError:

@@ -158,8 +158,6 @@ class Inbox:
     ) -> _Read | None:
         """Import the file, or find the reason that refuses it; None for one that is gone."""
         stamp = self._seen[path]
-        # A file that makes the import fail in an unforeseen way is left, and others go on.
-        self._broken[path] = stamp
         read = _Read(stamp)
         try:
             with open_file(path) as file:
@@ -168,18 +166,19 @@ class Inbox:
                 )
             read.reason = _refused_lines(read.result)
         except SyncRunning:
-            del self._broken[path]
             raise
         except (Unprocessable, Conflict, NotFound) as error:
             read.reason = _reason_of(error)
         except DashtamError:
-            del self._broken[path]
             raise
         except FileNotFoundError:
             return None
         except PermissionError as error:
             read.reason = f"It cannot be read: {error.strerror}.\n"
-        del self._broken[path]
+        except Exception:
+            # A file that makes the import fail in an unforeseen way is left, and others go on.
+            self._broken[path] = stamp
+            raise
         return read
 
     def _move(self, path: Path, read: _Read) -> InboxFile:

@@ -12,6 +12,7 @@ from dashtam.domain.statement import Reading
 _MOST_POINTS: Final = 200
 _LAST: Final = 5
 _CAPTURED_AT: Final = attrgetter("captured_at")
+_BALANCE: Final = attrgetter("balance")
 
 
 @dataclass(slots=True)
@@ -38,11 +39,11 @@ class AccountPreview:
         if not shown:
             return
         by_time = sorted(shown, key=_CAPTURED_AT)
-        by_balance = sorted(by_time, key=attrgetter("balance"))
         self.first = min(filter(None, (self.first, by_time[0])), key=_CAPTURED_AT)
         self.last = max(filter(None, (by_time[-1], self.last)), key=_CAPTURED_AT)
-        self.lowest = min(filter(None, (self.lowest, by_balance[0])), key=attrgetter("balance"))
-        self.highest = max(filter(None, (self.highest, by_balance[-1])), key=attrgetter("balance"))
+        lowest, highest = min(by_time, key=_BALANCE), max(reversed(by_time), key=_BALANCE)
+        self.lowest = min(filter(None, (self.lowest, lowest)), key=_BALANCE)
+        self.highest = max(filter(None, (self.highest, highest)), key=_BALANCE)
         self.latest = sorted([*self.latest, *by_time[-_LAST:]], key=_CAPTURED_AT)[-_LAST:]
         for reading in shown:
             if self.count % self._step == 0:

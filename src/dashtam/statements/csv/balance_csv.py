@@ -259,7 +259,7 @@ class _BalanceTable:
                 account[1][:] = sorted(latest, key=attrgetter("captured_at"))[-_LAST_ROWS:]
         if last:
             wanted = {reading.line for _, latest in last.values() for reading in latest}
-            rows = {line: row for line, row in self._iter_rows() if line in wanted}
+            rows = dict(islice((row for row in self._iter_rows() if row[0] in wanted), len(wanted)))
             for identity, latest in last.values():
                 lines = sorted(one.line for one in latest if one.line in rows)
                 yield Statement(identity, (), rows=[SourceRow(at, rows[at]) for at in lines])

@@ -24,6 +24,7 @@ from dashtam.statements.csv.layout import DELIMITERS, Layout, Proposal, Rows, pr
 from dashtam.statements.csv.mapping import ENCODINGS, ColumnMapping
 from dashtam.statements.csv.numbers import AmountEvidence, is_amount
 
+_DEFAULTS = ColumnMapping()
 _MOST_NAMES = 40
 _SHOWN_ROWS = 8
 _SHOWN_ABOVE = 3
@@ -141,10 +142,9 @@ class Findings:
             example["account_name"] = "Current account"
         if "currency_code" in asked:
             example["currency_code"] = "EUR"
-        default = ColumnMapping()
         for name in self.mapping.__struct_fields__:
             value = getattr(self.mapping, name)
-            if name in asked or name.startswith("default_") or value == getattr(default, name):
+            if name in asked or name.startswith("default_") or value == getattr(_DEFAULTS, name):
                 continue
             example[name] = value
         return example
@@ -154,13 +154,22 @@ class Findings:
         proposal = self.proposal
         example = self._example()
         return MappingProposal(
-            shape=find_shape(table),
+            shape=self._find_shape(table),
             delimiter=proposal.delimiter,
             columns=proposal.columns,
             first_rows=self._first_rows(),
-            parts=[*self._file_parts(table), *self._column_parts(example), *self._value_parts()],
+            parts=[
+                *self._file_parts(table),
+                *self._column_parts(example),
+                *self._value_parts(example),
+            ],
             example_mapping=example,
         )
+
+    def _find_shape(self, table: Table) -> str:
+        if self.mapping == _DEFAULTS:
+            return find_shape(self.proposal)
+        return find_shape(propose(table.detected().heads(_DEFAULTS), _DEFAULTS))
 
     def _first_rows(self) -> list[SourceRow]:
         layout = self.proposal.layout
@@ -176,7 +185,7 @@ class Findings:
     ) -> MappingPart:
         question = self._asked().get(name)
         given = getattr(self.mapping, name)
-        is_given = given is not None and given != getattr(ColumnMapping(), name)
+        is_given = given is not None and given != getattr(_DEFAULTS, name)
         certainty = Certainty.SURE if is_given or is_sure else Certainty.LIKELY
         if question is not None:
             certainty = Certainty.OPEN
@@ -229,7 +238,7 @@ class Findings:
             parts.append(part)
         return parts
 
-    def _value_parts(self) -> list[MappingPart]:
+    def _value_parts(self, example: Mapping[str, object]) -> list[MappingPart]:
         asked = self._asked()
         context = AccountContext.of(self.layout, self.mapping)
         has_account = self.layout.roles["account"] is not None
@@ -238,6 +247,12 @@ class Findings:
         others = [name for name in LAYOUT_NAMES if name not in formats]
         is_proved = self.amounts is not None and self.amounts.is_proved
         separator = self.amounts.separator if self.amounts is not None else None
+        name = None if has_account else context.name or context.number
+        currency = None if has_currency else context.currency
+        if "account_name" in asked:
+            name = str(example["account_name"])
+        if "currency_code" in asked:
+            currency = str(example["currency_code"])
         return [
             self._part(
                 "date_format",
@@ -247,19 +262,10 @@ class Findings:
             ),
             self._part("decimal", separator, [".", ","], is_sure=is_proved),
             self._part("thousands", None, ["", ".", ",", " ", "'"], is_sure=False),
-            self._part(
-                "account_name",
-                "Current account"
-                if "account_name" in asked
-                else None
-                if has_account
-                else context.name or context.number,
-                [],
-                is_sure=has_account,
-            ),
+            self._part("account_name", name, [], is_sure=has_account),
             self._part(
                 "currency_code",
-                "EUR" if "currency_code" in asked else None if has_currency else context.currency,
+                currency,
                 [],
                 is_sure=has_currency or self.layout.currency_code is not None,
             ),
@@ -268,12 +274,11 @@ class Findings:
         ]
 
 
-def find_shape(table: Table) -> str:
+def find_shape(proposal: Proposal) -> str:
     """Return the hash of a table's header and delimiter, as they are found without a mapping.
 
     A table without a header has the kinds of its cells in place of the names.
     """
-    proposal = propose(table.detected().heads(ColumnMapping()), ColumnMapping())
     names = [name for name in proposal.columns if name]
     if not names:
         rows = [row for row in proposal.rows if any(row)]

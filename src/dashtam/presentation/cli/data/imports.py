@@ -291,7 +291,7 @@ def _import_asking(services: Services, sent: SentFile) -> Import:
 
 
 def _ask(part: MappingPart) -> tuple[str, Choice]:
-    """Return the part's name and the answer: a number that is one of the choices counts as such."""
+    """Return the part's name and the answer; a number is one only where there are choices."""
     choices = [one for one in (part.proposed, *part.choices) if one is not None]
     listed = f" ({', '.join(map(str, choices))})" if part.choices else ""
     known = {str(one): one for one in choices}
@@ -300,7 +300,8 @@ def _ask(part: MappingPart) -> tuple[str, Choice]:
     # The default may be a heading of the file, which click would show as it is.
     text = printable(f"{part.name}{listed}{shown}")
     answered = click.prompt(text, default=default, show_default=False, err=True, type=str)
-    return part.name, known.get(answered, int(answered) if answered.isdecimal() else answered)
+    is_number = bool(part.choices) and answered.isdecimal()
+    return part.name, known.get(answered, int(answered) if is_number else answered)
 
 
 def _preview_lines(account: ImportedAccount) -> Iterator[str]:

@@ -12,8 +12,6 @@ from dashtam.presentation.http.parameters import path_id
 from dashtam.presentation.http.request_context import NO_CONTENT, RequestContext, Response
 from dashtam.presentation.schemas import examples
 from dashtam.presentation.schemas.base import Input, Instant, PageShape, Shape
-from dashtam.statements.csv.mapping import parse_mapping
-from dashtam.statements.csv.questions import shape_of
 
 IMPORT_PROFILE_ID = path_id(ImportProfileId, "Import profile unique identifier.")
 
@@ -74,6 +72,10 @@ def create_import_profile(context: RequestContext) -> Response[ImportProfileShap
     It is used for every table with this header and delimiter, in place of an earlier one. An
     import with a mapping that succeeds stores it too.
     """
+    # Only this route needs them in the server's own process.
+    from dashtam.statements.csv.mapping import parse_mapping  # noqa: PLC0415
+    from dashtam.statements.csv.questions import shape_of  # noqa: PLC0415
+
     body = context.body(NewImportProfile)
     parse_mapping(body.mapping)
     table = shape_of(body.delimiter, body.columns), body.delimiter, body.columns
