@@ -30,7 +30,7 @@ def private_paths(data: Path, database: Path | None, ring: Path) -> Iterator[Pat
 
 
 def make_private(paths: Iterable[Path]) -> None:
-    """Take the access of others from those paths that are ours; leave what cannot be changed."""
+    """Take the access of others from those paths that are ours, where the system lets us."""
     for path in exposed_paths(paths):
         with suppress(OSError):
             found = path.stat()

@@ -6,6 +6,7 @@ The owner makes an application in its console, and signs in at the bank's page f
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -88,8 +89,8 @@ class EnableBanking:
     ) -> Redirect | Credentials:
         """Find the bank, and return the address of its sign-in."""
         state = http_json.require_credentials(given, self.credentials)
-        country = state["country"].upper()
-        answer = _request(state, http, now, "GET", "aspsps", (("country", country),))
+        country, api = state["country"].upper(), _Api(state, http, now)
+        answer = api.request("GET", "aspsps", (("country", country),))
         bank = _find_bank(answer, state["bank"], country)
         longest = get_text(bank, "maximum_consent_validity")
         consent = _LONGEST_CONSENT
@@ -102,7 +103,7 @@ class EnableBanking:
             "redirect_url": return_to.url,
             "state": return_to.token,
         }
-        url = get_text(_request(state, http, now, "POST", "auth", body=body), "url")
+        url = get_text(api.request("POST", "auth", body=body), "url")
         if not url.startswith("https://"):
             raise ProviderFailed(http_json.NOT_UNDERSTOOD)
         return Redirect(url, state | {"country": country, "bank": get_text(bank, "name")})
@@ -114,7 +115,7 @@ class EnableBanking:
         if "error" in parameters or not parameters.get("code"):
             raise CredentialsRefused(_NOT_COMPLETED)
         body = {"code": parameters["code"]}
-        session = _request(state, http, now, "POST", "sessions", body=body)
+        session = _Api(state, http, now).request("POST", "sessions", body=body)
         session_id = get_text(session, "session_id")
         if not http_json.is_identifier(session_id) or not isinstance(session.get("accounts"), list):
             raise ProviderFailed(http_json.NOT_UNDERSTOOD)
@@ -142,8 +143,10 @@ class EnableBanking:
         if expires_at is not None and expires_at <= now:
             raise CredentialsRefused(_NO_CONSENT)
 
+        api = _Api(stored, http, now)
+
         def get(path: str, *params: tuple[str, str]) -> Record:
-            return _request(stored, http, now, "GET", path, params)
+            return api.request("GET", path, params)
 
         reports: list[AccountReport] = []
         warnings: list[str] = []
@@ -163,46 +166,58 @@ class EnableBanking:
         return Report(reports, tuple(dict.fromkeys(warnings)), expires_at=expires_at)
 
 
-def _request(  # noqa: PLR0913, PLR0917 - a request has so many parts
-    stored: Credentials,
-    http: Http,
-    now: datetime,
-    method: str,
-    path: str,
-    params: Sequence[tuple[str, str]] = (),
-    body: Mapping[str, object] | None = None,
-) -> Record:
-    claims = {
-        "iss": "enablebanking.com",
-        "aud": "api.enablebanking.com",
-        "iat": int(now.timestamp()),
-        "exp": int((now + _TOKEN_LIFETIME).timestamp()),
-    }
-    try:
-        headers = {"kid": stored["application_id"]}
-        token = jwt.encode(claims, stored["private_key"], algorithm="RS256", headers=headers)
-    except (ValueError, TypeError, KeyError, jwt.PyJWTError):
-        raise CredentialsRefused(_BAD_KEY) from None
-    answer = http.request(
-        method,
-        f"{stored.get(BASE_URL, SERVICE)}/{path}",
-        params=params,
-        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-        content=None if body is None else json.dumps(body).encode(),
-    )
-    code = _error_code(answer)
-    if code in _ENDED:
-        raise CredentialsRefused(_NO_CONSENT)
-    if code in _WRONG_PERIOD:
-        raise _WrongPeriod(detail="The bank tells no transactions of so long ago.")
-    if code == _TOO_OFTEN:
-        detail = "The bank was asked as often as it may be today."
-        raise ProviderRateLimited(detail, http_json.parse_retry_after(answer, now))
-    http_json.raise_for_status(answer, _NAME, now)
-    content = http_json.parse_json(answer)
-    if not isinstance(content, dict):
-        raise ProviderFailed(http_json.NOT_UNDERSTOOD)
-    return content
+@dataclass(slots=True)
+class _Api:
+    """The requests of one call, all with one token."""
+
+    stored: Credentials
+    http: Http
+    now: datetime
+    _token: str = ""
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        params: Sequence[tuple[str, str]] = (),
+        body: Mapping[str, object] | None = None,
+    ) -> Record:
+        self._token = self._token or self._make_token()
+        answer = self.http.request(
+            method,
+            f"{self.stored.get(BASE_URL, SERVICE)}/{path}",
+            params=params,
+            headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
+            content=None if body is None else json.dumps(body).encode(),
+        )
+        code = _error_code(answer)
+        if code in _ENDED:
+            raise CredentialsRefused(_NO_CONSENT)
+        if code in _WRONG_PERIOD:
+            raise _WrongPeriod(detail="The bank tells no transactions of so long ago.")
+        if code == _TOO_OFTEN:
+            detail = "The bank was asked as often as it may be today."
+            raise ProviderRateLimited(detail, http_json.parse_retry_after(answer, self.now))
+        http_json.raise_for_status(answer, _NAME, self.now)
+        content = http_json.parse_json(answer)
+        if not isinstance(content, dict):
+            raise ProviderFailed(http_json.NOT_UNDERSTOOD)
+        return content
+
+    def _make_token(self) -> str:
+        claims = {
+            "iss": "enablebanking.com",
+            "aud": "api.enablebanking.com",
+            "iat": int(self.now.timestamp()),
+            "exp": int((self.now + _TOKEN_LIFETIME).timestamp()),
+        }
+        try:
+            headers = {"kid": self.stored["application_id"]}
+            return jwt.encode(
+                claims, self.stored["private_key"], algorithm="RS256", headers=headers
+            )
+        except (ValueError, TypeError, KeyError, jwt.PyJWTError):
+            raise CredentialsRefused(_BAD_KEY) from None
 
 
 class _WrongPeriod(ProviderFailed):
@@ -291,9 +306,10 @@ def _parse_current(
     if chosen is None:
         problems.append(parsing.missing_balance(field="balances").to_row_error())
         return None
+    known = len(problems)
     balance = http_json.find_amount(as_record(chosen.get("balance_amount")), "amount", problems)
     if balance is None:
-        if not problems:
+        if len(problems) == known:
             problems.append(parsing.missing_balance(field="amount").to_row_error())
         return None
     available = next((by_type[one] for one in _AVAILABLE_TYPES if one in by_type), {})

@@ -126,9 +126,11 @@ class _GuardedHttp:
             request = httpx2.Request(method, address, headers=sent, content=content)
         except UnicodeError:
             raise ProviderFailed(_UNSENDABLE) from None
-        trust = self.outbound.trust
-        if certificate is not None:
-            trust = _with_certificate(self.outbound, certificate)
+        trust = (
+            self.outbound.trust
+            if certificate is None
+            else _with_certificate(self.outbound, certificate)
+        )
         deadline = Deadline(self.outbound.total_s, self.outbound.timer)
         # Anything but reading may have been done, although no answer came.
         for pause_s in _PAUSES_S if method == "GET" else ():

@@ -2,7 +2,8 @@
 
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
@@ -153,7 +154,7 @@ def complete(
         if found is not None and found.connection_id is not None:
             connection = connections.load(work, principal.user_id, found.connection_id)
     if found is None or is_late:
-        raise Unprocessable(_NOT_FOUND, (FieldError("/parameters/state", "unknown", _NOT_FOUND),))
+        raise _unknown()
     provider = connect.find_provider(services, found.provider)
     try:
         state = credentials.from_bytes(
@@ -161,8 +162,7 @@ def complete(
         )
     except Unsealable:
         # The keys were rotated meanwhile.
-        detail = FieldError("/parameters/state", "unknown", _NOT_FOUND)
-        raise Unprocessable(_NOT_FOUND, (detail,)) from None
+        raise _unknown() from None
     quota = FirstQuota(services, provider, found.requests)
     http, now = services.http_for(quota.count_request), services.clock()
     secrets = {**state, **{f"parameter {name}": text for name, text in parameters.items()}}
@@ -180,6 +180,10 @@ def complete(
     return connect.connect_issued(services, principal.user_id, new, quota, on_commit)
 
 
+def _unknown() -> Unprocessable:
+    return Unprocessable(_NOT_FOUND, (FieldError("/parameters/state", "unknown", _NOT_FOUND),))
+
+
 def _with_stored(
     services: Services,
     connection: Connection,
@@ -190,19 +194,12 @@ def _with_stored(
     provider = connect.find_provider(services, connection.provider)
     stored: Credentials = {}
     if sealed is not None:
-        try:
+        with suppress(Unsealable):
             stored = credentials.unseal(services.cipher, connection, sealed)
-        except Unsealable:
-            stored = {}
     fields = {field.name for field in provider.credentials}
     kept = {name: value for name, value in stored.items() if name in fields}
-    return AuthorizationRequest(
-        provider.slug,
-        kept | dict(request.credentials or {}),
-        request.name,
-        connection.id,
-        request.return_to,
-    )
+    entered = kept | dict(request.credentials or {})
+    return replace(request, provider=provider.slug, credentials=entered)
 
 
 def _find_return_url(services: Services, requested: str | None) -> str:

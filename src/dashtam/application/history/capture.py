@@ -76,8 +76,9 @@ class AccountReadings:
     @property
     def dated(self) -> Sequence[Reading]:
         """The readings at instants that their source states."""
-        is_dated = self.current is not None and self.current.precision is Precision.DAY
-        return [*self.history, self.current] if self.current and is_dated else self.history
+        if self.current is None or self.current.precision is not Precision.DAY:
+            return self.history
+        return [*self.history, self.current]
 
 
 @dataclass(slots=True)

@@ -35,7 +35,7 @@ class NotJoined(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """An account as it is created, and what its provider tells of it."""
+    """A new account, and the identity that its provider reports."""
 
     account: Account
     identity: Identity
@@ -49,7 +49,12 @@ def propose(
     The name, the type, the last digits and the currency agree, and so does the institution; each
     account is proposed once. ``silent`` are those that the same answer does not report.
     """
-    candidates = [account for account in silent if new and account.closed_at is None]
+    places = {(one.account.currency, one.account.institution) for one in new}
+    candidates = [
+        account
+        for account in silent
+        if account.closed_at is None and (account.currency, account.institution) in places
+    ]
     first_settings = {account.id: _first_settings(work, account) for account in candidates}
     proposed: dict[AccountId, Account] = {}
     for one in new:
@@ -152,6 +157,7 @@ def _store(
 ) -> None:
     for account in changed:
         work.accounts.update(account)
+    work.account_joins.forget()
     record_joins(work, changed, before)
     work.record_events(event, changed[0].user_id, [account.id for account in changed])
 

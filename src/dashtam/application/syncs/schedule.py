@@ -37,7 +37,7 @@ class Anchor:
 
     @classmethod
     def of(cls, connection_id: ConnectionId, zone: ZoneInfo, pace: Pace) -> Self:
-        """Return the anchor of a connection, whose random id decides it."""
+        """Return the anchor of a connection, from its random id."""
         return cls(int.from_bytes(connection_id.bytes[-6:]), zone, pace)
 
     def first_slot(self, now: datetime) -> datetime:

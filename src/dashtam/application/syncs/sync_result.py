@@ -362,9 +362,11 @@ def _readings_of(
     current, positions, flows = report.current, report.positions, report.flows
     tomorrow = schedule.start_of_day(work.now) + schedule.DAY
     past = [reading for reading in report.history if reading.captured_at < tomorrow]
-    if len(past) < len(report.history) or (current and current.captured_at >= tomorrow):
+    is_future = current is not None and current.captured_at >= tomorrow
+    if is_future or len(past) < len(report.history):
         problems.append(_IN_THE_FUTURE)
-        current = None if current and current.captured_at >= tomorrow else current
+    if is_future:
+        current = None
     past = [reading for reading in past if reading.captured_at >= since]
     past.sort(key=attrgetter("captured_at"))
     if current is None:

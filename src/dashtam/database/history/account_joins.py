@@ -3,9 +3,8 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from dashtam.database.history.accounts import ACCOUNTS, account_from_row
 from dashtam.database.history.past_settings import PastSettings
@@ -42,44 +41,63 @@ class Joins:
 
 
 class AccountJoins(Repository):
-    """The statements on joins; with ``known_at`` on those of that instant."""
+    """The statements on joins; with ``known_at`` on those of that instant.
+
+    The joins of a user are read once; ``forget`` has them read again.
+    """
 
     def __init__(self, connection: Connection, known_at: datetime | None = None) -> None:
         super().__init__(connection)
         self._past = None if known_at is None else PastSettings(connection, known_at)
+        self._joins: dict[UserId, Joins] = {}
+        self._owners: dict[AccountId, UserId] = {}
 
     def of_user(self, user_id: UserId) -> Joins:
         """Return the joins of the user's accounts."""
-        return self._find([user_id])
+        if user_id not in self._joins:
+            self._joins[user_id] = self._find(user_id)
+        return self._joins[user_id]
 
     def around(self, account_ids: Collection[AccountId]) -> Joins:
         """Return the joins of the owners of these accounts."""
-        return self._find(select(accounts.c.user_id).where(accounts.c.id.in_(account_ids)))
+        unknown = [one for one in account_ids if one not in self._owners]
+        if unknown:
+            owners = select(accounts.c.id, accounts.c.user_id).where(accounts.c.id.in_(unknown))
+            for row in self._connection.execute(owners):
+                self._owners[AccountId(row.id)] = UserId(row.user_id)
+        users = dict.fromkeys(self._owners[one] for one in account_ids if one in self._owners)
+        joined_to: dict[AccountId, AccountId] = {}
+        for user_id in users:
+            joined_to |= self.of_user(user_id).joined_to
+        return Joins(joined_to)
+
+    def forget(self) -> None:
+        """Have the joins read again: some were changed."""
+        self._joins.clear()
 
     def proposed(self, user_id: UserId) -> Collection[AccountId]:
         """Return the user's accounts for which a join is proposed."""
-        rows = self._connection.execute(ACCOUNTS.where(accounts.c.user_id == user_id))
-        found = [account_from_row(row) for row in rows]
-        if self._past is not None:
-            found = self._past.apply(found)
+        found = self._load(accounts.c.user_id == user_id)
         return {one.id for one in found if one.join_proposed_to is not None}
 
     def load(self, account_ids: Sequence[AccountId]) -> Sequence[Account]:
         """Return these accounts in this order, with their settings."""
-        rows = self._connection.execute(ACCOUNTS.where(accounts.c.id.in_(account_ids)))
-        found = [account_from_row(row) for row in rows]
-        if self._past is not None:
-            found = self._past.apply(found)
+        found = self._load(accounts.c.id.in_(account_ids))
         return sorted(found, key=lambda account: account_ids.index(account.id))
 
-    def _find(self, user_ids: Collection[UserId] | Select[Any]) -> Joins:
-        is_owned = accounts.c.user_id.in_(user_ids)
+    def _find(self, user_id: UserId) -> Joins:
+        is_owned = accounts.c.user_id == user_id
         if self._past is None:
             columns = select(accounts.c.id, accounts.c.joined_to)
             rows = self._connection.execute(
                 columns.where(is_owned, accounts.c.joined_to.is_not(None))
             )
             return Joins({AccountId(row.id): AccountId(row.joined_to) for row in rows})
-        rows = self._connection.execute(ACCOUNTS.where(is_owned))
-        known = self._past.apply([account_from_row(row) for row in rows])
+        known = self._load(is_owned)
         return Joins({one.id: one.joined_to for one in known if one.joined_to is not None})
+
+    def _load(self, condition: ColumnElement[bool]) -> Sequence[Account]:
+        found = [
+            account_from_row(row) for row in self._connection.execute(ACCOUNTS.where(condition))
+        ]
+        return found if self._past is None else self._past.apply(found)

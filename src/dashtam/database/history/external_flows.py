@@ -85,10 +85,12 @@ class ExternalFlows(Repository):
         statement = select(external_flows).where(
             _f.account_id.in_(account_ids), _f.booked_on.between(first, last), *self._conditions
         )
-        # Each account counts its own flows.
-        place = case(*((_f.account_id == one, rank) for rank, one in enumerate(account_ids)))
-        number = (_f.number * len(account_ids) + place).label("place")
-        statement = statement.add_columns(number)
+        number: ColumnElement[int] = _f.number
+        if len(account_ids) > 1:
+            # Each account counts its own flows.
+            place = case(*((_f.account_id == one, rank) for rank, one in enumerate(account_ids)))
+            number = _f.number * len(account_ids) + place
+        statement = statement.add_columns(number.label("place"))
         order = (_f.booked_on, number)
         total = self._connection.scalar(select(func.count()).select_from(statement.subquery()))
         if page.after is not None:

@@ -155,7 +155,7 @@ class JoinedSnapshots(BalanceSnapshots):
         of_root: dict[AccountId, list[RecordedSpan]] = {}
         for span in found:
             of_root.setdefault(joins.root_of(span.account.id), []).append(span)
-        accounts = {one.account.id: one.account for one in super().latest(user_id)}
+        accounts = {one.id: one for one in self._joins.load(list(of_root))}
         return [
             RecordedSpan(
                 accounts[root],
@@ -233,7 +233,7 @@ class JoinedSnapshots(BalanceSnapshots):
         return self._joins.around([account_id]).members_of(account_id)
 
     def _accounts_of(self, account: Account) -> Sequence[Account]:
-        members = self._members_of(account.id)
+        members = self._joins.of_user(account.user_id).members_of(account.id)
         return [account] if len(members) == 1 else self._joins.load(members)
 
 

@@ -52,7 +52,8 @@ class Authorizations(Repository):
     ) -> Authorization | None:
         """Delete and return the sign-in of this session with this token, None without one."""
         is_found = _a.token_hash == token_hash, _a.user_id == user_id
-        in_session = _a.session_id.is_(None) if session_id is None else _a.session_id == session_id
+        # For None this is IS NULL.
+        in_session = _a.session_id == session_id
         statement = select(authorizations).where(*is_found, in_session).with_for_update()
         found = self._fetch_one(statement, lambda row: from_row(Authorization, row))
         if found is not None:

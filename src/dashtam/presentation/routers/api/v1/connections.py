@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from dashtam.application.connections import authorizations, connect, connections
 from dashtam.application.connections.authorizations import AuthorizationRequest
-from dashtam.application.connections.connect import Connected, NewConnection
+from dashtam.application.connections.connect import Connected, NewConnection, OnCommit
 from dashtam.application.connections.provider_list import KnownProvider, known_providers
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.connection import (
@@ -221,13 +221,9 @@ def create_connection(context: RequestContext) -> Response[ConnectedShape]:
     Credentials that it does not take are 422, and nothing is kept. If the first sync fails for any
     other reason, the connection is there with the state `failing` and is tried again by itself.
     """
-
-    def store(work: UnitOfWork, connected: Connected) -> None:
-        context.store_response(work, _respond(connected))
-
     body = context.body(ConnectRequest)
     new = NewConnection(body.provider, body.credentials, body.name)
-    return _respond(connect.connect(context.services, context.user_id, new, store))
+    return _respond(connect.connect(context.services, context.user_id, new, _storing(context)))
 
 
 def begin_authorization(context: RequestContext) -> Response[AuthorizationShape]:
@@ -256,13 +252,16 @@ def complete_authorization(context: RequestContext) -> Response[ConnectedShape]:
     minutes, in the session that began the sign-in. The first sync follows, as in
     `POST /connections`.
     """
-
-    def store(work: UnitOfWork, connected: Connected) -> None:
-        context.store_response(work, _respond(connected))
-
     parameters = context.body(AuthorizationReturn).parameters
-    completed = authorizations.complete(context.services, context.principal, parameters, store)
+    completed = authorizations.complete(
+        context.services, context.principal, parameters, _storing(context)
+    )
     return _respond(completed)
+
+
+def _storing(context: RequestContext) -> OnCommit:
+    """Return the callback that stores the response under the request's idempotency key."""
+    return lambda work, connected: context.store_response(work, _respond(connected))
 
 
 def _respond(connected: Connected) -> Response[ConnectedShape]:
