@@ -216,7 +216,7 @@ def find_owner(work: UnitOfWork, email: str | None) -> User:
 
 
 def _stamp_of(path: Path) -> _Stamp | None:
-    """Return a stamp that differs after a change; None for a file that is empty, gone or special."""
+    """Return a stamp that a change alters; None for a file that is empty, gone or special."""
     try:
         found = path.lstat()
     except OSError:
