@@ -44,3 +44,16 @@ def test_a_table_is_asked_for_and_seen_before_it_is_recorded(
     page.screenshot(path=tmp_path / f"preview-{theme}-{size[0]}.png", full_page=True)
     page.get_by_role("button", name="Import", exact=True).click()
     page.get_by_text("3 balances recorded").wait_for()
+
+
+def test_a_long_account_number_stays_within_the_page(opening: Opening, served: Served) -> None:
+    served.register()
+    person = opening(size=PHONE)
+    person.sign_in()
+    person.open("/import")
+    iban = "DE02120300000000202051\n"
+    file = f"Konto;{iban}Währung;EUR\n\n{GERMAN}"
+    person.page.locator("#files").set_input_files(payload("konto.csv", file.encode()))
+    person.page.locator(".import-preview").wait_for()
+    expect(person.page.get_by_role("rowheader").filter(has_text=iban.strip())).to_be_visible()
+    assert person.overflow() == 0

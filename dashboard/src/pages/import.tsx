@@ -240,7 +240,7 @@ function ImportResult({
         {result.accounts.map((account) => (
           <tbody key={`${account.key}${account.currency}`}>
           <tr>
-            <th scope="row">
+            <th scope="row" class="import-account">
               {account.account_id && !result.dry_run ? (
                 <Link to={`/accounts/${account.account_id}`}>{account.name}</Link>
               ) : (

@@ -119,9 +119,11 @@ function isText(name: string): boolean {
 }
 
 function PartField({ part, columns }: { part: MappingPart; columns: readonly string[] }): JSX.Element {
-  const { name, proposed, choices = [], question } = part;
+  const { name, proposed, choices = [], question, certainty } = part;
   const label = LABELS[name] ?? name;
-  const value = proposed === null ? "" : isText(name) ? String(proposed) : JSON.stringify(proposed);
+  // An open part has no answer yet.
+  const isUnknown = proposed === null || certainty === "open";
+  const value = isUnknown ? "" : isText(name) ? String(proposed) : JSON.stringify(proposed);
   const known = proposed === null ? choices : [proposed, ...choices];
   return (
     <Field label={label} hint={question}>
@@ -130,7 +132,7 @@ function PartField({ part, columns }: { part: MappingPart; columns: readonly str
           <input {...ids} name={name} defaultValue={value} autoComplete="off" />
         ) : (
           <select {...ids} name={name}>
-            <option value="">As recognised</option>
+            <option value="">{certainty === "open" ? "Choose …" : "As recognised"}</option>
             <Options
               of={known.map((choice) => [JSON.stringify(choice), choiceLabel(name, choice, columns)])}
               chosen={value}

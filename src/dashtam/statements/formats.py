@@ -94,7 +94,7 @@ _OTHERS = (
 )
 _UNKNOWN = (
     "The format of this file is not known: OFX, QFX, MT940, camt.053, CODA, Norma 43, CFONB 120,"
-    " BAI2, CSV, XLSX, XLS and ODS are understood."
+    " BAI2, QIF, CSV, XLSX, XLS, ODS and ZIP are understood."
 )
 _SIGNATURES = {
     "ofx": re.compile(r"<OFX[\s>]|OFXHEADER", re.IGNORECASE),

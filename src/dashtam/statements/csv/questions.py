@@ -161,7 +161,7 @@ class Findings:
             parts=[
                 *self._file_parts(table),
                 *self._column_parts(example),
-                *self._value_parts(example),
+                *self._value_parts(),
             ],
             example_mapping=example,
         )
@@ -238,7 +238,7 @@ class Findings:
             parts.append(part)
         return parts
 
-    def _value_parts(self, example: Mapping[str, object]) -> list[MappingPart]:
+    def _value_parts(self) -> list[MappingPart]:
         asked = self._asked()
         context = AccountContext.of(self.layout, self.mapping)
         has_account = self.layout.roles["account"] is not None
@@ -247,12 +247,9 @@ class Findings:
         others = [name for name in LAYOUT_NAMES if name not in formats]
         is_proved = self.amounts is not None and self.amounts.is_proved
         separator = self.amounts.separator if self.amounts is not None else None
+        # Where they are asked for, nothing in the file tells them, and nothing is proposed.
         name = None if has_account else context.name or context.number
         currency = None if has_currency else context.currency
-        if "account_name" in asked:
-            name = str(example["account_name"])
-        if "currency_code" in asked:
-            currency = str(example["currency_code"])
         return [
             self._part(
                 "date_format",

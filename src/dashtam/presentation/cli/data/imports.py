@@ -197,7 +197,8 @@ def _import_each(
     asks: bool,
 ) -> Iterator[ImportedFile | LeftOutFile]:
     """Import the files one by one, with a progress bar on a terminal."""
-    hidden = not sys.stderr.isatty()
+    # A bar would share its line with the questions, and hide the cursor.
+    hidden = asks or not sys.stderr.isatty()
     lengths = [_length_of(one.path) for one in found]
     with (
         services.statement_files.for_many() as statement_files,
@@ -293,13 +294,10 @@ def _import_asking(services: Services, sent: SentFile) -> Import:
 def _ask(part: MappingPart) -> tuple[str, Choice]:
     """Return the part's name and the answer; a number is one only where there are choices."""
     choices = [one for one in (part.proposed, *part.choices) if one is not None]
-    listed = f" ({', '.join(map(str, choices))})" if part.choices else ""
     known = {str(one): one for one in choices}
-    default = None if part.proposed is None else str(part.proposed)
-    shown = "" if default is None else f" [{default}]"
-    # The default may be a heading of the file, which click would show as it is.
-    text = printable(f"{part.name}{listed}{shown}")
-    answered = click.prompt(text, default=default, show_default=False, err=True, type=str)
+    listed = f" ({', '.join(known)})" if known else ""
+    # No default: an open part would be guessed by pressing Enter.
+    answered = click.prompt(printable(part.name + listed), err=True, type=str)
     is_number = bool(part.choices) and answered.isdecimal()
     return part.name, known.get(answered, int(answered) if is_number else answered)
 
