@@ -1,6 +1,6 @@
 """The steps that the statements of every table share."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import Field
 from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
@@ -28,8 +28,13 @@ class Repository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def _fetch_one(self, statement: Select[Any], build: Callable[[AnyRow], T]) -> T | None:
-        row = self._connection.execute(statement).one_or_none()
+    def _fetch_one(
+        self,
+        statement: Select[Any],
+        build: Callable[[AnyRow], T],
+        parameters: Mapping[str, object] | None = None,
+    ) -> T | None:
+        row = self._connection.execute(statement, parameters).one_or_none()
         return None if row is None else build(row)
 
     def _stream_rows(self, statement: Select[Any]) -> Iterator[AnyRow]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from dashtam.database.repository import Repository, from_row, to_row
 from dashtam.database.tables import account_heads, accounts
@@ -113,14 +113,14 @@ class AccountHeads(Repository):
         """Return the heads of the accounts, which are locked until the commit."""
         missing = [account for account in of if account.id not in self._locked]
         if missing:
-            ordered = _select_of(missing).order_by(_h.user_id, _h.account_id)
-            rows = self._connection.execute(ordered.with_for_update())
+            rows = self._connection.execute(_LOCK, _keys_of(missing))
             self._keep([from_row(AccountHead, row) for row in rows])
         return {account.id: self._locked[account.id] for account in of}
 
     def get(self, of: Collection[Account]) -> dict[AccountId, AccountHead]:
         """Return the heads of the accounts; lock nothing."""
-        heads = [from_row(AccountHead, row) for row in self._connection.execute(_select_of(of))]
+        rows = self._connection.execute(_SELECT, _keys_of(of))
+        heads = [from_row(AccountHead, row) for row in rows]
         return {head.account_id: head for head in heads}
 
     def mark_synced(self, of: Collection[Account], at: datetime) -> None:
@@ -154,10 +154,16 @@ class AccountHeads(Repository):
             self._stored[head.account_id] = to_row(head)
 
 
-def _select_of(of: Collection[Account]) -> Select[Any]:
+def _keys_of(of: Collection[Account]) -> dict[str, object]:
     user_ids = {account.user_id for account in of}
-    account_ids = [account.id for account in of]
-    return select(account_heads).where(_h.user_id.in_(user_ids), _h.account_id.in_(account_ids))
+    return {"of_users": list(user_ids), "of_accounts": [account.id for account in of]}
+
+
+_SELECT: Final = select(account_heads).where(
+    _h.user_id.in_(bindparam("of_users", expanding=True)),
+    _h.account_id.in_(bindparam("of_accounts", expanding=True)),
+)
+_LOCK: Final = _SELECT.order_by(_h.user_id, _h.account_id).with_for_update()
 
 
 _UPDATE: Final = (

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, bindparam, select
 
 from dashtam.database.history.accounts import ACCOUNTS, account_from_row
 from dashtam.database.history.past_settings import PastSettings
@@ -12,6 +12,10 @@ from dashtam.database.repository import Repository
 from dashtam.database.tables import accounts
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.user import UserId
+
+_JOINED = select(accounts.c.id, accounts.c.joined_to).where(
+    accounts.c.user_id == bindparam("of_user"), accounts.c.joined_to.is_not(None)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +90,10 @@ class AccountJoins(Repository):
         return sorted(found, key=lambda account: account_ids.index(account.id))
 
     def _find(self, user_id: UserId) -> Joins:
-        is_owned = accounts.c.user_id == user_id
         if self._past is None:
-            columns = select(accounts.c.id, accounts.c.joined_to)
-            rows = self._connection.execute(
-                columns.where(is_owned, accounts.c.joined_to.is_not(None))
-            )
+            rows = self._connection.execute(_JOINED, {"of_user": user_id})
             return Joins({AccountId(row.id): AccountId(row.joined_to) for row in rows})
-        known = self._load(is_owned)
+        known = self._load(accounts.c.user_id == user_id)
         return Joins({one.id: one.joined_to for one in known if one.joined_to is not None})
 
     def _load(self, condition: ColumnElement[bool]) -> Sequence[Account]:

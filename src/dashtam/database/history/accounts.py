@@ -5,7 +5,7 @@ from datetime import datetime
 from operator import attrgetter
 
 from sqlalchemy import Connection as DatabaseConnection
-from sqlalchemy import and_, exists, insert, select, update
+from sqlalchemy import and_, bindparam, exists, insert, select, update
 
 from dashtam.database.history.past_settings import PastSettings
 from dashtam.database.pagination import ListPage, PageRequest
@@ -38,6 +38,13 @@ ACCOUNTS = select(accounts, account_heads.c.last_synced_at).join(
     ),
 )
 """Selects every account with the time of its last sync."""
+
+_OF_CONNECTION = ACCOUNTS.where(accounts.c.connection_id == bindparam("of_connection")).order_by(
+    accounts.c.id
+)
+_ALIASES = select(account_aliases).where(
+    _alias.account_id.in_(bindparam("of_accounts", expanding=True))
+)
 
 
 class Accounts(Repository):
@@ -83,16 +90,14 @@ class Accounts(Repository):
 
     def of_connection(self, connection_id: ConnectionId) -> Sequence[Account]:
         """Return all of the connection's accounts, by id."""
-        statement = ACCOUNTS.where(accounts.c.connection_id == connection_id)
-        rows = self._connection.execute(statement.order_by(accounts.c.id))
+        rows = self._connection.execute(_OF_CONNECTION, {"of_connection": connection_id})
         return [account_from_row(row) for row in rows]
 
     def aliases(self, of: Collection[Account]) -> Mapping[AccountId, Sequence[AccountAlias]]:
         """Return the recorded names of each account that has any."""
         currencies = {account.id: account.currency for account in of}
-        statement = select(account_aliases).where(_alias.account_id.in_(currencies))
         found: dict[AccountId, list[AccountAlias]] = {}
-        for row in self._connection.execute(statement):
+        for row in self._connection.execute(_ALIASES, {"of_accounts": list(currencies)}):
             account_id = AccountId(row.account_id)
             institution = InstitutionAlias(AliasKind(row.kind), row.institution)
             alias = AccountAlias(institution, row.external_id, currencies[account_id])

@@ -34,6 +34,7 @@ _stored = position_sets.alias("stored")
 _earlier = position_sets.alias("earlier")
 _s, _event = balance_snapshots.c, account_events.c
 
+_INSERT = insert(position_sets)
 _COLUMNS = (
     *(_p.account_id, _p.number, _p.sync_id, _p.captured_at, _p.recorded_at, _p.same_as, _p.link),
     func.coalesce(_p.content, _stored.c.content).label("compressed"),
@@ -70,7 +71,7 @@ class PositionSets(Repository):
             for one in [link.positions]
         ]
         if rows:
-            self._connection.execute(insert(position_sets), rows)
+            self._connection.execute(_INSERT, rows)
 
     def links(self, account_id: AccountId) -> Iterator[PositionLink]:
         """Yield the account's chain in order of recording, also the sets that do not count."""

@@ -383,8 +383,8 @@ class HistoryChunks:
         ends = {end for end in until.values() if end is not None}
         if not ends:
             return {}
-        statement = select(history_chunks).where(_c.account_id.in_(until), _c.last_at.in_(ends))
-        rows = self._connection.execute(statement).all()
+        keys = {"of_accounts": list(until), "of_ends": list(ends)}
+        rows = self._connection.execute(_AT_ENDS, keys).all()
         return {row.account_id: row for row in rows if row.last_at == until[row.account_id]}
 
     def _affected_chunks(self, pending: Sequence[_Pending]) -> dict[AccountId, list[list[AnyRow]]]:
@@ -404,8 +404,9 @@ class HistoryChunks:
             chunks |= {bisect_right(of_account, at) for at in instants}
             places[account_id] = sorted(chunks)
         chosen = {ends[account_id][at] for account_id, found in places.items() for at in found}
-        statement = select(history_chunks).where(_c.account_id.in_(places), _c.last_at.in_(chosen))
-        rows = {(row.account_id, row.last_at): row for row in self._connection.execute(statement)}
+        keys = {"of_accounts": list(places), "of_ends": list(chosen)}
+        found_rows = self._connection.execute(_AT_ENDS, keys)
+        rows = {(row.account_id, row.last_at): row for row in found_rows}
         runs: dict[AccountId, list[list[AnyRow]]] = {}
         for account_id, found in places.items():
             previous = None
@@ -484,6 +485,10 @@ def _state(head: AccountHead) -> tuple[object, ...]:
     return head.chain, head.cache_rebuilds, head.chunked_until, head.is_distrusted
 
 
+_AT_ENDS: Final[Any] = select(history_chunks).where(
+    _c.account_id.in_(bindparam("of_accounts", expanding=True)),
+    _c.last_at.in_(bindparam("of_ends", expanding=True)),
+)
 _EXTEND: Final[Any] = (
     update(history_chunks)
     .where(_c.account_id == bindparam("of"), _c.last_at == bindparam("until"))

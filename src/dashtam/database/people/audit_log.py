@@ -11,6 +11,8 @@ from dashtam.database.tables import audit_log
 from dashtam.domain.audit import AuditLine
 from dashtam.domain.user import UserId
 
+_INSERT = insert(audit_log)
+
 
 class AuditLog(Repository):
     """The statements on ``audit_log``."""
@@ -19,7 +21,7 @@ class AuditLog(Repository):
         """Append lines."""
         rows = list(map(asdict, lines))
         if rows:
-            self._connection.execute(insert(audit_log), rows)
+            self._connection.execute(_INSERT, rows)
 
     def newest(self, limit: int, user_id: UserId | None = None) -> Sequence[AuditLine]:
         """Return the newest lines of one user, or of everyone (None), newest first."""

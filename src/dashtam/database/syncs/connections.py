@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, case, delete, exists, insert, or_, select, update
+from sqlalchemy import Select, bindparam, case, delete, exists, insert, or_, select, update
 
 from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.repository import AnyRow, Repository, from_row, to_row
@@ -23,6 +23,12 @@ _CHANGING = (
     "updated_at",
 )
 _CHANGING_LIVE = ("credentials", "fence", "failures", "paused_until")
+
+_IS_IT = connections.c.id == bindparam("of_id")
+_BY_ID = select(connections).where(_IS_IT)
+_LOCK_BY_ID = _BY_ID.with_for_update()
+_UPDATE = update(connections).where(_IS_IT)
+_INSERT = insert(connections)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +55,7 @@ class Connections(Repository):
 
     def get(self, connection_id: ConnectionId) -> Connection | None:
         """Return the connection of any user."""
-        statement = select(connections).where(connections.c.id == connection_id)
-        return self._fetch_one(statement, connection_from_row)
+        return self._fetch_one(_BY_ID, connection_from_row, {"of_id": connection_id})
 
     def of_user(self, user_id: UserId, page: PageRequest) -> ListPage[Connection]:
         """Return the user's connections by name (code points), then id."""
@@ -66,12 +71,11 @@ class Connections(Repository):
 
     def add(self, connection: Connection) -> None:
         """Insert a connection."""
-        self._connection.execute(insert(connections), to_row(connection))
+        self._connection.execute(_INSERT, to_row(connection))
 
     def lock(self, connection_id: ConnectionId) -> LiveConnection | None:
         """Return the connection, and lock it until the commit."""
-        statement = select(connections).where(connections.c.id == connection_id)
-        return self._fetch_one(statement.with_for_update(), _live_from_row)
+        return self._fetch_one(_LOCK_BY_ID, _live_from_row, {"of_id": connection_id})
 
     def has_due(self, now: datetime) -> bool:
         """Tell whether a connection is due for a sync."""
@@ -100,8 +104,7 @@ class Connections(Repository):
         """Store every field that changes, except the count of requests."""
         values = {name: getattr(live.connection, name) for name in _CHANGING}
         values |= {name: getattr(live, name) for name in _CHANGING_LIVE}
-        statement = update(connections).where(connections.c.id == live.connection.id)
-        self._connection.execute(statement.values(values))
+        self._connection.execute(_UPDATE, values | {"of_id": live.connection.id})
 
     def mark_synced(self, connection_ids: Collection[ConnectionId], at: datetime) -> None:
         """Store the time of the last sync of some connections."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, and_, delete, func, insert, select, update
+from sqlalchemy import Select, and_, bindparam, delete, func, insert, select, update
 
 from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.repository import AnyRow, Repository, from_row
@@ -24,13 +24,22 @@ _IS_SUCCESS = and_(
     syncs.c.kind == SyncKind.LIVE, syncs.c.state.in_([SyncState.SUCCEEDED, SyncState.PARTIAL])
 )
 
+_BY_ID = _SYNC.where(syncs.c.id == bindparam("of_id"))
+_RUNNING = _SYNC.where(
+    syncs.c.connection_id == bindparam("of_connection"),
+    _IS_RUNNING,
+    syncs.c.kind == SyncKind.LIVE,
+)
+_INSERT = insert(syncs)
+_UPDATE = update(syncs).where(syncs.c.id == bindparam("of_id"))
+
 
 class Syncs(Repository):
     """The statements on ``syncs``, ``unfinished_imports`` and ``retractions``."""
 
     def get(self, sync_id: SyncId) -> Sync | None:
         """Return the sync of any user."""
-        return self._fetch_one(_SYNC.where(syncs.c.id == sync_id), _sync_from_row)
+        return self._fetch_one(_BY_ID, _sync_from_row, {"of_id": sync_id})
 
     def of_connection(self, connection_id: ConnectionId, page: PageRequest) -> ListPage[Sync]:
         """Return the connection's syncs, newest first."""
@@ -46,17 +55,15 @@ class Syncs(Repository):
 
     def add(self, sync: Sync) -> None:
         """Insert a sync."""
-        self._connection.execute(insert(syncs), _row_of(sync))
+        self._connection.execute(_INSERT, _row_of(sync))
 
     def finish(self, sync: Sync) -> None:
         """Store the sync's result."""
-        self._connection.execute(update(syncs).where(syncs.c.id == sync.id).values(_row_of(sync)))
+        self._connection.execute(_UPDATE, _row_of(sync) | {"of_id": sync.id})
 
     def find_running(self, connection_id: ConnectionId) -> Sync | None:
         """Return the connection's live sync that has not ended, also one with an expired lease."""
-        is_live = syncs.c.kind == SyncKind.LIVE
-        statement = _SYNC.where(syncs.c.connection_id == connection_id, _IS_RUNNING, is_live)
-        return self._fetch_one(statement, _sync_from_row)
+        return self._fetch_one(_RUNNING, _sync_from_row, {"of_connection": connection_id})
 
     def expired(self, now: datetime, limit: int) -> Sequence[Sync]:
         """Return running syncs with an expired lease."""
