@@ -63,7 +63,7 @@ _Key = tuple[str, str, Currency]
 _CAPTURED_AT: Final = attrgetter("captured_at")
 _MOST_PROBLEMS: Final = 100
 # The readings of one transaction: it keeps other writers waiting for a moment only.
-_PIECE: Final = 2_000
+_PIECE: Final = 1_000
 
 # An import waits so long for a long one of the same user to end.
 _ATTEMPTS: Final = 100

@@ -1,6 +1,7 @@
 """Chunks of rendered snapshots: how they are filled, split and stored."""
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -17,6 +18,11 @@ CHUNK_SIZE: Final = 120
 
 At some 30 bytes each, a compressed chunk of this size fits a page of the database.
 """
+
+# zlib releases the interpreter: a long import fills chunks while the full ones are compressed.
+_COMPRESSING: Final = ThreadPoolExecutor(1, "compress chunks")
+# Few of an account wait, so that the transaction that stores them waits for a moment only.
+_MOST_WAITING: Final = 4
 
 
 class RenderedSnapshot(NamedTuple):
@@ -82,7 +88,7 @@ class ChunkDraft:
         self.until: datetime | None = None
         self._account_id = account_id
         self._format = chunk_format
-        self._rows: list[dict[str, object]] = []
+        self._rows: list[Future[dict[str, object]]] = []
         self._after_at: datetime | None = None
         self._last: list[RenderedSnapshot] = []
         self._newest: Money | None = None
@@ -94,7 +100,10 @@ class ChunkDraft:
             if self.until is not None and at < self.until:
                 return False
             if len(self._last) >= CHUNK_SIZE and at != self.until:
-                self._rows.append(self._last_row())
+                full = Chunk(self._after_at, self._last)
+                row = _COMPRESSING.submit(full.row_of, self._account_id, self._format)
+                self._rows.append(row)
+                wait(self._rows[-_MOST_WAITING : -_MOST_WAITING + 1])
                 self._after_at, self._last = self.until, []
             self._last.append(render_snapshot(self._format, self._newest, snapshot))
             self._newest, self.until = snapshot.balance, at
@@ -103,15 +112,16 @@ class ChunkDraft:
 
     def rows(self) -> list[dict[str, object]]:
         """Return the rows of ``history_chunks``."""
-        return [*self._rows, self._last_row()] if self._last else []
+        if not self._last:
+            return []
+        last = Chunk(self._after_at, self._last)
+        rows = [row.result() for row in self._rows]
+        return [*rows, last.row_of(self._account_id, self._format)]
 
     def latest(self) -> bytes:
         """Return the newest snapshot, sealed; nothing where there is none."""
         newest = self._last[-1].content[:-1] if self._last else b""
         return self._format.seal_latest(newest, self._account_id)
-
-    def _last_row(self) -> dict[str, object]:
-        return Chunk(self._after_at, self._last).row_of(self._account_id, self._format)
 
 
 def render_after(

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from dashtam.domain.account import AccountId
 from dashtam.domain.history.balance_snapshot import BalanceSnapshot, Basis, SnapshotId
-from dashtam.domain.money import Currency, Money
+from dashtam.domain.money import Currency, Money, to_digits
 from dashtam.domain.period import to_microseconds
 from dashtam.domain.statement import Reading
 from dashtam.domain.sync import SnapshotSource, SyncId
@@ -169,7 +169,7 @@ def _digest(previous: bytes, record: Record, shared: tuple[str, str, str]) -> by
 
 
 def _amount(amount: Decimal | None) -> str:
-    return "" if amount is None else format(amount, "f")
+    return "" if amount is None else to_digits(amount)
 
 
 def _instant(instant: datetime | None) -> str:
