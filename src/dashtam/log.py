@@ -1,5 +1,6 @@
 """The log. Its library is loaded with the first line: most commands write none."""
 
+import sys
 from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
@@ -8,9 +9,12 @@ if TYPE_CHECKING:
 
 class _Log:
     def __getattr__(self, level: str) -> Any:  # noqa: ANN401 - a method of the logger
-        from structlog import get_logger  # noqa: PLC0415 - see above
+        import structlog  # noqa: PLC0415 - see above
 
-        return getattr(get_logger(), level)
+        if not structlog.is_configured():
+            # A command that is no server; its answer goes to standard output.
+            structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+        return getattr(structlog.get_logger(), level)
 
 
 log: Final = cast("FilteringBoundLogger", _Log())

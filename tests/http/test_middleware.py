@@ -149,6 +149,27 @@ def test_one_event_tells_the_end_of_a_request_without_its_query() -> None:
 
 
 @pytest.mark.parametrize(
+    "secret",
+    [
+        "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+        "dta_" + "Q" * 43,
+        "dtr_" + "Q" * 91,
+        "Bearer dta_Q",
+        "ada@example.com",
+        "DE89370400440532013000",
+        "\x1b[2J",
+        "\u202etxt",
+    ],
+)
+@pytest.mark.parametrize("app", [counting, failing])
+def test_a_token_in_a_path_is_not_logged(app: ASGIApp, secret: str) -> None:
+    account_id = "0d3b0a6e-8f0a-4d0c-9f56-2f8c1f6f6f10"
+    path = f"/api/v1/accounts/{account_id}/balance-history/{secret}"
+    logged = {entry["path"] for entry in ask(app, scope_of(path)).logs}
+    assert logged == {path.replace(secret, "…")}
+
+
+@pytest.mark.parametrize(
     ("method", "app", "level"),
     [("GET", counting, "debug"), ("GET", failing, "info"), ("DELETE", counting, "info")],
 )

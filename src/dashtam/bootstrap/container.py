@@ -21,7 +21,7 @@ from dashtam.database.engine import open_engine, sqlite_path
 from dashtam.database.history_cache.chunk_format import ChunkFormat, start_digest
 from dashtam.database.history_cache.drivers import create_driver
 from dashtam.database.history_cache.history_cache import HistoryCache
-from dashtam.database.unit_of_work import Clock, Database
+from dashtam.database.unit_of_work import Clock, Database, translate_outages
 from dashtam.domain.account import AccountId
 from dashtam.domain.errors import DashtamError
 from dashtam.log import log
@@ -210,11 +210,12 @@ class Container:
     def upgrade(self) -> tuple[str | None, str]:
         """Upgrade the schema, after a backup of a SQLite database that holds anything."""
         self._lock_data_folder()
-        migrate.check_revision(self.engine)
-        is_file = sqlite_path(self.settings.database) is not None
-        if is_file and not health.is_current(self.engine) and health.has_users(self.engine):
-            self.backup(self.settings.data / "backups")
-        return migrate.upgrade_engine(self.engine), migrate.HEAD
+        with translate_outages():
+            migrate.check_revision(self.engine)
+            is_file = sqlite_path(self.settings.database) is not None
+            if is_file and not health.is_current(self.engine) and health.has_users(self.engine):
+                self.backup(self.settings.data / "backups")
+            return migrate.upgrade_engine(self.engine), migrate.HEAD
 
     def backup(self, folder: Path) -> Path:
         """Back up one consistent state, also while others write."""

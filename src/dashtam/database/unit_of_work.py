@@ -234,7 +234,7 @@ class Database:
         Raises:
             Unavailable: the database cannot be reached.
         """
-        with _translate_outages(), self._reading.begin() as connection:
+        with translate_outages(), self._reading.begin() as connection:
             yield UnitOfWork(connection, self._clock(), chunk_format=self._format)
 
     @contextmanager
@@ -245,7 +245,7 @@ class Database:
             Unavailable: the database cannot be reached, or its disk is full.
         """
         full_disk = self._full_disk
-        with self._write_lock, _translate_outages(full_disk), self._writing.begin() as connection:
+        with self._write_lock, translate_outages(full_disk), self._writing.begin() as connection:
             work = UnitOfWork(connection, self._clock(), address or self._address, self._format)
             yield work
             work.flush()
@@ -292,7 +292,7 @@ class _FullDisk:
 
 
 @contextmanager
-def _translate_outages(full_disk: _FullDisk | None = None) -> Iterator[None]:
+def translate_outages(full_disk: _FullDisk | None = None) -> Iterator[None]:
     """Raise ``Unavailable`` for an outage of the database; any other error is a fault of ours."""
     try:
         yield

@@ -139,6 +139,7 @@ class HttpConnectionProtocol(HttpToolsProtocol):
         self._timeouts = timeouts
         self._buffers = buffers
         self._answer_now: Callable[[HTTPScope], Answer | None] | None = app_state.get(ANSWER_NOW)
+        self._started_cycle: RequestResponseCycle | None = None
         self._unanswered_bytes = 0
         self._last_write_bytes = 0
         self._unread_bytes = 0
@@ -168,6 +169,11 @@ class HttpConnectionProtocol(HttpToolsProtocol):
             self._deadline_timer.cancel()
         self._buffers.discard(self)
         super().connection_lost(exc)
+        # uvicorn tells this to the newest request alone; those before it may still be answered.
+        for cycle in (self._started_cycle, *(waiting for waiting, _ in self.pipeline)):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
 
     def data_received(self, data: bytes) -> None:
         """Note that the client was heard; refuse bytes that only keep the parser busy."""
@@ -270,6 +276,7 @@ class HttpConnectionProtocol(HttpToolsProtocol):
         return now if self._is_answering() else self._timing.heard_at
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._started_cycle = cycle
         # The client first reads the answer before, all but its end: memory has one at a time.
         is_unread = self.flow.write_paused
         waits = is_unread or cycle.waiting_for_100_continue or not cycle.keep_alive
@@ -391,7 +398,12 @@ class _CoalescingTransport(asyncio.Transport):
         self.get_extra_info = transport.get_extra_info  # type: ignore[method-assign] # likewise
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Hold the first bytes until more come, or until it is the event loop's turn."""
+        """Hold the first bytes until more come, or until it is the event loop's turn.
+
+        Bytes for a client that is gone are dropped.
+        """
+        if self.is_closing():
+            return
         if not data:
             # asyncio's transport would never count an empty chunk as sent.
             self._send()
@@ -422,6 +434,7 @@ class _CoalescingTransport(asyncio.Transport):
         self._transport.abort()
 
     def _send(self) -> None:
-        if self._held:
-            held, self._held = self._held, b""
+        held, self._held = self._held, b""
+        # uvloop raises an error for bytes to a client that is gone.
+        if held and not self.is_closing():
             self._transport.write(held)

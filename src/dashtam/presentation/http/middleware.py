@@ -30,6 +30,10 @@ from dashtam.presentation.http.request_context import BASE_PATH
 _IMPORTS_PATH: Final = f"{BASE_PATH}/imports"
 _MAX_TARGET_BYTES: Final = 16 * 1024
 _LOGGED_PATH_CHARACTERS: Final = 200
+# Every part of our own paths, or an id. Anything else may be a token that somebody pasted.
+_LOGGED_PART: Final = re.compile(
+    r"[A-Za-z0-9._-]{0,20}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.ASCII
+)
 _FIRST_ERROR: Final = 400
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _LENGTH = re.compile(rb"[0-9]{1,18}")
@@ -137,7 +141,7 @@ class EdgeMiddleware:
         log(
             "request_finished",
             method=scope["method"],
-            path=scope["path"][:_LOGGED_PATH_CHARACTERS],
+            path=_logged_path(scope["path"]),
             status=status,
             took_s=round(took_s, 6),
             trace_id=trace_id,
@@ -218,7 +222,7 @@ class _EdgeRequest:
         self._edge.log.error(
             "request_failed",
             method=self._scope["method"],
-            path=self._scope["path"][:_LOGGED_PATH_CHARACTERS],
+            path=_logged_path(self._scope["path"]),
             error=error,
             frames=frames,
             trace_id=self.trace_id,
@@ -238,6 +242,12 @@ class _EdgeRequest:
             if name == b"content-length" and _LENGTH.fullmatch(value):
                 return int(value) > self._max_bytes
         return False
+
+
+def _logged_path(path: str) -> str:
+    """Return the path with ``…`` for each part that may be a token, an address or a name."""
+    parts = path[:_LOGGED_PATH_CHARACTERS].split("/")
+    return "/".join(part if _LOGGED_PART.fullmatch(part) else "…" for part in parts)
 
 
 def _new_trace_id() -> str:

@@ -1,14 +1,23 @@
 """``dashtam serve`` and ``dashtam worker``."""
 
+import json
 import os
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import click
 
 from dashtam.domain.errors import DashtamError
 from dashtam.log import log
-from dashtam.presentation.cli.context import Command, CommandContext, notify, with_context
+from dashtam.presentation.cli.context import (
+    EXIT_REFUSED,
+    Command,
+    CommandContext,
+    notify,
+    with_context,
+)
 from dashtam.presentation.cli.installation import InstallationPort
 from dashtam.presentation.http.server import listen
 
@@ -42,8 +51,33 @@ def serve(context: CommandContext, /, **settings: object) -> None:
         if code := facts.get("setup_code"):
             notify(f"The first user registers there, from another machine with the code {code}")
 
-    require_free_port(context.installation)
-    context.installation.serve(report_start)
+    with _failure_as_json(context):
+        require_free_port(context.installation)
+        context.installation.serve(report_start)
+
+
+@contextmanager
+def _failure_as_json(context: CommandContext) -> Iterator[None]:
+    """Write the error that ends a server as a line of its log, where no people read that.
+
+    The log itself may not be configured yet: the settings may be what is wrong.
+    """
+    try:
+        yield
+    except Exception as error:
+        if _is_terminal() or context.shows_traceback:
+            raise
+        # The messages of other errors may quote a row.
+        is_ours = isinstance(error, (DashtamError, OSError))
+        line = {
+            "event": "start_failed",
+            "level": "error",
+            "detail": str(error) if is_ours else "A fault of Dashtam; --traceback shows its place.",
+            "error": type(error).__name__,
+            "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
+        notify(json.dumps(line))
+        raise click.exceptions.Exit(EXIT_REFUSED) from None
 
 
 def _is_terminal() -> bool:
@@ -81,4 +115,5 @@ def worker(context: CommandContext) -> None:
         if _is_terminal():
             notify("Syncing due connections. Ctrl-C stops the worker.")
 
-    context.installation.work(report_start)
+    with _failure_as_json(context):
+        context.installation.work(report_start)
