@@ -51,8 +51,8 @@ test: $(DEVELOP) $(DASHBOARD) ## the checks, then every test on both databases
 	exit $$checked
 
 prove: export PROVE = 1
-prove: PYTEST += -o faulthandler_timeout=0
-prove: test ## the same with every proof at full length
+prove: $(DEVELOP) $(DASHBOARD) ## every proof at full length; writes docs/reliability.md
+	@$(PYTEST) -o faulthandler_timeout=0 $(TESTS)
 
 check: $(DEVELOP) ## lint, format, types, architecture, dependencies, dead code, spelling
 	@$(MAKE) --no-print-directory --keep-going -j 4 $(CHECKS)

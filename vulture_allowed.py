@@ -16,9 +16,12 @@ process_bind_param
 process_result_value
 
 # pytest
+pytest_collection_modifyitems
 pytest_configure
 pytest_configure_node
 pytest_plugins
+pytest_runtest_logreport
+pytest_terminal_summary
 pytest_unconfigure
 
 # The account types, read by their values

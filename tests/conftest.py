@@ -1,10 +1,9 @@
-"""Fixtures of every test: a migrated database, a Valkey, and the length of a proof."""
+"""Fixtures of every test: a migrated database and a Valkey."""
 
 import contextlib
-import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -15,7 +14,7 @@ from psycopg import sql
 
 from servers import Address, ServerMissingError, Servers, answers_ping
 
-pytest_plugins = ["application"]
+pytest_plugins = ["application", "proofs"]
 
 SERVERS = pytest.StashKey[Servers]()
 TEMPLATE = "migrated_template"
@@ -128,13 +127,6 @@ def valkey_url(request: pytest.FixtureRequest) -> str:
     with Redis.from_url(url) as client:
         client.flushdb()
     return url
-
-
-@pytest.fixture(scope="session")
-def proof() -> Callable[[int], int]:
-    """Give how often a proof repeats: a tenth of its full figure, all of it under `make prove`."""
-    asked = os.environ.get("PROVE") == "1"  # noqa: TID251 (no setting of the application)
-    return lambda full: full if asked else max(1, full // 10)
 
 
 @contextlib.contextmanager

@@ -52,6 +52,7 @@ from dashtam.presentation.routers.api.v1.routes.fast_path import (
     build_cached_response,
 )
 from dashtam.presentation.schemas.snapshots import render_snapshot
+from proofs import Proof
 from scripted_provider import account
 
 ALL = {"start_date": "1990-01-01", "end_date": "2990-01-01"}
@@ -120,7 +121,7 @@ CHANGES = st.lists(
 
 
 def test_after_any_changes_the_cache_equals_the_rows(
-    app: App, plain: TestClient, proof: Callable[[int], int], fast_answers: list[bool]
+    app: App, plain: TestClient, proof: Proof, fast_answers: list[bool]
 ) -> None:
     people = iter(range(1_000_000))
 
@@ -347,6 +348,7 @@ def test_an_account_of_which_no_snapshot_counts_leaves_the_others_in_the_cache(
     assert_same(ada, plain, paths_of(emptied))
 
 
+@pytest.mark.proves(25, forgeries_found=1)
 def test_a_forged_chunk_behind_a_damaged_one_is_a_finding(app: App, ada: Person) -> None:
     mine, other = (UUID(ada.account("1", name=name)) for name in ("A", "B"))
     damage_cache(app, mine, other, "segment")
@@ -356,6 +358,7 @@ def test_a_forged_chunk_behind_a_damaged_one_is_a_finding(app: App, ada: Person)
     assert cache_of(app, mine) == evidence
 
 
+@pytest.mark.proves(25, forgeries_found=1)
 @pytest.mark.parametrize("forgery", ["chunk of another", "latest of another"])
 def test_chunks_rewritten_with_valid_checksums_are_a_finding_and_stay(
     app: App, ada: Person, plain: TestClient, forgery: str

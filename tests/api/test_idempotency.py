@@ -19,6 +19,7 @@ from concurrency import at_once
 from dashtam.application.history.verification import verify
 from dashtam.application.ports import Services, StatementFiles
 from faulty_database import open_faulty
+from proofs import Proof
 
 NEW = {"name": "Giro", "account_type": "checking", "currency": "EUR", "balance": "1.00"}
 FILE = b"Date,Balance,Account\n" + b"".join(
@@ -69,7 +70,10 @@ def assert_sound(app: App) -> None:
     assert verify(app.services.database).findings == []
 
 
-def test_parallel_repeats_are_one_execution_and_the_same_bytes(app: App, ada: Person) -> None:
+@pytest.mark.proves(6)
+def test_parallel_repeats_are_one_execution_and_the_same_bytes(
+    app: App, ada: Person, proof: Proof
+) -> None:
     grows = {"account": 1, "typed": 1, "import": 56, "dry run": 0}
     for name, ask in requests_of(ada).items():
         before, headers = recorded(ada), key()
@@ -86,6 +90,7 @@ def test_parallel_repeats_are_one_execution_and_the_same_bytes(app: App, ada: Pe
         }
         assert {found.status_code for found in late} == {201}
         assert recorded(ada) - before == grows[name], name
+        proof.record(repeats=TIMES + 3, executions=1)
     assert_sound(app)
 
 

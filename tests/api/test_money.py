@@ -1,7 +1,7 @@
 """Amounts come out as they went in, digit for digit, on both databases."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
@@ -10,6 +10,7 @@ import pytest
 
 from application import Person
 from dashtam.presentation.schemas.snapshots import LatestSnapshots, SnapshotHistory
+from proofs import Proof
 
 DIGITS = {"USD": 2, "EUR": 2, "JPY": 0, "KWD": 3, "CLF": 4, "DEM": 2, "ITL": 0, "XAU": 0}
 
@@ -101,7 +102,7 @@ def assert_history_is(history: dict[str, object], texts: list[str], currency: st
 
 @pytest.mark.parametrize("currency", DIGITS)
 def test_typed_balances_are_served_as_they_were_typed(
-    ada: Person, currency: str, proof: Callable[[int], int]
+    ada: Person, currency: str, proof: Proof
 ) -> None:
     texts = list(amounts(max(len(EDGES), proof(200))))
     times = instants(len(texts))

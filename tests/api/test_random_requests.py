@@ -1,7 +1,6 @@
 """Random requests to the three snapshot endpoints, their answers held against the contract."""
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from api.problem_assertions import assert_problem
 from api.raw_requests import ask, assert_names
 from application import Person
+from proofs import Proof
 
 
 @pytest.fixture
@@ -64,12 +64,13 @@ def expected_instant(text: str, *, is_end: bool) -> datetime | None:
         return None
 
 
+@pytest.mark.proves(16)
 def test_no_pair_of_dates_makes_another_answer_than_the_contracts(
-    ada: Person, account_id: str, proof: Callable[[int], int]
+    ada: Person, account_id: str, proof: Proof
 ) -> None:
     path = f"/accounts/{account_id}/balance-history"
 
-    @settings(max_examples=proof(5_000), suppress_health_check=[*HealthCheck])
+    @settings(max_examples=proof(10_000), suppress_health_check=[*HealthCheck])
     @given(instants, instants)
     def check(start: str, end: str) -> None:
         answer = ask(ada, path, f"start_date={quote(start)}&end_date={quote(end)}")
@@ -82,18 +83,20 @@ def test_no_pair_of_dates_makes_another_answer_than_the_contracts(
             assert_problem(answer, 400, "invalid_date_range")
         else:
             assert answer.status_code == 200
+        proof.record(inputs=1)
 
     check()
 
 
+@pytest.mark.proves(16)
 def test_no_query_and_no_id_makes_anything_but_200_400_or_404(
-    ada: Person, account_id: str, proof: Callable[[int], int]
+    ada: Person, account_id: str, proof: Proof
 ) -> None:
     ids = st.sampled_from([account_id, str(ada.id), "x"]) | plain.map(lambda t: quote(t, safe=""))
     queries = st.lists(st.builds("{}={}".format, names, values), max_size=5).map("&".join)
     ends = st.sampled_from(["balance-history", "balance-snapshots", "", "holdings"])
 
-    @settings(max_examples=proof(5_000), suppress_health_check=[*HealthCheck])
+    @settings(max_examples=proof(10_000), suppress_health_check=[*HealthCheck])
     @given(ids, ends, queries)
     def check(number: str, end: str, query: str) -> None:
         path = f"/accounts/{number}/{end}" if end else "/balance-snapshots"
@@ -101,5 +104,6 @@ def test_no_query_and_no_id_makes_anything_but_200_400_or_404(
         if answer.status_code != 200:
             assert answer.status_code in {400, 404}
             assert_problem(answer, answer.status_code, limited=answer.status_code == 400)
+        proof.record(inputs=1)
 
     check()

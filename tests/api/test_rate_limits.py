@@ -205,6 +205,7 @@ def test_two_processes_share_one_bucket(
         assert_problem(ada.get("/accounts"), 429, "rate_limited")
 
 
+@pytest.mark.proves(10, outages=1)
 def test_when_the_server_of_the_buckets_dies_requests_go_on_and_are_limited(
     applications: Applications,
 ) -> None:
@@ -219,6 +220,7 @@ def test_when_the_server_of_the_buckets_dies_requests_go_on_and_are_limited(
         assert_problem(refused, 429, "rate_limited")
 
 
+@pytest.mark.proves(24, refused_tokens_without_a_transaction=102)
 def test_refused_tokens_are_limited_by_address_and_cost_no_transaction(
     applications: Applications,
 ) -> None:

@@ -1,7 +1,6 @@
 """Requests made from the OpenAPI document, and answers held against it."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from application import App
 from dashtam.presentation.openapi.document import text
 from dashtam.presentation.routers.api.v1.routes.registry import ROUTES
 from dashtam.presentation.routers.api.v1.routes.route import Route
+from proofs import Proof
 
 # Erasing ourselves from the session that we use would end the test.
 LEFT_OUT = {("DELETE", "/sessions/current"), ("DELETE", "/sessions/{id}")}
@@ -44,15 +44,17 @@ def cases(route: Route, own: Belongings) -> st.SearchStrategy[Any]:
     )
 
 
+@pytest.mark.proves(16)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 def test_answers_are_as_the_document_says(
-    app: App, proof: Callable[[int], int], subtests: pytest.Subtests
+    app: App, proof: Proof, subtests: pytest.Subtests
 ) -> None:
     own = belongings(app, "ada")
     for route in ROUTES:
         if (route.method, route.path) not in LEFT_OUT:
             with subtests.test(route=name_of(route)):
                 conform(app, own, route, proof(100))
+                proof.record(routes=1)
 
 
 def conform(app: App, own: Belongings, route: Route, examples: int) -> None:

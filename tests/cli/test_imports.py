@@ -1,7 +1,6 @@
 import os
 import socket
 import zipfile
-from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import pytest
 
 from cli.conftest import PASSWORD, CommandLine
+from proofs import Proof
 
 GOOD = "Date,Balance,Account\n2025-01-01,100.00,Checking\n2025-02-01,90.10,Checking\n"
 BAD_LINE = f"{GOOD}2025-02-30,1,Checking\n"
@@ -147,7 +147,7 @@ def test_another_persons_import_cannot_be_retracted(terminal: CommandLine, tmp_p
 
 
 def test_ten_years_of_every_account_are_recorded_day_for_day(
-    terminal: CommandLine, tmp_path: Path, proof: Callable[[int], int]
+    terminal: CommandLine, tmp_path: Path, proof: Proof
 ) -> None:
     accounts = max(2, proof(8))
     days = [date(2015, 1, 1) + timedelta(days=day) for day in range(3_650)]

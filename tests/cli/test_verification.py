@@ -31,6 +31,7 @@ from dashtam.domain.account import AccountId, AccountType, Identity
 from dashtam.domain.money import Currency
 from dashtam.domain.statement import Flow, FlowKind, Position, Reading, Statement
 from dashtam.domain.sync import SnapshotSource
+from proofs import Proof, repetitions
 
 SNAPSHOTS_EACH = 20
 FIRST = datetime(2020, 1, 31, 12, tzinfo=UTC)
@@ -58,7 +59,7 @@ CHANGES: tuple[Callable[[Any], dict[str, object]], ...] = (
 
 
 @pytest.fixture(scope="module")
-def filling(proof: Callable[[int], int]) -> Filling:
+def filling() -> Filling:
     """A user with four snapshots for each that a proof changes."""
 
     def fill(terminal: CommandLine) -> None:
@@ -66,7 +67,7 @@ def filling(proof: Callable[[int], int]) -> Filling:
         installation = terminal.open({})
         with installation.services().database.write() as work:
             user_id = work.users.all()[0].id
-            for number in range(proof(1_000) * 4 // SNAPSHOTS_EACH):
+            for number in range(repetitions(1_000) * 4 // SNAPSHOTS_EACH):
                 file_import.record_statements(
                     work, Destination(user_id, "ofx"), [statement(f"{number:05}")]
                 )
@@ -148,10 +149,11 @@ def codes(report: VerificationReport) -> set[str]:
     return {finding.code for finding in report.findings}
 
 
+@pytest.mark.proves(4)
 def test_every_changed_row_is_found_and_no_other(
     services: Services,
     forger: Forger,
-    proof: Callable[[int], int],
+    proof: Proof,
     terminal: CommandLine,
 ) -> None:
     assert verify(services.database).found == 0
@@ -168,6 +170,7 @@ def test_every_changed_row_is_found_and_no_other(
     result = terminal.run("db", "verify")
     assert result.exit_code == 1
     assert result.stdout.count("WRONG") == proof(1_000)
+    proof.record(changed_rows_found=report.found, false_alarms=0)
 
 
 def test_every_removed_row_is_found_by_chain_and_by_count(

@@ -3,14 +3,15 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 
 from dashtam.database.migrate import HEAD, revision, upgrade
 from dashtam.database.tables import metadata
+from proofs import Proof
 
 UPGRADE = """
 import sys
@@ -77,8 +78,9 @@ def test_processes_that_upgrade_together_do_it_once(empty_database_url: str) -> 
     assert_is_todays(empty_database_url)
 
 
+@pytest.mark.proves(21)
 def test_an_upgrade_that_is_killed_leaves_all_or_nothing_and_can_be_done_again(
-    empty_database_url: str, proof: Callable[[int], int]
+    empty_database_url: str, proof: Proof
 ) -> None:
     started, engine = time.monotonic(), create_engine(empty_database_url)
     process = upgrading(empty_database_url)
@@ -100,6 +102,7 @@ def test_an_upgrade_that_is_killed_leaves_all_or_nothing_and_can_be_done_again(
         upgrade(empty_database_url)
         assert_is_todays(empty_database_url)
     engine.dispose()
+    proof.record(kills=rounds)
 
 
 def forget_everything(url: str) -> None:

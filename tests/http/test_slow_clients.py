@@ -307,6 +307,7 @@ def test_a_body_in_tiny_chunks_passes(port: int) -> None:
         assert read_answer(wire) == b"20000"
 
 
+@pytest.mark.proves(17, slow_connections_closed=500)
 @pytest.mark.parametrize("sent", [b"", GET[:-2], POST + b"x"])
 def test_five_hundred_slow_connections_are_closed_and_hold_nobody_up(sent: bytes) -> None:
     with running_apart() as (_, port), ExitStack() as stack:

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,6 +17,7 @@ import pytest
 
 from multi_process.remote_user import RemoteUser
 from multi_process.stored_history import assert_is_sound
+from proofs import Proof
 from server_process import Server, serving
 from servers import Address, Servers
 
@@ -120,8 +121,9 @@ def server(postgresql: Postgresql, tmp_path: Path) -> Iterator[Server]:
         yield found
 
 
+@pytest.mark.proves(13)
 def test_a_database_that_ends_under_load_costs_seconds_and_no_snapshot(
-    postgresql: Postgresql, server: Server, proof: Callable[[int], int], tmp_path: Path
+    postgresql: Postgresql, server: Server, proof: Proof, tmp_path: Path
 ) -> None:
     ada = RemoteUser.register(server, "ada@example.com")
     load = Load(ada, ada.create_account())
@@ -141,6 +143,7 @@ def test_a_database_that_ends_under_load_costs_seconds_and_no_snapshot(
                 while load.last_success_at_s < restarted_at_s:
                     assert time.monotonic() - restarted_at_s < 120, "it does not recover"
                     time.sleep(0.02)
+                proof.record(restarts=1, back_within_s=load.last_success_at_s - restarted_at_s)
         finally:
             load.stopping.set()
         for one in under_way:

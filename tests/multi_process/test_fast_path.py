@@ -22,6 +22,7 @@ from api.history_comparison import assert_equal, assert_one_state, open_plain, w
 from application import UNLIMITED, Applications, Person
 from dashtam.application.history.verification import verify
 from multi_process.history_writer import CHANGES, Order, writing
+from proofs import Proof
 from servers import Servers
 
 CASES = {"sqlite": 20_000, "postgresql": 5_000}
@@ -226,7 +227,7 @@ def has_snapshots(answer: Any) -> bool:  # noqa: ANN401 - a response
 def test_the_fast_path_equals_the_rows_while_others_write(
     applications: Applications,
     database_url: str,
-    proof: Callable[[int], int],
+    proof: Proof,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cases = proof(CASES[database_url.partition(":")[0]])

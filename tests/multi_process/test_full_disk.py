@@ -5,7 +5,7 @@ it fails in the middle, as on a full disk, but with another error number.
 """
 
 import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 
 from multi_process.remote_user import RemoteUser
 from multi_process.stored_history import assert_is_sound
+from proofs import Proof
 from server_process import Server, serving
 
 UNLIMITED = {
@@ -48,8 +49,9 @@ def limit_file_size(server: Server, size: int) -> None:
     resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
+@pytest.mark.proves(14)
 def test_a_full_disk_refuses_writes_and_serves_reads_until_it_has_space(
-    server: Server, database_url: str, proof: Callable[[int], int], tmp_path: Path
+    server: Server, database_url: str, proof: Proof, tmp_path: Path
 ) -> None:
     ada = RemoteUser.register(server, "ada@example.com")
     account_id = ada.create_account()
@@ -72,6 +74,7 @@ def test_a_full_disk_refuses_writes_and_serves_reads_until_it_has_space(
         acknowledged.add(typed.json()["id"])
         assert import_rows(ada, f"taken {number}").json()["recorded"] == ROWS
     assert acknowledged < ada.snapshot_ids(account_id)
+    proof.record(times_full=proof(50), acknowledged_and_lost=0)
     names = {row["name"] for row in ada.send("GET", "/accounts").json()["accounts"]}
     assert not any(name.startswith("refused") for name in names)
     assert_is_sound(tmp_path / "data", database_url)

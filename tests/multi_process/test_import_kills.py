@@ -2,7 +2,6 @@
 
 import random
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
@@ -10,12 +9,14 @@ from typing import Any
 from uuid import UUID
 
 import httpx2
+import pytest
 
 from application import App, Applications, Person
 from dashtam.application.history.verification import verify
 from dashtam.bootstrap import now
 from dashtam.database.pagination import PageRequest
 from dashtam.domain.sync import SyncState
+from proofs import Proof
 from server_process import Server, serving
 
 # Of several transactions.
@@ -70,11 +71,12 @@ def assert_sound(app: App, person: Person) -> None:
     assert len({UUID(str(run.id)) for run in runs}) == len(runs)
 
 
+@pytest.mark.proves(1)
 def test_a_killed_import_is_whole_or_nothing_and_can_be_sent_again(
     applications: Applications,
     tmp_path: Path,
     database_url: str,
-    proof: Callable[[int], int],
+    proof: Proof,
 ) -> None:
     # Only to look into the database, and to sign someone in: another process is killed.
     # The other process issues and accepts tokens by the system's clock.
@@ -107,3 +109,4 @@ def test_a_killed_import_is_whole_or_nothing_and_can_be_sent_again(
         send(server, person, name)
     assert_sound(app, person)
     assert cut, "not one import was under way when its process was killed"
+    proof.record(kills=proof(50) + 1, imports_lost=0)

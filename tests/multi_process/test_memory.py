@@ -7,7 +7,7 @@ it answered other requests meanwhile, and that it closed the connections of the 
 import re
 import resource
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,6 +23,7 @@ from dashtam.application.syncs import sync_run
 from dashtam.bootstrap import now
 from dashtam.presentation.http.server import allow_many_connections
 from multi_process.remote_user import RemoteUser
+from proofs import Proof
 from server_process import Server, serving
 
 FOLLOWERS = 300
@@ -136,7 +137,7 @@ def show(load: str, before: float, process: Process) -> None:
 
 
 def test_followers_of_a_sync(
-    applications: Applications, database_url: str, proof: Callable[[int], int], tmp_path: Path
+    applications: Applications, database_url: str, proof: Proof, tmp_path: Path
 ) -> None:
     # The token and the lease of the run have to be valid by the clock of the server.
     applications.clock.now = now()
@@ -175,7 +176,7 @@ def read_events(file: BinaryIO, until: bytes) -> bool:
     return False
 
 
-def test_slow_connections(server: Server, proof: Callable[[int], int]) -> None:
+def test_slow_connections(server: Server, proof: Proof) -> None:
     user, process = RemoteUser.register(server, "ada@example.com"), Process(server.process.pid)
     user.create_account()
     assert_answers(user)
@@ -194,7 +195,7 @@ def test_slow_connections(server: Server, proof: Callable[[int], int]) -> None:
     assert peaks[1] - peaks[0] < MOST_FOR_ANOTHER_ROUND_MIB
 
 
-def test_large_answers_that_nobody_reads(server: Server, proof: Callable[[int], int]) -> None:
+def test_large_answers_that_nobody_reads(server: Server, proof: Proof) -> None:
     user, process = RemoteUser.register(server, "ada@example.com"), Process(server.process.pid)
     account_id = user.create_account()
     for first in range(0, ROWS, ROWS_OF_A_FILE):

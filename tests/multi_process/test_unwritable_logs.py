@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from application import Applications
 from dashtam.bootstrap.heartbeat import Heartbeat, longest_silence_s
 from dashtam.bootstrap.logs import LineWriter
 from multi_process.remote_user import RemoteUser
+from proofs import Proof
 from server_process import Server, serving
 
 OPTIONS = {"REGISTRATION": "open", "LOG_LEVEL": "debug"} | {
@@ -24,11 +25,12 @@ OPTIONS = {"REGISTRATION": "open", "LOG_LEVEL": "debug"} | {
 }
 
 
+@pytest.mark.proves(26)
 @pytest.mark.parametrize(
     ("log", "processes"), [("full", "2"), ("full", "1"), ("closed", "1"), ("unread", "1")]
 )
 def test_a_log_that_cannot_be_written_fails_nothing(
-    database_url: str, tmp_path: Path, proof: Callable[[int], int], log: str, processes: str
+    database_url: str, tmp_path: Path, proof: Proof, log: str, processes: str
 ) -> None:
     with _serving(database_url, tmp_path, log, "--workers", processes) as server:
         ada = RemoteUser.register(server, "ada@example.com")
@@ -39,6 +41,7 @@ def test_a_log_that_cannot_be_written_fails_nothing(
             for _ in range(proof(1000)):
                 assert client.get("/nothing").status_code == 404
             assert client.get("/readyz").status_code == 200
+        proof.record(requests_without_a_log=proof(1000), failed=0)
         (heartbeat,) = (tmp_path / "data" / "workers").iterdir()
         before = heartbeat.stat().st_mtime
         deadline = time.monotonic() + 60

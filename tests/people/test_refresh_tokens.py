@@ -1,5 +1,4 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -11,6 +10,7 @@ from dashtam.application.people import refresh_tokens, sessions
 from dashtam.application.people.sessions import TokenPair
 from dashtam.domain.errors import Unauthorized
 from dashtam.security.key_ring import KeyRing, KeyRingSecrets, LiveKeyRing
+from proofs import Proof
 
 
 def refresh(app: App, pair: TokenPair) -> TokenPair:
@@ -86,7 +86,8 @@ def test_a_reuse_leaves_other_sessions_alone(app: App) -> None:
     assert is_live(app, other)
 
 
-def test_twenty_refreshes_at_once_have_one_successor(app: App, proof: Callable[[int], int]) -> None:
+@pytest.mark.proves(8)
+def test_twenty_refreshes_at_once_have_one_successor(app: App, proof: Proof) -> None:
     app.register()
     pair = app.sign_in()
     rounds = proof(50)
@@ -97,6 +98,7 @@ def test_twenty_refreshes_at_once_have_one_successor(app: App, proof: Callable[[
         assert len({outcome.refresh_token for outcome in pairs}) == 1
         pair = pairs[0]
     assert pair.session.generation == rounds
+    proof.record(parallel_refreshes=20 * rounds, successors=rounds)
 
 
 def test_twenty_reuses_at_once_are_written_down_once(app: App) -> None:

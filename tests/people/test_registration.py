@@ -65,6 +65,7 @@ def test_a_weak_password_is_refused_before_any_hash(app: App, password: str, cod
     assert app.passwords.calls == 0
 
 
+@pytest.mark.proves(18, kinds_of_attempts_with_one_hash=2)
 def test_taken_and_free_emails_cost_one_hash_each(app: App) -> None:
     app.register()
     assert app.passwords.calls == 1

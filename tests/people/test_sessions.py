@@ -53,6 +53,7 @@ def test_unknown_emails_and_wrong_passwords_are_refused_in_the_same_words(app: A
     assert len(sentences) == 1
 
 
+@pytest.mark.proves(18, kinds_of_attempts_with_one_hash=4)
 def test_every_attempt_costs_one_hash(app: App) -> None:
     app.register()
     app.passwords.calls = 0
@@ -111,6 +112,7 @@ def test_the_audit_log_names_failures_without_the_email(app: App) -> None:
     assert "stranger" not in app.rows_of_people()
 
 
+@pytest.mark.proves(20, searches_of_stored_data=1)
 def test_the_database_holds_no_credential(app: App) -> None:
     app.register()
     pair = app.sign_in()

@@ -1,6 +1,6 @@
 """Each past answer can be had again to the byte, whatever happened to the history since."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from io import BytesIO
@@ -15,6 +15,7 @@ from dashtam.application.history.verification import verify
 from dashtam.application.imports import file_import
 from dashtam.application.imports.file_import import Progress, SentFile, import_file
 from dashtam.application.provider import Report
+from proofs import Proof
 from scripted_provider import account, position
 
 SEEDS = range(3)
@@ -160,7 +161,7 @@ class Life:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_past_answer_is_the_one_that_was_sent_then(
-    app: App, ada: Person, seed: int, monkeypatch: pytest.MonkeyPatch, proof: Callable[[int], int]
+    app: App, ada: Person, seed: int, monkeypatch: pytest.MonkeyPatch, proof: Proof
 ) -> None:
     monkeypatch.setattr(file_import, "_PIECE", 10)
     life = Life(app, ada, Random(seed))  # noqa: S311 - the same life each time

@@ -14,6 +14,7 @@ from dashtam.providers.alpaca import Alpaca
 from dashtam.providers.conformance import report_faults
 from dashtam.providers.ibkr_flex import IbkrFlex
 from dashtam.providers.simplefin import SimpleFin
+from proofs import Proof
 from providers import flex_server
 from providers.provider_server import http_answer
 from providers.simplefin_server import PASSWORD, account, account_set
@@ -111,8 +112,9 @@ def check(report: Report, content: str) -> None:
             assert not re.search(r"[0-9]{5}", problem.detail)
 
 
+@pytest.mark.proves(11)
 @pytest.mark.parametrize("slug", CASES)
-def test_damaged_answers_are_read_or_refused(slug: str, proof: Callable[[int], int]) -> None:
+def test_damaged_answers_are_read_or_refused(slug: str, proof: Proof) -> None:
     provider, kept, answers = CASES[slug]
     outcomes = {"read": 0, "refused": 0}
     bodies = answers()
@@ -130,3 +132,4 @@ def test_damaged_answers_are_read_or_refused(slug: str, proof: Callable[[int], i
         assert PASSWORD not in sentence
         outcomes["read" if sentence == "Read." else "refused"] += 1
     assert min(outcomes.values()) > 10
+    proof.record(damaged_answers=sum(outcomes.values()), invented_numbers=0)

@@ -12,6 +12,7 @@ from dashtam.providers.conformance import NOW, RETURN_TO
 from dashtam.providers.http_client import Outbound
 from dashtam.providers.simplefin import SimpleFin
 from dashtam.providers.ssrf import is_plain_host, is_public, resolve_in_system
+from proofs import Proof
 
 # PORT stands for the listener's port.
 HOSTS = """
@@ -93,7 +94,8 @@ def urls(port: int) -> list[str]:
     return [*hosts, *bare, *others, *ports, "https://", "https://:443/", "https://%31%32%37.1/"]
 
 
-def test_claim_addresses_reach_nothing_inside(reached: list[tuple[str, int]]) -> None:
+@pytest.mark.proves(12)
+def test_claim_addresses_reach_nothing_inside(reached: list[tuple[str, int]], proof: Proof) -> None:
     outbound = Outbound(resolver=resolver, total_s=5, sleep=lambda _: None)
     with listening() as (port, listeners):
         aimed = urls(port)
@@ -102,6 +104,7 @@ def test_claim_addresses_reach_nothing_inside(reached: list[tuple[str, int]]) ->
             assert "127" not in str(claim(url, outbound)), url
         assert_no_client(listeners)
     assert reached == []
+    proof.record(addresses=len(aimed), connections=0)
 
 
 def test_a_name_that_rebinds_is_asked_once(reached: list[tuple[str, int]]) -> None:

@@ -46,6 +46,7 @@ steps = st.lists(
 )
 
 
+@pytest.mark.proves(9, histories_of_requests_equal_to_the_model=300)
 @settings(max_examples=300)
 @given(policy=policies, steps=steps)
 def test_every_answer_equals_the_exact_model(

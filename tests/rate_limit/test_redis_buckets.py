@@ -69,6 +69,7 @@ def skewed_monotonic_s(skew_s: int) -> float:
     return time.monotonic() + skew_s
 
 
+@pytest.mark.proves(9, bursts_of_skewed_clients=1)
 def test_a_burst_of_many_threads_spends_the_capacity_and_the_refill(
     valkey_url: str,
 ) -> None:
@@ -193,6 +194,7 @@ def send_in_threads(buckets: RedisBuckets, requests: int) -> tuple[int, float]:
     return sum(allowed for allowed, _ in answers), max(took_s for _, took_s in answers)
 
 
+@pytest.mark.proves(10, outages=1)
 def test_a_hanging_server_delays_one_request_and_limits_stay(private_valkey: ValkeyServer) -> None:
     buckets = RedisBuckets(private_valkey.connection_url, timeout_s=0.2, pause_s=0.5)
     with closing(buckets), capture_logs() as logs:
@@ -223,6 +225,7 @@ def test_a_hanging_server_delays_one_request_and_limits_stay(private_valkey: Val
     }
 
 
+@pytest.mark.proves(10, outages=1)
 def test_local_buckets_replace_a_killed_server_until_it_is_back(
     private_valkey: ValkeyServer,
 ) -> None:

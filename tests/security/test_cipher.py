@@ -5,7 +5,6 @@ import shutil
 import signal
 import time
 from base64 import b64decode
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -24,6 +23,7 @@ from dashtam.domain.connection import ProviderKind
 from dashtam.security import key_ring
 from dashtam.security.cipher import KeyRingCipher, parse_key_id
 from dashtam.security.key_ring import KeyRing, KeyRingUnreadable, LiveKeyRing
+from proofs import Proof
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PLACE = ("connections", "row-1", "owner-1", "credentials")
@@ -187,8 +187,9 @@ def rotate_and_reseal(database: Path, ring: Path) -> frozenset[bytes]:
         engine.dispose()
 
 
+@pytest.mark.proves(20)
 def test_a_killed_rotation_can_be_repeated(
-    migrated_sqlite: Path, tmp_path: Path, proof: Callable[[int], int]
+    migrated_sqlite: Path, tmp_path: Path, proof: Proof
 ) -> None:
     database, ring = tmp_path / "dashtam.db", tmp_path / "ring.json"
     shutil.copyfile(migrated_sqlite, database)
@@ -211,6 +212,7 @@ def test_a_killed_rotation_can_be_repeated(
     key_ring.remove_sealing_keys(ring, NOW + timedelta(days=2), frozenset())
     assert len(KeyRing.load(ring).sealing_keys) == 1
     assert can_open_all(database, KeyRingCipher(LiveKeyRing.at(ring)))
+    proof.record(kills=proof(20), credentials_lost=0)
 
 
 def test_a_row_that_cannot_be_opened_is_unchanged_and_its_key_is_kept(

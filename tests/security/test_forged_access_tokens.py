@@ -156,6 +156,7 @@ def test_the_token_that_the_forgeries_vary_is_valid() -> None:
     assert len(FORGED) >= 40
 
 
+@pytest.mark.proves(7, forged_tokens_refused=1)
 @pytest.mark.parametrize("name", FORGED)
 def test_a_forged_token_is_refused(name: str) -> None:
     assert signer.verify(FORGED[name](), NOW) is None

@@ -5,7 +5,6 @@ import signal
 import stat
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -22,6 +21,7 @@ from dashtam.security.key_ring import (
     create,
     rotate,
 )
+from proofs import Proof
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ME, MINE = UserId(uuid4()), SessionId(uuid4())
@@ -59,7 +59,8 @@ def rotate_until_killed(path: Path) -> None:
         rotate(path, NOW + timedelta(days=1))
 
 
-def test_a_killed_rotation_leaves_a_whole_ring(tmp_path: Path, proof: Callable[[int], int]) -> None:
+@pytest.mark.proves(20)
+def test_a_killed_rotation_leaves_a_whole_ring(tmp_path: Path, proof: Proof) -> None:
     path = tmp_path / "ring.json"
     secret = create(path, NOW).secret
     for round_ in range(proof(20)):
@@ -74,6 +75,7 @@ def test_a_killed_rotation_leaves_a_whole_ring(tmp_path: Path, proof: Callable[[
         process.join()
         assert KeyRing.load(path).secret == secret
         rotate(path, NOW + timedelta(days=2))
+        proof.record(kills=1)
 
 
 def test_tokens_stay_valid_after_a_rotation_until_they_expire(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def reading_error(file: BinaryIO, slug: str | None = None) -> str:
     return str(error.value)
 
 
+@pytest.mark.proves(19, hostile_files_contained=1)
 @pytest.mark.parametrize(
     "bomb",
     [
@@ -67,6 +68,7 @@ def test_a_bomb_is_contained(bomb: bytes) -> None:
     assert spent_s < sandbox_process.CPU_S + longest_extra_s + 2
 
 
+@pytest.mark.proves(19, hostile_files_contained=1)
 def test_a_line_of_a_gigabyte_is_contained() -> None:
     with tempfile.TemporaryFile() as file:
         file.write(MONARCH)

@@ -98,6 +98,7 @@ def test_a_key_that_is_gone_asks_for_nothing_and_heals_when_it_is_back(
     assert [run.state for run in app.sync_due()] == ["succeeded"]
 
 
+@pytest.mark.proves(20, searches_of_stored_data=1)
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_destroyed_credentials_are_in_no_page_of_the_database(app: App, ada: Person) -> None:
     # Longer than a page, so that they fill pages of their own.

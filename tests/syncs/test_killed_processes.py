@@ -29,6 +29,7 @@ from dashtam.database.engine import open_engine
 from dashtam.domain.connection import Connection
 from dashtam.domain.sync import SnapshotSource
 from dashtam.domain.user import User, UserId
+from proofs import Proof
 from syncs import sync_process
 from syncs.sync_process import LEASE, POINTS
 
@@ -214,8 +215,9 @@ def wait_for_leases(processes: SyncProcesses) -> None:
     wait_until(has_none_running)
 
 
+@pytest.mark.proves(1)
 def test_a_process_that_is_killed_at_any_moment_leaves_whole_syncs(
-    start_processes: Callable[..., SyncProcesses], proof: Callable[[int], int]
+    start_processes: Callable[..., SyncProcesses], proof: Proof
 ) -> None:
     processes = start_processes()
     # Live snapshots are a second apart, and never five minutes ahead: no account is synced often.
@@ -234,11 +236,13 @@ def test_a_process_that_is_killed_at_any_moment_leaves_whole_syncs(
     assert {processes.sync(connection) for connection in connections} == {"succeeded"}
     assert processes.logged("acked")
     processes.check()
+    proof.record(kills=proof(200), syncs_lost=0)
 
 
+@pytest.mark.proves(1)
 @pytest.mark.parametrize("point", POINTS)
 def test_a_process_that_is_killed_at_a_named_point_leaves_whole_syncs(
-    start_processes: Callable[..., SyncProcesses], proof: Callable[[int], int], point: str
+    start_processes: Callable[..., SyncProcesses], proof: Proof, point: str
 ) -> None:
     processes = start_processes()
     connection = processes.connect("token")
@@ -253,10 +257,12 @@ def test_a_process_that_is_killed_at_a_named_point_leaves_whole_syncs(
     assert states["succeeded"] == 2 + ended_well
     left = 0 if point in {"before claim", "after result"} else proof(20)
     assert states.get("failed", 0) == left
+    proof.record(kills=proof(20), syncs_lost=0)
 
 
+@pytest.mark.proves(5)
 def test_of_fifty_that_ask_at_once_one_syncs(
-    start_processes: Callable[..., SyncProcesses], proof: Callable[[int], int]
+    start_processes: Callable[..., SyncProcesses], proof: Proof
 ) -> None:
     processes, rounds = start_processes(), proof(100)
     connection = processes.connect("token")
@@ -277,10 +283,12 @@ def test_of_fifty_that_ask_at_once_one_syncs(
         wait_until(lambda: asked()["ended"] == 1)
     assert {line[2] for line in processes.log() if line[0] == "ended"} == {"succeeded"}
     processes.check()
+    proof.record(parallel_requests=50 * rounds, syncs=rounds)
 
 
+@pytest.mark.proves(15)
 def test_a_worker_that_is_paused_beyond_its_lease_writes_nothing(
-    start_processes: Callable[..., SyncProcesses], proof: Callable[[int], int]
+    start_processes: Callable[..., SyncProcesses], proof: Proof
 ) -> None:
     processes = start_processes()
     for number in range(proof(20)):
@@ -299,10 +307,12 @@ def test_a_worker_that_is_paused_beyond_its_lease_writes_nothing(
         assert after == before
         assert processes.log()[-1] == ("held", str(_id(paused.id)), "failed", "interrupted")
     processes.check()
+    proof.record(paused_workers_that_wrote_nothing=proof(20))
 
 
+@pytest.mark.proves(15)
 def test_four_workers_serve_each_slot_once_through_kills_and_pauses(
-    start_processes: Callable[..., SyncProcesses], proof: Callable[[int], int]
+    start_processes: Callable[..., SyncProcesses], proof: Proof
 ) -> None:
     processes, slots = start_processes(every_s=0.8), proof(1000)
     for number in range(12):
@@ -324,6 +334,7 @@ def test_four_workers_serve_each_slot_once_through_kills_and_pauses(
     )
     assert [row for row in done if row.served != 1] == [], "a slot was served twice"
     processes.check()
+    proof.record(slots_served_once=len(done))
 
 
 @dataclass

@@ -1,6 +1,5 @@
 """The schedule: each slot once, back-off, catching up, leases and fences."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -23,6 +22,7 @@ from dashtam.application.syncs.schedule import Anchor
 from dashtam.bootstrap.worker import Worker, WorkerOptions
 from dashtam.database.engine import open_engine
 from dashtam.domain.sync import SyncState
+from proofs import Proof
 from scripted_provider import account
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -318,7 +318,7 @@ def test_an_erased_user_has_no_sync_that_ends(app: App, ada: Person) -> None:
 
 
 def test_an_answer_of_ten_thousand_accounts_is_recorded_whole(
-    app: App, ada: Person, proof: Callable[[int], int]
+    app: App, ada: Person, proof: Proof
 ) -> None:
     told = proof(10_000)
     app.provider.usual = Report([account(number=str(number)) for number in range(told)])
