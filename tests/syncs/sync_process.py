@@ -194,7 +194,7 @@ def _begun(services: Services, order: Mapping[str, Any]) -> SyncClaim:
 def work(order: Mapping[str, Any]) -> None:
     """Run a worker."""
     structlog.configure(processors=[_silent], logger_factory=structlog.ReturnLoggerFactory())
-    options = WorkerOptions(max_concurrent_syncs=4, poll_s=0.02, shutdown_timeout_s=0.2)
+    options = WorkerOptions(poll_s=0.02, shutdown_timeout_s=0.2)
     worker = Worker(services_of(order), structlog.get_logger(), options)
     log_line(Path(order["folder"]), "ready", order["number"])
     worker.run_until_signalled()

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import BinaryIO, Protocol
 
 from dashtam.application.provider import Cipher, Http, Provider
+from dashtam.application.provider_permits import ProviderPermits
 from dashtam.application.rate_limits import Buckets, RatePolicy
 from dashtam.database.history_cache.history_cache import HistoryCache
 from dashtam.database.unit_of_work import Clock, Database
@@ -155,3 +156,4 @@ class Services:
     background: Background
     options: ServiceOptions
     history_cache: Callable[[], HistoryCache | None] = lambda: None
+    provider_permits: ProviderPermits = field(default_factory=ProviderPermits)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dashtam.application.ports import Services
+from dashtam.application.provider_permits import Permit
 from dashtam.application.syncs import claims, sync_run
 from dashtam.application.syncs.claims import SyncClaim
 from dashtam.application.syncs.schedule import CATCH_UP_AFTER
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 class WorkerOptions:
     """Limits of a worker; it waits ``poll_s`` when no connection is due."""
 
-    max_concurrent_syncs: int = 4
     poll_s: float = POLL_S
     shutdown_timeout_s: float = SHUTDOWN_TIMEOUT_S
 
@@ -50,20 +50,21 @@ class Worker:
     inbox: InboxTask | None = None
     _stopping: threading.Event = field(default_factory=threading.Event)
     _running: dict[threading.Thread, SyncClaim] = field(default_factory=dict)
-    _slot_freed: threading.Condition = field(default_factory=threading.Condition)
+    _sync_ended: threading.Condition = field(default_factory=threading.Condition)
+    _ended: int = 0
 
     def stop(self) -> None:
         """Claim nothing more; ``run`` returns when the running syncs have ended."""
         self._stopping.set()
-        with self._slot_freed:
-            self._slot_freed.notify_all()
+        with self._sync_ended:
+            self._sync_ended.notify_all()
 
     def run(self) -> None:
         """Sync until ``stop`` is called, then finish the running syncs.
 
         Syncs that do not end within ``shutdown_timeout_s`` are released.
         """
-        self.log.info("worker_started", max_concurrent_syncs=self.options.max_concurrent_syncs)
+        self.log.info("worker_started")
         inbox = self.inbox
         with nullcontext() if inbox is None else inbox.running(self._stopping):
             self._run_syncs()
@@ -72,7 +73,7 @@ class Worker:
     def _run_syncs(self) -> None:
         heartbeat = None if self.data is None else Heartbeat(self.data)
         while not self._stopping.is_set():
-            has_started_one = False
+            has_started_one, ended = False, self._ended
             if heartbeat is not None:
                 heartbeat.beat()
             try:
@@ -84,11 +85,11 @@ class Worker:
             except Exception as error:  # noqa: BLE001 - the edge of the thread, beside a server
                 self.log.error("worker_failed", error=type(error).__name__)  # noqa: TRY400 - texts may quote rows
             if not has_started_one:
-                self._stopping.wait(self.options.poll_s)
+                self._wait_for_end(ended)
         if heartbeat is not None:
             heartbeat.end()
-        with self._slot_freed:
-            self._slot_freed.wait_for(lambda: not self._running, self.options.shutdown_timeout_s)
+        with self._sync_ended:
+            self._sync_ended.wait_for(lambda: not self._running, self.options.shutdown_timeout_s)
             unfinished = list(self._running.values())
         for claim in unfinished:
             try:
@@ -149,35 +150,37 @@ class Worker:
             if spread:
                 self.log.info("syncs_spread", count=spread)
 
-    def _start_due_sync(self) -> bool:
-        """Start one due sync; False when none is due or all slots are taken."""
-        limit = self.options.max_concurrent_syncs
-        with self._slot_freed:
-            self._slot_freed.wait_for(
-                lambda: len(self._running) < limit or self._stopping.is_set(), self.options.poll_s
+    def _wait_for_end(self, ended: int) -> None:
+        """Wait until another sync has ended, so that its provider may be asked again, or a poll."""
+        with self._sync_ended:
+            self._sync_ended.wait_for(
+                lambda: self._ended != ended or self._stopping.is_set(), self.options.poll_s
             )
-            if len(self._running) >= limit or self._stopping.is_set():
-                return False
+
+    def _start_due_sync(self) -> bool:
+        """Start one due sync; False when none is due, but those that must wait for others."""
         claim = claims.claim_due(self.services)
         if claim is None:
             return False
+        # Requested here: the next claim knows of it.
+        permit = self.services.provider_permits.request(claim.provider.slug, claim.sync.user_id)
         name = f"sync {claim.sync.id}"
-        thread = threading.Thread(target=self._sync, args=(claim,), name=name, daemon=True)
-        with self._slot_freed:
+        thread = threading.Thread(target=self._sync, args=(claim, permit), name=name, daemon=True)
+        with self._sync_ended:
             self._running[thread] = claim
         try:
             thread.start()
         except RuntimeError:
             # The process has too many threads. The lease of the sync expires by itself.
-            with self._slot_freed:
-                self._running.pop(thread)
+            self._end(thread)
+            self.services.provider_permits.release(permit)
             raise
         return True
 
-    def _sync(self, claim: SyncClaim) -> None:
+    def _sync(self, claim: SyncClaim, permit: Permit) -> None:
         started_s = time.monotonic()
         try:
-            sync = sync_run.complete(self.services, claim)
+            sync = sync_run.complete(self.services, claim, permit=permit)
             self.log.info(
                 "sync_finished",
                 sync_id=str(sync.id),
@@ -189,6 +192,10 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - the edge of the thread
             self.log.error("sync_lost", sync_id=str(claim.sync.id), error=type(error).__name__)  # noqa: TRY400 - texts may quote rows
         finally:
-            with self._slot_freed:
-                self._running.pop(threading.current_thread(), None)
-                self._slot_freed.notify_all()
+            self._end(threading.current_thread())
+
+    def _end(self, thread: threading.Thread) -> None:
+        with self._sync_ended:
+            self._running.pop(thread, None)
+            self._ended += 1
+            self._sync_ended.notify_all()

@@ -3,18 +3,19 @@
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from threading import Lock
+from threading import Lock, Semaphore
 from typing import Final, TypeVar
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import QueuePool
 from uuid_utils.compat import uuid7
 
 from dashtam.database.engine import WRITES
@@ -209,7 +210,10 @@ class Database:
             self._reading = engine.execution_options(**options)
         self._writing = engine.execution_options(**{WRITES: True})
         # SQLite has one writer at a time. Threads queue here; SQLite would make them poll.
-        self._write_lock = Lock() if is_sqlite else nullcontext()
+        # PostgreSQL has as many as leave connections for those that read.
+        self._write_lock: Lock | Semaphore = (
+            Lock() if is_sqlite else Semaphore(_count_writers(engine))
+        )
         self._clock = clock
         self._format = chunk_format
         self._address = ""
@@ -268,6 +272,11 @@ class Database:
                     missing = work.history_chunks.store(rebuilt)
                 if not missing:
                     break
+
+
+def _count_writers(engine: Engine) -> int:
+    pool = engine.pool
+    return max(1, pool.size() * 4 // 10) if isinstance(pool, QueuePool) else 1
 
 
 def _groups(dropped: Mapping[AccountId, int]) -> Iterator[Sequence[AccountId]]:

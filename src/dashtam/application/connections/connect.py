@@ -16,6 +16,7 @@ from dashtam.application.provider import (
     Redirect,
     ReturnTo,
 )
+from dashtam.application.provider_permits import REQUEST_WAIT
 from dashtam.application.syncs import sync_run
 from dashtam.application.syncs.claims import SyncClaim, SyncRequest, claim_locked
 from dashtam.application.syncs.provider_quota import FirstQuota
@@ -143,7 +144,7 @@ def connect_issued(
             return claim_locked(work, services, LiveConnection(connection, sealed), request)
 
     claim = credentials.retry_while_unavailable(store_and_claim)
-    sync = sync_run.complete(services, claim, _unless_refused(on_commit))
+    sync = sync_run.complete(services, claim, _unless_refused(on_commit), within=REQUEST_WAIT)
     if sync.code != SyncFailureCode.CREDENTIALS_REFUSED:
         return _reload(services, claim.live.connection, sync)
     with services.database.write() as work:
@@ -190,7 +191,7 @@ def reconnect_issued(
     before, claim = credentials.retry_while_unavailable(
         lambda: _replace_and_claim(services, connection, issued, quota.requests)
     )
-    sync = sync_run.complete(services, claim, _unless_refused(on_commit))
+    sync = sync_run.complete(services, claim, _unless_refused(on_commit), within=REQUEST_WAIT)
     if sync.code != SyncFailureCode.CREDENTIALS_REFUSED:
         return _reload(services, connection, sync)
     with services.database.write() as work:
@@ -310,9 +311,12 @@ def ask(
     Raises:
         CredentialsRejected: the provider refuses them.
         ConnectingFailed: it failed.
+        ProvidersBusy: it was not asked.
     """
     try:
-        return call()
+        with services.provider_permits.request(provider.slug, user_id) as permit:
+            permit.wait_or_raise(REQUEST_WAIT)
+            return call()
     except ProviderError as error:
         reason = credentials.redact(str(error), credentials.secrets_of(provider, given))
         refusal: DashtamError = ConnectingFailed(reason)

@@ -48,14 +48,18 @@ class SyncClaim:
 def claim_due(services: Services) -> SyncClaim | None:
     """Choose the connection that has been due for longest and claim it, None where none is due.
 
-    The transaction that writes the result moves the slot on: a claim that is lost before that
-    leaves the slot due.
+    Connections of a provider or a user at the limit of concurrent syncs are left for later. The
+    transaction that writes the result moves the slot on: a claim that is lost before that leaves
+    the slot due.
     """
+    at_limit = services.provider_permits.find_limits()
+    if at_limit.everyone:
+        return None
     with services.database.read() as work:
-        if not work.connections.has_due(work.now):
+        if not work.connections.has_due(work.now, at_limit):
             return None
     with services.database.write() as work:
-        live = work.connections.lock_next_due(work.now)
+        live = work.connections.lock_next_due(work.now, at_limit)
         if live is None:
             return None
         try:

@@ -11,6 +11,7 @@ from dashtam.application import credentials
 from dashtam.application.history.capture import ClockBehind
 from dashtam.application.ports import Services
 from dashtam.application.provider import Credentials, ProviderError, Report, Unsealable
+from dashtam.application.provider_permits import REQUEST_WAIT, Permit
 from dashtam.application.syncs import sync_result
 from dashtam.application.syncs.claims import SyncClaim
 from dashtam.application.syncs.provider_quota import ClaimLost, ProviderQuota
@@ -23,6 +24,8 @@ from dashtam.domain.parsing import find_currency
 from dashtam.domain.sync import SnapshotSource, Sync, SyncFailureCode, SyncState
 
 _LONGEST_RUN: Final = timedelta(minutes=15)
+_LONGEST_WAIT: Final = timedelta(minutes=5)
+_TOO_MANY: Final = "Too many providers have not answered yet, and this one was not asked."
 
 OnCommit = Callable[[UnitOfWork, Sync], None]
 """Called in the transaction in which a run ends."""
@@ -39,19 +42,32 @@ _FAILED_HERE: Final = frozenset(
 
 
 def complete(
-    services: Services, claim: SyncClaim, on_commit: OnCommit = lambda _work, _sync: None
+    services: Services,
+    claim: SyncClaim,
+    on_commit: OnCommit = lambda _work, _sync: None,
+    *,
+    permit: Permit | None = None,
+    within: timedelta = _LONGEST_WAIT,
 ) -> Sync:
     """Fetch, then write the result, whole or not at all; return the run as it ended.
 
-    A run that lost its claim meanwhile writes nothing, and is returned as others ended it.
+    A run that lost its claim meanwhile writes nothing, and is returned as others ended it. One
+    without a ``permit`` requests its own; where it is not granted ``within`` the time, the run
+    ends as interrupted.
     """
-    with LeaseHeartbeat(services, claim.sync):
+    permit = permit or services.provider_permits.request(claim.provider.slug, claim.sync.user_id)
+    with permit, LeaseHeartbeat(services, claim.sync):
+        if not permit.is_granted:
+            _announce(services, claim, "It waits until other syncs have been answered.")
+            if not permit.wait(within):
+                return _end_unasked(services, claim, on_commit)
+            claim = _begin_again(services, claim)
         fetched = fetch(services, claim)
     if isinstance(fetched, Report) and len(fetched.accounts) > _MOST_ACCOUNTS:
         detail = f"The provider reports more than {_MOST_ACCOUNTS} accounts."
         fetched = Failure(SyncFailureCode.PROVIDER_FAILED, detail)
     if isinstance(fetched, Report):
-        _announce(services, claim, len(fetched.accounts))
+        _announce_answer(services, claim, len(fetched.accounts))
     try:
         return write(services, claim, fetched, on_commit)
     except ClockBehind as behind:
@@ -59,30 +75,57 @@ def complete(
         return write(services, claim, failure, on_commit)
 
 
-def _announce(services: Services, claim: SyncClaim, count: int) -> None:
-    """Renew the lease for the writing, and tell followers that it begins, unless it is over soon.
+def _begin_again(services: Services, claim: SyncClaim) -> SyncClaim:
+    """Let the run begin now: its balances are as of the request to the provider."""
+    begun = replace(claim.sync, started_at=services.clock())
+    detail = f"{claim.provider.name} is being asked."
+    _announce(services, replace(claim, sync=begun), detail)
+    return replace(claim, sync=begun)
+
+
+def _end_unasked(services: Services, claim: SyncClaim, on_commit: OnCommit) -> Sync:
+    """End a run that got no permit; its slot of the schedule stays due."""
+    with services.database.write() as work:
+        work.connections.lock(claim.sync.connection_id)
+        sync = work.syncs.get(claim.sync.id)
+        if sync is None or sync.state is not SyncState.RUNNING:
+            return sync or claim.sync.finish(
+                SyncState.FAILED, work.now, code=SyncFailureCode.INTERRUPTED, detail=_TOO_MANY
+            )
+        ended = interrupt(work, sync, _TOO_MANY)
+        on_commit(work, ended)
+        return ended
+
+
+def _announce(services: Services, claim: SyncClaim, detail: str) -> None:
+    """Renew the lease, and tell followers how far the run is.
 
     Without a new lease the result is written all the same, or finds that it cannot be.
     """
+    with suppress(Unavailable), services.database.write() as work:
+        now, sync = services.clock(), claim.sync
+        lease_until = now + services.options.sync_lease
+        work.syncs.renew_lease(sync.id, lease_until, now, detail, sync.started_at)
+
+
+def _announce_answer(services: Services, claim: SyncClaim, count: int) -> None:
+    """Announce the writing of the answer, unless it is over soon."""
     elapsed = services.clock() - claim.sync.started_at
     has_waited = elapsed >= services.options.sync_lease / 60
     if claim.sync.source is not SnapshotSource.INITIAL_CONNECTION and not has_waited:
         return
     accounts = "1 account" if count == 1 else f"{count} accounts"
-    detail = f"{claim.provider.name} answered: {accounts} to record."
-    with suppress(Unavailable), services.database.write() as work:
-        now = services.clock()
-        work.syncs.renew_lease(claim.sync.id, now + services.options.sync_lease, now, detail)
+    _announce(services, claim, f"{claim.provider.name} answered: {accounts} to record.")
 
 
 def complete_or_raise(services: Services, claim: SyncClaim, on_commit: OnCommit) -> Sync:
-    """Complete the claim, and refuse a run that failed.
+    """Complete the claim for a request that waits for it, and refuse a run that failed.
 
     Raises:
         SyncFailed: the provider failed.
         SyncInterrupted: the run failed here.
     """
-    sync = complete(services, claim, on_commit)
+    sync = complete(services, claim, on_commit, within=REQUEST_WAIT)
     if sync.state is not SyncState.FAILED:
         return sync
     if sync.code in _FAILED_HERE:

@@ -112,13 +112,13 @@ def _end_if_expired(work: UnitOfWork, sync: Sync) -> Sync:
     return sync.finish(SyncState.FAILED, lease_until, code=code, detail=_INTERRUPTED)
 
 
-def interrupt(work: UnitOfWork, sync: Sync) -> Sync:
+def interrupt(work: UnitOfWork, sync: Sync, detail: str = _INTERRUPTED) -> Sync:
     """End a run that its process does not complete, and return it.
 
     An import in pieces is retracted: the rows that it recorded stay, and never count.
     """
     code = SyncFailureCode.INTERRUPTED
-    ended = sync.finish(SyncState.FAILED, work.now, code=code, detail=_INTERRUPTED)
+    ended = sync.finish(SyncState.FAILED, work.now, code=code, detail=detail)
     if sync.kind is SyncKind.IMPORT:
         ended = replace(
             ended, recorded=sync.recorded, skipped=sync.skipped, detail=_IMPORT_INTERRUPTED

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Select, bindparam, case, delete, exists, insert, or_, select, update
 
@@ -50,6 +50,18 @@ class LiveConnection:
     requests: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class AtLimit:
+    """The providers and the users whose syncs must wait for others of theirs, or everyone's."""
+
+    everyone: bool = False
+    providers: Collection[str] = ()
+    users: Collection[UserId] = ()
+
+
+NOBODY: Final = AtLimit()
+
+
 class Connections(Repository):
     """The statements on ``connections``."""
 
@@ -77,23 +89,26 @@ class Connections(Repository):
         """Return the connection, and lock it until the commit."""
         return self._fetch_one(_LOCK_BY_ID, _live_from_row, {"of_id": connection_id})
 
-    def has_due(self, now: datetime) -> bool:
-        """Tell whether a connection is due for a sync."""
-        return self._connection.execute(_select_due(now).limit(1)).one_or_none() is not None
+    def has_due(self, now: datetime, at_limit: AtLimit) -> bool:
+        """Tell whether a connection is due for a sync that need not wait."""
+        found = self._connection.execute(_select_due(now, at_limit).limit(1))
+        return found.one_or_none() is not None
 
-    def lock_next_due(self, now: datetime) -> LiveConnection | None:
-        """Return and lock the connection that has been due for longest.
+    def lock_next_due(self, now: datetime, at_limit: AtLimit) -> LiveConnection | None:
+        """Return and lock the connection that has been due for longest, and need not wait.
 
         This is the whole queue. A library of jobs would store the due time a second time beside
         the connection, and none serves both databases. PostgreSQL skips rows that another process
         locked; SQLite's BEGIN IMMEDIATE admits one process at a time.
         """
-        return next(iter(self.lock_overdue(now, 1)), None)
+        return next(iter(self.lock_overdue(now, 1, at_limit)), None)
 
-    def lock_overdue(self, before: datetime, limit: int) -> Sequence[LiveConnection]:
+    def lock_overdue(
+        self, before: datetime, limit: int, at_limit: AtLimit = NOBODY
+    ) -> Sequence[LiveConnection]:
         """Return and lock the connections due since an instant or longer, longest first."""
         rows = self._connection.execute(
-            _select_due(before)
+            _select_due(before, at_limit)
             .order_by(connections.c.next_sync_at, connections.c.id)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -160,19 +175,24 @@ class Connections(Repository):
         self._connection.execute(delete(connections).where(connections.c.id == connection_id))
 
 
-def _select_due(now: datetime) -> Select[Any]:
+def _select_due(now: datetime, at_limit: AtLimit) -> Select[Any]:
     is_syncing = exists().where(
         syncs.c.connection_id == connections.c.id,
         syncs.c.state == "running",
         syncs.c.kind == "live",
         syncs.c.lease_until > now,
     )
-    return select(connections).where(
+    statement = select(connections).where(
         connections.c.next_sync_at <= now,
         connections.c.kind == ProviderKind.API,
         connections.c.state != ConnectionState.DISCONNECTED,
         ~is_syncing,
     )
+    if at_limit.providers:
+        statement = statement.where(connections.c.provider.not_in(at_limit.providers))
+    if at_limit.users:
+        statement = statement.where(connections.c.user_id.not_in(at_limit.users))
+    return statement
 
 
 def connection_from_row(row: AnyRow) -> Connection:

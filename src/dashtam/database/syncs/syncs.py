@@ -72,13 +72,19 @@ class Syncs(Repository):
         return [_sync_from_row(row) for row in rows]
 
     def renew_lease(
-        self, sync_id: SyncId, until: datetime, now: datetime, detail: str | None = None
+        self,
+        sync_id: SyncId,
+        until: datetime,
+        now: datetime,
+        detail: str | None = None,
+        started_at: datetime | None = None,
     ) -> bool:
         """Extend the lease of a running sync; False if it expired or the sync has ended.
 
-        ``detail`` reports the sync's progress; None keeps the stored one.
+        ``detail`` reports the sync's progress; None keeps the stored one, as it keeps the start.
         """
-        values = {} if detail is None else {"detail": detail}
+        changed = {"detail": detail, "started_at": started_at}
+        values = {name: value for name, value in changed.items() if value is not None}
         renewed = self._connection.execute(
             update(syncs)
             .where(syncs.c.id == sync_id, _IS_RUNNING, syncs.c.lease_until > now)

@@ -38,6 +38,11 @@ T = TypeVar("T")
 _WITHIN_S: Final = 10.0
 _LONG_WITHIN_S: Final = 30.0
 
+# Requests of one process that ask providers, and those of one user: more than may wait for their
+# answers, since these threads also wait for the permits to ask.
+_ASKING: Final = 256
+_ASKING_OF_ONE: Final = 24
+
 
 class Busy(Unavailable):
     """All threads stayed taken for as long as a request waits."""
@@ -107,9 +112,8 @@ class Workers:
         self._reading = anyio.CapacityLimiter(max(1, threads - writing - signing_in - 1))
         self._writing = anyio.CapacityLimiter(writing)
         self._signing_in = anyio.CapacityLimiter(signing_in)
-
         # These hold no connection while they wait for a provider, which may take a minute.
-        self._asking_providers = anyio.CapacityLimiter(max(4, threads // 2))
+        self._asking_providers = anyio.CapacityLimiter(_ASKING)
         self._unlimited = anyio.CapacityLimiter(math.inf)
         self._shares: WeakValueDictionary[tuple[int, str, bool], anyio.CapacityLimiter] = (
             WeakValueDictionary()
@@ -154,6 +158,8 @@ class Workers:
         if not caller:
             return self._unlimited
         most = 1 if is_heavy else (int(limiter.total_tokens) + 1) // 2
+        if limiter is self._asking_providers:
+            most = _ASKING_OF_ONE
         key = id(limiter), caller, is_heavy
         share = self._shares.get(key)
         if share is None:
