@@ -60,6 +60,7 @@ def test_ours_are_listed() -> None:
     assert list(load_providers([])) == [
         "simplefin",
         "enable_banking",
+        "akahu",
         "ibkr_flex",
         "alpaca",
         "demo",
@@ -67,7 +68,7 @@ def test_ours_are_listed() -> None:
     assert list(load_providers()) == list(load_providers([]))
 
 
-@pytest.mark.parametrize("slug", ["simplefin", "enable_banking", "ibkr_flex", "alpaca", "demo"])
+@pytest.mark.parametrize("slug", load_providers([]))
 def test_ours_conform(slug: str) -> None:
     assert list(conformance.faults(load_providers([])[slug])) == []
 

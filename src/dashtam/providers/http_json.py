@@ -24,6 +24,7 @@ from dashtam.domain.money import Currency, parse_amount
 from dashtam.domain.parsing import UnusableField, clean, require_past
 from dashtam.domain.period import Moment
 from dashtam.domain.statement import Position, RowError
+from dashtam.domain.sync import OutageCode
 
 Record = Mapping[str, object]
 
@@ -44,6 +45,9 @@ MAX_POSITIONS: Final = 10_000
 LONGEST_WAIT: Final = timedelta(days=7)
 
 _LONGEST_ID: Final = 200
+_VISIBLE: Final = 4
+# Aggregators read a bank once a day; some banks are silent for a weekend.
+_STALE_AFTER: Final = timedelta(days=4)
 _TAG = re.compile(r"<[^<>]*>")
 _ADDRESS = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://\S+")
 _PRINTABLE = re.compile(r"[!-~]([ -~]*[!-~])?")
@@ -191,6 +195,49 @@ def parse_unix_time(seconds: str, now: datetime) -> datetime | None:
         return require_past("", Moment(datetime.fromtimestamp(int(seconds), UTC)), now).at
     except (ValueError, OverflowError, OSError, UnusableField):
         return None
+
+
+def parse_instant(text: str) -> datetime | None:
+    """Return the instant in UTC, which is also the zone of one without; None where it is none."""
+    try:
+        at = datetime.fromisoformat(text)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def parse_past_instant(text: str, now: datetime) -> datetime | None:
+    """Return the instant in UTC; None where it is none, lies before 1900, or after now."""
+    at = parse_instant(text)
+    try:
+        return None if at is None or at > now else require_past("", Moment(at), now).at
+    except UnusableField:
+        return None
+
+
+def parse_day(text: str) -> date | None:
+    """Return the day with which the text begins, None where it begins with none."""
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        return None
+
+
+def find_staleness(source: str, as_of: datetime | None, now: datetime) -> RowError | None:
+    """Return the outage of an account that its source read days ago, None where it did not."""
+    if as_of is None or now - as_of <= _STALE_AFTER:
+        return None
+    detail = (
+        f"{source} read this account last on {as_of.date()}, so its balance is not recorded as one"
+        " of today. If this lasts, look at the connection there."
+    )
+    return RowError(None, OutageCode.STALE, detail)
+
+
+def mask_number(number: str) -> str | None:
+    """Return the last four letters or digits of an account's number, None without any."""
+    visible = "".join(filter(str.isalnum, number))[-_VISIBLE:]
+    return f"••••{visible}" if visible else None
 
 
 def build_position(

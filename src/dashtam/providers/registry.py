@@ -22,6 +22,7 @@ def load_providers(entries: "Iterable[EntryPoint] | None" = None) -> Mapping[str
     """
     from importlib.metadata import entry_points
 
+    from dashtam.providers.akahu import Akahu
     from dashtam.providers.alpaca import Alpaca
     from dashtam.providers.demo import DemoProvider
     from dashtam.providers.enable_banking import EnableBanking
@@ -31,6 +32,7 @@ def load_providers(entries: "Iterable[EntryPoint] | None" = None) -> Mapping[str
     ours: tuple[Provider, ...] = (
         SimpleFin(),
         EnableBanking(),
+        Akahu(),
         IbkrFlex(),
         Alpaca(),
         DemoProvider(),
