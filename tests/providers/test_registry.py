@@ -63,6 +63,7 @@ def test_ours_are_listed() -> None:
         "akahu",
         "ibkr_flex",
         "alpaca",
+        "trading_212",
         "demo",
     ]
     assert list(load_providers()) == list(load_providers([]))

@@ -50,6 +50,7 @@ _VISIBLE: Final = 4
 _STALE_AFTER: Final = timedelta(days=4)
 _TAG = re.compile(r"<[^<>]*>")
 _ADDRESS = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://\S+")
+_EXPONENT = re.compile(r"[eE][+-]?[0-9]{1,2}\Z")
 _PRINTABLE = re.compile(r"[!-~]([ -~]*[!-~])?")
 _TOO_MANY, _UNAVAILABLE = 429, 503
 
@@ -112,7 +113,7 @@ def parse_retry_after(answer: HttpAnswer, now: datetime) -> timedelta | None:
 
 
 def parse_json(answer: HttpAnswer) -> object:
-    """Return the body's value, every number as its text.
+    """Return the body's value, every number as its text, in plain digits.
 
     Raises:
         ProviderFailed: it is not JSON, or an object has two members of one name.
@@ -128,13 +129,20 @@ def parse_json(answer: HttpAnswer) -> object:
     try:
         return json.loads(
             answer.body,
-            parse_float=str,
+            parse_float=_expand_exponent,
             parse_int=str,
             parse_constant=str,
             object_pairs_hook=build_record,
         )
     except (ValueError, RecursionError):
         raise ProviderFailed(NOT_UNDERSTOOD) from None
+
+
+def _expand_exponent(number: str) -> str:
+    """Return the JSON number in plain digits; one too large or small for an amount as it is."""
+    if _EXPONENT.search(number) is None:
+        return number
+    return format(Decimal(number), "f")
 
 
 def as_record(value: object) -> Record:
