@@ -61,6 +61,7 @@ def test_ours_are_listed() -> None:
         "simplefin",
         "enable_banking",
         "akahu",
+        "lunch_flow",
         "ibkr_flex",
         "alpaca",
         "trading_212",

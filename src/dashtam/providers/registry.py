@@ -54,6 +54,7 @@ def _make_ours() -> tuple[Provider, ...]:
     from dashtam.providers.demo import DemoProvider
     from dashtam.providers.enable_banking import EnableBanking
     from dashtam.providers.ibkr_flex import IbkrFlex
+    from dashtam.providers.lunch_flow import LunchFlow
     from dashtam.providers.simplefin import SimpleFin
     from dashtam.providers.trading_212 import Trading212
 
@@ -61,6 +62,7 @@ def _make_ours() -> tuple[Provider, ...]:
         SimpleFin(),
         EnableBanking(),
         Akahu(),
+        LunchFlow(),
         IbkrFlex(),
         Alpaca(),
         Trading212(),
