@@ -92,6 +92,7 @@ CASES: dict[str, tuple[Provider, dict[str, str], Callable[[], list[bytes]]]] = {
 def numbers_in(text: str) -> set[str]:
     # A mutation may stand in the middle of a number: every run of digits counts, ``00.0`` as 0.0.
     found = re.findall(r"[0-9]+(?:\.[0-9]+)?", text)
+    found += re.findall(r"[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]{1,2}", text)
     return {format(Decimal(number), "f") for number in found}
 
 

@@ -60,14 +60,17 @@ def test_ours_are_listed() -> None:
     assert list(load_providers([])) == [
         "simplefin",
         "enable_banking",
+        "akahu",
+        "lunch_flow",
         "ibkr_flex",
         "alpaca",
+        "trading_212",
         "demo",
     ]
     assert list(load_providers()) == list(load_providers([]))
 
 
-@pytest.mark.parametrize("slug", ["simplefin", "enable_banking", "ibkr_flex", "alpaca", "demo"])
+@pytest.mark.parametrize("slug", load_providers([]))
 def test_ours_conform(slug: str) -> None:
     assert list(conformance.faults(load_providers([])[slug])) == []
 

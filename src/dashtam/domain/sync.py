@@ -86,6 +86,7 @@ class AccountCode(StrEnum):
     NO_ACTIVITIES = "no_activities"
     NO_HISTORY = "no_history"
     NO_TRANSACTIONS = "no_transactions"
+    NO_HOLDINGS = "no_holdings"
     INVALID_HISTORY = "invalid_history"
     DUPLICATE_DAY = "duplicate_day"
     STALE_BALANCE = "stale_balance"

@@ -36,7 +36,6 @@ LIVE: Final = "https://api.alpaca.markets"
 PAPER: Final = "https://paper-api.alpaca.markets"
 
 _NAME: Final = "Alpaca"
-_VISIBLE: Final = 4
 _ASSET_TYPES: Final = {"us_equity": "stock", "crypto": "crypto", "us_option": "option"}
 _POSITION: Final = PositionFields(
     "symbol", "symbol", "qty", "current_price", "market_value", "cost_basis"
@@ -209,7 +208,7 @@ def _parse_account(
 ) -> AccountReport:
     number = get_text(account, "account_number")
     external_id = get_text(account, "id") or number
-    masked = f"••••{parsing.clean(number)[-_VISIBLE:]}" if number else None
+    masked = http_json.mask_number(number)
     try:
         parsing.require_account("id", external_id if http_json.is_identifier(external_id) else "")
         currency = parsing.parse_currency_field("currency", get_text(account, "currency"))

@@ -4,11 +4,9 @@ The owner makes an application in its console, and signs in at the bank's page f
 """
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import jwt
@@ -33,11 +31,11 @@ from dashtam.application.provider import (
 )
 from dashtam.domain import parsing
 from dashtam.domain.account import AccountType, Identity
-from dashtam.domain.money import EXACT
 from dashtam.domain.parsing import UnusableField
 from dashtam.domain.period import Moment
 from dashtam.domain.statement import Reading, RowError
 from dashtam.providers import http_json
+from dashtam.providers.closing_balances import BookedTransaction, find_closing_balances
 from dashtam.providers.http_json import Record, as_record, as_records, get_text, redact
 
 SERVICE: Final = "https://api.enablebanking.com"
@@ -61,7 +59,6 @@ _OWED: Final = frozenset({AccountType.CREDIT_CARD, AccountType.LOAN})
 _ENDED: Final = frozenset({"CLOSED_SESSION", "EXPIRED_SESSION", "REVOKED_SESSION"})
 _WRONG_PERIOD: Final = frozenset({"WRONG_TRANSACTIONS_PERIOD", "PERIOD_INVALID"})
 _TOO_OFTEN: Final = "ASPSP_RATE_LIMIT_EXCEEDED"
-_VISIBLE: Final = 4
 
 _BAD_KEY = "The private key is not an RSA key in PEM: copy the whole file of the application."
 _NO_CONSENT = "The bank's consent has ended, or was withdrawn: sign in at the bank again."
@@ -139,7 +136,7 @@ class EnableBanking:
         del renew
         if not stored.get("session_id"):
             raise CredentialsRefused(_NO_CONSENT)
-        expires_at = _parse_instant(stored.get("valid_until", ""))
+        expires_at = http_json.parse_instant(stored.get("valid_until", ""))
         if expires_at is not None and expires_at <= now:
             raise CredentialsRefused(_NO_CONSENT)
 
@@ -288,13 +285,13 @@ def _fetch_account(
             external_id=external_id,
             name=name if len(by_currency) == 1 else f"{name} {currency.code}",
             account_type=account_type,
-            number_masked=f"••••{parsing.clean(number)[-_VISIBLE:]}" if number else None,
+            number_masked=http_json.mask_number(number),
             currency=currency,
             balance_sign=-1 if account_type in _OWED else 1,
         )
         of_account = list(problems)
         current = _parse_current(by_type, of_account, now)
-        history = _closing_balances(transactions, currency.code, now)
+        history = find_closing_balances(_parse_transactions(transactions, currency.code, now))
         yield AccountReport(identity, current, history, None, tuple(of_account))
 
 
@@ -313,8 +310,8 @@ def _parse_current(
             problems.append(parsing.missing_balance(field="amount").to_row_error())
         return None
     available = next((by_type[one] for one in _AVAILABLE_TYPES if one in by_type), {})
-    as_of = _parse_instant(get_text(chosen, "last_change_date_time"))
-    day = _parse_day(get_text(chosen, "reference_date"))
+    as_of = http_json.parse_instant(get_text(chosen, "last_change_date_time"))
+    day = http_json.parse_day(get_text(chosen, "reference_date"))
     if as_of is None and day is not None:
         as_of = Moment.of_day(day).at
     return Reading(
@@ -351,15 +348,12 @@ def _fetch_pages(
     raise ProviderFailed(detail="The bank tells more transactions than can be read.")
 
 
-def _closing_balances(transactions: Sequence[Record], code: str, now: datetime) -> list[Reading]:
-    """Return the balance at the end of each past day, where the transactions prove it.
-
-    Their order is not to be trusted: the last one is the one after which no other begins.
-    """
-    by_day: dict[date, list[tuple[Decimal, Decimal]]] = {}
-    unclear: set[date] = set()
+def _parse_transactions(
+    transactions: Sequence[Record], code: str, now: datetime
+) -> Iterator[BookedTransaction]:
+    """Yield the transactions in this currency that were booked on past days."""
     for transaction in transactions:
-        day = _parse_day(get_text(transaction, "booking_date"))
+        day = http_json.parse_day(get_text(transaction, "booking_date"))
         if day is None or day >= now.date() or get_text(transaction, "status") != "BOOK":
             continue
         after = as_record(transaction.get("balance_after_transaction"))
@@ -369,30 +363,9 @@ def _closing_balances(transactions: Sequence[Record], code: str, now: datetime) 
         problems: list[RowError] = []
         balance = http_json.find_amount(after, "amount", problems)
         amount = http_json.find_amount(moved, "amount", problems)
-        sign = {"CRDT": 1, "DBIT": -1}.get(get_text(transaction, "credit_debit_indicator"))
-        if balance is None or amount is None or sign is None or get_text(after, "currency") != code:
-            unclear.add(day)
-            continue
-        before = EXACT.subtract(balance, amount * sign)
-        by_day.setdefault(day, []).append((before, balance))
-    readings = []
-    for day, steps in sorted(by_day.items()):
-        ends = Counter(after for _, after in steps) - Counter(before for before, _ in steps)
-        if day not in unclear and sum(ends.values()) == 1:
-            readings.append(Reading.of_day(day, next(iter(ends))))
-    return readings
-
-
-def _parse_day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text[:10])
-    except ValueError:
-        return None
-
-
-def _parse_instant(text: str) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        direction = get_text(transaction, "credit_debit_indicator")
+        if direction == "DBIT" and amount is not None:
+            amount = amount.copy_negate()
+        if direction not in {"CRDT", "DBIT"} or get_text(after, "currency") != code:
+            balance = None
+        yield BookedTransaction(day, amount, balance)

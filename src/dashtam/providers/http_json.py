@@ -24,6 +24,7 @@ from dashtam.domain.money import Currency, parse_amount
 from dashtam.domain.parsing import UnusableField, clean, require_past
 from dashtam.domain.period import Moment
 from dashtam.domain.statement import Position, RowError
+from dashtam.domain.sync import OutageCode
 
 Record = Mapping[str, object]
 
@@ -44,8 +45,12 @@ MAX_POSITIONS: Final = 10_000
 LONGEST_WAIT: Final = timedelta(days=7)
 
 _LONGEST_ID: Final = 200
+_VISIBLE: Final = 4
+# Aggregators read a bank once a day; some banks are silent for a weekend.
+_STALE_AFTER: Final = timedelta(days=4)
 _TAG = re.compile(r"<[^<>]*>")
 _ADDRESS = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://\S+")
+_EXPONENT = re.compile(r"[eE][+-]?[0-9]{1,2}\Z")
 _PRINTABLE = re.compile(r"[!-~]([ -~]*[!-~])?")
 _TOO_MANY, _UNAVAILABLE = 429, 503
 
@@ -108,7 +113,7 @@ def parse_retry_after(answer: HttpAnswer, now: datetime) -> timedelta | None:
 
 
 def parse_json(answer: HttpAnswer) -> object:
-    """Return the body's value, every number as its text.
+    """Return the body's value, every number as its text, in plain digits.
 
     Raises:
         ProviderFailed: it is not JSON, or an object has two members of one name.
@@ -124,13 +129,20 @@ def parse_json(answer: HttpAnswer) -> object:
     try:
         return json.loads(
             answer.body,
-            parse_float=str,
+            parse_float=_expand_exponent,
             parse_int=str,
             parse_constant=str,
             object_pairs_hook=build_record,
         )
     except (ValueError, RecursionError):
         raise ProviderFailed(NOT_UNDERSTOOD) from None
+
+
+def _expand_exponent(number: str) -> str:
+    """Return the JSON number in plain digits; one too large or small for an amount as it is."""
+    if _EXPONENT.search(number) is None:
+        return number
+    return format(Decimal(number), "f")
 
 
 def as_record(value: object) -> Record:
@@ -191,6 +203,49 @@ def parse_unix_time(seconds: str, now: datetime) -> datetime | None:
         return require_past("", Moment(datetime.fromtimestamp(int(seconds), UTC)), now).at
     except (ValueError, OverflowError, OSError, UnusableField):
         return None
+
+
+def parse_instant(text: str) -> datetime | None:
+    """Return the instant in UTC, which is also the zone of one without; None where it is none."""
+    try:
+        at = datetime.fromisoformat(text)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def parse_past_instant(text: str, now: datetime) -> datetime | None:
+    """Return the instant in UTC; None where it is none, lies before 1900, or after now."""
+    at = parse_instant(text)
+    try:
+        return None if at is None or at > now else require_past("", Moment(at), now).at
+    except UnusableField:
+        return None
+
+
+def parse_day(text: str) -> date | None:
+    """Return the day with which the text begins, None where it begins with none."""
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        return None
+
+
+def find_staleness(source: str, as_of: datetime | None, now: datetime) -> RowError | None:
+    """Return the outage of an account that its source read days ago, None where it did not."""
+    if as_of is None or now - as_of <= _STALE_AFTER:
+        return None
+    detail = (
+        f"{source} read this account last on {as_of.date()}, so its balance is not recorded as one"
+        " of today. If this lasts, look at the connection there."
+    )
+    return RowError(None, OutageCode.STALE, detail)
+
+
+def mask_number(number: str) -> str | None:
+    """Return the last four letters or digits of an account's number, None without any."""
+    visible = "".join(filter(str.isalnum, number))[-_VISIBLE:]
+    return f"••••{visible}" if visible else None
 
 
 def build_position(

@@ -22,20 +22,7 @@ def load_providers(entries: "Iterable[EntryPoint] | None" = None) -> Mapping[str
     """
     from importlib.metadata import entry_points
 
-    from dashtam.providers.alpaca import Alpaca
-    from dashtam.providers.demo import DemoProvider
-    from dashtam.providers.enable_banking import EnableBanking
-    from dashtam.providers.ibkr_flex import IbkrFlex
-    from dashtam.providers.simplefin import SimpleFin
-
-    ours: tuple[Provider, ...] = (
-        SimpleFin(),
-        EnableBanking(),
-        IbkrFlex(),
-        Alpaca(),
-        DemoProvider(),
-    )
-    found = {provider.slug: provider for provider in ours}
+    found = {provider.slug: provider for provider in _make_ours()}
     for entry in entry_points(group=GROUP) if entries is None else entries:
         if entry.name in found:
             log.error("provider_left_out", entry=entry.name, reason="Its name is taken.")
@@ -59,3 +46,25 @@ def load_providers(entries: "Iterable[EntryPoint] | None" = None) -> Mapping[str
         if reason:
             log.error("provider_left_out", entry=entry.name, reason=reason)
     return found
+
+
+def _make_ours() -> tuple[Provider, ...]:
+    from dashtam.providers.akahu import Akahu
+    from dashtam.providers.alpaca import Alpaca
+    from dashtam.providers.demo import DemoProvider
+    from dashtam.providers.enable_banking import EnableBanking
+    from dashtam.providers.ibkr_flex import IbkrFlex
+    from dashtam.providers.lunch_flow import LunchFlow
+    from dashtam.providers.simplefin import SimpleFin
+    from dashtam.providers.trading_212 import Trading212
+
+    return (
+        SimpleFin(),
+        EnableBanking(),
+        Akahu(),
+        LunchFlow(),
+        IbkrFlex(),
+        Alpaca(),
+        Trading212(),
+        DemoProvider(),
+    )
