@@ -1088,7 +1088,7 @@ export interface components {
          *         A code that is none of these, as other people's providers have them, is read as ``OTHER``.
          * @enum {unknown}
          */
-        AccountCode: "account_failed" | "ambiguous_account" | "bank_error" | "conflicting_balance" | "connected_elsewhere" | "currency_changed" | "custom_currency" | "duplicate_account" | "duplicate_day" | "future" | "future_date" | "held" | "institution_failed" | "invalid_amount" | "invalid_balance" | "invalid_date" | "invalid_history" | "join_proposed" | "missing_account" | "missing_balance" | "missing_column" | "missing_date" | "missing_sign" | "mixed_currencies" | "no_activities" | "no_balance" | "no_history" | "no_transactions" | "not_reported" | "other" | "other_currency" | "second_table" | "sign_in_needed" | "stale" | "stale_balance" | "unknown_currency" | "unreadable_file";
+        AccountCode: "account_failed" | "ambiguous_account" | "bank_error" | "conflicting_balance" | "connected_elsewhere" | "currency_changed" | "custom_currency" | "duplicate_account" | "duplicate_day" | "future" | "future_date" | "held" | "institution_failed" | "invalid_amount" | "invalid_balance" | "invalid_date" | "invalid_history" | "join_proposed" | "missing_account" | "missing_balance" | "missing_column" | "missing_date" | "missing_sign" | "mixed_currencies" | "no_activities" | "no_balance" | "no_data" | "no_history" | "no_transactions" | "not_reported" | "other" | "other_currency" | "other_sheet" | "second_table" | "sign_in_needed" | "stale" | "stale_balance" | "total_row" | "unknown_currency" | "unnamed_column" | "unreadable_file";
         /**
          * AccountEvent
          * @description An event of an account, and its place among them from 1 on.
