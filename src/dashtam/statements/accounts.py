@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 
 from dashtam.domain.account import AccountType, Identity
 from dashtam.domain.money import Currency
@@ -106,26 +107,60 @@ def split_statement(
         yield Statement(identity, readings[start:end], None, problems[start:end])
 
 
+@dataclass(frozen=True, slots=True)
+class ClosingBalance:
+    """A closing balance with its rank among those of its instant, and the balance before it.
+
+    ``remark`` tells that it is not a closing booked balance; ``opening`` is None where none is
+    given.
+    """
+
+    rank: tuple[int, ...]
+    reading: Reading
+    remark: RowError | None = None
+    opening: Decimal | None = None
+
+
+def find_proved(closings: Sequence[ClosingBalance]) -> ClosingBalance | None:
+    """Return the one with which no other begins, None where the opening balances prove none."""
+    openings = {one.opening for one in closings}
+    ends = [one for one in closings if one.reading.balance not in openings]
+    is_proved = None not in openings and len({one.reading.balance for one in ends}) == 1
+    return ends[-1] if is_proved else None
+
+
 @dataclass(slots=True)
 class ClosingBalances:
-    """The closing balances of one account in one currency, each with its rank and a remark."""
+    """The closing balances of one account in one currency."""
 
     identity: Identity
-    readings: list[tuple[tuple[int, ...], Reading, RowError | None]] = field(default_factory=list)
+    closings: list[ClosingBalance] = field(default_factory=list)
     problems: list[RowError] = field(default_factory=list)
 
-    def add(self, rank: tuple[int, ...], reading: Reading, remark: RowError | None = None) -> None:
-        """Add a reading; ``remark`` tells that it is not a closing booked balance."""
-        self.readings.append((rank, reading, remark))
+    def add(
+        self,
+        rank: tuple[int, ...],
+        reading: Reading,
+        remark: RowError | None = None,
+        opening: Decimal | None = None,
+    ) -> None:
+        """Add a balance; those of higher rank go first among those of an instant."""
+        self.closings.append(ClosingBalance(rank, reading, remark, opening))
 
     def statements(self) -> Iterator[Statement]:
-        """Yield, of each instant, the reading of the highest rank; of equal ranks the last."""
-        best: dict[datetime, tuple[tuple[int, ...], Reading]] = {}
-        for rank, reading, _ in self.readings:
-            known = best.get(reading.captured_at)
-            if known is None or rank >= known[0]:
-                best[reading.captured_at] = rank, reading
-        kept = [one for one in self.readings if best[one[1].captured_at][1] is one[1]]
-        readings = [reading for _, reading, _ in kept]
-        remarks = dict.fromkeys(remark for _, _, remark in kept if remark is not None)
+        """Yield, of each instant, the balance of the highest rank; of equal ranks the last one.
+
+        The last is the one that the opening balances prove, else that of the file.
+        """
+        best: dict[datetime, list[ClosingBalance]] = {}
+        for one in self.closings:
+            known = best.setdefault(one.reading.captured_at, [])
+            if known and one.rank > known[0].rank:
+                known.clear()
+            if not known or one.rank == known[0].rank:
+                known.append(one)
+        kept = {id(find_proved(equal) or equal[-1]) for equal in best.values()}
+        closings = [one for one in self.closings if id(one) in kept]
+        remarks = dict.fromkeys(one.remark for one in closings if one.remark is not None)
+        readings = [one.reading for one in closings]
         yield from split_statement(self.identity, readings, self.problems, remarks=[*remarks])

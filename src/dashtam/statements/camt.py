@@ -4,7 +4,7 @@ The namespace names the version; the types of balances are the same in all of th
 booked balance (CLBD) counts. Where a statement has none, the interim booked one (ITBD) does, and
 where it has neither, the closing available one (CLAV); a remark says so. Of several balances of one
 instant the better type goes first, then a final one before an intermediate page's, then the highest
-sequence number and page, then the last of the file.
+sequence number and page, then the one that no other opens with, then the last of the file.
 
 The format demands a sign (CdtDbtInd) of each balance. Where one has none, the opening balance and
 the bookings may prove it. Where they do not, the balance is taken as a credit, and a remark says
@@ -45,6 +45,7 @@ _INSTANT = re.compile(
 )
 _ENCODING = re.compile(r"<\?xml[^>]*encoding\s*=\s*[\"']([A-Za-z0-9._-]+)")
 _NUMBER = re.compile(r"[0-9]{1,18}")
+_DAY_LENGTH = len("2025-01-31")
 # ISO 20022's external cash account types.
 _TYPES = {
     "CACC": AccountType.CHECKING,
@@ -109,7 +110,8 @@ def read(file: BinaryIO, now: datetime, missing: Missing = NOTHING) -> Iterator[
                 account.problems.append(error.to_row_error())
             else:
                 rank = (quality, int(closing.is_final), *statement.page)
-                account.add(rank, reading, _SIGN_ASSUMED if closing.is_assumed else remark)
+                noted = _SIGN_ASSUMED if closing.is_assumed else remark
+                account.add(rank, reading, noted, statement.opening(closing.currency_code))
         if not closings:
             identity = statement.identity(statement.currency)
             account = accounts.setdefault(account_key(identity), ClosingBalances(identity))
@@ -142,6 +144,14 @@ class _CamtStatement:
             self._bic = find_bic(code) or ""
             self._bank_name = servicer.findtext("Nm", "").strip()
 
+    def opening(self, currency_code: str) -> Decimal | None:
+        """Return the opening balance in the currency, None where none can be used."""
+        with suppress(UnusableField):
+            for balance in self.balances:
+                if balance.kind in _OPENINGS and balance.currency_code == currency_code:
+                    return balance.parse_amount()
+        return None
+
     def identity(self, currency: Currency) -> Identity:
         """Return the identity of the account's part in this currency."""
         institution = (self._bic or "camt053", self._bank_name or self._bic or "camt.053")
@@ -153,7 +163,8 @@ class _CamtBalance:
 
     def __init__(self, element: Element) -> None:
         amount = element.find("Amt")
-        self.kind = element.findtext("Tp/CdOrPrtry/Cd", "").strip()
+        kind = element.findtext("Tp/CdOrPrtry/Cd") or element.findtext("Tp/CdOrPrtry/Prtry") or ""
+        self.kind = kind.strip()
         self.is_final = element.findtext("Tp/SubTp/Cd", "").strip() != "INTM"
         self.currency_code = "" if amount is None else amount.get("Ccy", "")
         self.day = (element.findtext("Dt/Dt") or element.findtext("Dt/DtTm") or "").strip()
@@ -180,7 +191,10 @@ class _CamtBalance:
         others = [
             other
             for other in statement.balances
-            if other.kind == "CLAV" and other.currency_code == self.currency_code
+            if other.kind == "CLAV"
+            and other.currency_code == self.currency_code
+            # That of another day is not this balance's.
+            and other.day[:_DAY_LENGTH] in {"", self.day[:_DAY_LENGTH]}
         ]
         if others:
             try:

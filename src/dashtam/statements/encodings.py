@@ -17,8 +17,11 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
-# Beside an ASCII letter these bytes are letters in windows-1250 and signs in windows-1252.
-_CENTRAL_EUROPEAN = re.compile(rb"[A-Za-z][\x8d\x8f\x9d\x9f\xb3\xb9\xbe\xbf]|[\xa3\xaf\xbf][a-z]")
+# Beside an ASCII letter these bytes are letters in windows-1250 and signs in windows-1252; inside a
+# word \xec is a letter of Czech in the one, and of no language of the other.
+_CENTRAL_EUROPEAN = re.compile(
+    rb"[A-Za-z][\x8d\x8f\x9d\x9f\xb3\xb9\xbe\xbf]|[\xa3\xaf\xbf][a-z]|[A-Za-z]\xec[a-z]"
+)
 
 _ASCII_END = 0x80
 _CYRILLIC_START = 0xC0

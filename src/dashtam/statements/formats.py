@@ -220,9 +220,9 @@ def read(
 
         statements = balance_csv.read(file, now, mapping, is_preview=is_preview)
     elif slug == "workbook":
-        from dashtam.statements.csv import balance_csv
+        from dashtam.statements import workbook
 
-        statements = balance_csv.read_workbook(file, now, mapping, is_preview=is_preview)
+        statements = workbook.read(file, now, mapping, is_preview=is_preview)
     elif slug in _READERS:
         reader = import_module(_READERS[slug])
         statements = reader.read(file, now, Missing.of_mapping(mapping))

@@ -2,11 +2,12 @@
 
 Each closing balance is one reading, so that a file of many statements is a history. Of several on
 one day a final one goes before an intermediate page's, then the highest statement number and page
-(``:28C:``), then the last of the file.
+(``:28C:``), then the one that no other opens with, then the last of the file.
 """
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -49,6 +50,8 @@ INTERIM_REPORT = (
 )
 _CONTROLS = "\x01\x03 \t"
 _LONGEST_AMOUNT = 16
+# SWIFT's own century: 79 is 2079.
+_LAST_YEAR = 79
 
 _ACCOUNT = ("25", "25P")
 _OPENING = ("60F", "60M", "60")
@@ -81,7 +84,7 @@ def read(file: BinaryIO, now: datetime, missing: Missing = NOTHING) -> Iterator[
             except UnusableField as error:
                 account.problems.append(error.to_row_error(closing.line.number))
             else:
-                account.add(message.rank(closing), reading)
+                account.add(message.rank(closing), reading, opening=message.opening())
         if not closings:
             identity = message.identity("")
             account = accounts.setdefault(account_key(identity), ClosingBalances(identity))
@@ -112,7 +115,8 @@ class _TaggedLine(NamedTuple):
         if amount < 0 or len(format(amount, "f")) > _LONGEST_AMOUNT:
             raise UnusableField(code="invalid_amount", detail=f"{name} is not an amount of MT940.")
         try:
-            day = date(2000 + int(match["year"]), int(match["month"]), int(match["day"]))
+            century = 1900 if int(match["year"]) > _LAST_YEAR else 2000
+            day = date(century + int(match["year"]), int(match["month"]), int(match["day"]))
         except ValueError:
             raise parsing.invalid_date(name) from None
         return currency, day, -amount if match["sign"] in "Dd" and amount else amount
@@ -136,8 +140,9 @@ class _Closing:
         available: Decimal | None = None
         if self.available:
             try:
-                own_currency, _, amount = self.available.parse_balance()
-                available = amount if own_currency == currency else None
+                own = self.available.parse_balance()
+                # That of another day or currency is not this balance's.
+                available = own[2] if own[:2] == (currency, day) else None
             except UnusableField as error:
                 problems.append(error.to_row_error(self.available.number))
         return Reading(moment.at, balance, available, precision=moment.precision)
@@ -169,6 +174,14 @@ class _Message:
                 found.append(_Closing(line, available))
                 available = None
         return found[::-1]
+
+    def opening(self) -> Decimal | None:
+        """Return the opening balance, None where there is none that can be used."""
+        with suppress(UnusableField):
+            for line in self.lines:
+                if line.tag in _OPENING:
+                    return line.parse_balance()[2]
+        return None
 
     def rank(self, closing: _Closing) -> tuple[int, ...]:
         """Return the rank among the balances of a day, zeros for missing numbers."""

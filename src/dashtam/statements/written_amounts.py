@@ -35,6 +35,9 @@ _SYMBOL_CODES |= {
 _CODES = {symbol: codes for symbols, codes in _SYMBOL_CODES.items() for symbol in symbols.split()}
 _CREDIT = frozenset("cr cr. credit c h haben".split())
 _DEBIT = frozenset("dr dr. db debit d s soll".split())
+# In a column of their own.
+_CREDIT_SIDES = _CREDIT | frozenset("+ crédito credito haber kredit bij ma 贷 貸 cred crdt".split())
+_DEBIT_SIDES = _DEBIT | frozenset("- débito debito debe debet af wn 借 deb dbit".split())
 _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d", "-"))
 _NUMBER = re.compile(
     r"(?P<before>.*?)(?P<number>(?:(?<!\w)[.,])?[0-9](?:[0-9.,'\u2019\s]*[0-9])?[.,]?)(?P<after>[^0-9]*)"
@@ -66,7 +69,16 @@ def find_currency_code(text: str) -> str | None:
     """Return the one currency that the written amount names, None where it names none for sure."""
     notation = _parse(text)
     codes = notation[1] if notation else None
+    if codes is not None and len(codes) > 1:
+        # The lira of before 2005 has the signs of today's.
+        codes -= {"TRL"}
     return min(codes) if codes and len(codes) == 1 else None
+
+
+def find_side(text: str) -> int | None:
+    """Return 1 for a credit and -1 for a debit, None for any other text."""
+    side = text.strip().casefold()
+    return 1 if side in _CREDIT_SIDES else -1 if side in _DEBIT_SIDES else None
 
 
 def _parse(text: str) -> tuple[str, frozenset[str] | None] | None:

@@ -5,32 +5,31 @@ otherwise. Any other file must name its currency, in a column, above the table, 
 or in the mapping.
 
 Of several rows of an account at one instant the last in time counts (see ``order``). A header below
-the first table ends it: the rows behind it mean something else. The file is read twice, row by row:
+the first table ends it: the rows behind it mean something else. A line that names another account
+begins that account's rows. The file is read twice, row by row:
 once for the layouts and the orders, once for the balances, so that a file of a million rows takes
 no more memory than one of a thousand.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import datetime, time
-from decimal import Decimal
+from dataclasses import replace
+from datetime import datetime
 from functools import lru_cache
 from itertools import islice
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import BinaryIO, Protocol
 
 from dashtam.domain import parsing
 from dashtam.domain.account import Identity
 from dashtam.domain.errors import UnreadableFile
 from dashtam.domain.mapping_proposal import MappingProposal, SourceRow
-from dashtam.domain.money import EXACT
-from dashtam.domain.parsing import NO_CURRENCY, Separator, UnusableField
+from dashtam.domain.parsing import NO_CURRENCY, UnusableField
 from dashtam.domain.period import Moment
 from dashtam.domain.statement import Reading, RowError, Statement
-from dashtam.statements.accounts import MAX_READINGS, account_key, split_statement
+from dashtam.statements.accounts import MAX_READINGS, account_key
 from dashtam.statements.csv import questions
+from dashtam.statements.csv.accounts import AccountRows, TableAccounts, build_identity
 from dashtam.statements.csv.dates import (
     DATES_REMEMBERED,
     DateEvidence,
@@ -38,24 +37,36 @@ from dashtam.statements.csv.dates import (
     find_day,
     parse_clock,
 )
+from dashtam.statements.csv.evidence import AmountProof, choose_side
 from dashtam.statements.csv.headers import normalize, rank_balance
-from dashtam.statements.csv.layout import Layout, Proposal, Rows, propose, read_context
+from dashtam.statements.csv.layout import (
+    AccountContext,
+    Layout,
+    Proposal,
+    Rows,
+    propose,
+    read_context,
+)
 from dashtam.statements.csv.mapping import ColumnMapping, parse_mapping
 from dashtam.statements.csv.numbers import AmountEvidence, is_amount, parse_amount_cell
-from dashtam.statements.csv.order import RowOrder, TableRow
-from dashtam.statements.csv.questions import AccountContext, Findings
+from dashtam.statements.csv.order import TableRow
+from dashtam.statements.csv.questions import Findings
+from dashtam.statements.csv.row_parser import RowParser
 from dashtam.statements.csv.rows import CsvTable, get_cell
-from dashtam.statements.written_amounts import find_currency_code
+from dashtam.statements.written_amounts import find_currency_code, find_side
 
-MAX_ACCOUNTS = 1_000
 MAX_PROBLEMS = 10_000
 
 _MAX_PENDING = 20_000
 _LAST_ROWS = 5
-# Enough rows to see the signs of a file's amounts.
-_PROOF_ROWS = 5_000
+_PRODUCT_ROWS = 5_000
 _SECOND_TABLE = RowError(
     None, "second_table", "Another table begins here: its rows are not read, send them alone."
+)
+_OTHER_ACCOUNT = RowError(
+    None,
+    "second_table",
+    "The rows of another account begin here: they are not read, send them alone.",
 )
 
 
@@ -84,33 +95,6 @@ def read(
     yield from read_table(CsvTable(file, columns.encoding), now, columns, is_preview=is_preview)
 
 
-def read_workbook(
-    file: BinaryIO,
-    now: datetime,
-    mapping: Mapping[str, object] | None = None,
-    *,
-    is_preview: bool = False,
-) -> Iterator[Statement]:
-    """Yield the readings of the first sheet of a spreadsheet that is a table of balances.
-
-    Raises:
-        MappingNeeded: as ``read`` does, for the first sheet.
-        UnreadableFile: it is damaged, or no sheet holds anything.
-    """
-    from dashtam.statements.csv.workbook import read_sheets  # noqa: PLC0415 - its library
-
-    columns = parse_mapping(mapping)
-    first: Table | None = None
-    for sheet in read_sheets(file):
-        first = first or sheet
-        if propose(sheet.heads(columns), columns).is_complete:
-            yield from read_table(sheet, now, columns, is_preview=is_preview)
-            return
-    if first is None:
-        raise UnreadableFile(detail="This spreadsheet is empty.")
-    yield from read_table(first, now, columns, is_preview=is_preview)
-
-
 def read_table(
     table: Table, now: datetime, mapping: ColumnMapping, *, is_preview: bool = False
 ) -> Iterator[Statement]:
@@ -128,96 +112,6 @@ def read_table(
     yield from balances.statements(is_preview=is_preview)
 
 
-@dataclass(slots=True)
-class _AccountRows:
-    """One account's rows; ``readings`` and ``problems`` are those that were not yielded yet."""
-
-    identity: Identity
-    orders: dict[DateReader, RowOrder] = field(default_factory=lambda: defaultdict(RowOrder))
-    readings: list[Reading] = field(default_factory=list)
-    problems: list[RowError] = field(default_factory=list)
-    # The date, the booked amount and the balance of the row before.
-    before: tuple[str, Decimal, Decimal] | None = None
-
-    def take(self) -> Iterator[Statement]:
-        """Yield the readings and problems, at most 1,000 at a time, and forget them."""
-        if self.readings or self.problems:
-            yield from split_statement(self.identity, self.readings, self.problems)
-        self.readings, self.problems = [], []
-
-
-@dataclass(frozen=True, slots=True)
-class _RowParser:
-    """Parses rows in the layouts of their file.
-
-    ``amount_sign`` is -1 where booked amounts lower the balance, 0 where that is not certain.
-    """
-
-    layout: Layout
-    mapping: ColumnMapping
-    separator: Separator
-    amount_separator: Separator
-    read_date: DateReader
-    has_parts: bool
-    amount_sign: int = 0
-
-    def parse_row(self, line: int, row: list[str], moment: Moment, account: Identity) -> TableRow:
-        """Return a row with its reading, or raise UnusableField."""
-        roles = self.layout.roles
-        balance = self._parse_amount("Balance", get_cell(row, roles["balance"]), account)
-        if balance is None:
-            raise parsing.missing_balance(field="Balance")
-        opening: Decimal | None = None
-        if self.amount_sign:
-            booked = self.parse_booked(row)
-            if booked is not None:
-                opening = EXACT.subtract(balance, booked * self.amount_sign)
-        if self.mapping.sign < 0 and balance:
-            balance, opening = -balance, opening if opening is None else -opening
-        if not self.has_parts:
-            reading = Reading(moment.at, balance, precision=moment.precision, line=line)
-            return TableRow(line, moment.at, self.parse_clock(row), reading, opening)
-        available, holdings, cash = (
-            self._parse_amount(role.capitalize(), get_cell(row, roles[role]), account)
-            for role in ("available", "holdings", "cash")
-        )
-        reading = Reading(
-            moment.at,
-            balance,
-            available,
-            holdings,
-            cash,
-            precision=moment.precision,
-            line=line,
-        )
-        return TableRow(line, moment.at, self.parse_clock(row), reading, opening)
-
-    def parse_clock(self, row: list[str]) -> time | None:
-        """Return the time of day in the row's own column."""
-        cell = get_cell(row, self.layout.roles["time"])
-        return parse_clock(cell) if cell else None
-
-    def parse_booked(self, row: list[str]) -> Decimal | None:
-        """Return the row's booked amount, None where it has none that can be used."""
-        roles = self.layout.roles
-        with suppress(UnusableField):
-            amount, debit, credit = (
-                parse_amount_cell(role, get_cell(row, roles[role]) or "", self.amount_separator)
-                for role in ("amount", "debit", "credit")
-            )
-            if amount is None and (debit is not None or credit is not None):
-                return EXACT.subtract(credit or Decimal(0), abs(debit or Decimal(0)))
-            return amount
-        return None
-
-    def _parse_amount(self, field: str, text: str | None, account: Identity) -> Decimal | None:
-        if not text:
-            return None
-        return parse_amount_cell(
-            field, text, self.separator, self.mapping.thousands, account.currency
-        )
-
-
 class _BalanceTable:
     """The rows of a table, and the accounts in them."""
 
@@ -231,19 +125,13 @@ class _BalanceTable:
         self._layout = layout
         self._mapping = mapping
         self._now = now
-        self._context = AccountContext.of(layout, mapping)
-        self._accounts: dict[tuple[str, str], _AccountRows] = {}
-        self._accounts_by_cells: dict[object, _AccountRows] = {}
+        self._accounts = TableAccounts(layout, mapping)
         self._problem_count = 0
         self._date, self._balance = layout.roles["date"] or 0, layout.roles["balance"] or 0
-        self._account, self._currency = layout.roles["account"], layout.roles["currency"]
         self._date_name = proposal.header[self._date].strip() if proposal.header else None
-        self._width = 1 + max(self._date, self._balance, self._account or 0)
-        self._end_line: int | None = None
-        named = [index for index in (self._account, self._currency) if index is not None]
-        self._account_cells: Callable[[list[str]], object] = (
-            itemgetter(*named) if named else lambda _row: None
-        )
+        self._end: RowError | None = None
+        # The lines that name an account, and the account of the rows behind each.
+        self._contexts: dict[int, AccountContext] = {}
 
     def statements(self, *, is_preview: bool) -> Iterator[Statement]:
         """Yield the accounts' readings and problems, and in a preview their last rows."""
@@ -264,53 +152,76 @@ class _BalanceTable:
                 lines = sorted(one.line for one in latest if one.line in rows)
                 yield Statement(identity, (), rows=[SourceRow(at, rows[at]) for at in lines])
 
-    def _read_statements(self, parser: _RowParser) -> Iterator[Statement]:
+    def _read_statements(self, parser: RowParser) -> Iterator[Statement]:
         for count, (line, row) in enumerate(self._iter_rows(), start=1):
-            account = self._find_account(row)
+            account = self._accounts.find(row)
             order = account.orders[parser.read_date]
             moment: Moment | None = None
             reading: Reading | None = None
             try:
-                self._require_usable(row, account)
+                self._accounts.require_usable(row, account)
                 moment = parser.read_date(row[self._date])
-                reading = order.add(parser.parse_row(line, row, moment, account.identity))
+                self._accounts.require_columns(row)
+                parsed = parser.parse_row(line, row, moment, account.identity)
+                self._accounts.require_no_total(row, parsed, account)
+                account.before = parsed
+                reading = order.add(parsed)
             except UnusableField as error:
                 self._add_problems(account, [error.to_row_error(line)])
                 # An empty cell is no balance; any other may have been the closing balance.
-                if moment is not None and error.code != "missing_balance":
+                if moment is not None and error.code not in {"missing_balance", "total_row"}:
                     reading = order.add(TableRow(line, moment.at, parser.parse_clock(row)))
             account.readings += [] if reading is None else [reading]
             if len(account.readings) + len(account.problems) >= MAX_READINGS:
                 yield from account.take()
             if count % _MAX_PENDING == 0:
-                for pending in self._accounts.values():
+                for pending in self._accounts:
                     yield from pending.take()
         yield from self._finish(parser)
 
-    def _finish(self, parser: _RowParser) -> Iterator[Statement]:
-        for account in self._accounts.values():
+    def _finish(self, parser: RowParser) -> Iterator[Statement]:
+        for account in self._accounts:
             readings, conflicts = account.orders[parser.read_date].finish()
             account.readings += readings
             self._add_problems(account, conflicts)
-            if self._end_line is not None:
-                self._add_problems(account, [replace(_SECOND_TABLE, line=self._end_line)])
-                self._end_line = None
+            if self._end is not None:
+                self._add_problems(account, [self._end])
+                self._end = None
             account.problems.sort(key=attrgetter("line"))
             yield from account.take()
 
     def _iter_rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield the rows of the table, but blank ones, notes and repeated headers."""
-        for index, (line, row) in enumerate(self._table.iter_rows(self._layout.delimiter)):
-            if line == self._end_line:
+        """Yield the rows of the table, but blank ones, notes and repeated headers.
+
+        The account of the rows that name none changes on the way.
+        """
+        self._accounts.begin(AccountContext.of(self._layout, self._mapping))
+        end_line = self._end.line if self._end is not None else None
+        for line, row, _ in self._iter_filled():
+            if line == end_line:
                 return
-            if index < self._layout.rows_above or not any(row):
-                continue
-            if len(row) <= self._balance and self._layout.is_note(row):
-                continue
-            if get_cell(row, self._date) != self._date_name or not self._layout.is_repeated(row):
+            if line in self._contexts:
+                self._accounts.begin(self._contexts[line])
+            elif not self._is_between(row):
                 yield line, row
 
-    def _read_evidence(self) -> tuple[Findings, _RowParser]:
+    def _iter_filled(self) -> Iterator[tuple[int, list[str], bool]]:
+        """Yield the rows below the header with a cell, and whether the row before has none."""
+        is_after_blank = False
+        for index, (line, row) in enumerate(self._table.iter_rows(self._layout.delimiter)):
+            if index < self._layout.rows_above:
+                continue
+            if any(row):
+                yield line, row, is_after_blank
+            is_after_blank = not any(row)
+
+    def _is_between(self, row: list[str]) -> bool:
+        """Tell whether a row is a note, or the header once more."""
+        if len(row) <= self._balance and self._layout.is_note(row):
+            return True
+        return get_cell(row, self._date) == self._date_name and self._layout.is_repeated(row)
+
+    def _read_evidence(self) -> tuple[Findings, RowParser]:
         """Return the parser for the layouts that the rows prove, or raise MappingNeeded."""
         mapping, roles = self._mapping, self._layout.roles
         dates = DateEvidence(mapping.date_format, self._now)
@@ -319,29 +230,53 @@ class _BalanceTable:
         booked_columns = [
             roles[role] for role in ("amount", "debit", "credit") if roles[role] is not None
         ]
-        see_date = lru_cache(DATES_REMEMBERED)(dates.see)
-        for line, row in self._iter_rows():
-            text = get_cell(row, self._date) or ""
-            moments = see_date(text, None if dates.first_line else line)
-            if not moments and self._layout.is_header(row):
-                self._end_line = line
-                break
+        for row, moments in self._iter_first(dates):
             amounts.see(get_cell(row, self._balance) or "")
             for column in booked_columns:
                 booked.see(get_cell(row, column) or "")
-            account = self._find_account(row)
+            account = self._accounts.find(row)
             clock = get_cell(row, roles["time"])
             with suppress(UnusableField):
-                self._require_usable(row, account)
+                self._accounts.require_usable(row, account)
                 # Until a cell settles the layout of the dates, each layout has its own order.
                 for read_date, moment in moments:
                     account.orders[read_date].see(moment.at, parse_clock(clock) if clock else None)
         return self._settle(dates, amounts, booked)
 
+    def _iter_first(
+        self, dates: DateEvidence
+    ) -> Iterator[tuple[list[str], Sequence[tuple[DateReader, Moment]]]]:
+        """Yield the rows of the table with their moments, and find its end and its accounts."""
+        see_date = lru_cache(DATES_REMEMBERED)(dates.see)
+        current = named = self._accounts.context
+        first: int | None = None
+        for line, row, is_after_blank in self._iter_filled():
+            text = get_cell(row, self._date) or ""
+            moments = see_date(text, None if dates.first_line else line)
+            context = None if moments else self._layout.read_other_account(row)
+            if context is not None:
+                named = named.replaced_by(context)
+                self._contexts[line] = named
+                first = first or line
+                continue
+            if self._is_between(row):
+                continue
+            if not moments and self._layout.is_header(row, is_after_blank=is_after_blank):
+                self._end = replace(_SECOND_TABLE, line=line)
+                return
+            if moments and first is not None:
+                if self._mapping.account_name and named != current:
+                    self._end = replace(_OTHER_ACCOUNT, line=first)
+                    return
+                current, first = named, None
+                self._accounts.begin(current)
+            yield row, moments
+
     def _settle(
         self, dates: DateEvidence, amounts: AmountEvidence, booked: AmountEvidence
-    ) -> tuple[Findings, _RowParser]:
+    ) -> tuple[Findings, RowParser]:
         """Return the parser that the evidence gives, or ask for all that it leaves open."""
+        roles = self._layout.roles
         date_question, decimal = dates.question(), amounts.question()
         if decimal is not None and booked.is_proved:
             # A column is written like the one beside it.
@@ -349,120 +284,77 @@ class _BalanceTable:
         findings = Findings(self._proposal, self._mapping, dates, amounts)
         findings.questions += [*self._proposal.questions, *filter(None, (date_question, decimal))]
         findings.ask_identity()
-        if findings.questions:
-            raise findings.mapping_needed(self._table)
-        parser = _RowParser(
+        parser = RowParser(
             self._layout,
             self._mapping,
             amounts.separator,
             booked.separator,
             dates.reader(),
-            any(self._layout.roles[role] is not None for role in ("available", "holdings", "cash")),
+            any(roles[role] is not None for role in ("available", "holdings", "cash")),
+            balance_side=roles["balance_side"],
+            amount_side=roles["amount_side"],
         )
-        return findings, replace(parser, amount_sign=self._find_amount_sign(parser))
+        if roles["side"] is not None:
+            parser = self._find_side(parser, roles["side"], findings)
+        if any(roles[role] is not None for role in ("amount", "debit", "credit")):
+            if self._are_products_accounts(parser):
+                return self._read_evidence()
+            parser = self._use_proof(parser, findings)
+        if findings.questions:
+            raise findings.mapping_needed(self._table)
+        return findings, parser
 
-    def _find_amount_sign(self, parser: _RowParser) -> int:
-        """Return the sign with which booked amounts change the balance, 0 where none is proved.
+    def _prove(self, parser: RowParser) -> AmountProof:
+        return AmountProof.of((row for _, row in self._iter_rows()), parser, self._accounts.find)
 
-        Two rows in a row prove it: the one balance is the other changed by one's own amount. Rows
-        of one day prove their order too.
-        """
-        if all(self._layout.roles[role] is None for role in ("amount", "debit", "credit")):
-            return 0
-        steps: set[tuple[int, bool]] = set()
-        within: dict[int, set[bool]] = defaultdict(set)
-        for _, row in islice(self._iter_rows(), _PROOF_ROWS):
-            account = self._find_account(row)
-            before, account.before = account.before, None
-            booked = parser.parse_booked(row)
-            with suppress(UnusableField):
-                text = get_cell(row, self._balance) or ""
-                balance = parse_amount_cell("Balance", text, parser.separator)
-                if booked is not None and balance is not None:
-                    account.before = get_cell(row, self._date) or "", booked, balance
-            if before is not None and account.before is not None:
-                step = _find_step(before[1:], account.before[1:])
-                steps |= step
-                if before[0] == account.before[0]:
-                    within[id(account)] |= {falls for _, falls in step}
-        signs = {sign for sign, _ in steps}
-        if len(signs) != 1:
-            return 0
-        for account in self._accounts.values():
-            directions = within[id(account)]
+    def _are_products_accounts(self, parser: RowParser) -> bool:
+        """Tell whether more rows continue another of their product; then products are accounts."""
+        product = self._layout.roles["product"]
+        if product is None or self._accounts.context.number is not None:
+            return False
+        roles = self._layout.roles | {"account": product, "product": None}
+        layout = replace(self._layout, roles=roles)
+        accounts = TableAccounts(layout, self._mapping)
+        rows = [row for _, row in islice(self._iter_rows(), _PRODUCT_ROWS)]
+        own = AmountProof.of(rows, parser, accounts.find).strength
+        if own <= AmountProof.of(rows, parser, self._accounts.find).strength:
+            return False
+        self._layout, self._accounts = layout, accounts
+        self._proposal.layout = layout
+        return True
+
+    def _find_side(self, parser: RowParser, column: int, findings: Findings) -> RowParser:
+        """Return the parser for a column of debits and credits, or ask for its meaning."""
+        found = choose_side(parser, column, self._prove)
+        if found is not None:
+            return found
+        if any(find_side(get_cell(row, column) or "") == -1 for _, row in self._iter_rows()):
+            findings.ask_side(column)
+        return parser
+
+    def _use_proof(self, parser: RowParser, findings: Findings) -> RowParser:
+        """Return the parser with the sign of the booked amounts, and give the rows their order."""
+        proof = self._prove(parser)
+        own = proof.strength
+        if proof.account_steps > own and self._mapping.account is None:
+            findings.ask_account(self._layout.roles["account"])
+        elif proof.currency_steps > own and self._mapping.currency is None:
+            findings.ask_currency(self._layout.roles["currency"])
+        if not proof.sign:
+            return parser
+        for account in self._accounts:
+            directions = proof.falls_within[id(account)]
             if len(directions) == 1:
                 account.orders[parser.read_date].falls_within = directions.pop()
-        return signs.pop()
+        return replace(parser, amount_sign=proof.sign)
 
-    def _find_account(self, row: list[str]) -> _AccountRows:
-        # Most rows name their account in the same letters as one before.
-        try:
-            return self._accounts_by_cells[self._account_cells(row)]
-        except (KeyError, IndexError):
-            pass
-        number = name = get_cell(row, self._account)
-        if number is None:
-            number, name = self._context.number or "", self._context.name
-        code = get_cell(row, self._currency)
-        if code is None:
-            code = self._context.currency or ""
-        key = (number, code.upper())
-        account = self._accounts.get(key)
-        if account is None:
-            if len(self._accounts) >= MAX_ACCOUNTS:
-                raise UnreadableFile(
-                    detail="More than 1,000 accounts: is the account's column the right one?"
-                )
-            identity = _build_identity(number, name or number, code, self._mapping)
-            account = self._accounts[key] = _AccountRows(identity)
-            with suppress(IndexError):
-                self._accounts_by_cells[self._account_cells(row)] = account
-        return account
-
-    def _require_usable(self, row: list[str], account: _AccountRows) -> None:
-        if len(row) < self._width:
-            raise UnusableField(code="missing_column", detail="The row has too few columns.")
-        if not account.identity.external_id:
-            raise UnusableField(code="missing_account", detail="Account is missing.")
-        if account.identity.currency is NO_CURRENCY:
-            parsing.parse_currency_field("Currency", get_cell(row, self._currency) or "")
-
-    def _add_problems(self, account: _AccountRows, problems: Sequence[RowError]) -> None:
+    def _add_problems(self, account: AccountRows, problems: Sequence[RowError]) -> None:
         account.problems += problems
         self._problem_count += len(problems)
         if self._problem_count > MAX_PROBLEMS:
             raise UnreadableFile(
                 detail="More than 10,000 rows cannot be used: the mapping does not fit this file."
             )
-
-
-def _find_step(
-    before: tuple[Decimal, Decimal], row: tuple[Decimal, Decimal]
-) -> set[tuple[int, bool]]:
-    """Return the sign of the amounts and whether the rows fall, empty where two ways fit.
-
-    Each of the rows is its amount and its balance.
-    """
-    (first, earlier), (second, later) = before, row
-    change = EXACT.subtract(later, earlier)
-    if not change:
-        return set()
-    ways = {(1, False): second, (1, True): -first, (-1, False): -second, (-1, True): first}
-    fitting = {way for way, amount in ways.items() if amount == change}
-    return fitting if len(fitting) == 1 else set()
-
-
-def _build_identity(number: str, name: str, code: str, mapping: ColumnMapping) -> Identity:
-    institution = parsing.clean(mapping.institution or "")
-    return Identity(
-        institution_key=f"balance_csv/{institution}" if institution else "balance_csv",
-        institution=institution or "Balance file",
-        external_id=parsing.clean(number),
-        name=parsing.clean(name) or "No account",
-        currency=parsing.find_currency(code),
-        # The mapping gave the balances their signs, so nothing is left to find out.
-        balance_sign=1 if mapping.sign < 0 else None,
-    )
 
 
 def _find_stated_balance(rows: Rows, mapping: ColumnMapping, now: datetime) -> Statement | None:
@@ -492,5 +384,5 @@ def _find_stated_balance(rows: Rows, mapping: ColumnMapping, now: datetime) -> S
     code = mapping.currency_code or code or context.currency or ""
     if not context.number or parsing.find_currency(code) == NO_CURRENCY:
         return None
-    identity = _build_identity(context.number, context.name or context.number, code, mapping)
+    identity = build_identity(context.number, context.name or context.number, code, mapping)
     return Statement(identity, [reading])

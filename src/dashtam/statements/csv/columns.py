@@ -1,7 +1,7 @@
 """Columns: the one column of a table that has a meaning, by its name and its cells."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from dashtam.domain.errors import FieldError
 from dashtam.domain.parsing import NO_CURRENCY, clean, find_currency
@@ -10,11 +10,14 @@ from dashtam.statements.csv.dates import is_date
 from dashtam.statements.csv.headers import normalize
 from dashtam.statements.csv.mapping import Column, ColumnMapping
 from dashtam.statements.csv.numbers import is_amount
+from dashtam.statements.written_amounts import find_side
 
 _LONG_NUMBER = re.compile(r"[0-9]{5,}")
 _NAME_LENGTH = 40
 # From so many rows on a column with another account in most of them is not that of the owner.
 _FEW_ROWS = 5
+# Balances beside the balance.
+_PARTS = frozenset({"available", "holdings", "cash"})
 
 
 class ColumnFinder:
@@ -55,7 +58,49 @@ class ColumnFinder:
         if role in {"date", "balance"} and len(best) > 1 and not self._are_equal(best):
             self._ask(role, best)
             return None
+        if role in _PARTS and len(best) > 1 and not self._are_equal(best):
+            # Nothing is lost without them, and the first of two would be a guess.
+            return None
         return best[0] if best else None
+
+    def find_sides(self, roles: Mapping[str, int | None]) -> dict[str, int | None]:
+        """Return the columns that tell debits from credits.
+
+        That of ``balance_side`` is certain; that of ``side`` may be the balances' or the amounts'.
+        """
+        mapping, balance = self._mapping, roles["balance"]
+        found: dict[str, int | None] = {"balance_side": None, "amount_side": None, "side": None}
+        for role in ("balance_side", "amount_side"):
+            given: Column | None = getattr(mapping, role)
+            if given not in {None, 0}:
+                found[role] = self._find_given(role, given or 0)
+        taken = {*roles.values(), *found.values()}
+        sides = [
+            index
+            for index in range(self._width)
+            if index not in taken
+            and share(self._samples, index, lambda text: find_side(text) is not None) == 1
+        ]
+        if balance is None or not sides:
+            return found
+        if mapping.balance_side is None and mapping.amount_side is None:
+            named = [
+                one
+                for one in sides
+                if one < len(self._names) and headers.names_balance(self._names[one])
+            ]
+            booked = [roles[role] for role in ("amount", "debit", "credit")]
+            if named or (balance + 1 in sides and min(sides) < balance):
+                found["balance_side"] = named[0] if named else balance + 1
+            elif balance + 1 in sides:
+                found["side"] = balance + 1
+            elif balance - 1 in sides and not any(one is not None for one in booked):
+                found["side"] = balance - 1
+        left = [one for one in sides if one not in found.values()]
+        if found["amount_side"] is None and mapping.amount_side is None and left:
+            amount = roles["amount"] or 0
+            found["amount_side"] = min(left, key=lambda one: abs(one - amount))
+        return found
 
     def find_spanned(self) -> int | None:
         """Return the column of codes below a name of balances that the next column shares."""
@@ -107,7 +152,21 @@ class ColumnFinder:
             for index, rank in ranks.items()
             if headers.is_sure_account(rank) and not self._is_counterparty(index)
         ]
-        return max(sure, key=lambda index: ranks[index], default=None)
+        best = [index for index in sure if ranks[index] == max(ranks[one] for one in sure)]
+        if len(best) > 1 and not self._are_equal(best):
+            self._ask("account", best)
+            return None
+        return best[0] if best else None
+
+    def find_product(self) -> int | None:
+        """Return the column of products, each of which may be an account of its own."""
+        found = [
+            index
+            for index, name in enumerate(self._names)
+            if headers.rank_account(name) == headers.WEAK
+            and len({row[index].strip() for row in self._samples if index < len(row)} - {""}) > 1
+        ]
+        return found[0] if len(found) == 1 else None
 
     def _is_counterparty(self, index: int) -> bool:
         """Tell whether a column beside booked amounts has accounts of many others, or gaps."""

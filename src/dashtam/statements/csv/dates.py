@@ -4,6 +4,8 @@ An ambiguous order (03/04/2025) is never guessed: another row of the column or t
 it. Days with dots between their parts have the day first, as everywhere where dots are written.
 """
 
+# ruff: noqa: RUF001 - letters of other scripts in the names of days
+
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -22,6 +24,7 @@ _CLOCK = (
 _TIME = rf"\.?(?:(?:T|,?\s+){_CLOCK}\s*(?P<zone>Z|UTC|[+-][0-9]{{2}}:?[0-9]{{2}})?)?"
 _DAY, _MONTH, _YEAR = r"(?P<day>[0-9]{1,2})", r"(?P<month>[0-9]{1,2})", r"(?P<year>[0-9]{4})"
 _SHORT, _NAME = r"(?P<short>[0-9]{2})", r"(?P<name>[^\W\d_]{3,})\.?"
+_ORDINAL, _OF = r"(?:st|nd|rd|th|er|º|\.)?", r"(?:[-/, ]?\s?|\s(?:de|del|of)\s)"
 _ISO = re.compile(rf"{_YEAR}([-/.])\s?{_MONTH}\2\s?{_DAY}{_TIME}")
 # The layout of most files, which the standard library reads ten times as fast.
 _PLAIN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}:[0-9]{2}Z?)?")
@@ -34,8 +37,15 @@ _SHORT_DOTTED = re.compile(rf"{_DAY}\.{_MONTH}\.{_SHORT}{_TIME}")
 _SHORT_DAY_FIRST = re.compile(rf"{_DAY}([-/]){_MONTH}\2{_SHORT}{_TIME}")
 _SHORT_MONTH_FIRST = re.compile(rf"{_MONTH}([-/]){_DAY}\2{_SHORT}{_TIME}")
 _SHORT_YEAR_FIRST = re.compile(rf"{_SHORT}([-/.]){_MONTH}\2{_DAY}{_TIME}")
-_NAMED = re.compile(rf"{_DAY}\.?[-/ ]?\s?{_NAME}[-/, ]?\s?(?:{_YEAR}|{_SHORT}){_TIME}")
-_NAMED_MONTH_FIRST = re.compile(rf"{_NAME}\s?{_DAY},?\s{_YEAR}{_TIME}")
+_NAMED = re.compile(rf"{_DAY}{_ORDINAL}{_OF}{_NAME}{_OF}(?:{_YEAR}|{_SHORT}){_TIME}")
+_NAMED_MONTH_FIRST = re.compile(rf"{_NAME}\s?{_DAY}{_ORDINAL},?\s{_YEAR}{_TIME}")
+# The beginnings of weekdays, which some banks write before the day.
+_WEEKDAY = re.compile(
+    r"(?:mon|tue|wed|thu|fri|sat|sun|mo|di|mi|do|fr|sa|so|lun|mar|mer|jeu|ven|sam|dim|mié|mie|jue|vie"
+    r"|sáb|sab|dom|gio|ma|wo|vr|za|zo|seg|ter|qua|qui|sex|pon|wto|wt|śro|śr|czw|pią|pt|sob|nie|út|st"
+    r"|čt|pá|ne|po|so|пн|вт|ср|чт|пт|сб|вс|pzt|sal|çar|per|cum|cmt|paz)[^\W\d_]*\.?,?\s+(?=[0-9])",
+    re.IGNORECASE,
+)
 # Each layout as a mapping writes it; of several that fit all cells alike the first counts.
 _LAYOUTS = {
     _ISO: "YYYY-MM-DD",
@@ -187,7 +197,8 @@ class DateEvidence:
 
 def is_date(text: str) -> bool:
     """Tell whether a cell has one of the layouts of dates, whether or not the calendar has it."""
-    return any(layout.fullmatch(text) for layout in _LAYOUTS)
+    bare = _WEEKDAY.sub("", text, count=1) if text[:1].isalpha() else text
+    return any(layout.fullmatch(bare) for layout in _LAYOUTS)
 
 
 def compile_format(date_format: str) -> re.Pattern[str]:
@@ -235,6 +246,8 @@ def parse_date(layout: re.Pattern[str], now: datetime, text: str) -> Moment:
                 "Date", Moment.of_day(instant) if is_day else Moment(instant), now
             )
         match = layout.fullmatch(text)
+        if match is None and text[:1].isalpha():
+            match = layout.fullmatch(_WEEKDAY.sub("", text, count=1))
         if match is None:
             raise invalid_date(field="Date")
         parts = match.groupdict()
@@ -286,12 +299,13 @@ def parse_clock(text: str) -> time | None:
 
 def find_day(text: str, now: datetime) -> date | None:
     """Return the one day in a text, None where there is none or it can be read in two ways."""
-    for layout in (_ISO, _DOTTED, _CHINESE):
+    days: set[date] = set()
+    for layout in (_ISO, _DOTTED, _CHINESE, _DAY_FIRST, _MONTH_FIRST):
         found = re.search(layout.pattern.removesuffix(_TIME), text)
         if found:
             with suppress(UnusableField):
-                return parse_date(layout, now, found[0]).at.date()
-    return None
+                days.add(parse_date(layout, now, found[0]).at.date())
+    return days.pop() if len(days) == 1 else None
 
 
 def _find_month(name: str) -> int:

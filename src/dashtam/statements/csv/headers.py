@@ -35,14 +35,17 @@ def _names(text: str) -> frozenset[str]:
 
 _BALANCE = _names(
     "balance,saldo,kontostand,solde,egyenleg,bakiye,bakiyesi,zustatek,остаток,баланс,endsaldo"
-    ",zostatok,sold"
+    ",zostatok,sold,saldos,bal"
 )
 _BALANCE_PHRASES = ("stan konta", "saldo", "余额", "餘額", "结余", "結餘", "残高", "差引残高")
 _NOT_BALANCE = _names(
     "opening,start,starting,beginning,initial,previous,prior,before,anterior,inicial,iniziale"
     ",initiale,anfangssaldo,anfang,poczatkowe,pocatecni,begin,beginsaldo,входящий,начальный"
     ",average,minimum"
-    ",limit,type,change,units,shares,points,date,as,change,avg,min,max,loan,original,status,id"
+    ",limit,type,change,units,shares,points,date,as,avg,min,max,loan,original,status,id"
+    ",before,voor,avant,vor,przed,до,onceki,antes,prima,pred,brought,b"
+    ",reward,rewards,bonus,miles,mileage,cashback,loyalty,punkte,puntos,punti,punkty,unit,quantity"
+    ",anteile,stuck,escrow,overdraft,hours,side,kennzeichen"
 )
 _NOT_BALANCE_PHRASES = ("期初", "上期", "冻结", "股份")
 _AVAILABLE = _names(
@@ -56,7 +59,7 @@ _DATE = _names(
     ",boekdatum,boekingsdatum,transactiedatum,dag,datuma,dzien,giorno,valutadatum,rentedatum"
     ",wertstellung,wertstellungsdatum,valuta,erteknap,umsatzdatum,belegdatum,dia"
 )
-_DATE_PHRASES = ("日期", "取引日", "年月日", "时间", "as of")
+_DATE_PHRASES = ("日期", "日付", "取引日", "年月日", "时间", "as of")
 _BOOKING = _names(
     "booking,posting,posted,post,book,completed,comptable,ksiegowania,contabile,contabil,lancamento"
     ",zauctovani,buchungstag,buchungsdatum,buchung,boekdatum,boekingsdatum,as,of,balance,проводки"
@@ -90,7 +93,8 @@ _CURRENCY_PHRASES = ("货币", "币种", "币别", "通貨", "幣別")
 _ACCOUNT = [
     normalize(name)
     for name in (
-        "iban,iban bban,iban/bban,account iban,account number,account no,account id,account"
+        "iban auftragskonto,auftragskonto,iban,iban bban,account iban,account number,account no"
+        ",account id,account"
         ",kontonummer"
         ",konto,konto nr,numero de compte,n de compte,n compte,compte,numero de cuenta,cuenta,conto"
         ",numero conto,rekeningnummer,rekening,conta,numero da conta,rachunek,numer rachunku"
@@ -132,6 +136,11 @@ def rank_balance(name: str) -> int:
     if _has(name, _CURRENCY, _CURRENCY_PHRASES):
         return 0
     return GOOD if _has(name, _BALANCE, _BALANCE_PHRASES) else 0
+
+
+def names_balance(name: str) -> bool:
+    """Tell whether a normalized name has the word for a balance, whatever stands beside it."""
+    return _has(name, _BALANCE, _BALANCE_PHRASES)
 
 
 def rank_available(name: str) -> int:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
 
 from dashtam.domain.errors import FieldError
 from dashtam.domain.parsing import clean
@@ -27,9 +28,11 @@ _HEAD_ROWS = 200
 _SAMPLE_ROWS = 60
 _MONARCH = ["date", "balance", "account"]
 _SHORTEST_ACCOUNT = 3
+_NAMED_CELLS = 3
 # A way to split the rows that makes a header goes before any that makes none.
 _FOUND = 1_000
 _CODE = re.compile(r"\b[A-Z]{3}\b")
+_IN_BRACKETS = re.compile(r"[(\[]([^()\[\]]{1,4})[)\]]")
 _SPELLED = {
     "holdings": frozenset({"holdings", "holdings value"}),
     "cash": frozenset({"cash", "cash value"}),
@@ -45,6 +48,33 @@ _MISSING = {
 
 Rows = Sequence[Sequence[str]]
 Roles = dict[str, int | None]
+
+
+class AccountContext(NamedTuple):
+    """The account of rows that name none: its number, its name and its currency."""
+
+    number: str | None
+    name: str | None
+    currency: str | None
+
+    @classmethod
+    def of(cls, layout: "Layout", mapping: ColumnMapping) -> "AccountContext":
+        """Return the account by the mapping, else by the file, else by the mapping's defaults."""
+        number = layout.account_number or layout.account_name
+        name = layout.account_name
+        if mapping.account_name or not number:
+            number = name = mapping.account_name or mapping.default_account_name
+        code = mapping.currency_code or layout.currency_code
+        if code is None:
+            code = "USD" if layout.is_monarch else mapping.default_currency_code
+        return cls(number, name, code)
+
+    def replaced_by(self, other: "AccountContext") -> "AccountContext":
+        """Return the account of rows behind a line that names another account or currency."""
+        code = other.currency or self.currency
+        if other.number is None:
+            return AccountContext(self.number, self.name, code)
+        return AccountContext(other.number, other.name, code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +108,36 @@ class Layout:
         balance = self.roles["balance"] or 0
         return len(row) <= balance and len(filled) == 1 and not is_date(filled[0].strip())
 
-    def is_header(self, row: Sequence[str]) -> bool:
-        """Tell whether a row is the header of another table."""
+    def is_header(self, row: Sequence[str], *, is_after_blank: bool = False) -> bool:
+        """Tell whether a row is the header of another table.
+
+        It names a day, or it follows a blank row.
+        """
         names = [normalize(cell) for cell in row if cell.strip()]
         return (
             len(names) > 1
-            and any(headers.rank_date(name) > headers.WEAK for name in names)
+            and (is_after_blank or any(headers.rank_date(name) > headers.WEAK for name in names))
             and not any(is_amount(cell) or is_date(cell) for cell in row)
         )
+
+    def read_other_account(self, row: Sequence[str]) -> AccountContext | None:
+        """Return the account or the currency that a line between the rows names."""
+        filled = [cell.strip() for cell in row if cell.strip()]
+        if not 0 < len(filled) <= _NAMED_CELLS:
+            return None
+        found = read_context([row])
+        number, name = found["account_number"], found["account_name"]
+        if len(filled) > 1 and not filled[0].endswith(":"):
+            # A name and a word beside it may be the header of another table.
+            name = None
+        code = found["currency_code"]
+        if self.roles["account"] is not None:
+            number = name = None
+        if self.roles["currency"] is not None:
+            code = None
+        if number is None and name is None and code is None:
+            return None
+        return AccountContext(number or name, name, code)
 
 
 @dataclass(slots=True)
@@ -289,7 +341,9 @@ def _assign(
     if spanned is not None and mapping.currency is None and mapping.currency_code is None:
         roles["currency"] = spanned
     roles["account"] = finder.find_account()
-    taken = {index for index in roles.values() if index is not None}
+    is_open = roles["account"] is None and mapping.account is mapping.account_name is None
+    roles["product"] = finder.find_product() if is_open else None
+    taken = {index for index in roles.values() if index is not None} - {roles["product"]}
     others: tuple[tuple[str, Callable[[str], int], Callable[[str], bool]], ...] = (
         ("available", headers.rank_available, is_amount),
         ("amount", headers.rank_amount, is_amount),
@@ -301,6 +355,7 @@ def _assign(
     )
     for role, rank, test in others:
         roles[role] = finder.find(role, rank, test, taken)
+    roles |= finder.find_sides(roles)
     return roles, finder.questions
 
 
@@ -311,10 +366,15 @@ def read_context(rows: Rows) -> dict[str, str | None]:
         "account_name": set(),
         "currency_code": set(),
     }
+    before: list[str] = []
     for row in rows:
         cells = [cell.strip() for cell in row if cell.strip()]
-        if len(cells) == 1:
+        if len(cells) == 1 and ":" in cells[0]:
             cells = [part.strip() for part in cells[0].split(":", 1)]
+        elif len(cells) == 1 and len(before) == 1:
+            # The name stands on a line of its own, and its value on the next.
+            cells = [before[0], cells[0]]
+        before = cells
         if len(cells) < 2:  # noqa: PLR2004 - a name and its value
             continue
         name, value = normalize(cells[0]), cells[1].strip(" :")
@@ -336,6 +396,10 @@ def _find_stated_currency(
         return None
     name = header[balance] if balance < len(header) else ""
     codes: set[str] = {code for code in _CODE.findall(name) if is_code(code) and code != "ALL"}
+    for text in _IN_BRACKETS.findall(name):
+        # An amount has the sign of its currency beside it, and so may the name.
+        code = find_currency_code(f"1 {text}")
+        codes |= {code} if code else set()
     if len(codes) == 1 and name.strip() not in codes:
         return codes.pop()
     cells = [row[balance] for row in samples if balance < len(row) and row[balance].strip()]

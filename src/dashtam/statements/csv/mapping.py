@@ -31,7 +31,8 @@ class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     numbers only. ``header_row`` is the line of the header, the last one where it has several, 0
     for none. ``date_format`` is like ``DD.MM.YYYY`` or ``%d.%m.%Y``; ``excel`` for day numbers.
     ``time`` and the booked amounts (``amount``, or ``debit`` and ``credit``) tell which row of a
-    day is the last. ``account_name`` and ``currency_code`` apply to every row and override the
+    day is the last. ``balance_side`` and ``amount_side`` are columns that say debit or credit, 0
+    for none. ``account_name`` and ``currency_code`` apply to every row and override the
     columns; ``default_account_name`` and ``default_currency_code`` only apply where there is no
     such column. ``sign`` -1 negates the balances. ``decimal`` is the sign before fractions,
     ``thousands`` the one that groups (empty: none does). ``encoding`` overrides the one found in
@@ -52,6 +53,8 @@ class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     amount: Column | None = None
     debit: Column | None = None
     credit: Column | None = None
+    balance_side: Column | None = None
+    amount_side: Column | None = None
     available: Column | None = None
     holdings: Column | None = None
     cash: Column | None = None

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import NamedTuple, Protocol, Self
+from typing import Protocol, Self
 
 from dashtam.domain import parsing
 from dashtam.domain.errors import FieldError, MappingNeeded
@@ -20,7 +20,14 @@ from dashtam.statements.csv import headers
 from dashtam.statements.csv.columns import name_column, share, show_name
 from dashtam.statements.csv.dates import LAYOUT_NAMES, DateEvidence, is_date
 from dashtam.statements.csv.headers import normalize
-from dashtam.statements.csv.layout import DELIMITERS, Layout, Proposal, Rows, propose
+from dashtam.statements.csv.layout import (
+    DELIMITERS,
+    AccountContext,
+    Layout,
+    Proposal,
+    Rows,
+    propose,
+)
 from dashtam.statements.csv.mapping import ENCODINGS, ColumnMapping
 from dashtam.statements.csv.numbers import AmountEvidence, is_amount
 
@@ -55,26 +62,6 @@ class Table(Protocol):
         """Return the encoding and whether it is certain, None where there is none to choose."""
 
 
-class AccountContext(NamedTuple):
-    """The account of rows that name none: its number, its name and its currency."""
-
-    number: str | None
-    name: str | None
-    currency: str | None
-
-    @classmethod
-    def of(cls, layout: Layout, mapping: ColumnMapping) -> "AccountContext":
-        """Return the account by the mapping, else by the file, else by the mapping's defaults."""
-        number = layout.account_number or layout.account_name
-        name = layout.account_name
-        if mapping.account_name or not number:
-            number = name = mapping.account_name or mapping.default_account_name
-        code = mapping.currency_code or layout.currency_code
-        if code is None:
-            code = "USD" if layout.is_monarch else mapping.default_currency_code
-        return cls(number, name, code)
-
-
 @dataclass(slots=True)
 class Findings:
     """All that is known of a table once its rows were read, or its first ones."""
@@ -84,6 +71,7 @@ class Findings:
     dates: DateEvidence | None = None
     amounts: AmountEvidence | None = None
     questions: list[FieldError] = field(default_factory=list)
+    side: Choice | None = None
 
     @property
     def layout(self) -> Layout:
@@ -95,7 +83,13 @@ class Findings:
         layout, mapping = self.layout, self.mapping
         context = AccountContext.of(layout, mapping)
         if layout.roles["account"] is None and mapping.account is None and not context.number:
+            product = layout.roles.get("product")
             detail = "No column names the account: a mapping must say account or account_name."
+            if product is not None:
+                detail = (
+                    f"Column {self._quote(product)} may name the accounts: a mapping must say"
+                    " account, or account_name where all rows are of one."
+                )
             self._ask("account_name", "required", detail)
         if layout.roles["currency"] is None and mapping.currency is None and not context.currency:
             detail = "No column names the currency: a mapping must say currency or currency_code."
@@ -105,6 +99,37 @@ class Findings:
                 parsing.parse_currency_field("currency_code", mapping.currency_code)
             except UnusableField as error:
                 self._ask("currency_code", error.code, str(error))
+
+    def ask_side(self, column: int) -> None:
+        """Ask whether a column of debits and credits is that of the balances."""
+        name = self._quote(column)
+        detail = (
+            f"Column {name} may tell debits from credits among the balances, or among the booked"
+            " amounts: a mapping must give it for balance_side, or for amount_side."
+        )
+        self.side = name_column(self.proposal.header, column)
+        self._ask("balance_side", "ambiguous_column", detail)
+
+    def ask_account(self, column: int | None) -> None:
+        """Ask for the account where the column of accounts is the other party's."""
+        detail = (
+            f"The balance runs on from one account of column {self._quote(column)} to the next, so"
+            " that it is the other party's: a mapping must say account_name."
+        )
+        self._ask("account_name", "other_party", detail)
+
+    def ask_currency(self, column: int | None) -> None:
+        """Ask for the currency where the column of currencies is that of the booked amounts."""
+        detail = (
+            f"The balance runs on from one currency of column {self._quote(column)} to the next, so"
+            " that it is that of the booked amounts: a mapping must say currency_code."
+        )
+        self._ask("currency_code", "ambiguous_currency", detail)
+
+    def _quote(self, column: int | None) -> str:
+        index = column or 0
+        name = self.proposal.columns[index] if index < len(self.proposal.columns) else ""
+        return f"{index + 1} “{name}”"
 
     def _ask(self, name: str, code: str, detail: str) -> None:
         self.questions.append(FieldError(f"/mapping/{name}", code, detail))
@@ -138,10 +163,15 @@ class Findings:
             example["date_format"] = self.dates.candidates()[0]
         if "decimal" in asked:
             example["decimal"] = "."
-        if "account_name" in asked:
+        product = self.layout.roles.get("product")
+        if "account_name" in asked and product is not None:
+            example["account"] = name_column(self.proposal.header, product)
+        elif "account_name" in asked:
             example["account_name"] = "Current account"
         if "currency_code" in asked:
             example["currency_code"] = "EUR"
+        if self.side is not None:
+            example["balance_side"] = self.side
         for name in self.mapping.__struct_fields__:
             value = getattr(self.mapping, name)
             if name in asked or name.startswith("default_") or value == getattr(_DEFAULTS, name):
@@ -268,6 +298,11 @@ class Findings:
             ),
             self._part("institution", None, [], is_sure=False),
             self._part("sign", self.mapping.sign, [1, -1], is_sure=False),
+            *(
+                []
+                if self.side is None
+                else [self._part("balance_side", None, [self.side, 0], is_sure=False)]
+            ),
         ]
 
 

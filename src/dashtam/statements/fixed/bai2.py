@@ -6,6 +6,7 @@ The closing ledger balance (type 015) counts. Where an account has none, the cur
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import BinaryIO
@@ -31,7 +32,21 @@ _KINDS = {
 }
 _RECORD = re.compile(r"(?:^|/[^\S\n]*)(?=(?:01|02|03|16|49|88|98|99),)", re.MULTILINE)
 _AMOUNT = re.compile(r"([+-]?)([0-9]{1,18})")
-_GROUP = 6
+_GROUP = 7
+_STATUS, _CURRENCY, _MODIFIER = 3, 6, 7
+# A group that deletes another one, and one that only tests the line.
+_NO_DATA = frozenset({"2", "4"})
+_CORRECTION = "3"
+# The modifier of the day: interim data of the day before, and of the same day.
+_INTERIM = frozenset({"1", "3"})
+_NOT_VALID = RowError(
+    None, "no_data", "The group of this account is a test or a deletion: it reports no balance."
+)
+_INTERIM_GROUP = RowError(
+    None,
+    "interim_balance",
+    "The group of this account is interim: its balance may not be that of the end of the day.",
+)
 
 
 def read(file: BinaryIO, now: datetime, missing: Missing = NOTHING) -> Iterator[Statement]:
@@ -52,16 +67,22 @@ def read(file: BinaryIO, now: datetime, missing: Missing = NOTHING) -> Iterator[
             padded = group + [""] * (_GROUP + 1 - len(group))
             code = fields[2] if len(fields) > 2 else ""  # noqa: PLR2004 - the third field
             account = records.account(
-                (padded[2], padded[2]), fields[1], code or padded[_GROUP] or default
+                (padded[2], padded[2]), fields[1], code or padded[_CURRENCY] or default
             )
             amounts = _read_amounts(fields[3:], account.identity.currency)
             kind = next((kind for kind in _KINDS if kind in amounts), None)
+            if padded[_STATUS].strip() in _NO_DATA:
+                account.problems.append(replace(_NOT_VALID, line=line))
+                continue
             if kind is None:
                 records.refuse(account, line, "The closing ledger balance (015)")
                 continue
-            rank = (-list(_KINDS).index(kind),)
+            is_interim = padded[_MODIFIER].strip() in _INTERIM
+            is_correction = padded[_STATUS].strip() == _CORRECTION
+            rank = (-int(is_interim), -list(_KINDS).index(kind), int(is_correction))
+            remark = _INTERIM_GROUP if is_interim else _KINDS[kind]
             balance = (f"The balance {kind}", amounts[kind])
-            records.close(account, line, padded[4], balance, rank=rank, remark=_KINDS[kind])
+            records.close(account, line, padded[4], balance, rank=rank, remark=remark)
     yield from records.statements()
 
 

@@ -13,10 +13,12 @@ from dashtam.domain.period import Moment
 from dashtam.domain.statement import Reading, RowError, Statement
 from dashtam.statements.accounts import (
     NOTHING,
+    ClosingBalance,
     ClosingBalances,
     Missing,
     account_key,
     build_identity,
+    find_proved,
 )
 
 # The numbers of ISO 4217 for the currencies that files name by number.
@@ -104,12 +106,17 @@ class StatementRecords:
 
     def _drop_conflicts(self, account: ClosingBalances) -> None:
         """Refuse the balances of one day and one rank that differ: nothing shows the last."""
-        balances: dict[tuple[object, ...], set[Decimal]] = {}
-        for rank, reading, _ in account.readings:
-            balances.setdefault((rank, reading.captured_at), set()).add(reading.balance)
-        kept = [one for one in account.readings if len(balances[one[0], one[1].captured_at]) == 1]
-        account.problems += [_CONFLICT] * (len(account.readings) - len(kept))
-        account.readings = kept
+        equal: dict[tuple[object, ...], list[ClosingBalance]] = {}
+        for one in account.closings:
+            equal.setdefault((one.rank, one.reading.captured_at), []).append(one)
+        in_doubt = [
+            id(one)
+            for closings in equal.values()
+            if len({one.reading.balance for one in closings}) > 1 and find_proved(closings) is None
+            for one in closings
+        ]
+        account.problems += [_CONFLICT] * len(in_doubt)
+        account.closings = [one for one in account.closings if id(one) not in in_doubt]
 
 
 def parse_day(name: str, text: str) -> date:

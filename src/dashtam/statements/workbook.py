@@ -1,28 +1,68 @@
-"""Workbooks: the first sheet with a table in an XLSX, XLS or ODS file, as rows of text."""
+"""Workbooks: the first sheet with a table of balances in an XLSX, XLS or ODS file."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import BinaryIO, Self
 
 from python_calamine import CalamineError, CalamineWorkbook
 
+from dashtam.domain import parsing
 from dashtam.domain.errors import UnreadableFile
-from dashtam.statements.csv.layout import Rows
-from dashtam.statements.csv.mapping import ColumnMapping
+from dashtam.domain.statement import RowError, Statement
+from dashtam.statements.csv.balance_csv import read_table
+from dashtam.statements.csv.layout import Rows, propose
+from dashtam.statements.csv.mapping import ColumnMapping, parse_mapping
 from dashtam.statements.encodings import read_document
 
 _HEAD_ROWS = 200
 # A spreadsheet shows 15 digits; those behind them come from binary fractions.
 _DIGITS = ".15g"
 _GROUP = 3
+_NAME_LENGTH = 40
+
+
+def read(
+    file: BinaryIO,
+    now: datetime,
+    mapping: Mapping[str, object] | None = None,
+    *,
+    is_preview: bool = False,
+) -> Iterator[Statement]:
+    """Yield the readings of the first sheet that is a table of balances.
+
+    Each further one is a problem of its first account: it may be that of another account.
+
+    Raises:
+        MappingNeeded: as for any table; for the first sheet where none is a table of balances.
+        UnreadableFile: it is damaged, or no sheet holds anything.
+    """
+    columns = parse_mapping(mapping)
+    sheets = list(_read_sheets(file))
+    if not sheets:
+        raise UnreadableFile(detail="This spreadsheet is empty.")
+    tables = [sheet for sheet in sheets if propose(sheet.heads(columns), columns).is_complete]
+    first, *others = tables or sheets[:1]
+    left_out = [
+        RowError(
+            None,
+            "other_sheet",
+            f"The sheet “{parsing.clean(sheet.name, _NAME_LENGTH)}” is a table of balances too, and"
+            " is not read: save it as a file of its own.",
+        )
+        for sheet in others
+    ]
+    for statement in read_table(first, now, columns, is_preview=is_preview):
+        yield replace(statement, problems=[*statement.problems, *left_out])
+        left_out = []
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The rows of one sheet."""
+    """The name and the rows of one sheet."""
 
+    name: str
     rows: Sequence[list[str]]
 
     def detected(self) -> Self:
@@ -42,7 +82,7 @@ class Sheet:
         yield from enumerate(self.rows, start=1)
 
 
-def read_sheets(file: BinaryIO) -> Iterator[Sheet]:
+def _read_sheets(file: BinaryIO) -> Iterator[Sheet]:
     """Yield the sheets that hold anything.
 
     Raises:
@@ -57,7 +97,7 @@ def read_sheets(file: BinaryIO) -> Iterator[Sheet]:
             rows = workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
             cells = [[_to_text(cell) for cell in row] for row in rows]
             if any(any(row) for row in cells):
-                yield Sheet(cells)
+                yield Sheet(name, cells)
     except (CalamineError, OSError, ValueError):
         raise UnreadableFile(detail="This spreadsheet is damaged or encrypted.") from None
 
