@@ -5,9 +5,8 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Final
 
-import structlog
-
 from dashtam.application.rate_limits import RateLimitResult, RatePolicy
+from dashtam.log import log
 from dashtam.rate_limit import token_bucket
 from dashtam.rate_limit.token_bucket import MemoryBuckets
 
@@ -112,7 +111,6 @@ class _CircuitBreaker:
         self._monotonic_s = monotonic_s
         self._lock = Lock()
         self._retry_at_s: float | None = None
-        self._log = structlog.get_logger()
 
     def allows_request(self) -> bool:
         with self._lock:
@@ -130,10 +128,10 @@ class _CircuitBreaker:
             was_reachable = self._retry_at_s is None
             self._retry_at_s = self._monotonic_s() + self._pause_s
         if was_reachable:
-            self._log.warning("rate_limit_server_lost", error=type(error).__name__)
+            log.warning("rate_limit_server_lost", error=type(error).__name__)
 
     def record_success(self) -> None:
         with self._lock:
             was_lost, self._retry_at_s = self._retry_at_s is not None, None
         if was_lost:
-            self._log.info("rate_limit_server_back")
+            log.info("rate_limit_server_back")
