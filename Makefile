@@ -18,7 +18,9 @@ PY = $(VENV)/bin/python
 RUN = $(VENV)/.run
 DEVELOP = $(VENV)/.develop
 PIP = $(PY) -m pip --quiet --disable-pip-version-check --no-input install
-PYTEST = $(PY) -m pytest -n logical --maxprocesses 4 --dist worksteal
+# One worker more than there are processors: tests wait for servers and browsers a quarter of their time.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)))
+PYTEST = $(PY) -m pytest -n $(WORKERS) --maxprocesses 4 --dist worksteal --durations 40
 LOCK = $(PY) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 	--extra postgres --extra redis --group build
