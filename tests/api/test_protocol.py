@@ -136,6 +136,34 @@ def test_a_body_of_another_media_type_is_415(ada: Person, subtests: pytest.Subte
                 assert_problem(answer, 415, "unsupported_media_type")
 
 
+def test_a_patch_is_a_merge_patch_by_either_name(ada: Person, subtests: pytest.Subtests) -> None:
+    told = "application/json, application/merge-patch+json"
+    for route in (route for route in ROUTES if route.method == "PATCH"):
+        with subtests.test(path=route.path):
+            path = route.path.replace("{id}", ada.account())
+            for media_type, status in [
+                ("application/merge-patch+json; charset=utf-8", 422), ("application/json", 422),
+                ("application/json-patch+json", 415), ("text/plain", 415), ("", 415),
+            ]:  # fmt: skip
+                headers = {"Content-Type": media_type}
+                answer = ada.patch(path, content=b'{"nothing": 1}', headers=headers)
+                if status == 415:
+                    problem = assert_problem(answer, 415, "unsupported_media_type")
+                    assert "application/json or application/merge-patch+json" in problem["detail"]
+                else:
+                    # Connections have other ids, and are looked for before the body is read.
+                    assert answer.status_code in {404, 422}
+                assert answer.headers.get("Accept-Patch") == (told if status == 415 else None)
+            assert ada.client.options(f"/api/v1{path}").headers["Accept-Patch"] == told
+    path = f"/accounts/{ada.account()}"
+    headers = {"Content-Type": "application/merge-patch+json"}
+    answer = ada.patch(path, content=b'{"name": "Merged"}', headers=headers)
+    assert (answer.status_code, answer.json()["name"]) == (200, "Merged")
+    answer = ada.post("/accounts", content=b"{}", headers=headers)
+    assert_problem(answer, 415, "unsupported_media_type")
+    assert "Accept-Patch" not in answer.headers
+
+
 def test_an_import_that_is_no_form_is_415(ada: Person) -> None:
     for content, media_type in [(b"{}", "application/json"), (b"Date,Balance", "text/csv")]:
         headers = {"Content-Type": media_type}

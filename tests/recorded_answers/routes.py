@@ -40,8 +40,7 @@ class DocumentedRoute:
     @property
     def example(self) -> Any:  # noqa: ANN401 - JSON
         """A good body."""
-        (content,) = self._contents.values()
-        return content["example"]
+        return next(iter(self._contents.values()))["example"]
 
     @property
     def _contents(self) -> Mapping[str, Any]:

@@ -2486,6 +2486,7 @@ export interface components {
                 "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
                 "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
                 "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                "Accept-Patch": components["headers"]["Accept-Patch"];
                 [name: string]: unknown;
             };
             content: {
@@ -2571,6 +2572,8 @@ export interface components {
         ETag: string;
         /** @description `Bearer` */
         "WWW-Authenticate": string;
+        /** @description Of a PATCH: the media types that its body may have. */
+        "Accept-Patch": string;
     };
     pathItems: never;
 }
@@ -3610,6 +3613,14 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["AccountPatch"];
+                /**
+                 * @example {
+                 *       "name": "Retirement",
+                 *       "account_type": "ira",
+                 *       "is_hidden": false
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["AccountPatch"];
             };
         };
         responses: {
@@ -4659,6 +4670,12 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["ConnectionPatch"];
+                /**
+                 * @example {
+                 *       "name": "Brokerage"
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["ConnectionPatch"];
             };
         };
         responses: {
@@ -6155,6 +6172,14 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["UserPatch"];
+                /**
+                 * @example {
+                 *       "password": "a pelican under nine bridges",
+                 *       "new_password": "seven lamps and a slow canoe",
+                 *       "time_zone": "Europe/Berlin"
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["UserPatch"];
             };
         };
         responses: {

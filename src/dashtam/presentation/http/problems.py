@@ -66,9 +66,12 @@ _TYPE_BY_ERROR: Final = (
 class HttpError(errors.DashtamError):
     """The request breaks a rule of HTTP, such as an unsupported media type."""
 
-    def __init__(self, kind: ProblemType, detail: str) -> None:
+    def __init__(
+        self, kind: ProblemType, detail: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(detail)
         self.kind = kind
+        self.headers = headers or {}
 
 
 class ProblemFault(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -136,12 +139,15 @@ class Problems:
         trace_id = state.get("trace_id", "")
         return self.response(kind, detail, instance=scope["path"], trace_id=trace_id)
 
-    def method_response(self, scope: Scope, allow: str) -> Response:
-        """Return the response to OPTIONS, or to a method that the path does not allow."""
-        headers = {"Allow": allow}
+    def method_response(self, scope: Scope, headers: Mapping[str, str]) -> Response:
+        """Return the response to OPTIONS, or to a method that the path does not allow.
+
+        ``headers`` has ``Allow``.
+        """
         if scope["method"] == "OPTIONS":
             return Response(status_code=204, headers=headers)
-        response = self.scope_response(scope, METHOD_NOT_ALLOWED, f"This path answers {allow}.")
+        detail = f"This path answers {headers['Allow']}."
+        response = self.scope_response(scope, METHOD_NOT_ALLOWED, detail)
         response.headers.update(headers)
         return response
 
@@ -159,6 +165,8 @@ class Problems:
             own["Retry-After"] = str(error.retry_after_s)
         if isinstance(error, errors.Unavailable):
             own["Retry-After"] = "5"
+        if isinstance(error, HttpError):
+            own |= error.headers
         return self.response(
             problem_type_of(error),
             str(error),

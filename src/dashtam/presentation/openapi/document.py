@@ -36,6 +36,7 @@ _HEADERS: Final = {
     "Retry-After": ("integer", "Seconds after which the same request is worth another try."),
     "ETag": ("string", "Identifies this answer; send it as `If-None-Match`."),
     "WWW-Authenticate": ("string", "`Bearer`"),
+    "Accept-Patch": ("string", "Of a PATCH: the media types that its body may have."),
 }
 
 

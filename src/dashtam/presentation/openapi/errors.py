@@ -55,6 +55,7 @@ _UNLIMITED: Final = frozenset({problems.INTERNAL_ERROR, problems.UNAVAILABLE})
 _OWN_HEADERS: Final[Mapping[ProblemType, Sequence[str]]] = {
     problems.UNAUTHORIZED: ("WWW-Authenticate",),
     problems.RATE_LIMITED: ("Retry-After",),
+    problems.UNSUPPORTED_MEDIA_TYPE: ("Accept-Patch",),
     problems.UNAVAILABLE: ("Retry-After",),
 }
 

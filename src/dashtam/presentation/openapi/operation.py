@@ -98,7 +98,7 @@ def _request_body(route: Route) -> dict[str, Any] | None:
     if route.body is not None:
         media = {"schema": schema_reference(route.body), "example": route.body.example}
         required = not route.body_is_optional
-        return {"required": required, "content": {"application/json": media}}
+        return {"required": required, "content": dict.fromkeys(route.body_types, media)}
     if route.upload is not None:
         schema = {
             "type": "object",

@@ -92,7 +92,7 @@ class GetEndpoint:
         if scope["method"] in {"GET", "HEAD"}:
             response = await self.handler(Request(scope, receive))
         else:
-            response = self.problems.method_response(scope, "GET, HEAD, OPTIONS")
+            response = self.problems.method_response(scope, {"Allow": "GET, HEAD, OPTIONS"})
         await response(scope, receive, send)
 
 

@@ -28,7 +28,8 @@ def curl(method: str, path: str, operation: Mapping[str, Any], server: str) -> s
     arguments = [f"{'curl' if is_default else f'curl -X {method}'} {_quote(url)}"]
     if operation["security"]:
         arguments.append('-H "Authorization: Bearer $TOKEN"')
-    for media_type, media in content.items():
+    # A PATCH has the same body by two names.
+    for media_type, media in list(content.items())[:1]:
         example = media.get("example", {})
         if media_type == "multipart/form-data":
             fields = {**example, "file": "@balances.csv"}

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -205,14 +205,16 @@ class Endpoint:
         self._workers = workers
         self._find_caller = find_caller
         methods = {*routes, "OPTIONS"} | ({"HEAD"} if "GET" in routes else set())
-        self._allow = ", ".join(sorted(methods))
+        self._method_headers = {"Allow": ", ".join(sorted(methods))}
+        if "PATCH" in routes:
+            self._method_headers |= routes["PATCH"].patch_headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         http = HttpRequest(scope, receive)
         route = self._routes.get("GET" if http.method == "HEAD" else http.method)
         if route is None:
-            response = self._problems.method_response(scope, self._allow)
+            response = self._problems.method_response(scope, self._method_headers)
         else:
             find_address = partial(client_address, http, self._trusted_proxies)
             request = Request(
@@ -246,7 +248,7 @@ class Endpoint:
             if route.upload is not None:
                 body, fingerprint = await _read_upload(http)
             else:
-                body, fingerprint = await _read_json(http, may_be_empty=route.body_is_optional)
+                body, fingerprint = await _read_json(http, route)
             request = replace(request, body=body, fingerprint=fingerprint)
             try:
                 return await run(pipeline.run_with_body, request, writes=True)
@@ -261,11 +263,13 @@ class Endpoint:
         return response
 
 
-async def _read_json(http: HttpRequest, *, may_be_empty: bool) -> tuple[Any, bytes]:
+async def _read_json(http: HttpRequest, route: Route) -> tuple[Any, bytes]:
     """Return the JSON value of the body, and the hash of its text."""
-    if may_be_empty and not await http.body():
+    if route.body_is_optional and not await http.body():
         return {}, hashlib.sha256(b"{}").digest()
-    _check_media_type(http, "application/json", "Send the body as application/json.")
+    types = route.body_types
+    detail = f"Send the body as {' or '.join(types)}."
+    _check_media_type(http, types, detail, route.patch_headers)
     raw = await http.body()
     try:
         return msgspec.json.decode(raw), hashlib.sha256(raw).digest()
@@ -276,7 +280,7 @@ async def _read_json(http: HttpRequest, *, may_be_empty: bool) -> tuple[Any, byt
 
 async def _read_upload(http: HttpRequest) -> tuple[Upload, bytes]:
     """Return the form with its file, and the hash of all its content."""
-    _check_media_type(http, "multipart/form-data", "Send the file as multipart/form-data.")
+    _check_media_type(http, ["multipart/form-data"], "Send the file as multipart/form-data.")
     try:
         form = await http.form(max_files=1, max_fields=20, max_part_size=64 * 1024)
     except (HTTPException, MultiPartException) as error:
@@ -294,7 +298,12 @@ async def _read_upload(http: HttpRequest) -> tuple[Upload, bytes]:
     return Upload(upload.file, upload.filename or "", texts), digest.digest()
 
 
-def _check_media_type(http: HttpRequest, media_type: str, detail: str) -> None:
+def _check_media_type(
+    http: HttpRequest,
+    media_types: Sequence[str],
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+) -> None:
     given = http.headers.get("content-type", "")
-    if given.split(";", 1)[0].strip().lower() != media_type:
-        raise HttpError(UNSUPPORTED_MEDIA_TYPE, detail)
+    if given.split(";", 1)[0].strip().lower() not in media_types:
+        raise HttpError(UNSUPPORTED_MEDIA_TYPE, detail, headers)

@@ -98,6 +98,17 @@ class Route:
         return self.body is not None or self.upload is not None
 
     @cached_property
+    def body_types(self) -> Sequence[str]:
+        """The media types of a JSON body; a PATCH merges (RFC 7396), by either name."""
+        merge = ["application/merge-patch+json"] if self.method == "PATCH" else []
+        return ["application/json", *merge]
+
+    @cached_property
+    def patch_headers(self) -> Mapping[str, str]:
+        """The header that names the media types of a PATCH (RFC 5789); none of other routes."""
+        return {"Accept-Patch": ", ".join(self.body_types)} if self.method == "PATCH" else {}
+
+    @cached_property
     def uses_address(self) -> bool:
         """Whether the client's address counts: for its rate limit, or in the audit log."""
         return self.auth is Auth.NOBODY or self.transaction is not Transaction.READ
