@@ -198,8 +198,12 @@ def test_a_killed_postgresql_keeps_each_acknowledged_snapshot(
             under_way = [pool.submit(typing.type_until_stopped) for _ in range(4)]
             try:
                 for _ in range(proof(200)):
-                    before = len(typing.acknowledged)
-                    wait_until(lambda before=before: len(typing.acknowledged) > before + 3)  # type: ignore[misc]
+                    goal = len(typing.acknowledged) + 3
+                    wait_until(
+                        lambda goal=goal: (  # type: ignore[misc]
+                            len(typing.acknowledged) > goal or any(one.done() for one in under_way)
+                        )
+                    )
                     server.kill()
                     server.address.wait_until(server.answers)
             finally:
