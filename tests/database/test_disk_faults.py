@@ -1,7 +1,7 @@
-"""A power cut loses no acknowledged transaction and leaves none half-written.
+"""A power cut loses no acknowledged transaction, and a full disk leaves none half-written.
 
 The transactions are those of the application; SQLite writes them with the application's pragmas on
-a disk that loses, tears and reorders its unsynced writes.
+a disk that loses, tears and reorders its unsynced writes, or has no space for one.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,18 @@ import pytest
 from api.history_changes import KINDS, change_history
 from application import App, Person
 from multi_process.stored_history import assert_is_sound
-from power_cuts import Acknowledged, Outcome, Step, Transaction, Writes, cuts, record, recover
 from proofs import Proof
+from recorded_disk import (
+    Acknowledged,
+    Outcome,
+    Step,
+    Transaction,
+    Writes,
+    cuts,
+    fill,
+    record,
+    recover,
+)
 
 PRAGMAS = (
     "journal_mode", "synchronous", "foreign_keys", "recursive_triggers", "secure_delete",
@@ -92,3 +102,15 @@ def test_a_disk_that_syncs_nothing_is_damaged_by_a_power_cut(
 ) -> None:
     outcome = recording.cut(recording.steps(), 100, tmp_path / "disk", syncs=False)
     assert outcome.corrupt > 0
+
+
+@pytest.mark.proves(14)
+def test_a_write_that_does_not_fit_changes_nothing_and_can_be_repeated(
+    recording: Recording, proof: Proof
+) -> None:
+    transactions, attempts = recording.transactions, proof(40)
+    refused, state = fill(recording.image, transactions, recording.pragmas, attempts)
+    last = [step for step in recording.steps() if isinstance(step, Acknowledged)][-1]
+    assert state == last.state
+    assert refused > len(transactions)
+    proof.record(writes_that_did_not_fit=refused, changes_by_them=0)

@@ -1,7 +1,8 @@
-"""A disk that loses power: writes that were not synced are lost, torn and reordered.
+"""A disk that loses power or is full, of SQLite's own and in memory.
 
 Transactions are written once, by SQLite on a recorded file system. A cut is a moment of the record:
-every write that was synced before it is on the disk, and of the others any sectors, in any order.
+every write that was synced before it is on the disk; of the others some are lost, torn in sectors
+and reordered.
 """
 
 # ruff: noqa: N802, N815 - SQLite's names
@@ -9,7 +10,7 @@ every write that was synced before it is on the disk, and of the others any sect
 import random
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -114,6 +115,8 @@ class RecordedFileSystem(apsw.VFS):
         super().__init__(name, "")
         self.disk = disk
         self.record: list[Step] = []
+        self.writes_left: int | None = None
+        self.full_at = ""
 
     def xOpen(self, name: Any, flags: list[int]) -> Any:  # noqa: ANN401
         flags[1] = flags[0]
@@ -140,6 +143,12 @@ class RecordedFile:
         return bytes(self._content[offset : offset + amount])
 
     def xWrite(self, data: bytes, offset: int) -> None:
+        left = self._system.writes_left
+        if left == 0:
+            self._do(Write(self._name, offset, bytes(data[: len(data) // 2])))
+            self._system.full_at = self._name
+            raise apsw.FullError
+        self._system.writes_left = None if left is None else left - 1
         self._do(Write(self._name, offset, bytes(data)))
 
     def xTruncate(self, size: int) -> None:
@@ -177,27 +186,78 @@ class RecordedFile:
         self._system.record.append(write)
 
 
-def record(
-    image: bytes, transactions: Iterable[Transaction], pragmas: Mapping[str, object]
-) -> list[Step]:
-    """Write the transactions upon the image of a database, and return all that happened."""
+@contextmanager
+def opened(
+    image: bytes, pragmas: Mapping[str, object]
+) -> Iterator[tuple[RecordedFileSystem, apsw.Connection]]:
+    """Open the image of a database on such a file system, with these pragmas."""
     system = RecordedFileSystem("recorded", {DATABASE: bytearray(image)})
     connection = apsw.Connection(DATABASE, vfs="recorded")
     # The index of the log is in memory then, and not in a file that processes share.
     for name, value in {"locking_mode": "EXCLUSIVE", **pragmas}.items():
         connection.execute(f"PRAGMA {name} = {value}").fetchall()
     connection.execute(f"PRAGMA wal_autocheckpoint = {PAGES_TO_CHECKPOINT}").fetchall()
-    system.record.append(Acknowledged(state_of(connection)))
-    for transaction in transactions:
-        for statement, parameters, is_many in transaction:
-            for row in parameters if is_many else [parameters]:
-                connection.execute(statement, row).fetchall()
-        connection.execute("COMMIT")
-        system.record.append(Acknowledged(state_of(connection)))
-    recorded = list(system.record)
+    yield system, connection
     connection.close()
     system.unregister()
-    return recorded
+
+
+def write(connection: apsw.Connection, transaction: Transaction) -> None:
+    """Execute the statements, and commit."""
+    for statement, parameters, is_many in transaction:
+        for row in parameters if is_many else [parameters]:
+            connection.execute(statement, row).fetchall()
+    connection.execute("COMMIT")
+
+
+def record(
+    image: bytes, transactions: Iterable[Transaction], pragmas: Mapping[str, object]
+) -> list[Step]:
+    """Write the transactions upon the image of a database, and return all that happened."""
+    with opened(image, pragmas) as (system, connection):
+        system.record.append(Acknowledged(state_of(connection)))
+        for transaction in transactions:
+            write(connection, transaction)
+            system.record.append(Acknowledged(state_of(connection)))
+        return list(system.record)
+
+
+def fill(
+    image: bytes,
+    transactions: Sequence[Transaction],
+    pragmas: Mapping[str, object],
+    attempts: int,
+) -> tuple[int, bytes]:
+    """Write each transaction on a disk that is full after a random number of writes, then again.
+
+    Returns:
+        The number of refused attempts, of which none changed anything, and the last state.
+    """
+    chance, refused = random.Random(14), 0  # noqa: S311 - the same writes each time
+    with opened(image, pragmas) as (system, connection):
+        for transaction in transactions:
+            before = state_of(connection)
+            is_written = False
+            for _ in range(attempts):
+                if is_written:
+                    break
+                system.writes_left = chance.randrange(24)
+                try:
+                    write(connection, transaction)
+                    is_written = True
+                except apsw.FullError:
+                    refused += 1
+                    system.writes_left = None
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                    # Only the checkpoint after a commit writes to the database itself.
+                    is_written = system.full_at == DATABASE
+                    assert (state_of(connection) != before) == is_written
+            system.writes_left = None
+            if not is_written:
+                write(connection, transaction)
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        return refused, state_of(connection)
 
 
 def state_of(connection: Any) -> bytes:  # noqa: ANN401 - of either library
