@@ -92,15 +92,15 @@ def test_acknowledged_transactions_survive_a_power_cut(
 def test_a_power_cut_does_lose_transactions_that_are_not_synced(
     recording: Recording, tmp_path: Path
 ) -> None:
-    outcome = recording.cut(recording.steps(synchronous="NORMAL"), 100, tmp_path / "disk")
+    outcome = recording.cut(recording.steps(synchronous="NORMAL"), 50, tmp_path / "disk")
     assert (outcome.partial, outcome.corrupt) == (0, 0)
-    assert outcome.lost > 20
+    assert outcome.lost > 10
 
 
 def test_a_disk_that_syncs_nothing_is_damaged_by_a_power_cut(
     recording: Recording, tmp_path: Path
 ) -> None:
-    outcome = recording.cut(recording.steps(), 100, tmp_path / "disk", syncs=False)
+    outcome = recording.cut(recording.steps(), 20, tmp_path / "disk", syncs=False)
     assert outcome.corrupt > 0
 
 

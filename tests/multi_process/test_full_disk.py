@@ -58,7 +58,7 @@ def test_a_full_disk_refuses_writes_and_serves_reads_until_it_has_space(
     ada = RemoteUser.register(server, "ada@example.com")
     account_id = ada.create_account()
     acknowledged = {ada.type_balance(account_id, 1).json()["id"]}
-    for number in range(proof(50)):
+    for number in range(proof(20)):
         before = ada.snapshot_ids(account_id)
         limit_growth(server, database_url, number * 4321 % 60_000)
         while (typed := ada.type_balance(account_id, number)).status_code == 201:
@@ -76,7 +76,7 @@ def test_a_full_disk_refuses_writes_and_serves_reads_until_it_has_space(
         acknowledged.add(typed.json()["id"])
         assert import_rows(ada, f"taken {number}").json()["recorded"] == ROWS
     assert acknowledged < ada.snapshot_ids(account_id)
-    proof.record(times_full=proof(50), acknowledged_and_lost=0)
+    proof.record(times_full=proof(20), acknowledged_and_lost=0)
     names = {row["name"] for row in ada.send("GET", "/accounts").json()["accounts"]}
     assert not any(name.startswith("refused") for name in names)
     assert_is_sound(tmp_path / "data", database_url)
@@ -97,13 +97,13 @@ def database_on(disk: SmallDisk, kind: str, request: pytest.FixtureRequest) -> I
     os.chown(place, owner.st_uid, owner.st_gid)
     # Names are values here, of which nobody else makes any.
     name = f"small_{uuid4().hex}"
-    server.execute(f"CREATE TABLESPACE {name} LOCATION '{place}'")  # type: ignore[arg-type]
-    server.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} TABLESPACE {name}")  # type: ignore[arg-type]
+    server.execute(f"CREATE TABLESPACE {name} LOCATION '{place}'")
+    server.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} TABLESPACE {name}")
     try:
         yield url_of(server, name)
     finally:
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
-        server.execute(f"DROP TABLESPACE {name}")  # type: ignore[arg-type]
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        server.execute(f"DROP TABLESPACE {name}")
 
 
 @pytest.mark.parametrize(
