@@ -29,14 +29,15 @@ def account_id(ada: Person) -> str:
 # Texts near to dates: dates that may be none, with offsets that may be none.
 numbers = st.integers(0, 99).map("{:02}".format) | st.sampled_from(["0", "00", "60", "24", "29"])
 years = st.sampled_from(["0000", "0001", "1969", "1970", "2024", "2025", "9999", "10000", "25"])
-# The first and the last days there are, where an offset leads beyond them.
-dates = st.builds("{}-{}-{}".format, years, numbers, numbers) | st.sampled_from(
-    ["0001-01-01", "9999-12-31", "2024-02-29", "2025-02-29"]
-)
+dates = st.builds("{}-{}-{}".format, years, numbers, numbers)
 times = st.builds("{}{}:{}:{}{}".format, st.sampled_from("Tt _"), numbers, numbers, numbers,
-                  st.sampled_from(["", ".5", ".999999999", ",5", "."])) | st.sampled_from(["T00:00:00", "T23:59:59"])  # fmt: skip
+                  st.sampled_from(["", ".5", ".999999999", ",5", "."]))  # fmt: skip
 offsets = st.sampled_from(["", "Z", "z", "+00:00", " 01:00", "-23:59", "+24:00", "-0100", "EST"])
-near_instants = dates | st.builds("{}{}{}".format, dates, times, offsets)
+# From the first and the last instants there are, an offset leads beyond them.
+ends_of_time = st.builds(
+    "{}{}".format, st.sampled_from(["0001-01-01T00:00:00", "9999-12-31T23:59:59"]), offsets
+)
+near_instants = dates | st.builds("{}{}{}".format, dates, times, offsets) | ends_of_time
 texts = st.text(max_size=40) | near_instants | st.integers().map(str) | st.floats().map(str)
 plain = st.text(st.characters(codec="utf-8"), max_size=40)
 instants = near_instants | plain | st.integers().map(str) | st.datetimes().map(datetime.isoformat)
