@@ -139,3 +139,21 @@ UNREADABLE_FILE
 
 # A hook that enums call
 _missing_
+
+# SQLite's file systems, and an option of Python
+xAccess
+xCheckReservedLock
+xClose
+xDelete
+xDeviceCharacteristics
+xFileControl
+xFileSize
+xFullPathname
+xOpen
+xRead
+xSectorSize
+xSync
+xTruncate
+xUnlock
+xWrite
+dont_write_bytecode

@@ -42,7 +42,7 @@ _POSTGRESQL_THAT_RETURNS = """
 "$1/initdb" -D data -U postgres -A trust -E UTF8 --no-locale --no-sync --no-instructions
 while [ ! -e over ]; do
   "$1/postgres" -D data -h 127.0.0.1 -p "$2" -c unix_socket_directories= \\
-    -c fsync=off -c synchronous_commit=on -c max_connections=200 -c restart_after_crash=on
+    -c fsync=$3 -c synchronous_commit=on -c max_connections=200 -c restart_after_crash=on
   sleep 0.2
 done &
 """
@@ -94,14 +94,16 @@ class Servers:
             self._start("PostgreSQL", _POSTGRESQL, _postgresql_programs(folder), folder)
         return self._started["PostgreSQL"][0]
 
-    def postgresql_that_returns(self) -> Address:
+    def postgresql_that_returns(self, fsync: str = "off") -> Address:
         """Start another PostgreSQL, which comes back whenever it ends before ``stop``.
 
-        The id of its process is the first line of ``data/postmaster.pid`` in its folder.
+        The id of its process is the first line of ``data/postmaster.pid`` in its folder. ``fsync``
+        is its setting.
         """
         folder = _folder()
         name = "returning PostgreSQL"
-        self._start(name, _POSTGRESQL_THAT_RETURNS, _postgresql_programs(folder), folder)
+        programs = _postgresql_programs(folder)
+        self._start(name, _POSTGRESQL_THAT_RETURNS, programs, folder, fsync)
         return self._started[name][0]
 
     def valkey(self) -> Address:
@@ -116,7 +118,7 @@ class Servers:
             process.communicate()
         self._started.clear()
 
-    def _start(self, name: str, script: str, program: Path, folder: Path) -> None:
+    def _start(self, name: str, script: str, program: Path, folder: Path, *words: str) -> None:
         port = _free_port()
         # PostgreSQL refuses to run as root.
         account = pwd.getpwnam("nobody") if "PostgreSQL" in name and os.geteuid() == 0 else None
@@ -124,7 +126,15 @@ class Servers:
             _hand_over(folder, account)
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
-                ["/bin/sh", "-c", script + _UNTIL_THE_RUN_ENDS, "sh", str(program), str(port)],
+                [
+                    "/bin/sh",
+                    "-c",
+                    script + _UNTIL_THE_RUN_ENDS,
+                    "sh",
+                    str(program),
+                    str(port),
+                    *words,
+                ],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,

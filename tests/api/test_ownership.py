@@ -147,7 +147,6 @@ def test_every_route_is_known_to_these_tests() -> None:
         assert set(required) <= {"id", "snapshot_id", *QUERIES.get(name_of(route), {})}
 
 
-@pytest.mark.proves(3)
 def test_an_id_that_is_not_ones_own_gives_403_under_accounts_and_404_elsewhere(
     ada_has: Belongings, eve_has: Belongings, subtests: pytest.Subtests
 ) -> None:

@@ -2,17 +2,22 @@ import fcntl
 import json
 import resource
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 
 import pytest
 
+import fatal_points
+from application import App, Person
 from cli.conftest import EMAIL, CommandLine
 from dashtam.bootstrap import now
 from dashtam.database import migrate
 from dashtam.database.engine import WRITES, open_engine
 from dashtam.database.unit_of_work import Database
 from dashtam.domain.errors import Unavailable
+from proofs import Proof
 
 # Dashtam copies files, and only SQLite keeps its database in one.
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -181,3 +186,52 @@ def test_no_schema_is_changed_while_a_backup_is_restored(empty: CommandLine) -> 
         fcntl.flock(restoring, fcntl.LOCK_EX)
         for words in (["db", "upgrade"], ["balances"], ["db", "backup"]):
             assert "being restored" in empty.refused(*words)
+
+
+POINTS = ("os.mkdir", "shutil.copyfile", "os.chmod", "os.rename", "shutil.rmtree")
+
+
+@on_sqlite
+@pytest.mark.proves(21)
+def test_a_backup_under_load_that_is_killed_leaves_none_and_the_next_restores(
+    app: App, ada: Person, database_url: str, tmp_path: Path, proof: Proof
+) -> None:
+    """Each backup has the balances before it began, and none that were never sent."""
+    account_id, data = ada.account("0"), app.installation.settings.data
+    sent: list[str] = []
+    stopping = Event()
+
+    def type_balances() -> None:
+        while not stopping.is_set():
+            balance = str(len(sent) + 1)
+            sent.append(balance)
+            ada.type(account_id, balance, "2025-03-01T10:00:00Z")
+
+    with ThreadPoolExecutor(1) as pool:
+        typing = pool.submit(type_balances)
+        try:
+            for number, point in enumerate(POINTS * proof(10)):
+                folder = tmp_path / f"backups {number}"
+                order = (data, database_url, folder)
+                assert not fatal_points.run_until(point, fatal_points.back_up, *order)
+                is_complete = point == "shutil.rmtree"
+                assert len(list(folder.glob("dashtam-*"))) == is_complete
+                stored = len(sent) - 1
+                assert fatal_points.run_until(fatal_points.NOWHERE, fatal_points.back_up, *order)
+                balances = restored_balances(folder, tmp_path / f"restored {number}")
+                assert balances == sent[: len(balances)]
+                assert len(balances) >= stored
+                proof.record(kills=1)
+        finally:
+            stopping.set()
+        typing.result()
+
+
+def restored_balances(backups: Path, data: Path) -> list[str]:
+    """Restore the newest backup into an empty folder; return the typed balances in their order."""
+    terminal = CommandLine(data=data, database_url=f"sqlite:///{data}/dashtam.db")
+    terminal("db", "restore", max(backups.glob("dashtam-*")), "--yes")
+    assert "all as recorded" in terminal("db", "verify")
+    with closing(sqlite3.connect(data / "dashtam.db")) as connection:
+        rows = connection.execute("SELECT balance FROM balance_snapshots ORDER BY sequence")
+        return [balance for (balance,) in rows][1:]

@@ -1,15 +1,20 @@
 """Migrations run once, when processes start together or are killed on the way."""
 
+import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 
-from dashtam.database.migrate import HEAD, revision, upgrade
+import fatal_points
+from application import App, Person
+from dashtam.application.history.verification import verify
+from dashtam.database.migrate import HEAD, SCRIPTS, revision, upgrade
 from dashtam.database.tables import metadata
 from proofs import Proof
 
@@ -122,3 +127,59 @@ def test_a_second_upgrade_finds_nothing_to_do(empty_database_url: str) -> None:
     assert upgrade(empty_database_url) is None
     assert upgrade(empty_database_url) == HEAD
     assert_is_todays(empty_database_url)
+
+
+NEXT = """
+import sys
+import sqlalchemy as sa
+from alembic import op
+
+revision = "next"
+down_revision = "HEAD"
+
+
+def upgrade():
+    op.add_column("accounts", sa.Column("note", sa.Text))
+    sys.audit("schema changed")
+    op.execute("UPDATE accounts SET note = name")
+    sys.audit("rows changed")
+"""
+DATABASE_POINTS = ("begin", "schema changed", "rows changed", "commit", "upgraded")
+# A SQLite database is backed up first.
+BACKUP_POINTS = ("os.mkdir", "shutil.copyfile", "os.chmod", "os.rename", "shutil.rmtree")
+
+
+@pytest.mark.proves(21)
+def test_a_killed_upgrade_of_a_filled_database_can_be_repeated(
+    app: App, ada: Person, database_url: str, tmp_path: Path, proof: Proof
+) -> None:
+    app.connected(ada)
+    ada.type(ada.account("1"), "2", "2025-03-01T10:00:00Z")
+    snapshots = "SELECT * FROM balance_snapshots ORDER BY account_id, captured_at, sequence"
+    before, names = app.query(snapshots), app.query("SELECT id, name FROM accounts ORDER BY id")
+    scripts = tmp_path / "migrations"
+    shutil.copytree(SCRIPTS, scripts)
+    (scripts / "versions" / "next.py").write_text(NEXT.replace("HEAD", HEAD))
+    order = (app.installation.settings.data, database_url, scripts, "next")
+    is_sqlite = database_url.startswith("sqlite")
+    for point in (*(BACKUP_POINTS if is_sqlite else ()), *DATABASE_POINTS) * proof(10):
+        assert not fatal_points.run_until(point, fatal_points.upgrade, *order), point
+        is_done = point == "upgraded"
+        assert app.query("SELECT * FROM alembic_version") == [("next" if is_done else HEAD,)]
+        assert ("note" in columns_of_accounts(database_url)) == is_done
+        assert fatal_points.run_until(fatal_points.NOWHERE, fatal_points.upgrade, *order)
+        assert app.query("SELECT * FROM alembic_version") == [("next",)]
+        assert app.query("SELECT id, note FROM accounts ORDER BY id") == names
+        assert app.query(snapshots) == before
+        assert verify(app.services.database).found == 0
+        with app.installation.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE accounts DROP COLUMN note"))
+            connection.execute(text(f"UPDATE alembic_version SET version_num = '{HEAD}'"))
+        proof.record(kills=1)
+
+
+def columns_of_accounts(url: str) -> set[str]:
+    engine = create_engine(url)
+    columns = {column["name"] for column in inspect(engine).get_columns("accounts")}
+    engine.dispose()
+    return columns

@@ -1,18 +1,26 @@
 """A full disk: writes are refused, reads succeed, and nothing is half-written.
 
-The operating system's limit on the size of the server's files stands for the disk: a write beyond
-it fails in the middle, as on a full disk, but with another error number.
+The disk is a file system of a few megabytes. Where none can be mounted, the operating system's
+limit on the size of the server's files stands for it: a write beyond it fails in the middle, as on
+a full disk, but with another error number.
 """
 
+import os
 import resource
+import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import psycopg
 import pytest
 
+from conftest import TEMPLATE, url_of
 from multi_process.remote_user import RemoteUser
+from multi_process.small_disk import SmallDisk, small_disk
 from multi_process.stored_history import assert_is_sound
 from proofs import Proof
 from server_process import Server, serving
@@ -22,13 +30,6 @@ UNLIMITED = {
     for policy in ("API_READ", "API_WRITE", "SYNC", "AUTH")
 }
 ROWS = 3_000
-
-
-@pytest.fixture
-def database_url(migrated_sqlite: Path, tmp_path: Path) -> str:
-    path = tmp_path / "dashtam.db"
-    path.write_bytes(migrated_sqlite.read_bytes())
-    return f"sqlite:///{path}"
 
 
 @pytest.fixture
@@ -49,6 +50,7 @@ def limit_file_size(server: Server, size: int) -> None:
     resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.proves(14)
 def test_a_full_disk_refuses_writes_and_serves_reads_until_it_has_space(
     server: Server, database_url: str, proof: Proof, tmp_path: Path
@@ -56,7 +58,7 @@ def test_a_full_disk_refuses_writes_and_serves_reads_until_it_has_space(
     ada = RemoteUser.register(server, "ada@example.com")
     account_id = ada.create_account()
     acknowledged = {ada.type_balance(account_id, 1).json()["id"]}
-    for number in range(proof(50)):
+    for number in range(proof(20)):
         before = ada.snapshot_ids(account_id)
         limit_growth(server, database_url, number * 4321 % 60_000)
         while (typed := ada.type_balance(account_id, number)).status_code == 201:
@@ -74,10 +76,74 @@ def test_a_full_disk_refuses_writes_and_serves_reads_until_it_has_space(
         acknowledged.add(typed.json()["id"])
         assert import_rows(ada, f"taken {number}").json()["recorded"] == ROWS
     assert acknowledged < ada.snapshot_ids(account_id)
-    proof.record(times_full=proof(50), acknowledged_and_lost=0)
+    proof.record(times_full=proof(20), acknowledged_and_lost=0)
     names = {row["name"] for row in ada.send("GET", "/accounts").json()["accounts"]}
     assert not any(name.startswith("refused") for name in names)
     assert_is_sound(tmp_path / "data", database_url)
+
+
+@contextmanager
+def database_on(disk: SmallDisk, kind: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Yield the URL of a migrated database on the disk; PostgreSQL has its own log elsewhere."""
+    place = disk.folder / "database"
+    place.mkdir(mode=0o700)
+    if kind == "sqlite":
+        shutil.copyfile(request.getfixturevalue("migrated_sqlite"), place / "dashtam.db")
+        yield f"sqlite:///{place / 'dashtam.db'}"
+        return
+    server: psycopg.Connection = request.getfixturevalue("migrated_postgresql")
+    (data,) = server.execute("SHOW data_directory").fetchone() or ("",)
+    owner = Path(data).stat()
+    os.chown(place, owner.st_uid, owner.st_gid)
+    # Names are values here, of which nobody else makes any.
+    name = f"small_{uuid4().hex}"
+    server.execute(f"CREATE TABLESPACE {name} LOCATION '{place}'")
+    server.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} TABLESPACE {name}")
+    try:
+        yield url_of(server, name)
+    finally:
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        server.execute(f"DROP TABLESPACE {name}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "log"), [("sqlite", "beside it"), ("sqlite", "on it"), ("postgresql", "on it")]
+)
+@pytest.mark.proves(14)
+def test_a_full_file_system_refuses_writes_and_serves_reads_until_it_has_space(
+    request: pytest.FixtureRequest, tmp_path: Path, proof: Proof, kind: str, log: str
+) -> None:
+    with ExitStack() as stack:
+        disk = stack.enter_context(small_disk(40))
+        url = stack.enter_context(database_on(disk, kind, request))
+        place = disk.folder if log == "on it" else tmp_path
+        lines = stack.enter_context((place / "log").open("ab"))
+        options = UNLIMITED | {"REGISTRATION": "open", "LOG_LEVEL": "debug"}
+        data = tmp_path / "data"
+        server = stack.enter_context(serving(data, url, stderr=lines, **options))
+        ada = RemoteUser.register(server, "ada@example.com")
+        account_id = ada.create_account()
+        acknowledged: set[str] = set()
+        for number in range(proof(20)):
+            disk.fill(leaving_bytes=number * 4321 % 60_000)
+            while (typed := ada.type_balance(account_id, number)).status_code == 201:
+                acknowledged.add(typed.json()["id"])
+            for answer in (typed, import_rows(ada, f"refused {number}")):
+                assert answer.status_code == 503, answer.text
+                assert int(answer.headers["Retry-After"]) > 0
+            for _ in range(3):
+                assert acknowledged <= ada.snapshot_ids(account_id)
+                for path in ("/balance-snapshots", "/accounts", "/syncs", "/export"):
+                    assert ada.send("GET", path).status_code == 200
+                proof.record(reads=5, refused=0)
+            disk.free()
+            typed = ada.type_balance(account_id, number)
+            assert typed.status_code == 201, typed.text
+            acknowledged.add(typed.json()["id"])
+        assert acknowledged <= ada.snapshot_ids(account_id)
+        server.kill()
+        assert_is_sound(data, url)
+        proof.record(times_full=proof(20), acknowledged_and_lost=0)
 
 
 def import_rows(ada: RemoteUser, name: str) -> Any:  # noqa: ANN401 - a response

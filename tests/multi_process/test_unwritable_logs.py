@@ -3,10 +3,10 @@
 import fcntl
 import json
 import os
-import subprocess
+import shutil
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx2
@@ -16,6 +16,7 @@ from application import Applications
 from dashtam.bootstrap.heartbeat import Heartbeat, longest_silence_s
 from dashtam.bootstrap.logs import LineWriter
 from multi_process.remote_user import RemoteUser
+from multi_process.small_disk import small_disk
 from proofs import Proof
 from server_process import Server, serving
 
@@ -115,32 +116,17 @@ def test_the_heartbeat_of_a_killed_worker_is_removed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_readiness_and_doctor_tell_of_a_full_disk(
-    applications: Applications, small_disk: Path
-) -> None:
-    database = small_disk / "dashtam.db"
-    database.write_bytes(Path(applications.database_url.removeprefix("sqlite:///")).read_bytes())
-    applications.database_url = f"sqlite:///{database}"
-    app = applications.open()
-    assert app.client.get("/readyz").status_code == 200
-    filler = small_disk / "filler"
-    with filler.open("wb", buffering=0) as file, suppress(OSError):
-        while file.write(bytes(65536)) == 65536:
-            pass
-    assert "disk is full" in app.client.get("/readyz").json()["detail"]
-    (check,) = [one for one in app.installation.checks() if one.name == "disk"]
-    assert not check.is_well
-    filler.unlink()
-    assert app.client.get("/readyz").status_code == 200
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of a few megabytes of its own."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
-    if subprocess.run(words, check=False, capture_output=True).returncode:
-        pytest.skip("only root can mount a small file system")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)  # noqa: S607 - wherever it is
+def test_readiness_and_doctor_tell_of_a_full_disk(applications: Applications) -> None:
+    with small_disk(8) as disk:
+        database = disk.folder / "dashtam.db"
+        shutil.copyfile(applications.database_url.removeprefix("sqlite:///"), database)
+        applications.database_url = f"sqlite:///{database}"
+        app = applications.open()
+        assert app.client.get("/readyz").status_code == 200
+        disk.fill()
+        assert "disk is full" in app.client.get("/readyz").json()["detail"]
+        (check,) = [one for one in app.installation.checks() if one.name == "disk"]
+        assert not check.is_well
+        disk.free()
+        assert app.client.get("/readyz").status_code == 200
+        applications.close()

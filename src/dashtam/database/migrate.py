@@ -11,8 +11,11 @@ from dashtam.domain.errors import DashtamError
 HEAD = "0006"
 """The newest revision. A database at this revision starts without loading Alembic."""
 
-_REVISIONS = (None, HEAD)
+REVISIONS: tuple[str | None, ...] = (None, HEAD)
 """Every revision that can be upgraded, the newest last; None is that of an empty database."""
+
+SCRIPTS = Path(__file__).parent / "migrations"
+"""The folder of the revisions."""
 
 _LOCK = 0x64617368_74616D
 _version = table("alembic_version", column("version_num"))
@@ -43,7 +46,7 @@ def check_revision(engine: Engine) -> str | None:
     """
     with engine.connect() as connection:
         found = revision(connection)
-    if found not in _REVISIONS:
+    if found not in REVISIONS:
         raise UnknownRevision(found)
     return found
 
@@ -80,7 +83,7 @@ def upgrade_engine(engine: Engine) -> str | None:
             from alembic.config import Config  # noqa: PLC0415 - see above
 
             config = Config()
-            config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+            config.set_main_option("script_location", str(SCRIPTS))
             config.attributes["connection"] = connection
             command.upgrade(config, HEAD)
     return before
