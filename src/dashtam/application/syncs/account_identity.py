@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from dashtam.application.provider import AccountReport
+from dashtam.application.syncs.claims import disconnect_locked
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.account_alias import AccountAlias, aliases_of, match, to_known
@@ -113,19 +114,8 @@ def record_aliases(
 def _give_up(work: UnitOfWork, other: Connection) -> None:
     """Disconnect a connection that needs other credentials, once no account is left there."""
     live = work.connections.lock(other.id)
-    if live is None or work.accounts.of_connection(other.id):
-        return
-    disconnected = replace(
-        live.connection,
-        state=ConnectionState.DISCONNECTED,
-        detail="Another connection took its place.",
-        next_sync_at=None,
-        updated_at=work.now,
-    )
-    work.connections.update(
-        replace(live, connection=disconnected, credentials=None, fence=live.fence + 1)
-    )
-    work.record_event("connection_disconnected", other.user_id, other.id)
+    if live is not None and not work.accounts.of_connection(other.id):
+        disconnect_locked(work, live, "Another connection took its place.")
 
 
 def _by_connection(
