@@ -72,12 +72,16 @@ def identify(
             unknown = {key: one for key, one in missing.items() if key not in identified.found}
             known = to_known(accounts, aliases)
             elsewhere = match(unknown, known, ignores_logins=True)
-            for key, account in elsewhere.found.items():
-                if other.state in _GIVEN_UP:
-                    work.accounts.move(account.id, connection.id, work.now)
-                    work.record_event("account_continued", account.user_id, account.id)
-                    account = replace(account, connection_id=connection.id)  # noqa: PLW2901 - moved
-                identified.found[key] = account
+            if other.state in _GIVEN_UP and elsewhere.found:
+                moved = [account.id for account in elsewhere.found.values()]
+                work.accounts.move(moved, connection.id, work.now)
+                work.record_events("account_continued", connection.user_id, moved)
+                identified.found |= {
+                    key: replace(account, connection_id=connection.id)
+                    for key, account in elsewhere.found.items()
+                }
+            else:
+                identified.found |= elsewhere.found
             if other.state is ConnectionState.NEEDS_REAUTHENTICATION and elsewhere.found:
                 _give_up(work, other)
     return identified

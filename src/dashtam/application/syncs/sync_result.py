@@ -383,13 +383,14 @@ def _record(
         with_history = [account.id for account, report in own if report.history]
         recorded_until = work.balance_snapshots.newest_reported(with_history)
     batch, problems = [], []
+    named = "\n".join(warnings).casefold()
     for account, report in own:
         since = recorded_until.get(account.id, MIN_INSTANT)
         readings, of_account = _readings_of(work, sync, account, report, since)
         batch.append(
             replace(
                 readings,
-                is_warned=bool(report.problems) or _is_named(account, warnings),
+                is_warned=bool(report.problems) or _is_named(account, named),
                 is_in_new_currency=account.id in in_new_currency,
             )
         )
@@ -428,10 +429,9 @@ def _readings_of(
     return AccountReadings(account, sync.source, past, current, positions, flows), problems
 
 
-def _is_named(account: Account, warnings: Iterable[str]) -> bool:
-    """Tell whether a warning of the provider names the account or its institution."""
-    names = account.name.casefold(), account.institution.casefold()
-    return any(name in warning.casefold() for warning in warnings for name in names)
+def _is_named(account: Account, warnings: str) -> bool:
+    """Tell whether the provider's warnings, case-folded, name the account or its institution."""
+    return any(name.casefold() in warnings for name in (account.name, account.institution))
 
 
 def _outcome(
