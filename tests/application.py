@@ -208,8 +208,9 @@ class App:
         return Person(user_id, self.client, lambda: issue(self.clock()))
 
     def connect(self, person: Person, token: str = SECRET, **more: Any) -> Any:  # noqa: ANN401 - a response
+        headers = more.pop("headers", {})
         body = {"provider": "scripted", "credentials": {"token": token}} | more
-        return person.post("/connections", json=body)
+        return person.post("/connections", json=body, headers=headers)
 
     def connected(self, person: Person) -> Any:  # noqa: ANN401 - JSON
         made = self.connect(person)

@@ -100,3 +100,43 @@ def test_a_sentence_of_the_first_version_names_an_institution(bridge: Bridge) ->
     run = tell("11.00", "21.00", errors=["Connection to Alderman may need attention"])
     assert (run["recorded"], connection(bridge)["state"]) == (2, "active")
     assert bridge.balances() == [["10.00", "11.00"], ["20.00", "20.00", "21.00"]]
+
+
+def test_an_institution_that_is_not_in_the_answer_needs_attention(bridge: Bridge) -> None:
+    alder, beech = org(name="Alder Creek Bank"), org(name="Beech Union")
+    one = account(org=alder, balance="10.00")
+    other = account(org=beech, id="ACT-2", balance="20.00")
+    bridge.tell(account_set(one, other))
+    run = bridge.tell(account_set(one))
+    read, silent = run["accounts"]
+    assert (read["code"], silent["code"]) == (None, "not_reported")
+    assert "reported no account of Beech Union; this one stays" in silent["detail"]
+    shown = connection(bridge)
+    assert shown["state"] == "needs_attention"
+    assert shown["detail"].startswith(
+        "The provider reported no account of Beech Union, so its balances are not new: look at its"
+        " connection there. If it has ended, close its accounts here."
+    )
+    (gone,) = [one for one in bridge.accounts if one["institution"] == "Beech Union"]
+    closed = bridge.person.patch(f"/accounts/{gone['id']}", json={"closed_at": "2026-11-23"})
+    assert closed.status_code == 200, closed.text
+    assert bridge.tell(account_set(one))["state"] == "succeeded"
+    assert connection(bridge)["state"] == "active"
+
+
+def test_an_answer_without_any_account_needs_attention(bridge: Bridge) -> None:
+    bridge.tell(account_set(account(org=org(name="Alder Creek Bank"), balance="10.00")))
+    run = bridge.tell(account_set())
+    assert (run["state"], run["code"]) == ("failed", "needs_attention")
+    assert connection(bridge)["state"] == "needs_attention"
+
+
+def test_an_account_that_is_missing_beside_others_of_its_institution_is_a_warning(
+    bridge: Bridge,
+) -> None:
+    alder = org(name="Alder Creek Bank")
+    one, other = account(org=alder), account(org=alder, id="ACT-2")
+    bridge.tell(account_set(one, other))
+    run = bridge.tell(account_set(one))
+    assert [one["code"] for one in run["accounts"]] == [None, "not_reported"]
+    assert connection(bridge)["state"] == "active"

@@ -25,6 +25,7 @@ def test_connections_are_answered_as_recorded(recorded: Recorded) -> None:
         made = record_connecting(app, ada)
         record_failures_at_first(app, ada)
         record_one_at_a_time(app, ada)
+        record_asynchronous(app, ada)
         record_lists(app, ada, made)
         record_changes(app, made)
         record_ends(app, made)
@@ -99,6 +100,25 @@ def record_one_at_a_time(app: RecordedApp, ada: Caller) -> None:
         ada("POST", "/connections", "while the first by the key runs", **options)
         let_go.set()
         first.result()
+
+
+def record_asynchronous(app: RecordedApp, ada: Caller) -> None:
+    let_go = Event()
+
+    def answer() -> Report:
+        assert let_go.wait(60)
+        return Report([account("7.00", "7")])
+
+    app.provider.script = [answer]
+    made = ada(
+        "POST",
+        "/connections",
+        "respond-async",
+        json=NEW | {"name": "Later"},
+        headers={"Prefer": "respond-async"},
+    )
+    let_go.set()
+    assert ada.send("GET", f"/syncs/{made['sync_id']}/events").is_success
 
 
 def record_lists(app: RecordedApp, ada: Caller, connection_id: str) -> None:

@@ -1,6 +1,7 @@
 """Connecting, connecting again and disconnecting, through the API."""
 
 from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
@@ -128,6 +129,51 @@ def test_a_first_sync_that_fails_is_tried_again(
     assert (run.state, run.source) == ("succeeded", "initial_connection")
     assert app.provider.fetches == [True, True]
     assert ada.get(f"/connections/{made.json()['id']}").json()["state"] == "active"
+
+
+def test_a_connection_that_is_made_in_the_background_is_202_with_its_run(
+    app: App, ada: Person
+) -> None:
+    may_end = Event()
+
+    def slowly() -> Report:
+        assert may_end.wait(60)
+        return Report([account("5.00")])
+
+    app.provider.script = [slowly]
+    headers = {"Prefer": "respond-async", "Idempotency-Key": "once"}
+    made = app.connect(ada, headers=headers)
+    again = app.connect(ada, headers=headers)
+    assert (made.status_code, made.json()) == (again.status_code, again.json())
+    assert made.status_code == 202
+    place = made.headers["Location"].removeprefix("/api/v1")
+    shown = made.json()
+    assert (place, shown["accounts_found"]) == (f"/syncs/{shown['sync_id']}", 0)
+    assert ada.get(place).json()["state"] == "running"
+    may_end.set()
+    assert '"state":"succeeded"' in ada.get(f"{place}/events").text
+    assert app.connection(shown["id"]).state == "active"
+    assert ada.get("/balance-snapshots").json()["total_count"] == 1
+
+
+def test_credentials_that_are_refused_in_the_background_can_be_entered_again(
+    app: App, ada: Person
+) -> None:
+    app.provider.script = [CredentialsRefused("The token is not known.")]
+    later = {"Prefer": "respond-async"}
+    made = app.connect(ada, headers=later)
+    place = made.headers["Location"].removeprefix("/api/v1")
+    assert ada.get(f"{place}/events").text.endswith("\n\n")
+    run = ada.get(place).json()
+    assert (run["state"], run["code"]) == ("failed", "credentials_refused")
+    path = f"/connections/{made.json()['id']}"
+    assert ada.get(path).json()["state"] == "needs_reauthentication"
+    patched = ada.patch(path, json={"credentials": {"token": "better"}})
+    assert (patched.status_code, patched.json()["state"]) == (200, "active")
+    # Those that are refused at once leave nothing.
+    app.provider.refused = {"used"}
+    assert app.connect(ada, "used", headers=later).status_code == 422
+    assert ada.get("/connections").json()["total_count"] == 1
 
 
 def test_a_provider_that_cannot_be_asked_for_credentials_is_502(app: App, ada: Person) -> None:

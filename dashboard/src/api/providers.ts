@@ -1,6 +1,6 @@
 /** Providers: the ones to connect to, and a sync while it runs. */
 
-import { get, idempotencyHeader, request } from "./client";
+import { get, idempotencyHeader, patch, post, request } from "./client";
 import type { Schemas, Sync } from "./types";
 
 export type Provider = Schemas["Provider"];
@@ -17,7 +17,40 @@ export async function fetchProviders(signal: AbortSignal): Promise<readonly Prov
 export async function syncConnection(connectionId: string, onUpdate: (sync: Sync) => void): Promise<void> {
   const headers = { Prefer: "respond-async", ...idempotencyHeader() };
   const response = await request("POST", `/api/v1/connections/${connectionId}/syncs`, { headers }, {});
-  let sync = (await response.json()) as Sync;
+  await followSync((await response.json()) as Sync, onUpdate);
+}
+
+/**
+ * Connect to a provider, and report the first sync until it has ended.
+ * Raises: RefusedCredentials where the provider refuses them in that sync.
+ */
+export async function connectProvider(
+  body: Schemas["ConnectRequest"],
+  onUpdate: (sync: Sync) => void,
+): Promise<void> {
+  const headers = { Prefer: "respond-async", ...idempotencyHeader() };
+  const { sync_id: id } = await post("/api/v1/connections", body, { headers });
+  const sync = await followSync(await get("/api/v1/syncs/{id}", { path: { id } }), onUpdate);
+  if (sync.code === "credentials_refused") throw new RefusedCredentials(sync);
+}
+
+/** The provider refused the credentials of a new connection, which is kept. */
+export class RefusedCredentials extends Error {
+  readonly connectionId: string;
+
+  constructor(sync: Sync) {
+    super(sync.detail ?? "The provider refuses these credentials.");
+    this.connectionId = sync.connection_id;
+  }
+}
+
+/** Give a connection other credentials, and sync it with them. */
+export async function replaceCredentials(id: string, credentials: Record<string, string>): Promise<void> {
+  await patch("/api/v1/connections/{id}", { credentials }, { path: { id } });
+}
+
+async function followSync(started: Sync, onUpdate: (sync: Sync) => void): Promise<Sync> {
+  let sync = started;
   onUpdate(sync);
   while (sync.state === "running") {
     await streamEvents(sync.id, onUpdate).catch(() => sleep(POLL_MS));
@@ -25,6 +58,7 @@ export async function syncConnection(connectionId: string, onUpdate: (sync: Sync
     onUpdate(sync);
     if (sync.state === "running") await sleep(POLL_MS);
   }
+  return sync;
 }
 
 /** Read a sync's server-sent events until the server ends them; an EventSource cannot send the token. */

@@ -415,6 +415,10 @@ export interface paths {
          * @description Runs the first sync (`initial_connection`), with older balances where the provider has them.
          *     Credentials that it does not take are 422, and nothing is kept. If the first sync fails for any
          *     other reason, the connection is there with the state `failing` and is tried again by itself.
+         *
+         *     With `Prefer: respond-async` the answer is 202 while the first sync continues, its `Location`
+         *     that of the run. If the provider refuses the credentials then, the run says so, and the
+         *     connection is kept as `needs_reauthentication`.
          */
         post: operations["create_connection"];
         delete?: never;
@@ -1268,6 +1272,8 @@ export interface components {
         /**
          * Connected
          * @description A new connection, with its first run and the number of accounts that were found.
+         *
+         *         While the run continues none is found yet.
          */
         Connected: {
             /** Format: uuid */
@@ -4360,6 +4366,11 @@ export interface operations {
                  * @example 8f14e45f-ceea-467a-9575-1d1f1f1a3c11
                  */
                 "Idempotency-Key"?: string;
+                /**
+                 * @description `respond-async` answers 202 at once, with the run's address.
+                 * @example respond-async
+                 */
+                Prefer?: string;
             };
             path?: never;
             cookie?: never;
@@ -4387,7 +4398,38 @@ export interface operations {
                     "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
                     "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
                     "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
-                    /** @description Where the connection is. */
+                    /** @description Where the connection is; of a 202 where its run is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "9c1b8d52-4f0e-4d3a-9a57-2f6f0c1c7e11",
+                     *       "provider": "alpaca",
+                     *       "name": "Example Securities",
+                     *       "state": "active",
+                     *       "detail": null,
+                     *       "last_synced_at": "2025-12-26T10:00:00Z",
+                     *       "next_sync_at": "2025-12-27T09:41:00Z",
+                     *       "expires_at": null,
+                     *       "created_at": "2025-01-15T10:00:00Z",
+                     *       "updated_at": "2025-12-26T10:00:00Z",
+                     *       "sync_id": "0199c1de-5c1f-7a32-8e0b-6d5f3b0c9a44",
+                     *       "accounts_found": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Connected"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    /** @description Where the connection is; of a 202 where its run is. */
                     Location?: string;
                     [name: string]: unknown;
                 };

@@ -3,8 +3,8 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import { idempotencyHeader, post } from "../api/client";
-import type { Provider } from "../api/providers";
+import { post } from "../api/client";
+import { RefusedCredentials, connectProvider, replaceCredentials, type Provider } from "../api/providers";
 import { FormDialog } from "../components/dialog";
 import { Field, Options } from "../components/form";
 
@@ -16,6 +16,9 @@ export function ConnectDialog({
   onClose: () => void;
 }): JSX.Element {
   const [slug, setSlug] = useState(providers[0]?.slug ?? "");
+  const [progress, setProgress] = useState<string | null>(null);
+  // A connection whose credentials were refused takes others, so that it is not made twice.
+  const [refused, setRefused] = useState<{ slug: string; connectionId: string } | null>(null);
   const provider = providers.find((one) => one.slug === slug);
   const credentials = provider?.credentials ?? [];
   const connect = async (fields: FormData): Promise<unknown> => {
@@ -23,7 +26,14 @@ export function ConnectDialog({
       .map(({ name }) => [name, String(fields.get(name)).trim()] as const)
       .filter(([, value]) => value !== "");
     const body = { provider: slug, credentials: Object.fromEntries(typed) };
-    if (!provider?.uses_browser) return post("/api/v1/connections", body, { headers: idempotencyHeader() });
+    if (refused?.slug === slug) return replaceCredentials(refused.connectionId, body.credentials);
+    if (!provider?.uses_browser) {
+      return connectProvider(body, (sync) => setProgress(sync.detail)).catch((error: unknown) => {
+        setProgress(null);
+        if (error instanceof RefusedCredentials) setRefused({ slug, connectionId: error.connectionId });
+        throw error;
+      });
+    }
     const { url } = await post("/api/v1/authorizations", body);
     location.assign(url);
     // The dialog stays until the bank's page is there.
@@ -61,6 +71,9 @@ export function ConnectDialog({
             <p class="hint">You sign in at the bank's own page, and come back here within ten minutes.</p>
           )}
           <p class="hint">Credentials are sealed before they are stored, and never shown again.</p>
+          <p role="status" class="hint">
+            {progress}
+          </p>
         </>
       )}
     </FormDialog>

@@ -240,14 +240,16 @@ def _parse_error(
 def _find_named(institutions: Iterable[str], sentences: Iterable[str]) -> dict[str, RowError]:
     """Return the institutions that sentences of version 1 name; the longest name counts."""
     found: dict[str, RowError] = {}
-    for sentence in sentences:
+    folded = [(one, one.casefold()) for one in institutions]
+    for sentence in map(str.casefold, sentences):
         named = [
-            one
-            for one in institutions
-            if re.search(rf"(?<!\w){re.escape(one.casefold())}(?!\w)", sentence.casefold())
+            (one, name)
+            for one, name in folded
+            # A pattern is compiled for few of the names.
+            if name in sentence and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", sentence)
         ]
-        for one in named:
-            if not any(one != other and one.casefold() in other.casefold() for other in named):
+        for one, name in named:
+            if not any(name != other and name in other for _, other in named):
                 detail = _NAMED.format(one)
                 found.setdefault(one, RowError(None, OutageCode.INSTITUTION_FAILED, detail))
     return found

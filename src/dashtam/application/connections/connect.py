@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -75,7 +76,10 @@ class Connected:
 
 
 OnCommit = Callable[[UnitOfWork, Connected], None]
-"""Called in the transaction in which the sync ends, unless the credentials were refused."""
+"""Called in the transaction in which the sync ends, unless the credentials were refused.
+
+Where the sync continues after the response it is the transaction in which the sync begins.
+"""
 
 
 def connect(
@@ -99,6 +103,27 @@ def connect(
     return connect_issued(services, user_id, replace(new, credentials=issued), quota, on_commit)
 
 
+def begin_connecting(
+    services: Services, user_id: UserId, new: NewConnection, on_claim: OnCommit
+) -> Connected:
+    """Connect to a provider, and run the first sync in the background.
+
+    If the provider refuses the credentials there, the connection is kept, and asks for others.
+    ``on_claim`` is called in the transaction that stores the connection and its run.
+
+    Raises:
+        Unprocessable: there is no such provider, or it needs other credentials.
+        CredentialsRejected: the provider refuses them at once; nothing is stored.
+        ConnectingFailed: the provider issued no credentials.
+    """
+    provider = find_provider(services, new.provider)
+    quota = FirstQuota(services, provider)
+    issued = _exchange(services, user_id, provider, new.credentials, quota)
+    claim = _store_and_claim(services, user_id, replace(new, credentials=issued), quota, on_claim)
+    services.background.start(partial(sync_run.complete, services, claim))
+    return Connected(claim.live.connection, claim.sync)
+
+
 def connect_issued(
     services: Services,
     user_id: UserId,
@@ -111,6 +136,26 @@ def connect_issued(
     Raises:
         CredentialsRejected: the provider refuses them; nothing is stored.
     """
+    claim = _store_and_claim(services, user_id, new, quota)
+    connection = claim.live.connection
+    sync = sync_run.complete(services, claim, _unless_refused(on_commit), within=REQUEST_WAIT)
+    if sync.code != SyncFailureCode.CREDENTIALS_REFUSED:
+        return _reload(services, connection, sync)
+    with services.database.write() as work:
+        work.connections.lock(connection.id)
+        work.connections.remove(connection.id)
+        work.record_event("connection_refused", user_id, None)
+    raise CredentialsRejected(quota.provider, sync.detail)
+
+
+def _store_and_claim(
+    services: Services,
+    user_id: UserId,
+    new: NewConnection,
+    quota: FirstQuota,
+    on_claim: OnCommit = lambda _work, _connected: None,
+) -> SyncClaim:
+    """Store a connection with issued credentials, and claim its first sync."""
     provider, issued = quota.provider, new.credentials
     connection_id = ConnectionId(UUID(bytes=services.secrets.random()[:16], version=4))
 
@@ -141,17 +186,11 @@ def connect_issued(
             work.record_event("connection_created", user_id, connection_id)
             sealed = credentials.seal(services.cipher, connection, issued)
             request = SyncRequest(SnapshotSource.INITIAL_CONNECTION, is_forced=True)
-            return claim_locked(work, services, LiveConnection(connection, sealed), request)
+            claim = claim_locked(work, services, LiveConnection(connection, sealed), request)
+            on_claim(work, Connected(connection, claim.sync))
+            return claim
 
-    claim = credentials.retry_while_unavailable(store_and_claim)
-    sync = sync_run.complete(services, claim, _unless_refused(on_commit), within=REQUEST_WAIT)
-    if sync.code != SyncFailureCode.CREDENTIALS_REFUSED:
-        return _reload(services, claim.live.connection, sync)
-    with services.database.write() as work:
-        work.connections.lock(connection_id)
-        work.connections.remove(connection_id)
-        work.record_event("connection_refused", user_id, None)
-    raise CredentialsRejected(provider, sync.detail)
+    return credentials.retry_while_unavailable(store_and_claim)
 
 
 def reconnect(services: Services, connection: Connection, entered: Credentials) -> Connected:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
+from dashtam.application.syncs import claims
 from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account
@@ -14,8 +15,12 @@ from dashtam.domain.connection import (
     ProviderKind,
 )
 from dashtam.domain.errors import Conflict, NotFound
-from dashtam.domain.sync import SyncFailureCode, SyncState
 from dashtam.domain.user import UserId
+
+_DISCONNECTED: Final = (
+    "Its credentials are destroyed; its accounts and their history stay. Enter credentials to"
+    " connect it again."
+)
 
 MANUAL: Final = Institution("manual", "Typed by hand", "manual", ProviderKind.MANUAL)
 
@@ -106,35 +111,4 @@ def disconnect(work: UnitOfWork, connection: Connection) -> None:
     live = work.connections.lock(connection.id)
     if live is None or live.connection.kind is not ProviderKind.API:
         raise Conflict(detail="No provider feeds this connection: there is nothing to disconnect.")
-    if live.connection.state is ConnectionState.DISCONNECTED:
-        return
-    running = work.syncs.find_running(connection.id)
-    if running is not None:
-        ended = running.finish(
-            SyncState.FAILED,
-            work.now,
-            code=SyncFailureCode.DISCONNECTED,
-            detail="The connection was disconnected meanwhile; nothing was recorded.",
-        )
-        work.syncs.finish(ended)
-        work.record_event("sync_failed", running.user_id, running.id)
-    disconnected = replace(
-        live.connection,
-        state=ConnectionState.DISCONNECTED,
-        detail="Its credentials are destroyed; its accounts and their history stay."
-        " Enter credentials to connect it again.",
-        next_sync_at=None,
-        updated_at=work.now,
-    )
-    work.connections.update(
-        replace(
-            live,
-            connection=disconnected,
-            credentials=None,
-            # No claim has the next fence: the holder of the present claim has lost it.
-            fence=live.fence + 1,
-            failures=0,
-            paused_until=None,
-        )
-    )
-    work.record_event("connection_disconnected", connection.user_id, connection.id)
+    claims.disconnect_locked(work, live, _DISCONNECTED)

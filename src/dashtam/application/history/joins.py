@@ -15,7 +15,6 @@ from dashtam.domain.errors import (
     FieldError,
     Unprocessable,
 )
-from dashtam.domain.history.account_event import EventKind
 from dashtam.domain.user import UserId
 
 _POINTER: Final = "/account_id"
@@ -55,34 +54,38 @@ def propose(
         for account in silent
         if account.closed_at is None and (account.currency, account.institution) in places
     ]
-    first_settings = {account.id: _first_settings(work, account) for account in candidates}
+    if not candidates:
+        return {}
+    # The owner may have changed the settings since the provider told them first.
+    events = work.account_events.first_settings([account.id for account in candidates])
+    told = {one: AccountSettings.from_content(event.values) for one, event in events.items()}
+    by_name: dict[str, list[Account]] = {}
+    for account in candidates:
+        for name in {account.name, told[account.id].name}:
+            by_name.setdefault(name, []).append(account)
     proposed: dict[AccountId, Account] = {}
+    taken: set[AccountId] = set()
     for one in new:
         fitting = [
-            account for account in candidates if _agree(one, account, first_settings[account.id])
+            account
+            for account in by_name.get(one.identity.name, ())
+            if account.id not in taken and _agree(one, account, told[account.id])
         ]
         # The last digits tell accounts of one name apart, where both tell them.
         fitting.sort(key=lambda account: account.number_masked != one.account.number_masked)
         if fitting:
             proposed[one.account.id] = fitting[0]
-            candidates.remove(fitting[0])
+            taken.add(fitting[0].id)
     return proposed
 
 
-def _first_settings(work: UnitOfWork, account: Account) -> AccountSettings:
-    """Return the settings as the provider told them; the owner may have changed them since."""
-    events = (link.event for link in work.account_events.links(account.id))
-    first = next(event for event in events if event.kind is EventKind.SETTINGS)
-    return AccountSettings.from_content(first.values)
-
-
 def _agree(new: NewAccount, old: Account, told: AccountSettings) -> bool:
+    """Tell whether two accounts of one name agree in all else."""
     account_type = new.identity.account_type or AccountType.OTHER
     numbers = new.account.number_masked, old.number_masked
     return (
         new.account.currency == old.currency
         and new.account.institution == old.institution
-        and new.identity.name in {old.name, told.name}
         and account_type in {old.account_type, told.account_type}
         and (None in numbers or numbers[0] == numbers[1])
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from dashtam.application.provider import AccountReport
+from dashtam.application.syncs.claims import disconnect_locked
 from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import Account, AccountId
 from dashtam.domain.account_alias import AccountAlias, aliases_of, match, to_known
@@ -71,12 +72,16 @@ def identify(
             unknown = {key: one for key, one in missing.items() if key not in identified.found}
             known = to_known(accounts, aliases)
             elsewhere = match(unknown, known, ignores_logins=True)
-            for key, account in elsewhere.found.items():
-                if other.state in _GIVEN_UP:
-                    work.accounts.move(account.id, connection.id, work.now)
-                    work.record_event("account_continued", account.user_id, account.id)
-                    account = replace(account, connection_id=connection.id)  # noqa: PLW2901 - moved
-                identified.found[key] = account
+            if other.state in _GIVEN_UP and elsewhere.found:
+                moved = [account.id for account in elsewhere.found.values()]
+                work.accounts.move(moved, connection.id, work.now)
+                work.record_events("account_continued", connection.user_id, moved)
+                identified.found |= {
+                    key: replace(account, connection_id=connection.id)
+                    for key, account in elsewhere.found.items()
+                }
+            else:
+                identified.found |= elsewhere.found
             if other.state is ConnectionState.NEEDS_REAUTHENTICATION and elsewhere.found:
                 _give_up(work, other)
     return identified
@@ -113,19 +118,8 @@ def record_aliases(
 def _give_up(work: UnitOfWork, other: Connection) -> None:
     """Disconnect a connection that needs other credentials, once no account is left there."""
     live = work.connections.lock(other.id)
-    if live is None or work.accounts.of_connection(other.id):
-        return
-    disconnected = replace(
-        live.connection,
-        state=ConnectionState.DISCONNECTED,
-        detail="Another connection took its place.",
-        next_sync_at=None,
-        updated_at=work.now,
-    )
-    work.connections.update(
-        replace(live, connection=disconnected, credentials=None, fence=live.fence + 1)
-    )
-    work.record_event("connection_disconnected", other.user_id, other.id)
+    if live is not None and not work.accounts.of_connection(other.id):
+        disconnect_locked(work, live, "Another connection took its place.")
 
 
 def _by_connection(

@@ -15,11 +15,19 @@ from dashtam.database.unit_of_work import UnitOfWork
 from dashtam.domain.account import AccountId
 from dashtam.domain.connection import Connection, ConnectionState, ProviderKind
 from dashtam.domain.errors import Conflict, RateLimited, Unauthorized
-from dashtam.domain.sync import SnapshotSource, Sync, SyncId, SyncKind, SyncState
+from dashtam.domain.sync import (
+    SnapshotSource,
+    Sync,
+    SyncFailureCode,
+    SyncId,
+    SyncKind,
+    SyncState,
+)
 
 _EXPIRED_AT_ONCE: Final = 100
 _SPREAD_AT_ONCE: Final = 1_000
 _RETRY_UNINSTALLED_AFTER: Final = timedelta(days=1)
+_DISCONNECTED: Final = "The connection was disconnected meanwhile; nothing was recorded."
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +166,42 @@ def _iter_pauses(
     if most is not None and work.syncs.count_live(live.connection.id, today) >= most:
         detail = f"{provider.name} allows {most} syncs a day, and today's were made."
         yield today + schedule.DAY, detail
+
+
+def disconnect_locked(work: UnitOfWork, live: LiveConnection, detail: str) -> None:
+    """Destroy the credentials of a connection that is locked already, and end its running sync.
+
+    ``detail`` is the sentence of the disconnected connection. Twice is the same as once.
+    """
+    connection = live.connection
+    if connection.state is ConnectionState.DISCONNECTED:
+        return
+    running = work.syncs.find_running(connection.id)
+    if running is not None:
+        ended = running.finish(
+            SyncState.FAILED, work.now, code=SyncFailureCode.DISCONNECTED, detail=_DISCONNECTED
+        )
+        work.syncs.finish(ended)
+        work.record_event("sync_failed", running.user_id, running.id)
+    disconnected = replace(
+        connection,
+        state=ConnectionState.DISCONNECTED,
+        detail=detail,
+        next_sync_at=None,
+        updated_at=work.now,
+    )
+    work.connections.update(
+        replace(
+            live,
+            connection=disconnected,
+            credentials=None,
+            # No claim has the next fence: the holder of the present claim has lost it.
+            fence=live.fence + 1,
+            failures=0,
+            paused_until=None,
+        )
+    )
+    work.record_event("connection_disconnected", connection.user_id, connection.id)
 
 
 def release(work: UnitOfWork, claim: SyncClaim) -> None:

@@ -76,6 +76,13 @@ _NOT_REPORTED: Final = RowError(
     AccountCode.NOT_REPORTED,
     "The provider did not report this account; it stays as it was.",
 )
+_INSTITUTION_NOT_REPORTED: Final = (
+    "The provider reported no account of {}; this one stays as it was."
+)
+_LOOK_THERE: Final = (
+    "The provider reported no account of {}, so its balances are not new: look at its connection"
+    " there. If it has ended, close its accounts here."
+)
 _JOIN_PROPOSED: Final = RowError(
     None,
     AccountCode.JOIN_PROPOSED,
@@ -140,8 +147,10 @@ def write(
     if isinstance(fetched, Failure):
         return _write_failure(work, services, claim, fetched)
     live, sync = claim.live, claim.sync
-    outcomes, account_warnings = _record_reports(work, sync, live.connection, fetched)
-    warnings = [*fetched.attention, *fetched.warnings, *account_warnings]
+    recorded = _record_reports(work, sync, live.connection, fetched)
+    outcomes = recorded.outcomes
+    attention = [*fetched.attention, *map(_LOOK_THERE.format, recorded.silent_institutions)]
+    warnings = [*attention, *fetched.warnings, *recorded.warnings]
     details = [*warnings, *(outcome.detail for outcome in outcomes if outcome.detail)]
     sentences = list(dict.fromkeys(details))
     more = len(sentences) - _MOST_SENTENCES
@@ -150,7 +159,7 @@ def write(
     if (outcomes or warnings) and all(one.state is SyncState.FAILED for one in outcomes):
         detail = detail or "No balance was reported."
         code = SyncFailureCode.PROVIDER_FAILED
-        if fetched.attention:
+        if attention:
             code = SyncFailureCode.NEEDS_ATTENTION
         return _write_failure(work, services, claim, Failure(code, detail), outcomes)
     is_whole = not warnings and all(one.state is SyncState.SUCCEEDED for one in outcomes)
@@ -167,7 +176,7 @@ def write(
     expiry = _warn_of_expiry(fetched.expires_at, work.now)
     connection = replace(
         live.connection,
-        state=ConnectionState.NEEDS_ATTENTION if fetched.attention else ConnectionState.ACTIVE,
+        state=ConnectionState.NEEDS_ATTENTION if attention else ConnectionState.ACTIVE,
         detail=" ".join(filter(None, (expiry, detail))) or None,
         expires_at=fetched.expires_at,
         last_synced_at=work.now,
@@ -204,14 +213,23 @@ def _find_anchor(work: UnitOfWork, claim: SyncClaim) -> Anchor:
     return Anchor.of(connection.id, owner.zone, claim.provider.pace)
 
 
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """The outcomes in the order of the reports, then those of accounts without one, by name.
+
+    ``warnings`` are about accounts that Dashtam does not have. Of ``silent_institutions`` no
+    account was reported.
+    """
+
+    outcomes: Sequence[AccountOutcome]
+    warnings: Sequence[str]
+    silent_institutions: Sequence[str]
+
+
 def _record_reports(
     work: UnitOfWork, sync: Sync, connection: Connection, fetched: Report
-) -> tuple[Sequence[AccountOutcome], Sequence[str]]:
-    """Record the reports into their accounts, and note the accounts without one.
-
-    Return the outcomes in the order of the reports, those without one by name, and warnings about
-    accounts that Dashtam does not have.
-    """
+) -> _Recorded:
+    """Record the reports into their accounts, and note the accounts without one."""
     by_key = _merge_duplicates(map(_withhold, fetched.accounts))
     own = work.accounts.of_connection(connection.id)
     identified = identify(work, connection, own, by_key)
@@ -238,8 +256,10 @@ def _record_reports(
     silent_ids = {account.external_id for account in silent}
     in_new_currency = {account.id for account in new if account.external_id in silent_ids}
     outcomes = _record(work, sync, connection, reported, fetched.warnings, in_new_currency)
+    institutions = _find_silent_institutions(silent, by_key, identified, currencies)
     missing = [one for one in silent if is_wanted(one)]
-    return [*outcomes, *_fail_silent(missing, identified.confused, currencies)], warnings
+    failed = _fail_silent(missing, identified.confused, currencies, institutions)
+    return _Recorded([*outcomes, *failed], warnings, institutions)
 
 
 def _find_accounts(
@@ -269,27 +289,58 @@ def _find_accounts(
 
 
 def _fail_silent(
-    silent: Sequence[Account], confused: Collection[Account], currencies: Mapping[str, Currency]
+    silent: Sequence[Account],
+    confused: Collection[Account],
+    currencies: Mapping[str, Currency],
+    institutions: Collection[str],
 ) -> list[AccountOutcome]:
     """Return the outcomes of the open accounts that were not reported, by name.
 
-    ``currencies`` are those that the provider reported, by the account's id there.
+    ``currencies`` are those that the provider reported, by the account's id there. Of
+    ``institutions`` it reported nothing.
     """
 
     def find_reason(account: Account) -> RowError:
         new = currencies.get(account.external_id)
         if account in confused:
             return _AMBIGUOUS
+        if new is None and account.institution in institutions:
+            detail = _INSTITUTION_NOT_REPORTED.format(account.institution)
+            return RowError(None, AccountCode.NOT_REPORTED, detail)
         if new is None:
             return _NOT_REPORTED
         detail = _CURRENCY_CHANGED.format(new=new.code, old=account.currency.code)
         return RowError(None, AccountCode.CURRENCY_CHANGED, detail)
 
-    missing = [one for one in silent if one.closed_at is None and one.joined_to is None]
     return [
         _failed(account, find_reason(account))
-        for account in sorted(missing, key=attrgetter("name", "id.hex"))
+        for account in sorted(filter(_is_open, silent), key=attrgetter("name", "id.hex"))
     ]
+
+
+def _find_silent_institutions(
+    silent: Iterable[Account],
+    by_key: Mapping[ReportKey, AccountReport],
+    identified: Identified,
+    currencies: Mapping[str, Currency],
+) -> list[str]:
+    """Return the institutions of open accounts of which the provider reported nothing, by name."""
+    reported = {report.identity.institution for report in by_key.values()}
+    reported |= {account.institution for account in identified.found.values()}
+    reported |= {account.institution for account in identified.confused}
+    return sorted(
+        {
+            account.institution
+            for account in filter(_is_open, silent)
+            # One that is reported in another currency has not gone.
+            if account.external_id not in currencies
+        }
+        - reported
+    )
+
+
+def _is_open(account: Account) -> bool:
+    return account.closed_at is None and account.joined_to is None
 
 
 def _propose_joins(
@@ -332,13 +383,14 @@ def _record(
         with_history = [account.id for account, report in own if report.history]
         recorded_until = work.balance_snapshots.newest_reported(with_history)
     batch, problems = [], []
+    named = "\n".join(warnings).casefold()
     for account, report in own:
         since = recorded_until.get(account.id, MIN_INSTANT)
         readings, of_account = _readings_of(work, sync, account, report, since)
         batch.append(
             replace(
                 readings,
-                is_warned=bool(report.problems) or _is_named(account, warnings),
+                is_warned=bool(report.problems) or _is_named(account, named),
                 is_in_new_currency=account.id in in_new_currency,
             )
         )
@@ -377,10 +429,9 @@ def _readings_of(
     return AccountReadings(account, sync.source, past, current, positions, flows), problems
 
 
-def _is_named(account: Account, warnings: Iterable[str]) -> bool:
-    """Tell whether a warning of the provider names the account or its institution."""
-    names = account.name.casefold(), account.institution.casefold()
-    return any(name in warning.casefold() for warning in warnings for name in names)
+def _is_named(account: Account, warnings: str) -> bool:
+    """Tell whether the provider's warnings, case-folded, name the account or its institution."""
+    return any(name.casefold() in warnings for name in (account.name, account.institution))
 
 
 def _outcome(

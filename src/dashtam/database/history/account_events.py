@@ -1,11 +1,11 @@
 """The statements on account events."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, false, insert, select, true
+from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, insert, select, true
 
 from dashtam.database.repository import AnyRow, Repository, from_row
 from dashtam.database.tables import account_events, balance_snapshots
@@ -58,6 +58,21 @@ class AccountEvents(Repository):
         statement = select(account_events).where(_e.account_id == account_id)
         for row in self._stream_rows(statement.order_by(_e.number)):
             yield EventLink(_event_from_row(row), row.link)
+
+    def first_settings(
+        self, account_ids: Collection[AccountId]
+    ) -> Mapping[AccountId, AccountEvent]:
+        """Return the first settings of each account, as its provider told them."""
+        is_settings = _e.kind == EventKind.SETTINGS, _e.account_id.in_(account_ids)
+        first = (
+            select(_e.account_id, func.min(_e.number).label("number"))
+            .where(*is_settings)
+            .group_by(_e.account_id)
+            .subquery()
+        )
+        is_first = and_(_e.account_id == first.c.account_id, _e.number == first.c.number)
+        rows = self._connection.execute(select(account_events).join(first, is_first))
+        return {event.account_id: event for event in map(_event_from_row, rows)}
 
     def about_snapshots(self, account_ids: Collection[AccountId]) -> Sequence[AccountEvent]:
         """Return the events about snapshots of these accounts, each account's in order.

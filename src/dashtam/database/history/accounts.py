@@ -171,9 +171,12 @@ class Accounts(Repository):
         values = {"institution": connection.name, "updated_at": connection.updated_at}
         self._connection.execute(statement.values(values))
 
-    def move(self, account_id: AccountId, connection_id: ConnectionId, at: datetime) -> None:
-        """Hand the account over to another connection."""
-        self._update(account_id, connection_id=connection_id, updated_at=at)
+    def move(
+        self, account_ids: Collection[AccountId], connection_id: ConnectionId, at: datetime
+    ) -> None:
+        """Hand the accounts over to another connection."""
+        statement = update(accounts).where(accounts.c.id.in_(account_ids))
+        self._connection.execute(statement.values(connection_id=connection_id, updated_at=at))
 
     def _update(self, account_id: AccountId, **values: object) -> None:
         self._connection.execute(update(accounts).where(accounts.c.id == account_id).values(values))

@@ -186,10 +186,9 @@ class SnapshotRange:
     after_at: datetime | None
     last_at: datetime
 
-    def contains(self, account_id: AccountId, at: datetime) -> bool:
+    def contains(self, at: datetime) -> bool:
         """Tell whether a snapshot of the account at this instant is in the range."""
-        is_after = self.after_at is None or at >= self.after_at
-        return account_id == self.account_id and is_after and at <= self.last_at
+        return (self.after_at is None or at >= self.after_at) and at <= self.last_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,16 +383,18 @@ class BalanceSnapshots(Repository):
         found: list[list[BalanceSnapshot]] = [[] for _ in ranges]
         for first in range(0, len(ranges), _RANGES):
             batch = range(first, min(first + _RANGES, len(ranges)))
+            of_account: dict[AccountId, list[int]] = {}
+            for at in batch:
+                of_account.setdefault(ranges[at].account_id, []).append(at)
             rows = self._connection.execute(
                 _select_snapshots(or_(*(_is_in(ranges[at]) for at in batch)), self._counts)
                 .add_columns(_s.sequence)
                 .order_by(_s.account_id, *_OLDEST_FIRST)
             )
             for row in rows:
-                at = next(
-                    at for at in batch if ranges[at].contains(row.account_id, row.captured_at)
-                )
-                found[at].append(self._build(row))
+                places = of_account[row.account_id]
+                place = next(at for at in places if ranges[at].contains(row.captured_at))
+                found[place].append(self._build(row))
         return found
 
     def readings_at(

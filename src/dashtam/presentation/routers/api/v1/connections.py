@@ -1,5 +1,6 @@
 """Connections on the wire."""
 
+from dataclasses import replace
 from typing import Annotated, ClassVar
 from uuid import UUID
 
@@ -147,7 +148,10 @@ class ConnectionPatch(Input):
 
 
 class ConnectedShape(ConnectionShape):
-    """A new connection, with its first run and the number of accounts that were found."""
+    """A new connection, with its first run and the number of accounts that were found.
+
+    While the run continues none is found yet.
+    """
 
     sync_id: UUID
     accounts_found: int
@@ -220,10 +224,21 @@ def create_connection(context: RequestContext) -> Response[ConnectedShape]:
     Runs the first sync (`initial_connection`), with older balances where the provider has them.
     Credentials that it does not take are 422, and nothing is kept. If the first sync fails for any
     other reason, the connection is there with the state `failing` and is tried again by itself.
+
+    With `Prefer: respond-async` the answer is 202 while the first sync continues, its `Location`
+    that of the run. If the provider refuses the credentials then, the run says so, and the
+    connection is kept as `needs_reauthentication`.
     """
     body = context.body(ConnectRequest)
     new = NewConnection(body.provider, body.credentials, body.name)
-    return _respond(connect.connect(context.services, context.user_id, new, _storing(context)))
+    services, user_id = context.services, context.user_id
+    if not context.responds_async:
+        return _respond(connect.connect(services, user_id, new, _storing(context)))
+
+    def store(work: UnitOfWork, connected: Connected) -> None:
+        context.store_response(work, _accept(connected))
+
+    return _accept(connect.begin_connecting(services, user_id, new, store))
 
 
 def begin_authorization(context: RequestContext) -> Response[AuthorizationShape]:
@@ -262,6 +277,12 @@ def complete_authorization(context: RequestContext) -> Response[ConnectedShape]:
 def _storing(context: RequestContext) -> OnCommit:
     """Return the callback that stores the response under the request's idempotency key."""
     return lambda work, connected: context.store_response(work, _respond(connected))
+
+
+def _accept(connected: Connected) -> Response[ConnectedShape]:
+    """Return the response of a connection whose first sync continues."""
+    place = f"/syncs/{connected.sync.id}"
+    return replace(_respond(connected), status=202, location=place)
 
 
 def _respond(connected: Connected) -> Response[ConnectedShape]:

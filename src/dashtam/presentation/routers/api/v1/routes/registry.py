@@ -209,8 +209,9 @@ ROUTES: Final = (
             "/connections",
             connections.create_connection,
             body=connections.ConnectRequest,
-            location="Where the connection is.",
+            location="Where the connection is; of a 202 where its run is.",
             errors=(problems.PROVIDER_ERROR,),
+            responds_async=True,
             asks_providers=True,
         ),
         sync(
