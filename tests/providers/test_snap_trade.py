@@ -68,6 +68,7 @@ class Service:
         self.positions: list[Any] = [position("AAPL", "10.5", "123.45")]
         self.balances: list[Any] = [cash(14067.005)]
         self.answers: dict[str, tuple[Any, ...]] = {}
+        self.prefix = "/"
         server.script = self.answer
 
     def answer(self, request: ReceivedRequest) -> Iterable[bytes]:
@@ -78,7 +79,9 @@ class Service:
         is_now = query["timestamp"] == [str(int(NOW.timestamp()))]
         if request.headers.get("signature") != b64encode(digest).decode() or not is_now:
             return http_answer({"detail": "Unable to verify signature", "code": "1076"}, 401)
-        name = parts.path.removeprefix("/api/v1/")
+        if not parts.path.startswith(self.prefix):
+            return http_answer({"detail": "Not found"}, 404)
+        name = parts.path.removeprefix(self.prefix)
         end = name.removeprefix(f"accounts/{ONE}").removeprefix(f"accounts/{TWO}")
         as_of = {"as_of": "2026-11-22T12:00:00Z"}
         told: dict[str, object] = {
@@ -95,7 +98,7 @@ class Service:
         return http_answer(body if isinstance(body, bytes) else json.dumps(body), status, *headers)
 
     def paths(self) -> list[str]:
-        return [request.path.removeprefix("/api/v1/") for request in self.server.requests]
+        return [request.path.removeprefix(self.prefix) for request in self.server.requests]
 
 
 @pytest.fixture
@@ -159,6 +162,15 @@ def test_an_account_in_real_time_is_asked_for_again(service: Service, http: Http
     assert account.current is not None
     assert str(account.current.balance) == "15363.23"
     assert account.current.as_of is not None
+
+
+def test_an_address_with_the_deprecated_prefix_is_found(service: Service, http: Http) -> None:
+    service.prefix = "/api/v1/"
+    assert fetch(service, http).accounts[0].problems == ()
+    assert fetch(service, http, base_url=service.server.url("/api/v1")).accounts[0].problems == ()
+    service.prefix = "/elsewhere/"
+    with pytest.raises(ProviderFailed):
+        fetch(service, http)
 
 
 def test_a_commercial_key_names_its_user(service: Service, http: Http) -> None:

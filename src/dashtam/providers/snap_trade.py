@@ -2,7 +2,8 @@
 
 The fields and the signature are those of its OpenAPI description (schemas ``Account``, ``Balance``,
 ``AllAccountPositionsResponse`` and ``BrokerageAuthorization``) and of its guide on request
-signatures. A key of its commercial plan also needs the id and the secret of one of its users.
+signatures; the paths are those without the deprecated prefix. A key of its commercial plan also
+needs the id and the secret of one of its users.
 
 Its lists are of the last daily sync. Each account of a connection in the mode ``realtime`` is asked
 for again, so that the value, the cash and the positions are of one time.
@@ -13,13 +14,13 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal, Inexact
 from functools import partial
 from hashlib import sha256
 from typing import Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from dashtam.application.provider import (
     BASE_URL,
@@ -68,7 +69,8 @@ _ASSET_TYPES: Final = {
 _PRICED_BY_UNIT: Final = frozenset({"adr", "cef", "crypto", "etf", "mutualfund", "stock"})
 _CATEGORIES: Final = {"DEPOSIT": AccountType.CHECKING, "LOC": AccountType.LINE_OF_CREDIT}
 _RESETS: Final = ("x-ratelimit-account-reset", "x-ratelimit-reset")
-_TOO_MANY: Final = 429
+_NOT_FOUND, _TOO_MANY = 404, 429
+_OLD_PREFIX: Final = "/api/v1"
 
 _SIGN_IN = (
     "SnapTrade has no access to {} any more: fix the connection at dashboard.snaptrade.com. Until"
@@ -117,7 +119,12 @@ class SnapTrade(KeyProvider):
         if bool(stored.get("user_id")) is not bool(stored.get("user_secret")):
             raise CredentialsRefused(_HALF_A_USER)
         api = _Api(stored, http, now)
-        accounts = api.request("accounts")
+        try:
+            accounts = api.request("accounts")
+        except _NotFound:
+            # Its guide on signatures has the paths with the prefix still.
+            api = replace(api, prefix=_OLD_PREFIX)
+            accounts = api.request("accounts")
         if not isinstance(accounts, list):
             raise ProviderFailed(http_json.NOT_UNDERSTOOD)
         connections: Mapping[str, Record] = {}
@@ -151,6 +158,7 @@ class _Api:
     stored: Credentials
     http: Http
     now: datetime
+    prefix: str = ""
 
     def request(self, path: str) -> object:
         """Return the answer's content.
@@ -164,14 +172,17 @@ class _Api:
             ("timestamp", str(int(self.now.timestamp()))),
         ]
         query = urlencode(client + user, quote_via=quote, safe="")
-        content = {"content": None, "path": f"/api/v1/{path}", "query": query}
+        address = f"{self.stored.get(BASE_URL, SERVICE)}{self.prefix}/{path}"
+        content = {"content": None, "path": urlsplit(address).path, "query": query}
         signed = json.dumps(content, separators=(",", ":"), sort_keys=True).encode()
         digest = hmac.digest(self.stored["consumer_key"].encode(), signed, sha256)
         answer = self.http.request(
             "GET",
-            f"{self.stored.get(BASE_URL, SERVICE)}/api/v1/{path}?{query}",
+            f"{address}?{query}",
             headers={"Signature": b64encode(digest).decode()},
         )
+        if answer.status == _NOT_FOUND:
+            raise _NotFound(detail=f"{_NAME} does not know what was asked for.")
         if answer.status == _TOO_MANY:
             detail = f"{_NAME} received too many requests: try again later."
             raise ProviderRateLimited(detail, _parse_reset(answer, self.now))
@@ -188,6 +199,10 @@ class _Api:
             return self.request(path)
         except CredentialsRefused as error:
             raise ProviderFailed(str(error)) from None
+
+
+class _NotFound(ProviderFailed):
+    """There is nothing at the address."""
 
 
 def _parse_reset(answer: HttpAnswer, now: datetime) -> timedelta | None:
