@@ -182,7 +182,7 @@ class _Api:
             headers={"Signature": b64encode(digest).decode()},
         )
         if answer.status == _NOT_FOUND:
-            raise _NotFound(detail=f"{_NAME} does not know what was asked for.")
+            raise _NotFound(detail=f"{_NAME} has nothing at this address.")
         if answer.status == _TOO_MANY:
             detail = f"{_NAME} received too many requests: try again later."
             raise ProviderRateLimited(detail, _parse_reset(answer, self.now))
