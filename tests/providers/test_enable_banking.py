@@ -166,6 +166,17 @@ def test_the_booked_balance_comes_before_the_interim_and_the_expected(
         assert account.identity.number_masked == "••••0785"
 
 
+def test_the_newest_of_several_booked_balances_counts(service: Service, http: Http) -> None:
+    days = ("2026-11-19", "2026-11-20", "2026-11-18")
+    service.balances["0a1b-giro"] = [
+        balance("CLBD", day[-2:], reference_date=day) for day in days
+    ] + [balance("CLBD", "1")]
+    (account,) = fetch(service, http).accounts
+    assert account.current is not None
+    assert str(account.current.balance) == "20"
+    assert account.current.as_of == datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
 def test_a_missing_balance_is_no_balance(service: Service, http: Http) -> None:
     for told in ([], [balance("OTHR", "5")], [balance("CLBD", "NaN")]):
         service.balances["0a1b-giro"] = told

@@ -330,7 +330,10 @@ def _fetch_account(
     for balance in as_records(answer.get("balances")):
         code = get_text(as_record(balance.get("balance_amount")), "currency")
         by_type = by_currency.setdefault(code or get_text(source, "currency"), {})
-        by_type.setdefault(get_text(balance, "balance_type"), balance)
+        kind = get_text(balance, "balance_type")
+        # Some banks tell one of each of the last days: the newest counts.
+        if kind not in by_type or _reference(balance) > _reference(by_type[kind]):
+            by_type[kind] = balance
     if not by_currency:
         by_currency[get_text(source, "currency")] = {}
     problems: list[RowError] = []
@@ -358,6 +361,12 @@ def _fetch_account(
         current = _parse_current(by_type, of_account, now)
         history = find_closing_balances(_parse_transactions(transactions, currency.code, now))
         yield AccountReport(identity, current, history, None, tuple(of_account))
+
+
+def _reference(balance: Record) -> str:
+    """Return the balance's day as ISO 8601 writes it, which sorts by time; empty without one."""
+    day = http_json.parse_day(get_text(balance, "reference_date"))
+    return "" if day is None else day.isoformat()
 
 
 def _parse_current(
