@@ -8,7 +8,7 @@ The fields and the codes of errors are those of its OpenAPI description (schemas
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import jwt
@@ -326,16 +326,7 @@ def _fetch_account(
     if not uid.isascii() or not uid.replace("-", "").isalnum():
         raise UnusableField(code="missing_account", detail=_NO_ACCESS)
     answer = get(f"accounts/{uid}/balances")
-    by_currency: dict[str, dict[str, Record]] = {}
-    for balance in as_records(answer.get("balances")):
-        code = get_text(as_record(balance.get("balance_amount")), "currency")
-        by_type = by_currency.setdefault(code or get_text(source, "currency"), {})
-        kind = get_text(balance, "balance_type")
-        # Some banks tell one of each of the last days: the newest counts.
-        if kind not in by_type or _reference(balance) > _reference(by_type[kind]):
-            by_type[kind] = balance
-    if not by_currency:
-        by_currency[get_text(source, "currency")] = {}
+    by_currency = _group_balances(answer, get_text(source, "currency"))
     problems: list[RowError] = []
     transactions: list[Record] = []
     try:
@@ -363,10 +354,21 @@ def _fetch_account(
         yield AccountReport(identity, current, history, None, tuple(of_account))
 
 
-def _reference(balance: Record) -> str:
-    """Return the balance's day as ISO 8601 writes it, which sorts by time; empty without one."""
-    day = http_json.parse_day(get_text(balance, "reference_date"))
-    return "" if day is None else day.isoformat()
+def _group_balances(answer: Record, default_code: str) -> Mapping[str, Mapping[str, Record]]:
+    """Return the newest balance of each type, by currency; an account without any has one group."""
+    by_currency: dict[str, dict[str, Record]] = {}
+    for balance in as_records(answer.get("balances")):
+        code = get_text(as_record(balance.get("balance_amount")), "currency")
+        by_type = by_currency.setdefault(code or default_code, {})
+        kind = get_text(balance, "balance_type")
+        # Some banks tell one of each of the last days.
+        days = [
+            http_json.parse_day(get_text(one, "reference_date")) or date.min
+            for one in (balance, by_type.get(kind, {}))
+        ]
+        if kind not in by_type or days[0] > days[1]:
+            by_type[kind] = balance
+    return by_currency or {default_code: {}}
 
 
 def _parse_current(
