@@ -96,7 +96,7 @@ class LunchFlow(KeyProvider):
 
 def _parse_success(answer: HttpAnswer, now: datetime) -> Record:
     http_json.raise_for_status(answer, _NAME, now)
-    return as_record(http_json.parse_json(answer))
+    return as_record(http_json.parse_json(answer, has_exponents=True))
 
 
 def _fetch_account(

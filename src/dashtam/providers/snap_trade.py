@@ -187,7 +187,7 @@ class _Api:
             detail = f"{_NAME} received too many requests: try again later."
             raise ProviderRateLimited(detail, _parse_reset(answer, self.now))
         http_json.raise_for_status(answer, _NAME, self.now)
-        return http_json.parse_json(answer)
+        return http_json.parse_json(answer, has_exponents=True)
 
     def request_of_account(self, path: str) -> object:
         """Return the answer's content; a refusal of one account is a failure.
