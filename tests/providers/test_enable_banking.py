@@ -31,11 +31,13 @@ PEM = KEY.private_bytes(
     serialization.NoEncryption(),
 ).decode()
 GIRO = {
-    "uid": "0a1b-giro", "identification_hash": "hash-giro", "name": "Giro", "currency": "EUR",
+    "uid": "0a1b-giro", "identification_hash": "hash-giro", "name": "Ada Example",
+    "currency": "EUR", "product": "Giro",
     "cash_account_type": "CACC", "account_id": {"iban": "FI2112345600000785"},
 }  # fmt: skip
 CARD = {
-    "uid": "0a1b-card", "identification_hash": "hash-card", "name": "Card", "currency": "EUR",
+    "uid": "0a1b-card", "identification_hash": "hash-card", "name": "Ada Example",
+    "currency": "EUR", "details": "Card", "product": "Gold 22",
     "cash_account_type": "CARD", "account_id": {"other": {"identification": "x"}},
 }  # fmt: skip
 
@@ -164,6 +166,17 @@ def test_the_booked_balance_comes_before_the_interim_and_the_expected(
         assert account.identity.number_masked == "••••0785"
 
 
+def test_the_newest_of_several_booked_balances_counts(service: Service, http: Http) -> None:
+    days = ("2026-11-19", "2026-11-20", "2026-11-18")
+    service.balances["0a1b-giro"] = [
+        balance("CLBD", day[-2:], reference_date=day) for day in days
+    ] + [balance("CLBD", "1")]
+    (account,) = fetch(service, http).accounts
+    assert account.current is not None
+    assert str(account.current.balance) == "20"
+    assert account.current.as_of == datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
 def test_a_missing_balance_is_no_balance(service: Service, http: Http) -> None:
     for told in ([], [balance("OTHR", "5")], [balance("CLBD", "NaN")]):
         service.balances["0a1b-giro"] = told
@@ -213,6 +226,10 @@ def test_a_refused_period_is_asked_for_again_with_90_days(service: Service, http
         ("/balances", 422, "CLOSED_SESSION", CredentialsRefused),
         ("/balances", 429, "ASPSP_RATE_LIMIT_EXCEEDED", ProviderRateLimited),
         ("/balances", 400, "ASPSP_ERROR", ProviderFailed),
+        ("/balances", 404, "SESSION_DOES_NOT_EXIST", CredentialsRefused),
+        ("/balances", 400, "ASPSP_PSU_ACTION_REQUIRED", ProviderFailed),
+        ("/auth", 422, "REDIRECT_URI_NOT_ALLOWED", CredentialsRefused),
+        ("/sessions", 422, "NO_ACCOUNTS_ADDED", CredentialsRefused),
         ("/sessions", 422, "WRONG_AUTHORIZATION_CODE", ProviderFailed),
         ("/aspsps", 401, "UNAUTHORIZED", CredentialsRefused),
     ],
@@ -232,6 +249,32 @@ def test_one_failing_account_costs_no_other(service: Service, http: Http) -> Non
     report = fetch(service, http)
     assert [one.identity.name for one in report.accounts] == ["Giro"]
     assert report.warnings[0].startswith("Card: ")
+
+
+def test_an_account_is_named_by_its_description_and_not_by_its_holder(
+    service: Service, http: Http
+) -> None:
+    bare = {name: value for name, value in GIRO.items() if name != "product"}
+    other = {"account_id": {"other": {"identification": "5299 **** **** 1234"}}}
+    service.accounts = [CARD, GIRO, bare, bare | other]
+    service.balances["0a1b-card"] = [balance("CLBD", "70")]
+    stored = signed_in(service, http)
+    report = EnableBanking().fetch(stored, http, now=NOW, backfill=False)
+    names = [(one.identity.name, one.identity.number_masked) for one in report.accounts]
+    assert names == [
+        ("Card", "••••x"), ("Giro", "••••0785"), ("Account ••••0785", "••••0785"),
+        ("Account ••••1234", "••••1234"),
+    ]  # fmt: skip
+
+
+def test_what_the_bank_asks_of_its_customer_is_told(service: Service, http: Http) -> None:
+    closed = {name: value for name, value in CARD.items() if name != "uid"}
+    service.accounts = [CARD, closed, GIRO]
+    service.errors = {"card/balances": (400, "ASPSP_PSU_ACTION_REQUIRED")}
+    report = fetch(service, http)
+    assert [one.identity.name for one in report.accounts] == ["Giro"]
+    assert [warning.split(" ")[3] for warning in report.warnings] == ["asks", "gives"]
+    assert report.attention == (report.warnings[0].removeprefix("Card: "),)
 
 
 def test_what_the_user_typed_wrong_is_named(service: Service, http: Http) -> None:

@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -10,12 +10,16 @@ import pytest
 
 from dashtam.application.provider import HttpAnswer, Provider, ProviderError, Report
 from dashtam.domain.statement import Reading
+from dashtam.providers.akahu import Akahu
 from dashtam.providers.alpaca import Alpaca
 from dashtam.providers.conformance import report_faults
 from dashtam.providers.ibkr_flex import IbkrFlex
+from dashtam.providers.lunch_flow import LunchFlow
 from dashtam.providers.simplefin import SimpleFin
+from dashtam.providers.snap_trade import SnapTrade
+from dashtam.providers.trading_212 import Trading212
 from proofs import Proof
-from providers import flex_server
+from providers import flex_server, test_akahu, test_lunch_flow, test_snap_trade, test_trading_212
 from providers.provider_server import http_answer
 from providers.simplefin_server import PASSWORD, account, account_set
 from providers.test_alpaca import ACCOUNT, HELD, HISTORY
@@ -78,6 +82,39 @@ def alpaca_answers() -> list[bytes]:
     return [body_of(ACCOUNT), body_of([HELD, HELD]), body_of(HISTORY)]
 
 
+def akahu_answers() -> list[bytes]:
+    card = test_akahu.EVERYDAY | {"_id": "acc_2", "type": "CREDITCARD"}
+    booked = [
+        test_akahu.booked(number, f"2026-11-{number}T11:00:00.000", -1.5, number * 7)
+        for number in (12, 14, 15)
+    ]
+    page = {"success": True, "items": booked, "cursor": {"next": None}}
+    return [body_of({"success": True, "items": [test_akahu.EVERYDAY, card]}), body_of(page)]
+
+
+def trading_212_answers() -> list[bytes]:
+    return [test_trading_212.SUMMARY.encode(), body_of([test_trading_212.POSITION] * 2)]
+
+
+def lunch_flow_answers() -> list[bytes]:
+    held = test_lunch_flow.HELD
+    return [
+        body_of({"accounts": [test_lunch_flow.GIRO]}),
+        body_of(test_lunch_flow.amount(812.05)),
+        body_of(test_lunch_flow.holdings(held, held)),
+    ]
+
+
+def snap_trade_answers() -> list[bytes]:
+    held = {"results": [test_snap_trade.position("AAPL", "10.5", "123.45")], "data_freshness": {}}
+    return [
+        body_of([test_snap_trade.ACCOUNT]),
+        body_of([test_snap_trade.CONNECTION]),
+        body_of(held),
+        body_of([test_snap_trade.cash(300.71)]),
+    ]
+
+
 CASES: dict[str, tuple[Provider, dict[str, str], Callable[[], list[bytes]]]] = {
     "simplefin": (
         SimpleFin(),
@@ -86,7 +123,21 @@ CASES: dict[str, tuple[Provider, dict[str, str], Callable[[], list[bytes]]]] = {
     ),
     "ibkr_flex": (IbkrFlex(sleep=lambda _: None), flex_server.KEPT, flex_answers),
     "alpaca": (Alpaca(), {"key_id": "AK", "secret_key": PASSWORD}, alpaca_answers),
+    "akahu": (Akahu(), {"app_token": "app", "user_token": PASSWORD}, akahu_answers),
+    "trading_212": (
+        Trading212(sleep=lambda _: None),
+        {"api_key": "key", "api_secret": PASSWORD},
+        trading_212_answers,
+    ),
+    "lunch_flow": (LunchFlow(), {"api_key": PASSWORD}, lunch_flow_answers),
+    "snap_trade": (
+        SnapTrade(),
+        {"client_id": "PERS", "consumer_key": PASSWORD},
+        snap_trade_answers,
+    ),
 }
+# The sum of several cash amounts, and the product of units and a price, stand in no answer.
+COMPUTED = {"snap_trade": {"market_value"}, "trading_212": {"cash_value"}}
 
 
 def numbers_in(text: str) -> set[str]:
@@ -96,17 +147,19 @@ def numbers_in(text: str) -> set[str]:
     return {format(Decimal(number), "f") for number in found}
 
 
-def amounts_of(reading: Reading) -> list[Decimal | None]:
-    return [reading.balance, reading.available_balance, reading.cash_value]
+def amounts_of(reading: Reading, computed: Collection[str]) -> list[Decimal | None]:
+    cash = None if "cash_value" in computed else reading.cash_value
+    return [reading.balance, reading.available_balance, cash]
 
 
-def check(report: Report, content: str) -> None:
+def check(report: Report, content: str, computed: Collection[str] = ()) -> None:
     assert list(report_faults(report, NOW)) == []
     numbers = numbers_in(content)
     for one in report.accounts:
         readings = [*one.history, *([one.current] if one.current else [])]
-        amounts = [amount for reading in readings for amount in amounts_of(reading)]
-        amounts += [position.market_value for position in one.positions or ()]
+        amounts = [amount for reading in readings for amount in amounts_of(reading, computed)]
+        if "market_value" not in computed:
+            amounts += [position.market_value for position in one.positions or ()]
         for amount in amounts:
             assert amount is None or format(abs(amount), "f") in numbers
         for problem in one.problems:
@@ -126,6 +179,7 @@ def test_damaged_answers_are_read_or_refused(slug: str, proof: Proof) -> None:
             check(
                 provider.fetch(kept, http, now=NOW, backfill=True, renew=lambda _: None),
                 http.content,
+                COMPUTED.get(slug, ()),
             )
         except ProviderError as error:
             sentence = str(error)

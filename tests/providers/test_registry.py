@@ -62,6 +62,7 @@ def test_ours_are_listed() -> None:
         "enable_banking",
         "akahu",
         "lunch_flow",
+        "snap_trade",
         "ibkr_flex",
         "alpaca",
         "trading_212",

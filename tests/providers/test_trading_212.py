@@ -35,7 +35,7 @@ POSITION = {
     "instrument": {"currency": "USD", "isin": "US0378331005", "name": "Apple",
                    "ticker": "AAPL_US_EQ"},
     "quantity": 12.3456, "quantityAvailableForTrading": 12.3456, "quantityInPies": 0,
-    "walletImpact": {"currency": "GBP", "currentValue": 2000.5, "fxImpact": -3.1,
+    "walletImpact": {"currency": "GBP", "currentValue": 5000.0, "fxImpact": -3.1,
                      "totalCost": 1900.25, "unrealizedProfitLoss": 100.25},
 }  # fmt: skip
 
@@ -105,7 +105,7 @@ def test_value_cash_and_positions_are_read(service: Service, http: Http) -> None
     assert account.positions is not None
     (held,) = account.positions
     assert (held.symbol, held.name, str(held.quantity), str(held.market_value)) == (
-        "AAPL_US_EQ", "Apple", "12.3456", "2000.5",
+        "AAPL_US_EQ", "Apple", "12.3456", "5000.0",
     )  # fmt: skip
     assert (held.currency.code, str(held.cost_basis)) == ("GBP", "1900.25")
     paths = [request.path for request in service.server.requests]

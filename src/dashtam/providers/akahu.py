@@ -33,6 +33,7 @@ from dashtam.domain.parsing import UnusableField
 from dashtam.domain.statement import Reading, RowError
 from dashtam.domain.sync import OutageCode
 from dashtam.providers import http_json
+from dashtam.providers.account_reports import find_attention
 from dashtam.providers.closing_balances import BookedTransaction, find_closing_balances
 from dashtam.providers.http_json import Record, as_record, as_records, get_text, redact
 from dashtam.providers.key_provider import KeyProvider
@@ -115,7 +116,7 @@ class Akahu(KeyProvider):
             if answer.status == _FORBIDDEN and path == "transactions":
                 raise _NoPermission(_NO_PERMISSION)
             http_json.raise_for_status(answer, _NAME, now)
-            content = as_record(http_json.parse_json(answer))
+            content = as_record(http_json.parse_json(answer, has_exponents=True))
             if content.get("success") is not True or not isinstance(content.get("items"), list):
                 raise ProviderFailed(http_json.NOT_UNDERSTOOD)
             return content
@@ -187,8 +188,7 @@ def _parse_report(
             reports.append(_parse_account(source, name, of_account, problems, now))
         except UnusableField as error:
             found.append(f"{name}: {error}")
-    outages = dict.fromkeys(one.outage.detail for one in reports if one.outage is not None)
-    return Report(reports, tuple(found), attention=tuple(outages))
+    return Report(reports, tuple(found), attention=find_attention(reports))
 
 
 def _parse_account(

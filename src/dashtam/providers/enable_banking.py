@@ -1,12 +1,14 @@
 """Enable Banking: banks of the European Union and the United Kingdom, by the user's consent.
 
 The owner makes an application in its console, and signs in at the bank's page for each connection.
+The fields and the codes of errors are those of its OpenAPI description (schemas
+``AccountResource``, ``BalanceResource``, ``Transaction`` and ``ErrorCode``).
 """
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import jwt
@@ -56,10 +58,42 @@ _TYPES: Final = {
     "SVGS": AccountType.SAVINGS,
 }
 _OWED: Final = frozenset({AccountType.CREDIT_CARD, AccountType.LOAN})
-_ENDED: Final = frozenset({"CLOSED_SESSION", "EXPIRED_SESSION", "REVOKED_SESSION"})
+_ENDED: Final = frozenset(
+    {
+        "CLOSED_SESSION",
+        "EXPIRED_SESSION",
+        "REVOKED_SESSION",
+        "SESSION_DOES_NOT_EXIST",
+        "WRONG_SESSION_STATUS",
+    }
+)
 _WRONG_PERIOD: Final = frozenset({"WRONG_TRANSACTIONS_PERIOD", "PERIOD_INVALID"})
 _TOO_OFTEN: Final = "ASPSP_RATE_LIMIT_EXCEEDED"
 
+_ACTION_NEEDED: Final = "ASPSP_PSU_ACTION_REQUIRED"
+_UNREACHED = "The bank does not answer Enable Banking at present."
+_NO_ACCESS = "The bank gives no access to this account: it may be closed or blocked."
+_CODE_ENDED = "The sign-in at the bank was not completed in time: begin it again."
+_REFUSALS: Final = {
+    "NO_ACCOUNTS_ADDED": (
+        "The application has no accounts yet: link yours to it in Enable Banking's control panel."
+    ),
+    "REDIRECT_URI_NOT_ALLOWED": (
+        "The application does not allow the address to which the browser returns: register it in"
+        " Enable Banking's control panel."
+    ),
+    "UNAUTHORIZED_IP": "The application is limited to other addresses than this server's.",
+}
+_FAILURES: Final = {
+    "ACCOUNT_DOES_NOT_EXIST": _NO_ACCESS,
+    "ASPSP_ACCOUNT_NOT_ACCESSIBLE": _NO_ACCESS,
+    "ASPSP_ERROR": _UNREACHED,
+    "ASPSP_TIMEOUT": _UNREACHED,
+    "EXPIRED_AUTHORIZATION_CODE": _CODE_ENDED,
+    "WRONG_AUTHORIZATION_CODE": _CODE_ENDED,
+}
+
+_ACTION = "The bank asks its customer for something first: sign in at its own page, and look there."
 _BAD_KEY = "The private key is not an RSA key in PEM: copy the whole file of the application."
 _NO_CONSENT = "The bank's consent has ended, or was withdrawn: sign in at the bank again."
 _NOT_COMPLETED = "The sign-in at the bank was not completed."
@@ -148,8 +182,9 @@ class EnableBanking:
         reports: list[AccountReport] = []
         warnings: list[str] = []
         errors: list[ProviderError] = []
+        attention: list[str] = []
         for source in as_records(json.loads(stored.get("accounts", "[]"))):
-            name = redact(get_text(source, "name") or get_text(source, "product")) or "Account"
+            name = _find_name(source)
             try:
                 reports += _fetch_account(get, source, name, stored, now, backfill=backfill)
             except CredentialsRefused:
@@ -158,9 +193,15 @@ class EnableBanking:
                 # The other accounts are told all the same.
                 warnings.append(f"{name}: {error}")
                 errors += [error] if isinstance(error, ProviderError) else []
+                attention += [str(error)] if isinstance(error, _ActionNeeded) else []
         if errors and not reports:
             raise errors[0]
-        return Report(reports, tuple(dict.fromkeys(warnings)), expires_at=expires_at)
+        return Report(
+            reports,
+            tuple(dict.fromkeys(warnings)),
+            attention=tuple(dict.fromkeys(attention)),
+            expires_at=expires_at,
+        )
 
 
 @dataclass(slots=True)
@@ -190,6 +231,12 @@ class _Api:
         code = _error_code(answer)
         if code in _ENDED:
             raise CredentialsRefused(_NO_CONSENT)
+        if code in _REFUSALS:
+            raise CredentialsRefused(_REFUSALS[code])
+        if code == _ACTION_NEEDED:
+            raise _ActionNeeded(_ACTION)
+        if code in _FAILURES:
+            raise ProviderFailed(_FAILURES[code])
         if code in _WRONG_PERIOD:
             raise _WrongPeriod(detail="The bank tells no transactions of so long ago.")
         if code == _TOO_OFTEN:
@@ -215,6 +262,10 @@ class _Api:
             )
         except (ValueError, TypeError, KeyError, jwt.PyJWTError):
             raise CredentialsRefused(_BAD_KEY) from None
+
+
+class _ActionNeeded(ProviderFailed):
+    """The bank wants its customer to do something at its own page."""
 
 
 class _WrongPeriod(ProviderFailed):
@@ -244,6 +295,21 @@ def _find_bank(answer: Record, name: str, country: str) -> Record:
     return found
 
 
+def _get_number(source: Record) -> str:
+    """Return the account's number, an IBAN or another one."""
+    account_id = as_record(source.get("account_id"))
+    return get_text(account_id, "iban") or get_text(
+        as_record(account_id.get("other")), "identification"
+    )
+
+
+def _find_name(source: Record) -> str:
+    """Return the name of the account; the field of that name has the holder's."""
+    masked = http_json.mask_number(_get_number(source))
+    told = redact(get_text(source, "details") or get_text(source, "product"))
+    return told or (f"Account {masked}" if masked else "Account")
+
+
 def _fetch_account(
     get: Callable[..., Record],
     source: Record,
@@ -255,18 +321,12 @@ def _fetch_account(
 ) -> Iterator[AccountReport]:
     """Yield a report for each currency of the account."""
     external_id, uid = get_text(source, "identification_hash"), get_text(source, "uid")
-    is_known = http_json.is_identifier(external_id) and uid.replace("-", "").isalnum()
-    parsing.require_account(
-        "identification_hash", external_id if is_known and uid.isascii() else ""
-    )
+    is_known = http_json.is_identifier(external_id)
+    parsing.require_account("identification_hash", external_id if is_known else "")
+    if not uid.isascii() or not uid.replace("-", "").isalnum():
+        raise UnusableField(code="missing_account", detail=_NO_ACCESS)
     answer = get(f"accounts/{uid}/balances")
-    by_currency: dict[str, dict[str, Record]] = {}
-    for balance in as_records(answer.get("balances")):
-        code = get_text(as_record(balance.get("balance_amount")), "currency")
-        by_type = by_currency.setdefault(code or get_text(source, "currency"), {})
-        by_type.setdefault(get_text(balance, "balance_type"), balance)
-    if not by_currency:
-        by_currency[get_text(source, "currency")] = {}
+    by_currency = _group_balances(answer, get_text(source, "currency"))
     problems: list[RowError] = []
     transactions: list[Record] = []
     try:
@@ -276,7 +336,6 @@ def _fetch_account(
     except ProviderError as error:
         problems.append(RowError(None, "no_transactions", f"Earlier balances: {error}"))
     account_type = _TYPES.get(get_text(source, "cash_account_type"))
-    number = get_text(as_record(source.get("account_id")), "iban")
     for code, by_type in by_currency.items():
         currency = parsing.parse_currency_field("currency", code)
         identity = Identity(
@@ -285,7 +344,7 @@ def _fetch_account(
             external_id=external_id,
             name=name if len(by_currency) == 1 else f"{name} {currency.code}",
             account_type=account_type,
-            number_masked=http_json.mask_number(number),
+            number_masked=http_json.mask_number(_get_number(source)),
             currency=currency,
             balance_sign=-1 if account_type in _OWED else 1,
         )
@@ -293,6 +352,23 @@ def _fetch_account(
         current = _parse_current(by_type, of_account, now)
         history = find_closing_balances(_parse_transactions(transactions, currency.code, now))
         yield AccountReport(identity, current, history, None, tuple(of_account))
+
+
+def _group_balances(answer: Record, default_code: str) -> Mapping[str, Mapping[str, Record]]:
+    """Return the newest balance of each type, by currency; an account without any has one group."""
+    by_currency: dict[str, dict[str, Record]] = {}
+    for balance in as_records(answer.get("balances")):
+        code = get_text(as_record(balance.get("balance_amount")), "currency")
+        by_type = by_currency.setdefault(code or default_code, {})
+        kind = get_text(balance, "balance_type")
+        # Some banks tell one of each of the last days.
+        days = [
+            http_json.parse_day(get_text(one, "reference_date")) or date.min
+            for one in (balance, by_type.get(kind, {}))
+        ]
+        if kind not in by_type or days[0] > days[1]:
+            by_type[kind] = balance
+    return by_currency or {default_code: {}}
 
 
 def _parse_current(

@@ -112,8 +112,11 @@ def parse_retry_after(answer: HttpAnswer, now: datetime) -> timedelta | None:
         return None
 
 
-def parse_json(answer: HttpAnswer) -> object:
-    """Return the body's value, every number as its text, in plain digits.
+def parse_json(answer: HttpAnswer, *, has_exponents: bool = False) -> object:
+    """Return the body's value, every number as its text.
+
+    ``has_exponents`` where the provider tells amounts as numbers of JSON, which some languages
+    write with an exponent: then they are in plain digits.
 
     Raises:
         ProviderFailed: it is not JSON, or an object has two members of one name.
@@ -129,7 +132,7 @@ def parse_json(answer: HttpAnswer) -> object:
     try:
         return json.loads(
             answer.body,
-            parse_float=_expand_exponent,
+            parse_float=_expand_exponent if has_exponents else str,
             parse_int=str,
             parse_constant=str,
             object_pairs_hook=build_record,

@@ -8,6 +8,7 @@ The fields are those of its Personal API, as its reference and its client lunchf
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from dashtam.application.provider import (
@@ -21,19 +22,18 @@ from dashtam.application.provider import (
     Pace,
     ProviderError,
     ProviderFailed,
-    ProviderRateLimited,
     Renew,
     Report,
     base_url_field,
 )
 from dashtam.domain import parsing
-from dashtam.domain.account import AccountType, BalanceSign, Identity
-from dashtam.domain.account_types import LIABILITY_TYPES, guess_account_type
+from dashtam.domain.account import Identity
+from dashtam.domain.account_types import guess_account_type
 from dashtam.domain.money import Currency
-from dashtam.domain.parsing import UnusableField
 from dashtam.domain.statement import Position, Reading, RowError, sum_market_values
 from dashtam.domain.sync import AccountCode, OutageCode
 from dashtam.providers import http_json
+from dashtam.providers.account_reports import fetch_each, find_debt_sign
 from dashtam.providers.http_json import PositionFields, Record, as_record, get_text, redact
 from dashtam.providers.key_provider import KeyProvider
 
@@ -87,32 +87,16 @@ class LunchFlow(KeyProvider):
         content = _parse_success(get("accounts"), now)
         if not isinstance(content.get("accounts"), list):
             raise ProviderFailed(http_json.NOT_UNDERSTOOD)
-        reports: list[AccountReport] = []
-        warnings: list[str] = []
-        errors: list[ProviderError] = []
-        for source in http_json.as_records(content["accounts"]):
-            name = redact(get_text(source, "name")) or "An account without a name"
-            try:
-                reports.append(_fetch_account(get, source, name, now))
-            except ProviderRateLimited as error:
-                # It would refuse the other accounts as well.
-                errors.append(error)
-                warnings.append(f"{name} and the accounts after it: {error}")
-                break
-            except CredentialsRefused:
-                raise
-            except (ProviderError, UnusableField) as error:
-                warnings.append(f"{name}: {error}")
-                errors += [error] if isinstance(error, ProviderError) else []
-        if errors and not reports:
-            raise errors[0]
-        outages = dict.fromkeys(one.outage.detail for one in reports if one.outage is not None)
-        return Report(reports, tuple(warnings), attention=tuple(outages))
+        return fetch_each(
+            (name, partial(_fetch_account, get, source, name, now))
+            for source in http_json.as_records(content["accounts"])
+            for name in [redact(get_text(source, "name")) or "An account without a name"]
+        )
 
 
 def _parse_success(answer: HttpAnswer, now: datetime) -> Record:
     http_json.raise_for_status(answer, _NAME, now)
-    return as_record(http_json.parse_json(answer))
+    return as_record(http_json.parse_json(answer, has_exponents=True))
 
 
 def _fetch_account(
@@ -154,7 +138,8 @@ def _fetch_account(
         name=name,
         account_type=account_type,
         currency=currency,
-        balance_sign=_find_sign(account_type, current),
+        # Lunch Flow passes on the signs of its aggregators.
+        balance_sign=find_debt_sign(account_type, current.balance if current else None),
     )
     return AccountReport(
         identity, current, (), positions, problems=(*unusable, *problems), outage=outage
@@ -182,16 +167,6 @@ def _find_outage(status: str, account: str) -> RowError | None:
     if status.upper() == "DISCONNECTED":
         return RowError(None, OutageCode.SIGN_IN_NEEDED, _SIGN_IN.format(account))
     return RowError(None, OutageCode.INSTITUTION_FAILED, _UNREAD.format(account))
-
-
-def _find_sign(account_type: AccountType | None, current: Reading | None) -> BalanceSign:
-    """Return the sign of the account's debts, by its first balance.
-
-    Lunch Flow passes on the signs of its aggregators: most tell a debt as a positive number.
-    """
-    if account_type not in LIABILITY_TYPES or current is None or current.balance < 0:
-        return 1
-    return -1
 
 
 def _fetch_balance(answer: HttpAnswer, now: datetime) -> Record:

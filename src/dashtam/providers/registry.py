@@ -56,6 +56,7 @@ def _make_ours() -> tuple[Provider, ...]:
     from dashtam.providers.ibkr_flex import IbkrFlex
     from dashtam.providers.lunch_flow import LunchFlow
     from dashtam.providers.simplefin import SimpleFin
+    from dashtam.providers.snap_trade import SnapTrade
     from dashtam.providers.trading_212 import Trading212
 
     return (
@@ -63,6 +64,7 @@ def _make_ours() -> tuple[Provider, ...]:
         EnableBanking(),
         Akahu(),
         LunchFlow(),
+        SnapTrade(),
         IbkrFlex(),
         Alpaca(),
         Trading212(),

@@ -101,7 +101,7 @@ class Trading212(KeyProvider):
                 detail = f"{_NAME} received too many requests: try again later."
                 raise ProviderRateLimited(detail, _parse_reset(answer, now + waited))
             http_json.raise_for_status(answer, _NAME, now)
-            return http_json.parse_json(answer)
+            return http_json.parse_json(answer, has_exponents=True)
 
         summary = as_record(get("account/summary", "account data"))
         held: object = None
