@@ -2,6 +2,8 @@ import fcntl
 import json
 import resource
 import sqlite3
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -21,6 +23,12 @@ from proofs import Proof
 
 # Dashtam copies files, and only SQLite keeps its database in one.
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+UPDATE_AND_END = """
+import os, sqlite3, sys
+killed = sqlite3.connect(sys.argv[1], isolation_level=None)
+killed.execute("UPDATE users SET email = 'later@example.org'")
+os._exit(0)
+"""
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
@@ -93,11 +101,9 @@ def test_a_replaced_database_is_kept_with_the_contents_of_its_log(
     terminal: CommandLine, database: Path
 ) -> None:
     backup = terminal("db", "backup").strip()
-    with closing(sqlite3.connect(database, isolation_level=None)) as killed:
-        killed.execute("PRAGMA wal_autocheckpoint = 0")
-        killed.execute("UPDATE users SET email = 'later@example.org'")
-        assert database.with_name("dashtam.db-wal").stat().st_size
-        terminal("db", "restore", backup, "--yes")
+    subprocess.run([sys.executable, "-c", UPDATE_AND_END, str(database)], check=True)
+    assert database.with_name("dashtam.db-wal").stat().st_size
+    terminal("db", "restore", backup, "--yes")
     (kept,) = database.parent.glob("dashtam.db.before-*Z")
     for path, email in ((kept, "later@example.org"), (database, EMAIL)):
         with closing(sqlite3.connect(path)) as opened:
@@ -131,11 +137,12 @@ def test_a_restoration_that_stops_half_way_replaces_nothing(
 
 @on_sqlite
 def test_nothing_is_restored_beneath_a_command_that_runs(
-    terminal: CommandLine, database: Path
+    terminal: CommandLine, database: Path, tmp_path: Path
 ) -> None:
-    del database
     backup = terminal("db", "backup").strip()
-    running = terminal.open({})
+    link = tmp_path / "link.db"
+    link.symlink_to(database)
+    running = terminal.open({"data": tmp_path / "other", "database_url": f"sqlite:///{link}"})
     running.services()
     assert "Dashtam is running" in terminal.refused("db", "restore", backup, "--yes")
     running.close()
@@ -180,9 +187,10 @@ def test_damaged_pages_are_named_and_an_outage(terminal: CommandLine, database: 
 
 
 @on_sqlite
-def test_no_schema_is_changed_while_a_backup_is_restored(empty: CommandLine) -> None:
-    empty.data.mkdir()
-    with (empty.data / "serving.lock").open("w") as restoring:
+def test_no_schema_is_changed_while_a_backup_is_restored(
+    empty: CommandLine, tmp_path: Path
+) -> None:
+    with (tmp_path / "dashtam.db.in-use").open("w") as restoring:
         fcntl.flock(restoring, fcntl.LOCK_EX)
         for words in (["db", "upgrade"], ["balances"], ["db", "backup"]):
             assert "being restored" in empty.refused(*words)

@@ -54,7 +54,8 @@ def test_all_files_of_a_server_and_its_commands_are_private(
             run(data, database_url, *words)
         run(data, database_url, "export", "--output", str(export))
         assert {path.name for path in data.iterdir()} >= {
-            "dashtam.db", "dashtam.db-wal", "dashtam.db-shm", "serving.lock", "keys", "backups",
+            "dashtam.db", "dashtam.db-wal", "dashtam.db-shm", "dashtam.db.in-use", "keys",
+            "backups",
         }  # fmt: skip
         assert open_to_others(data) == open_to_others(tmp_path / "new") == {}
         assert stat.S_IMODE(export.stat().st_mode) == 0o600

@@ -16,7 +16,7 @@ from dashtam.application.ports import CountRequest, ServiceOptions, Services
 from dashtam.application.provider import Http
 from dashtam.bootstrap.background_tasks import BackgroundTasks
 from dashtam.bootstrap.private_files import exposed_paths, make_private, private_paths
-from dashtam.database import backups, health, migrate
+from dashtam.database import backups, health, migrate, restoration
 from dashtam.database.engine import open_engine, sqlite_path
 from dashtam.database.history_cache.chunk_format import ChunkFormat, start_digest
 from dashtam.database.history_cache.drivers import create_driver
@@ -56,7 +56,7 @@ class Container:
         self.clock = clock
         self._is_upgraded = is_upgraded
         self._services: Services | None = None
-        self._folder_lock: ExitStack | None = None
+        self._database_lock: ExitStack | None = None
         self._rebuilding: set[UUID] = set()
 
     @classmethod
@@ -78,7 +78,7 @@ class Container:
         """The database, its schema upgraded."""
         if not self._is_upgraded:
             self.upgrade()
-        self._lock_data_folder()
+        self._hold_database()
         return Database(self.engine, self.clock, self.chunk_format)
 
     @cached_property
@@ -203,13 +203,13 @@ class Container:
             self.engine.dispose()
         created.pop("database", None)
         self._services = None
-        if self._folder_lock is not None:
-            self._folder_lock.close()
-            self._folder_lock = None
+        if self._database_lock is not None:
+            self._database_lock.close()
+            self._database_lock = None
 
     def upgrade(self) -> tuple[str | None, str]:
         """Upgrade the schema, after a backup of a SQLite database that holds anything."""
-        self._lock_data_folder()
+        self._hold_database()
         with translate_outages():
             migrate.check_revision(self.engine)
             is_file = sqlite_path(self.settings.database) is not None
@@ -219,7 +219,7 @@ class Container:
 
     def backup(self, folder: Path) -> Path:
         """Back up one consistent state, also while others write."""
-        self._lock_data_folder()
+        self._hold_database()
         ring = self.settings.key_ring_path
         return backups.write(self.engine, ring if ring.exists() else None, folder, self.clock())
 
@@ -238,13 +238,14 @@ class Container:
         settings = self.settings
         return private_paths(settings.data, sqlite_path(settings.database), settings.key_ring_path)
 
-    def _lock_data_folder(self) -> None:
+    def _hold_database(self) -> None:
         """Keep backups from being restored into a SQLite database until ``close``."""
-        if self._folder_lock is None:
+        if self._database_lock is None:
             lock = ExitStack()
-            if sqlite_path(self.settings.database) is not None:
-                lock.enter_context(backups.hold_data_folder(self.settings.data))
-            self._folder_lock = lock
+            path = sqlite_path(self.settings.database)
+            if path is not None:
+                lock.enter_context(restoration.hold(path, self.settings.key_ring_path))
+            self._database_lock = lock
 
     def _rebuild_history(self, account_id: UUID) -> None:
         """Rebuild the cached history of an account, once for all readers that find it damaged."""

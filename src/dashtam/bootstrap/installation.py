@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from dashtam.bootstrap.container import Container, key_ring_error
 from dashtam.bootstrap.heartbeat import SILENT_S, longest_silence_s
 from dashtam.bootstrap.key_rotation import reseal_credentials
 from dashtam.bootstrap.private_files import exposure_text
-from dashtam.database import backups, health
+from dashtam.database import health, restoration
 from dashtam.database.engine import sqlite_path
 from dashtam.domain.errors import DashtamError
 from dashtam.presentation.cli.installation import Check, InstallationPort, Key, Option
@@ -186,11 +186,10 @@ class Installation(Container, InstallationPort):
     @override
     def restore(self, backup: Path) -> None:
         self.close()
-        backups.restore(
+        restoration.restore(
             backup,
             database=sqlite_path(self.settings.database),
             ring=self.settings.key_ring_path,
-            data=self.settings.data,
             now=self.clock(),
         )
 
@@ -221,6 +220,9 @@ class Installation(Container, InstallationPort):
     @override
     def checks(self) -> Sequence[Check]:
         settings, path = self.settings, sqlite_path(self.settings.database)
+        # Where the folder cannot be written, the checks say so.
+        with suppress(OSError):
+            self._hold_database()
         return [
             doctor.check_data_folder(settings.data),
             doctor.check_access(self.exposed_paths()),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from dashtam.bootstrap import heartbeat
-from dashtam.database.backups import LOCK_NAME
+from dashtam.database import restoration
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
@@ -20,12 +20,13 @@ def private_paths(data: Path, database: Path | None, ring: Path) -> Iterator[Pat
     ``database`` is a SQLite file, which may lie elsewhere; its folder then is not yielded.
     """
     backups = data / "backups"
-    yield from (data, ring.parent, backups, data / heartbeat.FOLDER, data / LOCK_NAME)
+    yield from (data, ring.parent, backups, data / heartbeat.FOLDER)
     yield from ring.parent.glob(f"{ring.name}*")
     yield from backups.glob("*")
     yield from backups.glob("*/*")
     if database is not None:
         yield from (database.with_name(database.name + suffix) for suffix in ("", "-wal", "-shm"))
+        yield from restoration.companions(database)
         yield from database.parent.glob(f"{glob.escape(database.name)}.before-*")
 
 
