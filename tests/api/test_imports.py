@@ -133,6 +133,33 @@ def test_the_same_file_again_is_skipped_and_a_corrected_one_stands_last(ada: Per
     assert [row["source"] for row in history[2:4]] == ["initial_connection", "account_sync"]
 
 
+def test_an_account_that_only_retracted_imports_made_can_be_removed(app: App, ada: Person) -> None:
+    first = imported(ada, "Date,Balance,Account\n2025-01-15,20000.00,Brokerage\n")
+    account_id = first["accounts"][0]["account_id"]
+    path = f"/accounts/{account_id}"
+    assert ada.delete(path).status_code == 409
+    assert ada.delete(f"/syncs/{first['id']}").status_code == 204
+    assert app.person("eve@example.org").delete(path).status_code == 403
+    assert ada.delete(path).status_code == 204
+    assert ada.get("/accounts").json()["accounts"] == []
+    period = "start_date=2020-01-01&end_date=2030-01-01"
+    for gone in (path, f"{path}/balance-history?{period}", f"{path}/balance-snapshots"):
+        assert ada.get(gone).status_code == 404, gone
+    assert ada.delete(path).status_code == 404
+    exported = ada.get("/export").json()
+    assert exported["accounts"] == []
+    assert [event["kind"] for event in exported["account_events"]] == ["settings", "settings"]
+
+    kind = {"mapping": json.dumps({"account_type": "savings"})}
+    again = imported(ada, "Date,Balance,Account\n2025-01-16,300.00,Brokerage\n", **kind)
+    (back,) = again["accounts"]
+    assert (back["account_id"], back["is_new"]) == (account_id, True)
+    assert ada.get(path).json()["account_type"] == "savings"
+    details = [one["detail"] for one in ada.get(f"{path}/revisions").json()["revisions"]]
+    assert "The account was removed." in details
+    assert "An import brought the removed account back." in details
+
+
 def test_a_run_can_be_followed_from_its_answer(ada: Person) -> None:
     answer = send(ada, YEAR)
     run = ada.client.get(

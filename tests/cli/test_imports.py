@@ -138,6 +138,17 @@ def test_an_import_can_be_retracted_and_done_again(terminal: CommandLine, tmp_pa
     assert terminal.json("audit")["audit_lines"][1]["event"] == "sync_retracted"
 
 
+def test_an_account_without_a_balance_that_counts_can_be_removed(
+    terminal: CommandLine, tmp_path: Path
+) -> None:
+    sync_id = terminal.json("import", write(tmp_path, "a.csv", GOOD))["imports"][0]["result"]["id"]
+    assert "retract the imports" in terminal.refused("accounts", "remove", "checking")
+    terminal("retract", sync_id, "--yes")
+    terminal("accounts", "remove", "checking")
+    assert terminal.json("accounts", "list")["total_count"] == 0
+    assert "all as recorded" in terminal("db", "verify")
+
+
 def test_another_persons_import_cannot_be_retracted(terminal: CommandLine, tmp_path: Path) -> None:
     file = write(tmp_path, "a.csv", GOOD)
     sync_id = terminal.json("import", file)["imports"][0]["result"]["id"]

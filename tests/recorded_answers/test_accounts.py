@@ -15,6 +15,7 @@ def test_accounts_are_answered_as_recorded(recorded: Recorded) -> None:
         app.clock.advance(minutes=1)
         record_lists(ada)
         record_changes(ada, house)
+        record_removal(ada)
         record_live_account(app)
         record_foreign(app, house)
         record_errors(app, "accounts")
@@ -39,6 +40,15 @@ def record_making(ada: Caller) -> str:
     ada("POST", "/accounts", "by the key again", json=HOUSE | {"name": "Keyed"}, headers=key)
     ada("POST", "/accounts", "another by the key", json=HOUSE, headers=key)
     return made["id"]
+
+
+def record_removal(ada: Caller) -> None:
+    made = ada("POST", "/accounts", "a mistake", json=HOUSE | {"name": "Wrong"})["id"]
+    ada("DELETE", f"/accounts/{made}", "its balance counts")
+    run = ada("GET", "/syncs", "the run of the mistake")["syncs"][0]["id"]
+    ada("DELETE", f"/syncs/{run}", "taken back")
+    ada("DELETE", f"/accounts/{made}", "removed")
+    ada("DELETE", f"/accounts/{made}", "removed before")
 
 
 WRONG: dict[str, dict[str, Any]] = {

@@ -69,7 +69,7 @@ def export(work: UnitOfWork, user_id: UserId, known_at: datetime | None = None) 
 
     def of_each_account(read: Callable[[AccountId], Iterator[T]]) -> Iterator[T]:
         for account in iterate_all(
-            lambda page: work.accounts.of_user(user_id, page, with_joined=True)
+            lambda page: work.accounts.of_user(user_id, page, with_all=True)
         ):
             yield from read(account.id)
 

@@ -164,6 +164,7 @@ accounts = Table(
     # No foreign keys: an erasure would search all accounts for each one that it deletes.
     Column("joined_to", Id),
     Column("join_proposed_to", Id),
+    Column("removed_at", Instant),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     CheckConstraint("balance_sign IN (1, -1)", name="balance_sign"),
@@ -215,7 +216,7 @@ account_heads = Table(
     Column("is_distrusted", Boolean, nullable=False),
     Column("cache_rebuilds", BigInteger, nullable=False),
     Column("has_holds", Boolean, nullable=False),
-    Column("is_joined", Boolean, nullable=False),
+    Column("bypasses_cache", Boolean, nullable=False),
     Index(None, "account_id"),
     sqlite_with_rowid=False,
 )

@@ -114,31 +114,40 @@ class AccountSettings:
     closed_at: datetime | None
     joined_to: AccountId | None = None
     join_proposed_to: AccountId | None = None
+    removed_at: datetime | None = None
 
     def to_content(self) -> Mapping[str, str | int | bool | None]:
         """Return the values as plain JSON."""
-        closed_at = None if self.closed_at is None else self.closed_at.isoformat()
+        instants = {
+            name: None if at is None else at.isoformat()
+            for name in ("closed_at", "removed_at")
+            for at in [getattr(self, name)]
+        }
         joins = {
             name: None if account_id is None else str(account_id)
             for name in ("joined_to", "join_proposed_to")
             for account_id in [getattr(self, name)]
         }
-        return asdict(self) | {"currency": self.currency.code, "closed_at": closed_at} | joins
+        return asdict(self) | {"currency": self.currency.code} | instants | joins
 
     @classmethod
     def from_content(cls, content: Mapping[str, Any]) -> Self:
         """Return the values of ``to_content``."""
-        closed_at = content["closed_at"]
         return cls(
             name=content["name"],
             account_type=AccountType(content["account_type"]),
             currency=Currency.of(content["currency"]),
             balance_sign=content["balance_sign"],
             is_hidden=content["is_hidden"],
-            closed_at=None if closed_at is None else datetime.fromisoformat(closed_at),
+            closed_at=_parse_instant(content["closed_at"]),
             joined_to=_parse_id(content["joined_to"]),
             join_proposed_to=_parse_id(content["join_proposed_to"]),
+            removed_at=_parse_instant(content["removed_at"]),
         )
+
+
+def _parse_instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _parse_id(text: str | None) -> AccountId | None:
@@ -158,6 +167,9 @@ class Account:
     ``joined_to`` is the account with which its owner made this one a single history, which has
     that account's id. ``join_proposed_to`` is the account that this one may continue under another
     id: until its owner decides, it is left out of latest balances and totals.
+
+    An account that was removed has no balance that counts, and no answer has it; its rows stay, and
+    an import of the same account brings it back.
     """
 
     id: AccountId
@@ -177,6 +189,7 @@ class Account:
     closed_at: datetime | None = None
     joined_to: AccountId | None = None
     join_proposed_to: AccountId | None = None
+    removed_at: datetime | None = None
     last_synced_at: datetime | None = None
 
     @property

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypedDict
 
-from dashtam.application.history.capture import record_settings
+from dashtam.application.history.capture import record_removals, record_settings
 from dashtam.database.history.account_joins import Joins
 from dashtam.database.pagination import ListPage, PageRequest
 from dashtam.database.unit_of_work import UnitOfWork
@@ -51,6 +51,24 @@ def create(work: UnitOfWork, new: Collection[Account]) -> None:
         work.record_events("account_created", user_id, [account.id for account in new])
 
 
+def remove(work: UnitOfWork, account: Account) -> None:
+    """Take an account out of every answer; its rows stay. The caller knows that nothing counts."""
+    removed = replace(account, removed_at=work.now, updated_at=work.now)
+    work.accounts.update(removed)
+    record_removals(work, [removed])
+    work.record_event("account_removed", account.user_id, account.id)
+
+
+def restore(work: UnitOfWork, removed: Collection[Account]) -> None:
+    """Bring removed accounts back, with the settings that they have here."""
+    for account in removed:
+        work.accounts.update(replace(account, updated_at=work.now))
+        work.history_chunks.rebuild(account)
+        work.record_event("account_restored", account.user_id, account.id)
+    if removed:
+        record_removals(work, removed)
+
+
 def load(work: UnitOfWork, user_id: UserId, account_id: AccountId) -> Account:
     """Return the user's account, for a joined one the account with the id of the whole history.
 
@@ -67,7 +85,7 @@ def load_single(work: UnitOfWork, user_id: UserId, account_id: AccountId) -> Acc
     """Return the user's account with this very id, joined or not.
 
     Raises:
-        AccountNotFound: no account has this id.
+        AccountNotFound: no account has this id, or it was removed.
         AccountForbidden: it is another user's.
     """
     account = work.accounts.get(account_id)
@@ -75,6 +93,8 @@ def load_single(work: UnitOfWork, user_id: UserId, account_id: AccountId) -> Acc
         raise AccountNotFound
     if account.user_id != user_id:
         raise AccountForbidden
+    if account.removed_at is not None:
+        raise AccountNotFound
     return account
 
 

@@ -119,6 +119,14 @@ def record_settings(work: UnitOfWork, of: Collection[Account]) -> None:
     record_events(work, events)
 
 
+def record_removals(work: UnitOfWork, changed: Collection[Account]) -> None:
+    """Append that accounts were removed or brought back, and refuse or allow reads of the cache."""
+    record_settings(work, changed)
+    heads = work.account_heads.lock(changed)
+    for account in changed:
+        heads[account.id].bypasses_cache = account.removed_at is not None
+
+
 def record_joins(
     work: UnitOfWork, changed: Collection[Account], before: Collection[AccountId]
 ) -> None:
@@ -131,7 +139,7 @@ def record_joins(
     ids = [*before, *(account.id for account in changed)]
     members = {one for account_id in ids for one in joins.members_of(account_id)}
     for head in work.account_heads.lock(work.accounts.of_ids(members)).values():
-        head.is_joined = len(joins.members_of(head.account_id)) > 1
+        head.bypasses_cache = len(joins.members_of(head.account_id)) > 1
 
 
 def retract(work: UnitOfWork, account: Account, snapshot: Record, reason: str | None) -> None:

@@ -462,7 +462,7 @@ def _load_destination(work: UnitOfWork, sent: SentFile, file_format: str) -> Des
         )
     account = work.accounts.get(sent.account_id)
     # Only under /accounts/{id} does a foreign account differ from one that does not exist.
-    if account is None or account.user_id != sent.user_id:
+    if account is None or account.user_id != sent.user_id or account.removed_at is not None:
         raise AccountNotFound
     its_connection = connections.load_writable(work, account)
     if connection is not None and connection.id != its_connection.id:
@@ -653,9 +653,12 @@ class _ImportRun:
         proposals: dict[AccountId, TypeProposal] = {}
         found: dict[_Key, Account] = {}
         new: list[Account] = []
+        # Accounts that were removed come back as if they were new.
+        restored: list[Account] = []
         for key, statement in begun.items():
             account = self._find_account(work, statement.identity)
-            if account is None:
+            if account is None or account.removed_at is not None:
+                known = account
                 connection = self._connection_of(work, statement.identity)
                 identity = statement.identity
                 if identity.institution == identity.institution_key:
@@ -666,12 +669,16 @@ class _ImportRun:
                 if identity.balance_sign is None:
                     identity = replace(identity, balance_sign=proposed.sign)
                 account = Account.new(AccountId(work.random_id()), connection, identity, work.now)
+                if known is not None:
+                    account = replace(account, id=known.id, created_at=known.created_at)
+                    restored.append(account)
                 proposals[account.id] = proposed
                 new.append(account)
             found[key] = account
         if new and self._mode is not _Mode.DRY:
             self._require_signs(new, proposals)
-            accounts.create(work, new)
+            accounts.restore(work, restored)
+            accounts.create(work, [one for one in new if one not in restored])
         return found, new, proposals
 
     def _require_signs(

@@ -29,7 +29,8 @@ class AccountHead:
     snapshot, and where the cache was dropped; ``cache_rebuilds`` counts how often that happened.
     The cache of an account that ``is_distrusted`` is neither read nor written. ``has_holds`` is
     False where none of the account's live snapshots since the last one that counts is held. The
-    history cache has the account's own snapshots alone, and is not read while it ``is_joined``.
+    history cache has the account's own snapshots alone: an account that is joined or removed
+    ``bypasses_cache``.
     """
 
     user_id: UserId
@@ -52,7 +53,7 @@ class AccountHead:
     is_distrusted: bool = False
     cache_rebuilds: int = 0
     has_holds: bool = False
-    is_joined: bool = False
+    bypasses_cache: bool = False
 
     @property
     def chain(self) -> Chain:

@@ -28,7 +28,7 @@ _alias = account_aliases.c
 
 _CHANGEABLE = (
     *("name", "account_type", "balance_sign", "is_hidden", "holds_unlikely", "closed_at"),
-    *("joined_to", "join_proposed_to", "updated_at"),
+    *("joined_to", "join_proposed_to", "removed_at", "updated_at"),
 )
 
 ACCOUNTS = select(accounts, account_heads.c.last_synced_at).join(
@@ -69,19 +69,22 @@ class Accounts(Repository):
         return [account_from_row(row) for row in self._connection.execute(statement)]
 
     def of_user(
-        self, user_id: UserId, page: PageRequest, *, with_joined: bool = False
+        self, user_id: UserId, page: PageRequest, *, with_all: bool = False
     ) -> ListPage[Account]:
         """Return the user's accounts by name (code points), then id.
 
-        Those that are joined to others are left out unless ``with_joined``.
+        Those that are joined to others, and removed ones, are left out unless ``with_all``.
         """
         statement = ACCOUNTS.where(accounts.c.user_id == user_id)
-        if not with_joined and self._past is None:
-            statement = statement.where(accounts.c.joined_to.is_(None))
+        if not with_all and self._past is None:
+            statement = statement.where(
+                accounts.c.joined_to.is_(None), accounts.c.removed_at.is_(None)
+            )
         if self._past is not None:
             rows = self._connection.execute(statement)
             found = self._past.apply([account_from_row(row) for row in rows])
-            found = [account for account in found if with_joined or account.joined_to is None]
+            if not with_all:
+                found = [one for one in found if one.joined_to is None and one.removed_at is None]
             found.sort(key=attrgetter("name", "id.hex"))
             # One page: an account's name may have been another one.
             return ListPage(found, len(found), None)

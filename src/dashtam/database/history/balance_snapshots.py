@@ -330,6 +330,8 @@ class BalanceSnapshots(Repository):
             .order_by(*order)
             .limit(limit)
         )
+        if self._past is None:
+            statement = statement.where(accounts.c.removed_at.is_(None))
         rows = self._connection.execute(statement).all()
         if not rows:
             return None

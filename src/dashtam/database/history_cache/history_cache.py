@@ -255,13 +255,13 @@ _CALLERS: Final[Mapping[str, _Caller]] = {
 
 
 def _select_latest(caller: _Caller) -> Select[Any]:
-    # An account that is likely another one under a new id is left out.
-    head = _h.chain_length, _h.latest, or_(_h.is_distrusted, _h.is_joined)
+    # An account that is likely another one under a new id is left out, and a removed one.
+    head = _h.chain_length, _h.latest, or_(_h.is_distrusted, _h.bypasses_cache)
     is_its_head = and_(_h.user_id == _a.user_id, _h.account_id == _a.id)
     return (
         select(*caller, _a.id, _a.is_hidden, _a.closed_at, *head)
         .join_from(accounts, account_heads, is_its_head)
-        .where(_a.user_id == caller[0], _a.join_proposed_to.is_(None))
+        .where(_a.user_id == caller[0], _a.join_proposed_to.is_(None), _a.removed_at.is_(None))
         .order_by(_a.name, _a.id)
     )
 
@@ -295,7 +295,7 @@ def _select_chunks(caller: _Caller, *conditions: ColumnElement[bool]) -> Select[
             _h.user_id == caller[0],
             _h.account_id == bindparam("account"),
             _h.is_distrusted.is_(False),
-            _h.is_joined.is_(False),
+            _h.bypasses_cache.is_(False),
         )
     )
 

@@ -146,13 +146,23 @@ def _describe_change(before: AccountSettings, after: AccountSettings) -> str:
         sentences.append("The account was opened again.")
     elif after.closed_at is not None and after.closed_at != before.closed_at:
         sentences.append(f"The account was closed as of {after.closed_at.date()}.")
+    return " ".join([*sentences, *_describe_place(before, after)])
+
+
+def _describe_place(before: AccountSettings, after: AccountSettings) -> list[str]:
+    """Return sentences on the account's removal and its joins."""
+    sentences = []
+    if after.removed_at is None and before.removed_at is not None:
+        sentences.append("An import brought the removed account back.")
+    elif after.removed_at is not None and before.removed_at is None:
+        sentences.append("The account was removed.")
     if after.joined_to is not None and after.joined_to != before.joined_to:
         sentences.append("The accounts were joined: they are one history.")
     elif after.joined_to is None and before.joined_to is not None:
         sentences.append("The accounts were separated again.")
     elif after.join_proposed_to is None and before.join_proposed_to is not None:
         sentences.append("The account counts on its own: the proposed join was declined.")
-    return " ".join(sentences)
+    return sentences
 
 
 @dataclass(frozen=True, slots=True)

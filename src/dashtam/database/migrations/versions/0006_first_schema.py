@@ -260,6 +260,7 @@ def _create_accounts() -> None:
         sa.Column("closed_at", Instant(), nullable=True),
         sa.Column("joined_to", Id(), nullable=True),
         sa.Column("join_proposed_to", Id(), nullable=True),
+        sa.Column("removed_at", Instant(), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("updated_at", Instant(), nullable=False),
         sa.CheckConstraint("balance_sign IN (1, -1)", name=op.f("accounts_balance_sign_check")),
@@ -323,7 +324,7 @@ def _create_accounts() -> None:
         sa.Column("is_distrusted", sa.Boolean(), nullable=False),
         sa.Column("cache_rebuilds", sa.BigInteger(), nullable=False),
         sa.Column("has_holds", sa.Boolean(), nullable=False),
-        sa.Column("is_joined", sa.Boolean(), nullable=False),
+        sa.Column("bypasses_cache", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["account_id"], ["accounts.id"], name=op.f("account_heads_account_id_fk")
         ),

@@ -12,7 +12,7 @@ from dashtam.application.history import external_flows, joins
 from dashtam.application.history import revisions as past
 from dashtam.application.history.accounts import AccountChanges
 from dashtam.application.history.known_at import as_known_at
-from dashtam.application.imports import typed_balances
+from dashtam.application.imports import removals, typed_balances
 from dashtam.application.imports.typed_balances import ManualAccount
 from dashtam.application.people import users as people
 from dashtam.database.pagination import PageRequest, iterate_all
@@ -222,6 +222,20 @@ def change(context: CommandContext, /, account: str, *, reopen: bool, **options:
             changes["closed_at"] = closing_of_day(closed_at, user, work.now)
         shape = account_shape(owned.load_balance(work, owned.change(work, mine, changes)))
     answer(context, shape, lambda: f"{shape.name}: {shape.account_type}, {_state(shape)}")
+
+
+@accounts.command()
+@click.argument("account")
+@with_context
+def remove(context: CommandContext, account: str) -> None:
+    """Remove an account of which no balance counts, once its imports are retracted.
+
+    ACCOUNT is an id or the beginning of a name. Importing the same account brings it back.
+    """
+    with context.database.write() as work:
+        mine = resolve_account(context, work, account)
+        removals.remove_account(work, mine.user_id, mine.id)
+    notify(f"{mine.name} is removed.")
 
 
 @accounts.command()

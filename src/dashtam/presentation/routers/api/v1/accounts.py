@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from dashtam.application.history import accounts, joins
 from dashtam.application.history.accounts import AccountBalance, AccountChanges
-from dashtam.application.imports import typed_balances
+from dashtam.application.imports import removals, typed_balances
 from dashtam.application.imports.typed_balances import ManualAccount
 from dashtam.application.people import users
 from dashtam.domain.account import Account, AccountId, AccountType
@@ -235,6 +235,17 @@ def change_account(context: RequestContext) -> Response[AccountShape]:
     changes = msgspec.convert(given, AccountChanges)
     changed = accounts.change(context.work, account, changes)
     return Response(account_shape(accounts.load_balance(context.work, changed)))
+
+
+def remove_account(context: RequestContext) -> Response[None]:
+    """Remove an account.
+
+    For an account of which no balance counts, since every import that made it was retracted, or
+    every balance that was typed. No answer has it from then on. Its rows stay, and an import of the
+    same account brings it back.
+    """
+    removals.remove_account(context.work, context.user_id, context.value(ACCOUNT_ID))
+    return NO_CONTENT
 
 
 def join_account(context: RequestContext) -> Response[AccountShape]:

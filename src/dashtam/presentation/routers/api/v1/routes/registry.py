@@ -163,6 +163,13 @@ ROUTES: Final = (
             body=accounts.AccountPatch,
         ),
         write(
+            "DELETE",
+            "/accounts/{id}",
+            accounts.remove_account,
+            parameters=(ACCOUNT_ID,),
+            errors=(problems.CONFLICT,),
+        ),
+        write(
             "POST",
             "/accounts/{id}/join",
             accounts.join_account,
