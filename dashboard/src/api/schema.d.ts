@@ -1138,12 +1138,15 @@ export interface components {
          * AccountResult
          * @description The result of a run for one account.
          *
-         *         `remarks` tell of recorded balances that are not closing booked ones.
+         *         `skipped` balances were known already. `remarks` tell of recorded balances that are not closing
+         *         booked ones.
          */
         AccountResult: {
             /** Format: uuid */
             account_id: string;
             state: components["schemas"]["SyncState"];
+            recorded: number;
+            skipped: number;
             code: components["schemas"]["AccountCode"] | null;
             detail: string | null;
             remarks: string[];
@@ -1969,7 +1972,8 @@ export interface components {
          * Provider
          * @description A source of balances: an interface, a format of files, or typing.
          *
-         *         With `uses_browser` it is connected by `POST /authorizations`.
+         *         With `uses_browser` it is connected by `POST /authorizations`. `help_url` is the page of a
+         *         provider that tells where its credentials come from, null without one.
          */
         Provider: {
             slug: string;
@@ -1977,6 +1981,7 @@ export interface components {
             kind: components["schemas"]["ProviderKind"];
             credentials: components["schemas"]["Credential"][];
             uses_browser: boolean;
+            help_url: string | null;
         };
         /**
          * ProviderKind
@@ -2206,8 +2211,9 @@ export interface components {
          * Sync
          * @description A run; `retracted_at` is null unless its snapshots were retracted.
          *
-         *         The last five fields are of an import's file, else null: its name, its format, the first and
-         *         last day (UTC) of its balances, and the mapping that was given.
+         *         `first_on` and `last_on` are the first and last day (UTC) of the balances in the file or in the
+         *         provider's report, null without any. `file_name`, `file_format` and `mapping`, the one that was
+         *         given, are of an import's file, else null.
          */
         Sync: {
             /** Format: uuid */
@@ -3051,6 +3057,8 @@ export interface operations {
                      *         {
                      *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *           "state": "succeeded",
+                     *           "recorded": 1,
+                     *           "skipped": 0,
                      *           "code": null,
                      *           "detail": null,
                      *           "remarks": []
@@ -3061,8 +3069,8 @@ export interface operations {
                      *       "retracted_at": null,
                      *       "file_name": null,
                      *       "file_format": null,
-                     *       "first_on": null,
-                     *       "last_on": null,
+                     *       "first_on": "2025-12-26",
+                     *       "last_on": "2025-12-26",
                      *       "mapping": null
                      *     }
                      */
@@ -4255,14 +4263,16 @@ export interface operations {
                      *               "multiline": false
                      *             }
                      *           ],
-                     *           "uses_browser": false
+                     *           "uses_browser": false,
+                     *           "help_url": "https://docs.alpaca.markets/docs/getting-started"
                      *         },
                      *         {
                      *           "slug": "ofx",
                      *           "name": "OFX / QFX",
                      *           "kind": "file",
                      *           "credentials": [],
-                     *           "uses_browser": false
+                     *           "uses_browser": false,
+                     *           "help_url": null
                      *         }
                      *       ],
                      *       "total_count": 2
@@ -4756,6 +4766,8 @@ export interface operations {
                      *             {
                      *               "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *               "state": "succeeded",
+                     *               "recorded": 1,
+                     *               "skipped": 0,
                      *               "code": null,
                      *               "detail": null,
                      *               "remarks": []
@@ -4766,8 +4778,8 @@ export interface operations {
                      *           "retracted_at": null,
                      *           "file_name": null,
                      *           "file_format": null,
-                     *           "first_on": null,
-                     *           "last_on": null,
+                     *           "first_on": "2025-12-26",
+                     *           "last_on": "2025-12-26",
                      *           "mapping": null
                      *         }
                      *       ],
@@ -4848,6 +4860,8 @@ export interface operations {
                      *         {
                      *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *           "state": "succeeded",
+                     *           "recorded": 1,
+                     *           "skipped": 0,
                      *           "code": null,
                      *           "detail": null,
                      *           "remarks": []
@@ -4858,8 +4872,8 @@ export interface operations {
                      *       "retracted_at": null,
                      *       "file_name": null,
                      *       "file_format": null,
-                     *       "first_on": null,
-                     *       "last_on": null,
+                     *       "first_on": "2025-12-26",
+                     *       "last_on": "2025-12-26",
                      *       "mapping": null
                      *     }
                      */
@@ -4892,6 +4906,8 @@ export interface operations {
                      *         {
                      *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *           "state": "succeeded",
+                     *           "recorded": 1,
+                     *           "skipped": 0,
                      *           "code": null,
                      *           "detail": null,
                      *           "remarks": []
@@ -4902,8 +4918,8 @@ export interface operations {
                      *       "retracted_at": null,
                      *       "file_name": null,
                      *       "file_format": null,
-                     *       "first_on": null,
-                     *       "last_on": null,
+                     *       "first_on": "2025-12-26",
+                     *       "last_on": "2025-12-26",
                      *       "mapping": null
                      *     }
                      */
@@ -4981,6 +4997,8 @@ export interface operations {
                      *         {
                      *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *           "state": "succeeded",
+                     *           "recorded": 1,
+                     *           "skipped": 0,
                      *           "code": null,
                      *           "detail": null,
                      *           "remarks": []
@@ -4991,8 +5009,8 @@ export interface operations {
                      *       "retracted_at": null,
                      *       "file_name": null,
                      *       "file_format": null,
-                     *       "first_on": null,
-                     *       "last_on": null,
+                     *       "first_on": "2025-12-26",
+                     *       "last_on": "2025-12-26",
                      *       "mapping": null
                      *     }
                      */
@@ -5025,6 +5043,8 @@ export interface operations {
                      *         {
                      *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *           "state": "succeeded",
+                     *           "recorded": 1,
+                     *           "skipped": 0,
                      *           "code": null,
                      *           "detail": null,
                      *           "remarks": []
@@ -5035,8 +5055,8 @@ export interface operations {
                      *       "retracted_at": null,
                      *       "file_name": null,
                      *       "file_format": null,
-                     *       "first_on": null,
-                     *       "last_on": null,
+                     *       "first_on": "2025-12-26",
+                     *       "last_on": "2025-12-26",
                      *       "mapping": null
                      *     }
                      */
@@ -5119,6 +5139,8 @@ export interface operations {
                      *         {
                      *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *           "state": "succeeded",
+                     *           "recorded": 1,
+                     *           "skipped": 0,
                      *           "code": null,
                      *           "detail": null,
                      *           "remarks": []
@@ -5129,8 +5151,8 @@ export interface operations {
                      *       "retracted_at": null,
                      *       "file_name": null,
                      *       "file_format": null,
-                     *       "first_on": null,
-                     *       "last_on": null,
+                     *       "first_on": "2025-12-26",
+                     *       "last_on": "2025-12-26",
                      *       "mapping": null
                      *     }
                      */
@@ -5163,6 +5185,8 @@ export interface operations {
                      *         {
                      *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *           "state": "succeeded",
+                     *           "recorded": 1,
+                     *           "skipped": 0,
                      *           "code": null,
                      *           "detail": null,
                      *           "remarks": []
@@ -5173,8 +5197,8 @@ export interface operations {
                      *       "retracted_at": null,
                      *       "file_name": null,
                      *       "file_format": null,
-                     *       "first_on": null,
-                     *       "last_on": null,
+                     *       "first_on": "2025-12-26",
+                     *       "last_on": "2025-12-26",
                      *       "mapping": null
                      *     }
                      */
@@ -5279,6 +5303,8 @@ export interface operations {
                      *             {
                      *               "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *               "state": "succeeded",
+                     *               "recorded": 1,
+                     *               "skipped": 0,
                      *               "code": null,
                      *               "detail": null,
                      *               "remarks": []
@@ -5289,8 +5315,8 @@ export interface operations {
                      *           "retracted_at": null,
                      *           "file_name": null,
                      *           "file_format": null,
-                     *           "first_on": null,
-                     *           "last_on": null,
+                     *           "first_on": "2025-12-26",
+                     *           "last_on": "2025-12-26",
                      *           "mapping": null
                      *         }
                      *       ],
@@ -5348,6 +5374,8 @@ export interface operations {
                      *         {
                      *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *           "state": "succeeded",
+                     *           "recorded": 1,
+                     *           "skipped": 0,
                      *           "code": null,
                      *           "detail": null,
                      *           "remarks": []
@@ -5358,8 +5386,8 @@ export interface operations {
                      *       "retracted_at": null,
                      *       "file_name": null,
                      *       "file_format": null,
-                     *       "first_on": null,
-                     *       "last_on": null,
+                     *       "first_on": "2025-12-26",
+                     *       "last_on": "2025-12-26",
                      *       "mapping": null
                      *     }
                      */
@@ -5895,6 +5923,8 @@ export interface operations {
                      *             {
                      *               "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *               "state": "succeeded",
+                     *               "recorded": 1,
+                     *               "skipped": 0,
                      *               "code": null,
                      *               "detail": null,
                      *               "remarks": []
@@ -5905,8 +5935,8 @@ export interface operations {
                      *           "retracted_at": null,
                      *           "file_name": null,
                      *           "file_format": null,
-                     *           "first_on": null,
-                     *           "last_on": null,
+                     *           "first_on": "2025-12-26",
+                     *           "last_on": "2025-12-26",
                      *           "mapping": null
                      *         }
                      *       ],

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import compress
 from operator import attrgetter
 from typing import Final, Self
@@ -140,7 +140,7 @@ def write(
     if isinstance(fetched, Failure):
         return _write_failure(work, services, claim, fetched)
     live, sync = claim.live, claim.sync
-    outcomes, account_warnings = _record_reports(work, sync, live.connection, fetched)
+    outcomes, account_warnings, days = _record_reports(work, sync, live.connection, fetched)
     warnings = [*fetched.attention, *fetched.warnings, *account_warnings]
     details = [*warnings, *(outcome.detail for outcome in outcomes if outcome.detail)]
     sentences = list(dict.fromkeys(details))
@@ -154,7 +154,8 @@ def write(
             code = SyncFailureCode.NEEDS_ATTENTION
         return _write_failure(work, services, claim, Failure(code, detail), outcomes)
     is_whole = not warnings and all(one.state is SyncState.SUCCEEDED for one in outcomes)
-    ended = sync.finish(
+    first_on, last_on = days or (None, None)
+    ended = replace(sync, first_on=first_on, last_on=last_on).finish(
         SyncState.SUCCEEDED if is_whole else SyncState.PARTIAL,
         work.now,
         accounts=outcomes,
@@ -206,11 +207,12 @@ def _find_anchor(work: UnitOfWork, claim: SyncClaim) -> Anchor:
 
 def _record_reports(
     work: UnitOfWork, sync: Sync, connection: Connection, fetched: Report
-) -> tuple[Sequence[AccountOutcome], Sequence[str]]:
+) -> tuple[Sequence[AccountOutcome], Sequence[str], tuple[date, date] | None]:
     """Record the reports into their accounts, and note the accounts without one.
 
-    Return the outcomes in the order of the reports, those without one by name, and warnings about
-    accounts that Dashtam does not have.
+    Return the outcomes in the order of the reports, those without one by name, warnings about
+    accounts that Dashtam does not have, and the first and last day of the balances, None without
+    any.
     """
     by_key = _merge_duplicates(map(_withhold, fetched.accounts))
     own = work.accounts.of_connection(connection.id)
@@ -237,9 +239,9 @@ def _record_reports(
     # The provider's own ids in a currency that is reported no more.
     silent_ids = {account.external_id for account in silent}
     in_new_currency = {account.id for account in new if account.external_id in silent_ids}
-    outcomes = _record(work, sync, connection, reported, fetched.warnings, in_new_currency)
+    outcomes, days = _record(work, sync, connection, reported, fetched.warnings, in_new_currency)
     missing = [one for one in silent if is_wanted(one)]
-    return [*outcomes, *_fail_silent(missing, identified.confused, currencies)], warnings
+    return [*outcomes, *_fail_silent(missing, identified.confused, currencies)], warnings, days
 
 
 def _find_accounts(
@@ -323,8 +325,8 @@ def _record(
     reported: Sequence[tuple[Account, AccountReport]],
     warnings: Sequence[str],
     in_new_currency: Collection[AccountId],
-) -> list[AccountOutcome]:
-    """Record the reports, and return their outcomes in the same order."""
+) -> tuple[list[AccountOutcome], tuple[date, date] | None]:
+    """Record the reports; return their outcomes in the same order, and the days of the balances."""
     is_own = [account.connection_id == connection.id for account, _ in reported]
     own = list(compress(reported, is_own))
     recorded_until: Mapping[AccountId, datetime] = {}
@@ -344,11 +346,18 @@ def _record(
         )
         problems.append(of_account)
     results = iter(Capture(work, sync.id).record(batch, sync.started_at))
-    outcomes = map(_outcome, [account for account, _ in own], results, problems)
-    return [
-        next(outcomes) if is_ours else _failed(account, _CONNECTED_ELSEWHERE)
+    of_own = map(_outcome, [account for account, _ in own], results, problems)
+    outcomes = [
+        next(of_own) if is_ours else _failed(account, _CONNECTED_ELSEWHERE)
         for (account, _), is_ours in zip(reported, is_own, strict=True)
     ]
+    instants = [
+        reading.captured_at
+        for readings in batch
+        for reading in (*readings.history, readings.current)
+        if reading is not None
+    ]
+    return outcomes, (min(instants).date(), max(instants).date()) if instants else None
 
 
 def _readings_of(

@@ -42,7 +42,8 @@ class CredentialShape(Shape):
 class ProviderShape(Shape):
     """A source of balances: an interface, a format of files, or typing.
 
-    With `uses_browser` it is connected by `POST /authorizations`.
+    With `uses_browser` it is connected by `POST /authorizations`. `help_url` is the page of a
+    provider that tells where its credentials come from, null without one.
     """
 
     slug: str
@@ -50,6 +51,7 @@ class ProviderShape(Shape):
     kind: ProviderKind
     credentials: list[CredentialShape]
     uses_browser: bool
+    help_url: str | None
 
 
 class ProviderList(Shape):
@@ -74,6 +76,7 @@ class ProviderList(Shape):
                     },
                 ],
                 "uses_browser": False,
+                "help_url": "https://docs.alpaca.markets/docs/getting-started",
             },
             {
                 "slug": "ofx",
@@ -81,6 +84,7 @@ class ProviderList(Shape):
                 "kind": "file",
                 "credentials": [],
                 "uses_browser": False,
+                "help_url": None,
             },
         ],
         "total_count": 2,
