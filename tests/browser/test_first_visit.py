@@ -58,7 +58,7 @@ def find_balance(person: Person, day: date, balance: str) -> None:
 
 def see_which_sync_recorded_it(person: Person) -> None:
     page, served = person.page, person.served
-    page.get_by_role("button", name="Which sync recorded it").click()
+    page.get_by_role("button", name="How it was recorded", exact=True).click()
     dialog = page.get_by_role("dialog")
     pair = served.ask("POST", "/sessions", {"email": EMAIL, "password": PASSWORD})
     served.token = pair["access_token"]
@@ -74,9 +74,9 @@ def see_which_sync_recorded_it(person: Person) -> None:
 def take_it_back(person: Person) -> None:
     page = person.page
     person.visit("Connections")
-    expect(page.get_by_text("everyday.csv, CSV, ")).to_be_visible()
+    expect(page.get_by_text("everyday.csv", exact=True)).to_be_visible()
     assert person.field_errors() == []
-    page.get_by_role("button", name="Retract the sync").click()
+    page.get_by_role("button", name="Retract the import").click()
     assert person.field_errors() == []
     page.get_by_role("button", name="Retract", exact=True).click()
     expect(page.get_by_text("Retracted")).to_be_visible()

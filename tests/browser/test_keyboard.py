@@ -83,8 +83,8 @@ def take_it_back(person: Person) -> None:
     page, keys = person.page, person.page.keyboard
     step_to(person, "Correct or take back")
     keys.press("Enter")
-    page.get_by_role("button", name="Retract this sync").wait_for()
-    step_to(person, "Retract this sync")
+    page.get_by_role("button", name="Retract this import").wait_for()
+    step_to(person, "Retract this import")
     keys.press("Enter")
     page.get_by_role("button", name="Keep it").wait_for()
     step_to(person, "Retract")

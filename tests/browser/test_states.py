@@ -239,7 +239,7 @@ def test_a_connection_refreshes_again_after_a_while(opening: Opening, served: Se
         live.get_by_role("button", name="Refresh").click()
         expect(live.get_by_text(text, exact=False).first).to_be_visible()
     expect(live.get_by_role("button", name="Retract")).to_have_count(0)
-    page.get_by_role("button", name="Retract the sync").click()
+    page.get_by_role("button", name="Retract the typed balance").click()
     expect(page.get_by_role("dialog")).to_contain_text("the balance can be typed again")
     assert person.field_errors() == []
 

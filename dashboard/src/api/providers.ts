@@ -1,4 +1,4 @@
-/** Providers: the ones to connect to, and a sync while it runs. */
+/** Providers: the ones to connect to, signing in at their pages, and a sync while it runs. */
 
 import { get, idempotencyHeader, patch, post, request } from "./client";
 import type { Schemas, Sync } from "./types";
@@ -49,22 +49,34 @@ export async function replaceCredentials(id: string, credentials: Record<string,
   await patch("/api/v1/connections/{id}", { credentials }, { path: { id } });
 }
 
-async function followSync(started: Sync, onUpdate: (sync: Sync) => void): Promise<Sync> {
-  let sync = started;
+/** Report a sync until it has ended, and return it as it ended. */
+export async function followSync(
+  begun: Sync,
+  onUpdate: (sync: Sync) => void,
+  signal?: AbortSignal,
+): Promise<Sync> {
+  let sync = begun;
   onUpdate(sync);
   while (sync.state === "running") {
-    await streamEvents(sync.id, onUpdate).catch(() => sleep(POLL_MS));
-    sync = await get("/api/v1/syncs/{id}", { path: { id: sync.id } });
+    await streamEvents(sync.id, onUpdate, signal).catch(() => sleep(POLL_MS));
+    sync = await get("/api/v1/syncs/{id}", { path: { id: sync.id }, ...(signal ? { signal } : {}) });
     onUpdate(sync);
     if (sync.state === "running") await sleep(POLL_MS);
   }
   return sync;
 }
 
+/** Leave for the provider's page, where the user signs in; the promise stays open until that page is there. */
+export async function signIn(order: Schemas["AuthorizationOrder"]): Promise<never> {
+  const { url } = await post("/api/v1/authorizations", order);
+  location.assign(url);
+  return new Promise(() => {});
+}
+
 /** Read a sync's server-sent events until the server ends them; an EventSource cannot send the token. */
-async function streamEvents(id: string, onUpdate: (sync: Sync) => void): Promise<void> {
+async function streamEvents(id: string, onUpdate: (sync: Sync) => void, signal?: AbortSignal): Promise<void> {
   const headers = { Accept: "text/event-stream" };
-  const response = await request("GET", `/api/v1/syncs/${id}/events`, { headers });
+  const response = await request("GET", `/api/v1/syncs/${id}/events`, { headers, ...(signal ? { signal } : {}) });
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
   let buffer = "";
   for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {

@@ -1148,12 +1148,15 @@ export interface components {
          * AccountResult
          * @description The result of a run for one account.
          *
-         *         `remarks` tell of recorded balances that are not closing booked ones.
+         *         `skipped` balances were known already. `remarks` tell of recorded balances that are not closing
+         *         booked ones.
          */
         AccountResult: {
             /** Format: uuid */
             account_id: string;
             state: components["schemas"]["SyncState"];
+            recorded: number;
+            skipped: number;
             code: components["schemas"]["AccountCode"] | null;
             detail: string | null;
             remarks: string[];
@@ -1981,7 +1984,8 @@ export interface components {
          * Provider
          * @description A source of balances: an interface, a format of files, or typing.
          *
-         *         With `uses_browser` it is connected by `POST /authorizations`.
+         *         With `uses_browser` it is connected by `POST /authorizations`. `help_url` is the page of a
+         *         provider that tells where its credentials come from, null without one.
          */
         Provider: {
             slug: string;
@@ -1989,6 +1993,7 @@ export interface components {
             kind: components["schemas"]["ProviderKind"];
             credentials: components["schemas"]["Credential"][];
             uses_browser: boolean;
+            help_url: string | null;
         };
         /**
          * ProviderKind
@@ -2218,8 +2223,9 @@ export interface components {
          * Sync
          * @description A run; `retracted_at` is null unless its snapshots were retracted.
          *
-         *         The last five fields are of an import's file, else null: its name, its format, the first and
-         *         last day (UTC) of its balances, and the mapping that was given.
+         *         `first_on` and `last_on` are the first and last day (UTC) of the balances in the file or in the
+         *         provider's report, null without any. `file_name`, `file_format` and `mapping`, the one that was
+         *         given, are of an import's file, else null.
          */
         Sync: {
             /** Format: uuid */
@@ -3066,6 +3072,8 @@ export interface operations {
                      *         {
                      *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *           "state": "succeeded",
+                     *           "recorded": 1,
+                     *           "skipped": 0,
                      *           "code": null,
                      *           "detail": null,
                      *           "remarks": []
@@ -3076,8 +3084,8 @@ export interface operations {
                      *       "retracted_at": null,
                      *       "file_name": null,
                      *       "file_format": null,
-                     *       "first_on": null,
-                     *       "last_on": null,
+                     *       "first_on": "2025-12-26",
+                     *       "last_on": "2025-12-26",
                      *       "mapping": null
                      *     }
                      */
@@ -4315,14 +4323,16 @@ export interface operations {
                      *               "multiline": false
                      *             }
                      *           ],
-                     *           "uses_browser": false
+                     *           "uses_browser": false,
+                     *           "help_url": "https://docs.alpaca.markets/docs/getting-started"
                      *         },
                      *         {
                      *           "slug": "ofx",
                      *           "name": "OFX / QFX",
                      *           "kind": "file",
                      *           "credentials": [],
-                     *           "uses_browser": false
+                     *           "uses_browser": false,
+                     *           "help_url": null
                      *         }
                      *       ],
                      *       "total_count": 2
@@ -4858,6 +4868,8 @@ export interface operations {
                      *             {
                      *               "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *               "state": "succeeded",
+                     *               "recorded": 1,
+                     *               "skipped": 0,
                      *               "code": null,
                      *               "detail": null,
                      *               "remarks": []
@@ -4868,8 +4880,8 @@ export interface operations {
                      *           "retracted_at": null,
                      *           "file_name": null,
                      *           "file_format": null,
-                     *           "first_on": null,
-                     *           "last_on": null,
+                     *           "first_on": "2025-12-26",
+                     *           "last_on": "2025-12-26",
                      *           "mapping": null
                      *         }
                      *       ],
@@ -4950,6 +4962,8 @@ export interface operations {
                      *         {
                      *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *           "state": "succeeded",
+                     *           "recorded": 1,
+                     *           "skipped": 0,
                      *           "code": null,
                      *           "detail": null,
                      *           "remarks": []
@@ -4960,8 +4974,8 @@ export interface operations {
                      *       "retracted_at": null,
                      *       "file_name": null,
                      *       "file_format": null,
-                     *       "first_on": null,
-                     *       "last_on": null,
+                     *       "first_on": "2025-12-26",
+                     *       "last_on": "2025-12-26",
                      *       "mapping": null
                      *     }
                      */
@@ -4994,6 +5008,8 @@ export interface operations {
                      *         {
                      *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *           "state": "succeeded",
+                     *           "recorded": 1,
+                     *           "skipped": 0,
                      *           "code": null,
                      *           "detail": null,
                      *           "remarks": []
@@ -5004,8 +5020,8 @@ export interface operations {
                      *       "retracted_at": null,
                      *       "file_name": null,
                      *       "file_format": null,
-                     *       "first_on": null,
-                     *       "last_on": null,
+                     *       "first_on": "2025-12-26",
+                     *       "last_on": "2025-12-26",
                      *       "mapping": null
                      *     }
                      */
@@ -5083,6 +5099,8 @@ export interface operations {
                      *         {
                      *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *           "state": "succeeded",
+                     *           "recorded": 1,
+                     *           "skipped": 0,
                      *           "code": null,
                      *           "detail": null,
                      *           "remarks": []
@@ -5093,8 +5111,8 @@ export interface operations {
                      *       "retracted_at": null,
                      *       "file_name": null,
                      *       "file_format": null,
-                     *       "first_on": null,
-                     *       "last_on": null,
+                     *       "first_on": "2025-12-26",
+                     *       "last_on": "2025-12-26",
                      *       "mapping": null
                      *     }
                      */
@@ -5127,6 +5145,8 @@ export interface operations {
                      *         {
                      *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *           "state": "succeeded",
+                     *           "recorded": 1,
+                     *           "skipped": 0,
                      *           "code": null,
                      *           "detail": null,
                      *           "remarks": []
@@ -5137,8 +5157,8 @@ export interface operations {
                      *       "retracted_at": null,
                      *       "file_name": null,
                      *       "file_format": null,
-                     *       "first_on": null,
-                     *       "last_on": null,
+                     *       "first_on": "2025-12-26",
+                     *       "last_on": "2025-12-26",
                      *       "mapping": null
                      *     }
                      */
@@ -5221,6 +5241,8 @@ export interface operations {
                      *         {
                      *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *           "state": "succeeded",
+                     *           "recorded": 1,
+                     *           "skipped": 0,
                      *           "code": null,
                      *           "detail": null,
                      *           "remarks": []
@@ -5231,8 +5253,8 @@ export interface operations {
                      *       "retracted_at": null,
                      *       "file_name": null,
                      *       "file_format": null,
-                     *       "first_on": null,
-                     *       "last_on": null,
+                     *       "first_on": "2025-12-26",
+                     *       "last_on": "2025-12-26",
                      *       "mapping": null
                      *     }
                      */
@@ -5265,6 +5287,8 @@ export interface operations {
                      *         {
                      *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *           "state": "succeeded",
+                     *           "recorded": 1,
+                     *           "skipped": 0,
                      *           "code": null,
                      *           "detail": null,
                      *           "remarks": []
@@ -5275,8 +5299,8 @@ export interface operations {
                      *       "retracted_at": null,
                      *       "file_name": null,
                      *       "file_format": null,
-                     *       "first_on": null,
-                     *       "last_on": null,
+                     *       "first_on": "2025-12-26",
+                     *       "last_on": "2025-12-26",
                      *       "mapping": null
                      *     }
                      */
@@ -5381,6 +5405,8 @@ export interface operations {
                      *             {
                      *               "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *               "state": "succeeded",
+                     *               "recorded": 1,
+                     *               "skipped": 0,
                      *               "code": null,
                      *               "detail": null,
                      *               "remarks": []
@@ -5391,8 +5417,8 @@ export interface operations {
                      *           "retracted_at": null,
                      *           "file_name": null,
                      *           "file_format": null,
-                     *           "first_on": null,
-                     *           "last_on": null,
+                     *           "first_on": "2025-12-26",
+                     *           "last_on": "2025-12-26",
                      *           "mapping": null
                      *         }
                      *       ],
@@ -5450,6 +5476,8 @@ export interface operations {
                      *         {
                      *           "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *           "state": "succeeded",
+                     *           "recorded": 1,
+                     *           "skipped": 0,
                      *           "code": null,
                      *           "detail": null,
                      *           "remarks": []
@@ -5460,8 +5488,8 @@ export interface operations {
                      *       "retracted_at": null,
                      *       "file_name": null,
                      *       "file_format": null,
-                     *       "first_on": null,
-                     *       "last_on": null,
+                     *       "first_on": "2025-12-26",
+                     *       "last_on": "2025-12-26",
                      *       "mapping": null
                      *     }
                      */
@@ -5997,6 +6025,8 @@ export interface operations {
                      *             {
                      *               "account_id": "123e4567-e89b-12d3-a456-426614174000",
                      *               "state": "succeeded",
+                     *               "recorded": 1,
+                     *               "skipped": 0,
                      *               "code": null,
                      *               "detail": null,
                      *               "remarks": []
@@ -6007,8 +6037,8 @@ export interface operations {
                      *           "retracted_at": null,
                      *           "file_name": null,
                      *           "file_format": null,
-                     *           "first_on": null,
-                     *           "last_on": null,
+                     *           "first_on": "2025-12-26",
+                     *           "last_on": "2025-12-26",
                      *           "mapping": null
                      *         }
                      *       ],

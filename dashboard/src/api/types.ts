@@ -4,6 +4,7 @@ import type { components } from "./schema";
 
 export type Schemas = components["schemas"];
 export type Account = Schemas["Account"];
+export type AccountResult = Schemas["AccountResult"];
 export type Connection = Schemas["Connection"];
 export type CoverageEvent = Schemas["CoverageEvent"];
 export type Holding = Schemas["Holding"];

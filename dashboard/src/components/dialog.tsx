@@ -55,6 +55,7 @@ export function FormDialog({
   title,
   submitLabel,
   busyLabel = submitLabel,
+  isDanger = false,
   onSubmit,
   onClose,
   children,
@@ -62,6 +63,7 @@ export function FormDialog({
   title: string;
   submitLabel: string;
   busyLabel?: string;
+  isDanger?: boolean;
   onSubmit: (fields: FormData) => Promise<unknown>;
   onClose: () => void;
   children: (errorOf: ErrorOf) => ComponentChildren;
@@ -76,7 +78,7 @@ export function FormDialog({
         }}
         actions={(isBusy) => (
           <p class="actions">
-            <button type="submit" class="button is-primary" disabled={isBusy}>
+            <button type="submit" class={`button ${isDanger ? "is-danger" : "is-primary"}`} disabled={isBusy}>
               {isBusy ? busyLabel : submitLabel}
             </button>
             <button type="button" class="button" onClick={onClose}>

@@ -6,10 +6,17 @@ import { post, remove } from "../api/client";
 import type { Account } from "../api/types";
 import { useAction } from "../api/use-action";
 import { invalidateAll } from "../api/use-resource";
+import { formatDate } from "../format/dates";
 import { ErrorNotice } from "./error-notice";
 
-/** The proposed joins of these accounts, each with its two decisions. */
-export function Joins({ accounts }: { accounts: readonly Account[] }): JSX.Element | null {
+/** The proposed joins of these accounts, each with its two decisions; the others may be of any connection. */
+export function Joins({
+  accounts,
+  others = accounts,
+}: {
+  accounts: readonly Account[];
+  others?: readonly Account[];
+}): JSX.Element | null {
   const proposed = accounts.filter((account) => account.join_proposed_to !== null);
   if (proposed.length === 0) return null;
   return (
@@ -18,7 +25,7 @@ export function Joins({ accounts }: { accounts: readonly Account[] }): JSX.Eleme
         <ProposedJoin
           key={account.id}
           account={account}
-          other={accounts.find(({ id }) => id === account.join_proposed_to)}
+          other={others.find(({ id }) => id === account.join_proposed_to)}
         />
       ))}
     </section>
@@ -42,7 +49,7 @@ function ProposedJoin({ account, other }: { account: Account; other: Account | u
           {account.name}: is this the account {other ? `\u201c${other.name}\u201d` : "that you had"} under a new id?
         </strong>
         <p>
-          {account.institution} reports it since {account.created_at.slice(0, 10)}, and the earlier one no more. It does
+          {account.institution} reports it since {formatDate(account.created_at)}, and the earlier one no more. It does
           not count in the totals until you decide.
         </p>
       </div>

@@ -3,8 +3,14 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import { post } from "../api/client";
-import { RefusedCredentials, connectProvider, replaceCredentials, type Provider } from "../api/providers";
+import {
+  RefusedCredentials,
+  connectProvider,
+  replaceCredentials,
+  signIn,
+  type Provider,
+} from "../api/providers";
+import { CredentialFields, typedCredentials } from "../components/credentials";
 import { FormDialog } from "../components/dialog";
 import { Field, Options } from "../components/form";
 
@@ -20,24 +26,16 @@ export function ConnectDialog({
   // A connection whose credentials were refused takes others, so that it is not made twice.
   const [refused, setRefused] = useState<{ slug: string; connectionId: string } | null>(null);
   const provider = providers.find((one) => one.slug === slug);
-  const credentials = provider?.credentials ?? [];
   const connect = async (fields: FormData): Promise<unknown> => {
-    const typed = credentials
-      .map(({ name }) => [name, String(fields.get(name)).trim()] as const)
-      .filter(([, value]) => value !== "");
-    const body = { provider: slug, credentials: Object.fromEntries(typed) };
+    const name = String(fields.get("connection_name")).trim();
+    const body = { provider: slug, credentials: typedCredentials(provider, fields), ...(name ? { name } : {}) };
+    if (provider?.uses_browser) return signIn(body);
     if (refused?.slug === slug) return replaceCredentials(refused.connectionId, body.credentials);
-    if (!provider?.uses_browser) {
-      return connectProvider(body, (sync) => setProgress(sync.detail)).catch((error: unknown) => {
-        setProgress(null);
-        if (error instanceof RefusedCredentials) setRefused({ slug, connectionId: error.connectionId });
-        throw error;
-      });
-    }
-    const { url } = await post("/api/v1/authorizations", body);
-    location.assign(url);
-    // The dialog stays until the bank's page is there.
-    return new Promise(() => {});
+    return connectProvider(body, (sync) => setProgress(sync.detail)).catch((error: unknown) => {
+      setProgress(null);
+      if (error instanceof RefusedCredentials) setRefused({ slug, connectionId: error.connectionId });
+      throw error;
+    });
   };
   return (
     <FormDialog title="Connect" submitLabel="Connect" busyLabel="Connecting …" onSubmit={connect} onClose={onClose}>
@@ -50,27 +48,10 @@ export function ConnectDialog({
               </select>
             )}
           </Field>
-          {credentials.map(({ name, title, secret, optional, multiline }) => (
-            <Field
-              key={name}
-              label={optional ? `${title} (optional)` : title}
-              error={errorOf(`/credentials/${name}`)}
-            >
-              {(ids) =>
-                multiline ? (
-                  <textarea {...ids} name={name} rows={4} autoComplete="off" spellcheck={false} required={!optional} />
-                ) : secret ? (
-                  <input {...ids} name={name} type="password" autoComplete="off" required={!optional} />
-                ) : (
-                  <input {...ids} name={name} autoComplete="off" required={!optional} />
-                )
-              }
-            </Field>
-          ))}
-          {provider?.uses_browser && (
-            <p class="hint">You sign in at the bank's own page, and come back here within ten minutes.</p>
-          )}
-          <p class="hint">Credentials are sealed before they are stored, and never shown again.</p>
+          <CredentialFields provider={provider} errorOf={errorOf} />
+          <Field label="Name (optional)" hint="Such as that of the bank." error={errorOf("/name")}>
+            {(ids) => <input {...ids} name="connection_name" maxLength={200} autoComplete="off" />}
+          </Field>
           <p role="status" class="hint">
             {progress}
           </p>

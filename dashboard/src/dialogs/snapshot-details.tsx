@@ -1,4 +1,4 @@
-/** One balance, its correction and retraction, and the sync that recorded it. */
+/** One balance, its correction and retraction, and the run that recorded it. */
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
@@ -9,11 +9,10 @@ import { useResource } from "../api/use-resource";
 import { Amount } from "../components/amount";
 import { Dialog } from "../components/dialog";
 import { ResourceStatus } from "../components/resource-status";
-import { isRetractable } from "../domain/connections";
+import { isRetractable, runKind } from "../domain/connections";
 import { isDay } from "../domain/snapshot-time";
 import { formatDateTime, formatSnapshotDay, formatSnapshotTime } from "../format/dates";
-import { SYNC_STATE_LABELS, describeFile, describeOrigin } from "../format/labels";
-import { formatCount } from "../format/numbers";
+import { RUN_LABELS, SYNC_STATE_LABELS, describeCounts, describeFile, describeOrigin } from "../format/labels";
 import { CorrectBalanceDialog, RetractBalanceDialog } from "./amend-balance";
 import { RetractSyncDialog } from "./retract-sync";
 
@@ -42,6 +41,7 @@ export function SnapshotDetailsDialog({
   if (action && sync.data) {
     return <RetractSyncDialog sync={sync.data} connection={connection} onClose={onClose} />;
   }
+  const run = sync.data && RUN_LABELS[runKind(sync.data, connection)];
   return (
     <Dialog title={formatSnapshotDay(snapshot)} onClose={onClose}>
       <dl class="facts">
@@ -78,7 +78,7 @@ export function SnapshotDetailsDialog({
           Take back …
         </button>
       </p>
-      <h3>The sync that recorded it</h3>
+      <h3>The {run ?? "run"} that recorded it</h3>
       <ResourceStatus resource={sync} lines={2} />
       {sync.data && (
         <>
@@ -89,16 +89,15 @@ export function SnapshotDetailsDialog({
             </dd>
             {describeFile(sync.data) && (
               <>
-                <dt>File</dt>
+                <dt>{sync.data.file_format ? "File" : "Days"}</dt>
                 <dd>{describeFile(sync.data)}</dd>
               </>
             )}
             <dt>State</dt>
             <dd>{SYNC_STATE_LABELS[sync.data.state]}</dd>
-            <dt>Recorded</dt>
+            <dt>Balances</dt>
             <dd>
-              {formatCount(sync.data.recorded, "balance")}
-              {sync.data.skipped > 0 && `, ${sync.data.skipped} known already`}
+              {describeCounts(sync.data)}
             </dd>
             <dt>Accounts</dt>
             <dd>{sync.data.accounts.length}</dd>
@@ -106,7 +105,7 @@ export function SnapshotDetailsDialog({
           {isRetractable(sync.data, connection) && (
             <p class="actions">
               <button type="button" class="button is-danger" onClick={() => setAction("retractSync")}>
-                Retract this sync …
+                Retract this {run} …
               </button>
             </p>
           )}

@@ -15,9 +15,14 @@ export function placeOf(snapshot: TimedSnapshot): Date {
   return isDay(snapshot) ? placeOfDay(snapshot.captured_at) : new Date(snapshot.captured_at);
 }
 
-/** Return the place of a balance of unknown precision: one at noon in UTC is most likely of a day. */
+/** Whether a balance of unknown precision is most likely of a day: it stands at noon in UTC. */
+export function isLikelyOfDay(capturedAt: string): boolean {
+  return capturedAt.endsWith("T12:00:00Z");
+}
+
+/** Return the place of a balance of unknown precision. */
 export function likelyPlaceOf(capturedAt: string): Date {
-  return capturedAt.endsWith("T12:00:00Z") ? placeOfDay(capturedAt) : new Date(capturedAt);
+  return isLikelyOfDay(capturedAt) ? placeOfDay(capturedAt) : new Date(capturedAt);
 }
 
 function placeOfDay(capturedAt: string): Date {

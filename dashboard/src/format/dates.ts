@@ -1,7 +1,7 @@
 /** Dates and times in the reader's language and time zone. */
 
 import { DAY_MS, DAY_S, startOfDay, toIsoDate } from "../domain/calendar";
-import { isDay, placeOf, type TimedSnapshot } from "../domain/snapshot-time";
+import { isDay, isLikelyOfDay, likelyPlaceOf, placeOf, type TimedSnapshot } from "../domain/snapshot-time";
 import { locale } from "./locale";
 
 const format = (options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
@@ -44,6 +44,12 @@ export function formatSnapshotTime(snapshot: TimedSnapshot): string {
 export function formatSnapshotAge(snapshot: TimedSnapshot, now: Date = new Date()): string {
   const place = placeOf(snapshot);
   return isDay(snapshot) ? formatDays(daysBetween(now, place)) : formatRelative(place, now);
+}
+
+/** Return the age of a balance of unknown precision. */
+export function formatLikelyAge(capturedAt: string): string {
+  const place = likelyPlaceOf(capturedAt);
+  return isLikelyOfDay(capturedAt) ? formatDays(daysBetween(new Date(), place)) : formatRelative(place);
 }
 
 export function formatRelative(instant: Date | string, now: Date = new Date()): string {

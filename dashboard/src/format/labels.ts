@@ -1,13 +1,14 @@
 /** The API's terms as the reader sees them. */
 
-import type { Account, Connection, RangeChange, Snapshot, SnapshotSource, Sync } from "../api/types";
+import type { Account, AccountResult, Connection, RangeChange, Snapshot, SnapshotSource, Sync } from "../api/types";
 import { isDay } from "../domain/snapshot-time";
 import type { RangePreset } from "../domain/time-range";
-import { formatDate, formatSnapshotAge, formatSnapshotDay, formatTime } from "./dates";
+import { formatDate, formatLikelyAge, formatRelative, formatSnapshotAge, formatSnapshotDay, formatTime } from "./dates";
+import { formatCount, formatNumber } from "./numbers";
 
 export const SOURCE_LABELS: Record<SnapshotSource, string> = {
-  initial_connection: "First sync",
-  account_sync: "Account sync",
+  initial_connection: "First sync or import",
+  account_sync: "Account sync or import",
   holdings_sync: "Holdings sync",
   manual_sync: "By hand",
   scheduled_sync: "Scheduled sync",
@@ -55,6 +56,37 @@ export const SYNC_STATE_LABELS: Record<Sync["state"], string> = {
   failed: "Failed",
 };
 
+/** The state of an account after a run, where it is none of its connection's. */
+const ACCOUNT_CODE_LABELS: Partial<Record<NonNullable<AccountResult["code"]>, string>> = {
+  sign_in_needed: "Sign-in needed",
+  institution_failed: "Bank not readable",
+  account_failed: "Not readable",
+  stale: "Old data",
+  not_reported: "Not reported",
+  no_balance: "No balance told",
+  currency_changed: "Other currency",
+  ambiguous_account: "Not told apart",
+  duplicate_account: "Told twice",
+  connected_elsewhere: "Fed elsewhere",
+  join_proposed: "Perhaps a double",
+  held: "Held",
+};
+
+/** Return the result of a run for an account in a few words. */
+export function describeOutcome({ state, code, recorded, skipped }: AccountResult): string {
+  if (state === "running") return "Being read";
+  const label = code && ACCOUNT_CODE_LABELS[code];
+  if (label) return label;
+  if (recorded > 0) return `${formatCount(recorded, "balance")} recorded`;
+  return skipped > 0 ? "Nothing new" : "Nothing recorded";
+}
+
+/** Return the age of an account's newest balance, by its provider's own clock where that is told. */
+export function describeAge({ as_of, observed_at }: Account): string {
+  if (as_of) return `as of ${formatRelative(as_of)}`;
+  return observed_at ? `as of ${formatLikelyAge(observed_at)}` : "no balance yet";
+}
+
 /** Why a change has no percent. */
 export const PERCENT_REASON_LABELS: Record<NonNullable<RangeChange["change_percent_reason"]>, string> = {
   no_opening: "several accounts begin in this range",
@@ -91,13 +123,27 @@ export function fileFormatLabel(slug: string): string {
   return providerLabel(slug).replace(/ files$/, "");
 }
 
-/** Return the name, the format and the days of an import's file; empty for other runs. */
-export function describeFile({ file_name, file_format, first_on, last_on }: Sync): string {
+/** Return the first and the last day of a run's balances, as one where they are the same. */
+export function describeDays({ first_on, last_on }: Pick<Sync, "first_on" | "last_on">): string {
   const days = [first_on, last_on].map((day) => day && formatDate(`${day}T00:00`));
-  return [file_name, file_format && fileFormatLabel(file_format), [...new Set(days)].filter(Boolean).join(" – ")]
+  return [...new Set(days)].filter(Boolean).join(" – ");
+}
+
+/** Return the name, the format and the days of an import's file. */
+export function describeFile(run: Sync): string {
+  return [run.file_name, run.file_format && fileFormatLabel(run.file_format), describeDays(run)]
     .filter(Boolean)
     .join(", ");
 }
+
+/** Return the numbers of a run: "3 balances recorded, 2 known already". */
+export function describeCounts({ recorded, skipped }: Pick<Sync, "recorded" | "skipped">): string {
+  const known = skipped > 0 ? `, ${formatNumber(skipped)} known already` : "";
+  return `${formatCount(recorded, "balance")} recorded${known}`;
+}
+
+/** The names of runs. */
+export const RUN_LABELS = { import: "import", typed: "typed balance", sync: "sync" } as const;
 
 /** Return the remarks on a run's balances, each once. */
 export function runRemarks({ accounts }: Sync): string[] {
@@ -148,6 +194,14 @@ export function describeRhythm(days: number): string {
 export function describeStaleness({ coverage }: Account, snapshot: Snapshot): string {
   const days = coverage?.usual_interval_days ?? null;
   return `last heard ${formatSnapshotAge(snapshot)}${days === null ? "" : `; usually ${describeRhythm(days)}`}`;
+}
+
+/** Return the account's name; where another one has it too, with institution, number or currency, and beginning. */
+export function accountTitle(account: Account, others: readonly Account[]): string {
+  const { id, name, institution, account_number_masked: number, currency, coverage, created_at } = account;
+  const hasTwin = others.some((other) => other.id !== id && other.name === name);
+  if (!hasTwin) return name;
+  return [name, institution, number ?? currency, `since ${formatDate(coverage?.since ?? created_at)}`].join(" · ");
 }
 
 /** Return the account's institution, its type, and more details, on one line. */

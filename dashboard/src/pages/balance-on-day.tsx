@@ -46,7 +46,7 @@ export function BalanceOnDay({
                 : `as of ${formatSnapshotDay(snapshot)}, the last before`}
             </span>
             <button type="button" class="ghost has-label" onClick={() => onSelect(snapshot)}>
-              Which sync recorded it <Icon name="forward" />
+              How it was recorded <Icon name="forward" />
             </button>
           </>
         )}

@@ -96,7 +96,7 @@ export function SnapshotTable({
                 <button
                   type="button"
                   class="ghost"
-                  aria-label={`Correct or take back ${formatSnapshotDay(snapshot)}, and its sync`}
+                  aria-label={`Correct or take back ${formatSnapshotDay(snapshot)}, and how it was recorded`}
                   title="Correct, take back, details"
                   onClick={() => onSelect(snapshot)}
                 >

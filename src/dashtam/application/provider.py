@@ -214,7 +214,8 @@ class Provider(Protocol):
     """A source of balances behind an interface of its own.
 
     ``uses_browser`` where the user signs in at the provider's own page: then ``begin`` returns a
-    ``Redirect``, and credentials elsewhere.
+    ``Redirect``, and credentials elsewhere. An attribute ``help_url`` may hold the https address of
+    the page that tells where the credentials come from.
     """
 
     slug: str

@@ -141,9 +141,10 @@ class Sync:
     The fields from ``lease_until`` to ``due_at`` are None but for live runs; an import in pieces
     has ``lease_until`` too. A running one is lost once ``lease_until`` is past; ``fence`` is the
     number of its claim on the connection. ``account_id`` is the account of a holdings sync,
-    ``due_at`` the slot of the schedule that the run serves. The last five are of an import's file,
-    else None: its name without folders, its format, the first and last day (UTC) of its balances,
-    and the mapping that was given.
+    ``due_at`` the slot of the schedule that the run serves. The first and last day (UTC) are those
+    of the balances in the file or in the report, None without any. The other three of the last five
+    are of an import's file, else None: its name without folders, its format, and the mapping that
+    was given.
     """
 
     id: SyncId

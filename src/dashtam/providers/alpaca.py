@@ -75,6 +75,7 @@ class Alpaca(KeyProvider):
 
     slug = "alpaca"
     name = _NAME
+    help_url = "https://docs.alpaca.markets/docs/getting-started"
     credentials: Sequence[CredentialField] = (
         CredentialField("key_id", "API key id", is_secret=False),
         CredentialField("secret_key", "API secret key"),

@@ -104,6 +104,7 @@ class EnableBanking:
 
     slug = "enable_banking"
     name = _NAME
+    help_url = "https://enablebanking.com/docs/"
     credentials: Sequence[CredentialField] = (
         CredentialField("application_id", "Application id", is_secret=False),
         CredentialField("private_key", "Private key of the application (PEM)", is_multiline=True),

@@ -97,6 +97,7 @@ class IbkrFlex(KeyProvider):
 
     slug = "ibkr_flex"
     name = _NAME
+    help_url = "https://www.interactivebrokers.com/campus/ibkr-api-page/flex-web-service/"
     credentials: Sequence[CredentialField] = (
         CredentialField("token", "Flex Web Service token"),
         CredentialField("query_id", "Flex query id", is_secret=False),

@@ -92,6 +92,7 @@ class SimpleFin(KeyProvider):
 
     slug = "simplefin"
     name = _NAME
+    help_url = "https://beta-bridge.simplefin.org/"
     credentials: Sequence[CredentialField] = (CredentialField("setup_token", "Setup token"),)
     # A bridge allows 24 requests a day, and disables a token that overdraws.
     pace = Pace(every=timedelta(days=1), daily_budget=20)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import compress
 from operator import attrgetter
 from typing import Final, Self
@@ -163,7 +163,8 @@ def write(
             code = SyncFailureCode.NEEDS_ATTENTION
         return _write_failure(work, services, claim, Failure(code, detail), outcomes)
     is_whole = not warnings and all(one.state is SyncState.SUCCEEDED for one in outcomes)
-    ended = sync.finish(
+    first_on, last_on = recorded.days or (None, None)
+    ended = replace(sync, first_on=first_on, last_on=last_on).finish(
         SyncState.SUCCEEDED if is_whole else SyncState.PARTIAL,
         work.now,
         accounts=outcomes,
@@ -218,12 +219,13 @@ class _Recorded:
     """The outcomes in the order of the reports, then those of accounts without one, by name.
 
     ``warnings`` are about accounts that Dashtam does not have. Of ``silent_institutions`` no
-    account was reported.
+    account was reported. ``days`` are the first and the last one of the balances, None without any.
     """
 
     outcomes: Sequence[AccountOutcome]
     warnings: Sequence[str]
     silent_institutions: Sequence[str]
+    days: tuple[date, date] | None
 
 
 def _record_reports(
@@ -255,11 +257,11 @@ def _record_reports(
     # The provider's own ids in a currency that is reported no more.
     silent_ids = {account.external_id for account in silent}
     in_new_currency = {account.id for account in new if account.external_id in silent_ids}
-    outcomes = _record(work, sync, connection, reported, fetched.warnings, in_new_currency)
+    outcomes, days = _record(work, sync, connection, reported, fetched.warnings, in_new_currency)
     institutions = _find_silent_institutions(silent, by_key, identified, currencies)
     missing = [one for one in silent if is_wanted(one)]
     failed = _fail_silent(missing, identified.confused, currencies, institutions)
-    return _Recorded([*outcomes, *failed], warnings, institutions)
+    return _Recorded([*outcomes, *failed], warnings, institutions, days)
 
 
 def _find_accounts(
@@ -374,8 +376,8 @@ def _record(
     reported: Sequence[tuple[Account, AccountReport]],
     warnings: Sequence[str],
     in_new_currency: Collection[AccountId],
-) -> list[AccountOutcome]:
-    """Record the reports, and return their outcomes in the same order."""
+) -> tuple[list[AccountOutcome], tuple[date, date] | None]:
+    """Record the reports; return their outcomes in the same order, and the days of the balances."""
     is_own = [account.connection_id == connection.id for account, _ in reported]
     own = list(compress(reported, is_own))
     recorded_until: Mapping[AccountId, datetime] = {}
@@ -396,11 +398,18 @@ def _record(
         )
         problems.append(of_account)
     results = iter(Capture(work, sync.id).record(batch, sync.started_at))
-    outcomes = map(_outcome, [account for account, _ in own], results, problems)
-    return [
-        next(outcomes) if is_ours else _failed(account, _CONNECTED_ELSEWHERE)
+    of_own = map(_outcome, [account for account, _ in own], results, problems)
+    outcomes = [
+        next(of_own) if is_ours else _failed(account, _CONNECTED_ELSEWHERE)
         for (account, _), is_ours in zip(reported, is_own, strict=True)
     ]
+    instants = [
+        reading.captured_at
+        for readings in batch
+        for reading in (*readings.history, readings.current)
+        if reading is not None
+    ]
+    return outcomes, (min(instants).date(), max(instants).date()) if instants else None
 
 
 def _readings_of(

@@ -43,7 +43,8 @@ class CredentialShape(Shape):
 class ProviderShape(Shape):
     """A source of balances: an interface, a format of files, or typing.
 
-    With `uses_browser` it is connected by `POST /authorizations`.
+    With `uses_browser` it is connected by `POST /authorizations`. `help_url` is the page of a
+    provider that tells where its credentials come from, null without one.
     """
 
     slug: str
@@ -51,6 +52,7 @@ class ProviderShape(Shape):
     kind: ProviderKind
     credentials: list[CredentialShape]
     uses_browser: bool
+    help_url: str | None
 
 
 class ProviderList(Shape):
@@ -75,6 +77,7 @@ class ProviderList(Shape):
                     },
                 ],
                 "uses_browser": False,
+                "help_url": "https://docs.alpaca.markets/docs/getting-started",
             },
             {
                 "slug": "ofx",
@@ -82,6 +85,7 @@ class ProviderList(Shape):
                 "kind": "file",
                 "credentials": [],
                 "uses_browser": False,
+                "help_url": None,
             },
         ],
         "total_count": 2,

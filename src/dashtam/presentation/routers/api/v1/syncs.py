@@ -44,11 +44,14 @@ Force = Annotated[
 class AccountResult(Shape):
     """The result of a run for one account.
 
-    `remarks` tell of recorded balances that are not closing booked ones.
+    `skipped` balances were known already. `remarks` tell of recorded balances that are not closing
+    booked ones.
     """
 
     account_id: UUID
     state: SyncState
+    recorded: int
+    skipped: int
     code: AccountCode | None
     detail: str | None
     remarks: list[str]
@@ -57,8 +60,9 @@ class AccountResult(Shape):
 class SyncShape(Shape):
     """A run; `retracted_at` is null unless its snapshots were retracted.
 
-    The last five fields are of an import's file, else null: its name, its format, the first and
-    last day (UTC) of its balances, and the mapping that was given.
+    `first_on` and `last_on` are the first and last day (UTC) of the balances in the file or in the
+    provider's report, null without any. `file_name`, `file_format` and `mapping`, the one that was
+    given, are of an import's file, else null.
     """
 
     id: UUID
@@ -92,6 +96,8 @@ class SyncShape(Shape):
             {
                 "account_id": examples.ACCOUNT_ID,
                 "state": "succeeded",
+                "recorded": 1,
+                "skipped": 0,
                 "code": None,
                 "detail": None,
                 "remarks": [],
@@ -102,8 +108,8 @@ class SyncShape(Shape):
         "retracted_at": None,
         "file_name": None,
         "file_format": None,
-        "first_on": None,
-        "last_on": None,
+        "first_on": "2025-12-26",
+        "last_on": "2025-12-26",
         "mapping": None,
     }
 
