@@ -110,13 +110,14 @@ def test_an_institution_that_is_not_in_the_answer_needs_attention(bridge: Bridge
     run = bridge.tell(account_set(one))
     read, silent = run["accounts"]
     assert (read["code"], silent["code"]) == (None, "not_reported")
-    assert "reported no account of Beech Union; this one stays" in silent["detail"]
     shown = connection(bridge)
     assert shown["state"] == "needs_attention"
-    assert shown["detail"].startswith(
+    # Once, although the account says it too.
+    assert shown["detail"] == (
         "The provider reported no account of Beech Union, so its balances are not new: look at its"
         " connection there. If it has ended, close its accounts here."
     )
+    assert silent["detail"].endswith(shown["detail"])
     (gone,) = [one for one in bridge.accounts if one["institution"] == "Beech Union"]
     closed = bridge.person.patch(f"/accounts/{gone['id']}", json={"closed_at": "2026-11-23"})
     assert closed.status_code == 200, closed.text
@@ -140,3 +141,15 @@ def test_an_account_that_is_missing_beside_others_of_its_institution_is_a_warnin
     run = bridge.tell(account_set(one))
     assert [one["code"] for one in run["accounts"]] == [None, "not_reported"]
     assert connection(bridge)["state"] == "active"
+
+
+def test_an_account_that_cannot_be_read_is_not_a_missing_institution(bridge: Bridge) -> None:
+    one = account(org=org(name="Alder Creek Bank"))
+    other = account(org=org(name="Beech Union"), id="ACT-2", name="Savings")
+    bridge.tell(account_set(one, other))
+    bridge.tell(account_set(one, other | {"currency": "XYZ"}))
+    shown = connection(bridge)
+    assert shown["state"] == "active"
+    assert "Savings: currency is not a three-letter currency code" in shown["detail"]
+    run = bridge.tell(account_set(one, other | {"balance": "1,234.5"}))
+    assert run["detail"] == "Savings: balance is not an amount of money. No balance was recorded."

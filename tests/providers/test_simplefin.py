@@ -335,7 +335,7 @@ def test_an_invalid_date_is_left_out(simplefin: SimpleFinServer, http: Http, at:
         (402, '{"errors":["Payment required."],"accounts":[]}', ProviderFailed, "payment"),
         (403, FORBIDDEN_PAGE, CredentialsRefused, "setup token"),
         (401, "", CredentialsRefused, "credentials"),
-        (429, "", ProviderRateLimited, "later"),
+        (429, "", ProviderRateLimited, "pause"),
         (500, FORBIDDEN_PAGE, ProviderFailed, "500"),
         (503, "", ProviderFailed, "503"),
         (404, "", ProviderFailed, "404"),

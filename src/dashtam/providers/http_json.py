@@ -94,7 +94,7 @@ def raise_for_status(answer: HttpAnswer, name: str, now: datetime) -> None:
         raise CredentialsRefused(detail)
     later = parse_retry_after(answer, now)
     if status == _TOO_MANY or (status == _UNAVAILABLE and later is not None):
-        detail = f"{name} received too many requests: try again later."
+        detail = f"{name} received too many requests, and asks for a pause."
         raise ProviderRateLimited(detail, later)
     raise ProviderFailed(detail=f"{name} answered with an error of its own (HTTP status {status}).")
 

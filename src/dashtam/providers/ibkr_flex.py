@@ -165,7 +165,7 @@ def _build_error(document: Element, token: str) -> ProviderError:
     if code in _REFUSED:
         return CredentialsRefused(_REFUSED[code])
     if code == _TOO_MANY:
-        detail = "Interactive Brokers received too many requests: try again later."
+        detail = "Interactive Brokers received too many requests, and asks for a pause."
         return ProviderRateLimited(detail)
     reason = http_json.redact(document.findtext("ErrorMessage", ""), (token,))
     reason = reason or "no reason was given"

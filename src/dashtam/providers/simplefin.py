@@ -67,7 +67,7 @@ _NOT_HANDED_OUT = (
 _UNPAID = "SimpleFIN requires a payment first: renew the subscription there."
 _DISABLED = (
     "SimpleFIN does not accept this access any more: it was disabled or expired. Make a new setup"
-    " token, and connect again with it."
+    " token there."
 )
 
 _SIGN_IN = (
@@ -119,7 +119,10 @@ class SimpleFin(KeyProvider):
         if answer.status == _FORBIDDEN:
             raise CredentialsRefused(_USED)
         if answer.status != _OK:
-            detail = f"SimpleFIN refused the setup token (HTTP status {answer.status})."
+            detail = (
+                f"SimpleFIN refused the setup token (HTTP status {answer.status}). Try again; if"
+                " that does not help, make a new one there."
+            )
             raise ProviderFailed(detail)
         address = answer.body[: _LONGEST_ADDRESS + 1].decode("ascii", "replace").strip()
         if len(address) > _LONGEST_ADDRESS or _ACCESS.fullmatch(address) is None:

@@ -38,6 +38,7 @@ from dashtam.domain.statement import RowError, sum_market_values
 from dashtam.domain.sync import (
     AccountCode,
     AccountOutcome,
+    OutageCode,
     SnapshotSource,
     Sync,
     SyncFailureCode,
@@ -76,9 +77,6 @@ _NOT_REPORTED: Final = RowError(
     AccountCode.NOT_REPORTED,
     "The provider did not report this account; it stays as it was.",
 )
-_INSTITUTION_NOT_REPORTED: Final = (
-    "The provider reported no account of {}; this one stays as it was."
-)
 _LOOK_THERE: Final = (
     "The provider reported no account of {}, so its balances are not new: look at its connection"
     " there. If it has ended, close its accounts here."
@@ -108,6 +106,8 @@ _UNTIL_DECIDED: Final = (
     "It does not count until you release it, or a sync at least 6 hours later says the same"
     " without a warning."
 )
+# Of these the sentence says itself that no balance was recorded.
+_SAY_IT_THEMSELVES: Final = frozenset({*OutageCode, AccountCode.DUPLICATE_ACCOUNT})
 _CONNECTED_ELSEWHERE: Final = RowError(
     None,
     AccountCode.CONNECTED_ELSEWHERE,
@@ -151,11 +151,10 @@ def write(
     outcomes = recorded.outcomes
     attention = [*fetched.attention, *map(_LOOK_THERE.format, recorded.silent_institutions)]
     warnings = [*attention, *fetched.warnings, *recorded.warnings]
-    details = [*warnings, *(outcome.detail for outcome in outcomes if outcome.detail)]
-    sentences = list(dict.fromkeys(details))
-    more = len(sentences) - _MOST_SENTENCES
-    shown = sentences[:_MOST_SENTENCES] + ([f"And {more} more."] if more > 0 else [])
-    detail = " ".join(shown) or None
+    details = [outcome.detail for outcome in outcomes if outcome.detail]
+    # What is to be done is said once, not for each account again.
+    details = [detail for detail in details if not detail.endswith((*attention, "\n"))]
+    detail = _join_sentences([*warnings, *details])
     if (outcomes or warnings) and all(one.state is SyncState.FAILED for one in outcomes):
         detail = detail or "No balance was reported."
         code = SyncFailureCode.PROVIDER_FAILED
@@ -186,6 +185,16 @@ def write(
     )
     work.connections.update(replace(live, connection=connection, failures=0, paused_until=None))
     return _finish(work, ended)
+
+
+def _join_sentences(details: Iterable[str]) -> str | None:
+    """Return the first few sentences, each once and with its full stop; None without any."""
+    sentences = [
+        one if one.endswith((".", "!", "?")) else f"{one}." for one in dict.fromkeys(details)
+    ]
+    more = len(sentences) - _MOST_SENTENCES
+    shown = sentences[:_MOST_SENTENCES] + ([f"And {more} more."] if more > 0 else [])
+    return " ".join(shown) or None
 
 
 def _warn_of_expiry(expires_at: datetime | None, now: datetime) -> str | None:
@@ -258,7 +267,17 @@ def _record_reports(
     silent_ids = {account.external_id for account in silent}
     in_new_currency = {account.id for account in new if account.external_id in silent_ids}
     outcomes, days = _record(work, sync, connection, reported, fetched.warnings, in_new_currency)
-    institutions = _find_silent_institutions(silent, by_key, identified, currencies)
+    institutions = _find_silent_institutions(
+        [
+            account
+            for account in filter(_is_open, silent)
+            # One that is reported in another currency has not gone, nor one that was unreadable.
+            if account.external_id not in currencies
+            and not any(one.startswith(f"{account.name}: ") for one in fetched.warnings)
+        ],
+        by_key,
+        identified,
+    )
     missing = [one for one in silent if is_wanted(one)]
     failed = _fail_silent(missing, identified.confused, currencies, institutions)
     return _Recorded([*outcomes, *failed], warnings, institutions, days)
@@ -307,7 +326,7 @@ def _fail_silent(
         if account in confused:
             return _AMBIGUOUS
         if new is None and account.institution in institutions:
-            detail = _INSTITUTION_NOT_REPORTED.format(account.institution)
+            detail = _LOOK_THERE.format(account.institution)
             return RowError(None, AccountCode.NOT_REPORTED, detail)
         if new is None:
             return _NOT_REPORTED
@@ -321,24 +340,13 @@ def _fail_silent(
 
 
 def _find_silent_institutions(
-    silent: Iterable[Account],
-    by_key: Mapping[ReportKey, AccountReport],
-    identified: Identified,
-    currencies: Mapping[str, Currency],
+    silent: Iterable[Account], by_key: Mapping[ReportKey, AccountReport], identified: Identified
 ) -> list[str]:
-    """Return the institutions of open accounts of which the provider reported nothing, by name."""
+    """Return the institutions of silent accounts of which the provider reported none, by name."""
     reported = {report.identity.institution for report in by_key.values()}
     reported |= {account.institution for account in identified.found.values()}
     reported |= {account.institution for account in identified.confused}
-    return sorted(
-        {
-            account.institution
-            for account in filter(_is_open, silent)
-            # One that is reported in another currency has not gone.
-            if account.external_id not in currencies
-        }
-        - reported
-    )
+    return sorted({account.institution for account in silent} - reported)
 
 
 def _is_open(account: Account) -> bool:
@@ -453,13 +461,16 @@ def _outcome(
         problems = [*problems, RowError(None, AccountCode.HELD, detail)]
     has_balance = captured.recorded or captured.skipped
     state = SyncState.PARTIAL if has_balance else SyncState.FAILED
+    detail = None if not problems else f"{account.name}: {problems[0].detail}"
+    if problems and not has_balance and problems[0].code not in _SAY_IT_THEMSELVES:
+        detail = f"{detail} No balance was recorded."
     return AccountOutcome(
         account_id=account.id,
         state=state if problems else SyncState.SUCCEEDED,
         recorded=captured.recorded,
         skipped=captured.skipped,
         code=AccountCode(problems[0].code) if problems else None,
-        detail=f"{account.name}: {problems[0].detail}" if problems else None,
+        detail=detail,
     )
 
 
