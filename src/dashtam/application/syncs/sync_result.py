@@ -152,7 +152,7 @@ def write(
     attention = [*fetched.attention, *map(_LOOK_THERE.format, recorded.silent_institutions)]
     warnings = [*attention, *fetched.warnings, *recorded.warnings]
     details = [outcome.detail for outcome in outcomes if outcome.detail]
-    # What is to be done is said once, not for each account again.
+    # The advice is given once, not for each account again.
     details = [detail for detail in details if not detail.endswith((*attention, "\n"))]
     detail = _join_sentences([*warnings, *details])
     if (outcomes or warnings) and all(one.state is SyncState.FAILED for one in outcomes):
@@ -461,17 +461,14 @@ def _outcome(
         problems = [*problems, RowError(None, AccountCode.HELD, held)]
     has_balance = captured.recorded or captured.skipped
     state = SyncState.PARTIAL if has_balance else SyncState.FAILED
-    detail = None if not problems else f"{account.name}: {problems[0].detail}"
-    if problems and not has_balance and problems[0].code not in _SAY_IT_THEMSELVES:
-        detail = f"{detail} No balance was recorded."
-    return AccountOutcome(
-        account_id=account.id,
-        state=state if problems else SyncState.SUCCEEDED,
-        recorded=captured.recorded,
-        skipped=captured.skipped,
-        code=AccountCode(problems[0].code) if problems else None,
-        detail=detail,
-    )
+    outcome = AccountOutcome(account.id, SyncState.SUCCEEDED, captured.recorded, captured.skipped)
+    if not problems:
+        return outcome
+    first = problems[0]
+    detail = f"{account.name}: {first.detail}"
+    if not has_balance and first.code not in _SAY_IT_THEMSELVES:
+        detail += " No balance was recorded."
+    return replace(outcome, state=state, code=AccountCode(first.code), detail=detail)
 
 
 def _withhold(report: AccountReport) -> AccountReport:
