@@ -41,6 +41,7 @@ def test_the_provider_list_names_the_credentials_of_each(app: App, ada: Person) 
             }
         ],
         "uses_browser": False,
+        "help_url": None,
     }
     assert (known["ofx"]["kind"], known["manual"]["kind"]) == ("file", "manual")
 
