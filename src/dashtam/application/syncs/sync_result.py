@@ -457,8 +457,8 @@ def _outcome(
     if account.join_proposed_to is not None:
         problems = [*problems, _JOIN_PROPOSED]
     if captured.held_by is not None:
-        detail = f"{HOLD_REASONS[captured.held_by]} {_UNTIL_DECIDED}"
-        problems = [*problems, RowError(None, AccountCode.HELD, detail)]
+        reason = f"{HOLD_REASONS[captured.held_by]} {_UNTIL_DECIDED}"
+        problems = [*problems, RowError(None, AccountCode.HELD, reason)]
     has_balance = captured.recorded or captured.skipped
     state = SyncState.PARTIAL if has_balance else SyncState.FAILED
     detail = None if not problems else f"{account.name}: {problems[0].detail}"
