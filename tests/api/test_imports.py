@@ -374,6 +374,43 @@ def test_a_balance_that_is_not_the_closing_booked_one_has_a_remark(
     assert imported(ada, CAMT.replace("01-03", "01-04"))["accounts"][0]["remarks"] == []
 
 
+def day_report(kind: str, balance: str) -> str:
+    return (
+        '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.052.001.02"><BkToCstmrAcctRpt><Rpt>'
+        "<Acct><Id><IBAN>DE0012345099</IBAN></Id></Acct><Bal><Tp><CdOrPrtry>"
+        f'<Cd>{kind}</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">{balance}</Amt>'
+        "<CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2025-03-01</Dt></Dt></Bal></Rpt></BkToCstmrAcctRpt>"
+        "</Document>"
+    )
+
+
+def test_a_closing_balance_stands_over_interim_ones_in_any_order(ada: Person) -> None:
+    stands: list[tuple[str, str]] = []
+    dry: list[tuple[int, int]] = []
+    for kind, balance in (
+        ("ITBD", "100.00"),
+        ("CLAV", "90.00"),
+        ("CLBD", "90.00"),
+        ("ITBD", "80.00"),
+        ("CLBD", "70.00"),
+    ):
+        content = day_report(kind, balance)
+        shown = imported(ada, content, dry_run="true")
+        done = imported(ada, content)
+        assert counts(shown) == counts(done)
+        dry.append((done["recorded"], done["skipped"]))
+        (latest,) = ada.get("/balance-snapshots?detail=evidence").json()["snapshots"]
+        stands.append((latest["balance"], latest["evidence"]["basis"]))
+    assert stands == [
+        ("100.00", "interim"),
+        ("90.00", "interim"),
+        ("90.00", "reported"),
+        ("90.00", "reported"),
+        ("70.00", "reported"),
+    ]
+    assert dry == [(1, 0), (1, 0), (1, 0), (0, 1), (1, 0)]
+
+
 def test_a_sign_that_nothing_proves_is_remarked(ada: Person) -> None:
     done = imported(ada, CAMT.replace("<CdtDbtInd>CRDT</CdtDbtInd>", ""))
     assert counts(done) == (1, 0, 0)

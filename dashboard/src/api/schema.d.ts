@@ -1256,9 +1256,11 @@ export interface components {
         /**
          * Basis
          * @description The origin of a balance: a live sync, a file or a provider's older balances, or its owner.
+         *
+         *         An interim one is a file's too, and not the closing booked balance of its day.
          * @enum {unknown}
          */
-        Basis: "entered" | "observed" | "reported";
+        Basis: "entered" | "interim" | "observed" | "reported";
         /**
          * Certainty
          * @description How sure a part of a mapping is: an open one has to be answered before an import.
@@ -1448,10 +1450,11 @@ export interface components {
          * Evidence
          * @description The origin of a balance, how exactly its time is known, and its later amendments.
          *
-         *         `basis`: observed by a live sync, reported by a file or as a provider's older balance, or
-         *         entered by the owner. `precision` is day where only the calendar day is known: `captured_at` is
-         *         then its noon, and the balance belongs to that day in every time zone. `as_of` is the
-         *         provider's own instant, null without one. `sync_id` names the run.
+         *         `basis`: observed by a live sync, reported by a file or as a provider's older balance, interim
+         *         where a file reports no closing booked balance, or entered by the owner. `precision` is day
+         *         where only the calendar day is known: `captured_at` is then its noon, and the balance belongs to
+         *         that day in every time zone. `as_of` is the provider's own instant, null without one. `sync_id`
+         *         names the run.
          *
          *         `supersedes` is the snapshot that this one corrects. `superseded_at` and `retracted_at` tell
          *         since when the snapshot does not count. All three are null for most snapshots, as is `hold`.

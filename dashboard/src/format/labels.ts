@@ -158,6 +158,7 @@ export function describeOrigin(snapshot: Snapshot, connection?: Connection): str
   if (evidence.basis === "observed") {
     return `${source === "initial_connection" ? "First sync" : "Synced"} ${formatTime(snapshot.captured_at)}`;
   }
+  if (evidence.basis === "interim") return "Imported, interim";
   if (!connection) return "Imported";
   if (!(connection.provider in LOCAL_PROVIDER_LABELS)) return "From the provider's history";
   if (CSV_PROVIDERS.includes(connection.provider)) return "Imported from a CSV file";

@@ -118,7 +118,12 @@ SOURCE_CODES: Final = {
 }
 _SOURCES = {code: source for source, code in SOURCE_CODES.items()}
 
-BASIS_CODES: Final = {Basis.OBSERVED: 1, Basis.REPORTED: 2, Basis.ENTERED: 3}
+BASIS_CODES: Final = {
+    Basis.OBSERVED: 1,
+    Basis.REPORTED: 2,
+    Basis.ENTERED: 3,
+    Basis.INTERIM: 4,
+}
 _BASES = {code: basis for basis, code in BASIS_CODES.items()}
 
 PRECISION_CODES: Final = {Precision.INSTANT: 1, Precision.DAY: 2}

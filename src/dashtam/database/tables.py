@@ -281,7 +281,7 @@ balance_snapshots = Table(
     Column("created_at", Instant, nullable=False),
     Column("link", LargeBinary(32), nullable=False),
     CheckConstraint("source BETWEEN 1 AND 5", name="source"),
-    CheckConstraint("basis BETWEEN 1 AND 3", name="basis"),
+    CheckConstraint("basis BETWEEN 1 AND 4", name="basis"),
     CheckConstraint("precision BETWEEN 1 AND 2", name="precision"),
     CheckConstraint("sequence > 0", name="sequence"),
     # Stored in the order of the key, which is the order of every query.

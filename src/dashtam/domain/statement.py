@@ -19,7 +19,7 @@ class Reading:
 
     ``as_of`` is the source's own instant where that is not ``captured_at``. With the precision of a
     day ``captured_at`` is noon (UTC) of that day, and no instant is known. ``line`` is the file's
-    own, in previews of tables.
+    own, in previews of tables. ``is_interim`` tells that it is not the closing booked balance.
     """
 
     captured_at: datetime
@@ -30,6 +30,7 @@ class Reading:
     as_of: datetime | None = None
     precision: Precision = Precision.INSTANT
     line: int | None = field(default=None, compare=False)
+    is_interim: bool = False
 
     @classmethod
     def of_day(cls, day: date, balance: Decimal) -> "Reading":

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -27,6 +27,8 @@ _TITLES = {
 }
 _BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?")
 _VISIBLE = 4
+# The remarks on balances that are not the closing booked ones of their day.
+_INTERIM = frozenset({"interim_balance", "available_balance"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,5 +164,8 @@ class ClosingBalances:
         kept = {id(find_proved(equal) or equal[-1]) for equal in best.values()}
         closings = [one for one in self.closings if id(one) in kept]
         remarks = dict.fromkeys(one.remark for one in closings if one.remark is not None)
-        readings = [one.reading for one in closings]
+        readings = [
+            replace(one.reading, is_interim=one.remark is not None and one.remark.code in _INTERIM)
+            for one in closings
+        ]
         yield from split_statement(self.identity, readings, self.problems, remarks=[*remarks])

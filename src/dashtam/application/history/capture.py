@@ -188,7 +188,13 @@ def _content_of(snapshot_id: SnapshotId, captured_at: datetime) -> dict[str, obj
 
 
 def _is_known(earlier: RecordedReading, reading: Reading) -> bool:
-    """Tell whether a reading equals the recorded one, or one that its owner refused."""
+    """Tell whether a reading equals the recorded one, or one that its owner refused.
+
+    An interim balance says nothing new of an instant with a closing one, and a closing one does of
+    an instant with an interim one.
+    """
+    if earlier.reading is not None and earlier.reading.is_interim != reading.is_interim:
+        return reading.is_interim
     known = (earlier.reading, *earlier.refused)
     return _AMOUNTS(reading) in [_AMOUNTS(one) for one in known if one is not None]
 
@@ -347,11 +353,15 @@ class Capture:
             result = CaptureResult()
             for reading in readings.history:
                 place = readings.account.id, reading.captured_at
-                key, amounts = hash(place), _hash_amounts(reading)
-                if key in earlier:
+                key, amounts = hash(place), 2 * _hash_amounts(reading) + reading.is_interim
+                if key in earlier and earlier[key] % 2 == reading.is_interim:
                     is_same = earlier[key] == amounts
                     if not is_same:
                         result.conflicts.append(reading)
+                elif key in earlier:
+                    is_same = reading.is_interim
+                    earlier[key] = earlier[key] if is_same else amounts
+                    result.recorded += not is_same
                 else:
                     recorded = known.get(place)
                     is_same = recorded is not None and _is_known(recorded, reading)
@@ -390,7 +400,12 @@ class Capture:
                 earlier = known.get(place)
                 if earlier and _is_known(earlier, reading):
                     result.skipped += 1
-                elif earlier and earlier.sync_id == self.sync_id:
+                elif (
+                    earlier
+                    and earlier.sync_id == self.sync_id
+                    # A closing balance may follow the interim one of another file in an archive.
+                    and not (earlier.reading and earlier.reading.is_interim > reading.is_interim)
+                ):
                     result.conflicts.append(reading)
                 else:
                     known[place] = RecordedReading(reading, self.sync_id)
@@ -609,7 +624,7 @@ class Capture:
                     sequence=sequence,
                     sync_id=self.sync_id,
                     source=readings.source,
-                    basis=basis,
+                    basis=Basis.INTERIM if reading.is_interim else basis,
                     currency=readings.account.currency,
                     reading=reading,
                     created_at=work.now,

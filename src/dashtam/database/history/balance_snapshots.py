@@ -65,7 +65,7 @@ _OLDEST_FIRST = (_s.captured_at, _s.sequence)
 _NEWEST_FIRST = (_s.captured_at.desc(), _s.sequence.desc())
 
 _AMOUNTS = (_s.balance, _s.available_balance, _s.holdings_value, _s.cash_value)
-_READING = (_s.captured_at, _s.precision, *_AMOUNTS, _s.as_of)
+_READING = (_s.captured_at, _s.precision, _s.basis, *_AMOUNTS, _s.as_of)
 
 # The sign belongs to the account: ``Account`` says how it applies.
 _SNAPSHOT = (
@@ -440,7 +440,7 @@ class BalanceSnapshots(Repository):
         """
         newest = (
             select(_s.captured_at)
-            .where(_s.account_id == accounts.c.id, _s.basis == Basis.REPORTED)
+            .where(_s.account_id == accounts.c.id, _s.basis.in_([Basis.REPORTED, Basis.INTERIM]))
             .order_by(*_NEWEST_FIRST)
             .limit(1)
             .correlate(accounts)
@@ -727,6 +727,7 @@ def _reading_from_row(row: AnyRow) -> Reading:
         cash_value=row.cash_value,
         as_of=row.as_of,
         precision=row.precision,
+        is_interim=row.basis is Basis.INTERIM,
     )
 
 

@@ -15,11 +15,15 @@ SnapshotId = NewType("SnapshotId", UUID)
 
 
 class Basis(StrEnum):
-    """The origin of a balance: a live sync, a file or a provider's older balances, or its owner."""
+    """The origin of a balance: a live sync, a file or a provider's older balances, or its owner.
+
+    An interim one is a file's too, and not the closing booked balance of its day.
+    """
 
     OBSERVED = "observed"
     REPORTED = "reported"
     ENTERED = "entered"
+    INTERIM = "interim"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dashtam.domain.period import Precision
 from dashtam.domain.sync import SnapshotSource
 from dashtam.presentation.schemas.snapshots import Evidence
 
+_ORIGINS: Final = {Basis.ENTERED: "typed", Basis.INTERIM: "imported, interim"}
 _TABLES: Final = {"balance_csv": "a CSV file", "workbook": "a spreadsheet"}
 
 
@@ -26,8 +27,8 @@ def amendment_text(evidence: Evidence) -> str:
 
 def origin_text(snapshot: BalanceSnapshot, connection: Connection | None) -> str:
     """Return the origin of a balance of an account of this connection."""
-    if snapshot.basis is Basis.ENTERED:
-        return "typed"
+    if snapshot.basis in _ORIGINS:
+        return _ORIGINS[snapshot.basis]
     if snapshot.basis is Basis.OBSERVED:
         is_first = snapshot.source is SnapshotSource.INITIAL_CONNECTION
         return "first sync" if is_first else "synced"

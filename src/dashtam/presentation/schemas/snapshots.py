@@ -96,10 +96,11 @@ class HoldEvidence(Shape):
 class Evidence(Shape):
     """The origin of a balance, how exactly its time is known, and its later amendments.
 
-    `basis`: observed by a live sync, reported by a file or as a provider's older balance, or
-    entered by the owner. `precision` is day where only the calendar day is known: `captured_at` is
-    then its noon, and the balance belongs to that day in every time zone. `as_of` is the
-    provider's own instant, null without one. `sync_id` names the run.
+    `basis`: observed by a live sync, reported by a file or as a provider's older balance, interim
+    where a file reports no closing booked balance, or entered by the owner. `precision` is day
+    where only the calendar day is known: `captured_at` is then its noon, and the balance belongs to
+    that day in every time zone. `as_of` is the provider's own instant, null without one. `sync_id`
+    names the run.
 
     `supersedes` is the snapshot that this one corrects. `superseded_at` and `retracted_at` tell
     since when the snapshot does not count. All three are null for most snapshots, as is `hold`.

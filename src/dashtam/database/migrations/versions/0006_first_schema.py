@@ -396,7 +396,7 @@ def _create_accounts() -> None:
         sa.Column("link", sa.LargeBinary(length=32), nullable=False),
         sa.CheckConstraint("sequence > 0", name=op.f("balance_snapshots_sequence_check")),
         sa.CheckConstraint("source BETWEEN 1 AND 5", name=op.f("balance_snapshots_source_check")),
-        sa.CheckConstraint("basis BETWEEN 1 AND 3", name=op.f("balance_snapshots_basis_check")),
+        sa.CheckConstraint("basis BETWEEN 1 AND 4", name=op.f("balance_snapshots_basis_check")),
         sa.CheckConstraint(
             "precision BETWEEN 1 AND 2", name=op.f("balance_snapshots_precision_check")
         ),
