@@ -1,9 +1,7 @@
 """Tables of three countries are imported in the browser, and their line is seen before."""
 
-from pathlib import Path
-
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from browser.driver import DESKTOP, PHONE, Opening, Served, payload
 
@@ -15,10 +13,17 @@ GERMAN = (
 )
 
 
+def forget_the_table(page: Page) -> None:
+    profiles = page.get_by_role("listitem").filter(has_text="Buchungstag, Verwendungszweck")
+    expect(profiles).to_contain_text("konto.csv")
+    profiles.get_by_role("button", name="Forget the table of konto.csv").click()
+    expect(profiles).to_have_count(0)
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE])
 def test_a_table_is_asked_for_and_seen_before_it_is_recorded(
-    opening: Opening, served: Served, tmp_path: Path, theme: str, size: tuple[int, int]
+    opening: Opening, served: Served, theme: str, size: tuple[int, int]
 ) -> None:
     served.register()
     person = opening(theme=theme, size=size)
@@ -27,11 +32,12 @@ def test_a_table_is_asked_for_and_seen_before_it_is_recorded(
     person.open("/import")
     page = person.page
     page.locator("#files").set_input_files(payload("konto.csv", GERMAN.encode()))
+    expect(page.locator(".mapping")).to_contain_text("No column names the account.")
+    expect(page.locator(".mapping")).not_to_contain_text("account_name")
     page.get_by_label("One account for all rows").fill("Kreditkarte")
     page.get_by_label("One currency for all rows").fill("EUR")
     assert person.field_errors() == []
     assert person.overflow() == 0
-    page.screenshot(path=tmp_path / f"questions-{theme}-{size[0]}.png", full_page=True)
     page.get_by_role("button", name="Read it like this").click()
     page.locator(".import-preview").wait_for()
     expect(page.get_by_role("button", name="Import", exact=True)).to_be_disabled()
@@ -41,9 +47,10 @@ def test_a_table_is_asked_for_and_seen_before_it_is_recorded(
     page.get_by_text("The last 3 balances").click()
     assert person.field_errors() == []
     assert person.overflow() == 0
-    page.screenshot(path=tmp_path / f"preview-{theme}-{size[0]}.png", full_page=True)
     page.get_by_role("button", name="Import", exact=True).click()
     page.get_by_text("3 balances recorded").wait_for()
+    forget_the_table(page)
+    assert served.ask("GET", "/import-profiles")["total_count"] == 0
 
 
 def test_a_long_account_number_stays_within_the_page(opening: Opening, served: Served) -> None:

@@ -139,7 +139,7 @@ def test_a_history_begins_at_the_balance_that_stood_when_its_range_began(
         return filled("history", *words).splitlines()[-1].partition(": ")[2]
 
     february = ("--from", "2025-01-15", "--to", "2025-02-15")
-    expected = "1 snapshot, 100.00 to 90.10 USD, change -9.90 (-9.90%)"
+    expected = "1 snapshot, 100.00 to 90.10 USD, change -9.90 (-9.90%) since 2025-01-15"
     assert summary("check", *february) == expected
     account_id = filled.json("accounts", "list")["accounts"][0]["id"]
     query = "start_date=2025-01-15&end_date=2025-02-15&group_by=account&interval=month"
@@ -147,14 +147,16 @@ def test_a_history_begins_at_the_balance_that_stood_when_its_range_began(
     assert (own["change"]["change_amount"], own["change"]["change_percent"]) == ("-9.90", -9.9)
 
     later = ("--from", "2025-02-10", "--to", "2025-02-15")
-    expected = "no snapshots, 90.10 to 90.10 USD, change 0.00 (+0.00%)"
+    expected = "no snapshots, 90.10 to 90.10 USD, change 0.00 (+0.00%) since 2025-02-10"
     assert summary("check", *later) == expected
     assert summary("villa", "--from", "2025-05-01") == (
         "1 snapshot, 350000.00 to -1.50 EUR, change -350001.50 (no percent: it crosses zero)"
+        " since 2025-05-01"
     )
     filled("accounts", "change", "check", "--close", "2025-02-20")
     assert summary("check", "--from", "2025-02-10") == (
-        "1 snapshot, 90.10 to 90.10 USD, change 0.00 (+0.00%), closed on 2025-02-20"
+        "1 snapshot, 90.10 to 90.10 USD, change 0.00 (+0.00%) since 2025-02-10,"
+        " closed on 2025-02-20"
     )
 
 

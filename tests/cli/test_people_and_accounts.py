@@ -188,6 +188,7 @@ def test_the_changes_of_the_past_are_listed(terminal: CommandLine) -> None:
     )
     shown = terminal("accounts", "revisions", "house")
     assert "A balance was corrected. Cents." in shown
+    assert "2025-01-01  2025-01-01" in shown
     assert "The account was hidden." in shown
 
 

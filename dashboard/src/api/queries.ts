@@ -10,6 +10,7 @@ import type {
   Account,
   Connection,
   CoverageEvent,
+  ImportProfile,
   RangeChange,
   Revision,
   Schemas,
@@ -35,6 +36,14 @@ export function fetchConnections(signal: AbortSignal): Promise<Connection[]> {
   return fetchPages(
     (cursor) => get("/api/v1/connections", { query: { cursor }, signal }),
     (page) => page.connections,
+  );
+}
+
+/** Return the remembered mappings, the newest first. */
+export function fetchImportProfiles(signal: AbortSignal): Promise<ImportProfile[]> {
+  return fetchPages(
+    (cursor) => get("/api/v1/import-profiles", { query: { cursor }, signal }),
+    (page) => page.import_profiles,
   );
 }
 

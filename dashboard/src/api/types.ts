@@ -10,6 +10,7 @@ export type CoverageEvent = Schemas["CoverageEvent"];
 export type Holding = Schemas["Holding"];
 export type Hold = Schemas["Hold"];
 export type Import = Schemas["Import"];
+export type ImportProfile = Schemas["ImportProfile"];
 export type MappingPart = Schemas["MappingPart"];
 export type MappingProposal = Schemas["MappingProposal"];
 export type RangeChange = Schemas["RangeChange"];

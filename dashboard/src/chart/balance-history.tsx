@@ -86,7 +86,7 @@ function Readout(props: BalanceHistoryProps & { cursor: number | null }): JSX.El
             ? formatPointTime(current)
             : change && !isOfTotal && change.opening === null
               ? `Since ${formatDate(first.at)}`
-              : `${formatDate(first.at)} – ${formatDate(current.at)}`}
+              : `${formatDate(startOfChange(props, first))} – ${formatDate(current.at)}`}
         </span>
         <span class="readout-value">
           {cursor !== null && <Amount text={current.balance} currency={currency} />}
@@ -132,6 +132,11 @@ function Readout(props: BalanceHistoryProps & { cursor: number | null }): JSX.El
       )}
     </div>
   );
+}
+
+/** Return the time from which the change counts: the start of the range, where a balance stood then. */
+function startOfChange({ change, range }: BalanceHistoryProps, first: Point): Date | string {
+  return change && change.opening !== null && range.preset !== "ALL" ? range.start : first.at;
 }
 
 function formatPointTime(point: Point): string {
@@ -189,20 +194,21 @@ function describePoint(props: BalanceHistoryProps, index: number): string {
   return `${formatPointTime(point)}: ${balance}${since}${events.join("")}`;
 }
 
-function summarize({ name, currency, change: ofRange }: BalanceHistoryProps, points: readonly Point[]): string {
+function summarize(props: BalanceHistoryProps, points: readonly Point[]): string {
+  const { name, currency, change: ofRange } = props;
   const first = points[0]!;
   const last = points.at(-1)!;
   const change = ofRange
     ? { amount: ofRange.change_amount, percent: ofRange.change_percent?.toFixed(2) ?? null }
     : overallChange(points)!;
   const percent = change.percent === null ? "" : ` (${formatPercent(change.percent)})`;
-  const period = `${name} from ${formatDate(first.at)} to ${formatDate(last.at)}`;
+  const period = `${name} from ${formatDate(startOfChange(props, first))} to ${formatDate(last.at)}`;
   if (areAmountsHidden.peek()) return `${period}: amounts are hidden${percent}.`;
   const amount = (text: string): string => formatAmount(text, currency);
   const lowest = points.reduce((a, b) => (b.value < a.value ? b : a));
   const highest = points.reduce((a, b) => (b.value > a.value ? b : a));
   return (
-    `${period}: ${amount(first.balance)} to ${amount(last.balance)}, ` +
+    `${period}: ${amount(ofRange?.opening ?? first.balance)} to ${amount(last.balance)}, ` +
     `a change of ${formatAmount(change.amount, currency, { isSigned: true })}${percent}. ` +
     `Lowest ${amount(lowest.balance)} on ${formatDate(lowest.at)}, ` +
     `highest ${amount(highest.balance)} on ${formatDate(highest.at)}.`

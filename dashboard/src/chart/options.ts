@@ -43,8 +43,8 @@ export function chartOptions(
     width: 2,
     points: markers,
     stroke: (plot) => colorBySign(plot, colorOf("accent"), colorOf("loss")),
-    fill: (plot) => colorBySign(plot, colorOf("accent-fill"), colorOf("loss-fill")),
-    // Where zero is out of sight the fill ends at the edge: below an asset, above a debt.
+    // An area tells its size by its height above zero: where zero is out of sight there is none.
+    fill: (plot) => (hasZero(plot) ? colorBySign(plot, colorOf("accent-fill"), colorOf("loss-fill")) : "transparent"),
     fillTo: 0,
   };
   const cash: uPlot.Series = {
@@ -171,6 +171,11 @@ function valueRange(min: number | null, max: number | null, isStacked: boolean):
   const high = showsZero ? Math.max(0, max) : max;
   const margin = (high - low || largest * 0.1) * 0.08;
   return [low === 0 ? 0 : low - margin, high === 0 ? 0 : high + margin];
+}
+
+function hasZero({ scales }: uPlot): boolean {
+  const { min = 0, max = 0 } = scales.y as { min?: number; max?: number };
+  return min <= 0 && max >= 0;
 }
 
 /** Return one colour for values above zero and another for those below. */

@@ -191,18 +191,29 @@ export function describeRhythm(days: number): string {
   return days >= 28 && days <= 31 ? "monthly" : `every ${days} days`;
 }
 
-/** Return the age of a stale account's balance, and its rhythm where it has one. */
-export function describeStaleness({ coverage }: Account, snapshot: Snapshot): string {
+/** Return an account's rhythm as the end of a sentence, nothing where it has none. */
+export function describeUsual({ coverage }: Account): string {
   const days = coverage?.usual_interval_days ?? null;
-  return `last heard ${formatSnapshotAge(snapshot)}${days === null ? "" : `; usually ${describeRhythm(days)}`}`;
+  return days === null ? "" : `; usually ${describeRhythm(days)}`;
 }
 
-/** Return the account's name; where another one has it too, with institution, number or currency, and beginning. */
+/** Return the age of a stale account's balance, and its rhythm where it has one. */
+export function describeStaleness(account: Account, snapshot: Snapshot): string {
+  return `last heard ${formatSnapshotAge(snapshot)}${describeUsual(account)}`;
+}
+
+/** Return the account's name; where another one has it too, with the institution and more details as needed. */
 export function accountTitle(account: Account, others: readonly Account[]): string {
-  const { id, name, institution, account_number_masked: number, currency, coverage, created_at } = account;
+  const { id, name, institution } = account;
   const hasTwin = others.some((other) => other.id !== id && other.name === name);
-  if (!hasTwin) return name;
-  return [name, institution, number ?? currency, `since ${formatDate(coverage?.since ?? created_at)}`].join(" · ");
+  return hasTwin ? [name, institution, twinDetail(account, others)].filter(Boolean).join(" · ") : name;
+}
+
+/** Return the details that tell an account from one of its name and institution, null where there is none. */
+export function twinDetail(account: Account, others: readonly Account[]): string | null {
+  const { id, name, institution, account_number_masked: number, currency, coverage, created_at } = account;
+  const hasTwin = others.some((one) => one.id !== id && one.name === name && one.institution === institution);
+  return hasTwin ? `${number ?? currency} · since ${formatDate(coverage?.since ?? created_at)}` : null;
 }
 
 /** Return the account's institution, its type, and more details, on one line. */

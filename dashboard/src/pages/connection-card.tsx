@@ -27,10 +27,10 @@ import {
 import { formatDate, formatDateTime, formatRelative } from "../format/dates";
 import {
   CONNECTION_STATE_LABELS,
-  accountTitle,
   connectionLabel,
   describeAge,
   describeOutcome,
+  twinDetail,
 } from "../format/labels";
 import { formatCount } from "../format/numbers";
 import { Link } from "../router";
@@ -288,7 +288,7 @@ function Institutions({
               <AccountItem
                 key={account.id}
                 account={account}
-                title={accountTitle(account, allAccounts)}
+                detail={twinDetail(account, allAccounts)}
                 result={results.get(account.id)}
                 isRunning={isRunning}
                 onSeparate={onSeparate}
@@ -303,13 +303,14 @@ function Institutions({
 
 function AccountItem({
   account,
-  title,
+  detail,
   result,
   isRunning,
   onSeparate,
 }: {
   account: Account;
-  title: string;
+  /** Tells it from another account of its name. */
+  detail: string | null;
   /** Of the newest run that has the account. */
   result: AccountResult | undefined;
   isRunning: boolean;
@@ -322,8 +323,9 @@ function AccountItem({
   return (
     <li>
       <span>
-        <Link to={`/accounts/${account.id}`}>{title}</Link>
+        <Link to={`/accounts/${account.id}`}>{account.name}</Link>
         <span class={account.is_stale ? "subtext is-warn" : "subtext"}>
+          {detail && `${detail} · `}
           {describeAge(account)}
           {result && isWhole && !isProposal && !isRunning && ` · ${describeOutcome(result)}`}
         </span>

@@ -29,6 +29,7 @@ import { ACCOUNT_TYPE_LABELS, fileFormatLabel } from "../format/labels";
 import { formatCount, formatFileSize, formatNumber } from "../format/numbers";
 import { areAmountsHidden } from "../preferences";
 import { Link } from "../router";
+import { ImportProfiles } from "./import-profiles";
 import { MappingForm } from "./mapping-form";
 
 const INITIAL_PROBLEMS = 5;
@@ -93,6 +94,7 @@ export function ImportPage(): JSX.Element {
           </Link>
         </p>
       )}
+      <ImportProfiles />
     </>
   );
 }
@@ -247,8 +249,14 @@ function ImportResult({
                 account.name
               )}
               <span class="subtext">
-                {account.currency}
-                {account.is_new && " · new"}
+                {[
+                  account.institution,
+                  account.key !== account.name && hasTwin(account, result.accounts) && account.key,
+                  account.currency,
+                  account.is_new && "new",
+                ]
+                  .filter(Boolean)
+                  .join(" · ")}
               </span>
               <ProblemList problems={account.problems} />
               <ProblemList problems={account.remarks} isRemarks />
@@ -272,6 +280,15 @@ function ImportResult({
 
 type ImportedAccount = Import["accounts"][number];
 
+function hasTwin({ key, name }: ImportedAccount, accounts: readonly ImportedAccount[]): boolean {
+  return accounts.some((other) => other.key !== key && other.name === name);
+}
+
+/** Whether the file names the account by its number alone, which then stands above the fields. */
+function isNumber({ key, name }: ImportedAccount): boolean {
+  return key === name && /\d{5}/.test(name);
+}
+
 /** The line of the file, its extremes and last rows, and the choices for a new account. */
 function Preview({
   account,
@@ -287,16 +304,24 @@ function Preview({
     <div class="import-preview">
       <Sparkline points={preview.points.map(({ captured_at, balance }) => ({ at: captured_at, balance }))} />
       <p class="subtext">
-        {day(preview.first_on)} to {day(preview.last_on)}: {amount(preview.first)} to{" "}
-        <strong>{amount(preview.last)}</strong>, between {amount(preview.lowest)} and {amount(preview.highest)}
+        {preview.points.length === 1 ? (
+          <>
+            One balance, of {day(preview.last_on)}: <strong>{amount(preview.last)}</strong>
+          </>
+        ) : (
+          <>
+            {day(preview.first_on)} to {day(preview.last_on)}: {amount(preview.first)} to{" "}
+            <strong>{amount(preview.last)}</strong>, between {amount(preview.lowest)} and {amount(preview.highest)}
+          </>
+        )}
       </p>
       {account.is_new && (
         <div class="fields">
-          <Field label="Name">
+          <Field label="Name" hint={isNumber(account) && "Without one it is called by its number."}>
             {(ids) => (
               <input
                 {...ids}
-                defaultValue={account.name}
+                defaultValue={isNumber(account) ? "" : account.name}
                 onChange={(event) => onChoose({ name: event.currentTarget.value })}
               />
             )}
@@ -339,7 +364,9 @@ function Preview({
       )}
       {!areAmountsHidden.value && (
       <details>
-        <summary>The last {formatCount(preview.latest.length, "balance")}</summary>
+        <summary>
+          {preview.points.length === 1 ? "Its row in the file" : `The last ${formatCount(preview.latest.length, "balance")}`}
+        </summary>
         <ul class="problems is-remarks">
           {preview.latest.map((reading) => (
             <li key={reading.captured_at}>

@@ -6,6 +6,7 @@ import type { Mapping } from "../api/import-queue";
 import type { Account, MappingPart, MappingProposal } from "../api/types";
 import { areAmountsHidden } from "../preferences";
 import { Field, Options } from "../components/form";
+import { accountTitle } from "../format/labels";
 
 const LABELS: Readonly<Record<string, string>> = {
   header_row: "Row of the header (0: none)",
@@ -92,7 +93,7 @@ export function MappingForm({
           {(ids) => (
             <select {...ids} name="account_id" value={accountId}>
               <option value="">As named in the file</option>
-              <Options of={accounts.map((account) => [account.id, account.name])} />
+              <Options of={accounts.map((account) => [account.id, accountTitle(account, accounts)])} />
             </select>
           )}
         </Field>
@@ -114,6 +115,11 @@ export function MappingForm({
   );
 }
 
+/** Return a question without the part that tells programs the key of its answer. */
+function withoutKeys(question: string): string {
+  return question.replace(/: a mapping must [^.]*\./g, ".");
+}
+
 function isText(name: string): boolean {
   return ["account_name", "currency_code", "institution"].includes(name);
 }
@@ -126,7 +132,7 @@ function PartField({ part, columns }: { part: MappingPart; columns: readonly str
   const value = isUnknown ? "" : isText(name) ? String(proposed) : JSON.stringify(proposed);
   const known = proposed === null ? choices : [proposed, ...choices];
   return (
-    <Field label={label} hint={question}>
+    <Field label={label} hint={question && withoutKeys(question)}>
       {(ids) =>
         isText(name) ? (
           <input {...ids} name={name} defaultValue={value} autoComplete="off" />

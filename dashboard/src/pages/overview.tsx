@@ -23,7 +23,7 @@ import { sum } from "../domain/decimal";
 import type { NamedEvent } from "../domain/range-change";
 import { presetRange, yearEarlier, type TimeRange } from "../domain/time-range";
 import { formatDate, formatSnapshotAge, formatSnapshotTime } from "../format/dates";
-import { describeAccount, describeOrigin, describeStaleness } from "../format/labels";
+import { describeAccount, describeOrigin, describeUsual, twinDetail } from "../format/labels";
 import { formatCount } from "../format/numbers";
 import { Link } from "../router";
 
@@ -221,6 +221,7 @@ function Accounts({
                   account={account}
                   snapshot={snapshots.get(account.id)!}
                   series={sparklines?.get(account.id)}
+                  accounts={accounts}
                 />
               ))}
             </tbody>
@@ -241,10 +242,12 @@ function AccountRow({
   account,
   snapshot,
   series,
+  accounts,
 }: {
   account: Account;
   snapshot: Snapshot;
   series: AccountSeries | undefined;
+  accounts: readonly Account[];
 }): JSX.Element {
   const begins = series?.coverage_events.find(({ kind }) => kind === "begins");
   return (
@@ -253,7 +256,7 @@ function AccountRow({
         <Link to={`/accounts/${account.id}`} class="account-name">
           {account.name}
         </Link>
-        <span class="subtext">{describeAccount(account)}</span>
+        <span class="subtext">{describeAccount(account, twinDetail(account, accounts))}</span>
       </th>
       <td class="account-sparkline">{series && <Sparkline points={series.points} />}</td>
       <td class="account-change">
@@ -265,7 +268,10 @@ function AccountRow({
         <span class="account-date">
           <span title={`${describeOrigin(snapshot)}, ${formatSnapshotTime(snapshot)}`}>
             {account.is_stale ? (
-              <Badge tone="warn">{describeStaleness(account, snapshot)}</Badge>
+              <Badge tone="warn">
+                last heard {formatSnapshotAge(snapshot)}
+                <span class="wide-only">{describeUsual(account)}</span>
+              </Badge>
             ) : (
               <>
                 {formatSnapshotAge(snapshot)}

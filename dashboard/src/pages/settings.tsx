@@ -86,7 +86,7 @@ function AccountsSection(): JSX.Element {
             <li key={account.id}>
               <span>
                 <strong>{account.name}</strong>
-                <span class="subtext">{describeAccount(account, account.currency)}</span>
+                <span class="subtext">{describeAccount(account, account.account_number_masked, account.currency)}</span>
               </span>
               {account.is_hidden && <Badge>Hidden</Badge>}
               {account.closed_at && <Badge>Closed</Badge>}

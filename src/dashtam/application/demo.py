@@ -71,7 +71,7 @@ def prepare(services: Services, password: str, samples: Iterable[Sample]) -> Dem
     """
     user = _prepare_user(services, password)
     for sample in samples:
-        sent = SentFile(user.id, io.BytesIO(sample.content), mapping=sample.mapping)
+        sent = SentFile(user.id, io.BytesIO(sample.content), sample.name, mapping=sample.mapping)
         file_import.import_file(services, sent, _correct_accounts)
     with services.database.read() as work:
         is_connected = bool(_list_live(work, user.id))

@@ -1,5 +1,6 @@
 """Changes over a range, in words and cells."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Final
 
@@ -30,8 +31,11 @@ def no_percent_text(reason: PercentReason | None) -> str:
     return "" if reason is None else f"no percent: {_REASONS[reason]}"
 
 
-def account_change_text(series: AccountSeries) -> str:
-    """Return the balances at both ends of the range, and the change between them."""
+def account_change_text(series: AccountSeries, start_on: date) -> str:
+    """Return the balances at both ends of the range, and the change between them.
+
+    ``start_on`` is the first day of the range: the balance that stood then is the first one.
+    """
     change = series.change
     start = change.added if change.opening is None else change.opening
     end = -change.closed if change.closing is None else change.closing
@@ -40,6 +44,8 @@ def account_change_text(series: AccountSeries) -> str:
         parts.append(f" ({percent_text(change.percent)}%)")
     else:
         parts.append(f" ({no_percent_text(change.percent_reason)})")
+    if change.opening is not None:
+        parts.append(f" since {start_on.isoformat()}")
     for event in series.coverage_events:
         words = " since" if event.kind is CoverageKind.BEGINS else ", closed on"
         parts.append(f"{words} {event.at.date().isoformat()}")

@@ -112,7 +112,14 @@ def revisions(context: CommandContext, account: str, limit: int) -> None:
         next_cursor=write_cursor(found.last),
     )
     rows = [
-        (one.at, one.by, one.points, one.first_captured_at, one.last_captured_at, _why(one))
+        (
+            one.at,
+            one.by,
+            one.points,
+            _likely_time(one.first_captured_at),
+            _likely_time(one.last_captured_at),
+            _why(one),
+        )
         for one in shape.revisions
     ]
     headings = ("AT", "BY", "BALANCES", "FROM", "TO", "CHANGE")
@@ -325,6 +332,13 @@ def _account_text(account: AccountShape) -> str:
 
 def _days_text(days: int | None) -> str | None:
     return None if days is None else count_text(days, "day")
+
+
+def _likely_time(captured_at: datetime | None) -> datetime | str | None:
+    """Return the time of a balance of unknown precision; at noon in UTC it is likely of a day."""
+    if captured_at is None or captured_at.timetz() != NOON:
+        return captured_at
+    return captured_at.date().isoformat()
 
 
 def _why(revision: RevisionShape) -> str:

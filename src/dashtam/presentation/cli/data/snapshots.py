@@ -256,7 +256,7 @@ def _change_text(work: UnitOfWork, account: Account, period: Period) -> str | No
     """Return the change over the period, None where no balance stood in it."""
     requested = _range_of(users.load(work, account.user_id), period, account.id)
     found = total_history.load_accounts(work, account.user_id, requested)
-    return account_change_text(found[0]) if found else None
+    return account_change_text(found[0], period.start.date()) if found else None
 
 
 def _ends(found: BalanceHistory, origins: Sequence[str]) -> Sequence[tuple[str, str]]:
