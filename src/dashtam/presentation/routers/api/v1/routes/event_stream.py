@@ -21,6 +21,8 @@ class EventStream(StreamingResponse):
     run: Callable[[Callable[[], bytes | None]], Awaitable[bytes | None]]
 
     def __init__(self, parts: Iterator[bytes], headers: Mapping[str, str], media_type: str) -> None:
+        # A proxy such as nginx would hold the events back until it has a buffer full.
+        headers = {**headers, "X-Accel-Buffering": "no"}
         super().__init__(self._send_parts(parts), 200, headers, media_type)
         self.run = anyio.to_thread.run_sync
 
