@@ -23,7 +23,7 @@ export function ConnectDialog({
 }): JSX.Element {
   const [slug, setSlug] = useState(providers[0]?.slug ?? "");
   const [progress, setProgress] = useState<string | null>(null);
-  // A connection whose credentials were refused takes others, so that it is not made twice.
+  // A connection with refused credentials takes others, so that it is not made twice.
   const [refused, setRefused] = useState<{ slug: string; connectionId: string } | null>(null);
   const provider = providers.find((one) => one.slug === slug);
   const connect = async (fields: FormData): Promise<unknown> => {
