@@ -25,6 +25,10 @@ LOCK = $(PY) -m uv pip compile -q --universal --python-version 3.11 --generate-h
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 	--extra postgres --extra redis --group build
 
+MUTATION = $(VENV)/mutation
+# Runs a command of a package from PyPI in an environment of its own.
+TOOL = $(CURDIR)/$(PY) -m uv tool run -q --from
+
 CHECKS = lint formatted types architecture dependencies unused spelling typescript
 
 DASHBOARD = src/dashtam/presentation/web/dist/index.html
@@ -33,7 +37,7 @@ DASHBOARD_SOURCES = $(shell find dashboard/src dashboard/public dashboard/script
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help demo dashboard screenshots test prove check $(CHECKS) format openapi lock bench clean
+.PHONY: help demo dashboard screenshots test prove mutate wheel audit check $(CHECKS) format openapi lock bench clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -93,6 +97,25 @@ lock: $(DEVELOP) ## write the lock files from pyproject.toml
 
 bench: $(DEVELOP) $(DASHBOARD) ## measure this machine, in about three minutes (BENCH="--users 2000")
 	@$(PY) -m benchmarks $(BENCH)
+
+mutate: $(DEVELOP) ## count the changes of MODULE=src/… that no test of TESTS=tests/… notices
+	@mkdir -p $(MUTATION) && cp -r src tests docs examples dashboard/src pyproject.toml $(MUTATION)
+	@printf '%s\n' '[cosmic-ray]' 'module-path = "$(MODULE)"' 'timeout = 90.0' \
+		'test-command = "env PYTHONPATH=src $(CURDIR)/$(PY) -m pytest -x -n 0 --hypothesis-profile=mutation $(TESTS)"' \
+		'[cosmic-ray.distributor]' 'name = "local"' '[cosmic-ray.filters.operators-filter]' \
+		'exclude-operators = ["core/ReplaceBinaryOperator_BitOr_.*"]' > $(MUTATION)/mutation.toml
+	@cd $(MUTATION) && rm -f session.sqlite && $(TOOL) cosmic-ray cosmic-ray init mutation.toml session.sqlite \
+		&& $(TOOL) cosmic-ray cr-filter-operators session.sqlite mutation.toml \
+		&& nice $(TOOL) cosmic-ray cosmic-ray exec mutation.toml session.sqlite \
+		&& $(TOOL) cosmic-ray cr-report --show-diff --surviving-only session.sqlite
+
+wheel: $(DEVELOP) $(DASHBOARD) ## build the package into dist/, with its bill of materials (CycloneDX)
+	@$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@PYTHONWARNINGS=ignore $(TOOL) cyclonedx-bom cyclonedx-py requirements requirements/run.txt --pyproject pyproject.toml \
+		--output-reproducible --of JSON -o dist/dashtam.cdx.json
+
+audit: $(DEVELOP) ## look for known faults in the locked dependencies
+	@$(TOOL) pip-audit pip-audit --disable-pip --require-hashes -r requirements/run.txt
 
 clean: ## remove the environment, the caches and the demonstration's data
 	rm -rf $(VENV) .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 
 import psycopg
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from psycopg import sql
 
 from servers import Address, ServerMissingError, Servers, answers_ping
@@ -21,6 +21,10 @@ TEMPLATE = "migrated_template"
 
 # How fast a busy machine computes is no property of the code.
 settings.register_profile("dashtam", deadline=None)
+# A change that was made on purpose is to be found, not explained.
+settings.register_profile(
+    "mutation", deadline=None, database=None, phases=(Phase.explicit, Phase.generate)
+)
 settings.load_profile("dashtam")
 
 

@@ -86,12 +86,15 @@ class Collector:
         # A proof that is repeated alone replaces its own figures, and no others.
         self._results: Results = {} if config.args == ["tests"] else self._cache.get(KEPT, {})
         self._promises: set[str] = set()
+        self._has_crashed = False
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         # A subtest is reported beside its test, which fails with it.
         is_part = getattr(report, "context", None) is not None
         if is_part or not (report.failed or (report.when == "call" and report.passed)):
             return
+        # A process that ended in the midst of a test did not tell which promise it was to prove.
+        self._has_crashed |= report.failed and not report.user_properties
         for name, value in report.user_properties:
             if name == PROPERTY and isinstance(value, dict):
                 self._promises.add(value["promise"])
@@ -100,7 +103,6 @@ class Collector:
                 results[report.nodeid] = (report.duration, figures)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        self._cache.set(KEPT, self._results)
         page = PAGE.read_text()
         rows = [("promise", "figure reached", "seconds")]
         for number, promise, _, _ in ROW.findall(page):
@@ -114,6 +116,10 @@ class Collector:
         for first, second, third in rows:
             line = f"{first:{widths[0]}}  {second:{widths[1]}}  {third:>{widths[2]}}"
             terminalreporter.write_line(line)
+        if self._has_crashed:
+            terminalreporter.write_line("A test has crashed: no figure was written.")
+            return
+        self._cache.set(KEPT, self._results)
         PAGE.write_text(with_figures(page, self._results))
 
 

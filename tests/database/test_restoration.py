@@ -4,7 +4,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from dashtam.database import backups, restoration
 from dashtam.database.engine import open_engine
 from database import restoration_kills
+from proofs import Proof
 
 KEPT = ".before-20261127T000000.000000Z"
 HOLD_OPEN = """
@@ -53,8 +53,9 @@ def template(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.proves(21)
 def test_a_killed_restoration_is_undone_or_finished_by_the_next_start(
-    template: Path, tmp_path: Path, proof: Callable[[int], int]
+    template: Path, tmp_path: Path, proof: Proof
 ) -> None:
     results = tmp_path / "results"
     words = [restoration_kills.__file__, str(template), str(results), str(10 // proof(10))]
@@ -74,6 +75,7 @@ def test_a_killed_restoration_is_undone_or_finished_by_the_next_start(
         assert not [name for name in names if "restoring" in name or name.startswith(".")], names
     assert found.count("old") > 5
     assert found.count("new") > 10
+    proof.record(kills=len(found))
 
 
 @pytest.mark.parametrize("name", ["same", "symbolic link", "hard link"])
