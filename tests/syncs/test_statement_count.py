@@ -1,5 +1,6 @@
 """The number of statements of a sync does not grow with its accounts."""
 
+from collections.abc import Callable
 from decimal import Decimal
 
 from sqlalchemy import event
@@ -14,22 +15,16 @@ from dashtam.domain.sync import SnapshotSource
 from scripted_provider import account, position
 
 MOST = 20
+ENOUGH_TO_JUDGE = 12
 
 
-def test_a_sync_of_many_accounts_takes_few_statements(app: App, ada: Person) -> None:
-    def told() -> Report:
-        at = app.clock.now
-        value = str(at.day)
-        numbers = [str(number) for number in range(8)]
-        flow = Flow(at.date(), Decimal(5), Currency.of("USD"), FlowKind.DEPOSIT)
-        held = [position("VTI", value, at)]
-        return Report([account(n, n, positions=held, flows=[flow]) for n in numbers])
-
+def executed(app: App, person: Person, told: Callable[[], Report], syncs: int) -> list[str]:
+    """Return the statements of the last of some daily syncs of a new connection."""
     app.provider.usual, app.provider.requests_each = told, 0
-    connection = app.connection(app.connected(ada)["id"])
-    app.clock.advance(days=1)
-    # The cache's first chunk of each account begins here.
-    sync_run.complete(app.services, app.claim(str(connection.id)))
+    connection = app.connection(app.connected(person)["id"])
+    for _ in range(syncs - 1):
+        app.clock.advance(days=1)
+        sync_run.complete(app.services, app.claim(str(connection.id)))
     app.clock.advance(days=1)
     statements: list[str] = []
 
@@ -41,7 +36,40 @@ def test_a_sync_of_many_accounts_takes_few_statements(app: App, ada: Person) -> 
     with app.services.database.write() as work:
         request = SyncRequest(SnapshotSource.MANUAL_SYNC, is_forced=True)
         claim = claims.claim_connection(work, app.services, connection, request)
-    done = sync_run.complete(app.services, claim)
+    sync_run.complete(app.services, claim)
     event.remove(app.installation.engine, "before_cursor_execute", note)
-    assert done.recorded == len(done.accounts)
+    assert any(one.startswith("INSERT INTO balance_snapshots") for one in statements)
+    return statements
+
+
+def test_a_sync_of_many_accounts_takes_few_statements(app: App, ada: Person) -> None:
+    def told() -> Report:
+        at = app.clock.now
+        value = str(at.day)
+        numbers = [str(number) for number in range(8)]
+        flow = Flow(at.date(), Decimal(5), Currency.of("USD"), FlowKind.DEPOSIT)
+        held = [position("VTI", value, at)]
+        return Report([account(n, n, positions=held, flows=[flow]) for n in numbers])
+
+    statements = executed(app, ada, told, syncs=2)
     assert len(statements) <= MOST, "\n".join(statements)
+
+
+def test_balances_that_all_fall_to_zero_take_no_more_statements(app: App, ada: Person) -> None:
+    def counted(person: Person, accounts: int) -> int:
+        numbers = [str(number) for number in range(accounts)]
+        asked = 0
+
+        def told() -> Report:
+            nonlocal asked
+            asked += 1
+            is_gone = asked > ENOUGH_TO_JUDGE
+            held = [] if is_gone else [position("VTI", "70", app.clock.now)]
+            value = "0" if is_gone else "70"
+            return Report([account(value, n, positions=held) for n in numbers])
+
+        statements = executed(app, person, told, syncs=ENOUGH_TO_JUDGE)
+        assert any(one.startswith("INSERT INTO account_events") for one in statements)
+        return len(statements)
+
+    assert counted(ada, 2) == counted(app.person("brian"), 6)

@@ -1,11 +1,10 @@
 """The only writer of snapshots, sets of positions, external flows and account events."""
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import partial
 from hashlib import sha256
 from itertools import chain
 from operator import attrgetter
@@ -437,17 +436,14 @@ class Capture:
         """
         work = self.work
         newest = work.history_chunks.newest_balances([one.account for one, _ in live])
-        with_holds = [one.account.id for one, _ in live if heads[one.account.id].has_holds]
-        holds = work.balance_snapshots.holds_of(with_holds) if with_holds else {}
-        last_counted = work.balance_snapshots.latest_of(with_holds) if with_holds else {}
-        unlikely = {}
+        holds = self._holds({one.account.id: heads[one.account.id] for one, _ in live})
+        had_positions = self._had_positions(live)
+        rules: dict[AccountId, HoldRule | None] = {}
+        undecided: dict[Account, LiveBalance] = {}
         for readings, [reading] in live:
             account = readings.account
             balance = apply_sign(reading.balance, account.balance_sign)
-            of_account = holds.get(account.id, ())
-            pending = held_since(of_account, last_counted.get(account.id))
-            is_accepted = any(hold.is_accepted_difference for hold in of_account)
-            heads[account.id].has_holds = bool(pending) or is_accepted
+            pending, is_accepted = holds.get(account.id, ((), False))
             same = [hold for hold in pending if is_close(balance, hold.snapshot.balance.amount)]
             is_outage = readings.is_warned and not reading.balance
             if same and not is_outage and is_confirmed(same, reading.captured_at):
@@ -455,43 +451,54 @@ class Capture:
                 continue
             previous = newest.get(account.id)
             before = None if previous is None else previous.amount
-            evidence = self._evidence(readings, reading, before)
+            evidence = _evidence(readings, reading, before)
+            if account.id in had_positions:
+                evidence = replace(evidence, have_positions_vanished=True)
             if is_accepted:
                 evidence = replace(evidence, positions_value=None)
             if same and (before is None or not is_close(balance, before)):
-                rule: HoldRule | None = same[0].rule
+                rules[account.id] = same[0].rule
+            elif evidence.needs_earlier_balances:
+                undecided[account] = evidence
             else:
-                rule = find_rule(evidence, partial(self._balances_of, account))
-            if rule is not None:
-                unlikely[account.id] = _Unlikely(rule, None if previous is None else str(previous))
-        return unlikely
+                rules[account.id] = find_rule(evidence, ())
+        if undecided:
+            for account, earlier in work.balance_snapshots.balances_of(undecided):
+                rules[account.id] = find_rule(undecided[account], earlier)
+        return {
+            account_id: _Unlikely(rule, str(newest[account_id]) if account_id in newest else None)
+            for account_id, rule in rules.items()
+            if rule is not None
+        }
 
-    def _evidence(
-        self, readings: AccountReadings, reading: Reading, previous: Decimal | None
-    ) -> LiveBalance:
-        account = readings.account
-        has_no_positions = readings.positions is not None and not readings.positions
-        positions_value = sum_market_values(readings.positions, account.currency)
-        have_vanished = False
-        if has_no_positions:
-            positions_value = Decimal(0)
-            if not reading.balance:
-                stored = self.work.position_sets.of_account(account.id, None)
-                have_vanished = any(one.holdings for one in stored)
-        return LiveBalance(
-            account_type=account.account_type,
-            balance=apply_sign(reading.balance, account.balance_sign),
-            previous=previous,
-            cash_value=reading.cash_value,
-            positions_value=positions_value,
-            is_warned=readings.is_warned,
-            is_in_new_currency=readings.is_in_new_currency,
-            have_positions_vanished=have_vanished,
-        )
+    def _holds(
+        self, heads: Mapping[AccountId, AccountHead]
+    ) -> Mapping[AccountId, tuple[Sequence[Hold], bool]]:
+        """Return the pending holds of each account with holds, and if a difference was accepted."""
+        with_holds = [account_id for account_id, head in heads.items() if head.has_holds]
+        if not with_holds:
+            return {}
+        snapshots = self.work.balance_snapshots
+        last_counted = snapshots.latest_of(with_holds)
+        found = {}
+        for account_id, of_account in snapshots.holds_of(with_holds).items():
+            pending = held_since(of_account, last_counted.get(account_id))
+            is_accepted = any(hold.is_accepted_difference for hold in of_account)
+            heads[account_id].has_holds = bool(pending) or is_accepted
+            found[account_id] = pending, is_accepted
+        return found
 
-    def _balances_of(self, account: Account) -> Iterator[Decimal]:
-        for _, _, balance in self.work.balance_snapshots.balances(account, MIN_INSTANT, None):
-            yield balance
+    def _had_positions(
+        self, live: Sequence[tuple[AccountReadings, Sequence[Reading]]]
+    ) -> Collection[AccountId]:
+        """Return the accounts that had positions, and are said to have nothing at all."""
+        emptied = [
+            readings.account.id
+            for readings, [reading] in live
+            if not reading.balance and readings.positions is not None and not readings.positions
+        ]
+        stored = self.work.position_sets.of_accounts(emptied, None) if emptied else ()
+        return {one.account_id for one in stored if one.holdings}
 
     def _hold(
         self,
@@ -662,3 +669,19 @@ class Capture:
             draft = self.work.history_chunks.draft(account)
         if draft is not None and draft.record(snapshots):
             drafts[account.id] = draft
+
+
+def _evidence(readings: AccountReadings, reading: Reading, previous: Decimal | None) -> LiveBalance:
+    account = readings.account
+    positions_value = sum_market_values(readings.positions, account.currency)
+    if readings.positions is not None and not readings.positions:
+        positions_value = Decimal(0)
+    return LiveBalance(
+        account_type=account.account_type,
+        balance=apply_sign(reading.balance, account.balance_sign),
+        previous=previous,
+        cash_value=reading.cash_value,
+        positions_value=positions_value,
+        is_warned=readings.is_warned,
+        is_in_new_currency=readings.is_in_new_currency,
+    )

@@ -33,7 +33,7 @@ def list_for_account(
     account = accounts.load(work, user_id, account_id)
     joins = work.account_joins.around([account.id])
     members = joins.members_of(account.id)
-    found = [one for member in members for one in work.position_sets.of_account(member, at)]
+    found = work.position_sets.of_accounts(members, at)
     return _to_page(_newest_of_each(joins, found), page)
 
 

@@ -538,6 +538,19 @@ class BalanceSnapshots(Repository):
         for captured_at, precision, balance in self._stream_rows(statement):
             yield captured_at, precision, apply_sign(balance, account.balance_sign)
 
+    def balances_of(self, of: Collection[Account]) -> Iterator[tuple[Account, Sequence[Decimal]]]:
+        """Yield each account that has balances with all of them, oldest first."""
+        by_id = {account.id: account for account in of}
+        statement = (
+            select(_s.account_id, _s.balance)
+            .where(_s.account_id.in_(by_id), self._counts)
+            .order_by(_s.account_id, *_OLDEST_FIRST)
+        )
+        rows = self._stream_rows(statement)
+        for account_id, of_account in groupby(rows, attrgetter("account_id")):
+            account = by_id[AccountId(account_id)]
+            yield account, [apply_sign(row.balance, account.balance_sign) for row in of_account]
+
     def balances_at(
         self, account: Account, instants: Sequence[datetime]
     ) -> Iterator[tuple[datetime, Decimal]]:

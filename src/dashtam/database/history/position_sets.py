@@ -79,9 +79,11 @@ class PositionSets(Repository):
         for row in self._stream_rows(statement.order_by(_p.number)):
             yield PositionLink(_set_from_row(row), row.link)
 
-    def of_account(self, account_id: AccountId, at: datetime | None) -> Sequence[PositionSet]:
-        """Return the newest set of the account, or that of an instant; none without positions."""
-        return self._newest(accounts.c.id == account_id, at)
+    def of_accounts(
+        self, account_ids: Collection[AccountId], at: datetime | None
+    ) -> Sequence[PositionSet]:
+        """Return the newest set of each account, or that of an instant; none without positions."""
+        return self._newest(accounts.c.id.in_(account_ids), at)
 
     def of_user(self, user_id: UserId, at: datetime | None) -> Sequence[PositionSet]:
         """Return the newest set of each of the user's accounts, or that of an instant."""

@@ -1,7 +1,6 @@
 """Holds: live balances that are likely wrong, and count only once that is decided."""
 
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -104,13 +103,23 @@ class LiveBalance:
     is_in_new_currency: bool = False
     have_positions_vanished: bool = False
 
+    @property
+    def needs_earlier_balances(self) -> bool:
+        """Whether a rule may depend on the account's earlier balances: few balances do."""
+        if not self.previous:
+            return False
+        factors = (*_FACTORS, _OPPOSITE)
+        return not self.balance or any(
+            is_close(self.balance, EXACT.multiply(self.previous, factor), _MOST_TOLERANCE)
+            for factor in factors
+        )
 
-def find_rule(
-    live: LiveBalance, earlier_balances: Callable[[], Iterable[Decimal]]
-) -> HoldRule | None:
+
+def find_rule(live: LiveBalance, earlier_balances: Sequence[Decimal]) -> HoldRule | None:
     """Return the rule by which the balance is held, None where it counts at once.
 
-    ``earlier_balances`` gives all balances of the account that count; few balances need them.
+    ``earlier_balances`` are all balances of the account that count, oldest first; none are given
+    where ``needs_earlier_balances`` is false.
     """
     rules: Mapping[HoldRule, Callable[[], bool]] = {
         HoldRule.CURRENCY_CHANGE: lambda: live.is_in_new_currency,
@@ -130,20 +139,20 @@ def _positions_disagree(live: LiveBalance) -> bool:
     return not is_close(EXACT.add(live.positions_value, live.cash_value), live.balance)
 
 
-def _is_sudden_zero(live: LiveBalance, earlier_balances: Callable[[], Iterable[Decimal]]) -> bool:
+def _is_sudden_zero(live: LiveBalance, earlier_balances: Sequence[Decimal]) -> bool:
     if live.balance or not live.previous:
         return False
     if live.is_warned or live.have_positions_vanished:
         return True
     can_be_emptied = live.account_type in CAN_BE_EMPTIED
-    return not can_be_emptied and _was_never_small(earlier_balances(), live.previous)
+    return not can_be_emptied and _was_never_small(earlier_balances, live.previous)
 
 
 def _follows(
     live: LiveBalance,
     factor: Decimal,
     tolerance: Decimal,
-    earlier_balances: Callable[[], Iterable[Decimal]],
+    earlier_balances: Sequence[Decimal],
 ) -> bool:
     """Tell whether the balance is about this multiple of the one before.
 
@@ -156,7 +165,7 @@ def _follows(
         return True
     if not is_close(live.balance, expected, _MOST_TOLERANCE):
         return False
-    usual = _largest_step(deque(earlier_balances(), _FEWEST_READINGS + 1))
+    usual = _largest_step(earlier_balances[-_FEWEST_READINGS - 1 :])
     return is_close(live.balance, expected, min(usual, _MOST_TOLERANCE))
 
 
