@@ -142,7 +142,8 @@ def _wait(server: Server, load: str, token: str, account: str, seconds: float) -
     sign_in = post(f"{_API}/sessions", "", _credentials("other"))
     until = time.perf_counter() + seconds
     turn = 0
-    while time.perf_counter() < until:
+    # Each kind is measured once at least, however slow the machine is.
+    while time.perf_counter() < until or not all(took.values()):
         turn += 1
         kind, request, status = "read", read, _OK
         if turn % 10 == 0:

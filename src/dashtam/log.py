@@ -13,7 +13,7 @@ class _Log:
 
         if not structlog.is_configured():
             # A command that is no server; its answer goes to standard output.
-            structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+            structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
         return getattr(structlog.get_logger(), level)
 
 

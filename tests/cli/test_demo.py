@@ -140,11 +140,13 @@ def test_a_taken_port_is_refused_in_a_sentence_before_anything_is_written(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        for command in ("demo", "serve"):
-            assert offline.refused(command, "--port", port) == (
-                f"Port {port} of 127.0.0.1 cannot be had (Address already in use)."
-                " Choose another one with --port.\n"
-            )
+        sentence = (
+            f"Port {port} of 127.0.0.1 cannot be had (Address already in use)."
+            " Choose another one with --port."
+        )
+        assert offline.refused("demo", "--port", port) == f"{sentence}\n"
+        # Where no people read it, every line of a server is one of its log.
+        assert json.loads(offline.refused("serve", "--port", port))["detail"] == sentence
     assert not offline.data.exists()
 
 

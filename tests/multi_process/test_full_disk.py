@@ -9,21 +9,21 @@ import os
 import resource
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 import pytest
 
-from conftest import TEMPLATE, url_of
+from conftest import migrate
 from multi_process.remote_user import RemoteUser
 from multi_process.small_disk import SmallDisk, small_disk
 from multi_process.stored_history import assert_is_sound
 from proofs import Proof
 from server_process import Server, serving
+from servers import Servers
 
 UNLIMITED = {
     f"RATE_LIMIT_{policy}": "1000000/1000000"
@@ -91,19 +91,27 @@ def database_on(disk: SmallDisk, kind: str, request: pytest.FixtureRequest) -> I
         shutil.copyfile(request.getfixturevalue("migrated_sqlite"), place / "dashtam.db")
         yield f"sqlite:///{place / 'dashtam.db'}"
         return
-    server: psycopg.Connection = request.getfixturevalue("migrated_postgresql")
-    (data,) = server.execute("SHOW data_directory").fetchone() or ("",)
-    owner = Path(data).stat()
-    os.chown(place, owner.st_uid, owner.st_gid)
-    # Names are values here, of which nobody else makes any.
-    name = f"small_{uuid4().hex}"
-    server.execute(f"CREATE TABLESPACE {name} LOCATION '{place}'")
-    server.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} TABLESPACE {name}")
+    # A server of its own: while the disk is full, none of its databases has a checkpoint.
+    servers = Servers()
+    address = servers.postgresql()
+    url = f"postgresql://postgres@127.0.0.1:{address.port}"
     try:
-        yield url_of(server, name)
+        address.wait_until(lambda: answers(f"{url}/postgres"))
+        owner = Path(address.folder, "data").stat()
+        os.chown(place, owner.st_uid, owner.st_gid)
+        with psycopg.connect(f"{url}/postgres", autocommit=True) as server:
+            server.execute(f"CREATE TABLESPACE small LOCATION '{place}'")
+            server.execute("CREATE DATABASE small TABLESPACE small")
+        migrate(f"{url}/small")
+        yield f"{url}/small"
     finally:
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        server.execute(f"DROP TABLESPACE {name}")
+        servers.stop()
+
+
+def answers(url: str) -> bool:
+    with suppress(psycopg.OperationalError), psycopg.connect(url, connect_timeout=5):
+        return True
+    return False
 
 
 @pytest.mark.parametrize(

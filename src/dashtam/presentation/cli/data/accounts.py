@@ -235,7 +235,7 @@ def change(context: CommandContext, /, account: str, *, reopen: bool, **options:
 @click.argument("account")
 @with_context
 def remove(context: CommandContext, account: str) -> None:
-    """Remove an account of which no balance counts, once its imports are retracted.
+    """Remove an account of which no balance counts.
 
     ACCOUNT is an id or the beginning of a name. Importing the same account brings it back.
     """
