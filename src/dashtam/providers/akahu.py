@@ -77,6 +77,7 @@ class Akahu(KeyProvider):
 
     slug = "akahu"
     name = _NAME
+    help_url = "https://my.akahu.nz"
     credentials: Sequence[CredentialField] = (
         CredentialField("app_token", "App ID token"),
         CredentialField("user_token", "User access token"),

@@ -61,6 +61,7 @@ class LunchFlow(KeyProvider):
 
     slug = "lunch_flow"
     name = _NAME
+    help_url = "https://www.lunchflow.app"
     credentials: Sequence[CredentialField] = (
         CredentialField("api_key", "API key"),
         base_url_field(SERVICE),

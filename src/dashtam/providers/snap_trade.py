@@ -93,6 +93,7 @@ class SnapTrade(KeyProvider):
 
     slug = "snap_trade"
     name = _NAME
+    help_url = "https://docs.snaptrade.com/docs/personal-api-key"
     credentials: Sequence[CredentialField] = (
         CredentialField("client_id", "Client id", is_secret=False),
         CredentialField("consumer_key", "Consumer key"),

@@ -61,6 +61,7 @@ class Trading212(KeyProvider):
 
     slug = "trading_212"
     name = _NAME
+    help_url = "https://docs.trading212.com/api"
     credentials: Sequence[CredentialField] = (
         CredentialField("api_key", "API key"),
         CredentialField("api_secret", "API secret"),
