@@ -29,6 +29,8 @@ from playwright.sync_api import (
 )
 from playwright.sync_api import Request as Sent
 
+from debian_packages import find_or_install
+
 EMAIL: Final = "ann@example.org"
 PASSWORD: Final = "a pelican under nine bridges"  # noqa: S105 - of nobody
 STARTS_WITHIN_S: Final = 60
@@ -55,13 +57,7 @@ class BrowserMissingError(Exception):
 
 def chromium() -> str:
     """Return where Chromium is, and install Debian's first where that can be done."""
-    found = _installed_chromium()
-    apt_get = shutil.which("apt-get")
-    if found is None and os.geteuid() == 0 and apt_get:
-        for command in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
-            program = [apt_get, "-qq", *command]
-            subprocess.run(program, check=False, capture_output=True)
-        found = _installed_chromium()
+    found = find_or_install(_installed_chromium, "chromium")
     if found is None:
         msg = (
             "The dashboard's tests drive Chromium, and there is none."

@@ -17,6 +17,7 @@ import httpx2
 import pytest
 import trustme
 
+from debian_packages import find_or_install
 from multi_process.remote_user import PASSWORD
 from server_process import serving
 
@@ -29,12 +30,7 @@ MISSING = "This test runs nginx, and there is none. On Debian and Ubuntu: apt-ge
 def nginx() -> str:
     """The program; Debian's is installed first where that can be done, and never started."""
     folders = os.pathsep.join([os.defpath, "/usr/sbin", "/usr/local/sbin"])
-    apt_get = shutil.which("apt-get")
-    if shutil.which("nginx", path=folders) is None and os.geteuid() == 0 and apt_get:
-        for command in (["update"], ["install", "-y", "--no-install-recommends", "nginx-light"]):
-            program = [apt_get, "-qq", *command]
-            subprocess.run(program, check=False, capture_output=True)
-    found = shutil.which("nginx", path=folders)
+    found = find_or_install(lambda: shutil.which("nginx", path=folders), "nginx-light")
     assert found is not None, MISSING
     return found
 
