@@ -28,7 +28,7 @@ def sentence(results: Results) -> str:
     year = _year(results.databases[0].reading)
     return (
         f"A year of one account: {year.per_second:,.0f} answers a second,"
-        f" {year.share:.0%} of what this machine can send at all."
+        f" {year.share:.0%} of the most that this machine can send."
     )
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
+import psycopg
+
 READY_WITHIN_S = 60.0
 
 # Standard input ends when the test run ends, however that comes about: no server outlives it.
@@ -153,6 +155,13 @@ def answers_ping(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as wire:
         wire.sendall(b"PING\r\n")
         return wire.recv(16).startswith(b"+PONG")
+    return False
+
+
+def answers_queries(url: str) -> bool:
+    """Tell whether a PostgreSQL takes connections to a database."""
+    with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url, connect_timeout=5):
+        return True
     return False
 
 

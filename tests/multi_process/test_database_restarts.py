@@ -24,7 +24,7 @@ from multi_process.remote_user import RemoteUser
 from multi_process.stored_history import assert_is_sound
 from proofs import Proof
 from server_process import Server, serving
-from servers import Address, Servers
+from servers import Address, Servers, answers_queries
 
 UNLIMITED = {
     f"RATE_LIMIT_{policy}": "1000000/1000000" for policy in ("API_READ", "API_WRITE", "AUTH")
@@ -42,9 +42,7 @@ class Postgresql:
         return f"postgresql://postgres@127.0.0.1:{self.address.port}/postgres"
 
     def answers(self) -> bool:
-        with suppress(psycopg.OperationalError), psycopg.connect(self.url, connect_timeout=5):
-            return True
-        return False
+        return answers_queries(self.url)
 
     @property
     def master(self) -> int:

@@ -9,7 +9,7 @@ import os
 import resource
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from multi_process.small_disk import SmallDisk, small_disk
 from multi_process.stored_history import assert_is_sound
 from proofs import Proof
 from server_process import Server, serving
-from servers import Servers
+from servers import Servers, answers_queries
 
 UNLIMITED = {
     f"RATE_LIMIT_{policy}": "1000000/1000000"
@@ -96,7 +96,7 @@ def database_on(disk: SmallDisk, kind: str, request: pytest.FixtureRequest) -> I
     address = servers.postgresql()
     url = f"postgresql://postgres@127.0.0.1:{address.port}"
     try:
-        address.wait_until(lambda: answers(f"{url}/postgres"))
+        address.wait_until(lambda: answers_queries(f"{url}/postgres"))
         owner = Path(address.folder, "data").stat()
         os.chown(place, owner.st_uid, owner.st_gid)
         with psycopg.connect(f"{url}/postgres", autocommit=True) as server:
@@ -106,12 +106,6 @@ def database_on(disk: SmallDisk, kind: str, request: pytest.FixtureRequest) -> I
         yield f"{url}/small"
     finally:
         servers.stop()
-
-
-def answers(url: str) -> bool:
-    with suppress(psycopg.OperationalError), psycopg.connect(url, connect_timeout=5):
-        return True
-    return False
 
 
 @pytest.mark.parametrize(

@@ -68,8 +68,8 @@ class Permit:
 class ProviderPermits:
     """The permits of one process: for each provider, for each user, and for all together.
 
-    A hanging provider holds its own permits and those of its users. Calls wait in order, and one
-    whose provider or user is at the limit lets the others pass.
+    A hanging provider holds its own permits and those of its users. Calls wait in order, but
+    those of a provider or a user at the limit let the others pass.
     """
 
     per_provider: int = 24

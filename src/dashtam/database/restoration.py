@@ -105,7 +105,7 @@ def hold(database: Path, ring: Path) -> Iterator[None]:
 
 @contextmanager
 def _locked(database: Path, mode: int) -> Iterator[None]:
-    """Hold the lock of a database, whose path has no symbolic link."""
+    """Hold the lock of a database; its path has no symbolic link."""
     database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(_lock_path(database), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -155,7 +155,7 @@ def _copy(source: Path, copy: Path) -> None:
 
 
 def _finish(database: Path, ring: Path) -> None:
-    """Carry out the journal, if there is one; else remove what was copied before it."""
+    """Carry out the journal, if there is one; else remove the copies made before it."""
     path = _journal_path(database)
     path.with_suffix(".new").unlink(missing_ok=True)
     if not path.exists():

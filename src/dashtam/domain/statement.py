@@ -9,7 +9,7 @@ from enum import StrEnum
 from dashtam.domain.account import Identity
 from dashtam.domain.errors import FieldError, InvalidAmount
 from dashtam.domain.mapping_proposal import MappingProposal, SourceRow
-from dashtam.domain.money import EXACT, Currency, parse_amount
+from dashtam.domain.money import EXACT, Currency, parse_amount, to_digits
 from dashtam.domain.period import Moment, Precision
 
 
@@ -105,7 +105,7 @@ def sum_market_values(positions: Sequence[Position] | None, currency: Currency) 
         total = EXACT.add(total, position.market_value)
     try:
         # The sum of bounded amounts may be longer than an amount.
-        return parse_amount(format(total, "f")) if positions else None
+        return parse_amount(to_digits(total)) if positions else None
     except InvalidAmount:
         return None
 

@@ -51,7 +51,7 @@ def find_attention(reports: Iterable[AccountReport]) -> tuple[str, ...]:
 
 
 def find_debt_sign(account_type: AccountType | None, balance: Decimal | None) -> BalanceSign:
-    """Return the sign of an account whose source tells debts with either sign.
+    """Return the sign of an account at a source that tells debts with either sign.
 
     Its first balance counts, which is a debt mostly; a zero is taken for a positive one.
     """

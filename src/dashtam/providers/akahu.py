@@ -116,8 +116,7 @@ class Akahu(KeyProvider):
             answer = http.request("GET", url, params=params, headers=headers)
             if answer.status == _FORBIDDEN and path == "transactions":
                 raise _NoPermission(_NO_PERMISSION)
-            http_json.raise_for_status(answer, _NAME, now)
-            content = as_record(http_json.parse_json(answer, has_exponents=True))
+            content = as_record(http_json.parse_success(answer, _NAME, now, has_exponents=True))
             if content.get("success") is not True or not isinstance(content.get("items"), list):
                 raise ProviderFailed(http_json.NOT_UNDERSTOOD)
             return content

@@ -195,8 +195,7 @@ def _parse_flow(activity: Record, currency_code: str, now: datetime) -> Flow | N
 
 
 def _parse_success(answer: HttpAnswer, now: datetime) -> object:
-    http_json.raise_for_status(answer, _NAME, now)
-    return http_json.parse_json(answer)
+    return http_json.parse_success(answer, _NAME, now)
 
 
 def _parse_account(
@@ -224,8 +223,6 @@ def _parse_account(
         number_masked=masked,
         currency=currency,
     )
-    if not isinstance(held, list) or len(held) > http_json.MAX_POSITIONS:
-        raise ProviderFailed(http_json.NOT_UNDERSTOOD)
     positions = http_json.collect_positions(
         (
             http_json.build_position(
@@ -235,7 +232,7 @@ def _parse_account(
                 currency,
                 now,
             )
-            for position in map(http_json.as_record, held)
+            for position in map(http_json.as_record, http_json.require_positions(held))
         ),
         problems,
     )

@@ -30,7 +30,7 @@ from dashtam.application.provider import (
     ReturnTo,
 )
 from dashtam.domain.errors import InvalidAmount
-from dashtam.domain.money import Currency, parse_amount
+from dashtam.domain.money import Currency, parse_amount, to_digits
 from dashtam.domain.period import Precision
 from dashtam.providers.version_1 import VersionOne, is_version_1
 
@@ -196,7 +196,7 @@ def _are_amounts(required: object, optional: Iterable[object]) -> bool:
         if not isinstance(amount, Decimal) or not amount.is_finite():
             return False
         try:
-            if parse_amount(format(amount, "f")) != amount:
+            if parse_amount(to_digits(amount)) != amount:
                 return False
         except InvalidAmount:
             return False

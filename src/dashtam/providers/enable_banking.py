@@ -243,8 +243,7 @@ class _Api:
         if code == _TOO_OFTEN:
             detail = "The bank was asked as often as it may be today."
             raise ProviderRateLimited(detail, http_json.parse_retry_after(answer, self.now))
-        http_json.raise_for_status(answer, _NAME, self.now)
-        content = http_json.parse_json(answer)
+        content = http_json.parse_success(answer, _NAME, self.now)
         if not isinstance(content, dict):
             raise ProviderFailed(http_json.NOT_UNDERSTOOD)
         return content

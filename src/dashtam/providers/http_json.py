@@ -5,7 +5,7 @@ Numbers in JSON stay text, so that ``parse_amount`` alone decides their value.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -20,7 +20,7 @@ from dashtam.application.provider import (
     ProviderRateLimited,
 )
 from dashtam.domain.errors import InvalidAmount
-from dashtam.domain.money import Currency, parse_amount
+from dashtam.domain.money import Currency, parse_amount, to_digits
 from dashtam.domain.parsing import UnusableField, clean, require_past
 from dashtam.domain.period import Moment
 from dashtam.domain.statement import Position, RowError
@@ -78,8 +78,12 @@ def require_credentials(
     return credentials
 
 
-def raise_for_status(answer: HttpAnswer, name: str, now: datetime) -> None:
+def raise_for_status(
+    answer: HttpAnswer, name: str, now: datetime, pause: timedelta | None = None
+) -> None:
     """Return if the answer is a success, 200 to 299.
+
+    ``pause`` is the wait until the provider's limit ends, where headers of its own tell it.
 
     Raises:
         CredentialsRefused: 401 and 403.
@@ -95,8 +99,25 @@ def raise_for_status(answer: HttpAnswer, name: str, now: datetime) -> None:
     later = parse_retry_after(answer, now)
     if status == _TOO_MANY or (status == _UNAVAILABLE and later is not None):
         detail = f"{name} received too many requests, and asks for a pause."
-        raise ProviderRateLimited(detail, later)
+        raise ProviderRateLimited(detail, pause if pause and status == _TOO_MANY else later)
     raise ProviderFailed(detail=f"{name} answered with an error of its own (HTTP status {status}).")
+
+
+def parse_success(
+    answer: HttpAnswer,
+    name: str,
+    now: datetime,
+    pause: timedelta | None = None,
+    *,
+    has_exponents: bool = False,
+) -> object:
+    """Return the value of a successful answer: see ``raise_for_status`` and ``parse_json``.
+
+    Raises:
+        ProviderError: it is no success, or not JSON.
+    """
+    raise_for_status(answer, name, now, pause)
+    return parse_json(answer, has_exponents=has_exponents)
 
 
 def parse_retry_after(answer: HttpAnswer, now: datetime) -> timedelta | None:
@@ -145,7 +166,7 @@ def _expand_exponent(number: str) -> str:
     """Return the JSON number in plain digits; one too large or small for an amount as it is."""
     if _EXPONENT.search(number) is None:
         return number
-    return format(Decimal(number), "f")
+    return to_digits(Decimal(number))
 
 
 def as_record(value: object) -> Record:
@@ -274,6 +295,17 @@ def build_position(
         currency=currency,
         as_of=as_of,
     )
+
+
+def require_positions(held: object) -> Sequence[object]:
+    """Return the list of positions.
+
+    Raises:
+        ProviderFailed: it is no list, or one of more than 10,000.
+    """
+    if not isinstance(held, list) or len(held) > MAX_POSITIONS:
+        raise ProviderFailed(NOT_UNDERSTOOD)
+    return held
 
 
 def collect_positions(

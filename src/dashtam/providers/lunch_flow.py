@@ -43,7 +43,7 @@ SERVICE: Final = "https://www.lunchflow.app"
 _NAME: Final = "Lunch Flow"
 _POSITION: Final = PositionFields("tickerSymbol", "name", "quantity", "price", "value", "costBasis")
 _UNAUTHORIZED: Final = 401
-# An account whose aggregator tells no holdings.
+# The answers about an account without holdings, as its aggregator has it.
 _NO_HOLDINGS: Final = frozenset({400, 404, 405, 422, 501})
 
 _SIGN_IN = (
@@ -96,8 +96,7 @@ class LunchFlow(KeyProvider):
 
 
 def _parse_success(answer: HttpAnswer, now: datetime) -> Record:
-    http_json.raise_for_status(answer, _NAME, now)
-    return as_record(http_json.parse_json(answer, has_exponents=True))
+    return as_record(http_json.parse_success(answer, _NAME, now, has_exponents=True))
 
 
 def _fetch_account(
@@ -193,9 +192,7 @@ def _fetch_holdings(
         return None, None
     try:
         content = _parse_success(answer, now)
-        held = content.get("holdings")
-        if not isinstance(held, list) or len(held) > http_json.MAX_POSITIONS:
-            raise ProviderFailed(http_json.NOT_UNDERSTOOD)
+        held = http_json.require_positions(content.get("holdings"))
     except ProviderError as error:
         problems.append(RowError(None, AccountCode.NO_HOLDINGS, f"Holdings: {error}"))
         return None, None

@@ -156,8 +156,7 @@ class SimpleFin(KeyProvider):
             raise ProviderFailed(_UNPAID)
         if answer.status == _FORBIDDEN:
             raise CredentialsRefused(_DISABLED)
-        http_json.raise_for_status(answer, _NAME, now)
-        content = http_json.parse_json(answer)
+        content = http_json.parse_success(answer, _NAME, now)
         if not isinstance(content, dict) or not isinstance(content.get("accounts"), list):
             raise ProviderFailed(http_json.NOT_UNDERSTOOD)
         return _parse_report(content, (user, password, access_url), now)

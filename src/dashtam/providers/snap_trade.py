@@ -69,7 +69,7 @@ _ASSET_TYPES: Final = {
 _PRICED_BY_UNIT: Final = frozenset({"adr", "cef", "crypto", "etf", "mutualfund", "stock"})
 _CATEGORIES: Final = {"DEPOSIT": AccountType.CHECKING, "LOC": AccountType.LINE_OF_CREDIT}
 _RESETS: Final = ("x-ratelimit-account-reset", "x-ratelimit-reset")
-_NOT_FOUND, _TOO_MANY = 404, 429
+_NOT_FOUND: Final = 404
 _OLD_PREFIX: Final = "/api/v1"
 
 _SIGN_IN = (
@@ -135,7 +135,7 @@ class SnapTrade(KeyProvider):
         except ProviderRateLimited:
             raise
         except ProviderError:
-            # The accounts are of the last daily sync then, whose time they tell.
+            # The accounts are of the last daily sync then, and tell its time.
             pass
         # An account that is connected twice is read where it is connected still.
         sources = sorted(
@@ -184,11 +184,8 @@ class _Api:
         )
         if answer.status == _NOT_FOUND:
             raise _NotFound(detail=f"{_NAME} has nothing at this address.")
-        if answer.status == _TOO_MANY:
-            detail = f"{_NAME} received too many requests: try again later."
-            raise ProviderRateLimited(detail, _parse_reset(answer, self.now))
-        http_json.raise_for_status(answer, _NAME, self.now)
-        return http_json.parse_json(answer, has_exponents=True)
+        pause = _parse_reset(answer, self.now)
+        return http_json.parse_success(answer, _NAME, self.now, pause, has_exponents=True)
 
     def request_of_account(self, path: str) -> object:
         """Return the answer's content; a refusal of one account is a failure.
@@ -343,9 +340,7 @@ def _fetch_positions(
     """Return the positions but those that are part of the cash; None where they are unusable."""
     try:
         content = as_record(api.request_of_account(f"accounts/{uid}/positions/all"))
-        held = content.get("results")
-        if not isinstance(held, list) or len(held) > http_json.MAX_POSITIONS:
-            raise ProviderFailed(http_json.NOT_UNDERSTOOD)
+        held = http_json.require_positions(content.get("results"))
     except ProviderError as error:
         problems.append(RowError(None, AccountCode.NO_HOLDINGS, f"Holdings: {error}"))
         return None

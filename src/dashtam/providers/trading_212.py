@@ -23,7 +23,6 @@ from dashtam.application.provider import (
     Pace,
     ProviderError,
     ProviderFailed,
-    ProviderRateLimited,
     Renew,
     Report,
     base_url_field,
@@ -98,21 +97,15 @@ class Trading212(KeyProvider):
                 answer = http.request("GET", url, auth=auth)
             if answer.status == _FORBIDDEN:
                 raise CredentialsRefused(_NOT_ALLOWED.format(permission))
-            if answer.status == _TOO_MANY:
-                detail = f"{_NAME} received too many requests: try again later."
-                raise ProviderRateLimited(detail, _parse_reset(answer, now + waited))
-            http_json.raise_for_status(answer, _NAME, now)
-            return http_json.parse_json(answer, has_exponents=True)
+            pause = _parse_reset(answer, now + waited)
+            return http_json.parse_success(answer, _NAME, now, pause, has_exponents=True)
 
         summary = as_record(get("account/summary", "account data"))
-        held: object = None
+        held: Sequence[object] | None = None
         problems: list[RowError] = []
         try:
-            held = get("positions", "the portfolio")
-            if not isinstance(held, list) or len(held) > http_json.MAX_POSITIONS:
-                raise ProviderFailed(http_json.NOT_UNDERSTOOD)
+            held = http_json.require_positions(get("positions", "the portfolio"))
         except ProviderError as error:
-            held = None
             problems.append(RowError(None, AccountCode.NO_HOLDINGS, f"Holdings: {error}"))
         return Report([_parse_account(summary, held, problems, now)])
 
@@ -128,7 +121,7 @@ def _parse_reset(answer: HttpAnswer, now: datetime) -> timedelta | None:
 
 
 def _parse_account(
-    summary: Record, held: object, problems: list[RowError], now: datetime
+    summary: Record, held: Sequence[object] | None, problems: list[RowError], now: datetime
 ) -> AccountReport:
     external_id = get_text(summary, "id")
     try:
@@ -148,7 +141,7 @@ def _parse_account(
         balance_sign=1,
     )
     positions: Sequence[Position] | None = None
-    if isinstance(held, list):
+    if held is not None:
         positions = http_json.collect_positions(
             (_parse_position(as_record(position), currency, now) for position in held), problems
         )

@@ -16,7 +16,7 @@ from typing import BinaryIO, NamedTuple
 from dashtam.domain import parsing
 from dashtam.domain.account import Identity
 from dashtam.domain.errors import UnreadableFile
-from dashtam.domain.money import Currency
+from dashtam.domain.money import Currency, to_digits
 from dashtam.domain.parsing import NO_CURRENCY, UnusableField
 from dashtam.domain.period import Moment
 from dashtam.domain.statement import Reading, RowError, Statement
@@ -112,7 +112,7 @@ class _TaggedLine(NamedTuple):
         if separator is None and "." in match["amount"]:
             raise UnusableField(code="invalid_amount", detail=f"{name} can be read in two ways.")
         amount = parsing.parse_amount_field(name, match["amount"], separator or ",")
-        if amount < 0 or len(format(amount, "f")) > _LONGEST_AMOUNT:
+        if amount < 0 or len(to_digits(amount)) > _LONGEST_AMOUNT:
             raise UnusableField(code="invalid_amount", detail=f"{name} is not an amount of MT940.")
         try:
             century = 1900 if int(match["year"]) > _LAST_YEAR else 2000

@@ -52,7 +52,7 @@ class LiveConnection:
 
 @dataclass(frozen=True, slots=True)
 class AtLimit:
-    """The providers and the users whose syncs must wait for others of theirs, or everyone's."""
+    """The providers and the users at the limit of their syncs, and if all are at that of all."""
 
     everyone: bool = False
     providers: Collection[str] = ()

@@ -284,7 +284,7 @@ def _storing(context: RequestContext) -> OnCommit:
 
 
 def _accept(connected: Connected) -> Response[ConnectedShape]:
-    """Return the response of a connection whose first sync continues."""
+    """Return the response of a connection while its first sync continues."""
     place = f"/syncs/{connected.sync.id}"
     return replace(_respond(connected), status=202, location=place)
 
